@@ -1,0 +1,165 @@
+#!/usr/bin/env bash
+# Makes this machine ready for `npm test`, which needs a Docker engine and, where no registry can be reached, a
+# redis-server to make an image of.
+#
+#   npm run setup              does what is missing, and says what it did
+#   npm run setup -- --stop    stops the engine that this script started, and nothing else
+set -euo pipefail
+
+# Of this machine, not of a login: the engine belongs to whoever runs the next test, too.
+state=/var/run/quorate-setup
+pid_file=$state/dockerd.pid
+log=$state/dockerd.log
+
+say() { printf 'setup: %s\n' "$*"; }
+
+engine_answers() { timeout 10 docker info >/dev/null 2>&1; }
+
+# The engine that this script started, if it still runs. A number alone could be another process by now.
+our_engine() {
+  local pid
+  [[ -r $pid_file ]] || return 1
+  pid=$(<"$pid_file")
+  [[ $pid =~ ^[0-9]+$ && $(cat "/proc/$pid/comm" 2>/dev/null) == dockerd ]] || return 1
+  echo "$pid"
+}
+
+# Waits for the end of process $1 for $2 tenths of a second.
+ended() {
+  local i
+  for ((i = 0; i < $2; i++)); do
+    kill -0 "$1" 2>/dev/null || return 0
+    sleep 0.1
+  done
+  return 1
+}
+
+stop() {
+  local pid
+  if ! pid=$(our_engine); then
+    say "no engine runs that this script started; nothing was stopped"
+    return
+  fi
+  kill "$pid"
+  if ! ended "$pid" 300; then
+    # Its containerd dies with it.
+    kill -KILL "$pid" 2>/dev/null || true
+    ended "$pid" 50 || true
+  fi
+  rm -f "$pid_file"
+  say "stopped the Docker engine (process $pid)"
+}
+
+# Packages are installed without starting their services: redis-server would take port 6379, now and at every boot, and
+# the engine is started below, on machines without an init system as well. In a subshell, so that the guard goes away
+# however this ends.
+install_packages() (
+  policy=/usr/sbin/policy-rc.d
+  say "installing $*"
+  [[ ! -e $policy ]] || mv "$policy" "$policy.quorate-setup"
+  trap 'rm -f "$policy"; [[ ! -e $policy.quorate-setup ]] || mv "$policy.quorate-setup" "$policy"' EXIT
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod +x "$policy"
+  apt_install "$@"
+  if [[ " $* " == *' redis-server '* ]]; then update-rc.d redis-server disable >/dev/null 2>&1 || true; fi
+  say "installed $* (without starting their services)"
+)
+
+apt_install() {
+  local output
+  # The lists may be there, or not, or be older than the packages.
+  if ! output=$(apt_get install "$@" 2>&1); then
+    if ! { apt_get update && output=$(apt_get install "$@" 2>&1); }; then
+      printf '%s\n' "$output" >&2
+      return 1
+    fi
+  fi
+}
+
+apt_get() {
+  DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
+    -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 "$@"
+}
+
+# Starts the engine with the options $@, and succeeds once it answers.
+start_engine() {
+  local i pid
+  # A session of its own and no terminal: it outlives this script, npm, and a Ctrl-C.
+  setsid dockerd --pidfile "$pid_file" "$@" >>"$log" 2>&1 </dev/null 9>&- &
+  pid=$!
+  for ((i = 0; i < 300; i++)); do
+    if engine_answers; then
+      disown "$pid"
+      return 0
+    fi
+    kill -0 "$pid" 2>/dev/null || return 1
+    sleep 0.1
+  done
+  kill "$pid" 2>/dev/null || true
+  ended "$pid" 100 || kill -KILL "$pid" 2>/dev/null || true
+  return 1
+}
+
+# What keeps an engine from starting where the kernel or a container around it offers less than it expects: the
+# nftables back end, a file system under which overlays do not work, no packet filter at all. The last still
+# publishes ports, by its proxy.
+start_engine_somehow() {
+  local way
+  mkdir -p "$state/legacy"
+  : >"$log"
+  for program in iptables ip6tables; do
+    ln -sf "$(command -v $program-legacy || command -v $program || echo /bin/false)" "$state/legacy/$program"
+  done
+  for way in '' 'iptables-legacy' '--storage-driver=vfs' 'iptables-legacy --storage-driver=vfs' \
+    '--iptables=false --ip6tables=false' '--iptables=false --ip6tables=false --storage-driver=vfs'; do
+    printf -- '--- dockerd %s\n' "$way" >>"$log"
+    # shellcheck disable=SC2086 # several options in one string
+    if [[ $way == iptables-legacy* ]]; then
+      PATH="$state/legacy:$PATH" start_engine ${way#iptables-legacy}
+    else
+      start_engine $way
+    fi && {
+      say "started the Docker engine (process $(our_engine)${way:+, with $way}; log: $log)"
+      return 0
+    }
+  done
+  say "the Docker engine does not start; the end of $log:"
+  tail -n 20 "$log"
+  return 1
+}
+
+if [[ ${1:-} == --stop ]]; then
+  stop
+  exit
+fi
+
+if engine_answers; then
+  say "a Docker engine answers; nothing to do"
+  exit
+fi
+
+if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
+  say "no Docker engine answers this user, and this script can install one only as root on Debian or Ubuntu."
+  say "Install and start Docker (or Podman with its Docker socket); or a redis-server, for TEST_REDIS=process npm test."
+  exit 1
+fi
+
+# Two at once would start two engines; the second waits, and finds that of the first.
+mkdir -p "$state"
+exec 9>"$state/lock"
+flock 9
+if engine_answers; then
+  say "a Docker engine answers by now; nothing to do"
+  exit
+fi
+
+missing=()
+command -v dockerd >/dev/null || missing+=(docker.io)
+command -v redis-server >/dev/null || missing+=(redis-server)
+# The engine trusts no registry without them.
+[[ -e /etc/ssl/certs/ca-certificates.crt ]] || missing+=(ca-certificates)
+((${#missing[@]} == 0)) || install_packages "${missing[@]}"
+# Newer releases have the client in a package of its own.
+command -v docker >/dev/null || install_packages docker-cli
+
+start_engine_somehow

@@ -1,0 +1,35 @@
+/**
+ * What a round of votes on a fencing token has decided.
+ *
+ * - `token`: a majority said "you own it and my counter is exactly this"; it is committed.
+ * - `raise`: a majority own it, but no counter is on a majority; raise all to `to` and ask again.
+ * - `refused`: a majority can no longer be reached.
+ * - `open`: replies are still to come that may decide it.
+ */
+export type Verdict =
+  | { readonly kind: "token"; readonly token: number }
+  | { readonly kind: "raise"; readonly to: number }
+  | { readonly kind: "refused" }
+  | { readonly kind: "open" };
+
+/**
+ * The exact-majority rule. A reply is the counter of a primary that grants, `null` when it refused or
+ * failed, `undefined` while it has not answered. Any value that a majority replied is the token, not only
+ * the highest; "at least t" in its place lets two holders get one token.
+ */
+export function exactMajority(replies: readonly (number | null | undefined)[], majority: number): Verdict {
+  const grants = replies.filter((reply) => typeof reply === "number");
+  const token = grants.find((value) => grants.filter((other) => other === value).length >= majority);
+  if (token !== undefined) return { kind: "token", token };
+  const pending = replies.filter((reply) => reply === undefined).length;
+  if (grants.length + pending < majority) return { kind: "refused" };
+  // While the missing replies could still make one counter exact on a majority, a raise would cost a round trip too many.
+  const best = Math.max(0, ...grants.map((value) => grants.filter((other) => other === value).length));
+  if (pending > 0 && best + pending >= majority) return { kind: "open" };
+  return grants.length >= majority ? { kind: "raise", to: Math.max(...grants) } : { kind: "open" };
+}
+
+/** Primaries that any two decisions have in common at least one of. */
+export function majorityOf(primaries: number): number {
+  return Math.floor(primaries / 2) + 1;
+}

@@ -1,0 +1,50 @@
+/** Time as everything here sees it: injected, so that a simulation can own it. */
+export interface Clock {
+  /** Monotonic time in ms, with fractions; its zero means nothing. */
+  monotonicMs(): number;
+  /** Wall clock in microseconds since 1970: for the floor of tokens only, never for a duration. */
+  wallMicros(): number;
+  /**
+   * Calls `task` once after `ms`, unless the returned function is called first. What the event loop has
+   * already received is handled before it: after a pause of this process, a reply that waits in a socket's
+   * buffer must not count as late.
+   */
+  after(ms: number, task: () => void): () => void;
+  /** Resolves after `ms`; rejects with the signal's reason when it aborts first. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** Chance as everything here sees it: evenly in [0, 1). */
+export type Random = () => number;
+
+export const systemRandom: Random = Math.random;
+
+/** Timers of this clock never keep the process alive. */
+export const systemClock: Clock = Object.freeze({
+  monotonicMs: () => performance.now(),
+  wallMicros: () => Date.now() * 1000,
+  after,
+  sleep: (ms: number, signal?: AbortSignal) =>
+    new Promise<void>((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      const onAbort = () => {
+        cancel();
+        reject(signal?.reason);
+      };
+      const cancel = after(ms, () => {
+        signal?.removeEventListener("abort", onAbort);
+        resolve();
+      });
+      signal?.addEventListener("abort", onAbort, { once: true });
+    }),
+});
+
+function after(ms: number, task: () => void): () => void {
+  let cancelled = false;
+  const timer = setTimeout(() => setImmediate(() => cancelled || task()), ms);
+  timer.unref();
+  return () => {
+    cancelled = true;
+    clearTimeout(timer);
+  };
+}

@@ -1,0 +1,113 @@
+/** Everything that can be set, checked and frozen. Times are in ms. */
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  /** Empty: the embedded default is started. */
+  readonly redisUrls: readonly string[];
+  readonly embedded: "javascript" | undefined;
+  readonly keyPrefix: string;
+  readonly ttlMaxMs: number;
+  readonly commandTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  readonly viewAgeMsMax: number;
+  readonly drainMs: number;
+  readonly logLevel: string;
+}
+
+/** All mistakes of a configuration, one clear line each. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  constructor(readonly mistakes: readonly string[]) {
+    super(mistakes.join("\n"));
+  }
+}
+
+/** Reads the environment. Throws `ConfigError` with every mistake in it, never with a password in it. */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const mistakes: string[] = [];
+  const whole = (name: string, fallback: number, min: number, max: number): number => {
+    const text = env[name]?.trim();
+    if (!text) return fallback;
+    const value = Number(text);
+    if (Number.isInteger(value) && value >= min && value <= max) return value;
+    mistakes.push(`${name} is "${text}", but must be a whole number from ${min} to ${max}`);
+    return fallback;
+  };
+  const oneOf = (name: string, fallback: string, allowed: readonly string[]): string => {
+    const text = env[name]?.trim();
+    if (!text) return fallback;
+    if (!allowed.includes(text))
+      mistakes.push(`${name} is "${text}", but must be one of ${allowed.join(", ")}`);
+    return text;
+  };
+  const embedded = oneOf("QUORATE_EMBEDDED", "", ["javascript"]);
+  const config: Config = {
+    host: env.HOST?.trim() || "127.0.0.1",
+    port: whole("PORT", 8080, 0, 65_535),
+    redisUrls: readUrls(env.REDIS_URLS, mistakes),
+    embedded: embedded === "javascript" ? embedded : undefined,
+    keyPrefix: env.QUORATE_KEY_PREFIX ?? "q:",
+    ttlMaxMs: whole("QUORATE_TTL_MAX_MS", 600_000, 1_000, 86_400_000),
+    commandTimeoutMs: whole("QUORATE_COMMAND_TIMEOUT_MS", 100, 10, 10_000),
+    connectTimeoutMs: whole("QUORATE_CONNECT_TIMEOUT_MS", 500, 10, 10_000),
+    viewAgeMsMax: whole("QUORATE_VIEW_AGE_MS_MAX", 250, 0, 900),
+    drainMs: whole("QUORATE_DRAIN_MS", 8_000, 0, 9_500),
+    logLevel: oneOf("QUORATE_LOG_LEVEL", "info", ["trace", "debug", "info", "warn", "error", "silent"]),
+  };
+  for (const name of Object.keys(env)) {
+    if (name.startsWith("QUORATE_") && !KNOWN.has(name)) {
+      mistakes.push(`${name} is not a setting; known are ${[...KNOWN].join(", ")}`);
+    }
+  }
+  if (mistakes.length > 0) throw new ConfigError(mistakes);
+  return Object.freeze(config);
+}
+
+const KNOWN = new Set([
+  "QUORATE_EMBEDDED",
+  "QUORATE_KEY_PREFIX",
+  "QUORATE_TTL_MAX_MS",
+  "QUORATE_COMMAND_TIMEOUT_MS",
+  "QUORATE_CONNECT_TIMEOUT_MS",
+  "QUORATE_VIEW_AGE_MS_MAX",
+  "QUORATE_DRAIN_MS",
+  "QUORATE_LOG_LEVEL",
+]);
+
+const ALLOWED_COUNTS = [1, 3, 5, 7];
+
+function readUrls(text: string | undefined, mistakes: string[]): readonly string[] {
+  if (!text?.trim()) return Object.freeze([]);
+  const urls = text.split(",").map((url) => url.trim());
+  const seen = new Map<string, number>();
+  urls.forEach((url, place) => {
+    const where = `REDIS_URLS, entry ${place + 1}`;
+    const parsed = URL.canParse(url) ? new URL(url) : undefined;
+    // The text of an entry may hold a password: only its host and port are repeated.
+    if (!parsed?.hostname || !["redis:", "rediss:"].includes(parsed.protocol)) {
+      mistakes.push(`${where} is not a URL like redis://host:6379 or rediss://user:password@host:6380/0`);
+      return;
+    }
+    if (!/^\/?\d*$/.test(parsed.pathname)) {
+      mistakes.push(`${where} (${addressOf(url)}) ends in a path that is not a database number`);
+    }
+    const first = seen.get(addressOf(url));
+    if (first !== undefined) {
+      mistakes.push(
+        `${where} is the same server as entry ${first + 1} (${addressOf(url)}): primaries must be independent of each other`,
+      );
+    } else seen.set(addressOf(url), place);
+  });
+  if (!ALLOWED_COUNTS.includes(urls.length)) {
+    mistakes.push(
+      `REDIS_URLS names ${urls.length} primaries, but their number must be ${ALLOWED_COUNTS.join(", ")}: with an even one votes can tie`,
+    );
+  }
+  return Object.freeze(urls);
+}
+
+/** Host and port of a Redis URL: what may be logged and shown. */
+export function addressOf(url: string): string {
+  const { hostname, port } = new URL(url);
+  return `${hostname.toLowerCase()}:${port || "6379"}`;
+}

@@ -1,0 +1,47 @@
+/** Every code that a caller can meet. The table of their HTTP statuses is in http/problem.ts. */
+export const ERROR_CODES = [
+  "invalid_request",
+  "method_not_allowed",
+  "too_large",
+  "unsupported_media_type",
+  "not_found",
+  "unknown_member",
+  "no_members",
+  "held",
+  "superseded",
+  "lease_lost",
+  "internal",
+  "no_quorum",
+  "shutting_down",
+  "outcome_unknown",
+] as const;
+
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+/** What helps a caller beside the sentence: never a leaseId, a password or a stack. */
+export interface ErrorHelp {
+  /** When trying again makes sense, in ms. */
+  readonly retryAfterMs?: number;
+  /** The field that is wrong, as a path: `ttlMs`, `members.0.id`. */
+  readonly field?: string;
+  /** All mistakes of a request. */
+  readonly errors?: readonly { readonly field: string; readonly detail: string }[];
+  /** The methods that the path has. */
+  readonly allow?: readonly string[];
+  /** Who holds what was asked for. */
+  readonly holder?: unknown;
+}
+
+/** The one class of failure. `message` says what happened and what to do, in words a stranger understands. */
+export class CoordinationError extends Error {
+  override readonly name = "CoordinationError";
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    options: { readonly cause?: unknown; readonly help?: ErrorHelp } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.help = Object.freeze(options.help ?? {});
+  }
+  readonly help: ErrorHelp;
+}

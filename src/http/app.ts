@@ -1,0 +1,136 @@
+import { OpenAPIHono } from "@hono/zod-openapi";
+import type { Context, MiddlewareHandler } from "hono";
+import { HTTPException } from "hono/http-exception";
+import { routePath } from "hono/route";
+import { CoordinationError } from "../errors.js";
+import { limitBody } from "./body-limit.js";
+import type { App, Env, Services } from "./context.js";
+import { statusOf, toProblem } from "./problem.js";
+import { docsRoutes } from "./routes/docs.js";
+import { lockRoutes } from "./routes/locks.js";
+import { memberRoutes } from "./routes/members.js";
+import { ownerRoutes } from "./routes/owners.js";
+import { systemRoutes } from "./routes/system.js";
+
+/** The HTTP service: everything a request meets before and after its route. */
+export function createApp(services: Services): App {
+  const app: App = new OpenAPIHono<Env>({
+    defaultHook: (result) => {
+      if (!result.success) throw invalid(result.error.issues);
+    },
+  });
+  app.onError((error, c) => answerFailure(error, c, services));
+  app.notFound((c) => answerFailure(missing(app, c), c, services));
+  app.use(observe(services));
+  app.use(limitBody);
+  app.use(async (c, next) => {
+    // Probes and metrics answer to the end; work that comes after the signal goes to another instance.
+    if (services.stopping() && c.req.path.startsWith("/v1/")) {
+      throw new CoordinationError("shutting_down", "This instance is stopping. Use another.");
+    }
+    await next();
+  });
+  lockRoutes(app, services);
+  memberRoutes(app, services);
+  ownerRoutes(app, services);
+  systemRoutes(app, services);
+  docsRoutes(app);
+  return app;
+}
+
+/** Request id, headers, metrics and one log line for each request. */
+function observe({ metrics, log, ids, clock, stopping }: Services): MiddlewareHandler<Env> {
+  return async (c, next) => {
+    const started = clock.monotonicMs();
+    const given = c.req.header("x-request-id");
+    const requestId = given && REQUEST_ID.test(given) ? given : ids.nonce();
+    c.set("requestId", requestId);
+    await next();
+    const { headers, status } = c.res;
+    headers.set("x-request-id", requestId);
+    if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
+    if (stopping()) headers.set("connection", "close");
+    const ms = clock.monotonicMs() - started;
+    const route = routePath(c, -1);
+    const { method, path } = c.req;
+    const code = c.get("code");
+    metrics.request(method, route.endsWith("*") ? "none" : route, status, code ?? "", ms);
+    // Not the query: keys of others may be in it. Not the body: leaseIds are.
+    const line = { requestId, method, path, status, code, ms: Math.round(ms * 10) / 10 };
+    if (status >= 500) log.warn(line, "request failed");
+    else log.debug(line, "request");
+  };
+}
+
+/** Any failure as problem+json. Only what CoordinationError says goes out; everything else is logged and called internal. */
+function answerFailure(error: unknown, c: Context<Env>, { log }: Services): Response {
+  const requestId = c.get("requestId");
+  const known = asCoordinationError(error);
+  if (!known) log.error({ requestId, err: error }, "unexpected exception");
+  const failure =
+    known ??
+    new CoordinationError(
+      "internal",
+      `This is a mistake in Quorate. Its log tells more under requestId ${requestId}.`,
+    );
+  c.set("code", failure.code);
+  const { retryAfterMs, allow } = failure.help;
+  if (retryAfterMs !== undefined) c.header("retry-after", String(Math.ceil(retryAfterMs / 1000)));
+  if (allow !== undefined) c.header("allow", allow.join(", "));
+  const status = statusOf(failure.code);
+  return c.body(JSON.stringify(toProblem(failure, requestId)), status, {
+    "content-type": "application/problem+json",
+  });
+}
+
+function asCoordinationError(error: unknown): CoordinationError | undefined {
+  if (error instanceof CoordinationError) return error;
+  if (!(error instanceof HTTPException)) return undefined;
+  if (error.status === 400)
+    return new CoordinationError("invalid_request", "The body is not well-formed JSON.");
+  if (error.status !== 415) return undefined;
+  return new CoordinationError(
+    "unsupported_media_type",
+    "Send the body as JSON, with the header content-type: application/json.",
+  );
+}
+
+function invalid(
+  issues: readonly { path: PropertyKey[]; message: string; keys?: string[] }[],
+): CoordinationError {
+  const errors = issues.slice(0, ISSUES_MAX).map(({ path, message, keys = [] }) => ({
+    field: [...path, ...keys.slice(0, 1)].map(String).join("."),
+    detail: message,
+  }));
+  const [first] = errors;
+  const detail = first?.field ? `${first.field}: ${first.detail}` : (first?.detail ?? "not valid");
+  return new CoordinationError("invalid_request", detail, {
+    help: { errors, ...(first?.field && { field: first.field }) },
+  });
+}
+
+/** 405 where the path exists with other methods, else 404. */
+function missing(app: App, c: Context<Env>): CoordinationError {
+  const methods = new Set(
+    app.routes
+      .filter(({ method, path }) => method !== "ALL" && patternOf(path).test(c.req.path))
+      .map(({ method }) => method),
+  );
+  if (methods.size === 0) {
+    return new CoordinationError(
+      "not_found",
+      "There is nothing at this path. GET /docs shows what there is.",
+    );
+  }
+  const allow = [...methods].sort();
+  return new CoordinationError("method_not_allowed", `This path has ${allow.join(", ")} only.`, {
+    help: { allow },
+  });
+}
+
+function patternOf(path: string): RegExp {
+  return new RegExp(`^${path.replaceAll(/:[a-z]+/g, "[^/]+").replaceAll(".", "\\.")}$`);
+}
+
+const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
+const ISSUES_MAX = 10;

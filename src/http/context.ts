@@ -1,0 +1,32 @@
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { Logger } from "pino";
+import type { Clock } from "../clock.js";
+import type { Config } from "../config.js";
+import type { ErrorCode } from "../errors.js";
+import type { Ids } from "../ids.js";
+import type { Locks } from "../primitives/lock.js";
+import type { Membership } from "../primitives/membership.js";
+import type { Owners } from "../primitives/owners.js";
+import type { Primaries } from "../redis/primaries.js";
+import type { Metrics } from "./metrics.js";
+
+/** What the routes stand on. */
+export interface Services {
+  readonly config: Config;
+  readonly primaries: Primaries;
+  readonly locks: Locks;
+  readonly membership: Membership;
+  readonly owners: Owners;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** Whether this instance has been told to stop. */
+  readonly stopping: () => boolean;
+}
+
+export interface Env {
+  readonly Variables: { requestId: string; code?: ErrorCode };
+}
+
+export type App = OpenAPIHono<Env>;

@@ -1,0 +1,72 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { Primary, PrimaryObserver } from "../redis/primary.js";
+
+/** What Prometheus reads. Labels are routes and addresses, never names, keys or leaseIds. */
+export class Metrics implements PrimaryObserver {
+  readonly registry = new Registry();
+  readonly #requests = new Counter({
+    name: "quorate_http_requests_total",
+    help: "Requests by method, route, status and problem code",
+    labelNames: ["method", "route", "status", "code"],
+    registers: [this.registry],
+  });
+  readonly #seconds = new Histogram({
+    name: "quorate_http_request_duration_seconds",
+    help: "Time from a request to its answer",
+    labelNames: ["method", "route"],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers: [this.registry],
+  });
+  readonly #up = new Gauge({
+    name: "quorate_primary_up",
+    help: "1 while the primary answers this instance",
+    labelNames: ["primary"],
+    registers: [this.registry],
+  });
+  readonly #callSeconds = new Histogram({
+    name: "quorate_primary_call_duration_seconds",
+    help: "Time of one script on one primary",
+    labelNames: ["primary"],
+    buckets: [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1],
+    registers: [this.registry],
+  });
+  readonly #errors = new Counter({
+    name: "quorate_primary_errors_total",
+    help: "Calls without an answer, by what is known of them: not_sent, unknown (it may have run), refused",
+    labelNames: ["primary", "kind"],
+    registers: [this.registry],
+  });
+  readonly #dropped = new Counter({
+    name: "quorate_primary_dropped_total",
+    help: "Releases and clean-ups given up since too many were owed to a primary that was away",
+    labelNames: ["primary"],
+    registers: [this.registry],
+  });
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  request(method: string, route: string, status: number, code: string, ms: number): void {
+    this.#requests.inc({ method, route, status, code });
+    this.#seconds.observe({ method, route }, ms / 1000);
+  }
+
+  called(
+    primary: Primary,
+    _script: string,
+    ms: number,
+    outcome: "ok" | "not_sent" | "unknown" | "refused",
+  ): void {
+    if (outcome === "ok") this.#callSeconds.observe({ primary: primary.address }, ms / 1000);
+    else this.#errors.inc({ primary: primary.address, kind: outcome });
+  }
+
+  changed(primary: Primary): void {
+    this.#up.set({ primary: primary.address }, primary.up ? 1 : 0);
+  }
+
+  dropped(primary: Primary): void {
+    this.#dropped.inc({ primary: primary.address });
+  }
+}

@@ -1,0 +1,177 @@
+import { createRoute } from "@hono/zod-openapi";
+import { ringOf } from "../../primitives/owners.js";
+import { body, json } from "../content.js";
+import type { App, Services } from "../context.js";
+import { problems } from "../problem.js";
+import {
+  HeartbeatBody,
+  LeftSchema,
+  MemberParams,
+  MemberSchema,
+  MembersSchema,
+  PulseSchema,
+  RegisteredSchema,
+  registerBody,
+  ServiceParams,
+  ServicesSchema,
+} from "../schemas.js";
+
+export function memberRoutes(app: App, { membership, owners, config }: Services): void {
+  app.openapi(
+    createRoute({
+      method: "put",
+      path: "/v1/services/{service}/members/{id}",
+      operationId: "registerMember",
+      tags: ["members"],
+      summary: "Register a member",
+      description:
+        "Begins a new incarnation of the member. Keep it alive by a heartbeat every heartbeatIntervalMs; without one it is gone after ttlMs.",
+      request: { params: MemberParams, body: body(registerBody(config.ttlMaxMs)) },
+      responses: {
+        200: json("It was a member already; this is its new incarnation.", RegisteredSchema),
+        201: json("It is a member now.", RegisteredSchema),
+        ...problems("invalid_request", "too_large", "unsupported_media_type", "superseded", "no_quorum"),
+      },
+    }),
+    async (c) => {
+      const { service, id } = c.req.valid("param");
+      const { address, weight, zone, tags, metadata, ttlMs } = c.req.valid("json");
+      const { member, isNew } = await membership.register(service, id, ttlMs ?? MEMBER_TTL_MS, {
+        address,
+        weight: weight ?? 1,
+        zone: zone ?? null,
+        tags: tags ?? [],
+        metadata: metadata ?? null,
+      });
+      owners.forget(service);
+      const answer = { ...member, heartbeatIntervalMs: heartbeatIntervalMs(member.ttlMs) };
+      return isNew ? c.json(answer, 201) : c.json(answer, 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: "post",
+      path: "/v1/services/{service}/members/{id}/heartbeat",
+      operationId: "heartbeat",
+      tags: ["members"],
+      summary: "Keep a member alive",
+      description: "Works without a body too.",
+      request: { params: MemberParams, body: body(HeartbeatBody, false) },
+      responses: {
+        200: json("It lives on.", PulseSchema),
+        ...problems(
+          "invalid_request",
+          "too_large",
+          "unsupported_media_type",
+          "unknown_member",
+          "superseded",
+          "no_quorum",
+        ),
+      },
+    }),
+    async (c) => {
+      const { service, id } = c.req.valid("param");
+      const { incarnation } = c.req.valid("json") ?? {};
+      const pulse = await membership.heartbeat(service, id, incarnation);
+      return c.json(
+        {
+          incarnation: pulse.incarnation,
+          revision: pulse.revision,
+          ttlMs: pulse.ttlMs,
+          heartbeatIntervalMs: heartbeatIntervalMs(pulse.ttlMs),
+        },
+        200,
+      );
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: "delete",
+      path: "/v1/services/{service}/members/{id}",
+      operationId: "leave",
+      tags: ["members"],
+      summary: "Take a member out",
+      request: { params: MemberParams },
+      responses: {
+        200: json("It is not a member any more.", LeftSchema),
+        ...problems("invalid_request", "superseded", "no_quorum"),
+      },
+    }),
+    async (c) => {
+      const { service, id } = c.req.valid("param");
+      const left = await membership.leave(service, id);
+      owners.forget(service);
+      return c.json({ left }, 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: "get",
+      path: "/v1/services/{service}/members/{id}",
+      operationId: "getMember",
+      tags: ["members"],
+      summary: "See one member",
+      request: { params: MemberParams },
+      responses: {
+        200: json("The member.", MemberSchema),
+        ...problems("invalid_request", "unknown_member", "no_quorum"),
+      },
+    }),
+    async (c) => {
+      const { service, id } = c.req.valid("param");
+      return c.json(await membership.get(service, id), 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: "get",
+      path: "/v1/services/{service}/members",
+      operationId: "listMembers",
+      tags: ["members"],
+      summary: "List the members of a service",
+      description: "A quorum read: every acknowledged registration and leave is in it.",
+      request: { params: ServiceParams },
+      responses: {
+        200: json("The live members, by id; none for a service that nobody registered at.", MembersSchema),
+        ...problems("invalid_request", "no_quorum"),
+      },
+    }),
+    async (c) => {
+      const { service } = c.req.valid("param");
+      const members = await membership.list(service);
+      return c.json({ members, ringId: ringOf(members).ringId }, 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: "get",
+      path: "/v1/services",
+      operationId: "listServices",
+      tags: ["members"],
+      summary: "List the services that have members",
+      responses: {
+        200: json("The services, by name.", ServicesSchema),
+        ...problems("no_quorum"),
+      },
+    }),
+    async (c) => {
+      const names = await membership.services();
+      const services = await Promise.all(
+        names.map(async (service) => ({ service, members: (await owners.view(service)).members.size })),
+      );
+      return c.json({ services: services.filter(({ members }) => members > 0) }, 200);
+    },
+  );
+}
+
+const MEMBER_TTL_MS = 15_000;
+
+/** Two heartbeats may be lost before the member is gone. */
+function heartbeatIntervalMs(ttlMs: number): number {
+  return Math.floor(ttlMs / 3);
+}

@@ -1,0 +1,84 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { CoordinationError } from "../../errors.js";
+import { json } from "../content.js";
+import type { App, Services } from "../context.js";
+import { problems } from "../problem.js";
+import { LiveSchema, PrimariesSchema, ReadySchema } from "../schemas.js";
+
+export function systemRoutes(app: App, { primaries, metrics, stopping }: Services): void {
+  app.openapi(
+    createRoute({
+      method: "get",
+      path: "/v1/primaries",
+      operationId: "getPrimaries",
+      tags: ["service"],
+      summary: "See the primaries as this instance sees them",
+      responses: { 200: json("The primaries.", PrimariesSchema), ...problems() },
+    }),
+    (c) =>
+      c.json(
+        {
+          primaries: primaries.all.map((primary) => {
+            const { state, forMs, reason } = primary.status;
+            const latencyMs = { p50: primary.latency.quantile(0.5), p99: primary.latency.quantile(0.99) };
+            return { address: primary.address, state, forMs, reason: reason ?? null, latencyMs };
+          }),
+          majority: primaries.majority,
+          quorum: primaries.quorum,
+        },
+        200,
+      ),
+  );
+
+  app.openapi(
+    createRoute({
+      method: "get",
+      path: "/livez",
+      operationId: "live",
+      tags: ["service"],
+      summary: "Whether the process lives",
+      responses: { 200: json("It does.", LiveSchema), ...problems() },
+    }),
+    (c) => c.json({ status: "ok" as const }, 200),
+  );
+
+  app.openapi(
+    createRoute({
+      method: "get",
+      path: "/readyz",
+      operationId: "ready",
+      tags: ["service"],
+      summary: "Whether to send requests here",
+      description:
+        "200 from the start until this instance stops. A lost quorum is told in the body and as no_quorum by the operations: taking instances out would not help.",
+      responses: { 200: json("Send them.", ReadySchema), ...problems("shutting_down") },
+    }),
+    (c) => {
+      if (stopping()) throw new CoordinationError("shutting_down", "This instance is stopping. Use another.");
+      return c.json({ status: "ready" as const, quorum: primaries.quorum }, 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: "get",
+      path: "/metrics",
+      operationId: "metrics",
+      tags: ["service"],
+      summary: "Metrics for Prometheus",
+      responses: {
+        200: {
+          description: "The text format of Prometheus.",
+          content: {
+            "text/plain": {
+              schema: z.string().openapi({ example: 'quorate_primary_up{primary="127.0.0.1:6379"} 1' }),
+            },
+          },
+        },
+        ...problems(),
+      },
+    }),
+    async (c) =>
+      c.text(await metrics.registry.metrics(), 200, { "content-type": metrics.registry.contentType }),
+  );
+}

@@ -1,0 +1,21 @@
+import { randomBytes } from "node:crypto";
+
+/** Secrets and nonces: injected, so that a simulation can replay them. */
+export interface Ids {
+  /** The secret of one lease, made by the service: 128 random bits. */
+  leaseId(): string;
+  /** Tells one attempt, registration or request from all others. */
+  nonce(): string;
+}
+
+export const systemIds: Ids = Object.freeze({
+  leaseId: () => MADE_HERE + randomBytes(16).toString("base64url"),
+  nonce: () => randomBytes(12).toString("base64url"),
+});
+
+/** Whether the service made this leaseId. One that it did not make may be acquired again by a retry. */
+export function madeHere(leaseId: string): boolean {
+  return leaseId.startsWith(MADE_HERE) && leaseId.length === MADE_HERE.length + 22;
+}
+
+const MADE_HERE = "q-";

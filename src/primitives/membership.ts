@@ -1,0 +1,238 @@
+import { type Merged, mergeMembers } from "../algorithms/members.js";
+import type { Clock } from "../clock.js";
+import { CoordinationError } from "../errors.js";
+import type { Ids } from "../ids.js";
+import type { Keys } from "../redis/keys.js";
+import { type Answers, type Primaries, values } from "../redis/primaries.js";
+import {
+  type HeartbeatVote,
+  heartbeat,
+  listMembers,
+  listServices,
+  type MemberRecord,
+  putMember,
+} from "../redis/scripts.js";
+
+/** What a member says of itself. */
+export interface Registration {
+  readonly address: string;
+  /** Its share of the ring and of picks beside the others'; 0: none. */
+  readonly weight: number;
+  readonly zone: string | null;
+  readonly tags: string[];
+  readonly metadata: unknown;
+}
+
+export interface Member extends Registration {
+  readonly id: string;
+  readonly status: "up";
+  /** Raised by each registration. */
+  readonly incarnation: number;
+  /** Raised by each change within one incarnation. */
+  readonly revision: number;
+  readonly ttlMs: number;
+  readonly lastHeartbeatAgeMs: number;
+}
+
+/** What a heartbeat found. */
+export interface Pulse {
+  readonly incarnation: number;
+  readonly revision: number;
+  readonly ttlMs: number;
+}
+
+/** Instances of services, kept alive by heartbeats: TTL keys on a majority of the primaries. */
+export class Membership {
+  constructor(
+    private readonly primaries: Primaries,
+    private readonly keys: Keys,
+    private readonly clock: Clock,
+    private readonly ids: Ids,
+  ) {}
+
+  /** Begins a new incarnation of the member. Throws `superseded` and `no_quorum`. */
+  async register(
+    service: string,
+    id: string,
+    ttlMs: number,
+    registration: Registration,
+  ): Promise<{ member: Member; isNew: boolean }> {
+    const nonce = this.ids.nonce();
+    for (let attempt = 0; attempt < REGISTER_ATTEMPTS_MAX; attempt++) {
+      const { record: known, serverTimeMs } = await this.#find(service, id);
+      const record = {
+        id,
+        // Above all earlier ones, those long forgotten as well: hence the servers' clock.
+        incarnation: Math.max((known?.incarnation ?? 0) + 1, serverTimeMs),
+        revision: 1,
+        left: false,
+        nonce,
+        ttlMs,
+        expiresInMs: ttlMs,
+        heartbeatAgeMs: 0,
+        registered: JSON.stringify(registration),
+      };
+      if (await this.#put(service, record)) {
+        return { member: toMember(record), isNew: !known || known.left };
+      }
+    }
+    throw new CoordinationError(
+      "superseded",
+      `Other registrations of member ${id} came first ${REGISTER_ATTEMPTS_MAX} times in a row. If two processes use one id, give each its own.`,
+    );
+  }
+
+  /** Without `incarnation` for whichever is registered. Throws `unknown_member`, `superseded` and `no_quorum`. */
+  async heartbeat(service: string, id: string, incarnation?: number): Promise<Pulse> {
+    const { majority } = this.primaries;
+    const answers = await this.primaries.ask(
+      heartbeat(this.keys, [{ service, id, incarnation }]),
+      (sofar) => pulseOf(firstOf(sofar), majority) !== null,
+    );
+    const votes = firstOf(answers);
+    if (votes.length < majority) throw this.primaries.noQuorum(votes.length);
+    return pulseOf(votes, majority) ?? (await this.#revive(service, id, incarnation));
+  }
+
+  /** Whether the member was registered until now. Throws `no_quorum`. */
+  async leave(service: string, id: string): Promise<boolean> {
+    for (;;) {
+      const { record } = await this.#find(service, id);
+      if (!record || record.left) return false;
+      // The tombstone outlives every live record of this incarnation that a primary may still have.
+      const expiresInMs = record.ttlMs + TOMBSTONE_MARGIN_MS;
+      if (await this.#put(service, { ...record, left: true, expiresInMs })) return true;
+    }
+  }
+
+  /** The live members, in the order of their ids. Throws `no_quorum`. */
+  async list(service: string): Promise<Member[]> {
+    const { merged } = await this.#read(service);
+    return merged
+      .filter(({ record }) => !record.left)
+      .map(({ record }) => toMember(record))
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  /** Throws `unknown_member` and `no_quorum`. */
+  async get(service: string, id: string): Promise<Member> {
+    const { record } = await this.#find(service, id);
+    if (!record || record.left) throw unknownMember(service, id);
+    return toMember(record);
+  }
+
+  /** Names of the services that had a member lately. Throws `no_quorum`. */
+  async services(): Promise<string[]> {
+    const replies = await this.primaries.askMajority(listServices(this.keys));
+    return [...new Set(replies.flat())].sort();
+  }
+
+  /** Puts a member back that some primaries lack, when it is still alive on others. */
+  async #revive(service: string, id: string, incarnation: number | undefined): Promise<Pulse> {
+    const { record } = await this.#find(service, id);
+    if (record && incarnation !== undefined && record.incarnation > incarnation) throw superseded(id);
+    if (!record || record.left || record.incarnation < (incarnation ?? 0)) throw unknownMember(service, id);
+    if (!(await this.#put(service, { ...record, expiresInMs: record.ttlMs, heartbeatAgeMs: 0 }))) {
+      throw superseded(id);
+    }
+    return record;
+  }
+
+  async #find(
+    service: string,
+    id: string,
+  ): Promise<{ record: MemberRecord | undefined; serverTimeMs: number }> {
+    const { merged, serverTimeMs } = await this.#read(service, id);
+    return { record: merged[0]?.record, serverTimeMs };
+  }
+
+  /** Reads a majority, and in the background repairs those of them that are behind. */
+  async #read(
+    service: string,
+    id?: string,
+  ): Promise<{ merged: Merged<MemberRecord>[]; serverTimeMs: number }> {
+    const startedMs = this.clock.monotonicMs();
+    const answers = await this.primaries.ask(listMembers(this.keys, service, id));
+    const replies = values(answers);
+    if (replies.length < this.primaries.majority) throw this.primaries.noQuorum(replies.length);
+    const merged = mergeMembers(
+      replies.map((reply) => reply.members),
+      (a, b) => ({
+        ...(a.expiresInMs >= b.expiresInMs ? a : b),
+        heartbeatAgeMs: Math.min(a.heartbeatAgeMs, b.heartbeatAgeMs),
+      }),
+    );
+    const answered = this.primaries.all.filter((_, place) => answers[place]?.ok);
+    for (const { record, staleAt } of merged) {
+      // The remaining time, never more: what passed since the read began is not given again.
+      const expiresInMs = Math.floor(record.expiresInMs - (this.clock.monotonicMs() - startedMs));
+      if (expiresInMs <= 0) continue;
+      for (const place of staleAt) {
+        answered[place]?.run(putMember(this.keys, service, { ...record, expiresInMs })).catch(() => {});
+      }
+    }
+    return { merged, serverTimeMs: Math.max(...replies.map((reply) => reply.serverTimeMs)) };
+  }
+
+  /** Whether a majority store this record; false when others are in the way. Throws `no_quorum`. */
+  async #put(service: string, record: MemberRecord): Promise<boolean> {
+    const { majority } = this.primaries;
+    const stored = (answers: Answers<{ superseded: number | null }>) =>
+      values(answers).filter((answer) => answer.superseded === null).length;
+    const answers = await this.primaries.ask(
+      putMember(this.keys, service, record),
+      (sofar) => stored(sofar) >= majority || values(sofar).length - stored(sofar) >= majority,
+    );
+    if (stored(answers) >= majority) return true;
+    const answered = values(answers).length;
+    if (answered < majority) throw this.primaries.noQuorum(answered);
+    return false;
+  }
+}
+
+/** The renewal that a majority agree on, if no primary knows better: a later incarnation, or a tombstone of this one. */
+function pulseOf(votes: readonly HeartbeatVote[], majority: number): Pulse | null {
+  const newest = Math.max(0, ...votes.map((vote) => (vote.kind === "missing" ? 0 : vote.incarnation)));
+  const current = votes.filter((vote) => vote.kind !== "missing" && vote.incarnation === newest);
+  const renewed = current.filter((vote) => vote.kind === "renewed");
+  return renewed.length >= majority && renewed.length === current.length ? (renewed[0] ?? null) : null;
+}
+
+/** The votes on the only heartbeat of each call. */
+function firstOf(answers: Answers<HeartbeatVote[]>): HeartbeatVote[] {
+  return values(answers).flatMap((votes) => votes.slice(0, 1));
+}
+
+function toMember(record: MemberRecord): Member {
+  const { address, weight, zone, tags, metadata } = JSON.parse(record.registered) as Registration;
+  return {
+    id: record.id,
+    address,
+    weight,
+    zone,
+    tags,
+    metadata,
+    status: "up",
+    incarnation: record.incarnation,
+    revision: record.revision,
+    ttlMs: record.ttlMs,
+    lastHeartbeatAgeMs: Math.max(0, record.heartbeatAgeMs),
+  };
+}
+
+function unknownMember(service: string, id: string): CoordinationError {
+  return new CoordinationError(
+    "unknown_member",
+    `Service ${service} has no member ${id}: it expired, left, or was never registered. Register it again (PUT).`,
+  );
+}
+
+function superseded(id: string): CoordinationError {
+  return new CoordinationError(
+    "superseded",
+    `A later registration of member ${id} exists: another process has taken this id. Register again, or stop.`,
+  );
+}
+
+const REGISTER_ATTEMPTS_MAX = 8;
+const TOMBSTONE_MARGIN_MS = 60_000;

@@ -1,0 +1,81 @@
+import { Redis, ReplyError } from "ioredis";
+
+/** A connection to one Redis server. The simulation has another implementation. */
+export interface Connection {
+  /** Sends one command. Rejects with `RedisReplyError` when Redis said no, with another error when nobody knows. */
+  call(command: string, ...args: (string | number)[]): Promise<unknown>;
+  /** Whether commands can be sent now. */
+  readonly ready: boolean;
+  /** Told whenever `ready` changes, with the reason when it was lost or could not be had. */
+  onChange(listener: (ready: boolean, reason?: Error) => void): void;
+  close(): void;
+}
+
+export type Connect = (url: string, options: ConnectOptions) => Connection;
+
+export interface ConnectOptions {
+  readonly connectTimeoutMs: number;
+  readonly name: string;
+}
+
+/** Redis answered, with an error. */
+export class RedisReplyError extends Error {
+  override readonly name = "RedisReplyError";
+}
+
+/**
+ * Connects by ioredis. No offline queue, no resend, no retry of a command: a command is sent at most once, on
+ * the connection there is, or fails at once. Deadlines are the caller's: ioredis' own would fire before replies
+ * that arrived while this process was paused. Commands of one turn of the event loop leave in one write.
+ */
+export const connectByIoredis: Connect = (url, { connectTimeoutMs, name }) => {
+  const redis = new Redis(url, {
+    connectionName: name,
+    connectTimeout: connectTimeoutMs,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
+    maxRetriesPerRequest: 0,
+    enableReadyCheck: false,
+    disableClientInfo: true,
+    protocol: 2,
+    retryStrategy: (times) => Math.min(50 * times, RECONNECT_DELAY_MS_MAX),
+    reconnectOnError: null,
+  });
+  const listeners: ((ready: boolean, reason?: Error) => void)[] = [];
+  let reason: Error | undefined;
+  const tell = (ready: boolean) => {
+    for (const listener of listeners) listener(ready, ready ? undefined : reason);
+    if (ready) reason = undefined;
+  };
+  redis.on("error", (error: Error) => {
+    reason = error;
+  });
+  redis.on("ready", () => tell(true));
+  redis.on("close", () => tell(false));
+  return {
+    get ready() {
+      return redis.status === "ready";
+    },
+    onChange: (listener) => void listeners.push(listener),
+    call: async (command, ...args) => {
+      corkForThisTurn(redis);
+      try {
+        return await redis.call(command, ...args);
+      } catch (error) {
+        throw error instanceof ReplyError ? new RedisReplyError((error as Error).message) : error;
+      }
+    },
+    close: () => redis.disconnect(),
+  };
+};
+
+const RECONNECT_DELAY_MS_MAX = 500;
+
+/** One write (and on the server one read) for all commands of this turn: 2.5 times less work for the server. */
+function corkForThisTurn(redis: Redis): void {
+  const { stream } = redis;
+  if (!stream || stream.writableCorked > 0) return;
+  stream.cork();
+  setImmediate(() => stream.uncork());
+}

@@ -1,0 +1,41 @@
+import { startEmbeddedJavaScript } from "./embedded-javascript.js";
+import { findProgram, startEmbeddedServers } from "./embedded-servers.js";
+
+export interface Embedded {
+  readonly kind: "redis-server" | "valkey-server" | "javascript";
+  /** With a password, where there is one: not for logs. */
+  readonly urls: string[];
+  /** Ends the primaries and removes what they kept. */
+  stop(): Promise<void>;
+}
+
+export interface EmbeddedLog {
+  info(details: object, message: string): void;
+  warn(details: object, message: string): void;
+}
+
+/**
+ * Three primaries of the service's own, for trying it out where no Redis was named: real ones where this machine has
+ * redis-server or valkey-server, else three in JavaScript, inside this process. They keep nothing, and they end with
+ * the service however it ends.
+ */
+export async function startEmbedded(log: EmbeddedLog, prefer?: "javascript"): Promise<Embedded> {
+  const program = prefer === "javascript" ? undefined : await findProgram();
+  if (program !== undefined) {
+    const servers = await startEmbeddedServers(program.name, PRIMARIES);
+    log.info(
+      { program: program.name, version: program.version },
+      `no Redis was named: started ${PRIMARIES} of this machine's ${program.name}, which keep nothing`,
+    );
+    return { kind: program.name, ...servers };
+  }
+  const servers = await startEmbeddedJavaScript(PRIMARIES);
+  log.warn(
+    {},
+    `no Redis was named and none is installed: started ${PRIMARIES} stand-ins written in JavaScript. ` +
+      "They are for trying out, and keep nothing: install redis-server, or set REDIS_URLS",
+  );
+  return { kind: "javascript", ...servers };
+}
+
+const PRIMARIES = 3;

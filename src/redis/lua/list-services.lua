@@ -1,0 +1,5 @@
+-- Tells the services that have a live member. Changes nothing.
+--   KEYS[2]  deadlines of all services (sorted set)
+-- Returns their names.
+
+return redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. int(now()), '+inf')

@@ -1,0 +1,21 @@
+-- Put in front of every script (scripts.ts): the fence, the clock and the counters. One copy, no includes.
+--   KEYS[1]  configuration of this primary (hash)
+--   ARGV[1]  stamp: the configuration that the caller holds and the primary that it believes to talk to
+-- Errors: FENCED when the stored stamp is another; nothing was read or written then.
+-- Lua loses digits of numbers above 10^14 in tostring, `..` and cjson: counters travel as text made by `int`.
+
+local fence = redis.call('HMGET', KEYS[1], 'stamp', 'floor')
+if (fence[1] or '') ~= ARGV[1] then return redis.error_reply('FENCED this primary holds another configuration') end
+
+local function int(number) return string.format('%.0f', number) end
+
+-- Milliseconds since 1970 by this server's clock: for ages and deadlines on this server, never compared with another's.
+local function now()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+-- The counter of a name: the current generation, else the older, else the floor. Never falls.
+local function eff(current, older, field)
+  return tonumber(redis.call('HGET', current, field) or redis.call('HGET', older, field) or fence[2] or 0)
+end

@@ -1,0 +1,89 @@
+import { createServer } from "node:net";
+import { currentRun, type TestRun } from "./run.js";
+
+/** A real Redis for integration tests. Doing a thing twice does no harm. */
+export interface TestPrimary {
+  readonly url: string;
+  readonly port: number;
+  /** SIGKILL: what is not on disk is lost. */
+  kill(): Promise<void>;
+  /** Orderly, as by SIGTERM. */
+  stop(): Promise<void>;
+  /** Again, on the same port, with the data it had. */
+  start(): Promise<void>;
+  /** Again (killed first where it runs), on the same port, without its data: the primary that forgot. */
+  startEmpty(): Promise<void>;
+  /** Frozen: connections stay, and new ones are accepted, but nothing is answered. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** What redis-cli says, without the last newline. Throws where it fails. */
+  cli(...args: string[]): Promise<string>;
+}
+
+export interface TestPrimaries extends AsyncDisposable {
+  readonly all: readonly TestPrimary[];
+  readonly urls: readonly string[];
+  close(): Promise<void>;
+}
+
+/** What the two kinds, containers and processes, have beyond that. */
+export interface OwnedPrimary extends TestPrimary {
+  remove(): Promise<void>;
+}
+
+/** Starts `count` independent primaries at once, each with an append-only file written at every command. */
+export async function startPrimaries(
+  count: number,
+  options: { readonly args?: readonly string[] } = {},
+): Promise<TestPrimaries> {
+  const run = await currentRun();
+  const args = ["--appendonly", "yes", "--appendfsync", "always", "--save", "", ...(options.args ?? [])];
+  const attempts = await Promise.allSettled(Array.from({ length: count }, () => startOnFreePort(run, args)));
+  const all = attempts.flatMap((attempt) => (attempt.status === "fulfilled" ? [attempt.value] : []));
+  const close = async (): Promise<void> => {
+    await Promise.all(all.map((primary) => primary.remove()));
+  };
+  const failed = attempts.find((attempt) => attempt.status === "rejected");
+  if (failed !== undefined) {
+    await close();
+    throw failed.reason;
+  }
+  return { all, urls: all.map((primary) => primary.url), close, [Symbol.asyncDispose]: close };
+}
+
+// Another worker can take a port between our look at it and the server's bind, hence several attempts.
+async function startOnFreePort(
+  run: TestRun,
+  args: readonly string[],
+  attemptsLeft = 5,
+): Promise<OwnedPrimary> {
+  const port = await freePort();
+  try {
+    return run.kind === "container"
+      ? await (await import("./container-primary.js")).startContainer(run, port, args)
+      : await (await import("./process-primary.js")).startProcess(run, port, args);
+  } catch (error) {
+    if (attemptsLeft > 1 && (await inUse(port))) return startOnFreePort(run, args, attemptsLeft - 1);
+    throw error;
+  }
+}
+
+// Below the ports that Linux and macOS give to outgoing connections: none of these must take the port of a primary
+// while it is down.
+const portMin = 16_000;
+const portMax = 31_999;
+
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = portMin + Math.floor(Math.random() * (portMax - portMin + 1));
+    if (!(await inUse(port))) return port;
+  }
+}
+
+function inUse(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(true));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(false)));
+  });
+}

@@ -1,0 +1,36 @@
+// Removes what a test run left behind: node reaper.mjs container <label=value> | process <directory>
+// It waits for its standard input to end, which happens when the run closes it and when the run dies, however it
+// dies (Ctrl-C, SIGKILL, a crash). testcontainers has a container for this, Ryuk; it cannot be pulled everywhere.
+import { execFileSync } from "node:child_process";
+import { readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+
+const [kind, where] = process.argv.slice(2);
+process.stdin.resume().once("end", () => (kind === "container" ? removeContainers() : removeProcesses()));
+
+async function removeContainers() {
+  const { getContainerRuntimeClient } = await import("testcontainers");
+  const { dockerode } = (await getContainerRuntimeClient()).container;
+  const left = await dockerode.listContainers({ all: true, filters: { label: [where] } });
+  // One that its own test is removing just now fails here, and that is fine.
+  await Promise.allSettled(left.map(({ Id }) => dockerode.getContainer(Id).remove({ force: true, v: true })));
+}
+
+async function removeProcesses() {
+  for (const primary of await readdir(where)) {
+    const pid = await readFile(join(where, primary, "redis.pid"), "utf8").catch(() => "");
+    if (Number(pid) > 0 && stillRedis(Number(pid))) process.kill(Number(pid), "SIGKILL");
+  }
+  await rm(where, { recursive: true, force: true, maxRetries: 5 });
+}
+
+// A server killed by SIGKILL leaves its pid file, and the number may be another process by now.
+function stillRedis(pid) {
+  try {
+    return /(redis|valkey)-server/.test(
+      execFileSync("ps", ["-o", "args=", "-p", String(pid)], { encoding: "utf8" }),
+    );
+  } catch {
+    return false;
+  }
+}

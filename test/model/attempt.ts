@@ -1,0 +1,149 @@
+/**
+ * The caller's side of an attempt to take a lock: ask all primaries, then let the replies decide by the rule that the
+ * service itself uses. Shared by all models; what a primary does with a message is theirs.
+ *
+ * Messages and replies may be late, lost or repeated. A message under way may be delivered at any time or never, so
+ * losing one needs no step of its own.
+ */
+import { exactMajority, majorityOf, type Verdict } from "../../src/algorithms/tally.js";
+import { at } from "./world.js";
+
+/** Between a client and a primary: messages and replies under way (sets as bits), and what the client heard. */
+export const attemptLink = ["acquires", "raises", "replies", "heard"] as const;
+/** `after`: the highest token committed when the attempt began. `target`: what it last raised to. */
+export const attemptClient = ["phase", "token", "after", "target"] as const;
+
+export interface AttemptLink {
+  acquires: number;
+  raises: number;
+  replies: number;
+  heard: number;
+}
+export interface AttemptClient {
+  phase: number;
+  token: number;
+  after: number;
+  target: number;
+}
+export interface AttemptWorld {
+  readonly primaries: readonly { readonly links: readonly AttemptLink[] }[];
+  readonly clients: readonly AttemptClient[];
+}
+
+export const IDLE = 0;
+export const ASKING = 1;
+export const COMMITTED = 2;
+export const GAVE_UP = 3;
+
+/** A primary's refusal. In `heard`, and as a counter, 0 says that there is none yet. */
+export const REFUSED = 0;
+
+/** `exactly` is the design's rule; `at least` counts a raised counter that went beyond its target as well. */
+export type CommitRule = "exactly" | "at least";
+
+export function begin(world: AttemptWorld, client: number): void {
+  const attempt = at(world.clients, client);
+  attempt.phase = ASKING;
+  for (const other of world.clients) attempt.after = Math.max(attempt.after, other.token);
+  for (const primary of world.primaries) at(primary.links, client).acquires = 1;
+}
+
+/** The counter that a primary replied reaches the client, which draws its conclusion. */
+export function hear(
+  world: AttemptWorld,
+  client: number,
+  link: AttemptLink,
+  counter: number,
+  rule: CommitRule = "exactly",
+): void {
+  if (at(world.clients, client).phase !== ASKING) return;
+  link.heard = counter;
+  conclude(world, client, undefined, rule);
+}
+
+/**
+ * Whether the client would raise if it waited for missing replies no longer. Only then is its deadline a step of its
+ * own: a client that refuses, or that never hears enough, does what one does whose replies are all lost. For the same
+ * reason a refusal need not be heard.
+ */
+export function raisesAtDeadline(world: AttemptWorld, client: number): boolean {
+  return at(world.clients, client).phase === ASKING && verdictOf(world, client, null, "exactly").kind === "raise";
+}
+
+export function deadline(world: AttemptWorld, client: number): void {
+  conclude(world, client, null, "exactly");
+}
+
+function conclude(world: AttemptWorld, client: number, missing: null | undefined, rule: CommitRule): void {
+  const attempt = at(world.clients, client);
+  const verdict = verdictOf(world, client, missing, rule);
+  if (verdict.kind === "raise") {
+    attempt.target = verdict.to;
+    for (const primary of world.primaries) {
+      const link = at(primary.links, client);
+      link.raises |= 1 << verdict.to;
+      link.heard = 0;
+    }
+  } else if (verdict.kind === "token") {
+    attempt.token = verdict.token;
+    end(world, client, COMMITTED);
+  }
+}
+
+/** An attempt that is over listens no more; what it sent is still under way. */
+export function end(world: AttemptWorld, client: number, phase: number): void {
+  const attempt = at(world.clients, client);
+  attempt.phase = phase;
+  attempt.target = 0;
+  for (const primary of world.primaries) {
+    const link = at(primary.links, client);
+    link.replies = 0;
+    link.heard = 0;
+  }
+}
+
+function verdictOf(
+  world: AttemptWorld,
+  client: number,
+  missing: null | undefined,
+  rule: CommitRule,
+): Verdict {
+  const replies = world.primaries.map((primary) => at(primary.links, client).heard || missing);
+  const majority = majorityOf(world.primaries.length);
+  return rule === "exactly"
+    ? exactMajority(replies, majority)
+    : atLeastMajority(replies, majority, at(world.clients, client).target);
+}
+
+/** The tempting rule, which is wrong: after a raise to t, "my counter is t or more" counts for token t. */
+function atLeastMajority(
+  replies: readonly (number | null | undefined)[],
+  majority: number,
+  target: number,
+): Verdict {
+  const enough = replies.filter((reply) => typeof reply === "number" && reply >= target).length >= majority;
+  return target > 0 && enough ? { kind: "token", token: target } : exactMajority(replies, majority);
+}
+
+/** Tokens are unique from one lease to another, and an attempt that starts after a commit gets a higher one. */
+export function tokenViolation(
+  clients: readonly AttemptClient[],
+  leaseOf: (client: number) => number = (client) => client,
+): string | null {
+  for (let i = 0; i < clients.length; i++) {
+    const one = at(clients, i);
+    if (one.token === 0) continue;
+    if (one.token <= one.after) return `token ${one.token} does not follow ${one.after}, committed before it began`;
+    for (let j = 0; j < i; j++)
+      if (at(clients, j).token === one.token && leaseOf(i) !== leaseOf(j)) return `two leases have token ${one.token}`;
+  }
+  return null;
+}
+
+const PHASES = ["idle", "asking", "committed", "gave up"];
+
+export function showAttempt(name: string, client: AttemptClient): string {
+  if (client.token > 0) return `${name}: token ${client.token}`;
+  const raising = client.target > 0 ? `, raising to ${client.target}` : "";
+  return `${name}: ${PHASES[client.phase]}${raising}`;
+}
