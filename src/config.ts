@@ -10,6 +10,7 @@ export interface Config {
   readonly commandTimeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly viewAgeMsMax: number;
+  readonly rotateAfterMs: number;
   readonly drainMs: number;
   readonly logLevel: string;
 }
@@ -51,6 +52,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     commandTimeoutMs: whole("QUORATE_COMMAND_TIMEOUT_MS", 100, 10, 10_000),
     connectTimeoutMs: whole("QUORATE_CONNECT_TIMEOUT_MS", 500, 10, 10_000),
     viewAgeMsMax: whole("QUORATE_VIEW_AGE_MS_MAX", 250, 0, 900),
+    rotateAfterMs: whole("QUORATE_ROTATE_AFTER_MS", 86_400_000, 1_000, 365 * 86_400_000),
     drainMs: whole("QUORATE_DRAIN_MS", 8_000, 0, 9_500),
     logLevel: oneOf("QUORATE_LOG_LEVEL", "info", ["trace", "debug", "info", "warn", "error", "silent"]),
   };
@@ -70,6 +72,7 @@ const KNOWN = new Set([
   "QUORATE_COMMAND_TIMEOUT_MS",
   "QUORATE_CONNECT_TIMEOUT_MS",
   "QUORATE_VIEW_AGE_MS_MAX",
+  "QUORATE_ROTATE_AFTER_MS",
   "QUORATE_DRAIN_MS",
   "QUORATE_LOG_LEVEL",
 ]);

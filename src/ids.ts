@@ -6,11 +6,14 @@ export interface Ids {
   leaseId(): string;
   /** Tells one attempt, registration or request from all others. */
   nonce(): string;
+  /** The same as 24 lower-case hex digits, whose order is the same in every locale: for ballots. */
+  hexNonce(): string;
 }
 
 export const systemIds: Ids = Object.freeze({
   leaseId: () => MADE_HERE + randomBytes(16).toString("base64url"),
   nonce: () => randomBytes(12).toString("base64url"),
+  hexNonce: () => randomBytes(12).toString("hex"),
 });
 
 /** Whether the service made this leaseId. One that it did not make may be acquired again by a retry. */

@@ -16,13 +16,17 @@ async function main(): Promise<void> {
   const log = pino({ level: config.logLevel, timestamp: pino.stdTimeFunctions.isoTime, base: null });
   const embedded = config.redisUrls.length === 0 ? await startEmbedded(log, config.embedded) : undefined;
   const urls = embedded?.urls ?? config.redisUrls;
-  const service = createService(config, urls, {
-    connect: connectByIoredis,
-    clock: systemClock,
-    random: systemRandom,
-    ids: systemIds,
-    log,
-  });
+  const service = createService(
+    config,
+    { urls, embedded: embedded !== undefined },
+    {
+      connect: connectByIoredis,
+      clock: systemClock,
+      random: systemRandom,
+      ids: systemIds,
+      log,
+    },
+  );
   const server = createAdaptorServer({ fetch: service.app.fetch }) as Server;
   stopOnSignals(server, service, config, log, async () => embedded?.stop());
   await someTimeForQuorum(service);

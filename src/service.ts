@@ -8,6 +8,7 @@ import type { Ids } from "./ids.js";
 import { Locks } from "./primitives/lock.js";
 import { Membership } from "./primitives/membership.js";
 import { Owners } from "./primitives/owners.js";
+import { ConfigurationKeeper } from "./redis/configuration.js";
 import type { Connect } from "./redis/connection.js";
 import { Keys } from "./redis/keys.js";
 import { Primaries } from "./redis/primaries.js";
@@ -33,30 +34,47 @@ export interface Service {
 }
 
 /** Config -> primaries -> primitives -> app. */
-export function createService(config: Config, redisUrls: readonly string[], world: World): Service {
-  const { clock, log, ids } = world;
+export function createService(
+  config: Config,
+  redis: { readonly urls: readonly string[]; readonly embedded: boolean },
+  world: World,
+): Service {
+  const { clock, log, ids, random } = world;
   const metrics = new Metrics();
   const keys = new Keys(config.keyPrefix);
   const observer: PrimaryObserver = {
     called: (...call) => metrics.called(...call),
     dropped: (primary) => metrics.dropped(primary),
-    changed: (primary, reason) => {
-      metrics.changed(primary);
-      if (primary.up) log.info({ primary: primary.address }, "primary is up");
-      else log.warn({ primary: primary.address, reason }, "primary is down");
+    changed: (primary, status) => {
+      const { state, reason } = status;
+      metrics.changed(primary, status);
+      const line = { primary: primary.address, state, ...(reason && { reason }) };
+      if (primary.up) log.info(line, "primary takes part");
+      else log.warn(line, "primary takes no part");
     },
   };
-  const primaries = new Primaries(
-    redisUrls.map((url) => new Primary(addressOf(url), url, world.connect, keys, clock, config, observer)),
+  const all = redis.urls.map(
+    (url) => new Primary(addressOf(url), url, world.connect, keys, clock, config, observer),
   );
+  const keeper = new ConfigurationKeeper(
+    all,
+    keys,
+    clock,
+    random,
+    ids,
+    { ...config, embedded: redis.embedded },
+    log,
+  );
+  const primaries = new Primaries(all, keeper);
+  metrics.observe(primaries);
   const membership = new Membership(primaries, keys, clock, ids);
-  const votes = new LeaseVotes(primaries, keys, config);
+  const votes = new LeaseVotes(primaries, keys, ids, config);
   let stopping = false;
   const app = createApp({
     config,
     primaries,
     membership,
-    locks: new Locks(votes, primaries.all.length, clock, world.random, ids),
+    locks: new Locks(votes, primaries.all.length, clock, random, ids),
     owners: new Owners(membership, clock, config.viewAgeMsMax),
     metrics,
     log,
@@ -70,6 +88,9 @@ export function createService(config: Config, redisUrls: readonly string[], worl
     stop: () => {
       stopping = true;
     },
-    close: () => primaries.close(),
+    close: () => {
+      keeper.close();
+      primaries.close();
+    },
   };
 }

@@ -1,5 +1,12 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import type { Primary, PrimaryObserver } from "../redis/primary.js";
+import type { Primaries } from "../redis/primaries.js";
+import {
+  PRIMARY_STATES,
+  type Primary,
+  type PrimaryFailure,
+  type PrimaryObserver,
+  type PrimaryStatus,
+} from "../redis/primary.js";
 
 /** What Prometheus reads. Labels are routes and addresses, never names, keys or leaseIds. */
 export class Metrics implements PrimaryObserver {
@@ -23,6 +30,12 @@ export class Metrics implements PrimaryObserver {
     labelNames: ["primary"],
     registers: [this.registry],
   });
+  readonly #state = new Gauge({
+    name: "quorate_primary_state",
+    help: "1 for the state that the primary is in, 0 for the others",
+    labelNames: ["primary", "state"],
+    registers: [this.registry],
+  });
   readonly #callSeconds = new Histogram({
     name: "quorate_primary_call_duration_seconds",
     help: "Time of one script on one primary",
@@ -32,7 +45,7 @@ export class Metrics implements PrimaryObserver {
   });
   readonly #errors = new Counter({
     name: "quorate_primary_errors_total",
-    help: "Calls without an answer, by what is known of them: not_sent, unknown (it may have run), refused",
+    help: "Calls without an answer, by what is known of them: not_sent, fenced, unknown (it may have run), refused",
     labelNames: ["primary", "kind"],
     registers: [this.registry],
   });
@@ -47,23 +60,44 @@ export class Metrics implements PrimaryObserver {
     collectDefaultMetrics({ register: this.registry });
   }
 
+  /** Gauges that are read when Prometheus asks. */
+  observe(primaries: Primaries): void {
+    new Gauge({
+      name: "quorate_configuration_version",
+      help: "Version of the configuration that this instance goes by; 0 before the first",
+      registers: [this.registry],
+      collect() {
+        this.set(primaries.version ?? 0);
+      },
+    });
+    new Gauge({
+      name: "quorate_primary_quarantine_seconds",
+      help: "How long the primary will grant no new lease",
+      labelNames: ["primary"],
+      registers: [this.registry],
+      collect() {
+        for (const { address, status } of primaries.all) {
+          this.set({ primary: address }, status.quarantineMs / 1000);
+        }
+      },
+    });
+  }
+
   request(method: string, route: string, status: number, code: string, ms: number): void {
     this.#requests.inc({ method, route, status, code });
     this.#seconds.observe({ method, route }, ms / 1000);
   }
 
-  called(
-    primary: Primary,
-    _script: string,
-    ms: number,
-    outcome: "ok" | "not_sent" | "unknown" | "refused",
-  ): void {
+  called(primary: Primary, _script: string, ms: number, outcome: "ok" | PrimaryFailure["kind"]): void {
     if (outcome === "ok") this.#callSeconds.observe({ primary: primary.address }, ms / 1000);
     else this.#errors.inc({ primary: primary.address, kind: outcome });
   }
 
-  changed(primary: Primary): void {
+  changed(primary: Primary, { state }: PrimaryStatus): void {
     this.#up.set({ primary: primary.address }, primary.up ? 1 : 0);
+    for (const one of PRIMARY_STATES) {
+      this.#state.set({ primary: primary.address, state: one }, one === state ? 1 : 0);
+    }
   }
 
   dropped(primary: Primary): void {

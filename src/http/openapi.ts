@@ -1,22 +1,67 @@
+import { createRequire } from "node:module";
+import { stringify } from "yaml";
 import type { App } from "./context.js";
+import { problemExamples } from "./problem.js";
 
 /** The OpenAPI 3.1 document of the routes that `app` has. */
-export function describe(app: App) {
-  return app.getOpenAPI31Document({
+export function describe(app: App): Record<string, unknown> {
+  const document = app.getOpenAPI31Document({
     openapi: "3.1.0",
     info: {
       title: "Quorate",
-      version: "1",
-      description: "Locks with fencing tokens, membership and shard owners over the Redis you already run.",
+      version,
+      description: CONVENTIONS,
       license: { name: "Apache-2.0", url: "https://www.apache.org/licenses/LICENSE-2.0" },
     },
-    servers: [{ url: "http://127.0.0.1:8080" }],
+    servers: [
+      { url: "/", description: "Where this description is served; by default http://127.0.0.1:8080" },
+    ],
     security: [],
     tags: [
-      { name: "locks", description: "Exclusive locks by name, with fencing tokens." },
+      {
+        name: "locks",
+        description: "Exclusive locks by name, each grant with a fencing token that only grows.",
+      },
       { name: "members", description: "Instances of services, kept alive by heartbeats." },
       { name: "shard owners", description: "Which member owns a key, by a consistent-hash ring." },
       { name: "service", description: "Quorate itself." },
     ],
   });
+  const { paths, components, webhooks: _none, ...rest } = document;
+  const examples = usedOf(problemExamples(), document);
+  return { ...rest, paths, components: { schemas: components?.schemas ?? {}, examples } };
 }
+
+/** The same document as text, as `openapi.yaml` has it. */
+export function toYaml(document: object): string {
+  return stringify(document, { lineWidth: 110, blockQuote: "literal", aliasDuplicateObjects: false });
+}
+
+function usedOf<T>(examples: Record<string, T>, document: object): Record<string, T> {
+  const text = JSON.stringify(document);
+  return Object.fromEntries(
+    Object.entries(examples).filter(([name]) => text.includes(`"#/components/examples/${name}"`)),
+  );
+}
+
+const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
+
+const CONVENTIONS = `
+Locks with fencing tokens, membership and shard owners over the Redis you already run.
+
+JSON in camelCase; a unit ends the name (\`ttlMs\`). Names of locks, services and members match
+\`[A-Za-z0-9][A-Za-z0-9._:-]{0,127}\`. Fields that a request does not have are refused, so that a typing error is
+not silently ignored. Answers may get new fields.
+
+**Failures** are [problems](https://www.rfc-editor.org/rfc/rfc9457) (\`application/problem+json\`); program against
+their \`code\`. Besides those listed at each operation there are \`not_found\` (404, no such path),
+\`method_not_allowed\` (405, with \`Allow\`) and \`too_large\` (413, at any path). After \`no_quorum\` to a request that
+changes something it may have happened or not: repeat it, every one can be repeated safely, or look.
+
+**Leases.** Whoever knows a \`leaseId\` may renew and release the lease, so keep it to yourself. Trust a lease until
+\`your own send time + waitedMs + validForMs\` on your monotonic clock, and hand its \`fencingToken\` to what the lock
+guards, which refuses tokens below the highest that it has seen.
+
+**Requests** may carry an \`X-Request-Id\` of 1 to 128 letters, digits and \`. _ : -\`; else one is made. Answers, problems
+and log lines have it. Bodies may have 64 KB, batches 2 MB.
+`.trim();

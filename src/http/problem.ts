@@ -1,6 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import type { CoordinationError, ErrorCode } from "../errors.js";
+import { type CoordinationError, ERROR_CODES, type ErrorCode } from "../errors.js";
+import { problemDetails, problemRequestId } from "./examples.js";
+import { HolderSchema } from "./schemas.js";
 
 /** The only place that knows which status a code has, and its title. Source of the shape: RFC 9457. */
 const TABLE = {
@@ -40,22 +42,34 @@ export function toProblem(error: CoordinationError, requestId: string) {
   };
 }
 
-const base = {
-  type: z.string(),
-  title: z.string(),
-  status: z.int(),
-  detail: z.string().openapi({ description: "What happened, and what to do." }),
-  requestId: z.string().openapi({ description: "The X-Request-Id of this request, as the logs have it." }),
-  retryAfterMs: z.int().optional().openapi({ description: "When trying again makes sense." }),
-  field: z.string().optional().openapi({ description: "The first field that is wrong, as a path." }),
-  errors: z.array(z.object({ field: z.string(), detail: z.string() })).optional(),
-  holder: z.unknown().optional().openapi({ description: "Who holds it: never with its leaseId." }),
-};
+const ProblemSchema = z
+  .object({
+    type: z.string().openapi({ example: "urn:quorate:problem:held" }),
+    title: z.string(),
+    status: z.int(),
+    code: z.enum(ERROR_CODES).openapi({ description: "What to program against: it never changes." }),
+    detail: z.string().openapi({ description: "What happened, and what to do." }),
+    requestId: z.string().openapi({ description: "The X-Request-Id of this request, as the logs have it." }),
+    retryAfterMs: z
+      .int()
+      .optional()
+      .openapi({ description: "When trying again makes sense, ms; the header Retry-After rounds it up." }),
+    field: z.string().optional().openapi({ description: "The first field that is wrong, as a path." }),
+    errors: z.array(z.object({ field: z.string(), detail: z.string() })).optional(),
+    allow: z.array(z.string()).optional().openapi({ description: "The methods that the path has." }),
+    holder: HolderSchema.optional().openapi({ description: "Who holds it: never with its leaseId." }),
+  })
+  .openapi("Problem");
 
-/** The responses of an operation that can fail with these codes, beside those that every operation has. */
-export function problems<const C extends ErrorCode>(...codes: C[]) {
+/** The responses of an operation under /v1 that can fail with these codes, beside those that all of them have. */
+export function problems(...codes: ErrorCode[]) {
+  return problemsOutsideV1(...codes, "shutting_down");
+}
+
+/** The same of an operation outside /v1: such ones answer to the end. */
+export function problemsOutsideV1(...codes: ErrorCode[]) {
   const byStatus = new Map<ProblemStatus, ErrorCode[]>();
-  for (const code of new Set<ErrorCode>([...codes, "internal", "shutting_down"])) {
+  for (const code of new Set<ErrorCode>([...codes, "internal"])) {
     const status = statusOf(code);
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
@@ -64,10 +78,13 @@ export function problems<const C extends ErrorCode>(...codes: C[]) {
       status,
       {
         description: ofStatus.map((code) => `\`${code}\`: ${TABLE[code][1]}.`).join(" "),
+        ...(ofStatus.some((code) => problemDetails[code].retryAfterMs !== undefined) && RETRY_AFTER),
         content: {
           "application/problem+json": {
-            schema: z.object({ ...base, code: z.enum(ofStatus as [ErrorCode, ...ErrorCode[]]) }),
-            examples: Object.fromEntries(ofStatus.map((code) => [code, { value: example(code) }])),
+            schema: ProblemSchema.extend({ code: z.enum(ofStatus) }),
+            examples: Object.fromEntries(
+              ofStatus.map((code) => [code, { $ref: `#/components/examples/${code}` }]),
+            ),
           },
         },
       },
@@ -75,29 +92,20 @@ export function problems<const C extends ErrorCode>(...codes: C[]) {
   );
 }
 
-const DETAILS: Partial<Record<ErrorCode, object>> = {
-  invalid_request: {
-    detail: "ttlMs: Too small: expected number to be >=100",
-    field: "ttlMs",
-    errors: [{ field: "ttlMs", detail: "Too small: expected number to be >=100" }],
+const RETRY_AFTER = {
+  headers: {
+    "Retry-After": { description: "retryAfterMs in seconds, rounded up.", schema: { type: "integer" } },
   },
-  held: {
-    detail: "orders-42 is held by another lease. Try again after retryAfterMs.",
-    retryAfterMs: 8412,
-    holder: { owner: "worker-7", metadata: null, mode: "exclusive", heldForMs: 1588, expiresInMs: 8412 },
-  },
-  no_quorum: { detail: "1 of 3 primaries answered; 2 are needed.", retryAfterMs: 1000 },
-};
+} as const;
 
-function example(code: ErrorCode) {
-  const [status, title] = TABLE[code];
-  return {
-    type: `urn:quorate:problem:${code}`,
-    title,
-    status,
-    code,
-    detail: `${title}.`,
-    requestId: "4f1d7c2e9a",
-    ...DETAILS[code],
-  };
+/** A problem of each code, for `#/components/examples`. */
+export function problemExamples() {
+  return Object.fromEntries(
+    ERROR_CODES.map((code) => {
+      const [status, title] = TABLE[code];
+      const type = `urn:quorate:problem:${code}`;
+      const value = { type, title, status, code, requestId: problemRequestId, ...problemDetails[code] };
+      return [code, { summary: title, value }];
+    }),
+  );
 }

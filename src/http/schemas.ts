@@ -54,14 +54,10 @@ export const LockParams = z.object({
 });
 
 const ttlMs = (ttlMaxMs: number) =>
-  z
-    .int()
-    .min(100)
-    .max(ttlMaxMs)
-    .openapi({
-      description: "Time to live from now, ms. Ends the lease when nobody renews it.",
-      example: 10_000,
-    });
+  z.int().min(100).max(ttlMaxMs).openapi({
+    description: "Time to live from now, ms. Ends the lease when nobody renews it.",
+    example: 10_000,
+  });
 
 export const acquireBody = (ttlMaxMs: number) =>
   z
@@ -307,9 +303,14 @@ export const OwnersSchema = z
 export const PrimarySchema = z
   .object({
     address: z.string().openapi({ example: "127.0.0.1:6379" }),
-    state: z.enum(["up", "down"]),
+    state: z.enum(["up", "quarantined", "readmitting", "down", "wrong_role", "misconfigured"]).openapi({
+      description:
+        "up: takes part. quarantined: takes part, but grants no new lease for quarantineMs, since it may have forgotten some. readmitting: it restarted or missed something, and gets what it lacks. down: does not answer. wrong_role: is a replica. misconfigured: cannot be a primary here; see reason.",
+      example: "up",
+    }),
     forMs: ms("How long it has been so", 734_112),
-    reason: z.string().nullable().openapi({ description: "Why it is not up.", example: null }),
+    reason: z.string().nullable().openapi({ description: "Why it does not take part.", example: null }),
+    quarantineMs: ms("How long it will grant no new lease", 0),
     latencyMs: z
       .object({ p50: z.number().nullable(), p99: z.number().nullable() })
       .openapi({ description: "Of the latest calls of this instance.", example: { p50: 0.31, p99: 1.9 } }),
@@ -319,6 +320,10 @@ export const PrimarySchema = z
 export const PrimariesSchema = z
   .object({
     primaries: z.array(PrimarySchema),
+    configurationVersion: z.int().nullable().openapi({
+      description: "Version of the configuration that this instance goes by; null before the first.",
+      example: 1,
+    }),
     majority: z.int().openapi({ example: 2 }),
     quorum: z.boolean().openapi({ description: "Whether a majority are up." }),
   })
@@ -334,3 +339,5 @@ export const ReadySchema = z
     }),
   })
   .openapi("Ready");
+
+export const DescriptionSchema = z.record(z.string(), z.unknown()).openapi("Description");

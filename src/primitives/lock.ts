@@ -65,7 +65,7 @@ export class Locks {
     for (let attempt = 0; ; attempt++) {
       const started = this.clock.monotonicMs();
       const outcome = await this.votes.acquire(
-        { resource: resource(name), leaseId, nonce: this.ids.nonce() },
+        { resource: resource(name), leaseId },
         {
           ttlMs,
           mode: "exclusive",

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { untilScriptsRun } from "./embedded-servers.js";
 
 /**
  * Starts `count` Redis stand-ins in this process, by js-redis-server. It is loaded only here, as few need it. Of its
@@ -34,7 +35,10 @@ export async function startEmbeddedJavaScript(
     await Promise.all(servers.map((each) => each.stop()));
   };
   try {
-    return { urls: await Promise.all(servers.map(({ server }) => listen(server))), stop };
+    const urls = await Promise.all(servers.map(({ server }) => listen(server)));
+    // The first script starts a Lua machine, which holds up the whole process longer than a command may take.
+    await Promise.all(urls.map(untilScriptsRun));
+    return { urls, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -33,7 +33,7 @@ export async function startEmbeddedServers(
   for (let attempt = 1; ; attempt++) {
     const servers = await spawnServers(program, await freePorts(count));
     try {
-      await Promise.all(servers.urls.map(untilAnswering));
+      await Promise.all(servers.urls.map(untilScriptsRun));
       return servers;
     } catch (error) {
       const log = await readFile(servers.logFile, "utf8").catch(() => "");
@@ -100,7 +100,8 @@ async function spawnServers(program: ProgramName, ports: readonly number[]) {
   };
 }
 
-async function untilAnswering(url: string): Promise<void> {
+/** Returns once the server at `url` runs scripts, and has run its first, which may take long. */
+export async function untilScriptsRun(url: string): Promise<void> {
   const redis = new Redis(url, {
     retryStrategy: () => 10,
     maxRetriesPerRequest: 300,
@@ -108,9 +109,9 @@ async function untilAnswering(url: string): Promise<void> {
     disableClientInfo: true,
     protocol: 2,
   });
-  redis.on("error", () => {}); // refused until the server listens; ping() below says when it never did
+  redis.on("error", () => {}); // refused until the server listens; the command below says when it never did
   try {
-    await redis.ping();
+    await redis.eval("return 1", 0);
   } finally {
     redis.disconnect();
   }

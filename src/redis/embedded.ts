@@ -30,10 +30,14 @@ export async function startEmbedded(log: EmbeddedLog, prefer?: "javascript"): Pr
     return { kind: program.name, ...servers };
   }
   const servers = await startEmbeddedJavaScript(PRIMARIES);
+  const why =
+    prefer === "javascript"
+      ? "as QUORATE_EMBEDDED asks for"
+      : "as there is no redis-server 6.2 or newer here";
   log.warn(
     {},
-    `no Redis was named and none is installed: started ${PRIMARIES} stand-ins written in JavaScript. ` +
-      "They are for trying out, and keep nothing: install redis-server, or set REDIS_URLS",
+    `no Redis was named: started ${PRIMARIES} stand-ins written in JavaScript, ${why}. They are for trying out, ` +
+      "and keep nothing: install redis-server, or set REDIS_URLS",
   );
   return { kind: "javascript", ...servers };
 }

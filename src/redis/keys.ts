@@ -15,6 +15,20 @@ export class Keys {
     this.services = `${prefix}services`;
   }
 
+  /** What an acceptor remembers of the agreement on one version of the configuration. */
+  agreement(version: number): string {
+    return `${this.prefix}agreement/${version}`;
+  }
+
+  /** Patterns for SCAN, for a primary that is being readmitted. */
+  get holdPattern(): string {
+    return `${escapeGlob(this.prefix)}hold/*`;
+  }
+
+  get gonePattern(): string {
+    return `${escapeGlob(this.prefix)}gone/*`;
+  }
+
   hold(resource: string): string {
     return `${this.prefix}hold/${resource}`;
   }
@@ -38,4 +52,8 @@ export class Keys {
   members(service: string): string {
     return `${this.prefix}members/${service}`;
   }
+}
+
+function escapeGlob(text: string): string {
+  return text.replaceAll(/[\\*?[\]]/g, "\\$&");
 }

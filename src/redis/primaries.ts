@@ -11,11 +11,24 @@ export type Answer<T> =
 /** One place a primary, in their order; undefined: has not answered yet. */
 export type Answers<T> = readonly (Answer<T> | undefined)[];
 
+/** The configuration that this instance goes by. */
+export interface InForce {
+  readonly version: number | null;
+  /** Looks at the primaries and takes over what they agreed on; resolves when this instance is up to date. */
+  refresh(): Promise<void>;
+}
+
+/** Whether the answers so far decide. */
+export type Settled<T> = (answers: Answers<T>) => boolean;
+
 /** All primaries of one deployment. Knows votes, not what is voted on. */
 export class Primaries {
   readonly majority: number;
 
-  constructor(readonly all: readonly Primary[]) {
+  constructor(
+    readonly all: readonly Primary[],
+    private readonly configuration: InForce,
+  ) {
     this.majority = majorityOf(all.length);
   }
 
@@ -26,39 +39,59 @@ export class Primaries {
 
   /**
    * Asks every primary at once. Resolves as soon as `settled` says that the answers so far decide, at the latest when
-   * all answered or failed, which the command timeout bounds. Answers that come later are not lost: they stay in the
-   * array, and `late` is told.
+   * all answered or failed, which the command timeout bounds. Where the configuration changed under the question and
+   * nothing was decided, it is asked again under the new one; so the call must do no harm when it runs twice.
    */
-  ask<T>(
-    call: Call<T> | ((primary: Primary) => Call<T>),
-    settled: (answers: Answers<T>) => boolean = (answers) => values(answers).length >= this.majority,
-    late?: (answers: Answers<T>) => void,
-  ): Promise<Answers<T>> {
+  async ask<T>(call: Call<T>, settled: Settled<T> = this.#byMajority): Promise<Answers<T>> {
+    for (let attempt = 1; ; attempt++) {
+      const answers = await this.askOnce(call, settled);
+      if (settled(answers) || !isFenced(answers) || attempt === FENCED_ATTEMPTS_MAX) return answers;
+      await this.configuration.refresh();
+    }
+  }
+
+  /** The same, all in one configuration. */
+  askOnce<T>(call: Call<T>, settled: Settled<T>): Promise<Answers<T>> {
     return new Promise((resolve) => {
       const answers: (Answer<T> | undefined)[] = this.all.map(() => undefined);
       let open = this.all.length;
-      let done = false;
       const note = (place: number, answer: Answer<T>) => {
         answers[place] = answer;
         open -= 1;
-        if (!done && (open === 0 || settled(answers))) {
-          done = true;
-          resolve([...answers]);
-        }
-        if (open === 0) late?.(answers);
+        // Settled before: resolving again does nothing.
+        if (open === 0 || settled(answers)) resolve([...answers]);
       };
       this.all.forEach((primary, place) => {
-        primary.run(typeof call === "function" ? call(primary) : call).then(
-          (value) => note(place, { ok: true, value }),
-          (error) => note(place, { ok: false, failure: asFailure(error) }),
-        );
+        void answerOf(primary, call).then((answer) => note(place, answer));
       });
     });
   }
 
+  /**
+   * Runs an operation of several steps again when it found no quorum because the configuration changed under it.
+   */
+  async steadily<T>(operation: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      const before = this.version;
+      try {
+        return await operation();
+      } catch (error) {
+        const lacksQuorum = error instanceof CoordinationError && error.code === "no_quorum";
+        if (!lacksQuorum || attempt === FENCED_ATTEMPTS_MAX) throw error;
+        await this.configuration.refresh();
+        if (this.version === before) throw error;
+      }
+    }
+  }
+
+  /** The version of the configuration that this instance goes by. */
+  get version(): number | null {
+    return this.configuration.version;
+  }
+
   /** The values of a majority; throws `no_quorum` when fewer answered. */
-  async askMajority<T>(call: Call<T>, late?: (answers: Answers<T>) => void): Promise<T[]> {
-    const answered = values(await this.ask(call, undefined, late));
+  async askMajority<T>(call: Call<T>): Promise<T[]> {
+    const answered = values(await this.ask(call));
     if (answered.length < this.majority) throw this.noQuorum(answered.length);
     return answered;
   }
@@ -71,6 +104,8 @@ export class Primaries {
     );
   }
 
+  readonly #byMajority: Settled<unknown> = (answers) => values(answers).length >= this.majority;
+
   close(): void {
     for (const primary of this.all) primary.close();
   }
@@ -81,9 +116,19 @@ export function values<T>(answers: Answers<T>): T[] {
   return answers.flatMap((answer) => (answer?.ok ? [answer.value] : []));
 }
 
-export function asFailure(error: unknown): PrimaryFailure {
-  // A reply that cannot be parsed comes from our own mistake or a foreign server: it may have run.
-  return error instanceof PrimaryFailure
-    ? error
-    : new PrimaryFailure("unknown", String(error), { cause: error });
+/** Runs the call on one primary; a failure is an answer too. */
+export async function answerOf<T>(primary: Primary, call: Call<T>): Promise<Answer<T>> {
+  try {
+    return { ok: true, value: await primary.run(call) };
+  } catch (error) {
+    if (error instanceof PrimaryFailure) return { ok: false, failure: error };
+    // A reply that cannot be parsed comes from our own mistake or a foreign server: it may have run.
+    return { ok: false, failure: new PrimaryFailure("unknown", String(error), { cause: error }) };
+  }
 }
+
+function isFenced(answers: Answers<unknown>): boolean {
+  return answers.some((answer) => answer && !answer.ok && answer.failure.kind === "fenced");
+}
+
+const FENCED_ATTEMPTS_MAX = 4;

@@ -8,8 +8,11 @@ import { type Call, SCRIPTS } from "./scripts.js";
 export class PrimaryFailure extends Error {
   override readonly name = "PrimaryFailure";
   constructor(
-    /** `not_sent`: it surely did not run. `unknown`: it may have run, or may still. `refused`: Redis said no. */
-    readonly kind: "not_sent" | "unknown" | "refused",
+    /**
+     * `not_sent`: it surely did not run. `fenced`: nor did it, since the primary holds another configuration.
+     * `unknown`: it may have run, or may still. `refused`: Redis said no.
+     */
+    readonly kind: "not_sent" | "fenced" | "unknown" | "refused",
     message: string,
     options?: ErrorOptions,
   ) {
@@ -25,31 +28,61 @@ export interface PrimarySettings {
 /** What a primary tells the rest of the house about itself. */
 export interface PrimaryObserver {
   called(primary: Primary, script: string, ms: number, outcome: "ok" | PrimaryFailure["kind"]): void;
-  changed(primary: Primary, reason: string | undefined): void;
+  changed(primary: Primary, status: PrimaryStatus): void;
   dropped(primary: Primary): void;
 }
 
+export const PRIMARY_STATES = [
+  /** It takes part. */
+  "up",
+  /** It takes part, but grants no new lease for a while, since it may have forgotten some. */
+  "quarantined",
+  /** It lost its data or missed a change: it gets what it lacks. */
+  "readmitting",
+  /** It does not answer. */
+  "down",
+  /** It is a replica. */
+  "wrong_role",
+  /** It cannot be a primary of this deployment. */
+  "misconfigured",
+] as const;
+
+export type PrimaryState = (typeof PRIMARY_STATES)[number];
+
 export interface PrimaryStatus {
-  readonly state: "up" | "down";
+  readonly state: PrimaryState;
   /** How long it has been so, ms. */
   readonly forMs: number;
-  readonly reason: string | undefined;
+  /** Why it is not up. */
+  readonly reason: string | null;
+  /** How long it will grant no new lease, ms. */
+  readonly quarantineMs: number;
 }
 
 /**
- * One independent Redis server: its connection, its breaker and what is still owed to it. While the breaker is open a
- * call fails at once; a PING every `PROBE_INTERVAL_MS` closes it again.
+ * One independent Redis server: its connection, its breaker, whether it takes part, and what is still owed to it. While
+ * the breaker is open a call fails at once; a PING every `PROBE_INTERVAL_MS` closes it again. Whenever it answers
+ * anew it has to be admitted again (configuration.ts): it may have forgotten.
  */
 export class Primary {
   readonly latency = new LatencyWindow();
   readonly #connection: Connection;
   readonly #owed = new Map<string, Call<unknown>>();
-  #up = false;
-  #since: number;
-  #reason: string | undefined = "not connected yet";
+  /** Counts the times that it began to answer: what was seen before means nothing after. */
+  #era = 0;
+  #answering = false;
+  #stamp: string | null = null;
+  /** Redis' `run_id` when it was admitted; empty for the JavaScript fallback. */
+  #runId = "";
+  #state: PrimaryState = "down";
+  #sinceMs: number;
+  #reason: string | null = "not connected yet";
+  #quarantineEndsMs = 0;
   #closed = false;
   #recovering = false;
   #delivering = false;
+  /** Called when it answers anew, and when it says something that its configuration may explain. */
+  onDoubt: (primary: Primary) => void = () => {};
 
   constructor(
     /** How others see it: host and port, never a password. */
@@ -61,7 +94,7 @@ export class Primary {
     private readonly settings: PrimarySettings,
     private readonly observer: PrimaryObserver,
   ) {
-    this.#since = clock.monotonicMs();
+    this.#sinceMs = clock.monotonicMs();
     this.#connection = connect(url, { connectTimeoutMs: settings.connectTimeoutMs, name: "quorate" });
     this.#connection.onChange((ready, reason) => {
       if (ready) void this.#recover();
@@ -70,34 +103,65 @@ export class Primary {
     if (this.#connection.ready) void this.#recover();
   }
 
+  /** Whether it takes part: answers, and was admitted since. */
   get up(): boolean {
-    return this.#up;
+    return this.#stamp !== null;
+  }
+
+  /** The time it began to answer anew, as a number that only grows; null while it does not answer. */
+  get era(): number | null {
+    return this.#answering ? this.#era : null;
   }
 
   get status(): PrimaryStatus {
+    const nowMs = this.clock.monotonicMs();
     return {
-      state: this.#up ? "up" : "down",
-      forMs: Math.round(this.clock.monotonicMs() - this.#since),
-      reason: this.#up ? undefined : this.#reason,
+      state: this.#state,
+      forMs: Math.round(nowMs - this.#sinceMs),
+      reason: this.up ? null : this.#reason,
+      quarantineMs: this.up ? Math.max(0, Math.round(this.#quarantineEndsMs - nowMs)) : 0,
     };
   }
 
   /** Runs one script once. Rejects with `PrimaryFailure`, at the latest after the command timeout. */
   async run<T>(call: Call<T>): Promise<T> {
-    if (!this.#up) throw new PrimaryFailure("not_sent", this.#reason ?? "down");
-    const started = this.clock.monotonicMs();
-    let reply: unknown;
+    if (this.#stamp === null) throw new PrimaryFailure("not_sent", this.#reason ?? this.#state);
+    return this.#run(call, this.#stamp);
+  }
+
+  /** The same for a primary that does not take part, or in a certain configuration; only while `era` lasts. */
+  async runAs<T>(era: number, stamp: string, call: Call<T>): Promise<T> {
+    this.#assertEra(era);
+    return this.#run(call, stamp);
+  }
+
+  /** One command that is no script; only while `era` lasts. */
+  async command(era: number, command: string, ...args: (string | number)[]): Promise<unknown> {
+    this.#assertEra(era);
     try {
-      reply = await this.#evaluate(call);
+      return await this.#send(command, ...args);
     } catch (error) {
-      const failure = this.#judge(error);
-      this.observer.called(this, call.script.name, this.clock.monotonicMs() - started, failure.kind);
-      throw failure;
+      throw this.#judge(error);
     }
-    const ms = this.clock.monotonicMs() - started;
-    this.latency.add(ms);
-    this.observer.called(this, call.script.name, ms, "ok");
-    return call.parse(reply);
+  }
+
+  /** It takes part from now on, if it still is what was seen in `era`. */
+  admit(era: number, stamp: string, runId: string, quarantineMs: number): void {
+    if (era !== this.era) return;
+    this.#runId = runId;
+    this.#stamp = stamp;
+    this.#reason = null;
+    this.#quarantineEndsMs = this.clock.monotonicMs() + quarantineMs;
+    this.#change(quarantineMs > 0 ? "quarantined" : "up");
+    if (this.#owed.size > 0) void this.#deliver();
+  }
+
+  /** It answers, but takes no part from now on. */
+  exclude(state: "readmitting" | "wrong_role" | "misconfigured", reason: string): void {
+    if (!this.#answering) return;
+    this.#stamp = null;
+    this.#reason = reason;
+    this.#change(state);
   }
 
   /**
@@ -115,7 +179,7 @@ export class Primary {
       }
       this.observer.dropped(this);
     }
-    if (this.#up) void this.#deliver();
+    if (this.up) void this.#deliver();
   }
 
   close(): void {
@@ -123,27 +187,43 @@ export class Primary {
     this.#connection.close();
   }
 
-  async #evaluate(call: Call<unknown>): Promise<unknown> {
-    const { script } = call;
-    const rest = [
-      call.keys.length + 1,
-      this.keys.configuration,
-      ...call.keys,
-      this.#stamp(),
-      ...call.args,
-    ] as const;
+  #assertEra(era: number): void {
+    if (era !== this.era) throw new PrimaryFailure("not_sent", "it stopped answering in the meantime");
+  }
+
+  async #run<T>(call: Call<T>, stamp: string): Promise<T> {
+    const started = this.clock.monotonicMs();
+    let reply: unknown;
+    try {
+      reply = await this.#evaluate(call, stamp);
+    } catch (error) {
+      const failure = this.#judge(error);
+      this.observer.called(this, call.script.name, this.clock.monotonicMs() - started, failure.kind);
+      throw failure;
+    }
+    const ms = this.clock.monotonicMs() - started;
+    this.latency.add(ms);
+    this.observer.called(this, call.script.name, ms, "ok");
+    return call.parse(reply);
+  }
+
+  async #evaluate({ script, keys, args }: Call<unknown>, stamp: string): Promise<unknown> {
+    const rest = [keys.length + 1, this.keys.configuration, ...keys, stamp, ...args];
     try {
       return await this.#send("EVALSHA", script.sha1, ...rest);
     } catch (error) {
-      // SCRIPT FLUSH, or a restart that this connection survived behind a proxy: nothing ran, so sending again is safe.
       if (!(error instanceof RedisReplyError && error.message.startsWith("NOSCRIPT"))) throw error;
+      // Nothing ran. SCRIPT FLUSH does this; so does a restart that the connection survived, behind a proxy.
+      await this.#assertSameRun();
       return await this.#send("EVAL", script.text, ...rest);
     }
   }
 
-  /** Part 5.2 of the design gives each primary its stamp; until then all agree on none. */
-  #stamp(): string {
-    return "";
+  async #assertSameRun(): Promise<void> {
+    const runId = this.#runId;
+    if (!runId) return;
+    const info = String(await this.#send("INFO", "server"));
+    if (!info.includes(`run_id:${runId}`)) throw new Error("it restarted behind this connection");
   }
 
   /** One command with a deadline. A late reply is taken from the connection in its turn and dropped here. */
@@ -162,6 +242,10 @@ export class Primary {
   #judge(error: unknown): PrimaryFailure {
     const message = error instanceof Error ? error.message : String(error);
     if (error instanceof RedisReplyError) {
+      if (message.startsWith("FENCED")) {
+        this.onDoubt(this);
+        return new PrimaryFailure("fenced", message, { cause: error });
+      }
       if (UNAVAILABLE.test(message)) this.#open(message);
       return new PrimaryFailure("refused", message, { cause: error });
     }
@@ -173,15 +257,18 @@ export class Primary {
   #open(reason: string): void {
     if (this.#closed) return;
     this.#reason = reason;
-    if (!this.#up) return;
-    this.#change(false);
+    if (!this.#answering) return;
+    this.#answering = false;
+    this.#stamp = null;
+    this.#change("down");
     void this.#recover();
   }
 
-  #change(up: boolean): void {
-    this.#up = up;
-    this.#since = this.clock.monotonicMs();
-    this.observer.changed(this, up ? undefined : this.#reason);
+  #change(state: PrimaryState): void {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#sinceMs = this.clock.monotonicMs();
+    this.observer.changed(this, this.status);
   }
 
   /**
@@ -192,11 +279,13 @@ export class Primary {
     if (this.#recovering) return;
     this.#recovering = true;
     try {
-      while (!this.#closed && !this.#up && this.#connection.ready) {
+      while (!this.#closed && !this.#answering && this.#connection.ready) {
         try {
           await this.#send("PING");
           await Promise.all(Object.values(SCRIPTS).map(({ text }) => this.#send("SCRIPT", "LOAD", text)));
-          if (this.#connection.ready && !this.#closed) this.#change(true);
+          if (!this.#connection.ready || this.#closed) continue;
+          this.#answering = true;
+          this.#era += 1;
         } catch (error) {
           this.#reason = error instanceof Error ? error.message : String(error);
           await this.clock.sleep(PROBE_INTERVAL_MS);
@@ -205,27 +294,34 @@ export class Primary {
     } finally {
       this.#recovering = false;
     }
-    if (this.#up) void this.#deliver();
+    if (this.#answering) this.onDoubt(this);
   }
 
   async #deliver(): Promise<void> {
     if (this.#delivering) return;
     this.#delivering = true;
     try {
-      while (this.#up && this.#owed.size > 0) {
+      while (this.up && this.#owed.size > 0) {
         const batch = [...this.#owed].slice(0, DELIVERY_BATCH);
-        await Promise.all(
-          batch.map(async ([key, call]) => {
-            const answered = await this.run(call).then(
-              () => true,
-              (error) => error instanceof PrimaryFailure && error.kind === "refused" && this.#up,
-            );
-            if (answered && this.#owed.get(key) === call) this.#owed.delete(key);
-          }),
-        );
+        const answered = await Promise.all(batch.map(([, call]) => this.#isAnswered(call)));
+        batch.forEach(([key, call], place) => {
+          if (answered[place] && this.#owed.get(key) === call) this.#owed.delete(key);
+        });
+        // Fenced: the configuration is about to be read anew, and admitting it brings us back here.
+        if (!answered.includes(true)) return;
       }
     } finally {
       this.#delivering = false;
+    }
+  }
+
+  /** Whether Redis answered the call, be it with an error that would come again. */
+  async #isAnswered(call: Call<unknown>): Promise<boolean> {
+    try {
+      await this.run(call);
+      return true;
+    } catch (error) {
+      return error instanceof PrimaryFailure && error.kind === "refused" && this.up;
     }
   }
 }

@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
 import Redlock, { Lock } from "redlock";
 import { exactMajority } from "../algorithms/tally.js";
+import { CoordinationError } from "../errors.js";
+import type { Ids } from "../ids.js";
 import type { Keys } from "./keys.js";
-import { type Answer, type Answers, asFailure, type Primaries, values } from "./primaries.js";
+import { type Answer, type Answers, answerOf, type Primaries, values } from "./primaries.js";
 import type { Primary } from "./primary.js";
 import {
   type AcquireTerms,
@@ -13,6 +15,7 @@ import {
   type Hold,
   inspectLock,
   type LeaseAttempt,
+  type LeaseName,
   type LeaseRenewal,
   type Renewal,
   raiseLock,
@@ -56,6 +59,7 @@ export class LeaseVotes {
   constructor(
     private readonly primaries: Primaries,
     private readonly keys: Keys,
+    private readonly ids: Ids,
     private readonly settings: { readonly ttlMaxMs: number },
   ) {
     const adapters = primaries.all.map((primary, place) => this.#adapter(primary, place));
@@ -68,60 +72,21 @@ export class LeaseVotes {
   }
 
   /** One attempt, with its clean-up when it fails. Throws `no_quorum`. */
-  async acquire(attempt: LeaseAttempt, terms: AcquireTerms): Promise<AcquireOutcome> {
-    const operation = new Operation<AcquireVote>(this.primaries.all.length, {
-      vote: acquireLock(this.keys, attempt, terms),
-      isFor: (vote) => vote.kind === "granted",
-      cleanUp: (late) => abandonLock(this.keys, attempt, late ? this.#tombstoneMs() : 0),
-      debt: `abandon/${attempt.resource}/${attempt.nonce}`,
-    });
-    return this.#during(operation, async (id) => {
-      try {
-        await this.#redlock.acquire([id], terms.ttlMs);
-      } catch {
-        return this.#refusal(operation.answers);
-      }
-      const token = await this.#agree(attempt, operation.answers);
-      if (token !== null) return { kind: "granted", ...token };
-      await this.#redlock.release(this.#lock(id)).catch(() => {});
-      return { kind: "held", hold: null, certain: false };
-    });
+  acquire(lease: LeaseName, terms: AcquireTerms): Promise<AcquireOutcome> {
+    return this.primaries.steadily(() => this.#attempt({ ...lease, nonce: this.ids.nonce() }, terms));
   }
 
   /** Extends a lease on a majority. Throws `no_quorum`. */
-  async renew(lease: LeaseRenewal): Promise<RenewOutcome> {
-    const operation = new Operation<Renewal | null>(this.primaries.all.length, {
-      vote: renewLock(this.keys, lease),
-      isFor: (renewal) => renewal !== null,
-    });
-    return this.#during(operation, async (id) => {
-      await this.#redlock.extend(this.#lock(id), lease.ttlMs).catch(() => {});
-      const answers = values(operation.answers);
-      const extended = answers.filter((answer) => answer !== null);
-      const [first] = extended;
-      if (first && extended.length >= this.primaries.majority)
-        return { kind: "renewed", token: lease.token, acks: extended.length, ...first };
-      if (answers.length - extended.length >= this.primaries.majority) return { kind: "lost" };
-      throw this.primaries.noQuorum(answers.length);
-    });
+  renew(lease: LeaseRenewal): Promise<RenewOutcome> {
+    return this.primaries.steadily(() => this.#renew(lease));
   }
 
   /**
    * Ends a lease everywhere; primaries that do not answer are told later. Whether any primary still had it. Throws
    * `no_quorum` when a majority did not answer: it then ends as soon as they do.
    */
-  async release(lease: { resource: string; leaseId: string }, chosen: boolean): Promise<boolean> {
-    const operation = new Operation<never, boolean>(this.primaries.all.length, {
-      cleanUp: (late) =>
-        releaseLock(this.keys, lease, { forMs: this.#tombstoneMs(), always: late || chosen }),
-      debt: `release/${lease.resource}/${lease.leaseId}`,
-    });
-    return this.#during(operation, async (id) => {
-      await this.#redlock.release(this.#lock(id)).catch(() => {});
-      const released = values(operation.cleanUps);
-      if (released.length < this.primaries.majority) throw this.primaries.noQuorum(released.length);
-      return released.includes(true);
-    });
+  release(lease: LeaseName, chosen: boolean): Promise<boolean> {
+    return this.primaries.steadily(() => this.#release(lease, chosen));
   }
 
   /** Throws `no_quorum`. */
@@ -143,10 +108,63 @@ export class LeaseVotes {
     return { hold: most.hold, token: verdict.kind === "token" ? verdict.token : null };
   }
 
+  async #attempt(attempt: LeaseAttempt, terms: AcquireTerms): Promise<AcquireOutcome> {
+    const operation = new Operation<AcquireVote>(this.primaries.all.length, {
+      vote: acquireLock(this.keys, attempt, terms),
+      isFor: (vote) => vote.kind === "granted",
+      cleanUp: (late) => abandonLock(this.keys, attempt, late ? this.#tombstoneMs() : 0),
+      debt: `abandon/${attempt.resource}/${attempt.nonce}`,
+    });
+    return this.#during(operation, async (id) => {
+      const { version } = this.primaries;
+      try {
+        await this.#redlock.acquire([id], terms.ttlMs);
+      } catch {
+        return this.#refusal(operation.answers);
+      }
+      const token = await this.#agree(attempt, operation.answers, version);
+      if (token !== null) return { kind: "granted", ...token };
+      await this.#redlock.release(this.#lock(id)).catch(() => {});
+      return { kind: "held", hold: null, certain: false };
+    });
+  }
+
+  async #renew(lease: LeaseRenewal): Promise<RenewOutcome> {
+    const operation = new Operation<Renewal | null>(this.primaries.all.length, {
+      vote: renewLock(this.keys, lease),
+      isFor: (renewal) => renewal !== null,
+    });
+    return this.#during(operation, async (id) => {
+      await this.#redlock.extend(this.#lock(id), lease.ttlMs).catch(() => {});
+      const answers = values(operation.answers);
+      const extended = answers.filter((answer) => answer !== null);
+      const [first] = extended;
+      if (first && extended.length >= this.primaries.majority)
+        return { kind: "renewed", token: lease.token, acks: extended.length, ...first };
+      if (answers.length - extended.length >= this.primaries.majority) return { kind: "lost" };
+      throw this.primaries.noQuorum(answers.length);
+    });
+  }
+
+  async #release(lease: LeaseName, chosen: boolean): Promise<boolean> {
+    const operation = new Operation<never, boolean>(this.primaries.all.length, {
+      cleanUp: (late) =>
+        releaseLock(this.keys, lease, { forMs: this.#tombstoneMs(), always: late || chosen }),
+      debt: `release/${lease.resource}/${lease.leaseId}`,
+    });
+    return this.#during(operation, async (id) => {
+      await this.#redlock.release(this.#lock(id)).catch(() => {});
+      const released = values(operation.cleanUps);
+      if (released.length < this.primaries.majority) throw this.primaries.noQuorum(released.length);
+      return released.includes(true);
+    });
+  }
+
   /** The token that is exact on a majority, after as many raises as it takes; null when no majority holds any more. */
   async #agree(
     attempt: LeaseAttempt,
     votes: Answers<AcquireVote>,
+    version: number | null,
   ): Promise<{ token: number; acks: number } | null> {
     const { majority } = this.primaries;
     let counters = votes.map((answer) =>
@@ -157,8 +175,9 @@ export class LeaseVotes {
       const verdict = exactMajority(counters, majority);
       if (verdict.kind === "token")
         return { token: verdict.token, acks: counters.filter((counter) => counter !== null).length };
-      if (verdict.kind !== "raise") return null;
-      const raised = await this.primaries.ask(
+      // Votes of two configurations must not be mixed: a primary may have forgotten in between.
+      if (verdict.kind !== "raise" || this.primaries.version !== version) return null;
+      const raised = await this.primaries.askOnce(
         raiseLock(this.keys, attempt, verdict.to),
         (answers) => exactMajority(toCounters(answers), majority).kind !== "open",
       );
@@ -171,6 +190,8 @@ export class LeaseVotes {
     const answered = values(answers);
     if (answered.length < this.primaries.majority) throw this.primaries.noQuorum(answered.length);
     if (answered.some((vote) => vote.kind === "gone")) return { kind: "gone" };
+    const quarantines = answered.flatMap((vote) => (vote.kind === "quarantined" ? [vote.forMs] : []));
+    if (answered.length - quarantines.length < this.primaries.majority) throw quarantined(quarantines);
     const most = mostNamed(answered.flatMap((vote) => (vote.kind === "held" ? [vote.hold] : [])));
     return { kind: "held", hold: most?.hold ?? null, certain: (most?.votes ?? 0) >= this.primaries.majority };
   }
@@ -237,7 +258,7 @@ class Operation<V, C = unknown> {
   async voteOn(primary: Primary, place: number): Promise<number> {
     const { vote, isFor } = this.plan;
     if (!vote || !isFor) throw new Error("an operation without a vote");
-    const answer = await settle(primary, vote);
+    const answer = await answerOf(primary, vote);
     this.answers[place] = answer;
     return answer.ok && isFor(answer.value) ? 1 : 0;
   }
@@ -249,17 +270,20 @@ class Operation<V, C = unknown> {
     const vote = this.answers[place];
     const failed = vote && !vote.ok ? vote.failure.kind : undefined;
     if (failed === "not_sent") return 1;
-    const answer = await settle(primary, cleanUp(failed === "unknown"));
+    const answer = await answerOf(primary, cleanUp(failed === "unknown"));
     this.cleanUps[place] = answer;
     if (!answer.ok) primary.owe(debt, cleanUp(true));
     return answer.ok ? 1 : 0;
   }
 }
 
-function settle<T>(primary: Primary, call: Call<T>): Promise<Answer<T>> {
-  return primary.run(call).then(
-    (value) => ({ ok: true, value }) as const,
-    (error) => ({ ok: false, failure: asFailure(error) }) as const,
+/** Too many primaries came back without their data to grant a lease before those that they forgot have ended. */
+function quarantined(forMs: readonly number[]): CoordinationError {
+  const retryAfterMs = Math.min(...forMs);
+  return new CoordinationError(
+    "no_quorum",
+    `${forMs.length} primaries lost their data and grant no new lease until those that they may have forgotten have ended. Try again after retryAfterMs.`,
+    { help: { retryAfterMs } },
   );
 }
 

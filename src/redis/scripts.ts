@@ -30,6 +30,15 @@ const NAMES = [
   "heartbeat",
   "list-members",
   "list-services",
+  "prepare",
+  "accept",
+  "commit-configuration",
+  "admit",
+  "hand-over",
+  "restore-counters",
+  "restore-tombstones",
+  "drop-holds",
+  "rotate-counters",
 ] as const;
 
 const read = (name: string) => readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), "utf8");
@@ -61,11 +70,17 @@ export interface Hold {
 export type AcquireVote =
   | { readonly kind: "granted"; readonly counter: number }
   | { readonly kind: "held"; readonly hold: Hold }
-  | { readonly kind: "gone" };
+  | { readonly kind: "gone" }
+  /** The primary came back without its data and grants no new lease for so long. */
+  | { readonly kind: "quarantined"; readonly forMs: number };
 
-export interface LeaseAttempt {
+/** A lease, by what it is for and its secret. */
+export interface LeaseName {
   readonly resource: string;
   readonly leaseId: string;
+}
+
+export interface LeaseAttempt extends LeaseName {
   /** Tells this attempt from others for the same lease. */
   readonly nonce: string;
 }
@@ -103,6 +118,7 @@ export function acquireLock(keys: Keys, attempt: LeaseAttempt, terms: AcquireTer
     parse: (reply) => {
       const [granted, second, ...rest] = reply as [number, string, ...unknown[]];
       if (granted === 1) return { kind: "granted", counter: Number(second) };
+      if (second === "quarantined") return { kind: "quarantined", forMs: Number(rest[0]) };
       return second === "held" ? { kind: "held", hold: parseHold(rest) } : { kind: "gone" };
     },
   };
@@ -121,9 +137,7 @@ export function raiseLock(keys: Keys, attempt: LeaseAttempt, to: number): Call<n
   };
 }
 
-export interface LeaseRenewal {
-  readonly resource: string;
-  readonly leaseId: string;
+export interface LeaseRenewal extends LeaseName {
   readonly token: number;
   readonly ttlMs: number;
 }
@@ -151,7 +165,7 @@ export function renewLock(keys: Keys, lease: LeaseRenewal): Call<Renewal | null>
 /** Whether the lease held the name here. */
 export function releaseLock(
   keys: Keys,
-  lease: { resource: string; leaseId: string },
+  lease: LeaseName,
   tombstone: { forMs: number; always: boolean },
 ): Call<boolean> {
   return {

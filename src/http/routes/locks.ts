@@ -2,6 +2,7 @@ import { createRoute } from "@hono/zod-openapi";
 import { CoordinationError } from "../../errors.js";
 import { body, json } from "../content.js";
 import type { App, Services } from "../context.js";
+import * as examples from "../examples.js";
 import { problems } from "../problem.js";
 import {
   acquireBody,
@@ -23,9 +24,9 @@ export function lockRoutes(app: App, { locks, config }: Services): void {
       summary: "Acquire a lock",
       description:
         "Grants the name to one holder at a time, with a fencing token above all earlier ones. A repeated request with the same leaseId gets the same lease while it is held.",
-      request: { params: LockParams, body: body(acquireBody(config.ttlMaxMs)) },
+      request: { params: LockParams, body: body(acquireBody(config.ttlMaxMs), examples.acquireRequests) },
       responses: {
-        200: json("The lease.", LeaseSchema),
+        200: json("The lease.", LeaseSchema, examples.leases),
         ...problems(
           "invalid_request",
           "too_large",
@@ -60,9 +61,9 @@ export function lockRoutes(app: App, { locks, config }: Services): void {
       tags: ["locks"],
       summary: "Renew a lock",
       description: "Lets the lease live ttlMs from now; never shortens it.",
-      request: { params: LockParams, body: body(renewBody(config.ttlMaxMs)) },
+      request: { params: LockParams, body: body(renewBody(config.ttlMaxMs), examples.renewRequests) },
       responses: {
-        200: json("The lease.", LeaseSchema),
+        200: json("The lease.", LeaseSchema, examples.leases),
         ...problems("invalid_request", "too_large", "unsupported_media_type", "lease_lost", "no_quorum"),
       },
     }),
@@ -80,9 +81,9 @@ export function lockRoutes(app: App, { locks, config }: Services): void {
       tags: ["locks"],
       summary: "Release a lock",
       description: "Ends the lease. A leaseId that does not hold the name changes nothing.",
-      request: { params: LockParams, body: body(ReleaseBody) },
+      request: { params: LockParams, body: body(ReleaseBody, examples.releaseRequests) },
       responses: {
-        200: json("Whether it was held until now.", ReleasedSchema),
+        200: json("Whether it was held until now.", ReleasedSchema, examples.releases),
         ...problems("invalid_request", "too_large", "unsupported_media_type", "no_quorum"),
       },
     }),
@@ -102,7 +103,7 @@ export function lockRoutes(app: App, { locks, config }: Services): void {
       summary: "See who holds a lock",
       request: { params: LockParams },
       responses: {
-        200: json("The lock, held or not.", LockSchema),
+        200: json("The lock, held or not.", LockSchema, examples.locks),
         ...problems("invalid_request", "no_quorum"),
       },
     }),

@@ -2,6 +2,7 @@ import { createRoute } from "@hono/zod-openapi";
 import { ringOf } from "../../primitives/owners.js";
 import { body, json } from "../content.js";
 import type { App, Services } from "../context.js";
+import * as examples from "../examples.js";
 import { problems } from "../problem.js";
 import {
   HeartbeatBody,
@@ -26,10 +27,14 @@ export function memberRoutes(app: App, { membership, owners, config }: Services)
       summary: "Register a member",
       description:
         "Begins a new incarnation of the member. Keep it alive by a heartbeat every heartbeatIntervalMs; without one it is gone after ttlMs.",
-      request: { params: MemberParams, body: body(registerBody(config.ttlMaxMs)) },
+      request: { params: MemberParams, body: body(registerBody(config.ttlMaxMs), examples.registerRequests) },
       responses: {
-        200: json("It was a member already; this is its new incarnation.", RegisteredSchema),
-        201: json("It is a member now.", RegisteredSchema),
+        200: json(
+          "It was a member already; this is its new incarnation.",
+          RegisteredSchema,
+          examples.registrations,
+        ),
+        201: json("It is a member now.", RegisteredSchema, examples.registrations),
         ...problems("invalid_request", "too_large", "unsupported_media_type", "superseded", "no_quorum"),
       },
     }),
@@ -57,9 +62,9 @@ export function memberRoutes(app: App, { membership, owners, config }: Services)
       tags: ["members"],
       summary: "Keep a member alive",
       description: "Works without a body too.",
-      request: { params: MemberParams, body: body(HeartbeatBody, false) },
+      request: { params: MemberParams, body: body(HeartbeatBody, examples.heartbeatRequests, false) },
       responses: {
-        200: json("It lives on.", PulseSchema),
+        200: json("It lives on.", PulseSchema, examples.pulses),
         ...problems(
           "invalid_request",
           "too_large",
@@ -95,7 +100,7 @@ export function memberRoutes(app: App, { membership, owners, config }: Services)
       summary: "Take a member out",
       request: { params: MemberParams },
       responses: {
-        200: json("It is not a member any more.", LeftSchema),
+        200: json("It is not a member any more.", LeftSchema, examples.departures),
         ...problems("invalid_request", "superseded", "no_quorum"),
       },
     }),
@@ -116,7 +121,7 @@ export function memberRoutes(app: App, { membership, owners, config }: Services)
       summary: "See one member",
       request: { params: MemberParams },
       responses: {
-        200: json("The member.", MemberSchema),
+        200: json("The member.", MemberSchema, examples.oneMember),
         ...problems("invalid_request", "unknown_member", "no_quorum"),
       },
     }),
@@ -136,7 +141,11 @@ export function memberRoutes(app: App, { membership, owners, config }: Services)
       description: "A quorum read: every acknowledged registration and leave is in it.",
       request: { params: ServiceParams },
       responses: {
-        200: json("The live members, by id; none for a service that nobody registered at.", MembersSchema),
+        200: json(
+          "The live members, by id; none for a service that nobody registered at.",
+          MembersSchema,
+          examples.memberLists,
+        ),
         ...problems("invalid_request", "no_quorum"),
       },
     }),
@@ -155,7 +164,7 @@ export function memberRoutes(app: App, { membership, owners, config }: Services)
       tags: ["members"],
       summary: "List the services that have members",
       responses: {
-        200: json("The services, by name.", ServicesSchema),
+        200: json("The services, by name.", ServicesSchema, examples.serviceLists),
         ...problems("no_quorum"),
       },
     }),

@@ -2,6 +2,7 @@ import { createRoute } from "@hono/zod-openapi";
 import type { Member } from "../../primitives/membership.js";
 import { body, json } from "../content.js";
 import type { App, Services } from "../context.js";
+import * as examples from "../examples.js";
 import { problems } from "../problem.js";
 import { OwnerQuery, OwnerSchema, OwnersBody, OwnersSchema, ServiceParams } from "../schemas.js";
 
@@ -17,7 +18,7 @@ export function ownerRoutes(app: App, { owners }: Services): void {
         "By the ring ring-v1 of the live members: the same ringId gives the same owner, in every instance and language. Not exclusive.",
       request: { params: ServiceParams, query: OwnerQuery },
       responses: {
-        200: json("The owner.", OwnerSchema),
+        200: json("The owner.", OwnerSchema, examples.keyOwner),
         ...problems("invalid_request", "no_members", "no_quorum"),
       },
     }),
@@ -38,9 +39,9 @@ export function ownerRoutes(app: App, { owners }: Services): void {
       tags: ["shard owners"],
       summary: "Which members own these keys",
       description: "Up to 10,000 keys, all by one ring.",
-      request: { params: ServiceParams, body: body(OwnersBody) },
+      request: { params: ServiceParams, body: body(OwnersBody, examples.ownersRequests) },
       responses: {
-        200: json("The owners, in the order of the keys.", OwnersSchema),
+        200: json("The owners, in the order of the keys.", OwnersSchema, examples.keyOwners),
         ...problems("invalid_request", "too_large", "unsupported_media_type", "no_members", "no_quorum"),
       },
     }),

@@ -2,7 +2,8 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { CoordinationError } from "../../errors.js";
 import { json } from "../content.js";
 import type { App, Services } from "../context.js";
-import { problems } from "../problem.js";
+import * as examples from "../examples.js";
+import { problems, problemsOutsideV1 } from "../problem.js";
 import { LiveSchema, PrimariesSchema, ReadySchema } from "../schemas.js";
 
 export function systemRoutes(app: App, { primaries, metrics, stopping }: Services): void {
@@ -13,16 +14,16 @@ export function systemRoutes(app: App, { primaries, metrics, stopping }: Service
       operationId: "getPrimaries",
       tags: ["service"],
       summary: "See the primaries as this instance sees them",
-      responses: { 200: json("The primaries.", PrimariesSchema), ...problems() },
+      responses: { 200: json("The primaries.", PrimariesSchema, examples.primaries), ...problems() },
     }),
     (c) =>
       c.json(
         {
           primaries: primaries.all.map((primary) => {
-            const { state, forMs, reason } = primary.status;
             const latencyMs = { p50: primary.latency.quantile(0.5), p99: primary.latency.quantile(0.99) };
-            return { address: primary.address, state, forMs, reason: reason ?? null, latencyMs };
+            return { address: primary.address, ...primary.status, latencyMs };
           }),
+          configurationVersion: primaries.version,
           majority: primaries.majority,
           quorum: primaries.quorum,
         },
@@ -37,7 +38,7 @@ export function systemRoutes(app: App, { primaries, metrics, stopping }: Service
       operationId: "live",
       tags: ["service"],
       summary: "Whether the process lives",
-      responses: { 200: json("It does.", LiveSchema), ...problems() },
+      responses: { 200: json("It does.", LiveSchema, examples.live), ...problemsOutsideV1() },
     }),
     (c) => c.json({ status: "ok" as const }, 200),
   );
@@ -51,7 +52,10 @@ export function systemRoutes(app: App, { primaries, metrics, stopping }: Service
       summary: "Whether to send requests here",
       description:
         "200 from the start until this instance stops. A lost quorum is told in the body and as no_quorum by the operations: taking instances out would not help.",
-      responses: { 200: json("Send them.", ReadySchema), ...problems("shutting_down") },
+      responses: {
+        200: json("Send them.", ReadySchema, examples.ready),
+        ...problemsOutsideV1("shutting_down"),
+      },
     }),
     (c) => {
       if (stopping()) throw new CoordinationError("shutting_down", "This instance is stopping. Use another.");
@@ -71,11 +75,12 @@ export function systemRoutes(app: App, { primaries, metrics, stopping }: Service
           description: "The text format of Prometheus.",
           content: {
             "text/plain": {
-              schema: z.string().openapi({ example: 'quorate_primary_up{primary="127.0.0.1:6379"} 1' }),
+              schema: z.string(),
+              examples: examples.metrics,
             },
           },
         },
-        ...problems(),
+        ...problemsOutsideV1(),
       },
     }),
     async (c) =>

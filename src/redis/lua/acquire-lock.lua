@@ -7,16 +7,17 @@
 --   ARGV[6]  mode                               ARGV[7]  owner, a label for others
 --   ARGV[8]  metadata, JSON                     ARGV[9]  '1' when the caller chose the leaseId, else ''
 -- Returns {1, counter}: granted; {0, 'held', lease digest, time left in ms, mode, owner, metadata, counter at the
--- grant, held for ms}: another lease has it; {0, 'gone'}: the lease was released, or the attempt given up.
+-- grant, held for ms}: another lease has it; {0, 'gone'}: the lease was released, or the attempt given up;
+-- {0, 'quarantined', ms}: this primary came back without its data and grants no new lease for so long.
 
 if redis.call('EXISTS', KEYS[5], KEYS[6]) > 0 then return { 0, 'gone' } end
 
-local ttl = tonumber(ARGV[5])
+local time, ttl = now(), tonumber(ARGV[5])
 local held = redis.call('HMGET', KEYS[2], 'lease', 'mode', 'owner', 'metadata', 'g', 'since')
 
 if held[1] and held[1] ~= ARGV[3] then
   return { 0, 'held', redis.sha1hex(held[1]), redis.call('PTTL', KEYS[2]), held[2], held[3], held[4], held[5],
-    now() - tonumber(held[6]) }
+    time - tonumber(held[6]) }
 end
 
 local counter = eff(KEYS[3], KEYS[4], ARGV[2])
@@ -26,10 +27,13 @@ if held[1] then
   -- A late message never shortens a hold.
   if redis.call('PTTL', KEYS[2]) < ttl then redis.call('PEXPIRE', KEYS[2], ttl) end
 else
+  local quarantine = tonumber(fence[3] or 0) - time
+  if quarantine > 0 then return { 0, 'quarantined', quarantine } end
   counter = counter + 1
-  redis.call('HSET', KEYS[3], ARGV[2], int(counter))
+  issue(KEYS[3], ARGV[2], counter)
   redis.call('HSET', KEYS[2], 'lease', ARGV[3], 'g', int(counter), 'mode', ARGV[6], 'owner', ARGV[7],
-    'metadata', ARGV[8], 'since', int(now()), 'chosen', ARGV[9], 'nonce:' .. ARGV[4], 1)
+    'metadata', ARGV[8], 'since', int(time), 'chosen', ARGV[9], 'nonce:' .. ARGV[4], 1)
   redis.call('PEXPIRE', KEYS[2], ttl)
 end
+mark_lease(time, ttl)
 return { 1, int(counter) }

@@ -1,10 +1,10 @@
 -- Put in front of every script (scripts.ts): the fence, the clock and the counters. One copy, no includes.
---   KEYS[1]  configuration of this primary (hash)
---   ARGV[1]  stamp: the configuration that the caller holds and the primary that it believes to talk to
+--   KEYS[1]  what this primary stores of the configuration (hash)
+--   ARGV[1]  stamp: the configuration that the caller holds, and the primary that it believes to talk to
 -- Errors: FENCED when the stored stamp is another; nothing was read or written then.
 -- Lua loses digits of numbers above 10^14 in tostring, `..` and cjson: counters travel as text made by `int`.
 
-local fence = redis.call('HMGET', KEYS[1], 'stamp', 'floor')
+local fence = redis.call('HMGET', KEYS[1], 'stamp', 'floor', 'quarantine_until', 'leases_until')
 if (fence[1] or '') ~= ARGV[1] then return redis.error_reply('FENCED this primary holds another configuration') end
 
 local function int(number) return string.format('%.0f', number) end
@@ -18,4 +18,21 @@ end
 -- The counter of a name: the current generation, else the older, else the floor. Never falls.
 local function eff(current, older, field)
   return tonumber(redis.call('HGET', current, field) or redis.call('HGET', older, field) or fence[2] or 0)
+end
+
+-- Writes a counter. `max`, which is no name since it has no slash, is the highest of its generation: the next floor.
+local function issue(current, field, counter)
+  local max = redis.call('HGET', current, 'max')
+  if max and tonumber(max) >= counter then
+    redis.call('HSET', current, field, int(counter))
+  else
+    redis.call('HSET', current, field, int(counter), 'max', int(counter))
+  end
+end
+
+-- Notes that a lease may live until `time` + `ttl`: how long a primary that forgets will have to grant none. Written
+-- a second further than needed, so that it is written about once a second.
+local function mark_lease(time, ttl)
+  if time + ttl <= tonumber(fence[4] or 0) then return end
+  redis.call('HSET', KEYS[1], 'leases_until', int(time + ttl + 1000))
 end

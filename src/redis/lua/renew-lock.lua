@@ -9,4 +9,5 @@ local held = redis.call('HMGET', KEYS[2], 'lease', 'g', 'mode', 'owner', 'metada
 if held[1] ~= ARGV[2] or tonumber(held[2]) > tonumber(ARGV[3]) then return { 0 } end
 local ttl = tonumber(ARGV[4])
 if redis.call('PTTL', KEYS[2]) < ttl then redis.call('PEXPIRE', KEYS[2], ttl) end
+mark_lease(now(), ttl)
 return { 1, held[3], held[4], held[5] }

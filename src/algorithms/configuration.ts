@@ -1,0 +1,169 @@
+/**
+ * Which primaries make up the deployment, and in which incarnation each of them takes part. Agreed by ballots, stored
+ * on every primary, compared by every script. DESIGN 5.2.
+ */
+export interface Configuration {
+  /** Of the scripts and this very format: an instance that knows another one refuses to take part. */
+  readonly protocol: 1;
+  /** Made at the first start; tells this deployment from every other. */
+  readonly deployment: string;
+  /** Raised by each change. */
+  readonly version: number;
+  /** Tells two configurations of one version apart: a majority that forgot may give a version twice. */
+  readonly nonce: string;
+  /** At least the wall clock in microseconds when all began anew: no counter starts below. */
+  readonly floor: number;
+  /**
+   * For a start of all: how long nobody grants a lease, ms; `marks`: until the stored high-water marks. Null: a change
+   * that left a majority as it was.
+   */
+  readonly coldQuarantine: number | "marks" | null;
+  readonly primaries: readonly Entry[];
+}
+
+/** One primary in a configuration. */
+export interface Entry {
+  /** Its own, for good. */
+  readonly id: string;
+  readonly address: string;
+  /** Redis' `run_id`: changes with every restart. */
+  readonly runId: string;
+  /** Redis' `master_replid`: changes when it was a replica for a while. */
+  readonly replid: string;
+  /** Version since which it takes part in this incarnation: data from before must be copied to it. */
+  readonly admitted: number;
+}
+
+/** What one primary was seen to be. */
+export interface Sighting {
+  readonly address: string;
+  readonly runId: string;
+  readonly replid: string;
+  readonly stored: Stored | null;
+}
+
+/** What a primary stores of the configuration. */
+export interface Stored {
+  readonly configuration: Configuration;
+  readonly id: string;
+  /** `copying`: it got the configuration, but its data are not complete: no script but the copy's own runs there. */
+  readonly stage: "copying" | "member";
+}
+
+/** What is to be done with one primary. */
+export type Step =
+  /** It takes part. */
+  | "member"
+  /** It missed a change and lost nothing: give it the current configuration. */
+  | "bring_forward"
+  /** It has the current configuration: copy to it what it lacks. */
+  | "copy"
+  /** It forgot, or may have: the configuration has to change before anything else. */
+  | "readmit"
+  /** It is not seen. */
+  | "absent"
+  /** It is no part of this deployment. */
+  | "foreign";
+
+export type Judgement =
+  /** A majority are intact in `current`. */
+  | { readonly kind: "current"; readonly current: Configuration; readonly steps: readonly Step[] }
+  /** All are seen, and no majority is intact: the configuration after `latest` must begin anew. */
+  | { readonly kind: "cold"; readonly latest: Configuration | null }
+  /** All have `latest`, a start of all, but it is not finished. */
+  | { readonly kind: "finish_cold"; readonly latest: Configuration }
+  /** `latest`, a start of all, was agreed; some have not got it yet. */
+  | { readonly kind: "spread_cold"; readonly latest: Configuration }
+  /** Too few are seen to decide anything. */
+  | { readonly kind: "wait" }
+  /** The primaries are not those of one deployment. */
+  | { readonly kind: "refuse"; readonly reason: string };
+
+/** Judges what was seen. `sightings` has a place for each primary that this instance was given; null: not seen. */
+export function judge(sightings: readonly (Sighting | null)[], majority: number): Judgement {
+  const stored = sightings.flatMap((sighting) => sighting?.stored ?? []);
+  const mistake = mistakeIn(
+    stored.map(({ configuration }) => configuration),
+    sightings.length,
+  );
+  if (mistake) return { kind: "refuse", reason: mistake };
+
+  const latest = stored
+    .map(({ configuration }) => configuration)
+    .reduce<Configuration | null>((best, one) => (best && best.version >= one.version ? best : one), null);
+  // The highest one that any primary has was agreed on; an older one must not be revived beside it.
+  if (latest) {
+    const steps = stepsIn(latest, sightings);
+    const intact = steps.filter((step) => step === "member" || step === "bring_forward").length;
+    if (intact >= majority) return { kind: "current", current: latest, steps };
+    if (steps.includes("foreign")) {
+      return {
+        kind: "refuse",
+        reason: "a primary is empty and its address is not in the stored configuration",
+      };
+    }
+  }
+  if (sightings.some((sighting) => sighting === null)) return { kind: "wait" };
+  // Nobody has voted since a start of all was agreed, so one that lost its data meanwhile is as one that had none.
+  const begun =
+    latest !== null && latest.coldQuarantine !== null && sightings.every((one) => isAsIn(latest, one));
+  if (begun)
+    return { kind: sightings.every((one) => has(one, latest)) ? "finish_cold" : "spread_cold", latest };
+  return { kind: "cold", latest };
+}
+
+/** The entry of a primary: by the id that it stores, else by its run, else (an empty one) by its address. */
+export function entryOf(configuration: Configuration, sighting: Sighting): Entry | undefined {
+  const { primaries } = configuration;
+  return (
+    primaries.find(({ id }) => id === sighting.stored?.id) ??
+    primaries.find(({ runId }) => runId === sighting.runId) ??
+    primaries.find(({ address }) => address === sighting.address)
+  );
+}
+
+/** What scripts compare: this configuration, and which primary of it. */
+export function stampOf(configuration: Configuration, id: string, stage: Stored["stage"]): string {
+  const { version, nonce } = configuration;
+  return stage === "member" ? `${version}:${nonce}:${id}` : `copying:${version}:${nonce}:${id}`;
+}
+
+function stepsIn(current: Configuration, sightings: readonly (Sighting | null)[]): Step[] {
+  return sightings.map((sighting) => {
+    if (!sighting) return "absent";
+    const entry = entryOf(current, sighting);
+    if (!entry) return "foreign";
+    const { stored } = sighting;
+    if (!stored || !isAsIn(current, sighting)) return "readmit";
+    if (has(sighting, current)) return stored.stage === "member" ? "member" : "copy";
+    const missed = stored.configuration.version < current.version && stored.stage === "member";
+    return missed && stored.configuration.version >= entry.admitted ? "bring_forward" : "readmit";
+  });
+}
+
+/** Whether the primary is in the very incarnation that the configuration knows. */
+function isAsIn(configuration: Configuration, sighting: Sighting | null): boolean {
+  const entry = sighting ? entryOf(configuration, sighting) : undefined;
+  return entry !== undefined && entry.runId === sighting?.runId && entry.replid === sighting?.replid;
+}
+
+/** Whether the primary stores this configuration. */
+function has(sighting: Sighting | null, configuration: Configuration): boolean {
+  const theirs = sighting?.stored?.configuration;
+  return theirs?.version === configuration.version && theirs.nonce === configuration.nonce;
+}
+
+function mistakeIn(configurations: readonly Configuration[], primaries: number): string | null {
+  const [first] = configurations;
+  if (!first) return null;
+  for (const { protocol, deployment, primaries: entries } of configurations) {
+    if (protocol !== 1)
+      return `the stored configuration has protocol ${protocol}, this version of Quorate knows 1`;
+    if (deployment !== first.deployment) return "the primaries belong to different deployments";
+    if (entries.length !== primaries) {
+      const stored = entries.map(({ address }) => address).join(", ");
+      return `the stored configuration has ${entries.length} primaries (${stored}), REDIS_URLS names ${primaries}`;
+    }
+  }
+  return null;
+}

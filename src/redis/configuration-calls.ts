@@ -1,0 +1,112 @@
+import type { Ballot, Vow } from "../algorithms/ballot.js";
+import { type Configuration, type Stored, stampOf } from "../algorithms/configuration.js";
+import type { Keys } from "./keys.js";
+import { type Call, SCRIPTS } from "./scripts.js";
+
+export function prepare(register: string, ballot: Ballot): Call<Vow> {
+  return {
+    script: SCRIPTS.prepare,
+    keys: [register],
+    args: [ballot],
+    parse: (reply) => {
+      const [promised, theirs, value] = reply as [number, Ballot, string];
+      if (promised !== 1) return { kind: "refused", promised: theirs };
+      return { kind: "promised", accepted: theirs === "" ? null : { ballot: theirs, value } };
+    },
+  };
+}
+
+/** Null when accepted, else the higher ballot that was promised. */
+export function accept(register: string, ballot: Ballot, value: string): Call<Ballot | null> {
+  return {
+    script: SCRIPTS.accept,
+    keys: [register],
+    args: [ballot, value],
+    parse: (reply) => {
+      const [accepted, promised] = reply as [number, Ballot];
+      return accepted === 1 ? null : promised;
+    },
+  };
+}
+
+export function commitConfiguration(
+  keys: Keys,
+  configuration: Configuration,
+  id: string,
+  stage: Stored["stage"],
+): Call<void> {
+  return {
+    script: SCRIPTS["commit-configuration"],
+    keys: [keys.agreement(configuration.version)],
+    args: [JSON.stringify(configuration), id, stage, stampOf(configuration, id, stage)],
+    parse: () => {},
+  };
+}
+
+export function admit(
+  configuration: Configuration,
+  id: string,
+  floor: number,
+  quarantineMs: number,
+): Call<void> {
+  return {
+    script: SCRIPTS.admit,
+    keys: [],
+    args: [stampOf(configuration, id, "member"), String(floor), Math.ceil(quarantineMs)],
+    parse: () => {},
+  };
+}
+
+/** What a readmitted primary needs beside the data themselves. */
+export interface HandOver {
+  readonly floor: number;
+  /** The highest counter in both generations. */
+  readonly max: number;
+  readonly rotations: number;
+  /** Time until the last lease that this primary voted for has ended, ms. */
+  readonly leasesEndInMs: number;
+}
+
+export function handOver(keys: Keys): Call<HandOver> {
+  return {
+    script: SCRIPTS["hand-over"],
+    keys: [keys.counters, keys.countersOlder],
+    args: [],
+    parse: (reply) => {
+      const [floor, max, rotations, leasesEndInMs] = (reply as (string | number)[]).map(Number);
+      return { floor, max, rotations, leasesEndInMs } as HandOver;
+    },
+  };
+}
+
+export function restoreCounters(keys: Keys, counters: readonly (readonly [string, number])[]): Call<void> {
+  return {
+    script: SCRIPTS["restore-counters"],
+    keys: [keys.counters, keys.countersOlder],
+    args: counters.flatMap(([name, counter]) => [name, String(counter)]),
+    parse: () => {},
+  };
+}
+
+export function restoreTombstones(tombstones: readonly (readonly [string, number])[]): Call<void> {
+  return {
+    script: SCRIPTS["restore-tombstones"],
+    keys: tombstones.map(([key]) => key),
+    args: tombstones.map(([, ms]) => ms),
+    parse: () => {},
+  };
+}
+
+export function dropHolds(holds: readonly string[]): Call<void> {
+  return { script: SCRIPTS["drop-holds"], keys: holds, args: [], parse: () => {} };
+}
+
+/** Whether the generations were rotated; false: not yet due. */
+export function rotateCounters(keys: Keys, afterMs: number): Call<boolean> {
+  return {
+    script: SCRIPTS["rotate-counters"],
+    keys: [keys.counters, keys.countersOlder],
+    args: [afterMs],
+    parse: (reply) => (reply as [number])[0] === 1,
+  };
+}

@@ -1,0 +1,393 @@
+import {
+  type Configuration,
+  type Entry,
+  entryOf,
+  type Judgement,
+  judge,
+  type Sighting,
+  stampOf,
+} from "../algorithms/configuration.js";
+import { majorityOf } from "../algorithms/tally.js";
+import type { Clock, Random } from "../clock.js";
+import type { Ids } from "../ids.js";
+import { type Acceptor, agree } from "./agreement.js";
+import { admit, commitConfiguration, handOver, rotateCounters } from "./configuration-calls.js";
+import type { Keys } from "./keys.js";
+import { type Primary, PrimaryFailure } from "./primary.js";
+import { type CopyEnd, copyState } from "./readmission.js";
+import { type Look, readLook } from "./sighting.js";
+
+export interface ConfigurationSettings {
+  readonly ttlMaxMs: number;
+  /** Age from which a primary's counters are rotated, ms. */
+  readonly rotateAfterMs: number;
+  /** The primaries are the embedded default: they keep nothing, and the JavaScript one has no `run_id`. */
+  readonly embedded: boolean;
+}
+
+export interface ConfigurationLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+/** One primary of this round, as it was seen. */
+interface Seen extends Look {
+  readonly primary: Primary;
+  readonly era: number;
+}
+
+/**
+ * Keeps this instance and the primaries in one configuration (DESIGN 5.2). It looks at all primaries whenever one
+ * answers anew or contradicts, and every second; judges what it saw (algorithms/configuration.ts); and takes the next
+ * step. Each step is safe at any time, from any number of instances at once, and may be left half-done: the next look
+ * shows what is missing.
+ */
+export class ConfigurationKeeper {
+  #current: Configuration | null = null;
+  #round: Promise<void> | null = null;
+  #again = false;
+  readonly #startedMs: number;
+  #closed = false;
+  #refusal: string | null = null;
+  readonly #copying = new Set<Primary>();
+  readonly #warned = new Set<Primary>();
+
+  constructor(
+    private readonly primaries: readonly Primary[],
+    private readonly keys: Keys,
+    private readonly clock: Clock,
+    private readonly random: Random,
+    private readonly ids: Ids,
+    private readonly settings: ConfigurationSettings,
+    private readonly log: ConfigurationLog,
+  ) {
+    this.#startedMs = clock.monotonicMs();
+    for (const primary of primaries) primary.onDoubt = () => void this.refresh();
+    void this.#watch();
+  }
+
+  /** The version that this instance goes by; null before the first. */
+  get version(): number | null {
+    return this.#current?.version ?? null;
+  }
+
+  /** Looks anew, and resolves when a look that began after this call has led to all it can. */
+  refresh(): Promise<void> {
+    this.#again = true;
+    this.#round ??= this.#rounds()
+      .catch((error) => this.log.warn({ reason: String(error) }, "looking at the configuration failed"))
+      .finally(() => {
+        this.#round = null;
+      });
+    return this.#round;
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  async #watch(): Promise<void> {
+    while (!this.#closed) {
+      await this.clock.sleep(WATCH_INTERVAL_MS);
+      if (!this.#closed && this.primaries.some(({ era }) => era !== null)) await this.refresh();
+    }
+  }
+
+  async #rounds(): Promise<void> {
+    for (let step = 0; this.#again && step < STEPS_MAX && !this.#closed; step++) {
+      this.#again = false;
+      const seen = await Promise.all(this.primaries.map((primary) => this.#look(primary)));
+      const judgement = this.#sameServerTwice(seen) ?? judge(seen, majorityOf(this.primaries.length));
+      // A step that changed something is followed by a new look.
+      if (await this.#act(judgement, seen)) this.#again = true;
+    }
+  }
+
+  /** What the primary is now; null where it does not answer or cannot be a primary. */
+  async #look(primary: Primary): Promise<Seen | null> {
+    const { era, address } = primary;
+    if (era === null) return null;
+    try {
+      const [info, stored, time] = await Promise.all([
+        primary.command(era, "INFO"),
+        primary.command(era, "HGETALL", this.keys.configuration),
+        primary.command(era, "TIME"),
+      ]);
+      const runIdIfNone = this.settings.embedded ? address : undefined;
+      const look = readLook(address, String(info), stored as string[], time as string[], runIdIfNone);
+      if ("state" in look) {
+        primary.exclude(look.state, look.reason);
+        return null;
+      }
+      this.#warnOfNoPersistence(primary, look);
+      return { ...look, primary, era };
+    } catch (error) {
+      const refused = error instanceof PrimaryFailure && error.kind === "refused";
+      if (refused) primary.exclude("misconfigured", `it refuses to answer: ${error.message}`);
+      return null;
+    }
+  }
+
+  /** Takes the next step. Whether something changed that is worth a new look. */
+  async #act(judgement: Judgement, seen: readonly (Seen | null)[]): Promise<boolean> {
+    if (judgement.kind !== "refuse") this.#refusal = null;
+    switch (judgement.kind) {
+      case "current":
+        return this.#follow(judgement.current, judgement.steps, seen);
+      case "cold":
+        return this.#beginAnew(judgement.latest, all(seen));
+      case "spread_cold":
+        return this.#spread(judgement.latest, all(seen));
+      case "finish_cold":
+        return this.#finishCold(judgement.latest, all(seen));
+      case "refuse":
+        return this.#refuse(judgement.reason, seen);
+      case "wait":
+        for (const one of seen)
+          one?.primary.exclude("readmitting", "waits for more primaries to begin again with");
+        return false;
+    }
+  }
+
+  async #follow(
+    current: Configuration,
+    steps: Extract<Judgement, { kind: "current" }>["steps"],
+    seen: readonly (Seen | null)[],
+  ): Promise<boolean> {
+    if (this.#current?.nonce !== current.nonce) {
+      this.log.info({ version: current.version }, "configuration is in force");
+      this.#current = current;
+    }
+    const doing = (step: string) =>
+      seen.filter((one, place): one is Seen => one !== null && steps[place] === step);
+    const members = doing("member");
+    for (const { primary, era, stamp, runId, quarantineMs } of members) {
+      primary.admit(era, stamp, this.settings.embedded ? "" : runId, quarantineMs);
+    }
+    for (const { primary } of doing("foreign")) {
+      primary.exclude(
+        "misconfigured",
+        "it is empty, and its address is not in the configuration of this deployment",
+      );
+    }
+    const behind = doing("bring_forward");
+    for (const one of behind) await this.#commit(current, one, "member");
+    if (behind.length > 0) return true;
+
+    void this.#rotate(members);
+    const lost = doing("readmit");
+    for (const { primary } of [...lost, ...doing("copy")]) {
+      primary.exclude(
+        "readmitting",
+        "it restarted, or was a replica: what it may have forgotten is copied to it",
+      );
+    }
+    // Copies only from those that are fenced, and only when these are a majority.
+    if (members.length < majorityOf(this.primaries.length)) return false;
+    for (const target of doing("copy")) this.#readmit(current, members, target);
+    return lost.length > 0 && this.#raise(current, members, lost, seen);
+  }
+
+  /** Changes the configuration for primaries that may have forgotten: step 1 of readmission, the fence. */
+  async #raise(
+    current: Configuration,
+    members: readonly Seen[],
+    lost: readonly Seen[],
+    seen: readonly (Seen | null)[],
+  ): Promise<boolean> {
+    const version = current.version + 1;
+    const next: Configuration = {
+      ...current,
+      version,
+      nonce: this.ids.nonce(),
+      coldQuarantine: null,
+      primaries: current.primaries.map((entry) => {
+        const back = lost.find((one) => entryOf(current, one)?.id === entry.id);
+        return back ? { ...entry, runId: back.runId, replid: back.replid, admitted: version } : entry;
+      }),
+    };
+    const agreed = await this.#agree(next, members, majorityOf(this.primaries.length));
+    if (!agreed) return false;
+    // Who must be copied to is marked first: another instance that looks in between then helps, and does not begin anew.
+    for (const one of all(seen).filter((one) => !members.includes(one))) {
+      await this.#commit(agreed, one, "copying");
+    }
+    for (const one of members) await this.#commit(agreed, one, "member");
+    return true;
+  }
+
+  /** Step 2 and 3 of readmission, in the background: it may take long. */
+  #readmit(current: Configuration, sources: readonly Seen[], target: Seen): void {
+    const { primary, era, stamp } = target;
+    const id = entryOf(current, target)?.id;
+    if (!id || this.#copying.has(primary)) return;
+    this.#copying.add(primary);
+    const startedMs = this.clock.monotonicMs();
+    const copy = async () => {
+      // Asked once all sources are fenced: later leases do not count on this primary's memory.
+      const ends = await Promise.all(sources.map((source) => leasesEndInMs(source, this.keys)));
+      const askedMs = this.clock.monotonicMs();
+      const floor = await copyState(sources, target, this.keys);
+      const passedMs = this.clock.monotonicMs() - askedMs;
+      const quarantineMs = Math.max(0, withDrift(Math.max(...ends)) - passedMs);
+      await primary.runAs(era, stamp, admit(current, id, floor, quarantineMs));
+      const ms = Math.round(this.clock.monotonicMs() - startedMs);
+      this.log.info(
+        { primary: primary.address, ms, quarantineMs: Math.ceil(quarantineMs) },
+        "primary is readmitted",
+      );
+    };
+    copy()
+      .catch((error) =>
+        this.log.warn({ primary: primary.address, reason: String(error) }, "copying was interrupted"),
+      )
+      .finally(() => {
+        this.#copying.delete(primary);
+        if (!this.#closed) void this.refresh();
+      });
+  }
+
+  /** No majority is intact: a first start, or a majority restarted. All are there; agrees with all of them to begin anew. */
+  async #beginAnew(latest: Configuration | null, seen: readonly Seen[]): Promise<boolean> {
+    const first = latest === null && this.#current === null;
+    const version = (latest?.version ?? 0) + 1;
+    const withoutMarks = seen.filter(({ stored }) => stored === null).length;
+    const coldQuarantine = first
+      ? 0
+      : withoutMarks >= majorityOf(seen.length)
+        ? this.settings.ttlMaxMs
+        : "marks";
+    const next: Configuration = {
+      protocol: 1,
+      deployment: latest?.deployment ?? this.#current?.deployment ?? this.ids.nonce(),
+      version,
+      nonce: this.ids.nonce(),
+      floor: roundUp(this.clock.wallMicros()),
+      coldQuarantine,
+      primaries: seen.map((one) => newEntry(one, latest, version, this.ids.nonce())),
+    };
+    const agreed = await this.#agree(next, seen, seen.length);
+    if (!agreed) return true;
+    if (!first) {
+      this.log.warn(
+        { version: agreed.version, coldQuarantine: agreed.coldQuarantine },
+        "a majority of the primaries restarted: what their disks had not kept is gone",
+      );
+    }
+    return this.#spread(agreed, seen);
+  }
+
+  async #spread(agreed: Configuration, seen: readonly Seen[]): Promise<boolean> {
+    for (const one of seen) await this.#commit(agreed, one, "copying");
+    return true;
+  }
+
+  /** All have the configuration and nobody votes: everyone gets what anyone has, then all begin. */
+  async #finishCold(latest: Configuration, seen: readonly Seen[]): Promise<boolean> {
+    try {
+      const ends = await Promise.all(seen.map((one) => leasesEndInMs(one, this.keys)));
+      const quarantineMs =
+        latest.coldQuarantine === "marks" ? withDrift(Math.max(...ends)) : (latest.coldQuarantine ?? 0);
+      const floors = await Promise.all(
+        seen.map(async (target) => (isCopying(target) ? copyState(seen, target, this.keys) : 0)),
+      );
+      const floor = Math.max(latest.floor, ...floors);
+      for (const { primary, era, stamp, stored } of seen.filter(isCopying)) {
+        await primary.runAs(era, stamp, admit(latest, stored?.id ?? "", floor, quarantineMs));
+      }
+      return true;
+    } catch (error) {
+      if (!(error instanceof PrimaryFailure)) throw error;
+      // Another instance finished it, or a primary is gone again: the next look tells.
+      await this.clock.sleep(this.random() * RETRY_DELAY_MS_MAX);
+      return error.kind === "fenced";
+    }
+  }
+
+  async #agree(next: Configuration, seen: readonly Seen[], quorum: number): Promise<Configuration | null> {
+    const acceptors: Acceptor[] = seen.map(({ primary, era, stamp }) => ({ primary, era, stamp }));
+    const agreed = await agree(this.keys.agreement(next.version), JSON.stringify(next), acceptors, quorum, {
+      clock: this.clock,
+      random: this.random,
+      ballotNonce: () => this.ids.hexNonce(),
+    });
+    return agreed === null ? null : (JSON.parse(agreed) as Configuration);
+  }
+
+  /** Gives a primary what was agreed; when it has changed meanwhile, the next look tells. */
+  async #commit(agreed: Configuration, one: Seen, stage: "member" | "copying"): Promise<void> {
+    const id = entryOf(agreed, one)?.id;
+    if (!id || one.stamp === stampOf(agreed, id, stage) || one.stamp === stampOf(agreed, id, "member"))
+      return;
+    await one.primary
+      .runAs(one.era, one.stamp, commitConfiguration(this.keys, agreed, id, stage))
+      .catch(() => {});
+  }
+
+  async #rotate(members: readonly Seen[]): Promise<void> {
+    const { rotateAfterMs } = this.settings;
+    await Promise.all(
+      members.map(({ primary }) => primary.run(rotateCounters(this.keys, rotateAfterMs)).catch(() => {})),
+    );
+  }
+
+  #refuse(reason: string, seen: readonly (Seen | null)[]): false {
+    for (const one of seen) one?.primary.exclude("misconfigured", reason);
+    if (this.#refusal !== reason) this.log.warn({ reason }, "these primaries cannot be used");
+    this.#refusal = reason;
+    return false;
+  }
+
+  #sameServerTwice(seen: readonly (Seen | null)[]): Judgement | null {
+    const byRun = new Map<string, Seen>();
+    for (const one of seen) {
+      if (!one) continue;
+      const other = byRun.get(one.runId);
+      if (other)
+        return { kind: "refuse", reason: `${other.address} and ${one.address} are one and the same server` };
+      byRun.set(one.runId, one);
+    }
+    return null;
+  }
+
+  #warnOfNoPersistence(primary: Primary, look: Look): void {
+    if (look.persistent || this.settings.embedded || this.#warned.has(primary)) return;
+    this.#warned.add(primary);
+    this.log.warn(
+      { primary: primary.address },
+      "no append-only file: a restart forgets everything here; one primary at a time is copied from the others, but when a majority restart together everything but the order of tokens is lost (CONFIG SET appendonly yes)",
+    );
+  }
+}
+
+const isCopying = (one: Seen) => one.stored?.stage === "copying";
+
+/** All were seen: what `judge` promises of its cold kinds. */
+function all(seen: readonly (Seen | null)[]): Seen[] {
+  return seen.filter((one) => one !== null);
+}
+
+async function leasesEndInMs(source: CopyEnd, keys: Keys): Promise<number> {
+  return (await source.primary.runAs(source.era, source.stamp, handOver(keys))).leasesEndInMs;
+}
+
+function newEntry(one: Sighting, latest: Configuration | null, version: number, newId: string): Entry {
+  const { address, runId, replid } = one;
+  const id = (latest ? entryOf(latest, one)?.id : undefined) ?? newId;
+  return { id, address, runId, replid, admitted: version };
+}
+
+/** Primaries' clocks may differ in speed by 1 %, and expiry has a precision of a ms. */
+function withDrift(ms: number): number {
+  return ms > 0 ? ms * 1.01 + 2 : 0;
+}
+
+function roundUp(counter: number): number {
+  return Math.ceil(counter / FLOOR_STEP) * FLOOR_STEP;
+}
+
+/** Floors are multiples of it, so that primaries agree on them. */
+const FLOOR_STEP = 2 ** 20;
+const WATCH_INTERVAL_MS = 1_000;
+const STEPS_MAX = 20;
+const RETRY_DELAY_MS_MAX = 50;

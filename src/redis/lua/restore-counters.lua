@@ -1,0 +1,10 @@
+-- Takes over counters of another primary; none ever falls.
+--   KEYS[2]  counters, current generation (hash)   KEYS[3]  counters, older generation (hash)
+--   ARGV[2i], ARGV[2i + 1]  name i and its counter
+-- Returns {1}.
+
+for i = 2, #ARGV, 2 do
+  local counter = tonumber(ARGV[i + 1])
+  if eff(KEYS[2], KEYS[3], ARGV[i]) < counter then issue(KEYS[2], ARGV[i], counter) end
+end
+return { 1 }

@@ -1,0 +1,19 @@
+-- Forgets the counters of names that were not used for a whole generation: the current generation becomes the older,
+-- and the older one is dropped below a floor that is above all of it. Rounded up, so that primaries agree on it.
+--   KEYS[2]  counters, current generation (hash)   KEYS[3]  counters, older generation (hash)
+--   ARGV[2]  age of the current generation from which it is rotated, ms
+-- Returns {1}: rotated; {0}: not yet due.
+
+local time = now()
+local rotated_at = tonumber(redis.call('HGET', KEYS[1], 'rotated_at') or 0)
+-- A clock that was set back must not stop the rotation for ever: what lies in the future counts as due.
+if rotated_at <= time and time - rotated_at < tonumber(ARGV[2]) then return { 0 } end
+
+local max = tonumber(redis.call('HGET', KEYS[3], 'max') or 0)
+local step = 1048576
+local floor = math.max(tonumber(fence[2] or 0), math.ceil(max / step) * step)
+redis.call('UNLINK', KEYS[3])
+if redis.call('EXISTS', KEYS[2]) == 1 then redis.call('RENAME', KEYS[2], KEYS[3]) end
+redis.call('HSET', KEYS[1], 'floor', int(floor), 'rotated_at', int(time))
+redis.call('HINCRBY', KEYS[1], 'rotations', 1)
+return { 1 }

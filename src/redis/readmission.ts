@@ -1,0 +1,119 @@
+import {
+  dropHolds,
+  type HandOver,
+  handOver,
+  restoreCounters,
+  restoreTombstones,
+} from "./configuration-calls.js";
+import type { Keys } from "./keys.js";
+import type { Primary } from "./primary.js";
+import { type Call, listMembers, listServices, putMember } from "./scripts.js";
+
+/** One end of a copy: a primary as it was seen. Everything is refused once it is not that any more. */
+export interface CopyEnd {
+  readonly primary: Primary;
+  readonly era: number;
+  readonly stamp: string;
+}
+
+/**
+ * Copies to `target` what `sources` have: the maximum of the counters, members with their remaining time, tombstones.
+ * Frees the target's own holds, which may lack a release or a later grant. Doing it twice, or two at once, does no
+ * harm. Rejects with `PrimaryFailure` when one of them changed meanwhile. Returns the floor to begin with.
+ */
+export async function copyState(sources: readonly CopyEnd[], target: CopyEnd, keys: Keys): Promise<number> {
+  await scan(target, keys.holdPattern, (holds) => run(target, dropHolds(holds)));
+  const others = sources.filter(({ primary }) => primary !== target.primary);
+  const handOvers = await Promise.all(sources.map((source) => run(source, handOver(keys))));
+  const floor = Math.max(0, ...handOvers.map((one) => one.floor));
+  await Promise.all(
+    others.map(async (source) => {
+      await copyCounters(source, target, keys, floor);
+      await copyMembers(source, target, keys);
+      await scan(source, keys.gonePattern, (gone) => copyTombstones(source, target, gone));
+    }),
+  );
+  return floor;
+}
+
+/**
+ * Copies the counters above `floor`, which stands for all others. The older generation first: a rotation in the middle
+ * moves names from what is still to be read to what was read, so then all is read again.
+ */
+async function copyCounters(source: CopyEnd, target: CopyEnd, keys: Keys, floor: number): Promise<void> {
+  for (;;) {
+    const before: HandOver = await run(source, handOver(keys));
+    if (before.max <= floor) return;
+    for (const generation of [keys.countersOlder, keys.counters]) {
+      let cursor = "0";
+      do {
+        const [next, page] = (await source.primary.command(
+          source.era,
+          "HSCAN",
+          generation,
+          cursor,
+          "COUNT",
+          PAGE,
+        )) as [string, string[]];
+        cursor = next;
+        const counters: [string, number][] = [];
+        for (let i = 0; i + 1 < page.length; i += 2) {
+          const counter = Number(page[i + 1]);
+          if (counter > floor && page[i] !== "max") counters.push([page[i] as string, counter]);
+        }
+        if (counters.length > 0) await run(target, restoreCounters(keys, counters));
+      } while (cursor !== "0");
+    }
+    const after = await run(source, handOver(keys));
+    if (after.rotations === before.rotations) return;
+  }
+}
+
+async function copyMembers(source: CopyEnd, target: CopyEnd, keys: Keys): Promise<void> {
+  for (const service of await run(source, listServices(keys))) {
+    const { members } = await run(source, listMembers(keys, service));
+    for (let i = 0; i < members.length; i += BATCH) {
+      await Promise.all(
+        members.slice(i, i + BATCH).map((member) => run(target, putMember(keys, service, member))),
+      );
+    }
+  }
+}
+
+async function copyTombstones(source: CopyEnd, target: CopyEnd, gone: readonly string[]): Promise<void> {
+  const lives = await Promise.all(gone.map((key) => source.primary.command(source.era, "PTTL", key)));
+  const tombstones = gone
+    .map((key, place) => [key, Number(lives[place])] as const)
+    .filter(([, ms]) => ms > 0);
+  if (tombstones.length > 0) await run(target, restoreTombstones(tombstones));
+}
+
+/** All keys that match, some at a time. */
+async function scan(
+  end: CopyEnd,
+  pattern: string,
+  found: (keys: readonly string[]) => Promise<void>,
+): Promise<void> {
+  let cursor = "0";
+  do {
+    const [next, keys] = (await end.primary.command(
+      end.era,
+      "SCAN",
+      cursor,
+      "MATCH",
+      pattern,
+      "COUNT",
+      PAGE,
+    )) as [string, string[]];
+    cursor = next;
+    if (keys.length > 0) await found(keys);
+  } while (cursor !== "0");
+}
+
+function run<T>({ primary, era, stamp }: CopyEnd, call: Call<T>): Promise<T> {
+  return primary.runAs(era, stamp, call);
+}
+
+/** Elements of a page, and of a batch: some tenths of a millisecond of a primary's time each. */
+const PAGE = 500;
+const BATCH = 50;

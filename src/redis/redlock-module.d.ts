@@ -1,0 +1,31 @@
+/**
+ * What we use of redlock. The package has types, but leaves them out of its "exports"; to point at them by `paths` in
+ * tsconfig.json would make tsx load them in place of the code.
+ */
+declare module "redlock" {
+  export interface Settings {
+    readonly driftFactor: number;
+    readonly retryCount: number;
+  }
+
+  export class Lock {
+    constructor(
+      redlock: Redlock,
+      resources: string[],
+      value: string,
+      attempts: readonly unknown[],
+      expiration: number,
+    );
+  }
+
+  export default class Redlock {
+    constructor(
+      clients: Iterable<unknown>,
+      settings: Partial<Settings>,
+      scripts: Record<"acquireScript" | "extendScript" | "releaseScript", () => string>,
+    );
+    acquire(resources: string[], durationMs: number): Promise<Lock>;
+    extend(lock: Lock, durationMs: number): Promise<Lock>;
+    release(lock: Lock): Promise<unknown>;
+  }
+}
