@@ -1,4 +1,4 @@
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { CoordinationError } from "../errors.js";
 import { BATCH_BODY_BYTES_MAX, BODY_BYTES_MAX } from "./schemas.js";
@@ -11,13 +11,20 @@ export const limitBody: MiddlewareHandler = async (c, next) => {
   const bytesMax = BATCH.test(c.req.path) ? BATCH_BODY_BYTES_MAX : BODY_BYTES_MAX;
   const length = c.req.header("content-length");
   if (length === undefined && c.req.header("transfer-encoding") !== undefined) {
-    return bodyLimit({ maxSize: bytesMax, onError: () => tooLarge(bytesMax) })(c, next);
+    return bodyLimit({ maxSize: bytesMax, onError: () => tooLarge(bytesMax) })(c, async () => {
+      if ((await c.req.text()) === "") takeForEmpty(c);
+      await next();
+    });
   }
   if (Number(length ?? 0) > bytesMax) tooLarge(bytesMax);
-  // A content type without a body is what many clients send when they have nothing to say.
-  if (Number(length ?? 0) === 0) c.req.bodyCache.text = Promise.resolve("{}") as unknown as string;
+  if (Number(length ?? 0) === 0) takeForEmpty(c);
   await next();
 };
+
+/** A content type without a body is what many clients send when they have nothing to say. */
+function takeForEmpty(c: Context): void {
+  c.req.bodyCache.text = Promise.resolve("{}") as unknown as string;
+}
 
 /** Routes that take many things at once. */
 const BATCH = /^\/v1\/services\/[^/]+\/owners$/;

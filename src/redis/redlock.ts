@@ -190,9 +190,9 @@ export class LeaseVotes {
     const answered = values(answers);
     if (answered.length < this.primaries.majority) throw this.primaries.noQuorum(answered.length);
     if (answered.some((vote) => vote.kind === "gone")) return { kind: "gone" };
-    const quarantines = answered.flatMap((vote) => (vote.kind === "quarantined" ? [vote.forMs] : []));
-    if (answered.length - quarantines.length < this.primaries.majority) throw quarantined(quarantines);
     const most = mostNamed(answered.flatMap((vote) => (vote.kind === "held" ? [vote.hold] : [])));
+    const quarantines = answered.flatMap((vote) => (vote.kind === "quarantined" ? [vote.forMs] : []));
+    if (!most && quarantines.length > 0) throw quarantined(quarantines);
     return { kind: "held", hold: most?.hold ?? null, certain: (most?.votes ?? 0) >= this.primaries.majority };
   }
 
