@@ -92,7 +92,9 @@ function readUrls(text: string | undefined, mistakes: string[]): readonly string
       return;
     }
     if (!/^\/?\d*$/.test(parsed.pathname)) {
-      mistakes.push(`${where} (${addressOf(url)}) ends in a path that is not a database number`);
+      // A password with a slash in it would pass for a host and a path.
+      mistakes.push(`${where} ends in a path that is not a database number`);
+      return;
     }
     const first = seen.get(addressOf(url));
     if (first !== undefined) {

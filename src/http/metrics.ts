@@ -60,8 +60,10 @@ export class Metrics implements PrimaryObserver {
     collectDefaultMetrics({ register: this.registry });
   }
 
-  /** Gauges that are read when Prometheus asks. */
+  /** What is known of the primaries from the start, and gauges that are read when Prometheus asks. */
   observe(primaries: Primaries): void {
+    // One that never comes up changes nothing, and is to be seen all the same.
+    for (const primary of primaries.all) this.changed(primary, primary.status);
     new Gauge({
       name: "quorate_configuration_version",
       help: "Version of the configuration that this instance goes by; 0 before the first",

@@ -252,7 +252,7 @@ const ringKey = z
 const REPLICAS_MAX = 64;
 const replicasText = "How many members to name, the owner first, distinct zones first.";
 
-export const OwnerQuery = z.object({
+export const OwnerQuery = z.strictObject({
   key: ringKey.openapi({ param: { name: "key", in: "query" } }),
   replicas: z
     .string()

@@ -15,7 +15,7 @@ import { admit, commitConfiguration, handOver, rotateCounters } from "./configur
 import type { Keys } from "./keys.js";
 import { type Primary, PrimaryFailure } from "./primary.js";
 import { type CopyEnd, copyState } from "./readmission.js";
-import { type Look, readLook } from "./sighting.js";
+import { type Look, parseInfo, readLook, refusalOf } from "./sighting.js";
 
 export interface ConfigurationSettings {
   readonly ttlMaxMs: number;
@@ -108,17 +108,17 @@ export class ConfigurationKeeper {
     const { era, address } = primary;
     if (era === null) return null;
     try {
-      const [info, stored, time] = await Promise.all([
-        primary.command(era, "INFO"),
+      const info = parseInfo(String(await primary.command(era, "INFO")));
+      const refusal = refusalOf(info, this.settings.embedded);
+      if (refusal) {
+        primary.exclude(refusal.state, refusal.reason);
+        return null;
+      }
+      const [stored, time] = await Promise.all([
         primary.command(era, "HGETALL", this.keys.configuration),
         primary.command(era, "TIME"),
       ]);
-      const runIdIfNone = this.settings.embedded ? address : undefined;
-      const look = readLook(address, String(info), stored as string[], time as string[], runIdIfNone);
-      if ("state" in look) {
-        primary.exclude(look.state, look.reason);
-        return null;
-      }
+      const look = readLook(address, info, stored as string[], time as string[]);
       this.#warnOfNoPersistence(primary, look);
       return { ...look, primary, era };
     } catch (error) {
@@ -143,8 +143,10 @@ export class ConfigurationKeeper {
       case "refuse":
         return this.#refuse(judgement.reason, seen);
       case "wait":
+        // Connections take their time at the start: no reason to warn.
+        if (this.clock.monotonicMs() - this.#startedMs < WATCH_INTERVAL_MS) return false;
         for (const one of seen)
-          one?.primary.exclude("readmitting", "waits for more primaries to begin again with");
+          one?.primary.exclude("readmitting", "waits for more primaries to begin anew with");
         return false;
     }
   }

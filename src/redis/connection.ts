@@ -45,11 +45,13 @@ export const connectByIoredis: Connect = (url, { connectTimeoutMs, name }) => {
   const listeners: ((ready: boolean, reason?: Error) => void)[] = [];
   let reason: Error | undefined;
   const tell = (ready: boolean) => {
-    for (const listener of listeners) listener(ready, ready ? undefined : reason);
     if (ready) reason = undefined;
+    for (const listener of listeners) listener(ready, reason);
   };
   redis.on("error", (error: Error) => {
-    reason = error;
+    reason = NOT_REDIS.test(error.message)
+      ? new Error("ERR this server does not speak the protocol of Redis: name a Redis or Valkey server")
+      : error;
   });
   redis.on("ready", () => tell(true));
   redis.on("close", () => tell(false));
@@ -63,13 +65,15 @@ export const connectByIoredis: Connect = (url, { connectTimeoutMs, name }) => {
       try {
         return await redis.call(command, ...args);
       } catch (error) {
-        throw error instanceof ReplyError ? new RedisReplyError((error as Error).message) : error;
+        if (error instanceof ReplyError) throw new RedisReplyError((error as Error).message);
+        throw new Error(reason?.message ?? "connection lost", { cause: error });
       }
     },
     close: () => redis.disconnect(),
   };
 };
 
+const NOT_REDIS = /^(Unknown RESP type|Protocol error)/;
 const RECONNECT_DELAY_MS_MAX = 500;
 
 /** One write (and on the server one read) for all commands of this turn: 2.5 times less work for the server. */

@@ -72,14 +72,13 @@ export class Primaries {
    */
   async steadily<T>(operation: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
-      const before = this.version;
+      const before = this.#fenced();
       try {
         return await operation();
       } catch (error) {
         const lacksQuorum = error instanceof CoordinationError && error.code === "no_quorum";
-        if (!lacksQuorum || attempt === FENCED_ATTEMPTS_MAX) throw error;
+        if (!lacksQuorum || this.#fenced() === before || attempt === FENCED_ATTEMPTS_MAX) throw error;
         await this.configuration.refresh();
-        if (this.version === before) throw error;
       }
     }
   }
@@ -102,6 +101,10 @@ export class Primaries {
       `${answered} of ${this.all.length} primaries answered; ${this.majority} are needed. Try again when more are up: GET /v1/primaries tells which.`,
       { help: { retryAfterMs: 1000 } },
     );
+  }
+
+  #fenced(): number {
+    return this.all.reduce((sum, primary) => sum + primary.fenced, 0);
   }
 
   readonly #byMajority: Settled<unknown> = (answers) => values(answers).length >= this.majority;

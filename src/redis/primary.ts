@@ -79,6 +79,8 @@ export class Primary {
   #reason: string | null = "not connected yet";
   #quarantineEndsMs = 0;
   #closed = false;
+  #fenced = 0;
+  #told = false;
   #recovering = false;
   #delivering = false;
   /** Called when it answers anew, and when it says something that its configuration may explain. */
@@ -98,7 +100,7 @@ export class Primary {
     this.#connection = connect(url, { connectTimeoutMs: settings.connectTimeoutMs, name: "quorate" });
     this.#connection.onChange((ready, reason) => {
       if (ready) void this.#recover();
-      else this.#open(reason?.message ?? "connection lost");
+      else this.#open(reason?.message ?? (this.#era === 0 ? NEVER_ANSWERED : "connection lost"));
     });
     if (this.#connection.ready) void this.#recover();
   }
@@ -106,6 +108,11 @@ export class Primary {
   /** Whether it takes part: answers, and was admitted since. */
   get up(): boolean {
     return this.#stamp !== null;
+  }
+
+  /** How many calls its fence refused: they were made in another configuration than the one in force. */
+  get fenced(): number {
+    return this.#fenced;
   }
 
   /** The time it began to answer anew, as a number that only grows; null while it does not answer. */
@@ -243,6 +250,7 @@ export class Primary {
     const message = error instanceof Error ? error.message : String(error);
     if (error instanceof RedisReplyError) {
       if (message.startsWith("FENCED")) {
+        this.#fenced += 1;
         this.onDoubt(this);
         return new PrimaryFailure("fenced", message, { cause: error });
       }
@@ -256,16 +264,19 @@ export class Primary {
   /** Opens the breaker. */
   #open(reason: string): void {
     if (this.#closed) return;
+    // A server that refused us says why once and hangs up; what follows from that explains nothing.
+    if (this.#state === "misconfigured" && !this.#answering && HUNG_UP.test(reason)) return;
     this.#reason = reason;
+    this.#stamp = null;
+    this.#change(REFUSING.test(reason) ? "misconfigured" : "down");
     if (!this.#answering) return;
     this.#answering = false;
-    this.#stamp = null;
-    this.#change("down");
     void this.#recover();
   }
 
   #change(state: PrimaryState): void {
-    if (state === this.#state) return;
+    if (state === this.#state && this.#told) return;
+    this.#told = true;
     this.#state = state;
     this.#sinceMs = this.clock.monotonicMs();
     this.observer.changed(this, this.status);
@@ -287,7 +298,8 @@ export class Primary {
           this.#answering = true;
           this.#era += 1;
         } catch (error) {
-          this.#reason = error instanceof Error ? error.message : String(error);
+          // Of a connection that was lost the reason is known better than from the command that it took along.
+          if (this.#connection.ready) this.#open(error instanceof Error ? error.message : String(error));
           await this.clock.sleep(PROBE_INTERVAL_MS);
         }
       }
@@ -332,5 +344,9 @@ const PROBE_INTERVAL_MS = 50;
 /** Debts to one primary: 10,000 keep a primary that is away for long under some 10 MB. */
 const OWED_MAX = 10_000;
 const DELIVERY_BATCH = 100;
+/** Replies of a server that does not let us in: no use in waiting for it. */
+const REFUSING = /^(NOAUTH|WRONGPASS|NOPERM|DENIED|ERR)/;
+const NEVER_ANSWERED = "it closes the connection without an answer: is it a Redis or Valkey server?";
+const HUNG_UP = /connection lost|isn't writeable|max retries|is closed/;
 /** Replies of a server that cannot serve now, whatever it is asked. */
 const UNAVAILABLE = /^(LOADING|READONLY|MASTERDOWN|NOAUTH|NOPERM|MISCONF|CLUSTERDOWN|BUSY)/;

@@ -16,31 +16,25 @@ export interface Refusal {
   readonly reason: string;
 }
 
-/**
- * Reads what INFO, HGETALL of the configuration and TIME replied. `runIdIfNone` stands in for the `run_id` of the
- * JavaScript fallback, which has none.
- */
+/** Reads what INFO, HGETALL of the configuration and TIME replied. */
 export function readLook(
   address: string,
-  info: string,
+  info: ReadonlyMap<string, string>,
   stored: readonly string[],
   time: readonly string[],
-  runIdIfNone: string | undefined,
-): Look | Refusal {
-  const fields = parseInfo(info);
-  const refusal = refusalOf(fields, runIdIfNone !== undefined);
-  if (refusal) return refusal;
+): Look {
   const own = new Map<string, string>();
   for (let i = 0; i + 1 < stored.length; i += 2) own.set(stored[i] as string, stored[i + 1] as string);
   const nowMs = Number(time[0]) * 1000 + Math.floor(Number(time[1]) / 1000);
   return {
     address,
-    runId: fields.get("run_id") ?? runIdIfNone ?? "",
-    replid: fields.get("master_replid") ?? "",
+    // The JavaScript fallback has none; its address tells it from others.
+    runId: info.get("run_id") ?? address,
+    replid: info.get("master_replid") ?? "",
     stored: readStored(own),
     stamp: own.get("stamp") ?? "",
     quarantineMs: Math.max(0, Number(own.get("quarantine_until") ?? 0) - nowMs),
-    persistent: fields.get("aof_enabled") === "1",
+    persistent: info.get("aof_enabled") === "1",
   };
 }
 
@@ -55,7 +49,8 @@ function readStored(own: ReadonlyMap<string, string>): Stored | null {
   };
 }
 
-function parseInfo(info: string): ReadonlyMap<string, string> {
+/** The fields of INFO. */
+export function parseInfo(info: string): ReadonlyMap<string, string> {
   return new Map(
     info.split("\r\n").flatMap((line) => {
       const colon = line.indexOf(":");
@@ -64,7 +59,8 @@ function parseInfo(info: string): ReadonlyMap<string, string> {
   );
 }
 
-function refusalOf(info: ReadonlyMap<string, string>, embedded: boolean): Refusal | null {
+/** Null when the server can be a primary. The embedded JavaScript fallback has no `run_id`. */
+export function refusalOf(info: ReadonlyMap<string, string>, embedded: boolean): Refusal | null {
   const version = info.get("redis_version");
   if (!version || (!info.has("run_id") && !embedded)) {
     return misconfigured("this server does not answer INFO as Redis does: name a Redis or Valkey server");
