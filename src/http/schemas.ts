@@ -13,14 +13,20 @@ const name = (what: string, example: string) =>
     .regex(NAME, `a name of 1 to 128 of A-Z a-z 0-9 . _ : - that begins with a letter or digit`)
     .openapi({ description: what, example });
 
+function jsonBytes(value: unknown): number {
+  try {
+    return Buffer.byteLength(JSON.stringify(value) ?? "");
+  } catch {
+    // Nested so deep that the stack does not suffice: that takes far more bytes than any limit here.
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
 /** JSON of at most `bytes` when written without spaces. */
 const json = (bytes: number, what: string) =>
   z
     .unknown()
-    .refine(
-      (value) => Buffer.byteLength(JSON.stringify(value) ?? "") <= bytes,
-      `at most ${bytes} bytes of JSON`,
-    )
+    .refine((value) => jsonBytes(value) <= bytes, `at most ${bytes} bytes of JSON`)
     .openapi({ description: `${what}; up to ${bytes} bytes of JSON.`, example: { build: "7f3a" } });
 
 const label = (max: number, what: string, example: string) =>

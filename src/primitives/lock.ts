@@ -18,7 +18,7 @@ export interface Lease {
   readonly ttlMs: number;
   /** Time the lease may still be trusted, in ms, from the start of the attempt that won. */
   readonly validForMs: number;
-  /** Time from the request to the start of the attempt that won, ms. */
+  /** Time from the request to the start of the attempt that won, in ms, rounded down: it adds to the time of trust. */
   readonly waitedMs: number;
   /** Primaries that were known to agree when the answer was sent. */
   readonly acks: number;
@@ -97,7 +97,7 @@ export class Locks {
         fencingToken: outcome.token,
         ttlMs,
         validForMs: validForMs(ttlMs, this.clock.monotonicMs() - started),
-        waitedMs: Math.ceil(started - asked),
+        waitedMs: Math.floor(started - asked),
         acks: outcome.acks,
         primaries: this.primaries,
       };
@@ -134,7 +134,7 @@ export class Locks {
       fencingToken: token,
       ttlMs,
       validForMs: validMs,
-      waitedMs: Math.ceil(started - asked),
+      waitedMs: Math.floor(started - asked),
       acks: outcome.acks,
       primaries: this.primaries,
     };

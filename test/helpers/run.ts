@@ -17,7 +17,8 @@ type Flavour = "redis" | "valkey";
 /** The label on every container of a run; its value is the run's id. */
 export const runLabel = "quorate.test-run";
 
-const variable = "QUORATE_TEST_RUN";
+// Not QUORATE_...: a service that a test starts inherits it, and refuses settings that it does not know.
+const variable = "TEST_REDIS_RUN";
 let reaper: ChildProcess | undefined;
 let opened: Promise<TestRun> | undefined;
 

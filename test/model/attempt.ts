@@ -26,8 +26,11 @@ export interface AttemptClient {
   target: number;
 }
 export interface AttemptWorld {
+  readonly words: Uint32Array;
   readonly primaries: readonly { readonly links: readonly AttemptLink[] }[];
   readonly clients: readonly AttemptClient[];
+  /** How many messages may still be delivered a second time. */
+  readonly shared: { repeats: number };
 }
 
 export const IDLE = 0;
@@ -41,10 +44,16 @@ export const REFUSED = 0;
 /** `exactly` is the design's rule; `at least` counts a raised counter that went beyond its target as well. */
 export type CommitRule = "exactly" | "at least";
 
-export function begin(world: AttemptWorld, client: number): void {
+/** Which lease a client asks for: two requests may ask for one. */
+export type LeaseOf = (client: number) => number;
+const oneEach: LeaseOf = (client) => client;
+
+export function begin(world: AttemptWorld, client: number, leaseOf: LeaseOf = oneEach): void {
   const attempt = at(world.clients, client);
   attempt.phase = ASKING;
-  for (const other of world.clients) attempt.after = Math.max(attempt.after, other.token);
+  world.clients.forEach((other, i) => {
+    if (leaseOf(i) !== leaseOf(client)) attempt.after = Math.max(attempt.after, other.token);
+  });
   for (const primary of world.primaries) at(primary.links, client).acquires = 1;
 }
 
@@ -126,10 +135,7 @@ function atLeastMajority(
 }
 
 /** Tokens are unique from one lease to another, and an attempt that starts after a commit gets a higher one. */
-export function tokenViolation(
-  clients: readonly AttemptClient[],
-  leaseOf: (client: number) => number = (client) => client,
-): string | null {
+export function tokenViolation(clients: readonly AttemptClient[], leaseOf: LeaseOf = oneEach): string | null {
   for (let i = 0; i < clients.length; i++) {
     const one = at(clients, i);
     if (one.token === 0) continue;

@@ -2,7 +2,7 @@
  * Exhaustive exploration of a small model, breadth first, so that the history of a violation is a shortest one.
  */
 import { States } from "./states.js";
-import { canonicalForm } from "./symmetry.js";
+import { type Canonical, canonicalForm } from "./symmetry.js";
 import type { Layout, Shape, World } from "./world.js";
 
 /** A step is described by a text in which {primary}, {client} and {keeper} stand for the names of who takes part. */
@@ -26,6 +26,8 @@ export interface Limits {
   readonly states?: number;
   /** Asked every few thousand states. */
   readonly goOn?: () => boolean;
+  /** False keeps states apart that differ only by an exchange. */
+  readonly symmetry?: boolean;
 }
 
 export interface Exploration {
@@ -43,7 +45,7 @@ export interface Exploration {
 
 export function explore<S extends Shape>(model: Model<S>, limits: Limits = {}): Exploration {
   const { layout } = model;
-  const canonical = canonicalForm(layout);
+  const canonical = limits.symmetry === false ? () => {} : canonicalForm(layout);
   const states = new States(layout.words);
   const parents = new Parents();
   const now = layout.world();
@@ -66,7 +68,7 @@ export function explore<S extends Shape>(model: Model<S>, limits: Limits = {}): 
       }
   };
   const fork = () => {
-    next.words.set(now.words);
+    for (let k = 0; k < layout.words; k++) next.words[k] = now.words[k] as number;
     return next;
   };
   const report = (outcome: Exploration["outcome"], depth: number): Exploration => ({
@@ -102,12 +104,11 @@ export function explore<S extends Shape>(model: Model<S>, limits: Limits = {}): 
     states.read(number, words);
     return words;
   });
-  return { ...report("violated", path.length - 1), violation, history: retell(model, path) };
+  return { ...report("violated", path.length - 1), violation, history: retell(model, canonical, path) };
 }
 
 /** The history along representatives, told with the primaries and clients keeping their names throughout. */
-function retell<S extends Shape>(model: Model<S>, path: readonly Uint32Array[]): string[] {
-  const canonical = canonicalForm(model.layout);
+function retell<S extends Shape>(model: Model<S>, canonical: Canonical, path: readonly Uint32Array[]): string[] {
   const lines: string[] = [];
   const now = model.layout.world();
   const next = model.layout.world();

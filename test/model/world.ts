@@ -112,31 +112,33 @@ export function at<T>(list: ArrayLike<T>, place: number): T {
 }
 
 interface View {
-  readonly bytes: Uint8Array;
-  readonly base: number;
+  readonly viewBytes: Uint8Array;
+  readonly viewAt: number;
   links: View[];
   visits: View[];
 }
-type ViewClass = new (bytes: Uint8Array, base: number) => View;
+type ViewClass = new (bytes: Uint8Array, from: number) => View;
 
-/** A class whose fields lie in bytes: field number k of a view is the byte at its base + k. */
+/** A class whose fields lie in bytes: field number k of a view is the byte k after its first. */
 function viewClass(fields: readonly string[]): ViewClass {
   class FieldView implements View {
     links: View[] = [];
     visits: View[] = [];
     constructor(
-      readonly bytes: Uint8Array,
-      readonly base: number,
+      readonly viewBytes: Uint8Array,
+      readonly viewAt: number,
     ) {}
   }
+  const own = Object.keys(new FieldView(new Uint8Array(), 0));
   fields.forEach((field, offset) => {
+    if (own.includes(field)) throw new Error(`a field cannot be called ${field}`);
     Object.defineProperty(FieldView.prototype, field, {
       get(this: FieldView): number {
-        return this.bytes[this.base + offset] as number;
+        return this.viewBytes[this.viewAt + offset] as number;
       },
       set(this: FieldView, value: number) {
         if (value < 0 || value > 255) throw new RangeError(`${field} = ${value} does not fit a byte`);
-        this.bytes[this.base + offset] = value;
+        this.viewBytes[this.viewAt + offset] = value;
       },
     });
   });

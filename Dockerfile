@@ -1,0 +1,23 @@
+FROM node:22-alpine AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+# No package needs its install script to build or to run this.
+RUN npm ci --ignore-scripts
+COPY tsconfig.json tsconfig.build.json ./
+COPY scripts/copy-assets.mjs scripts/
+COPY src src
+RUN npm run build && npm ci --omit=dev --ignore-scripts
+
+FROM node:22-alpine
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080
+WORKDIR /app
+COPY --from=build /app/package.json ./
+COPY --from=build /app/node_modules node_modules
+COPY --from=build /app/dist dist
+COPY openapi.yaml ./
+USER node
+EXPOSE 8080
+# Whether it lives, not whether a quorum answers: a restart would not bring that back.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
+  CMD wget -q -O /dev/null "http://127.0.0.1:$PORT/livez" || exit 1
+CMD ["node", "dist/main.js"]

@@ -1,0 +1,207 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { addressOf, ConfigError, readConfig } from "../src/config.js";
+
+function mistakesOf(env: Record<string, string>): readonly string[] {
+  try {
+    readConfig(env);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.mistakes;
+    throw error;
+  }
+}
+
+describe("the configuration", () => {
+  test("of an empty environment has every default", () => {
+    expect(readConfig({})).toEqual({
+      host: "127.0.0.1",
+      port: 8080,
+      redisUrls: [],
+      embedded: undefined,
+      keyPrefix: "q:",
+      ttlMaxMs: 600_000,
+      commandTimeoutMs: 100,
+      connectTimeoutMs: 500,
+      viewAgeMsMax: 250,
+      rotateAfterMs: 86_400_000,
+      drainMs: 8_000,
+      logLevel: "info",
+    });
+  });
+
+  test("is what the environment says", () => {
+    expect(
+      readConfig({
+        HOST: "0.0.0.0",
+        PORT: "9090",
+        REDIS_URLS: "redis://a:6379, rediss://user:secret@b/2 ,redis://[::1]:7000",
+        QUORATE_EMBEDDED: "javascript",
+        QUORATE_KEY_PREFIX: "orders:",
+        QUORATE_TTL_MAX_MS: "60000",
+        QUORATE_COMMAND_TIMEOUT_MS: "50",
+        QUORATE_CONNECT_TIMEOUT_MS: "250",
+        QUORATE_VIEW_AGE_MS_MAX: "0",
+        QUORATE_ROTATE_AFTER_MS: "3600000",
+        QUORATE_DRAIN_MS: "1000",
+        QUORATE_LOG_LEVEL: "debug",
+      }),
+    ).toEqual({
+      host: "0.0.0.0",
+      port: 9090,
+      redisUrls: ["redis://a:6379", "rediss://user:secret@b/2", "redis://[::1]:7000"],
+      embedded: "javascript",
+      keyPrefix: "orders:",
+      ttlMaxMs: 60_000,
+      commandTimeoutMs: 50,
+      connectTimeoutMs: 250,
+      viewAgeMsMax: 0,
+      rotateAfterMs: 3_600_000,
+      drainMs: 1_000,
+      logLevel: "debug",
+    });
+  });
+
+  test("cannot be changed afterwards", () => {
+    const config = readConfig({ REDIS_URLS: "redis://a" });
+    expect(Object.isFrozen(config)).toBe(true);
+    expect(Object.isFrozen(config.redisUrls)).toBe(true);
+  });
+
+  test("takes what is set to nothing for not set", () => {
+    const names = [
+      "HOST",
+      "PORT",
+      "REDIS_URLS",
+      "QUORATE_EMBEDDED",
+      "QUORATE_TTL_MAX_MS",
+      "QUORATE_LOG_LEVEL",
+    ];
+    for (const nothing of ["", "  "]) {
+      expect(readConfig(Object.fromEntries(names.map((name) => [name, nothing])))).toEqual(readConfig({}));
+    }
+  });
+
+  test.each(["1", "3", "5", "7"])("may name %s primaries", (count) => {
+    const urls = Array.from({ length: Number(count) }, (_, i) => `redis://r${i}`);
+    expect(readConfig({ REDIS_URLS: urls.join(",") }).redisUrls).toEqual(urls);
+  });
+
+  test("leaves other programs' variables alone", () => {
+    expect(mistakesOf({ REDIS_URL: "x", QUORATEX: "y", PATH: "/bin", NODE_ENV: "production" })).toEqual([]);
+  });
+});
+
+describe("one clear line tells of", () => {
+  test.each([
+    [{ PORT: "http" }, 'PORT is "http", but must be a whole number from 0 to 65535'],
+    [{ PORT: "65536" }, 'PORT is "65536", but must be a whole number from 0 to 65535'],
+    [{ PORT: "-1" }, 'PORT is "-1", but must be a whole number from 0 to 65535'],
+    [{ PORT: "80.5" }, 'PORT is "80.5", but must be a whole number from 0 to 65535'],
+    [
+      { QUORATE_TTL_MAX_MS: "999" },
+      'QUORATE_TTL_MAX_MS is "999", but must be a whole number from 1000 to 86400000',
+    ],
+    [
+      { QUORATE_VIEW_AGE_MS_MAX: "1000" },
+      'QUORATE_VIEW_AGE_MS_MAX is "1000", but must be a whole number from 0 to 900',
+    ],
+    [{ QUORATE_DRAIN_MS: "10000" }, 'QUORATE_DRAIN_MS is "10000", but must be a whole number from 0 to 9500'],
+    [
+      { QUORATE_LOG_LEVEL: "loud" },
+      'QUORATE_LOG_LEVEL is "loud", but must be one of trace, debug, info, warn, error, silent',
+    ],
+    [{ QUORATE_EMBEDDED: "rust" }, 'QUORATE_EMBEDDED is "rust", but must be one of javascript'],
+    [
+      { REDIS_URLS: "redis://a,redis://b" },
+      "REDIS_URLS names 2 primaries, but their number must be 1, 3, 5, 7: with an even one votes can tie",
+    ],
+    [
+      { REDIS_URLS: Array.from({ length: 9 }, (_, i) => `redis://r${i}`).join() },
+      "REDIS_URLS names 9 primaries, but their number must be 1, 3, 5, 7: with an even one votes can tie",
+    ],
+    [
+      { REDIS_URLS: "redis://a,redis://b:6379,redis://B" },
+      "REDIS_URLS, entry 3 is the same server as entry 2 (b:6379): primaries must be independent of each other",
+    ],
+    [
+      { REDIS_URLS: "redis://a:1,redis://a:1/2,redis://b" },
+      "REDIS_URLS, entry 2 is the same server as entry 1 (a:1): primaries must be independent of each other",
+    ],
+    [
+      { REDIS_URLS: "localhost:6379" },
+      "REDIS_URLS, entry 1 is not a URL like redis://host:6379 or rediss://user:password@host:6380/0",
+    ],
+    [
+      { REDIS_URLS: "redis://a,http://b,redis://c" },
+      "REDIS_URLS, entry 2 is not a URL like redis://host:6379 or rediss://user:password@host:6380/0",
+    ],
+    [
+      { REDIS_URLS: "redis://a:port" },
+      "REDIS_URLS, entry 1 is not a URL like redis://host:6379 or rediss://user:password@host:6380/0",
+    ],
+    [{ REDIS_URLS: "redis://a/db0" }, "REDIS_URLS, entry 1 ends in a path that is not a database number"],
+  ])("%o", (env, line) => {
+    expect(mistakesOf(env)).toEqual([line]);
+  });
+
+  test("a setting that there is not, with those that there are", () => {
+    const [line, ...more] = mistakesOf({ QUORATE_TTL_MAX: "1000" });
+    expect(more).toEqual([]);
+    expect(line).toMatch(/^QUORATE_TTL_MAX is not a setting; known are .*QUORATE_TTL_MAX_MS/);
+  });
+
+  test("each mistake, when there are several", () => {
+    const mistakes = mistakesOf({
+      PORT: "x",
+      QUORATE_DRAIN_MS: "y",
+      QUORATE_Z: "z",
+      REDIS_URLS: "a,redis://b",
+    });
+    for (const about of [
+      "PORT is",
+      "QUORATE_DRAIN_MS is",
+      "QUORATE_Z is",
+      "entry 1 is",
+      "names 2 primaries",
+    ]) {
+      expect(mistakes.filter((line) => line.includes(about))).toHaveLength(1);
+    }
+    expect(mistakes).toHaveLength(5);
+    for (const line of mistakes) expect(line).not.toContain("\n");
+  });
+});
+
+describe("a password", () => {
+  const password = fc
+    .stringMatching(/^[A-Za-z0-9!$%^*()_+~.;=@/?#:-]{6,20}$/)
+    .map((text) => `${text}-s3cret`);
+  const shapes = [
+    (secret: string) => `redis://user:${secret}@host:6379/db`,
+    (secret: string) => `redis://:${secret}@host:port`,
+    (secret: string) => `redis://${secret}@host:6379/x`,
+    (secret: string) => `redis://user:12/${secret}@host:6379`,
+    (secret: string) => `http://user:${secret}@host`,
+    (secret: string) => `user:${secret}@host`,
+    (secret: string) => secret,
+    (secret: string) =>
+      `redis://user:${encodeURIComponent(secret)}@host:6379,redis://user:${encodeURIComponent(secret)}@host`,
+  ];
+
+  test("is never repeated, whatever is wrong with its URL", () => {
+    fc.assert(
+      fc.property(password, fc.constantFrom(...shapes), (secret, shape) => {
+        const told = mistakesOf({ REDIS_URLS: shape(secret) }).join("\n");
+        expect(told).not.toContain("s3cret");
+        expect(told).not.toContain(encodeURIComponent(secret));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("is not part of an address", () => {
+    expect(addressOf("rediss://user:s3cret@Cache.example:6380/2")).toBe("cache.example:6380");
+    expect(addressOf("redis://:s3cret@10.0.0.1")).toBe("10.0.0.1:6379");
+    expect(addressOf("redis://[::1]")).toBe("[::1]:6379");
+  });
+});

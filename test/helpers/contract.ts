@@ -1,0 +1,109 @@
+import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
+
+/** What a test got back. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Parsed where it is JSON, else the text. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests look at what they expect, and the contract has checked the rest.
+  readonly body: any;
+}
+
+interface Schema {
+  readonly [keyword: string]: unknown;
+  readonly properties?: Record<string, Schema>;
+}
+
+interface Document {
+  readonly paths: Record<string, Record<string, { responses: Record<string, Response> }>>;
+  readonly components: { readonly schemas: Record<string, Schema> };
+}
+
+interface Response {
+  readonly content?: Record<string, { readonly schema: Schema }>;
+}
+
+/**
+ * Holds answers against the OpenAPI document, since nothing does so at run time: status and content type must be
+ * declared for the operation, the body must match, and it may have no field that is not declared.
+ */
+export class Contract {
+  readonly #ajv = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true })
+    .addVocabulary(["example"])
+    .addFormat("int64", { type: "number", validate: Number.isSafeInteger });
+  readonly #validators = new Map<Schema, ValidateFunction>();
+
+  constructor(private readonly document: Document) {}
+
+  /** Throws, with what is wrong, where the answer is not one that the operation declares. */
+  check(method: string, path: string, answer: Answer): void {
+    const operation = this.#operation(method, path);
+    const type = answer.headers.get("content-type")?.split(";")[0] ?? "";
+    const what = `${method} ${path} -> ${answer.status} ${type} ${JSON.stringify(answer.body)?.slice(0, 2000)}`;
+    // These are said once for all operations, and of paths and methods that are none.
+    const declared =
+      operation && answer.status !== 413
+        ? operation.responses[answer.status]
+        : {
+            content: {
+              "application/problem+json": { schema: this.document.components.schemas.Problem as Schema },
+            },
+          };
+    if (!declared) throw new Error(`the status is not declared: ${what}`);
+    const schema = declared.content?.[type]?.schema;
+    if (!schema) throw new Error(`the content type is not declared: ${what}`);
+    const validate = this.#validator(schema);
+    const stated = answer.body.status;
+    if (!validate(answer.body)) throw new Error(`${this.#ajv.errorsText(validate.errors)}: ${what}`);
+    if (answer.status >= 400 && stated !== answer.status)
+      throw new Error(`the problem states another status: ${what}`);
+  }
+
+  #operation(method: string, path: string) {
+    const bare = path.split("?")[0] ?? "";
+    const template = Object.keys(this.document.paths).find((each) =>
+      new RegExp(`^${each.replaceAll(/\{\w+\}/g, "[^/]+")}$`).test(bare),
+    );
+    return template === undefined ? undefined : this.document.paths[template]?.[method.toLowerCase()];
+  }
+
+  #validator(schema: Schema): ValidateFunction {
+    const known = this.#validators.get(schema);
+    if (known) return known;
+    const made = this.#ajv.compile(this.#closed(schema));
+    this.#validators.set(schema, made);
+    return made;
+  }
+
+  /** The schema without references, and with every object closed to fields that it does not declare. */
+  #closed(schema: Schema): Schema {
+    if (typeof schema.$ref === "string") {
+      const target = this.document.components.schemas[schema.$ref.split("/").at(-1) ?? ""];
+      if (!target) throw new Error(`${schema.$ref} is not in the document`);
+      return this.#closed(target);
+    }
+    if (Array.isArray(schema.allOf)) {
+      const { allOf, ...own } = schema;
+      const parts: Schema[] = [...allOf.map((part) => this.#closed(part)), this.#closed(own)];
+      return {
+        type: "object",
+        properties: Object.assign({}, ...parts.map((part) => part.properties)),
+        required: parts.flatMap((part) => (part.required as string[] | undefined) ?? []),
+        additionalProperties: false,
+      };
+    }
+    const inner = (value: unknown) =>
+      value && typeof value === "object" ? this.#closed(value as Schema) : value;
+    return {
+      ...schema,
+      ...(schema.items ? { items: inner(schema.items) } : {}),
+      ...(schema.additionalProperties ? { additionalProperties: inner(schema.additionalProperties) } : {}),
+      ...(schema.properties && {
+        additionalProperties: false,
+        properties: Object.fromEntries(
+          Object.entries(schema.properties).map(([name, property]) => [name, this.#closed(property)]),
+        ),
+      }),
+    };
+  }
+}

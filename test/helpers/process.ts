@@ -1,0 +1,52 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+
+/** The service as a real process, by its own main.ts. */
+export interface ServiceProcess extends AsyncDisposable {
+  /** Where it listens; rejects with its output when it ends before. */
+  readonly listening: Promise<string>;
+  /** Its exit code, or the signal that ended it. */
+  readonly ended: Promise<number | NodeJS.Signals | null>;
+  /** What it wrote so far. */
+  readonly out: () => string;
+  readonly err: () => string;
+  kill(signal: NodeJS.Signals): void;
+}
+
+const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+
+/** Starts it on a free port, with nothing of this process' environment but the PATH. */
+export function startProcess(env: Record<string, string>): ServiceProcess {
+  const child: ChildProcess = spawn(process.execPath, ["--import", "tsx", main], {
+    env: { PATH: process.env.PATH, PORT: "0", ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let out = "";
+  let err = "";
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    err += text;
+  });
+  const listening = new Promise<string>((resolve, reject) => {
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      out += text;
+      const url = /listens on (http:\S+)/.exec(out)?.[1];
+      if (url !== undefined) resolve(url);
+    });
+    child.once("exit", () => reject(new Error(`ended before it listened: ${out}${err}`)));
+  });
+  listening.catch(() => {}); // a test that expects this looks at `ended`
+  // "close" comes after the last of its output, "exit" may come before.
+  const ended = once(child, "close").then(([code, signal]) => code ?? signal);
+  return {
+    listening,
+    ended,
+    out: () => out,
+    err: () => err,
+    kill: (signal) => void child.kill(signal),
+    [Symbol.asyncDispose]: async () => {
+      child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}

@@ -1,0 +1,153 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createAdaptorServer } from "@hono/node-server";
+import { pino } from "pino";
+import { systemClock, systemRandom } from "../../src/clock.js";
+import { readConfig } from "../../src/config.js";
+import { systemIds } from "../../src/ids.js";
+import { type Connection, connectByIoredis } from "../../src/redis/connection.js";
+import { createService, type Service, type World } from "../../src/service.js";
+import { type Answer, Contract } from "./contract.js";
+
+/** One instance of the service inside the test's process. */
+export interface Instance extends AsyncDisposable {
+  readonly service: Service;
+  /** What its keys begin with. */
+  readonly prefix: string;
+  /** One line of JSON each, at the level of `QUORATE_LOG_LEVEL` (silent unless set). */
+  readonly logged: readonly string[];
+  /** A request without a socket. Throws where the answer is not one that openapi.json declares. */
+  call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+  /** Where it listens; from the first call on. */
+  url(): Promise<string>;
+}
+
+export interface InstanceOptions {
+  /** Instances that work together share it. */
+  readonly prefix?: string;
+  readonly env?: Record<string, string>;
+  readonly world?: Partial<World>;
+  /** How many primaries must be up before the test goes on; all, unless said otherwise. */
+  readonly up?: number;
+}
+
+/** A key prefix that no other test has. */
+export function ownPrefix(): string {
+  return `t${randomBytes(6).toString("hex")}:`;
+}
+
+export async function startInstance(
+  urls: readonly string[],
+  options: InstanceOptions = {},
+): Promise<Instance> {
+  const config = readConfig({
+    REDIS_URLS: urls.join(","),
+    QUORATE_KEY_PREFIX: options.prefix ?? ownPrefix(),
+    QUORATE_LOG_LEVEL: "silent",
+    ...options.env,
+  });
+  const logged: string[] = [];
+  const log = pino({ level: config.logLevel }, { write: (line) => void logged.push(line) });
+  const service = createService(
+    config,
+    { urls, embedded: false },
+    {
+      connect: connectByIoredis,
+      clock: systemClock,
+      random: systemRandom,
+      ids: systemIds,
+      log,
+      ...options.world,
+    },
+  );
+  const document = await (await service.app.request("/openapi.json")).json();
+  const contract = new Contract(document as ConstructorParameters<typeof Contract>[0]);
+  let server: Server | undefined;
+  const instance: Instance = {
+    service,
+    prefix: config.keyPrefix,
+    logged,
+    call: async (method, path, body, headers = {}) => {
+      const text = body === undefined ? undefined : JSON.stringify(body);
+      const response = await service.app.request(path, {
+        method,
+        headers: {
+          ...(text !== undefined && {
+            "content-type": "application/json",
+            // What a socket's other end would send, and a Request alone does not say.
+            "content-length": String(Buffer.byteLength(text)),
+          }),
+          ...headers,
+        },
+        ...(text !== undefined && { body: text }),
+      });
+      const answer = await toAnswer(response);
+      contract.check(method, path, answer);
+      return answer;
+    },
+    url: async () => {
+      if (!server) {
+        server = createAdaptorServer({ fetch: service.app.fetch }) as Server;
+        await once(server.listen(0, "127.0.0.1"), "listening");
+      }
+      return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    },
+    [Symbol.asyncDispose]: async () => {
+      server?.close();
+      server?.closeAllConnections();
+      service.close();
+    },
+  };
+  await until(() => countUp(instance) >= (options.up ?? urls.length), "enough primaries are up");
+  return instance;
+}
+
+/** An instance none of whose primaries can be reached: for what needs no Redis. */
+export function startOffline(options: Omit<InstanceOptions, "up"> = {}): Promise<Instance> {
+  const connection: Connection = {
+    ready: false,
+    onChange: () => {},
+    call: () => Promise.reject(new Error("not connected")),
+    close: () => {},
+  };
+  const urls = ["redis://10.0.0.1", "redis://10.0.0.2", "redis://10.0.0.3"];
+  return startInstance(urls, { ...options, world: { connect: () => connection, ...options.world }, up: 0 });
+}
+
+export async function toAnswer(response: Response): Promise<Answer> {
+  const text = await response.text();
+  const isJson = /json/.test(response.headers.get("content-type") ?? "");
+  return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
+}
+
+export function countUp({ service }: Instance): number {
+  return service.primaries.all.filter((primary) => primary.up).length;
+}
+
+/** Waits for a condition, looking every few ms; fails by name where it does not come true. */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  patienceMs = 10_000,
+): Promise<void> {
+  const endMs = performance.now() + patienceMs;
+  while (!(await condition())) {
+    if (performance.now() > endMs) throw new Error(`not within ${patienceMs} ms: ${what}`);
+    await sleep(5);
+  }
+}
+
+/** A leaseId as a caller would choose it. */
+export function chosenId(): string {
+  return randomBytes(24).toString("base64url");
+}
+
+let lastName = 0;
+
+/** A name that no other part of this file uses. */
+export function freshName(what = "name"): string {
+  return `${what}-${++lastName}`;
+}

@@ -1,0 +1,189 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { Keys } from "../src/redis/keys.js";
+
+// The rules of the house (docs/architecture.md) that no compiler checks.
+
+const root = fileURLToPath(new URL("../src/", import.meta.url));
+const files = readdirSync(root, { recursive: true, encoding: "utf8" })
+  .filter((file) => /\.(ts|lua)$/.test(file) && !file.endsWith(".d.ts"))
+  .map((file) => ({ file, text: readFileSync(join(root, file), "utf8") }));
+const sources = files
+  .filter(({ file }) => file.endsWith(".ts"))
+  .map((each) => ({ ...each, code: codeOf(each.text) }));
+const scripts = files.filter(({ file }) => file.endsWith(".lua"));
+
+/** From the top to the ground; what stands on one floor may import from its own and from those below. */
+const FLOORS = [
+  ["main.ts"],
+  ["service.ts"],
+  ["http/"],
+  ["primitives/"],
+  ["redis/"],
+  ["algorithms/"],
+  ["config.ts", "clock.ts", "ids.ts", "errors.ts"],
+];
+/** What stands apart: it reaches the service only by its public API. */
+const APART = ["client/", "cli/", "ui/"];
+
+const floorOf = (file: string): number =>
+  FLOORS.findIndex((floor) => floor.some((place) => file === place || file.startsWith(place)));
+const isApart = (file: string): boolean => APART.some((place) => file.startsWith(place));
+
+/** The files of src/ that a file imports, types as well. */
+function importsOf({ file, text }: { file: string; text: string }): string[] {
+  return [...text.matchAll(/\b(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)].map(([, path = ""]) =>
+    relative(root, join(root, dirname(file), path)).replace(/\.js$/, ".ts"),
+  );
+}
+
+/** Without comments and without what is in quotes: templates keep what they compute. */
+function codeOf(text: string): string {
+  return text.replace(/\/\*.*?\*\/|\/\/[^\n]*|"(?:[^"\\\n]|\\.)*"/gs, (match) =>
+    match.startsWith('"') ? '""' : "",
+  );
+}
+
+/** `file:line` of each place where the pattern is, outside the files that may. */
+function placesOf(pattern: RegExp, mayHave: readonly string[] = []): string[] {
+  return sources
+    .filter(({ file }) => !mayHave.some((place) => file === place || file.startsWith(place)))
+    .flatMap(({ file, code }) =>
+      code.split("\n").flatMap((line) => (pattern.test(line) ? [`${file}: ${line.trim()}`] : [])),
+    );
+}
+
+describe("imports", () => {
+  test("every file has its floor", () => {
+    expect(sources.filter(({ file }) => floorOf(file) < 0 && !isApart(file)).map(({ file }) => file)).toEqual(
+      [],
+    );
+  });
+
+  test("point down only", () => {
+    const up = sources
+      .filter(({ file }) => !isApart(file))
+      .flatMap((source) =>
+        importsOf(source)
+          .filter((imported) => isApart(imported) || floorOf(imported) < floorOf(source.file))
+          .map((imported) => `${source.file} -> ${imported}`),
+      );
+    expect(up).toEqual([]);
+  });
+
+  test("of what stands apart stay apart", () => {
+    const reaching = sources
+      .filter(({ file }) => isApart(file))
+      .flatMap((source) => importsOf(source).filter((imported) => !isApart(imported)));
+    expect(reaching).toEqual([]);
+  });
+
+  test("are found at all", () => {
+    const service = sources.find(({ file }) => file === "service.ts");
+    expect(service && importsOf(service)).toContain("redis/primary.ts");
+  });
+
+  test("of the algorithms are pure: nothing that reads, waits or connects", () => {
+    const outside = sources
+      .filter(({ file }) => file.startsWith("algorithms/"))
+      .flatMap(({ file, text }) =>
+        [...text.matchAll(/\bfrom\s*"([^."][^"]*)"/g)].map(([, name]) => `${file} -> ${name}`),
+      )
+      .filter((each) => !each.endsWith("-> node:crypto"));
+    expect(outside).toEqual([]);
+  });
+});
+
+describe("time and chance come in from outside", () => {
+  test("no Date but in clock.ts", () => {
+    expect(placesOf(/\bDate\s*[.(]|new Date/, ["clock.ts"])).toEqual([]);
+  });
+
+  test("no performance.now() but in clock.ts", () => {
+    expect(placesOf(/\bperformance\./, ["clock.ts"])).toEqual([]);
+  });
+
+  test("no bare timers but in clock.ts and main.ts", () => {
+    expect(placesOf(/\bset(Timeout|Interval)\b/, ["clock.ts", "main.ts", ...APART])).toEqual([]);
+  });
+
+  test("no chance but in clock.ts and ids.ts; the embedded servers have a password", () => {
+    const mayHave = ["clock.ts", "ids.ts", "redis/embedded-servers.ts"];
+    expect(placesOf(/\bMath\.random|\brandom(Bytes|UUID|Int)\b|getRandomValues/, mayHave)).toEqual([]);
+  });
+
+  test("and so does it in the scripts: the server's clock is read in one place, chance nowhere", () => {
+    const calls = scripts.flatMap(({ file, text }) =>
+      [...text.matchAll(/redis\.call\('TIME'\)|math\.random|os\.(time|clock)/g)].map(
+        ([call]) => `${file}: ${call}`,
+      ),
+    );
+    expect(calls).toEqual(["redis/lua/prelude.lua: redis.call('TIME')"]);
+  });
+});
+
+describe("keys", () => {
+  // With an empty prefix a key begins with its kind.
+  const keys = new Keys("");
+  const kinds = [
+    ...Object.values(keys).filter((value) => typeof value === "string" && value !== ""),
+    ...[keys.hold("x"), keys.goneLease("x"), keys.member("x", "y"), keys.members("x"), keys.agreement(1)].map(
+      (key) => `${key.split("/")[0]}/`,
+    ),
+  ];
+
+  test("are spelled in keys.ts only", () => {
+    const spelled = sources
+      .filter(({ file }) => /^(redis|primitives|http)\//.test(file) && file !== "redis/keys.ts")
+      .flatMap(({ file, text }) =>
+        kinds
+          .filter((kind) => kind.includes("/"))
+          .filter((kind) => text.includes(`"${kind}`) || text.includes(`\`${kind}`))
+          .map((kind) => `${file}: ${kind}`),
+      );
+    expect(kinds.length).toBeGreaterThan(5);
+    expect(spelled).toEqual([]);
+  });
+
+  test("the prefix goes from the configuration to keys.ts and nowhere else", () => {
+    expect(placesOf(/keyPrefix/, ["config.ts", "service.ts"])).toEqual([]);
+  });
+
+  test("no script has one of its own: they come as KEYS, or under a prefix that comes as ARGV", () => {
+    const own = scripts.flatMap(({ file, text }) =>
+      [...text.matchAll(/redis\.p?call\('\w+',\s*'([^']+)'/g)].map(([, key]) => `${file}: ${key}`),
+    );
+    expect(own).toEqual([]);
+  });
+});
+
+test("statuses of failures are in problem.ts only", () => {
+  const inRoutes = sources
+    .filter(({ file }) => file.startsWith("http/routes/"))
+    .flatMap(({ file, code }) => [...code.matchAll(/\b[45]\d\d\b/g)].map(([status]) => `${file}: ${status}`));
+  expect(inRoutes).toEqual([]);
+  expect(placesOf(/\bstatus\w*\b.*\b[45]\d\d\b/, ["http/problem.ts", "http/app.ts"])).toEqual([]);
+});
+
+test("failures are CoordinationErrors: nothing under http/ throws anything else", () => {
+  const thrown = sources
+    .filter(({ file }) => file.startsWith("http/"))
+    .flatMap(({ file, code }) => [...code.matchAll(/throw new (\w+)/g)].map(([, name]) => `${file}: ${name}`))
+    .filter((each) => !each.endsWith(": CoordinationError"));
+  expect(thrown).toEqual([]);
+});
+
+describe("files", () => {
+  const long = (lines: number) =>
+    files.filter(({ text }) => text.split("\n").length > lines).map(({ file }) => file);
+
+  test("are mostly under 300 lines", () => {
+    expect(long(300).length, long(300).join(", ")).toBeLessThanOrEqual(files.length * 0.1);
+  });
+
+  test("are never over 450", () => {
+    expect(long(450)).toEqual([]);
+  });
+});

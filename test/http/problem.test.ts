@@ -1,0 +1,51 @@
+import { describe, expect, test } from "vitest";
+import { CoordinationError, ERROR_CODES } from "../../src/errors.js";
+import { statusOf, toProblem } from "../../src/http/problem.js";
+
+test("each code has its status", () => {
+  expect(Object.fromEntries(ERROR_CODES.map((code) => [code, statusOf(code)]))).toEqual({
+    invalid_request: 400,
+    not_found: 404,
+    unknown_member: 404,
+    no_members: 404,
+    method_not_allowed: 405,
+    held: 409,
+    superseded: 409,
+    lease_lost: 410,
+    too_large: 413,
+    unsupported_media_type: 415,
+    internal: 500,
+    no_quorum: 503,
+    shutting_down: 503,
+    outcome_unknown: 504,
+  });
+});
+
+describe("a problem", () => {
+  test("says what happened, and what helps", () => {
+    const failure = new CoordinationError("held", "orders-42 is held.", { help: { retryAfterMs: 8_412 } });
+    expect(toProblem(failure, "7f3a")).toEqual({
+      type: "urn:quorate:problem:held",
+      title: "Another lease holds it",
+      status: 409,
+      code: "held",
+      detail: "orders-42 is held.",
+      requestId: "7f3a",
+      retryAfterMs: 8_412,
+    });
+  });
+
+  test("never has the cause or the stack of a failure", () => {
+    const cause = new Error("at /srv/quorate");
+    const text = JSON.stringify(
+      toProblem(new CoordinationError("internal", "A mistake.", { cause }), "7f3a"),
+    );
+    expect(text).not.toMatch(/srv|stack|cause/);
+  });
+
+  test("of each code has a title and a type of its own", () => {
+    const problems = ERROR_CODES.map((code) => toProblem(new CoordinationError(code, "Why."), "7f3a"));
+    expect(new Set(problems.map(({ title }) => title)).size).toBe(ERROR_CODES.length);
+    expect(new Set(problems.map(({ type }) => type)).size).toBe(ERROR_CODES.length);
+  });
+});

@@ -1,0 +1,276 @@
+/**
+ * One who readmits a primary. Any number may do so at once, and each may stop after any step, for another to finish:
+ *
+ *   begin      learn the identity of the empty primary, and the configuration of some other
+ *   prepare    with a ballot, on a majority of N that have exactly that configuration
+ *   accept     the successor that was accepted under the highest ballot, else one of its own, on such a majority
+ *   fence      put the agreed successor on a majority of N: from then on they refuse what belongs to the old one
+ *   read       counters and floors, from a majority of N that have exactly the successor
+ *   copy       them to the empty primary, while it is empty and still the one that the successor lists
+ *   configure  it, under the same conditions: it takes part from now on
+ *
+ * A keeper that finds a configuration which lists the empty primary already begins with the fence.
+ */
+import { majorityOf } from "../../src/algorithms/tally.js";
+import { type Configurations, list, listed, NO_CONFIGURATION } from "./configurations.js";
+import type { Done } from "./explore.js";
+import { eff, type Primary, type ReadmissionOptions, type ReadmissionVariant, type ReadmissionWorld } from "./readmission.js";
+import { at } from "./world.js";
+
+type StageName = "prepare" | "accept" | "fence" | "read" | "copy" | "configure";
+type Keeper = ReadmissionWorld["keepers"][number];
+
+const PLAN: readonly StageName[] = ["prepare", "accept", "fence", "read", "copy", "configure"];
+const WRONG_PLANS: Partial<Record<ReadmissionVariant, readonly StageName[]>> = {
+  "no fence": ["read", "copy", "configure"],
+  "each writes its own configuration": ["fence", "read", "copy", "configure"],
+  "copied before the fence": ["prepare", "accept", "read", "fence", "copy", "configure"],
+};
+
+const TEXTS: Record<StageName, string> = {
+  prepare: "{primary} promises {keeper} its ballot",
+  accept: "{primary} accepts the configuration of {keeper}",
+  fence: "{keeper} fences {primary}",
+  read: "{keeper} reads {primary}",
+  copy: "{keeper} copies to {primary}",
+  configure: "{keeper} readmits {primary}",
+};
+
+/** A keeper's `stage` is the place of what it does in its plan, + 1. */
+export class Keepers {
+  readonly #plan: readonly StageName[];
+
+  constructor(
+    private readonly options: ReadmissionOptions,
+    private readonly configurations: Configurations,
+  ) {
+    this.#plan = WRONG_PLANS[options.variant] ?? PLAN;
+  }
+
+  stageName({ stage, configuration }: Keeper): string {
+    if (stage === 0) return "idle";
+    return `${this.#plan[stage - 1] ?? "done"}${configuration ? ` c${configuration}` : ""}`;
+  }
+
+  /** A request and its reply are one step: a lost reply does no more than one after which the keeper stops. */
+  steps(now: ReadmissionWorld, fork: () => ReadmissionWorld, done: Done, r: number): void {
+    this.#beginnings(now, fork, done, r);
+    const { stage } = at(now.keepers, r);
+    for (let j = 0; j < now.primaries.length; j++) {
+      const { reached, target } = at(at(now.primaries, j).visits, r);
+      for (let past = 0; past < stage; past++) {
+        const name = this.#plan[past];
+        const current = past === stage - 1;
+        // What a keeper asked for earlier may be done late. A late promise only keeps others from voting.
+        if (name === undefined || (current ? reached === 1 : name !== "accept" && name !== "fence")) continue;
+        if ((target === 1) !== (name === "copy" || name === "configure")) continue;
+        const next = fork();
+        const effect = this.#request(name, next, at(next.primaries, j), r);
+        if (effect === "refused" || (effect === "nothing new" && !current)) continue;
+        if (current) this.#acknowledge(next, j, r);
+        done(current ? TEXTS[name] : `${TEXTS[name]}, late`, j, r);
+      }
+    }
+  }
+
+  #beginnings(now: ReadmissionWorld, fork: () => ReadmissionWorld, done: Done, r: number): void {
+    const { stage, base, used, configuration } = at(now.keepers, r);
+    const bases = new Set(now.primaries.map((primary) => primary.configuration));
+    bases.delete(NO_CONFIGURATION);
+    for (let j = 0; j < now.primaries.length; j++) {
+      const primary = at(now.primaries, j);
+      if (primary.configuration !== NO_CONFIGURATION) continue;
+      for (const found of bases) {
+        const finishing = listed(primary, found) === this.#identity(primary);
+        const idle = stage === 0 || this.#plan[stage - 1] === undefined;
+        if (finishing ? !idle && configuration === found : found === base && used >= this.options.ballots) continue;
+        if (this.configurations.version(found) < this.configurations.version(base)) continue;
+        const next = fork();
+        this.#begin(next, j, r, found, finishing);
+        done(`{keeper} finds {primary} empty, and configuration ${found}`, j, r);
+      }
+    }
+  }
+
+  #begin(world: ReadmissionWorld, target: number, r: number, base: number, finishing: boolean): void {
+    const keeper = at(world.keepers, r);
+    this.#forget(world, r);
+    at(at(world.primaries, target).visits, r).target = 1;
+    keeper.used = finishing ? 0 : base === keeper.base ? keeper.used + 1 : 1;
+    keeper.base = base;
+    keeper.seen = this.#identity(at(world.primaries, target));
+    keeper.stage = finishing ? this.#plan.findIndex((name) => name === "fence" || name === "read") + 1 : 1;
+    keeper.configuration = finishing || this.options.variant === "no fence" ? base : 0;
+    if (this.#plan[keeper.stage - 1] === "fence" && !finishing) this.#propose(world, r);
+  }
+
+  #forget(world: ReadmissionWorld, r: number): void {
+    const keeper = at(world.keepers, r);
+    keeper.best = keeper.seen = keeper.counter = keeper.floor = 0;
+    for (const client of world.clients) client.marked &= ~(1 << r);
+    for (const { visits } of world.primaries) at(visits, r).target = at(visits, r).reached = 0;
+  }
+
+  /** Its own successor: it lists the empty primary as what it is now, and the others as before. */
+  #propose(world: ReadmissionWorld, r: number): void {
+    const keeper = at(world.keepers, r);
+    keeper.configuration = this.configurations.successor(keeper.base, this.#uniqueBallot(keeper, r));
+    for (const primary of world.primaries) {
+      const { target } = at(primary.visits, r);
+      list(primary, keeper.configuration, target ? keeper.seen : listed(primary, keeper.base));
+    }
+  }
+
+  #acknowledge(world: ReadmissionWorld, j: number, r: number): void {
+    const keeper = at(world.keepers, r);
+    const name = this.#plan[keeper.stage - 1];
+    at(at(world.primaries, j).visits, r).reached = 1;
+    const reached = world.primaries.filter(({ visits }) => at(visits, r).reached).length;
+    if (reached < this.#quorum(name)) return;
+    for (const { visits } of world.primaries) at(visits, r).reached = 0;
+    keeper.stage++;
+    if (name === "prepare" && keeper.best === 0) this.#propose(world, r);
+    if (name === "prepare") keeper.best = 0;
+    if (name === "configure") this.#forget(world, r);
+  }
+
+  #quorum(name: StageName | undefined): number {
+    const majority = majorityOf(this.options.primaries);
+    if (name === "copy" || name === "configure") return 1;
+    if (name !== "prepare" && name !== "accept" && this.options.variant === "the wiped primary counts towards the fence")
+      return majority - 1;
+    return majority;
+  }
+
+  #request(name: StageName, world: ReadmissionWorld, primary: Primary, r: number): Effect {
+    switch (name) {
+      case "prepare":
+        return this.#prepare(world, primary, r);
+      case "accept":
+        return this.#accept(world, primary, r);
+      case "fence":
+        return this.#fence(world, primary, r);
+      case "read":
+        return this.#read(world, primary, r);
+      case "copy":
+        return this.#copy(world, primary, r);
+      case "configure":
+        return this.#configure(world, primary, r);
+    }
+  }
+
+  #prepare(world: ReadmissionWorld, primary: Primary, r: number): Effect {
+    const keeper = at(world.keepers, r);
+    const ballot = this.#ballot(keeper, r);
+    const twice = this.options.variant === "a ballot used twice";
+    if (!this.#votes(primary, keeper) || primary.promised > ballot || (primary.promised === ballot && !twice))
+      return "refused";
+    primary.promised = ballot;
+    if (primary.accepted > keeper.best) {
+      keeper.best = primary.accepted;
+      keeper.configuration = primary.value;
+    }
+    return "done";
+  }
+
+  #accept(world: ReadmissionWorld, primary: Primary, r: number): Effect {
+    const keeper = at(world.keepers, r);
+    const ballot = this.#ballot(keeper, r);
+    if (keeper.used === 0 || !this.#votes(primary, keeper) || primary.promised > ballot) return "refused";
+    if (primary.accepted === ballot && primary.value === keeper.configuration) return "nothing new";
+    primary.promised = primary.accepted = ballot;
+    primary.value = keeper.configuration;
+    return "done";
+  }
+
+  /** Whoever has something to lose by it, its promises among it, must know that it did not lose it. */
+  #votes(primary: Primary, keeper: Keeper): boolean {
+    if (primary.configuration === keeper.base) return true;
+    return this.options.variant === "an empty primary votes" && primary.configuration === NO_CONFIGURATION;
+  }
+
+  #fence(world: ReadmissionWorld, primary: Primary, r: number): Effect {
+    const { configuration } = at(world.keepers, r);
+    if (primary.configuration === configuration) return "nothing new";
+    if (primary.configuration === NO_CONFIGURATION) return "refused";
+    if (this.configurations.version(primary.configuration) >= this.configurations.version(configuration))
+      return this.options.variant === "each writes its own configuration" ? "nothing new" : "refused";
+    this.#install(world, primary, configuration);
+    return "done";
+  }
+
+  #read(world: ReadmissionWorld, primary: Primary, r: number): Effect {
+    const keeper = at(world.keepers, r);
+    const { variant } = this.options;
+    if (primary.configuration === NO_CONFIGURATION) return "refused";
+    if (variant !== "copied before the fence" && primary.configuration !== keeper.configuration) return "refused";
+    const withFloors = variant !== "counters copied without floors";
+    const counted = !withFloors || variant === "counters copied for what they count";
+    keeper.counter = Math.max(keeper.counter, counted ? primary.counter : eff(primary));
+    if (withFloors) keeper.floor = Math.max(keeper.floor, primary.floor);
+    world.clients.forEach((client, i) => {
+      if (at(primary.links, i).mark) client.marked |= 1 << r;
+    });
+    return "done";
+  }
+
+  #copy(world: ReadmissionWorld, primary: Primary, r: number): Effect {
+    const keeper = at(world.keepers, r);
+    if (!this.#mayBeReadmitted(primary, keeper)) return "refused";
+    primary.counter = Math.max(primary.counter, keeper.counter);
+    primary.floor = Math.max(primary.floor, keeper.floor);
+    return "done";
+  }
+
+  #configure(world: ReadmissionWorld, primary: Primary, r: number): Effect {
+    const keeper = at(world.keepers, r);
+    if (!this.#mayBeReadmitted(primary, keeper)) return "refused";
+    if (this.options.variant !== "no quarantine")
+      primary.links.forEach((link, i) => {
+        link.waits = (at(world.clients, i).marked >> r) & 1;
+      });
+    this.#install(world, primary, keeper.configuration);
+    return "done";
+  }
+
+  /** Checked by the primary itself, with what it then writes. */
+  #mayBeReadmitted(primary: Primary, { configuration, seen }: Keeper): boolean {
+    if (primary.configuration !== NO_CONFIGURATION || this.#identity(primary) !== seen) return false;
+    return this.options.variant === "no fence" || listed(primary, configuration) === seen;
+  }
+
+  #install(world: ReadmissionWorld, primary: Primary, configuration: number): void {
+    primary.configuration = configuration;
+    primary.promised = primary.accepted = primary.value = 0;
+    const version = this.configurations.version(configuration);
+    const { shared } = world;
+    if (version === 2) {
+      if (shared.second !== 0 && shared.second !== configuration) shared.split = 1;
+      shared.second = configuration;
+    } else if (version === 3) {
+      if (shared.third !== 0 && shared.third !== configuration) shared.split = 1;
+      shared.third = configuration;
+    }
+    // A primary never goes back, so what is under way for an older version can be forgotten.
+    world.clients.forEach((client, i) => {
+      if (this.configurations.version(client.configuration) >= version) return;
+      const link = at(primary.links, i);
+      link.acquires = link.raises = 0;
+    });
+  }
+
+  /** An id that a keeper writes to an empty primary goes with its data; a process may lose its data and live on. */
+  #identity({ incarnation }: Primary): number {
+    return this.options.variant === "a primary is known by its process" ? Math.min(incarnation, 1) : incarnation;
+  }
+
+  #uniqueBallot({ used }: Keeper, r: number): number {
+    return (used - 1) * this.options.keepers + r + 1;
+  }
+
+  #ballot(keeper: Keeper, r: number): number {
+    return this.options.variant === "a ballot used twice" ? 1 : this.#uniqueBallot(keeper, r);
+  }
+}
+
+type Effect = "done" | "nothing new" | "refused";

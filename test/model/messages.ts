@@ -1,0 +1,90 @@
+/**
+ * What can happen to the messages of an attempt: each may be delivered at any time or never, its reply heard or not,
+ * at once or late, and some are delivered twice. How a primary answers is the model's.
+ */
+import {
+  ASKING,
+  type AttemptWorld,
+  type CommitRule,
+  deadline,
+  hear,
+  raisesAtDeadline,
+  REFUSED,
+} from "./attempt.js";
+import type { Done } from "./explore.js";
+import { at } from "./world.js";
+
+/** A primary's part. Both return its counter, or `REFUSED`, and then they change nothing. */
+export interface Voting<W extends AttemptWorld> {
+  acquire(primary: W["primaries"][number], client: number, world: W): number;
+  raise(primary: W["primaries"][number], client: number, target: number, world: W): number;
+  readonly rule: CommitRule;
+  /** `late`: a reply is under way for as long as it likes; `at once`: it comes with the message's effect, or never. */
+  readonly replies: "at once" | "late";
+}
+
+export function messageSteps<W extends AttemptWorld>(
+  now: W,
+  fork: () => W,
+  done: Done,
+  client: number,
+  voting: Voting<W>,
+): void {
+  const { phase } = at(now.clients, client);
+  for (let j = 0; j < now.primaries.length; j++) {
+    const { acquires, raises, replies } = at(at(now.primaries, j).links, client);
+    if (acquires > 0) deliver(now, fork, done, client, j, 0, voting);
+    for (let target = 1; 1 << target <= raises; target++)
+      if (raises & (1 << target)) deliver(now, fork, done, client, j, target, voting);
+    if (phase !== ASKING) continue;
+    for (let counter = 1; 1 << counter <= replies; counter++) {
+      if (!(replies & (1 << counter))) continue;
+      const next = fork();
+      const link = at(at(next.primaries, j).links, client);
+      link.replies &= ~(1 << counter);
+      hear(next, client, link, counter, voting.rule);
+      done(`{client} hears from {primary}: ${counter}`, j, client);
+    }
+  }
+  if (phase === ASKING && raisesAtDeadline(now, client)) {
+    deadline(fork(), client);
+    done("{client} waits no longer, and raises", 0, client);
+  }
+}
+
+/** A message reaches a primary: a raise to `target`, or an acquire when that is 0. */
+function deliver<W extends AttemptWorld>(
+  now: W,
+  fork: () => W,
+  done: Done,
+  client: number,
+  place: number,
+  target: number,
+  voting: Voting<W>,
+): void {
+  const listening = at(now.clients, client).phase === ASKING;
+  for (let twice = 0; twice <= (now.shared.repeats > 0 ? 1 : 0); twice++)
+    for (let heard = listening ? 1 : 0; heard >= 0; heard--) {
+      const next = fork();
+      const primary = at(next.primaries, place);
+      const link = at(primary.links, client);
+      const reply =
+        target > 0 ? voting.raise(primary, client, target, next) : voting.acquire(primary, client, next);
+      // What changes nothing and tells nothing new is as good as not delivered.
+      if (reply === REFUSED) return;
+      if (heard && link.heard === reply) continue;
+      if (!heard && same(now.words, next.words)) continue;
+      if (twice) next.shared.repeats--;
+      else if (target > 0) link.raises &= ~(1 << target);
+      else link.acquires = 0;
+      if (heard && voting.replies === "late") link.replies |= 1 << reply;
+      else if (heard) hear(next, client, link, reply, voting.rule);
+      const what = target > 0 ? `raise to ${target}` : "acquire";
+      done(`${what} of {client} reaches {primary}${twice ? ", a first time" : ""}${heard ? "" : ", unheard"}`, place, client);
+    }
+}
+
+function same(one: Uint32Array, other: Uint32Array): boolean {
+  for (let k = 0; k < one.length; k++) if (one[k] !== other[k]) return false;
+  return true;
+}

@@ -1,0 +1,223 @@
+/**
+ * Primaries that forget. One is wiped and readmitted while clients take the lock: a new configuration is agreed on by
+ * prepare and accept, put on a majority of the others, which fences all that is under way, and counters are copied.
+ * Several keepers readmit at once, and each may stop for ever after any step: no step is ever forced to come.
+ */
+import { attemptClient, attemptLink, begin, IDLE, REFUSED, showAttempt, tokenViolation } from "./attempt.js";
+import { Configurations, FIRST, NO_CONFIGURATION } from "./configurations.js";
+import { clientName, type Model } from "./explore.js";
+import { Keepers } from "./keeper.js";
+import { messageSteps, type Voting } from "./messages.js";
+import { at, Layout, type PrimaryOf, type World } from "./world.js";
+
+export type ReadmissionVariant =
+  | "right"
+  /** Wrong, each of them. */
+  | "a wiped primary just goes on"
+  | "no fence"
+  | "copied before the fence"
+  | "each writes its own configuration"
+  | "a ballot used twice"
+  | "an empty primary votes"
+  | "the wiped primary counts towards the fence"
+  | "counters copied without floors"
+  | "counters copied for what they count"
+  | "a primary is known by its process"
+  | "an attempt changes its configuration"
+  | "no quarantine";
+
+export interface ReadmissionOptions {
+  readonly variant: ReadmissionVariant;
+  readonly primaries: number;
+  readonly clients: number;
+  readonly keepers: number;
+  /** How many ballots each keeper has for a version. */
+  readonly ballots: number;
+  readonly wipes: number;
+  /** How often a primary drops a counter into its floor. */
+  readonly drops: number;
+  /** `wrong`: holds end at any moment. `right`: only when their lease is over for its client, too. */
+  readonly clocks: "wrong" | "right";
+}
+
+const fields = {
+  // `promised`, `accepted` and `value` are the acceptor's part for the successor of `configuration`.
+  primary: ["held", "counter", "floor", "configuration", "incarnation", "listed", "promised", "accepted", "value"],
+  // `mark`: the lease of this client counts towards the primary's high-water mark. `waits`: its quarantine waits for it.
+  link: [...attemptLink, "mark", "waits"],
+  // `marked`: keepers that read a mark of this client's lease.
+  client: [...attemptClient, "configuration", "over", "marked"],
+  visit: ["target", "reached"],
+  keeper: ["stage", "base", "used", "best", "configuration", "seen", "counter", "floor"],
+  shared: ["repeats", "wipes", "drops", "second", "third", "split"],
+  naming: ["held"],
+} as const;
+
+type ReadmissionShape = typeof fields & { primaries: number; clients: number; keepers: number; alike: number };
+export type ReadmissionWorld = World<ReadmissionShape>;
+export type Primary = PrimaryOf<ReadmissionShape>;
+
+/** What a floor is rounded up to a multiple of. */
+const FLOOR_STEP = 2;
+
+export function readmission(options: ReadmissionOptions): Model<ReadmissionShape> {
+  const { variant, primaries, clients, keepers } = options;
+  const configurations = new Configurations(Math.max(1, keepers * options.ballots));
+  const voting = votingOf(options, configurations);
+  const readmitters = new Keepers(options, configurations);
+  return {
+    name: `readmission (${variant}), N=${primaries}, ${clients} clients, ${keepers} keepers with ${options.ballots} ballots, ${options.wipes} wipes, ${options.drops} drops, clocks ${options.clocks}`,
+    layout: new Layout<ReadmissionShape>({ ...fields, primaries, clients, keepers, alike: clients }),
+    initial(world, done) {
+      world.shared.wipes = options.wipes;
+      world.shared.drops = options.drops;
+      for (const primary of world.primaries) primary.configuration = FIRST;
+      done();
+    },
+    steps(now, fork, done) {
+      for (let i = 0; i < clients; i++) {
+        const client = at(now.clients, i);
+        const known = knownConfigurations(now);
+        if (client.phase === IDLE)
+          for (const configuration of known) {
+            const next = fork();
+            begin(next, i);
+            at(next.clients, i).configuration = configuration;
+            done(`{client} asks all primaries, in configuration ${configuration}`, 0, i);
+          }
+        else messageSteps(now, fork, done, i, voting);
+        if (variant === "an attempt changes its configuration" && client.phase !== IDLE)
+          for (const configuration of known)
+            if (configuration > client.configuration) {
+              at(fork().clients, i).configuration = configuration;
+              done(`{client} goes on in configuration ${configuration}`, 0, i);
+            }
+        if (options.clocks === "right" && client.phase !== IDLE && client.over === 0) {
+          at(fork().clients, i).over = 1;
+          done("the lease of {client} is over", 0, i);
+        }
+      }
+      for (let j = 0; j < primaries; j++) {
+        const { held, counter } = at(now.primaries, j);
+        if (held !== 0 && (options.clocks === "wrong" || at(now.clients, held - 1).over)) {
+          at(fork().primaries, j).held = 0;
+          done("the hold on {primary} ends", j);
+        }
+        if (now.shared.drops > 0 && counter > 0) {
+          const next = fork();
+          const primary = at(next.primaries, j);
+          primary.floor = Math.max(primary.floor, Math.ceil(counter / FLOOR_STEP) * FLOOR_STEP);
+          primary.counter = 0;
+          next.shared.drops--;
+          done("{primary} drops its counter into its floor", j);
+        }
+        if (mayBeWiped(now, j)) {
+          const next = fork();
+          wipe(at(next.primaries, j), variant);
+          next.shared.wipes--;
+          done("{primary} is WIPED", j);
+        }
+      }
+      for (let r = 0; r < keepers; r++) readmitters.steps(now, fork, done, r);
+    },
+    violation: (world) =>
+      world.shared.split
+        ? "two configurations of one version are in force"
+        : (tokenViolation(world.clients) ?? (options.clocks === "right" ? holderViolation(world) : null)),
+    show: (world) =>
+      [
+        ...world.primaries.map(showPrimary),
+        ...world.clients.map((client, i) => showAttempt(clientName(i), client) + (client.over ? ", over" : "")),
+        ...world.keepers.map((keeper, r) => `K${r + 1}: ${readmitters.stageName(keeper)}`),
+      ].join("  "),
+    landmarks: landmarksOf(options),
+  };
+}
+
+/** A client may hold the first one for ever, and any that it can read from a primary. */
+function knownConfigurations(world: ReadmissionWorld): number[] {
+  const known = new Set([FIRST]);
+  for (const { configuration } of world.primaries) if (configuration !== NO_CONFIGURATION) known.add(configuration);
+  return [...known];
+}
+
+/** Not so many at once that a majority would have forgotten together: that no protocol survives. */
+function mayBeWiped(world: ReadmissionWorld, place: number): boolean {
+  const empty = world.primaries.filter((one, j) => j === place || one.configuration === NO_CONFIGURATION);
+  return world.shared.wipes > 0 && empty.length * 2 < world.primaries.length;
+}
+
+function wipe(primary: Primary, variant: ReadmissionVariant): void {
+  primary.held = primary.counter = primary.floor = 0;
+  primary.promised = primary.accepted = primary.value = 0;
+  for (const link of primary.links) link.mark = link.waits = 0;
+  if (variant === "a wiped primary just goes on") return;
+  primary.configuration = NO_CONFIGURATION;
+  primary.incarnation++;
+}
+
+/** Never falls; every write starts from it. */
+export function eff({ counter, floor }: Primary): number {
+  return counter || floor;
+}
+
+function votingOf(options: ReadmissionOptions, configurations: Configurations): Voting<ReadmissionWorld> {
+  const byNonce = options.variant !== "each writes its own configuration";
+  const version = (configuration: number) => configurations.version(configuration);
+  const matches = (primary: Primary, client: number, world: ReadmissionWorld) => {
+    const { configuration } = at(world.clients, client);
+    return byNonce
+      ? primary.configuration === configuration
+      : version(primary.configuration) === version(configuration);
+  };
+  const inQuarantine = (primary: Primary, world: ReadmissionWorld) =>
+    primary.links.some(({ waits }, i) => waits && !at(world.clients, i).over);
+  return {
+    rule: "exactly",
+    replies: "at once",
+    acquire(primary, client, world) {
+      if (!matches(primary, client, world)) return REFUSED;
+      if (primary.held !== 0 && primary.held !== client + 1) return REFUSED;
+      if (primary.held === 0) {
+        if (inQuarantine(primary, world)) return REFUSED;
+        primary.held = client + 1;
+        primary.counter = eff(primary) + 1;
+        if (options.clocks === "right") at(primary.links, client).mark = 1;
+      }
+      return eff(primary);
+    },
+    raise(primary, client, target, world) {
+      if (primary.held !== client + 1 || !matches(primary, client, world)) return REFUSED;
+      primary.counter = Math.max(eff(primary), target);
+      return primary.counter;
+    },
+  };
+}
+
+function holderViolation(world: ReadmissionWorld): string | null {
+  const holders = world.clients.filter(({ token, over }) => token > 0 && !over);
+  return holders.length > 1 ? "two clients hold the lock" : null;
+}
+
+function showPrimary({ held, counter, floor, configuration, promised, accepted, value }: Primary): string {
+  const data = `${held ? clientName(held - 1) : "-"} ${counter}${floor ? ` floor ${floor}` : ""}`;
+  const vote = promised ? ` ballot ${promised}${accepted ? `, took ${value}` : ""}` : "";
+  return `[${data} c${configuration}${vote}]`;
+}
+
+function landmarksOf({ clients, keepers, wipes }: ReadmissionOptions): NonNullable<Model<ReadmissionShape>["landmarks"]> {
+  const readmitted = (world: ReadmissionWorld) =>
+    world.primaries.some((one) => one.incarnation > 0 && one.configuration !== NO_CONFIGURATION);
+  return {
+    "a primary is readmitted": readmitted,
+    ...(clients > 1 && {
+      "every client has a token, and the last asked a readmitted primary": (world: ReadmissionWorld) =>
+        readmitted(world) && world.clients.every(({ token }) => token > 0) && world.clients.some((c) => c.configuration > 1),
+    }),
+    ...(keepers > 1 && {
+      "a keeper finishes what another began": (world: ReadmissionWorld) =>
+        readmitted(world) && world.keepers.some(({ stage, used }) => stage > 0 && used === 0),
+    }),
+    ...(wipes > 1 && { "a third version is in force": (world: ReadmissionWorld) => world.shared.third > 0 }),
+  };
+}

@@ -1,0 +1,81 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { Keys } from "../../src/redis/keys.js";
+
+const name = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/);
+const leaseId = fc.stringMatching(/^[A-Za-z0-9_-]{22,64}$/);
+const nonce = fc.stringMatching(/^[A-Za-z0-9_-]{16}$/);
+// Names that look like parts of keys are the ones that could go wrong.
+const treacherous = fc.constantFrom(
+  "gone",
+  "hold",
+  "member",
+  "members",
+  "services",
+  "counters",
+  "older",
+  "lock",
+  "a",
+);
+const anyName = fc.oneof(name, treacherous);
+
+const keys = new Keys("q:");
+
+/** Every key there is, with what it belongs to: the same key for two of them would be a mistake. */
+const owned = fc.oneof(
+  fc.constantFrom("configuration", "counters", "countersOlder", "services").map((field) => ({
+    owner: field,
+    key: keys[field as "configuration" | "counters" | "countersOlder" | "services"],
+  })),
+  anyName.map((lock) => ({ owner: `hold of lock ${lock}`, key: keys.hold(`lock/${lock}`) })),
+  leaseId.map((id) => ({ owner: `lease ${id}`, key: keys.goneLease(id) })),
+  fc
+    .tuple(leaseId, nonce)
+    .map(([id, one]) => ({ owner: `attempt ${id} ${one}`, key: keys.goneAttempt(id, one) })),
+  fc.tuple(anyName, anyName).map(([service, id]) => ({
+    owner: `member ${service} ${id}`,
+    key: keys.member(service, id),
+  })),
+  anyName.map((service) => ({ owner: `members of ${service}`, key: keys.members(service) })),
+);
+
+test("no two resources share a key", () => {
+  fc.assert(
+    fc.property(fc.array(owned, { minLength: 2, maxLength: 40 }), (all) => {
+      const owners = new Map<string, string>();
+      for (const { owner, key } of all) {
+        expect(owners.get(key) ?? owner).toBe(owner);
+        owners.set(key, owner);
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("the members of no service lie under the prefix of another's", () => {
+  fc.assert(
+    fc.property(anyName, anyName, anyName, (one, other, id) => {
+      fc.pre(one !== other);
+      expect(keys.member(one, id).startsWith(keys.memberPrefix(other))).toBe(false);
+    }),
+  );
+});
+
+test("every key begins with the prefix, and nothing else depends on it", () => {
+  fc.assert(
+    fc.property(fc.string({ maxLength: 20 }), anyName, leaseId, nonce, (prefix, any, id, one) => {
+      const all = (made: Keys) => [
+        made.configuration,
+        made.counters,
+        made.countersOlder,
+        made.services,
+        made.hold(any),
+        made.goneLease(id),
+        made.goneAttempt(id, one),
+        made.member(any, any),
+        made.members(any),
+      ];
+      expect(all(new Keys(prefix))).toEqual(all(new Keys("")).map((key) => prefix + key));
+    }),
+  );
+});
