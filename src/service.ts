@@ -28,6 +28,9 @@ export interface World {
 export interface Service {
   readonly app: App;
   readonly primaries: Primaries;
+  readonly locks: Locks;
+  readonly membership: Membership;
+  readonly owners: Owners;
   /** From now on: not ready, and no new work. */
   stop(): void;
   close(): void;
@@ -70,12 +73,14 @@ export function createService(
   const membership = new Membership(primaries, keys, clock, ids);
   const votes = new LeaseVotes(primaries, keys, ids, config);
   let stopping = false;
+  const locks = new Locks(votes, primaries.all.length, clock, random, ids);
+  const owners = new Owners(membership, clock, config.viewAgeMsMax);
   const app = createApp({
     config,
     primaries,
     membership,
-    locks: new Locks(votes, primaries.all.length, clock, random, ids),
-    owners: new Owners(membership, clock, config.viewAgeMsMax),
+    locks,
+    owners,
     metrics,
     log,
     clock,
@@ -85,6 +90,9 @@ export function createService(
   return {
     app,
     primaries,
+    locks,
+    membership,
+    owners,
     stop: () => {
       stopping = true;
     },

@@ -1,0 +1,95 @@
+/**
+ * What the configuration fence costs: acquire and release with the scripts as they are, beside the same scripts
+ * without the fence and its bookkeeping, in turns within one run on the same servers.
+ *   npx tsx bench/prelude.ts [--seconds 2] [--rounds 10] [--clients 64]
+ */
+import { createHash } from "node:crypto";
+import { parseArgs } from "node:util";
+import { type Connect, connectByIoredis } from "../src/redis/connection.js";
+import { SCRIPTS } from "../src/redis/scripts.js";
+import type { Service } from "../src/service.js";
+import { startInstance } from "./instance.js";
+import { median, withServers } from "./servers.js";
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: "string", default: "2" },
+    rounds: { type: "string", default: "10" },
+    clients: { type: "string", default: "64" },
+  },
+});
+
+await withServers(async (urls) => {
+  const fenced = await startInstance(urls);
+  const bare = await startInstance(urls, { connect: withoutFence });
+  await pairsPerSecond(fenced, 1);
+  await pairsPerSecond(bare, 1);
+  const ratios: number[] = [];
+  for (let round = 0; round < Number(values.rounds); round++) {
+    // Who goes first changes, so that what drifts within a round cancels out.
+    const order = round % 2 === 0 ? [fenced, bare] : [bare, fenced];
+    const rates = new Map<Service, number>();
+    for (const instance of order) rates.set(instance, await pairsPerSecond(instance, Number(values.seconds)));
+    const [withIt, without] = [rates.get(fenced) ?? 0, rates.get(bare) ?? 1];
+    ratios.push(withIt / without);
+    process.stdout.write(`round ${round + 1}: ${Math.round(withIt)} pairs/s fenced, ${Math.round(without)} bare\n`);
+  }
+  const cost = (1 - median(ratios)) * 100;
+  process.stdout.write(`the fence costs ${cost.toFixed(1)} % of the throughput (median of ${ratios.length} rounds)\n`);
+  fenced.close();
+  bare.close();
+});
+
+/** Pairs of acquire and release on names of one's own, by as many clients at once. */
+async function pairsPerSecond({ locks }: Service, seconds: number): Promise<number> {
+  const endMs = performance.now() + seconds * 1000;
+  let pairs = 0;
+  await Promise.all(
+    Array.from({ length: Number(values.clients) }, async (_, client) => {
+      for (let i = 0; performance.now() < endMs; i++) {
+        const name = `bench-${client}-${i % 100}`;
+        const outcome = await locks.acquire({ name, ttlMs: 10_000 });
+        if (outcome.kind !== "acquired") throw new Error("not acquired");
+        await locks.release({ name, leaseId: outcome.lease.leaseId });
+        pairs += 1;
+      }
+    }),
+  );
+  return pairs / seconds;
+}
+
+/** The scripts without the fence: what is stored is not read, nothing is compared, no lease is marked. */
+function withoutFence(...args: Parameters<Connect>): ReturnType<Connect> {
+  const connection = connectByIoredis(...args);
+  const strip = (text: string) =>
+    text
+      .replace(/^local fence = redis\.call.*$/m, "local fence = { ARGV[1], '0', '0', '0' }")
+      .replace(/^if \(fence\[1\].*$/m, "")
+      .replace(/^mark_lease\(.*$/m, "");
+  const stripped = new Map(
+    Object.values(SCRIPTS).map(({ sha1, text }) => {
+      const bare = /acquire-lock|release-lock/.test(nameOf(sha1)) ? strip(text) : text;
+      return [sha1, { text: bare, sha1: createHash("sha1").update(bare).digest("hex") }];
+    }),
+  );
+  return {
+    get ready() {
+      return connection.ready;
+    },
+    onChange: (listener) => connection.onChange(listener),
+    close: () => connection.close(),
+    call: (command, ...rest) => {
+      const first = String(rest[0]);
+      if (command === "EVALSHA") rest[0] = stripped.get(first)?.sha1 ?? first;
+      if (command === "SCRIPT") {
+        const sha1 = createHash("sha1").update(String(rest[1])).digest("hex");
+        rest[1] = stripped.get(sha1)?.text ?? String(rest[1]);
+      }
+      return connection.call(command, ...rest);
+    },
+  };
+}
+
+function nameOf(sha1: string): string {
+  return Object.values(SCRIPTS).find((script) => script.sha1 === sha1)?.name ?? "";
+}
