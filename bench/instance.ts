@@ -13,13 +13,17 @@ export async function startInstance(
 ): Promise<Service> {
   const prefix = options.prefix ?? `bench${randomBytes(4).toString("hex")}:`;
   const config = readConfig({ QUORATE_KEY_PREFIX: prefix, REDIS_URLS: urls.join(","), ...options.env });
-  const service = createService(config, { urls, embedded: false }, {
-    connect: options.connect ?? connectByIoredis,
-    clock: systemClock,
-    random: systemRandom,
-    ids: systemIds,
-    log: pino({ level: "silent" }),
-  });
+  const service = createService(
+    config,
+    { urls, embedded: false },
+    {
+      connect: options.connect ?? connectByIoredis,
+      clock: systemClock,
+      random: systemRandom,
+      ids: systemIds,
+      log: pino({ level: "silent" }),
+    },
+  );
   while (!service.primaries.all.every(({ up }) => up)) await systemClock.sleep(5);
   return service;
 }

@@ -32,10 +32,14 @@ await withServers(async (urls) => {
     for (const instance of order) rates.set(instance, await pairsPerSecond(instance, Number(values.seconds)));
     const [withIt, without] = [rates.get(fenced) ?? 0, rates.get(bare) ?? 1];
     ratios.push(withIt / without);
-    process.stdout.write(`round ${round + 1}: ${Math.round(withIt)} pairs/s fenced, ${Math.round(without)} bare\n`);
+    process.stdout.write(
+      `round ${round + 1}: ${Math.round(withIt)} pairs/s fenced, ${Math.round(without)} bare\n`,
+    );
   }
   const cost = (1 - median(ratios)) * 100;
-  process.stdout.write(`the fence costs ${cost.toFixed(1)} % of the throughput (median of ${ratios.length} rounds)\n`);
+  process.stdout.write(
+    `the fence costs ${cost.toFixed(1)} % of the throughput (median of ${ratios.length} rounds)\n`,
+  );
   fenced.close();
   bare.close();
 });

@@ -3,7 +3,8 @@ import { startEmbedded } from "../src/redis/embedded.js";
 /** Three real Redis servers of this machine without persistence, for as long as `body` runs. */
 export async function withServers<T>(body: (urls: readonly string[]) => Promise<T>): Promise<T> {
   const embedded = await startEmbedded({ info: () => {}, warn: () => {} });
-  if (embedded.kind === "javascript") throw new Error("benchmarks need a redis-server or valkey-server on the PATH");
+  if (embedded.kind === "javascript")
+    throw new Error("benchmarks need a redis-server or valkey-server on the PATH");
   try {
     return await body(embedded.urls);
   } finally {

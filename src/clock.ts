@@ -10,6 +10,8 @@ export interface Clock {
    * buffer must not count as late.
    */
   after(ms: number, task: () => void): () => void;
+  /** Calls `task` when this turn of the event loop is over, and what it wrote has left. */
+  soon(task: () => void): void;
   /** Resolves after `ms`; rejects with the signal's reason when it aborts first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
@@ -24,6 +26,7 @@ export const systemClock: Clock = Object.freeze({
   monotonicMs: () => performance.now(),
   wallMicros: () => Date.now() * 1000,
   after,
+  soon: (task: () => void) => void setImmediate(task),
   sleep: (ms: number, signal?: AbortSignal) =>
     new Promise<void>((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);

@@ -80,6 +80,9 @@ export class Primary {
   #quarantineEndsMs = 0;
   #closed = false;
   #fenced = 0;
+  #turn: { leftMs: number | null } | null = null;
+  /** When the server was heard of last. */
+  #heardMs = Number.NEGATIVE_INFINITY;
   #told = false;
   #recovering = false;
   #delivering = false;
@@ -233,17 +236,44 @@ export class Primary {
     if (!info.includes(`run_id:${runId}`)) throw new Error("it restarted behind this connection");
   }
 
-  /** One command with a deadline. A late reply is taken from the connection in its turn and dropped here. */
+  /**
+   * One command with a deadline. What counts is silence since it left: replies come in order, so a server that
+   * answers others is busy, not gone, and gets `PATIENCE` times as long. A late reply is taken from the connection in
+   * its turn and dropped here.
+   */
   #send(command: string, ...args: (string | number)[]): Promise<unknown> {
+    const { commandTimeoutMs } = this.settings;
+    this.#turn ??= this.#beginTurn();
+    const turn = this.#turn;
     return new Promise((resolve, reject) => {
-      const cancel = this.clock.after(this.settings.commandTimeoutMs, () =>
-        reject(new CommandTimeout(`no answer within ${this.settings.commandTimeoutMs} ms`)),
-      );
+      const watch = () => {
+        const nowMs = this.clock.monotonicMs();
+        const silentMs = nowMs - Math.max(turn.leftMs ?? nowMs, this.#heardMs);
+        if (silentMs >= commandTimeoutMs) {
+          reject(new Silence(`no answer within ${commandTimeoutMs} ms`));
+        } else if (nowMs - (turn.leftMs ?? nowMs) >= PATIENCE * commandTimeoutMs) {
+          reject(new Overload(`busy for more than ${PATIENCE * commandTimeoutMs} ms`));
+        } else cancel = this.clock.after(Math.ceil(commandTimeoutMs - silentMs), watch);
+      };
+      let cancel = this.clock.after(commandTimeoutMs, watch);
       this.#connection
         .call(command, ...args)
-        .then(resolve, reject)
-        .finally(cancel);
+        .finally(() => {
+          this.#heardMs = this.clock.monotonicMs();
+          cancel();
+        })
+        .then(resolve, reject);
     });
+  }
+
+  /** The commands of one turn of the event loop leave together when it is over, which may take long in a busy process. */
+  #beginTurn(): { leftMs: number | null } {
+    const turn: { leftMs: number | null } = { leftMs: null };
+    this.clock.soon(() => {
+      turn.leftMs = this.clock.monotonicMs();
+      this.#turn = null;
+    });
+    return turn;
   }
 
   #judge(error: unknown): PrimaryFailure {
@@ -257,7 +287,7 @@ export class Primary {
       if (UNAVAILABLE.test(message)) this.#open(message);
       return new PrimaryFailure("refused", message, { cause: error });
     }
-    this.#open(message);
+    if (!(error instanceof Overload)) this.#open(message);
     return new PrimaryFailure("unknown", message, { cause: error });
   }
 
@@ -338,7 +368,13 @@ export class Primary {
   }
 }
 
-class CommandTimeout extends Error {}
+/** Nothing was heard of the server for a whole command timeout. */
+class Silence extends Error {}
+/** The server answers, but not in time. */
+class Overload extends Error {}
+
+/** Command timeouts that a command may take on a server that answers others: short enough for a client that waits. */
+const PATIENCE = 4;
 
 const PROBE_INTERVAL_MS = 50;
 /** Debts to one primary: 10,000 keep a primary that is away for long under some 10 MB. */

@@ -26,13 +26,12 @@ export async function copyState(sources: readonly CopyEnd[], target: CopyEnd, ke
   const others = sources.filter(({ primary }) => primary !== target.primary);
   const handOvers = await Promise.all(sources.map((source) => run(source, handOver(keys))));
   const floor = Math.max(0, ...handOvers.map((one) => one.floor));
-  await Promise.all(
-    others.map(async (source) => {
-      await copyCounters(source, target, keys, floor);
-      await copyMembers(source, target, keys);
-      await scan(source, keys.gonePattern, (gone) => copyTombstones(source, target, gone));
-    }),
-  );
+  // One after the other and in small pages: requests go on meanwhile, and must not wait for this.
+  for (const source of others) {
+    await copyCounters(source, target, keys, floor);
+    await copyMembers(source, target, keys);
+    await scan(source, keys.gonePattern, (gone) => copyTombstones(source, target, gone));
+  }
   return floor;
 }
 
@@ -114,6 +113,6 @@ function run<T>({ primary, era, stamp }: CopyEnd, call: Call<T>): Promise<T> {
   return primary.runAs(era, stamp, call);
 }
 
-/** Elements of a page, and of a batch: some tenths of a millisecond of a primary's time each. */
-const PAGE = 500;
+/** Elements of a page, and of a batch: some tenths of a millisecond of a primary's time, and of ours, each. */
+const PAGE = 200;
 const BATCH = 50;

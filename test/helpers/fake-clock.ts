@@ -15,6 +15,8 @@ export class FakeClock implements Clock {
     return () => void this.#timers.delete(timer);
   };
 
+  readonly soon = (task: () => void): void => void setImmediate(task);
+
   readonly sleep = (ms: number, signal?: AbortSignal): Promise<void> =>
     new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);

@@ -47,6 +47,8 @@ export async function startInstance(
     REDIS_URLS: urls.join(","),
     QUORATE_KEY_PREFIX: options.prefix ?? ownPrefix(),
     QUORATE_LOG_LEVEL: "silent",
+    // The machine of a test may be slow at times. Tests that are about slow primaries set what users have: 100.
+    QUORATE_COMMAND_TIMEOUT_MS: "1000",
     ...options.env,
   });
   const logged: string[] = [];

@@ -124,6 +124,7 @@ export class Keepers {
   #acknowledge(world: ReadmissionWorld, j: number, r: number): void {
     const keeper = at(world.keepers, r);
     const name = this.#plan[keeper.stage - 1];
+    if (name === undefined) return;
     at(at(world.primaries, j).visits, r).reached = 1;
     const reached = world.primaries.filter(({ visits }) => at(visits, r).reached).length;
     if (reached < this.#quorum(name)) return;
@@ -131,10 +132,9 @@ export class Keepers {
     keeper.stage++;
     if (name === "prepare" && keeper.best === 0) this.#propose(world, r);
     if (name === "prepare") keeper.best = 0;
-    if (name === "configure") this.#forget(world, r);
   }
 
-  #quorum(name: StageName | undefined): number {
+  #quorum(name: StageName): number {
     const majority = majorityOf(this.options.primaries);
     if (name === "copy" || name === "configure") return 1;
     if (name !== "prepare" && name !== "accept" && this.options.variant === "the wiped primary counts towards the fence")
@@ -251,11 +251,32 @@ export class Keepers {
       if (shared.third !== 0 && shared.third !== configuration) shared.split = 1;
       shared.third = configuration;
     }
-    // A primary never goes back, so what is under way for an older version can be forgotten.
+    this.#forgetWhatIsOver(world, primary);
+  }
+
+  /** States that differ only in what can have no effect any more are made one. */
+  #forgetWhatIsOver(world: ReadmissionWorld, primary: Primary): void {
+    // A primary never goes back, so it will refuse what is under way for an older version.
+    const version = this.configurations.version(primary.configuration);
     world.clients.forEach((client, i) => {
       if (this.configurations.version(client.configuration) >= version) return;
       const link = at(primary.links, i);
       link.acquires = link.raises = 0;
+    });
+    // Nobody can win a ballot any more when a majority have left the configuration that it was to follow.
+    const left = world.primaries.filter((one) => this.configurations.version(one.configuration) >= version).length;
+    if (left < majorityOf(this.options.primaries)) return;
+    for (const one of world.primaries)
+      if (this.configurations.version(one.configuration) < version) one.promised = one.accepted = one.value = 0;
+    world.keepers.forEach((keeper, r) => {
+      const name = this.#plan[keeper.stage - 1];
+      const readmitted = primary === world.primaries.find(({ visits }) => at(visits, r).target === 1);
+      if (name === "prepare" || name === "accept") {
+        if (this.configurations.version(keeper.base) >= version) return;
+        keeper.stage = keeper.configuration = 0;
+      } else if (readmitted) keeper.stage = this.#plan.length + 1;
+      else return;
+      this.#forget(world, r);
     });
   }
 

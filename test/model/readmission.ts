@@ -134,10 +134,10 @@ export function readmission(options: ReadmissionOptions): Model<ReadmissionShape
   };
 }
 
-/** A client may hold the first one for ever, and any that it can read from a primary. */
+/** What a client may hold: one that no primary has any more gets it nothing. */
 function knownConfigurations(world: ReadmissionWorld): number[] {
-  const known = new Set([FIRST]);
-  for (const { configuration } of world.primaries) if (configuration !== NO_CONFIGURATION) known.add(configuration);
+  const known = new Set(world.primaries.map(({ configuration }) => configuration));
+  known.delete(NO_CONFIGURATION);
   return [...known];
 }
 

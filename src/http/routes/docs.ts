@@ -56,6 +56,7 @@ export function docsRoutes(app: App): void {
   );
 
   app.get("/docs", (c) => c.html(PAGE, 200, { "content-security-policy": POLICY }));
+  app.get("/docs/", (c) => c.redirect("../docs"));
   app.get("/docs/:file", async (c) => {
     const name = c.req.param("file");
     const type = FILES.get(name);

@@ -1,0 +1,47 @@
+import { checkDeadlines } from "./deadlines.js";
+import { checkHolds } from "./holds.js";
+import { checkMembers } from "./members.js";
+import type { History, Operation } from "./operation.js";
+import { checkOwners } from "./owners.js";
+import { checkRecovery } from "./recovery.js";
+import { checkTokens } from "./tokens.js";
+
+/** A promise that was broken, and the operations that show it. */
+export interface Violation {
+  readonly promise: Promised;
+  /** One sentence. */
+  readonly what: string;
+  /** In the order of their starts. */
+  readonly operations: readonly Operation[];
+}
+
+export type Promised =
+  /** Fencing tokens are unique and grow in real-time order. */
+  | "tokens"
+  /** One exclusive holder at a time. */
+  | "holds"
+  /** A live member is never missing, a dead one is gone in time, a leave is seen. */
+  | "members"
+  /** The same ringId gives the same owner for a key; a member that is gone owns nothing. */
+  | "owners"
+  /** Nothing hangs. */
+  | "deadlines"
+  /** After the faults stop everything works again. */
+  | "recovery";
+
+/** All violations in a history; pure. `tell` (tell.ts) makes readable lines of one. */
+export function check(history: History): Violation[] {
+  return [
+    ...checkTokens(history),
+    ...checkHolds(history),
+    ...checkMembers(history),
+    ...checkOwners(history),
+    ...checkDeadlines(history),
+    ...checkRecovery(history),
+  ];
+}
+
+/** A violation with its operations in the order of time. */
+export function violation(promise: Promised, what: string, ...operations: readonly Operation[]): Violation {
+  return { promise, what, operations: [...operations].sort((a, b) => a.startMs - b.startMs || a.id - b.id) };
+}

@@ -1,0 +1,162 @@
+/**
+ * A history: what clients asked of the service and what they were told, and what was done to the service meanwhile.
+ * The simulation and the real faults both write one (recorder.ts) and have it checked (check.ts).
+ *
+ * All times are ms on one monotonic clock, the driver's: `startMs` is read before a request is sent and `endMs` after
+ * its answer was read, so that whatever happened in between happened between the two.
+ */
+export interface History {
+  /** In the order of their starts. */
+  readonly operations: readonly Operation[];
+  readonly events: readonly WorldEvent[];
+  /** When recording stopped: operations without an end were still open then. */
+  readonly endMs: number;
+}
+
+export interface Operation {
+  /** Counts up from 1 in the order of the starts. */
+  readonly id: number;
+  /** Who asked. */
+  readonly client: string;
+  /** The instance of the service that was asked. */
+  readonly instance: string;
+  readonly startMs: number;
+  /** Null: no answer when recording stopped. */
+  readonly endMs: number | null;
+  /** The latest time at which an answer is due; pauses of the instance come on top. */
+  readonly deadlineMs: number;
+  /** Asked when all must work again: anything but success is a violation. */
+  readonly mustSucceed: boolean;
+  readonly request: Request;
+  /** Null: no answer when recording stopped. */
+  readonly outcome: Outcome | null;
+}
+
+export type Request =
+  /** `leaseId` when the caller chose it. */
+  | { readonly kind: "acquire"; readonly name: string; readonly ttlMs: number; readonly leaseId?: string }
+  | {
+      readonly kind: "renew";
+      readonly name: string;
+      readonly ttlMs: number;
+      readonly leaseId: string;
+      readonly token: number;
+    }
+  | { readonly kind: "release"; readonly name: string; readonly leaseId: string }
+  | {
+      readonly kind: "register";
+      readonly service: string;
+      readonly member: string;
+      readonly ttlMs: number;
+    }
+  | {
+      readonly kind: "heartbeat";
+      readonly service: string;
+      readonly member: string;
+      /** What the member was registered with. */
+      readonly ttlMs: number;
+    }
+  | { readonly kind: "leave"; readonly service: string; readonly member: string }
+  | { readonly kind: "list"; readonly service: string }
+  /** `viewAgeMsMax`: how old the view may be that it is answered from. */
+  | {
+      readonly kind: "owner";
+      readonly service: string;
+      readonly key: string;
+      readonly viewAgeMsMax: number;
+    };
+
+export type Outcome =
+  /** Acquire. `validUntilMs`: until when the client may trust the lease, `startMs + waitedMs + validForMs`. */
+  | {
+      readonly kind: "granted";
+      readonly leaseId: string;
+      readonly token: number;
+      readonly validUntilMs: number;
+    }
+  /** Acquire: somebody else has it. */
+  | { readonly kind: "held" }
+  /** Renew. */
+  | { readonly kind: "renewed"; readonly validUntilMs: number }
+  /** Release; `was`: it was held until now. */
+  | { readonly kind: "released"; readonly was: boolean }
+  /** Register and heartbeat. */
+  | { readonly kind: "alive"; readonly incarnation: number }
+  /** Leave; `was`: it was registered until now. */
+  | { readonly kind: "left"; readonly was: boolean }
+  | {
+      readonly kind: "listed";
+      readonly members: readonly { readonly id: string; readonly incarnation: number }[];
+    }
+  | { readonly kind: "owned"; readonly owner: string; readonly ringId: string }
+  /** The service answered with an error: what was asked may still have been done, unless the code says otherwise. */
+  | { readonly kind: "failed"; readonly code: string }
+  /** No answer: the connection broke, or the instance was killed. It may be done even later. */
+  | { readonly kind: "no_answer"; readonly why: string };
+
+export type WorldEvent =
+  /** For readers only. */
+  | { readonly kind: "note"; readonly atMs: number; readonly text: string }
+  /** Nothing is promised of leases and members in this time but the order of tokens. */
+  | {
+      readonly kind: "clock_fault";
+      readonly atMs: number;
+      readonly untilMs: number;
+      readonly text: string;
+    }
+  /**
+   * A majority of the primaries lost acknowledged data together: members from before may be gone, or be back.
+   * `leases`: leases from before as well (their high-water marks were cut off, but not all that was stored).
+   */
+  | {
+      readonly kind: "majority_lost";
+      readonly atMs: number;
+      readonly leases: boolean;
+      readonly text: string;
+    }
+  /** The instance did not run: its answers are late by so much. */
+  | { readonly kind: "paused"; readonly instance: string; readonly atMs: number; readonly untilMs: number };
+
+export type RequestKind = Request["kind"];
+export type OutcomeKind = Outcome["kind"];
+
+/** An operation with this request and this outcome. */
+export type Done<R extends RequestKind, O extends OutcomeKind> = Operation & {
+  readonly endMs: number;
+  readonly request: Extract<Request, { kind: R }>;
+  readonly outcome: Extract<Outcome, { kind: O }>;
+};
+
+/** Operations of one kind of request, whatever came of them. */
+export function asked<R extends RequestKind>(
+  operations: readonly Operation[],
+  ...kinds: readonly R[]
+): (Operation & { readonly request: Extract<Request, { kind: R }> })[] {
+  return operations.filter(({ request }) => (kinds as readonly RequestKind[]).includes(request.kind)) as (
+    & Operation
+    & { readonly request: Extract<Request, { kind: R }> }
+  )[];
+}
+
+/** Operations of one kind of request that came to one kind of outcome. */
+export function done<R extends RequestKind, O extends OutcomeKind>(
+  operations: readonly Operation[],
+  request: R,
+  outcome: O,
+): Done<R, O>[] {
+  return operations.filter(
+    (one) => one.request.kind === request && one.outcome?.kind === outcome,
+  ) as Done<R, O>[];
+}
+
+/** Groups in the order of their first members. */
+export function groupBy<T>(all: readonly T[], keyOf: (one: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const one of all) {
+    const key = keyOf(one);
+    const group = groups.get(key);
+    if (group) group.push(one);
+    else groups.set(key, [one]);
+  }
+  return groups;
+}

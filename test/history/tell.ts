@@ -1,0 +1,84 @@
+import type { Violation } from "./check.js";
+import type { History, Operation, Outcome, Request, WorldEvent } from "./operation.js";
+
+/** A violation in readable lines: what was broken, then the operations concerned in the order of time. */
+export function tellViolation({ promise, what, operations }: Violation, events: readonly WorldEvent[] = []): string {
+  return [`${promise}: ${what}`, ...lines(operations, events).map((line) => `  ${line}`)].join("\n");
+}
+
+/** All that happened, one line for each start, each answer and each event. */
+export function tellHistory({ operations, events }: History): string {
+  return lines(operations, events).join("\n");
+}
+
+function lines(operations: readonly Operation[], events: readonly WorldEvent[]): string[] {
+  const told: { readonly atMs: number; readonly text: string }[] = [];
+  for (const operation of operations) {
+    const who = `${operation.client} at ${operation.instance} #${operation.id}`;
+    told.push({ atMs: operation.startMs, text: `${who} ${tellRequest(operation.request)}` });
+    if (operation.outcome && operation.endMs !== null) {
+      const text = `${who} ${operation.request.kind}: ${tellOutcome(operation.outcome)}`;
+      told.push({ atMs: operation.endMs, text });
+    }
+  }
+  for (const event of events) told.push({ atMs: event.atMs, text: `-- ${tellEvent(event)}` });
+  // Stable: at one time a request comes before its answer.
+  return told.sort((a, b) => a.atMs - b.atMs).map(({ atMs, text }) => `${atMs.toFixed(3).padStart(10)}  ${text}`);
+}
+
+function tellRequest(request: Request): string {
+  switch (request.kind) {
+    case "acquire":
+      return `acquire ${request.name} for ${request.ttlMs} ms${request.leaseId ? ` as ${request.leaseId}` : ""}`;
+    case "renew":
+      return `renew ${request.name} for ${request.ttlMs} ms as ${request.leaseId}, token ${request.token}`;
+    case "release":
+      return `release ${request.name} as ${request.leaseId}`;
+    case "register":
+    case "heartbeat":
+      return `${request.kind} ${request.member} of ${request.service}, ttl ${request.ttlMs} ms`;
+    case "leave":
+      return `leave ${request.member} of ${request.service}`;
+    case "list":
+      return `list ${request.service}`;
+    case "owner":
+      return `owner of ${request.key} in ${request.service}`;
+  }
+}
+
+function tellOutcome(outcome: Outcome): string {
+  switch (outcome.kind) {
+    case "granted":
+      return `granted as ${outcome.leaseId}, token ${outcome.token}, valid until ${outcome.validUntilMs.toFixed(1)}`;
+    case "renewed":
+      return `renewed, valid until ${outcome.validUntilMs.toFixed(1)}`;
+    case "released":
+    case "left":
+      return outcome.was ? outcome.kind : "there was nothing";
+    case "alive":
+      return `alive, incarnation ${outcome.incarnation}`;
+    case "listed":
+      return `[${outcome.members.map(({ id, incarnation }) => `${id} (${incarnation})`).join(", ")}]`;
+    case "owned":
+      return `${outcome.owner}, ring ${outcome.ringId}`;
+    case "held":
+      return "held by another";
+    case "failed":
+      return `failed, ${outcome.code}`;
+    case "no_answer":
+      return `no answer, ${outcome.why}`;
+  }
+}
+
+function tellEvent(event: WorldEvent): string {
+  switch (event.kind) {
+    case "note":
+      return event.text;
+    case "clock_fault":
+      return `${event.text} (nothing is promised of leases and members until ${event.untilMs.toFixed(1)})`;
+    case "majority_lost":
+      return `${event.text} (members${event.leases ? " and leases" : ""} from before may be lost)`;
+    case "paused":
+      return `${event.instance} is paused until ${event.untilMs.toFixed(1)}`;
+  }
+}

@@ -1,0 +1,244 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startPrimaries, type TestPrimaries } from "../helpers/primaries.js";
+import { chosenId, freshName, type Instance, ownPrefix, startInstance } from "../helpers/service.js";
+
+// Two instances of the service on the same three primaries: neither knows of the other.
+let primaries: TestPrimaries;
+let one: Instance;
+let other: Instance;
+beforeAll(async () => {
+  primaries = await startPrimaries(3);
+  const prefix = ownPrefix();
+  [one, other] = await Promise.all([
+    startInstance(primaries.urls, { prefix }),
+    startInstance(primaries.urls, { prefix }),
+  ]);
+});
+afterAll(async () => {
+  await one[Symbol.asyncDispose]();
+  await other[Symbol.asyncDispose]();
+  await primaries.close();
+});
+
+const acquire = (at: Instance, name: string, body: object = {}) =>
+  at.call("POST", `/v1/locks/${name}/acquire`, { ttlMs: 10_000, ...body });
+const renew = (at: Instance, name: string, body: object) => at.call("POST", `/v1/locks/${name}/renew`, body);
+const release = (at: Instance, name: string, leaseId: string) =>
+  at.call("POST", `/v1/locks/${name}/release`, { leaseId });
+
+interface Grant {
+  readonly name: string;
+  readonly token: number;
+  readonly askedMs: number;
+  readonly grantedMs: number;
+  readonly releasedMs: number;
+}
+
+/** Asks again until it has the lock, holds it for a moment and gives it back. */
+async function once(at: Instance, name: string): Promise<Grant> {
+  for (;;) {
+    const askedMs = performance.now();
+    const { status, body } = await acquire(at, name);
+    const grantedMs = performance.now();
+    if (status === 409) {
+      await sleep(Math.random() * 60);
+      continue;
+    }
+    expect(status, JSON.stringify(body)).toBe(200);
+    await sleep(Math.random() * 3);
+    const releasedMs = performance.now();
+    expect((await release(at, name, body.leaseId)).body).toEqual({ released: true });
+    return { name, token: body.fencingToken, askedMs, grantedMs, releasedMs };
+  }
+}
+
+test("200 who want 5 names of two instances get them one after the other, with tokens that only grow", async () => {
+  const names = Array.from({ length: 5 }, () => freshName("contended"));
+  const grants = await Promise.all(
+    Array.from({ length: 200 }, (_, i) => once(i % 2 === 0 ? one : other, names[i % 5] as string)),
+  );
+  expect(grants).toHaveLength(200);
+  for (const name of names) {
+    const inOrder = grants
+      .filter((grant) => grant.name === name)
+      .sort((before, after) => before.token - after.token);
+    expect(inOrder).toHaveLength(40);
+    expect(new Set(inOrder.map(({ token }) => token)).size).toBe(40);
+    inOrder.forEach((grant, place) => {
+      // Nobody is granted the name before the holder with the token below has let go of it.
+      const before = inOrder[place - 1];
+      if (before) expect(grant.grantedMs).toBeGreaterThan(before.releasedMs);
+      // Whoever asked after another was granted has a higher token.
+      for (const later of inOrder.slice(place + 1)) expect(later.grantedMs).toBeGreaterThan(grant.askedMs);
+    });
+  }
+});
+
+describe("a lease that expires", () => {
+  test("can be taken by another, with a higher token; its old holder's renewal gets 410", async () => {
+    const name = freshName();
+    const { body: old } = await acquire(one, name, { ttlMs: 150 });
+    expect((await acquire(other, name)).status).toBe(409);
+    await sleep(160);
+    const taken = await acquire(other, name);
+    expect(taken.status).toBe(200);
+    expect(taken.body.fencingToken).toBeGreaterThan(old.fencingToken);
+    const { leaseId, fencingToken } = old;
+    for (const body of [
+      { leaseId, ttlMs: 10_000 },
+      { leaseId, ttlMs: 10_000, fencingToken },
+      // One that claims the token of the newer lease.
+      { leaseId, ttlMs: 10_000, fencingToken: taken.body.fencingToken },
+    ]) {
+      const answer = await renew(one, name, body);
+      expect([answer.status, answer.body.code]).toEqual([410, "lease_lost"]);
+    }
+    expect((await renew(one, name, { leaseId: taken.body.leaseId, ttlMs: 10_000 })).status).toBe(200);
+  });
+
+  test("is not released by its old holder any more", async () => {
+    const name = freshName();
+    const { body: old } = await acquire(one, name, { ttlMs: 100 });
+    await sleep(110);
+    const taken = await acquire(other, name);
+    expect((await release(one, name, old.leaseId)).body).toEqual({ released: false });
+    expect((await one.call("GET", `/v1/locks/${name}`)).body.fencingToken).toBe(taken.body.fencingToken);
+  });
+
+  test("stays for as long as it is renewed, at either instance", async () => {
+    const name = freshName();
+    const { body: lease } = await acquire(one, name, { ttlMs: 300 });
+    const endMs = performance.now() + 700;
+    for (let i = 0; performance.now() < endMs; i++) {
+      const answer = await renew(i % 2 ? one : other, name, { leaseId: lease.leaseId, ttlMs: 300 });
+      expect(answer.body.fencingToken).toBe(lease.fencingToken);
+      await sleep(50);
+    }
+    expect((await acquire(other, name)).status).toBe(409);
+  });
+});
+
+describe("a release", () => {
+  test("by a stranger changes nothing", async () => {
+    const name = freshName();
+    const { body: lease } = await acquire(one, name);
+    expect((await release(other, name, chosenId())).body).toEqual({ released: false });
+    expect((await acquire(other, name)).status).toBe(409);
+    const renewed = await renew(one, name, { leaseId: lease.leaseId, ttlMs: 10_000 });
+    expect(renewed.body.fencingToken).toBe(lease.fencingToken);
+  });
+
+  test("at one instance frees the name at the other at once", async () => {
+    const name = freshName();
+    for (let i = 0; i < 10; i++) {
+      const { body: lease } = await acquire(one, name);
+      await release(one, name, lease.leaseId);
+      const next = await acquire(other, name);
+      expect(next.status).toBe(200);
+      expect(next.body.fencingToken).toBeGreaterThan(lease.fencingToken);
+      await release(other, name, next.body.leaseId);
+    }
+  });
+
+  test("under another name frees nothing", async () => {
+    const [name, another] = [freshName(), freshName()];
+    const { body: lease } = await acquire(one, name);
+    expect((await release(one, another, lease.leaseId)).body).toEqual({ released: false });
+    expect((await acquire(other, name)).status).toBe(409);
+  });
+});
+
+describe("a leaseId that the caller chose", () => {
+  test("gets the same lease and token when the request is repeated, at either instance", async () => {
+    const name = freshName();
+    const leaseId = chosenId();
+    const { body: first } = await acquire(one, name, { leaseId });
+    expect(first.leaseId).toBe(leaseId);
+    for (const at of [one, other]) {
+      const { status, body } = await acquire(at, name, { leaseId });
+      expect([status, body.leaseId, body.fencingToken]).toEqual([200, leaseId, first.fencingToken]);
+    }
+    expect((await acquire(other, name)).status).toBe(409);
+  });
+
+  test("gets one lease when the requests run beside each other", async () => {
+    for (let i = 0; i < 10; i++) {
+      const name = freshName();
+      const leaseId = chosenId();
+      const answers = await Promise.all(
+        Array.from({ length: 4 }, (_, n) => acquire(n % 2 ? one : other, name, { leaseId })),
+      );
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+      expect(new Set(answers.map(({ body }) => body.fencingToken)).size).toBe(1);
+    }
+  });
+
+  test("is refused after its release, at both instances and for every name", async () => {
+    const name = freshName();
+    const leaseId = chosenId();
+    await acquire(one, name, { leaseId });
+    await release(one, name, leaseId);
+    for (const [at, of] of [
+      [one, name],
+      [other, name],
+      [other, freshName()],
+    ] as const) {
+      const { status, body } = await acquire(at, of, { leaseId });
+      expect([status, body.code]).toEqual([410, "lease_lost"]);
+      expect(body.detail).toContain("used for one lease");
+    }
+    // The refused attempts hold nothing.
+    expect((await acquire(other, name)).status).toBe(200);
+  });
+
+  test("is refused after a release that came before its acquire", async () => {
+    const name = freshName();
+    const leaseId = chosenId();
+    expect((await release(other, name, leaseId)).body).toEqual({ released: false });
+    expect((await acquire(one, name, { leaseId })).status).toBe(410);
+  });
+
+  test("of a lease that expired may take the name again, with a new token", async () => {
+    const name = freshName();
+    const leaseId = chosenId();
+    const { body: first } = await acquire(one, name, { leaseId, ttlMs: 100 });
+    await sleep(110);
+    const { status, body } = await acquire(one, name, { leaseId });
+    expect(status, JSON.stringify(body)).toBe(200);
+    expect(body.fencingToken).toBeGreaterThan(first.fencingToken);
+  });
+});
+
+test("a refused acquire leaves nothing behind on any primary", async () => {
+  const name = freshName();
+  await acquire(one, name, { ttlMs: 400 });
+  const before = await Promise.all(primaries.all.map((primary) => primary.cli("DBSIZE")));
+  for (let i = 0; i < 5; i++) expect((await acquire(other, name)).status).toBe(409);
+  expect(await Promise.all(primaries.all.map((primary) => primary.cli("DBSIZE")))).toEqual(before);
+  const nonces = await Promise.all(
+    primaries.all.map((primary) => primary.cli("HLEN", `${one.prefix}hold/lock/${name}`)),
+  );
+  expect(new Set(nonces).size).toBe(1);
+});
+
+test("whatever belongs to a lock expires with it", async () => {
+  await using fresh = await startInstance(primaries.urls, { env: { QUORATE_TTL_MAX_MS: "1000" } });
+  const name = freshName();
+  const leaseId = chosenId();
+  await fresh.call("POST", `/v1/locks/${name}/acquire`, { ttlMs: 500 });
+  await fresh.call("POST", `/v1/locks/${freshName()}/acquire`, { ttlMs: 500, leaseId });
+  await fresh.call("POST", `/v1/locks/${freshName()}/release`, { leaseId });
+  // Names keep their counter until it is rotated away; the configuration stays.
+  const lasting = /^(configuration|agreement\/|counters)/;
+  for (const primary of primaries.all) {
+    const keys = (await primary.cli("KEYS", `${fresh.prefix}*`)).split("\n");
+    for (const key of keys
+      .map((each) => each.slice(fresh.prefix.length))
+      .filter((each) => !lasting.test(each))) {
+      const ttlMs = Number(await primary.cli("PTTL", `${fresh.prefix}${key}`));
+      expect(ttlMs, key).toBeGreaterThan(0);
+      expect(ttlMs, key).toBeLessThanOrEqual(61_000);
+    }
+  }
+});
