@@ -16,7 +16,7 @@ const { values } = parseArgs({
 });
 process.env.TEST_REDIS ??= "process";
 
-await using servers = await startPrimaries(3, { args: ["--appendfsync", "everysec"] });
+await using servers = await startPrimaries(3, { args: ["--appendonly", "no"] });
 const instance = await startInstance(servers.urls);
 const total = Number(values.counters);
 for (let i = 0; i < total; i += 500) {

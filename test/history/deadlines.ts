@@ -3,10 +3,11 @@ import type { History } from "./operation.js";
 
 /** Every request is answered by its deadline. The time in which its instance was paused does not count. */
 export function checkDeadlines({ operations, events, endMs }: History): Violation[] {
+  const pauses = events.filter((event) => event.kind === "paused");
   return operations.flatMap((operation) => {
     const endedMs = operation.endMs ?? endMs;
-    const pausedMs = events.reduce((sum, event) => {
-      if (event.kind !== "paused" || event.instance !== operation.instance) return sum;
+    const pausedMs = pauses.reduce((sum, event) => {
+      if (event.instance !== operation.instance) return sum;
       const overlap = Math.min(event.untilMs, endedMs) - Math.max(event.atMs, operation.startMs);
       return sum + Math.max(0, overlap);
     }, 0);

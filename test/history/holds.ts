@@ -25,9 +25,7 @@ export function checkHolds(history: History): Violation[] {
         return during(a) || during(b);
       }
       if (event.kind !== "majority_lost" || !event.leases) return false;
-      return (
-        Math.min(a.askedMs, b.askedMs) <= event.atMs && Math.max(a.fromMs, b.fromMs) >= event.atMs
-      );
+      return Math.min(a.askedMs, b.askedMs) <= event.atMs && Math.max(a.fromMs, b.fromMs) >= event.atMs;
     });
   const violations: Violation[] = [];
   for (const [name, holds] of groupBy(holdsOf(operations), ({ by }) => nameOf(by))) {

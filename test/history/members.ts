@@ -14,15 +14,23 @@ interface Sight {
   readonly complete: boolean;
 }
 
-type LifeSign = ReturnType<typeof asked<"register" | "heartbeat">>[number];
-type Leave = ReturnType<typeof asked<"leave">>[number];
+type Asked<R extends "register" | "heartbeat" | "leave"> = ReturnType<typeof asked<R>>[number];
+type LifeSign = Asked<"register" | "heartbeat">;
+type Acknowledged = Done<"register", "alive"> | Done<"heartbeat", "alive">;
 
-/** What was asked for one member. */
+/** What was asked for one member; each list in the order of the starts. */
 interface Life {
   readonly id: string;
   readonly signs: readonly LifeSign[];
-  readonly acknowledged: readonly (Done<"register", "alive"> | Done<"heartbeat", "alive">)[];
-  readonly leaves: readonly Leave[];
+  /** By place in `signs`: when the member must be gone, if nothing was asked for it later. */
+  readonly goneMs: readonly number[];
+  readonly acknowledged: readonly Acknowledged[];
+  readonly ttlMsMax: number;
+  readonly registers: readonly Asked<"register">[];
+  /** By place in `registers`: when the last of them was over; infinite when nobody knows what came of one. */
+  readonly registeredMs: readonly number[];
+  readonly byIncarnation: ReadonlyMap<number, Done<"register", "alive">>;
+  readonly leaves: readonly Asked<"leave">[];
 }
 
 /**
@@ -68,13 +76,32 @@ function sightsOf(operations: readonly Operation[]): Sight[] {
   return [...lists, ...owners];
 }
 
-function livesOf(operations: readonly (LifeSign | Leave)[]): Life[] {
-  return [...groupBy(operations, ({ request }) => request.member)].map(([id, ofMember]) => ({
-    id,
-    signs: asked(ofMember, "register", "heartbeat"),
-    acknowledged: [...done(ofMember, "register", "alive"), ...done(ofMember, "heartbeat", "alive")],
-    leaves: asked(ofMember, "leave"),
-  }));
+function livesOf(operations: readonly Asked<"register" | "heartbeat" | "leave">[]): Life[] {
+  return [...groupBy(operations, ({ request }) => request.member)].map(([id, ofMember]) => {
+    const signs = asked(ofMember, "register", "heartbeat");
+    const registers = asked(ofMember, "register");
+    const acknowledged = signs.filter(
+      (sign): sign is typeof sign & Acknowledged => sign.outcome?.kind === "alive",
+    );
+    return {
+      id,
+      signs,
+      // Clocks may differ by 1 %.
+      goneMs: highestSoFar(signs, (sign) =>
+        isAnswered(sign) ? sign.endMs + sign.request.ttlMs * 1.01 + GONE_WITHIN_MS : Number.POSITIVE_INFINITY,
+      ),
+      acknowledged,
+      ttlMsMax: Math.max(0, ...new Set(signs.map(({ request }) => request.ttlMs))),
+      registers,
+      registeredMs: highestSoFar(registers, ({ outcome, endMs }) =>
+        outcome?.kind === "alive" && endMs !== null ? endMs : Number.POSITIVE_INFINITY,
+      ),
+      byIncarnation: new Map(
+        done(ofMember, "register", "alive").map((one) => [one.outcome.incarnation, one]),
+      ),
+      leaves: asked(ofMember, "leave"),
+    };
+  });
 }
 
 function unknown(sight: Sight, lives: readonly Life[]): Violation[] {
@@ -84,20 +111,20 @@ function unknown(sight: Sight, lives: readonly Life[]): Violation[] {
 }
 
 /** The acknowledgement that says that this member must be seen, if there is one. */
-function proofOfLife({ fromMs, toMs }: Sight, life: Life, history: History) {
-  return life.acknowledged.find((sign) => {
-    const { ttlMs } = sign.request;
+function proofOfLife({ fromMs, toMs }: Sight, life: Life, history: History): Acknowledged | undefined {
+  const { acknowledged, leaves, byIncarnation, ttlMsMax } = life;
+  for (let place = startedBefore(acknowledged, fromMs) - 1; place >= 0; place--) {
+    const sign = acknowledged[place] as Acknowledged;
+    if (sign.startMs + ttlMsMax < toMs) return undefined;
     // Clocks may differ by 1 %, and expiry has a precision of some ms.
-    if (sign.endMs >= fromMs || toMs > sign.startMs + ttlMs * 0.99 - 5) return false;
-    if (isExcused(history, sign.startMs, toMs)) return false;
-    const registered = life.acknowledged.find(
-      (one) => one.request.kind === "register" && one.outcome.incarnation === sign.outcome.incarnation,
-    );
-    return !life.leaves.some(
-      (leave) =>
-        leave.startMs < toMs && !(registered && isAnswered(leave) && leave.endMs < registered.startMs),
-    );
-  });
+    if (sign.endMs >= fromMs || toMs > sign.startMs + sign.request.ttlMs * 0.99 - 5) continue;
+    if (isExcused(history, sign.startMs, toMs)) continue;
+    const registered = byIncarnation.get(sign.outcome.incarnation);
+    const mayHaveLeft = (leave: Operation) =>
+      leave.startMs < toMs && !(registered && isAnswered(leave) && leave.endMs < registered.startMs);
+    if (!leaves.some(mayHaveLeft)) return sign;
+  }
+  return undefined;
 }
 
 function missing(sight: Sight, life: Life, history: History): Violation[] {
@@ -122,40 +149,55 @@ function ghost(sight: Sight, life: Life, history: History): Violation[] {
 
 /** Seen more than a second after its time to live ended, counted from the last that anybody asked for it. */
 function lingering(sight: Sight, life: Life, history: History): Violation[] {
-  const signs = life.signs.filter(({ startMs }) => startMs < sight.toMs);
-  const goneMs = Math.max(
-    ...signs.map((sign) => (isAnswered(sign) ? sign.endMs + sign.request.ttlMs * 1.01 + GONE_WITHIN_MS : Infinity)),
-  );
-  if (goneMs >= sight.fromMs) return [];
-  const last = signs.reduce<LifeSign | undefined>(
-    (best, one) => (best && (best.endMs ?? 0) >= (one.endMs ?? 0) ? best : one),
-    undefined,
-  );
-  if (!last) return [violation("members", `${life.id} of ${sight.service} was seen before it was registered`, sight.by)];
-  if (isExcused(history, last.startMs, sight.toMs)) return [];
-  const ms = sight.fromMs - (last.endMs ?? 0);
-  const what = `${life.id} of ${sight.service} was still seen ${ms.toFixed(0)} ms after its last sign of life`;
+  const place = startedBefore(life.signs, sight.toMs) - 1;
+  const last = life.signs[place];
+  if (!last) {
+    const what = `${life.id} of ${sight.service} was seen before it was registered`;
+    return [violation("members", what, sight.by)];
+  }
+  const goneMs = life.goneMs[place] ?? 0;
+  if (goneMs >= sight.fromMs || isExcused(history, last.startMs, sight.toMs)) return [];
+  const ms = sight.fromMs - goneMs + GONE_WITHIN_MS;
+  const what = `${life.id} of ${sight.service} was still seen ${ms.toFixed(1)} ms after its time to live was over`;
   return [violation("members", what, last, sight.by)];
 }
 
 /** Seen after it had left. */
 function undead(sight: Sight, life: Life, history: History): Violation[] {
-  const registers = life.signs.filter(
-    ({ request, startMs }) => request.kind === "register" && startMs < sight.toMs,
-  );
-  const left = life.leaves.find(
-    (leave) =>
-      leave.outcome?.kind === "left" &&
-      leave.endMs !== null &&
-      leave.endMs < sight.fromMs &&
-      !isExcused(history, leave.startMs, sight.toMs) &&
-      // One whose outcome nobody knows may take effect at any later time.
-      registers.every(
-        (one) => one.outcome?.kind === "alive" && one.endMs !== null && one.endMs < leave.startMs,
-      ),
-  );
+  // A registration whose outcome nobody knows may take effect at any later time.
+  const registeredMs = life.registeredMs[startedBefore(life.registers, sight.toMs) - 1] ?? 0;
+  const left = life.leaves
+    .slice(startedBefore(life.leaves, registeredMs))
+    .find(
+      ({ outcome, startMs, endMs }) =>
+        outcome?.kind === "left" &&
+        startMs > registeredMs &&
+        endMs !== null &&
+        endMs < sight.fromMs &&
+        !isExcused(history, startMs, sight.toMs),
+    );
   if (!left) return [];
   return [violation("members", `${life.id} of ${sight.service} was seen after it had left`, left, sight.by)];
+}
+
+/** How many of these, which are in the order of their starts, started before that time. */
+function startedBefore(operations: readonly Operation[], ms: number): number {
+  let low = 0;
+  let high = operations.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((operations[middle] as Operation).startMs < ms) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function highestSoFar<T>(all: readonly T[], valueOf: (one: T) => number): number[] {
+  let highest = Number.NEGATIVE_INFINITY;
+  return all.map((one) => {
+    highest = Math.max(highest, valueOf(one));
+    return highest;
+  });
 }
 
 function isExcused({ events }: History, fromMs: number, toMs: number): boolean {
@@ -170,5 +212,5 @@ function isAnswered(operation: Operation): operation is Operation & { endMs: num
   return operation.outcome !== null && operation.outcome.kind !== "no_answer";
 }
 
-const serviceOf = ({ request }: LifeSign | Leave) => request.service;
+const serviceOf = ({ request }: Asked<"register" | "heartbeat" | "leave">) => request.service;
 const GONE_WITHIN_MS = 1_000;

@@ -132,10 +132,9 @@ export function asked<R extends RequestKind>(
   operations: readonly Operation[],
   ...kinds: readonly R[]
 ): (Operation & { readonly request: Extract<Request, { kind: R }> })[] {
-  return operations.filter(({ request }) => (kinds as readonly RequestKind[]).includes(request.kind)) as (
-    & Operation
-    & { readonly request: Extract<Request, { kind: R }> }
-  )[];
+  return operations.filter(({ request }) =>
+    (kinds as readonly RequestKind[]).includes(request.kind),
+  ) as (Operation & { readonly request: Extract<Request, { kind: R }> })[];
 }
 
 /** Operations of one kind of request that came to one kind of outcome. */
@@ -144,9 +143,10 @@ export function done<R extends RequestKind, O extends OutcomeKind>(
   request: R,
   outcome: O,
 ): Done<R, O>[] {
-  return operations.filter(
-    (one) => one.request.kind === request && one.outcome?.kind === outcome,
-  ) as Done<R, O>[];
+  return operations.filter((one) => one.request.kind === request && one.outcome?.kind === outcome) as Done<
+    R,
+    O
+  >[];
 }
 
 /** Groups in the order of their first members. */

@@ -6,7 +6,11 @@ export function checkRecovery({ operations }: History): Violation[] {
   return operations
     .filter(({ mustSucceed, outcome }) => mustSucceed && (outcome === null || FAILURES.has(outcome.kind)))
     .map((operation) =>
-      violation("recovery", `a ${operation.request.kind} did not succeed after the faults had stopped`, operation),
+      violation(
+        "recovery",
+        `a ${operation.request.kind} did not succeed after the faults had stopped`,
+        operation,
+      ),
     );
 }
 

@@ -2,7 +2,10 @@ import type { Violation } from "./check.js";
 import type { History, Operation, Outcome, Request, WorldEvent } from "./operation.js";
 
 /** A violation in readable lines: what was broken, then the operations concerned in the order of time. */
-export function tellViolation({ promise, what, operations }: Violation, events: readonly WorldEvent[] = []): string {
+export function tellViolation(
+  { promise, what, operations }: Violation,
+  events: readonly WorldEvent[] = [],
+): string {
   return [`${promise}: ${what}`, ...lines(operations, events).map((line) => `  ${line}`)].join("\n");
 }
 
@@ -23,7 +26,9 @@ function lines(operations: readonly Operation[], events: readonly WorldEvent[]):
   }
   for (const event of events) told.push({ atMs: event.atMs, text: `-- ${tellEvent(event)}` });
   // Stable: at one time a request comes before its answer.
-  return told.sort((a, b) => a.atMs - b.atMs).map(({ atMs, text }) => `${atMs.toFixed(3).padStart(10)}  ${text}`);
+  return told
+    .sort((a, b) => a.atMs - b.atMs)
+    .map(({ atMs, text }) => `${atMs.toFixed(3).padStart(10)}  ${text}`);
 }
 
 function tellRequest(request: Request): string {
