@@ -246,14 +246,21 @@ export class Primary {
     this.#turn ??= this.#beginTurn();
     const turn = this.#turn;
     return new Promise((resolve, reject) => {
+      let dueMs = this.clock.monotonicMs() + commandTimeoutMs;
       const watch = () => {
         const nowMs = this.clock.monotonicMs();
-        const silentMs = nowMs - Math.max(turn.leftMs ?? nowMs, this.#heardMs);
+        // Where this process was late itself, it was it that did not listen.
+        const late = nowMs - dueMs > commandTimeoutMs * LATENESS;
+        const silentMs = late ? 0 : nowMs - Math.max(turn.leftMs ?? nowMs, this.#heardMs);
         if (silentMs >= commandTimeoutMs) {
           reject(new Silence(`no answer within ${commandTimeoutMs} ms`));
         } else if (nowMs - (turn.leftMs ?? nowMs) >= PATIENCE * commandTimeoutMs) {
           reject(new Overload(`busy for more than ${PATIENCE * commandTimeoutMs} ms`));
-        } else cancel = this.clock.after(Math.ceil(commandTimeoutMs - silentMs), watch);
+        } else {
+          const restMs = Math.ceil(commandTimeoutMs - silentMs);
+          dueMs = nowMs + restMs;
+          cancel = this.clock.after(restMs, watch);
+        }
       };
       let cancel = this.clock.after(commandTimeoutMs, watch);
       this.#connection
@@ -373,6 +380,8 @@ class Silence extends Error {}
 /** The server answers, but not in time. */
 class Overload extends Error {}
 
+/** Share of a command timeout by which a timer may be late before this process counts as the one that was away. */
+const LATENESS = 0.2;
 /** Command timeouts that a command may take on a server that answers others: short enough for a client that waits. */
 const PATIENCE = 4;
 

@@ -120,7 +120,8 @@ export class LeaseVotes {
       try {
         await this.#redlock.acquire([id], terms.ttlMs);
       } catch {
-        return this.#refusal(operation.answers);
+        // For redlock a primary that is down is one against, so it may have heard too few to tell who holds it.
+        return this.#refusal(await operation.until((answers) => this.#isMajority(values(answers))));
       }
       const token = await this.#agree(attempt, operation.answers, version);
       if (token !== null) return { kind: "granted", ...token };
@@ -136,13 +137,17 @@ export class LeaseVotes {
     });
     return this.#during(operation, async (id) => {
       await this.#redlock.extend(this.#lock(id), lease.ttlMs).catch(() => {});
-      const answers = values(operation.answers);
-      const extended = answers.filter((answer) => answer !== null);
+      const extending = (sofar: Answers<Renewal | null>) => values(sofar).filter((answer) => answer !== null);
+      const refusing = (sofar: Answers<Renewal | null>) => values(sofar).filter((answer) => answer === null);
+      const answers = await operation.until(
+        (sofar) => this.#isMajority(extending(sofar)) || this.#isMajority(refusing(sofar)),
+      );
+      const extended = extending(answers);
       const [first] = extended;
-      if (first && extended.length >= this.primaries.majority)
+      if (first && this.#isMajority(extended))
         return { kind: "renewed", token: lease.token, acks: extended.length, ...first };
-      if (answers.length - extended.length >= this.primaries.majority) return { kind: "lost" };
-      throw this.primaries.noQuorum(answers.length);
+      if (this.#isMajority(refusing(answers))) return { kind: "lost" };
+      throw this.primaries.noQuorum(values(answers).length);
     });
   }
 
@@ -196,6 +201,10 @@ export class LeaseVotes {
     return { kind: "held", hold: most?.hold ?? null, certain: (most?.votes ?? 0) >= this.primaries.majority };
   }
 
+  #isMajority(votes: readonly unknown[]): boolean {
+    return votes.length >= this.primaries.majority;
+  }
+
   async #during<T, V, C>(operation: Operation<V, C>, body: (id: string) => Promise<T>): Promise<T> {
     const id = String(++this.#lastOperation);
     this.#operations.set(id, operation as Operation<unknown, unknown>);
@@ -246,6 +255,7 @@ interface Plan<V, C> {
 class Operation<V, C = unknown> {
   readonly answers: (Answer<V> | undefined)[];
   readonly cleanUps: (Answer<C> | undefined)[];
+  readonly #voting: Promise<unknown>[] = [];
 
   constructor(
     primaries: number,
@@ -258,9 +268,19 @@ class Operation<V, C = unknown> {
   async voteOn(primary: Primary, place: number): Promise<number> {
     const { vote, isFor } = this.plan;
     if (!vote || !isFor) throw new Error("an operation without a vote");
-    const answer = await answerOf(primary, vote);
+    const voting = answerOf(primary, vote);
+    this.#voting[place] = voting;
+    const answer = await voting;
     this.answers[place] = answer;
     return answer.ok && isFor(answer.value) ? 1 : 0;
+  }
+
+  /** The votes when they decide, at the latest when all are there. */
+  async until(decided: (answers: Answers<V>) => boolean): Promise<Answers<V>> {
+    while (!decided(this.answers) && this.answers.includes(undefined)) {
+      await Promise.race(this.#voting.filter((_, place) => this.answers[place] === undefined));
+    }
+    return [...this.answers];
   }
 
   /** Done when the primary answered; one that did not is told when it is back. */

@@ -1,3 +1,5 @@
+import { posix } from "node:path";
+import { buffer } from "node:stream/consumers";
 import {
   type ContainerRuntimeClient,
   GenericContainer,
@@ -5,6 +7,7 @@ import {
   type StartedTestContainer,
   type WaitStrategy,
 } from "testcontainers";
+import { latestAppendOnly, tarEntries, tarOf } from "./append-only.js";
 import type { OwnedPrimary } from "./primaries.js";
 import { untilReady } from "./ready.js";
 import { runLabel, type TestRun } from "./run.js";
@@ -38,6 +41,11 @@ export async function startContainer(run: Run, port: number, args: readonly stri
       await primary.remove();
       container = await create();
     },
+    startCut: async (share) => {
+      await primary.kill();
+      await cutAppendOnly(container, share);
+      await primary.start();
+    },
     pause: () => unless("is already paused", container.pause()),
     resume: () => unless("is not paused", container.unpause()),
     cli: async (...command) => {
@@ -54,6 +62,20 @@ export async function startContainer(run: Run, port: number, args: readonly stri
 function removeContainer(container: DockerContainer): Promise<void> {
   return unless("No such container", container.remove({ force: true, v: true }));
 }
+
+/** Images have no shell, but the engine reads and writes files of a container that is stopped. */
+async function cutAppendOnly(container: DockerContainer, share: number): Promise<void> {
+  const entries = tarEntries(await buffer(await container.getArchive({ path: dataDir })));
+  const name = latestAppendOnly(entries.map((entry) => entry.name));
+  const entry = entries.find((each) => each.name === name);
+  if (!entry) throw new Error("an archive without the file that it lists");
+  const kept = entry.content.subarray(0, Math.floor(entry.content.length * (1 - share)));
+  // Names in the archive begin with the name of the folder itself.
+  await container.putArchive(tarOf({ ...entry, content: kept }), { path: posix.dirname(dataDir) });
+}
+
+/** Where the images of Redis and Valkey keep their data. */
+const dataDir = "/data";
 
 async function unless(expected: string, done: Promise<unknown>): Promise<void> {
   await done.catch((error: Error) => {

@@ -55,6 +55,18 @@ test("startEmpty forgets everything, whether the primary ran or not", async () =
   }
 });
 
+test("startCut keeps the head of what was written and forgets its tail", async () => {
+  await primary.startEmpty();
+  for (let i = 0; i < 10; i++) await primary.cli("SET", `key-${i}`, "x".repeat(100));
+  await primary.startCut(0.3);
+  const kept = await primary.cli("KEYS", "*");
+  expect(kept).toContain("key-5");
+  expect(kept).not.toContain("key-8");
+  await primary.cli("SET", "after", "1");
+  await primary.startCut(0);
+  expect(await primary.cli("GET", "after")).toBe("1");
+});
+
 test("a paused primary accepts connections, answers nothing, and goes on where it was", async () => {
   await primary.cli("SET", "kept", "paused");
   await primary.pause();

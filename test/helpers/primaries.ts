@@ -13,6 +13,11 @@ export interface TestPrimary {
   start(): Promise<void>;
   /** Again (killed first where it runs), on the same port, without its data: the primary that forgot. */
   startEmpty(): Promise<void>;
+  /**
+   * Again (killed first where it runs), on the same port, without the last `share` (0 to 1) of its append-only file:
+   * what a machine that lost power leaves where writes were acknowledged before they were on the disk.
+   */
+  startCut(share: number): Promise<void>;
   /** Frozen: connections stay, and new ones are accepted, but nothing is answered. */
   pause(): Promise<void>;
   resume(): Promise<void>;

@@ -1,8 +1,9 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, open, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { latestAppendOnly } from "./append-only.js";
 import type { OwnedPrimary } from "./primaries.js";
 import { untilReady } from "./ready.js";
 import type { TestRun } from "./run.js";
@@ -63,6 +64,12 @@ export async function startProcess(
     startEmpty: async () => {
       await end("SIGKILL");
       await rm(dataDir, { recursive: true, force: true });
+      await start();
+    },
+    startCut: async (share) => {
+      await end("SIGKILL");
+      const file = join(dataDir, latestAppendOnly(await readdir(dataDir, { recursive: true })));
+      await truncate(file, Math.floor((await stat(file)).size * (1 - share)));
       await start();
     },
     pause: async () => {

@@ -164,8 +164,10 @@ function lingering(sight: Sight, life: Life, history: History): Violation[] {
 
 /** Seen after it had left. */
 function undead(sight: Sight, life: Life, history: History): Violation[] {
-  // A registration whose outcome nobody knows may take effect at any later time.
-  const registeredMs = life.registeredMs[startedBefore(life.registers, sight.toMs) - 1] ?? 0;
+  const registered = life.byIncarnation.get(sight.seen.get(life.id) ?? -1);
+  // A registration whose outcome nobody knows may take effect at any later time, unless it is known to be another.
+  const registeredMs =
+    registered?.endMs ?? life.registeredMs[startedBefore(life.registers, sight.toMs) - 1] ?? 0;
   const left = life.leaves
     .slice(startedBefore(life.leaves, registeredMs))
     .find(
@@ -192,10 +194,10 @@ function startedBefore(operations: readonly Operation[], ms: number): number {
   return low;
 }
 
-function highestSoFar<T>(all: readonly T[], valueOf: (one: T) => number): number[] {
+function highestSoFar<T>(all: readonly T[], rank: (one: T) => number): number[] {
   let highest = Number.NEGATIVE_INFINITY;
   return all.map((one) => {
-    highest = Math.max(highest, valueOf(one));
+    highest = Math.max(highest, rank(one));
     return highest;
   });
 }

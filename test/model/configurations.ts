@@ -8,8 +8,15 @@ export const NO_CONFIGURATION = 0;
 export const FIRST = 1;
 
 export class Configurations {
-  /** `ballots`: how many there are of each version, over all keepers. */
-  constructor(private readonly ballots: number) {}
+  /** `ballots`: how many there are of each version, over all keepers. `compared`: by version alone is wrong. */
+  constructor(
+    private readonly ballots: number,
+    private readonly compared: "with their nonce" | "by version",
+  ) {}
+
+  same(one: number, other: number): boolean {
+    return this.compared === "by version" ? this.version(one) === this.version(other) : one === other;
+  }
 
   version(configuration: number): number {
     return configuration <= FIRST ? configuration : 2 + Math.floor((configuration - 2) / this.ballots);

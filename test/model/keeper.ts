@@ -63,7 +63,7 @@ export class Keepers {
         const current = past === stage - 1;
         // What a keeper asked for earlier may be done late. A late promise only keeps others from voting.
         if (name === undefined || (current ? reached === 1 : name !== "accept" && name !== "fence")) continue;
-        if ((target === 1) !== (name === "copy" || name === "configure")) continue;
+        if (target === 1 ? !this.#concernsTarget(name) : name === "copy" || name === "configure") continue;
         const next = fork();
         const effect = this.#request(name, next, at(next.primaries, j), r);
         if (effect === "refused" || (effect === "nothing new" && !current)) continue;
@@ -71,6 +71,11 @@ export class Keepers {
         done(current ? TEXTS[name] : `${TEXTS[name]}, late`, j, r);
       }
     }
+  }
+
+  #concernsTarget(name: StageName): boolean {
+    if (name === "prepare" || name === "accept") return this.options.variant === "an empty primary votes";
+    return name === "copy" || name === "configure";
   }
 
   #beginnings(now: ReadmissionWorld, fork: () => ReadmissionWorld, done: Done, r: number): void {
@@ -191,10 +196,9 @@ export class Keepers {
 
   #fence(world: ReadmissionWorld, primary: Primary, r: number): Effect {
     const { configuration } = at(world.keepers, r);
-    if (primary.configuration === configuration) return "nothing new";
+    if (this.configurations.same(primary.configuration, configuration)) return "nothing new";
     if (primary.configuration === NO_CONFIGURATION) return "refused";
-    if (this.configurations.version(primary.configuration) >= this.configurations.version(configuration))
-      return this.options.variant === "each writes its own configuration" ? "nothing new" : "refused";
+    if (this.configurations.version(primary.configuration) >= this.configurations.version(configuration)) return "refused";
     this.#install(world, primary, configuration);
     return "done";
   }
@@ -203,7 +207,8 @@ export class Keepers {
     const keeper = at(world.keepers, r);
     const { variant } = this.options;
     if (primary.configuration === NO_CONFIGURATION) return "refused";
-    if (variant !== "copied before the fence" && primary.configuration !== keeper.configuration) return "refused";
+    const fenced = this.configurations.same(primary.configuration, keeper.configuration);
+    if (!fenced && variant !== "copied before the fence") return "refused";
     const withFloors = variant !== "counters copied without floors";
     const counted = !withFloors || variant === "counters copied for what they count";
     keeper.counter = Math.max(keeper.counter, counted ? primary.counter : eff(primary));

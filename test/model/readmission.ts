@@ -38,6 +38,8 @@ export interface ReadmissionOptions {
   readonly drops: number;
   /** `wrong`: holds end at any moment. `right`: only when their lease is over for its client, too. */
   readonly clocks: "wrong" | "right";
+  /** Counters to begin with, one for each primary; 0 when left out. */
+  readonly counters?: readonly number[];
 }
 
 const fields = {
@@ -62,7 +64,10 @@ const FLOOR_STEP = 2;
 
 export function readmission(options: ReadmissionOptions): Model<ReadmissionShape> {
   const { variant, primaries, clients, keepers } = options;
-  const configurations = new Configurations(Math.max(1, keepers * options.ballots));
+  const configurations = new Configurations(
+    Math.max(1, keepers * options.ballots),
+    variant === "each writes its own configuration" ? "by version" : "with their nonce",
+  );
   const voting = votingOf(options, configurations);
   const readmitters = new Keepers(options, configurations);
   return {
@@ -71,7 +76,10 @@ export function readmission(options: ReadmissionOptions): Model<ReadmissionShape
     initial(world, done) {
       world.shared.wipes = options.wipes;
       world.shared.drops = options.drops;
-      for (const primary of world.primaries) primary.configuration = FIRST;
+      world.primaries.forEach((primary, j) => {
+        primary.configuration = FIRST;
+        primary.counter = options.counters?.[j] ?? 0;
+      });
       done();
     },
     steps(now, fork, done) {
@@ -162,14 +170,8 @@ export function eff({ counter, floor }: Primary): number {
 }
 
 function votingOf(options: ReadmissionOptions, configurations: Configurations): Voting<ReadmissionWorld> {
-  const byNonce = options.variant !== "each writes its own configuration";
-  const version = (configuration: number) => configurations.version(configuration);
-  const matches = (primary: Primary, client: number, world: ReadmissionWorld) => {
-    const { configuration } = at(world.clients, client);
-    return byNonce
-      ? primary.configuration === configuration
-      : version(primary.configuration) === version(configuration);
-  };
+  const matches = (primary: Primary, client: number, world: ReadmissionWorld) =>
+    configurations.same(primary.configuration, at(world.clients, client).configuration);
   const inQuarantine = (primary: Primary, world: ReadmissionWorld) =>
     primary.links.some(({ waits }, i) => waits && !at(world.clients, i).over);
   return {

@@ -69,14 +69,13 @@ describe("a member without heartbeats", () => {
   test("lives for its time to live, and is gone from list, ring and services within a second after", async () => {
     const service = freshName("dying");
     await register(one, service, "stays", { ttlMs: 60_000 });
+    const askedMs = performance.now();
     await register(one, service, "dies", { ttlMs: 1_000 });
     const registeredMs = performance.now();
-    while (performance.now() < registeredMs + 800) {
-      const askedMs = performance.now();
+    while (performance.now() < askedMs + 900) {
       const ids = await idsAt(other, service);
-      // A slow answer may be of later than it was asked.
-      if (performance.now() < registeredMs + 900) expect(ids).toEqual(["dies", "stays"]);
-      expect(askedMs).toBeLessThan(registeredMs + 900);
+      // A slow answer may be of a later time than it was asked at.
+      if (performance.now() < askedMs + 1_000) expect(ids).toEqual(["dies", "stays"]);
       await sleep(50);
     }
     await sleep(registeredMs + 2_000 - performance.now());

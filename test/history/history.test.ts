@@ -1,0 +1,382 @@
+import { describe, expect, it } from "vitest";
+import { check } from "./check.js";
+import type { Outcome, Request, WorldEvent } from "./operation.js";
+import { Recorder } from "./recorder.js";
+import { tellHistory, tellViolation } from "./tell.js";
+
+type Line = readonly [
+  startMs: number,
+  endMs: number | null,
+  request: Request,
+  outcome?: Outcome | undefined,
+  more?: More,
+];
+interface More {
+  readonly client?: string;
+  readonly withinMs?: number;
+  readonly mustSucceed?: boolean;
+}
+
+/** A history of these operations, up to `endMs`. */
+function historyOf(lines: readonly Line[], events: readonly WorldEvent[] = [], endMs = 100_000) {
+  let nowMs = 0;
+  const recorder = new Recorder(() => nowMs);
+  const steps: { readonly atMs: number; readonly step: () => void }[] = [];
+  for (const [startMs, end, request, outcome, more = {}] of lines) {
+    const asking = { client: more.client ?? "c1", instance: "i1", withinMs: more.withinMs ?? 1e9 };
+    let answered: (outcome: Outcome) => void = () => {};
+    steps.push({
+      atMs: startMs,
+      step: () => {
+        answered = recorder.asks({ ...asking, mustSucceed: more.mustSucceed ?? false }, request);
+      },
+    });
+    if (end !== null && outcome) steps.push({ atMs: end, step: () => answered(outcome) });
+  }
+  for (const { atMs, step } of steps.sort((a, b) => a.atMs - b.atMs)) {
+    nowMs = atMs;
+    step();
+  }
+  for (const event of events) recorder.happened(event);
+  nowMs = endMs;
+  return recorder.history();
+}
+
+const broken = (lines: readonly Line[], events: readonly WorldEvent[] = [], endMs = 100_000) =>
+  check(historyOf(lines, events, endMs)).map((one) => `${one.promise}: ${one.what}`);
+
+const acquire: Request = { kind: "acquire", name: "n", ttlMs: 1_000 };
+const granted = (leaseId: string, token: number, validUntilMs = 0): Outcome => ({
+  kind: "granted",
+  leaseId,
+  token,
+  validUntilMs,
+});
+const renew = (leaseId: string, token: number): Request => ({
+  kind: "renew",
+  name: "n",
+  ttlMs: 1_000,
+  leaseId,
+  token,
+});
+const release = (leaseId: string): Request => ({ kind: "release", name: "n", leaseId });
+const member = { service: "s", member: "m" };
+const register: Request = { kind: "register", ...member, ttlMs: 1_000 };
+const heartbeat: Request = { kind: "heartbeat", ...member, ttlMs: 1_000 };
+const leave: Request = { kind: "leave", ...member };
+const list: Request = { kind: "list", service: "s" };
+const alive = (incarnation = 1): Outcome => ({ kind: "alive", incarnation });
+const listed = (...incarnations: number[]): Outcome => ({
+  kind: "listed",
+  members: incarnations.map((incarnation) => ({ id: "m", incarnation })),
+});
+const left: Outcome = { kind: "left", was: true };
+const noQuorum: Outcome = { kind: "failed", code: "no_quorum" };
+const clockFault = { kind: "clock_fault", atMs: 0, untilMs: 1e9, text: "a clock jumps" } as const;
+const lost = { kind: "majority_lost", atMs: 50, leases: false, text: "two are wiped" } as const;
+
+describe("tokens", () => {
+  it("that grow in real-time order are right, and so are those of grants side by side in any order", () => {
+    expect(
+      broken([
+        [0, 10, acquire, granted("a", 1)],
+        [20, 60, acquire, granted("b", 3)],
+        [30, 50, acquire, granted("c", 2)],
+        [40, 70, { ...acquire, name: "other" }, granted("d", 1)],
+      ]),
+    ).toEqual([]);
+  });
+
+  it("that two leases got are found", () => {
+    expect(
+      broken([
+        [0, 10, acquire, granted("a", 1)],
+        [5, 15, acquire, granted("b", 1)],
+      ]),
+    ).toEqual(["tokens: two leases of n got token 1"]);
+  });
+
+  it("that one lease got twice, when its acquire was repeated, are right", () => {
+    expect(
+      broken([
+        [0, 10, acquire, granted("a", 1)],
+        [15, 20, acquire, granted("a", 1)],
+      ]),
+    ).toEqual([]);
+  });
+
+  it("that fell are found, also across a clock fault and the loss of a majority", () => {
+    expect(
+      broken(
+        [
+          [0, 10, acquire, granted("a", 2)],
+          [60, 70, acquire, granted("b", 1)],
+        ],
+        [clockFault, { ...lost, leases: true }],
+      ),
+    ).toEqual(["tokens: n was granted with token 1 after token 2 had been returned"]);
+  });
+
+  it("that were renewed after a newer grant are found", () => {
+    expect(
+      broken([
+        [0, 10, acquire, granted("a", 1)],
+        [20, 30, acquire, granted("b", 2)],
+        [40, 50, renew("a", 1), { kind: "renewed", validUntilMs: 0 }],
+      ]),
+    ).toEqual(["tokens: n was renewed with token 1 after token 2 had been returned"]);
+  });
+});
+
+describe("holds", () => {
+  it("one after the other are right: the first expired, was released, or was renewed in time", () => {
+    expect(
+      broken([
+        [0, 10, acquire, granted("a", 1, 100)],
+        [95, 100, acquire, granted("b", 2, 1_000)],
+        [190, 220, release("b"), { kind: "released", was: true }],
+        [195, 200, acquire, granted("c", 3, 300)],
+        [250, 260, renew("c", 3), { kind: "renewed", validUntilMs: 400 }],
+        [395, 410, acquire, granted("d", 4, 500)],
+      ]),
+    ).toEqual([]);
+  });
+
+  it("that overlap are found", () => {
+    expect(
+      broken([
+        [0, 10, acquire, granted("a", 1, 100)],
+        [50, 60, acquire, granted("b", 2, 200)],
+      ]),
+    ).toEqual(["holds: n had two holders for 40.0 ms from 60.0 on"]);
+  });
+
+  it("that overlap by a renewal are found", () => {
+    expect(
+      broken([
+        [0, 10, acquire, granted("a", 1, 100)],
+        [50, 60, renew("a", 1), { kind: "renewed", validUntilMs: 300 }],
+        [110, 120, acquire, granted("b", 2, 200)],
+      ]),
+    ).toEqual(["holds: n had two holders for 80.0 ms from 120.0 on"]);
+  });
+
+  it("are not compared across a clock fault, nor across the loss of a majority's leases", () => {
+    const lines: Line[] = [
+      [0, 10, acquire, granted("a", 1, 100)],
+      [60, 70, acquire, granted("b", 2, 200)],
+    ];
+    expect(broken(lines, [clockFault])).toEqual([]);
+    expect(broken(lines, [{ ...clockFault, atMs: 300 }])).toHaveLength(1);
+    expect(broken(lines, [{ ...lost, leases: true }])).toEqual([]);
+    expect(broken(lines, [lost])).toHaveLength(1);
+    expect(broken(lines, [{ ...lost, leases: true, atMs: 90 }])).toHaveLength(1);
+  });
+});
+
+describe("members", () => {
+  it("that are listed while they are alive, gone when dead, and either way in between, are right", () => {
+    expect(
+      broken([
+        [0, 10, register, alive()],
+        [20, 30, list, listed(1)],
+        [400, 410, heartbeat, alive()],
+        [1_300, 1_310, list, listed(1)],
+        [1_500, 1_510, list, listed(1)],
+        [1_600, 1_610, list, listed()],
+        [2_500, 2_510, list, listed()],
+      ]),
+    ).toEqual([]);
+  });
+
+  it("that are alive and missing are found", () => {
+    expect(
+      broken([
+        [0, 10, register, alive()],
+        [400, 410, heartbeat, alive()],
+        [1_300, 1_310, list, listed()],
+      ]),
+    ).toEqual(["members: m of s is alive and was not seen"]);
+  });
+
+  it("that are seen in an incarnation that is over are found", () => {
+    expect(
+      broken([
+        [0, 10, register, alive(1)],
+        [20, 30, register, alive(2)],
+        [40, 50, list, listed(1)],
+      ]),
+    ).toEqual(["members: m of s was seen as incarnation 1, after 2 was acknowledged"]);
+  });
+
+  it("that are listed more than a second after their time to live are found", () => {
+    expect(
+      broken([
+        [0, 10, register, alive()],
+        [2_100, 2_110, list, listed(1)],
+      ]),
+    ).toEqual(["members: m of s was still seen 1080.0 ms after its time to live was over"]);
+  });
+
+  it("that a heartbeat may have kept which nobody acknowledged are right for as long as it could", () => {
+    const lines: Line[] = [
+      [0, 10, register, alive()],
+      [900, 950, heartbeat, noQuorum],
+    ];
+    expect(broken([...lines, [2_100, 2_110, list, listed(1)]])).toEqual([]);
+    expect(broken([...lines, [3_100, 3_110, list, listed(1)]])).toHaveLength(1);
+  });
+
+  it("that left and are seen are found, and so is their owning something", () => {
+    const lines: Line[] = [
+      [0, 10, register, alive()],
+      [20, 30, leave, left],
+    ];
+    expect(broken([...lines, [40, 50, list, listed(1)]])).toEqual([
+      "members: m of s was seen after it had left",
+    ]);
+    const owner: Request = { kind: "owner", service: "s", key: "k", viewAgeMsMax: 15 };
+    const owned: Outcome = { kind: "owned", owner: "m", ringId: "r" };
+    expect(broken([...lines, [46, 50, owner, owned]])).toEqual([
+      "members: m of s was seen after it had left",
+    ]);
+    expect(broken([...lines, [44, 50, owner, owned]])).toEqual([]);
+  });
+
+  it("that came back after they had left are right", () => {
+    const lines: Line[] = [
+      [0, 10, register, alive()],
+      [20, 30, leave, left],
+      [40, 50, register, alive(2)],
+    ];
+    expect(broken([...lines, [60, 70, list, listed(2)]])).toEqual([]);
+    expect(broken([...lines, [60, 70, list, listed()]])).toHaveLength(1);
+    // A registration that nobody acknowledged may count, but never revives an older incarnation.
+    const unknown: Line[] = [...lines.slice(0, 2), [40, 50, register, noQuorum]];
+    expect(broken([...unknown, [60, 70, list, listed(2)]])).toEqual([]);
+    expect(broken([...unknown, [60, 70, list, listed(1)]])).toHaveLength(1);
+  });
+
+  it("are not judged across a clock fault, nor across the loss of a majority", () => {
+    const lines: Line[] = [
+      [0, 10, register, alive()],
+      [100, 110, list, listed()],
+    ];
+    expect(broken(lines)).toHaveLength(1);
+    expect(broken(lines, [clockFault])).toEqual([]);
+    expect(broken(lines, [lost])).toEqual([]);
+  });
+
+  it("that never registered are found", () => {
+    expect(broken([[0, 10, list, listed(1)]])).toEqual(["members: m of s was seen, and never registered"]);
+  });
+});
+
+describe("owners", () => {
+  const owner = (key: string): Request => ({ kind: "owner", service: "s", key, viewAgeMsMax: 0 });
+  const owned = (name: string, ringId: string): Outcome => ({ kind: "owned", owner: name, ringId });
+  const members: Line[] = ["a", "b"].map((name) => [0, 1, { ...register, member: name }, alive()]);
+
+  it("differ from ring to ring and from key to key", () => {
+    expect(
+      broken([
+        ...members,
+        [10, 11, owner("k"), owned("a", "r")],
+        [12, 13, owner("l"), owned("b", "r")],
+        [14, 15, owner("k"), owned("b", "q")],
+        [16, 17, owner("k"), owned("a", "r")],
+      ]),
+    ).toEqual([]);
+  });
+
+  it("of one key in one ring that differ are found", () => {
+    expect(
+      broken([...members, [10, 11, owner("k"), owned("a", "r")], [12, 13, owner("k"), owned("b", "r")]]),
+    ).toEqual(["owners: key k belongs to a and to b in ring r"]);
+  });
+});
+
+describe("deadlines", () => {
+  it("that are kept are right, and one that is not yet over is kept", () => {
+    expect(
+      broken(
+        [
+          [0, 10, acquire, noQuorum, { withinMs: 10 }],
+          [95, null, acquire, undefined, { withinMs: 10 }],
+        ],
+        [],
+        100,
+      ),
+    ).toEqual([]);
+  });
+
+  it("that are missed are found, with or without an answer", () => {
+    const lines: Line[] = [
+      [0, 30, acquire, noQuorum, { withinMs: 10 }],
+      [40, null, acquire, undefined, { withinMs: 10 }],
+    ];
+    expect(broken(lines, [], 100)).toEqual([
+      "deadlines: a request was answered 20.0 ms after its deadline",
+      "deadlines: a request was not answered 50.0 ms after its deadline",
+    ]);
+  });
+
+  it("leave out the time in which the instance was paused", () => {
+    const paused = { kind: "paused", instance: "i1", atMs: 5, untilMs: 25 } as const;
+    const lines: Line[] = [[0, 30, acquire, noQuorum, { withinMs: 10 }]];
+    expect(broken(lines, [paused])).toEqual([]);
+    expect(broken(lines, [{ ...paused, instance: "i2" }])).toHaveLength(1);
+    expect(broken(lines, [{ ...paused, untilMs: 24 }])).toHaveLength(1);
+  });
+});
+
+describe("recovery", () => {
+  it("is found missing where something fails, is held or hangs that must succeed by now", () => {
+    const must = { mustSucceed: true };
+    expect(
+      broken([
+        [0, 1, acquire, granted("a", 1), must],
+        [2, 3, acquire, { kind: "held" }, must],
+        [4, 5, list, noQuorum, must],
+        [6, 7, heartbeat, { kind: "no_answer", why: "connection refused" }, must],
+        [8, null, release("a"), undefined, must],
+      ]),
+    ).toEqual([
+      "recovery: a acquire did not succeed after the faults had stopped",
+      "recovery: a list did not succeed after the faults had stopped",
+      "recovery: a heartbeat did not succeed after the faults had stopped",
+      "recovery: a release did not succeed after the faults had stopped",
+    ]);
+  });
+});
+
+describe("telling", () => {
+  const history = historyOf(
+    [
+      [0, 10, acquire, granted("a", 1, 100), { client: "c1" }],
+      [50, 60, acquire, granted("b", 2, 200), { client: "c2" }],
+    ],
+    [{ kind: "note", atMs: 30, text: "primary 2 restarts empty" }],
+  );
+
+  it("a violation is told with the operations concerned, in the order of time", () => {
+    const [violation] = check(history);
+    expect(violation && tellViolation(violation)).toMatchInlineSnapshot(`
+      "holds: n had two holders for 40.0 ms from 60.0 on
+             0.000  c1 at i1 #1 acquire n for 1000 ms
+            10.000  c1 at i1 #1 acquire: granted as a, token 1, valid until 100.0
+            50.000  c2 at i1 #2 acquire n for 1000 ms
+            60.000  c2 at i1 #2 acquire: granted as b, token 2, valid until 200.0"
+    `);
+  });
+
+  it("a history is told with what was done to the service", () => {
+    expect(tellHistory(history)).toContain("    30.000  -- primary 2 restarts empty\n");
+  });
+
+  it("an operation is answered once", () => {
+    const answered = new Recorder(() => 0).asks({ client: "c", instance: "i", withinMs: 1 }, acquire);
+    answered({ kind: "held" });
+    expect(() => answered({ kind: "held" })).toThrow("operation 1 was answered before");
+  });
+});
