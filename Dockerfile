@@ -14,7 +14,6 @@ WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
-COPY openapi.yaml ./
 USER node
 EXPOSE 8080
 # Whether it lives, not whether a quorum answers: a restart would not bring that back.

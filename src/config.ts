@@ -47,7 +47,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     port: whole("PORT", 8080, 0, 65_535),
     redisUrls: readUrls(env.REDIS_URLS, mistakes),
     embedded: embedded === "javascript" ? embedded : undefined,
-    keyPrefix: env.QUORATE_KEY_PREFIX ?? "q:",
+    keyPrefix: env.QUORATE_KEY_PREFIX || "q:",
     ttlMaxMs: whole("QUORATE_TTL_MAX_MS", 600_000, 1_000, 86_400_000),
     commandTimeoutMs: whole("QUORATE_COMMAND_TIMEOUT_MS", 100, 10, 10_000),
     connectTimeoutMs: whole("QUORATE_CONNECT_TIMEOUT_MS", 500, 10, 10_000),

@@ -17,7 +17,7 @@ const TABLE = {
   too_large: [413, "The body is too large"],
   unsupported_media_type: [415, "The body is not JSON"],
   internal: [500, "Quorate made a mistake"],
-  no_quorum: [503, "No majority of the primaries answered"],
+  no_quorum: [503, "No majority of the primaries can decide this now"],
   shutting_down: [503, "This instance is stopping"],
   outcome_unknown: [504, "It may have happened or not"],
 } as const satisfies Record<ErrorCode, readonly [ContentfulStatusCode, string]>;

@@ -90,7 +90,7 @@ export class Membership {
       (sofar) => pulseOf(firstOf(sofar), majority) !== null,
     );
     const votes = firstOf(answers);
-    if (votes.length < majority) throw this.primaries.noQuorum(votes.length);
+    if (votes.length < majority) throw this.primaries.noQuorum();
     return pulseOf(votes, majority) ?? (await this.#revive(service, id, incarnation));
   }
 
@@ -154,7 +154,7 @@ export class Membership {
     const startedMs = this.clock.monotonicMs();
     const answers = await this.primaries.ask(listMembers(this.keys, service, id));
     const replies = values(answers);
-    if (replies.length < this.primaries.majority) throw this.primaries.noQuorum(replies.length);
+    if (replies.length < this.primaries.majority) throw this.primaries.noQuorum();
     const merged = mergeMembers(
       replies.map((reply) => reply.members),
       (a, b) => ({
@@ -184,8 +184,7 @@ export class Membership {
       (sofar) => stored(sofar) >= majority || values(sofar).length - stored(sofar) >= majority,
     );
     if (stored(answers) >= majority) return true;
-    const answered = values(answers).length;
-    if (answered < majority) throw this.primaries.noQuorum(answered);
+    if (values(answers).length < majority) throw this.primaries.noQuorum();
     return false;
   }
 }

@@ -91,15 +91,23 @@ export class Primaries {
   /** The values of a majority; throws `no_quorum` when fewer answered. */
   async askMajority<T>(call: Call<T>): Promise<T[]> {
     const answered = values(await this.ask(call));
-    if (answered.length < this.majority) throw this.noQuorum(answered.length);
+    if (answered.length < this.majority) throw this.noQuorum();
     return answered;
   }
 
-  noQuorum(answered: number): CoordinationError {
+  /** The failure to find a majority, with what is known of the primaries by now. */
+  noQuorum(): CoordinationError {
+    const up = this.all.filter((primary) => primary.up).length;
+    const seen =
+      up < this.majority
+        ? `${up} of ${this.all.length} primaries take part now; ${this.majority} are needed.`
+        : `Fewer than ${this.majority} of ${this.all.length} primaries answered in time.`;
     return new CoordinationError(
       "no_quorum",
-      `${answered} of ${this.all.length} primaries answered; ${this.majority} are needed. Try again when more are up: GET /v1/primaries tells which.`,
-      { help: { retryAfterMs: 1000 } },
+      `${seen} Try again later: GET /v1/primaries tells how each of them is.`,
+      {
+        help: { retryAfterMs: 1000 },
+      },
     );
   }
 

@@ -100,7 +100,7 @@ export class LeaseVotes {
       ),
     );
     const seen = values(answers);
-    if (seen.length < majority) throw this.primaries.noQuorum(seen.length);
+    if (seen.length < majority) throw this.primaries.noQuorum();
     const most = mostNamed(seen.flatMap((one) => (one.hold ? [one.hold] : [])));
     if (!most || most.votes < majority) return { hold: null, token: null };
     const counters = seen.map((one) => (one.hold?.digest === most.hold.digest ? one.counter : null));
@@ -147,7 +147,7 @@ export class LeaseVotes {
       if (first && this.#isMajority(extended))
         return { kind: "renewed", token: lease.token, acks: extended.length, ...first };
       if (this.#isMajority(refusing(answers))) return { kind: "lost" };
-      throw this.primaries.noQuorum(values(answers).length);
+      throw this.primaries.noQuorum().length);
     });
   }
 
@@ -160,7 +160,7 @@ export class LeaseVotes {
     return this.#during(operation, async (id) => {
       await this.#redlock.release(this.#lock(id)).catch(() => {});
       const released = values(operation.cleanUps);
-      if (released.length < this.primaries.majority) throw this.primaries.noQuorum(released.length);
+      if (released.length < this.primaries.majority) throw this.primaries.noQuorum();
       return released.includes(true);
     });
   }
@@ -193,7 +193,7 @@ export class LeaseVotes {
 
   #refusal(answers: Answers<AcquireVote>): AcquireOutcome {
     const answered = values(answers);
-    if (answered.length < this.primaries.majority) throw this.primaries.noQuorum(answered.length);
+    if (answered.length < this.primaries.majority) throw this.primaries.noQuorum();
     if (answered.some((vote) => vote.kind === "gone")) return { kind: "gone" };
     const most = mostNamed(answered.flatMap((vote) => (vote.kind === "held" ? [vote.hold] : [])));
     const quarantines = answered.flatMap((vote) => (vote.kind === "quarantined" ? [vote.forMs] : []));

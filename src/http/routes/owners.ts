@@ -1,4 +1,5 @@
 import { createRoute } from "@hono/zod-openapi";
+import { CoordinationError } from "../../errors.js";
 import type { Member } from "../../primitives/membership.js";
 import { body, json } from "../content.js";
 import type { App, Services } from "../context.js";
@@ -25,6 +26,7 @@ export function ownerRoutes(app: App, { owners }: Services): void {
     async (c) => {
       const { service } = c.req.valid("param");
       const { key, replicas = 1 } = c.req.valid("query");
+      assertWellEncoded(c.req.url);
       const { ring, members, ageMs } = await owners.owning(service);
       const chosen = ring.replicas(key, replicas).map(({ id }) => members.get(id) as Member);
       return c.json({ key, owner: chosen[0] as Member, replicas: chosen, ringId: ring.ringId, ageMs }, 200);
@@ -58,4 +60,15 @@ export function ownerRoutes(app: App, { owners }: Services): void {
       return c.json({ owners: answer, members: Object.fromEntries(named), ringId: ring.ringId, ageMs }, 200);
     },
   );
+}
+
+/** What cannot be decoded would otherwise be taken as it stands: another key than the caller meant. */
+function assertWellEncoded(url: string): void {
+  try {
+    decodeURIComponent(url.slice(url.indexOf("?") + 1));
+  } catch {
+    throw new CoordinationError("invalid_request", "key: the query is not percent-encoded UTF-8", {
+      help: { field: "key", errors: [{ field: "key", detail: "the query is not percent-encoded UTF-8" }] },
+    });
+  }
 }
