@@ -62,8 +62,10 @@ export type Step =
   | "readmit"
   /** It is not seen. */
   | "absent"
-  /** It is no part of this deployment. */
-  | "foreign";
+  /** It is empty, and its address is not in the configuration. */
+  | "foreign"
+  /** It belongs to another deployment. */
+  | "theirs";
 
 export type Judgement =
   /** A majority are intact in `current`. */
@@ -81,16 +83,19 @@ export type Judgement =
 
 /** Judges what was seen. `sightings` has a place for each primary that this instance was given; null: not seen. */
 export function judge(sightings: readonly (Sighting | null)[], majority: number): Judgement {
-  const stored = sightings.flatMap((sighting) => sighting?.stored ?? []);
-  const mistake = mistakeIn(
-    stored.map(({ configuration }) => configuration),
-    sightings.length,
+  const all = sightings.flatMap((sighting) => sighting?.stored?.configuration ?? []);
+  // One stranger must not stop a majority that know each other.
+  const ours = all.find(
+    ({ deployment }) => all.filter((one) => one.deployment === deployment).length >= majority,
   );
+  const stored = ours ? all.filter(({ deployment }) => deployment === ours.deployment) : all;
+  const mistake = mistakeIn(stored, sightings.length);
   if (mistake) return { kind: "refuse", reason: mistake };
 
-  const latest = stored
-    .map(({ configuration }) => configuration)
-    .reduce<Configuration | null>((best, one) => (best && best.version >= one.version ? best : one), null);
+  const latest = stored.reduce<Configuration | null>(
+    (best, one) => (best && best.version >= one.version ? best : one),
+    null,
+  );
   // The highest one that any primary has was agreed on; an older one must not be revived beside it.
   if (latest) {
     const steps = stepsIn(latest, sightings);
@@ -102,11 +107,15 @@ export function judge(sightings: readonly (Sighting | null)[], majority: number)
         reason: "a primary is empty and its address is not in the stored configuration",
       };
     }
+    if (steps.includes("theirs")) return { kind: "refuse", reason: DIFFERENT_DEPLOYMENTS };
   }
   if (sightings.some((sighting) => sighting === null)) return { kind: "wait" };
-  // Nobody has voted since a start of all was agreed, so one that lost its data meanwhile is as one that had none.
+  // Where nobody can have voted since a start of all was agreed, one that lost its data is as one that had none.
   const begun =
-    latest !== null && latest.coldQuarantine !== null && sightings.every((one) => isAsIn(latest, one));
+    latest !== null &&
+    latest.coldQuarantine !== null &&
+    sightings.every((one) => isAsIn(latest, one)) &&
+    !mayHaveVoted(latest, sightings, majority);
   if (begun)
     return { kind: sightings.every((one) => has(one, latest)) ? "finish_cold" : "spread_cold", latest };
   return { kind: "cold", latest };
@@ -131,9 +140,10 @@ export function stampOf(configuration: Configuration, id: string, stage: Stored[
 function stepsIn(current: Configuration, sightings: readonly (Sighting | null)[]): Step[] {
   return sightings.map((sighting) => {
     if (!sighting) return "absent";
+    const { stored } = sighting;
+    if (stored && stored.configuration.deployment !== current.deployment) return "theirs";
     const entry = entryOf(current, sighting);
     if (!entry) return "foreign";
-    const { stored } = sighting;
     if (!stored || !isAsIn(current, sighting)) return "readmit";
     if (has(sighting, current)) return stored.stage === "member" ? "member" : "copy";
     const missed = stored.configuration.version < current.version && stored.stage === "member";
@@ -153,13 +163,24 @@ function has(sighting: Sighting | null, configuration: Configuration): boolean {
   return theirs?.version === configuration.version && theirs.nonce === configuration.nonce;
 }
 
+/** Whether a majority may have taken part: those that still do, and those that are empty and perhaps did. */
+function mayHaveVoted(
+  configuration: Configuration,
+  sightings: readonly (Sighting | null)[],
+  majority: number,
+): boolean {
+  const members = sightings.filter((one) => has(one, configuration) && one?.stored?.stage === "member");
+  const empty = sightings.filter((one) => one?.stored === null);
+  return members.length > 0 && members.length + empty.length >= majority;
+}
+
 function mistakeIn(configurations: readonly Configuration[], primaries: number): string | null {
   const [first] = configurations;
   if (!first) return null;
   for (const { protocol, deployment, primaries: entries } of configurations) {
     if (protocol !== 1)
       return `the stored configuration has protocol ${protocol}, this version of Quorate knows 1`;
-    if (deployment !== first.deployment) return "the primaries belong to different deployments";
+    if (deployment !== first.deployment) return DIFFERENT_DEPLOYMENTS;
     if (entries.length !== primaries) {
       const stored = entries.map(({ address }) => address).join(", ");
       return `the stored configuration has ${entries.length} primaries (${stored}), REDIS_URLS names ${primaries}`;
@@ -167,3 +188,5 @@ function mistakeIn(configurations: readonly Configuration[], primaries: number):
   }
   return null;
 }
+
+const DIFFERENT_DEPLOYMENTS = "the primaries belong to different deployments";

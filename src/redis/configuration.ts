@@ -172,6 +172,12 @@ export class ConfigurationKeeper {
         "it is empty, and its address is not in the configuration of this deployment",
       );
     }
+    for (const { primary } of doing("theirs")) {
+      primary.exclude(
+        "misconfigured",
+        "it belongs to another deployment: is it the right server? One that is to join must be empty",
+      );
+    }
     const behind = doing("bring_forward");
     for (const one of behind) await this.#commit(current, one, "member");
     if (behind.length > 0) return true;

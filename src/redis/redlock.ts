@@ -147,7 +147,7 @@ export class LeaseVotes {
       if (first && this.#isMajority(extended))
         return { kind: "renewed", token: lease.token, acks: extended.length, ...first };
       if (this.#isMajority(refusing(answers))) return { kind: "lost" };
-      throw this.primaries.noQuorum().length);
+      throw this.primaries.noQuorum();
     });
   }
 

@@ -1,0 +1,103 @@
+import { connect, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startPrimaries, type TestPrimaries } from "../helpers/primaries.js";
+import { chosenId, freshName, type Instance, ownPrefix, startInstance, until } from "../helpers/service.js";
+
+// Clients that die, or whose connection does, between the grant and its answer.
+let primaries: TestPrimaries;
+let one: Instance;
+let other: Instance;
+beforeAll(async () => {
+  primaries = await startPrimaries(3);
+  const prefix = ownPrefix();
+  [one, other] = await Promise.all([
+    startInstance(primaries.urls, { prefix }),
+    startInstance(primaries.urls, { prefix }),
+  ]);
+});
+afterAll(async () => {
+  await one[Symbol.asyncDispose]();
+  await other[Symbol.asyncDispose]();
+  await primaries.close();
+});
+
+/** Sends a request and is gone before the answer. */
+async function sendAndDie(path: string, body: object): Promise<void> {
+  const text = JSON.stringify(body);
+  const socket: Socket = connect(Number(new URL(await one.url()).port), "127.0.0.1");
+  socket.on("error", () => {});
+  await new Promise<void>((resolve) => {
+    socket.write(
+      `POST ${path} HTTP/1.1\r\nHost: quorate\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
+      () => resolve(),
+    );
+  });
+  socket.destroy();
+}
+
+const acquire = (at: Instance, name: string, body: object = {}) =>
+  at.call("POST", `/v1/locks/${name}/acquire`, { ttlMs: 10_000, ...body });
+const isHeld = async (name: string) => (await other.call("GET", `/v1/locks/${name}`)).body.holders.length > 0;
+
+describe("a client that dies between the grant and its answer", () => {
+  test("and chose its leaseId, gets the same lease when it asks again, wherever it asks", async () => {
+    for (const at of [one, other]) {
+      const name = freshName();
+      const leaseId = chosenId();
+      await sendAndDie(`/v1/locks/${name}/acquire`, { ttlMs: 10_000, leaseId });
+      await until(() => isHeld(name), "the lock is granted");
+      const { body: seen } = await other.call("GET", `/v1/locks/${name}`);
+      expect((await acquire(other, name)).status).toBe(409);
+      const { status, body } = await acquire(at, name, { leaseId });
+      expect([status, body.leaseId, body.fencingToken]).toEqual([200, leaseId, seen.fencingToken]);
+      expect(body.validForMs).toBeGreaterThan(8_000);
+      expect((await at.call("POST", `/v1/locks/${name}/release`, { leaseId })).body).toEqual({
+        released: true,
+      });
+    }
+  });
+
+  test("and did not, holds the lock until it expires, and no longer", async () => {
+    const name = freshName();
+    await sendAndDie(`/v1/locks/${name}/acquire`, { ttlMs: 500 });
+    await until(() => isHeld(name), "the lock is granted");
+    const heldMs = performance.now();
+    await sleep(heldMs + 510 - performance.now());
+    expect((await acquire(other, name)).status).toBe(200);
+  });
+
+  test("many at once leave a service that serves", async () => {
+    const names = Array.from({ length: 50 }, () => freshName());
+    await Promise.all(names.map((name) => sendAndDie(`/v1/locks/${name}/acquire`, { ttlMs: 300 })));
+    expect((await acquire(one, freshName())).status).toBe(200);
+    await sleep(400);
+    for (const name of names) {
+      await expect.poll(() => acquire(one, name), { timeout: 2_000 }).toMatchObject({ status: 200 });
+    }
+  });
+});
+
+test("a client that dies in the middle of its request changes nothing", async () => {
+  const name = freshName();
+  const socket = connect(Number(new URL(await one.url()).port), "127.0.0.1");
+  socket.write(`POST /v1/locks/${name}/acquire HTTP/1.1\r\nHost: quorate\r\n`);
+  socket.write('Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"ttlMs":10000');
+  await sleep(20);
+  socket.destroy();
+  await sleep(50);
+  expect(await isHeld(name)).toBe(false);
+  expect((await acquire(one, name)).status).toBe(200);
+});
+
+test("a release that was not heard of may be repeated", async () => {
+  const name = freshName();
+  const { body: lease } = await acquire(one, name);
+  await sendAndDie(`/v1/locks/${name}/release`, { leaseId: lease.leaseId });
+  await until(async () => !(await isHeld(name)), "the lock is free");
+  const next = await acquire(other, name);
+  const again = await one.call("POST", `/v1/locks/${name}/release`, { leaseId: lease.leaseId });
+  expect(again.body).toEqual({ released: false });
+  const { body: seen } = await other.call("GET", `/v1/locks/${name}`);
+  expect(seen.fencingToken).toBe(next.body.fencingToken);
+});
