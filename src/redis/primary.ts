@@ -1,8 +1,10 @@
 import type { Clock } from "../clock.js";
 import { type Connect, type Connection, RedisReplyError } from "./connection.js";
+import { Debts } from "./debts.js";
 import type { Keys } from "./keys.js";
 import { LatencyWindow } from "./latency-window.js";
 import { type Call, SCRIPTS } from "./scripts.js";
+import { Overload, Wire } from "./wire.js";
 
 /** Why a primary gave no answer to a call, and what that means for the call. */
 export class PrimaryFailure extends Error {
@@ -67,7 +69,8 @@ export interface PrimaryStatus {
 export class Primary {
   readonly latency = new LatencyWindow();
   readonly #connection: Connection;
-  readonly #owed = new Map<string, Call<unknown>>();
+  readonly #wire: Wire;
+  readonly #debts: Debts;
   /** Counts the times that it began to answer: what was seen before means nothing after. */
   #era = 0;
   #answering = false;
@@ -80,12 +83,8 @@ export class Primary {
   #quarantineEndsMs = 0;
   #closed = false;
   #fenced = 0;
-  #turn: { leftMs: number | null } | null = null;
-  /** When the server was heard of last. */
-  #heardMs = Number.NEGATIVE_INFINITY;
   #told = false;
   #recovering = false;
-  #delivering = false;
   /** Called when it answers anew, and when it says something that its configuration may explain. */
   onDoubt: (primary: Primary) => void = () => {};
 
@@ -96,11 +95,16 @@ export class Primary {
     connect: Connect,
     private readonly keys: Keys,
     private readonly clock: Clock,
-    private readonly settings: PrimarySettings,
+    readonly settings: PrimarySettings,
     private readonly observer: PrimaryObserver,
   ) {
     this.#sinceMs = clock.monotonicMs();
     this.#connection = connect(url, { connectTimeoutMs: settings.connectTimeoutMs, name: "quorate" });
+    this.#wire = new Wire(this.#connection, clock, settings.commandTimeoutMs);
+    this.#debts = new Debts(
+      (call) => this.#isAnswered(call),
+      () => observer.dropped(this),
+    );
     this.#connection.onChange((ready, reason) => {
       if (ready) void this.#recover();
       else this.#open(reason?.message ?? (this.#era === 0 ? NEVER_ANSWERED : "connection lost"));
@@ -149,7 +153,7 @@ export class Primary {
   async command(era: number, command: string, ...args: (string | number)[]): Promise<unknown> {
     this.#assertEra(era);
     try {
-      return await this.#send(command, ...args);
+      return await this.#wire.send(command, ...args);
     } catch (error) {
       throw this.#judge(error);
     }
@@ -163,7 +167,7 @@ export class Primary {
     this.#reason = null;
     this.#quarantineEndsMs = this.clock.monotonicMs() + quarantineMs;
     this.#change(quarantineMs > 0 ? "quarantined" : "up");
-    if (this.#owed.size > 0) void this.#deliver();
+    void this.#debts.pay();
   }
 
   /** It answers, but takes no part from now on. */
@@ -174,27 +178,24 @@ export class Primary {
     this.#change(state);
   }
 
-  /**
-   * Runs the call as often as it takes until Redis answered it: now, or when this primary is back. `key` names the
-   * debt, so that the same one is owed once. The oldest debts are dropped beyond `OWED_MAX`: then only their time to
-   * live ends what they should have ended.
-   */
+  /** Runs the call until it was answered once: now, or when this primary is back. `key` names the debt. */
   owe(key: string, call: Call<unknown>): void {
-    this.#owed.delete(key);
-    this.#owed.set(key, call);
-    if (this.#owed.size > OWED_MAX) {
-      for (const oldest of this.#owed.keys()) {
-        this.#owed.delete(oldest);
-        break;
-      }
-      this.observer.dropped(this);
-    }
-    if (this.up) void this.#deliver();
+    this.#debts.owe(key, call);
+    if (this.up) void this.#debts.pay();
   }
 
   close(): void {
     this.#closed = true;
     this.#connection.close();
+  }
+
+  async #isAnswered(call: Call<unknown>): Promise<boolean> {
+    try {
+      await this.run(call);
+      return true;
+    } catch (error) {
+      return error instanceof PrimaryFailure && error.kind === "refused" && this.up;
+    }
   }
 
   #assertEra(era: number): void {
@@ -220,67 +221,20 @@ export class Primary {
   async #evaluate({ script, keys, args }: Call<unknown>, stamp: string): Promise<unknown> {
     const rest = [keys.length + 1, this.keys.configuration, ...keys, stamp, ...args];
     try {
-      return await this.#send("EVALSHA", script.sha1, ...rest);
+      return await this.#wire.send("EVALSHA", script.sha1, ...rest);
     } catch (error) {
       if (!(error instanceof RedisReplyError && error.message.startsWith("NOSCRIPT"))) throw error;
       // Nothing ran. SCRIPT FLUSH does this; so does a restart that the connection survived, behind a proxy.
       await this.#assertSameRun();
-      return await this.#send("EVAL", script.text, ...rest);
+      return await this.#wire.send("EVAL", script.text, ...rest);
     }
   }
 
   async #assertSameRun(): Promise<void> {
     const runId = this.#runId;
     if (!runId) return;
-    const info = String(await this.#send("INFO", "server"));
+    const info = String(await this.#wire.send("INFO", "server"));
     if (!info.includes(`run_id:${runId}`)) throw new Error("it restarted behind this connection");
-  }
-
-  /**
-   * One command with a deadline. What counts is silence since it left: replies come in order, so a server that
-   * answers others is busy, not gone, and gets `PATIENCE` times as long. A late reply is taken from the connection in
-   * its turn and dropped here.
-   */
-  #send(command: string, ...args: (string | number)[]): Promise<unknown> {
-    const { commandTimeoutMs } = this.settings;
-    this.#turn ??= this.#beginTurn();
-    const turn = this.#turn;
-    return new Promise((resolve, reject) => {
-      let dueMs = this.clock.monotonicMs() + commandTimeoutMs;
-      const watch = () => {
-        const nowMs = this.clock.monotonicMs();
-        // Where this process was late itself, it was it that did not listen.
-        const late = nowMs - dueMs > commandTimeoutMs * LATENESS;
-        const silentMs = late ? 0 : nowMs - Math.max(turn.leftMs ?? nowMs, this.#heardMs);
-        if (silentMs >= commandTimeoutMs) {
-          reject(new Silence(`no answer within ${commandTimeoutMs} ms`));
-        } else if (nowMs - (turn.leftMs ?? nowMs) >= PATIENCE * commandTimeoutMs) {
-          reject(new Overload(`busy for more than ${PATIENCE * commandTimeoutMs} ms`));
-        } else {
-          const restMs = Math.ceil(commandTimeoutMs - silentMs);
-          dueMs = nowMs + restMs;
-          cancel = this.clock.after(restMs, watch);
-        }
-      };
-      let cancel = this.clock.after(commandTimeoutMs, watch);
-      this.#connection
-        .call(command, ...args)
-        .finally(() => {
-          this.#heardMs = this.clock.monotonicMs();
-          cancel();
-        })
-        .then(resolve, reject);
-    });
-  }
-
-  /** The commands of one turn of the event loop leave together when it is over, which may take long in a busy process. */
-  #beginTurn(): { leftMs: number | null } {
-    const turn: { leftMs: number | null } = { leftMs: null };
-    this.clock.soon(() => {
-      turn.leftMs = this.clock.monotonicMs();
-      this.#turn = null;
-    });
-    return turn;
   }
 
   #judge(error: unknown): PrimaryFailure {
@@ -329,8 +283,10 @@ export class Primary {
     try {
       while (!this.#closed && !this.#answering && this.#connection.ready) {
         try {
-          await this.#send("PING");
-          await Promise.all(Object.values(SCRIPTS).map(({ text }) => this.#send("SCRIPT", "LOAD", text)));
+          await this.#wire.send("PING");
+          await Promise.all(
+            Object.values(SCRIPTS).map(({ text }) => this.#wire.send("SCRIPT", "LOAD", text)),
+          );
           if (!this.#connection.ready || this.#closed) continue;
           this.#answering = true;
           this.#era += 1;
@@ -345,50 +301,9 @@ export class Primary {
     }
     if (this.#answering) this.onDoubt(this);
   }
-
-  async #deliver(): Promise<void> {
-    if (this.#delivering) return;
-    this.#delivering = true;
-    try {
-      while (this.up && this.#owed.size > 0) {
-        const batch = [...this.#owed].slice(0, DELIVERY_BATCH);
-        const answered = await Promise.all(batch.map(([, call]) => this.#isAnswered(call)));
-        batch.forEach(([key, call], place) => {
-          if (answered[place] && this.#owed.get(key) === call) this.#owed.delete(key);
-        });
-        // Fenced: the configuration is about to be read anew, and admitting it brings us back here.
-        if (!answered.includes(true)) return;
-      }
-    } finally {
-      this.#delivering = false;
-    }
-  }
-
-  /** Whether Redis answered the call, be it with an error that would come again. */
-  async #isAnswered(call: Call<unknown>): Promise<boolean> {
-    try {
-      await this.run(call);
-      return true;
-    } catch (error) {
-      return error instanceof PrimaryFailure && error.kind === "refused" && this.up;
-    }
-  }
 }
 
-/** Nothing was heard of the server for a whole command timeout. */
-class Silence extends Error {}
-/** The server answers, but not in time. */
-class Overload extends Error {}
-
-/** Share of a command timeout by which a timer may be late before this process counts as the one that was away. */
-const LATENESS = 0.2;
-/** Command timeouts that a command may take on a server that answers others: short enough for a client that waits. */
-const PATIENCE = 4;
-
 const PROBE_INTERVAL_MS = 50;
-/** Debts to one primary: 10,000 keep a primary that is away for long under some 10 MB. */
-const OWED_MAX = 10_000;
-const DELIVERY_BATCH = 100;
 /** Replies of a server that does not let us in: no use in waiting for it. */
 const REFUSING = /^(NOAUTH|WRONGPASS|NOPERM|DENIED|ERR)/;
 const NEVER_ANSWERED = "it closes the connection without an answer: is it a Redis or Valkey server?";

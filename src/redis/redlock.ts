@@ -4,14 +4,14 @@ import { exactMajority } from "../algorithms/tally.js";
 import { CoordinationError } from "../errors.js";
 import type { Ids } from "../ids.js";
 import type { Keys } from "./keys.js";
-import { type Answer, type Answers, answerOf, type Primaries, values } from "./primaries.js";
+import { Operation } from "./operation.js";
+import { type Answers, type Primaries, values } from "./primaries.js";
 import type { Primary } from "./primary.js";
 import {
   type AcquireTerms,
   type AcquireVote,
   abandonLock,
   acquireLock,
-  type Call,
   type Hold,
   inspectLock,
   type LeaseAttempt,
@@ -238,62 +238,6 @@ export class LeaseVotes {
       },
       quit: async () => {},
     };
-  }
-}
-
-/** What is voted on, and how it is taken back. */
-interface Plan<V, C> {
-  readonly vote?: Call<V>;
-  readonly isFor?: (value: V) => boolean;
-  /** `late`: another message of this operation may reach the primary after this one. */
-  readonly cleanUp?: (late: boolean) => Call<C>;
-  /** Name of what is owed to a primary that did not answer the clean-up. */
-  readonly debt?: string;
-}
-
-/** One operation under way: what each primary is asked, and what each said. */
-class Operation<V, C = unknown> {
-  readonly answers: (Answer<V> | undefined)[];
-  readonly cleanUps: (Answer<C> | undefined)[];
-  readonly #voting: Promise<unknown>[] = [];
-
-  constructor(
-    primaries: number,
-    private readonly plan: Plan<V, C>,
-  ) {
-    this.answers = new Array(primaries).fill(undefined);
-    this.cleanUps = new Array(primaries).fill(undefined);
-  }
-
-  async voteOn(primary: Primary, place: number): Promise<number> {
-    const { vote, isFor } = this.plan;
-    if (!vote || !isFor) throw new Error("an operation without a vote");
-    const voting = answerOf(primary, vote);
-    this.#voting[place] = voting;
-    const answer = await voting;
-    this.answers[place] = answer;
-    return answer.ok && isFor(answer.value) ? 1 : 0;
-  }
-
-  /** The votes when they decide, at the latest when all are there. */
-  async until(decided: (answers: Answers<V>) => boolean): Promise<Answers<V>> {
-    while (!decided(this.answers) && this.answers.includes(undefined)) {
-      await Promise.race(this.#voting.filter((_, place) => this.answers[place] === undefined));
-    }
-    return [...this.answers];
-  }
-
-  /** Done when the primary answered; one that did not is told when it is back. */
-  async cleanUpOn(primary: Primary, place: number): Promise<number> {
-    const { cleanUp, debt } = this.plan;
-    if (!cleanUp || !debt) throw new Error("an operation without clean-up");
-    const vote = this.answers[place];
-    const failed = vote && !vote.ok ? vote.failure.kind : undefined;
-    if (failed === "not_sent") return 1;
-    const answer = await answerOf(primary, cleanUp(failed === "unknown"));
-    this.cleanUps[place] = answer;
-    if (!answer.ok) primary.owe(debt, cleanUp(true));
-    return answer.ok ? 1 : 0;
   }
 }
 

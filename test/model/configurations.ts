@@ -18,9 +18,8 @@ export class Configurations {
     return this.compared === "by version" ? this.version(one) === this.version(other) : one === other;
   }
 
-  version(configuration: number): number {
-    return configuration <= FIRST ? configuration : 2 + Math.floor((configuration - 2) / this.ballots);
-  }
+  readonly version = (configuration: number): number =>
+    configuration <= FIRST ? configuration : 2 + Math.floor((configuration - 2) / this.ballots);
 
   /** What a ballot proposes as the successor of a configuration. */
   successor(configuration: number, ballot: number): number {

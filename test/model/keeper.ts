@@ -4,12 +4,13 @@
  *   begin      learn the identity of the empty primary, and the configuration of some other
  *   prepare    with a ballot, on a majority of N that have exactly that configuration
  *   accept     the successor that was accepted under the highest ballot, else one of its own, on such a majority
- *   fence      put the agreed successor on a majority of N: from then on they refuse what belongs to the old one
- *   read       counters and floors, from a majority of N that have exactly the successor
- *   copy       them to the empty primary, while it is empty and still the one that the successor lists
- *   configure  it, under the same conditions: it takes part from now on
+ *   mark       the empty primary with the agreed successor, if it still is the one that this lists
+ *   fence      put the successor on a majority of N: from then on they refuse what belongs to the old one
+ *   read       counters, and then floors, from a majority of N that have exactly the successor
+ *   copy       them to the empty primary, while its mark is there
+ *   configure  it, under the same condition: it takes part from now on
  *
- * A keeper that finds a configuration which lists the empty primary already begins with the fence.
+ * A keeper that finds the empty primary marked already begins with the fence.
  */
 import { majorityOf } from "../../src/algorithms/tally.js";
 import { type Configurations, list, listed, NO_CONFIGURATION } from "./configurations.js";
@@ -17,19 +18,23 @@ import type { Done } from "./explore.js";
 import { eff, type Primary, type ReadmissionOptions, type ReadmissionVariant, type ReadmissionWorld } from "./readmission.js";
 import { at } from "./world.js";
 
-type StageName = "prepare" | "accept" | "fence" | "read" | "copy" | "configure";
+type StageName = "prepare" | "accept" | "mark" | "fence" | "read" | "copy" | "configure";
 type Keeper = ReadmissionWorld["keepers"][number];
 
-const PLAN: readonly StageName[] = ["prepare", "accept", "fence", "read", "copy", "configure"];
+const PLAN: readonly StageName[] = ["prepare", "accept", "mark", "fence", "read", "copy", "configure"];
 const WRONG_PLANS: Partial<Record<ReadmissionVariant, readonly StageName[]>> = {
-  "no fence": ["read", "copy", "configure"],
-  "each writes its own configuration": ["fence", "read", "copy", "configure"],
-  "copied before the fence": ["prepare", "accept", "read", "fence", "copy", "configure"],
+  "no fence": ["mark", "read", "copy", "configure"],
+  "each writes its own configuration": ["fence", "mark", "read", "copy", "configure"],
+  "copied before the fence": ["prepare", "accept", "mark", "read", "fence", "copy", "configure"],
 };
+const ON_TARGET: ReadonlySet<StageName> = new Set(["mark", "copy", "configure"]);
+/** What was asked for earlier and may be done late. A late promise only keeps others from voting. */
+const MAY_BE_LATE: ReadonlySet<StageName> = new Set(["accept", "mark", "fence"]);
 
 const TEXTS: Record<StageName, string> = {
   prepare: "{primary} promises {keeper} its ballot",
   accept: "{primary} accepts the configuration of {keeper}",
+  mark: "{keeper} marks {primary}",
   fence: "{keeper} fences {primary}",
   read: "{keeper} reads {primary}",
   copy: "{keeper} copies to {primary}",
@@ -61,9 +66,8 @@ export class Keepers {
       for (let past = 0; past < stage; past++) {
         const name = this.#plan[past];
         const current = past === stage - 1;
-        // What a keeper asked for earlier may be done late. A late promise only keeps others from voting.
-        if (name === undefined || (current ? reached === 1 : name !== "accept" && name !== "fence")) continue;
-        if (target === 1 ? !this.#concernsTarget(name) : name === "copy" || name === "configure") continue;
+        if (name === undefined || (current ? reached === this.#parts(name) : !MAY_BE_LATE.has(name))) continue;
+        if (!this.#concerns(name, target === 1)) continue;
         const next = fork();
         const effect = this.#request(name, next, at(next.primaries, j), r);
         if (effect === "refused" || (effect === "nothing new" && !current)) continue;
@@ -73,26 +77,34 @@ export class Keepers {
     }
   }
 
-  #concernsTarget(name: StageName): boolean {
-    if (name === "prepare" || name === "accept") return this.options.variant === "an empty primary votes";
-    return name === "copy" || name === "configure";
+  #concerns(name: StageName, target: boolean): boolean {
+    if (target && (name === "prepare" || name === "accept")) return this.options.variant === "an empty primary votes";
+    return target === ON_TARGET.has(name);
+  }
+
+  /** With counters that drop into floors, a primary is read in two steps. */
+  #parts(name: StageName): number {
+    return name === "read" && this.options.drops > 0 ? 2 : 1;
   }
 
   #beginnings(now: ReadmissionWorld, fork: () => ReadmissionWorld, done: Done, r: number): void {
     const { stage, base, used, configuration } = at(now.keepers, r);
-    const bases = new Set(now.primaries.map((primary) => primary.configuration));
-    bases.delete(NO_CONFIGURATION);
+    const { version } = this.configurations;
+    const found = new Set(now.primaries.map((primary) => primary.configuration));
+    found.delete(NO_CONFIGURATION);
     for (let j = 0; j < now.primaries.length; j++) {
       const primary = at(now.primaries, j);
       if (primary.configuration !== NO_CONFIGURATION) continue;
-      for (const found of bases) {
-        const finishing = listed(primary, found) === this.#identity(primary);
-        const idle = stage === 0 || this.#plan[stage - 1] === undefined;
-        if (finishing ? !idle && configuration === found : found === base && used >= this.options.ballots) continue;
-        if (this.configurations.version(found) < this.configurations.version(base)) continue;
-        const next = fork();
-        this.#begin(next, j, r, found, finishing);
-        done(`{keeper} finds {primary} empty, and configuration ${found}`, j, r);
+      const busy = stage > 0 && stage <= this.#plan.length;
+      if (primary.marked !== 0 && version(primary.marked) >= version(base) && !(busy && configuration === primary.marked)) {
+        this.#begin(fork(), j, r, primary.marked, true);
+        done(`{keeper} finds {primary} marked with configuration ${primary.marked}`, j, r);
+      }
+      for (const one of found) {
+        if (version(one) < version(base) || version(one) <= version(primary.marked)) continue;
+        if (one === base && used >= this.options.ballots) continue;
+        this.#begin(fork(), j, r, one, false);
+        done(`{keeper} finds {primary} empty, and configuration ${one}`, j, r);
       }
     }
   }
@@ -130,8 +142,8 @@ export class Keepers {
     const keeper = at(world.keepers, r);
     const name = this.#plan[keeper.stage - 1];
     if (name === undefined) return;
-    at(at(world.primaries, j).visits, r).reached = 1;
-    const reached = world.primaries.filter(({ visits }) => at(visits, r).reached).length;
+    at(at(world.primaries, j).visits, r).reached++;
+    const reached = world.primaries.filter(({ visits }) => at(visits, r).reached === this.#parts(name)).length;
     if (reached < this.#quorum(name)) return;
     for (const { visits } of world.primaries) at(visits, r).reached = 0;
     keeper.stage++;
@@ -141,7 +153,7 @@ export class Keepers {
 
   #quorum(name: StageName): number {
     const majority = majorityOf(this.options.primaries);
-    if (name === "copy" || name === "configure") return 1;
+    if (ON_TARGET.has(name)) return 1;
     if (name !== "prepare" && name !== "accept" && this.options.variant === "the wiped primary counts towards the fence")
       return majority - 1;
     return majority;
@@ -153,6 +165,8 @@ export class Keepers {
         return this.#prepare(world, primary, r);
       case "accept":
         return this.#accept(world, primary, r);
+      case "mark":
+        return this.#mark(world, primary, r);
       case "fence":
         return this.#fence(world, primary, r);
       case "read":
@@ -209,19 +223,31 @@ export class Keepers {
     if (primary.configuration === NO_CONFIGURATION) return "refused";
     const fenced = this.configurations.same(primary.configuration, keeper.configuration);
     if (!fenced && variant !== "copied before the fence") return "refused";
-    const withFloors = variant !== "counters copied without floors";
-    const counted = !withFloors || variant === "counters copied for what they count";
-    keeper.counter = Math.max(keeper.counter, counted ? primary.counter : eff(primary));
-    if (withFloors) keeper.floor = Math.max(keeper.floor, primary.floor);
+    const part = this.#parts("read") === 1 ? "both" : at(primary.visits, r).reached === 0 ? "first" : "second";
+    const counters = part === (variant === "floors read before counters" ? "second" : "first");
+    if (part === "both" || counters) keeper.counter = Math.max(keeper.counter, this.#counterToCopy(primary));
+    if ((part === "both" || !counters) && variant !== "counters copied without floors")
+      keeper.floor = Math.max(keeper.floor, primary.floor);
     world.clients.forEach((client, i) => {
       if (at(primary.links, i).mark) client.marked |= 1 << r;
     });
     return "done";
   }
 
+  #counterToCopy(primary: Primary): number {
+    switch (this.options.variant) {
+      case "counters copied without floors":
+      case "counters copied for what they count":
+      case "floors read before counters":
+        return primary.counter;
+      default:
+        return eff(primary);
+    }
+  }
+
   #copy(world: ReadmissionWorld, primary: Primary, r: number): Effect {
     const keeper = at(world.keepers, r);
-    if (!this.#mayBeReadmitted(primary, keeper)) return "refused";
+    if (!this.#isMarked(primary, keeper)) return "refused";
     primary.counter = Math.max(primary.counter, keeper.counter);
     primary.floor = Math.max(primary.floor, keeper.floor);
     return "done";
@@ -229,7 +255,7 @@ export class Keepers {
 
   #configure(world: ReadmissionWorld, primary: Primary, r: number): Effect {
     const keeper = at(world.keepers, r);
-    if (!this.#mayBeReadmitted(primary, keeper)) return "refused";
+    if (!this.#isMarked(primary, keeper)) return "refused";
     if (this.options.variant !== "no quarantine")
       primary.links.forEach((link, i) => {
         link.waits = (at(world.clients, i).marked >> r) & 1;
@@ -238,14 +264,25 @@ export class Keepers {
     return "done";
   }
 
-  /** Checked by the primary itself, with what it then writes. */
-  #mayBeReadmitted(primary: Primary, { configuration, seen }: Keeper): boolean {
-    if (primary.configuration !== NO_CONFIGURATION || this.#identity(primary) !== seen) return false;
-    return this.options.variant === "no fence" || listed(primary, configuration) === seen;
+  #mark(world: ReadmissionWorld, primary: Primary, r: number): Effect {
+    const { configuration, seen } = at(world.keepers, r);
+    if (this.#isMarked(primary, { configuration })) return "nothing new";
+    const { version } = this.configurations;
+    if (primary.configuration !== NO_CONFIGURATION || version(primary.marked) >= version(configuration)) return "refused";
+    if (this.#identity(primary) !== seen) return "refused";
+    if (this.options.variant !== "no fence" && listed(primary, configuration) !== seen) return "refused";
+    primary.marked = configuration;
+    return "done";
+  }
+
+  /** Checked by the primary itself, with what it then writes. A mark goes with the data. */
+  #isMarked(primary: Primary, { configuration }: Pick<Keeper, "configuration">): boolean {
+    return primary.configuration === NO_CONFIGURATION && primary.marked === configuration;
   }
 
   #install(world: ReadmissionWorld, primary: Primary, configuration: number): void {
     primary.configuration = configuration;
+    primary.marked = 0;
     primary.promised = primary.accepted = primary.value = 0;
     const version = this.configurations.version(configuration);
     const { shared } = world;

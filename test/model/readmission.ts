@@ -22,6 +22,7 @@ export type ReadmissionVariant =
   | "the wiped primary counts towards the fence"
   | "counters copied without floors"
   | "counters copied for what they count"
+  | "floors read before counters"
   | "a primary is known by its process"
   | "an attempt changes its configuration"
   | "no quarantine";
@@ -44,7 +45,19 @@ export interface ReadmissionOptions {
 
 const fields = {
   // `promised`, `accepted` and `value` are the acceptor's part for the successor of `configuration`.
-  primary: ["held", "counter", "floor", "configuration", "incarnation", "listed", "promised", "accepted", "value"],
+  // `marked`: the configuration in which an empty primary is to be readmitted.
+  primary: [
+    "held",
+    "counter",
+    "floor",
+    "configuration",
+    "incarnation",
+    "marked",
+    "listed",
+    "promised",
+    "accepted",
+    "value",
+  ],
   // `mark`: the lease of this client counts towards the primary's high-water mark. `waits`: its quarantine waits for it.
   link: [...attemptLink, "mark", "waits"],
   // `marked`: keepers that read a mark of this client's lease.
@@ -157,7 +170,7 @@ function mayBeWiped(world: ReadmissionWorld, place: number): boolean {
 
 function wipe(primary: Primary, variant: ReadmissionVariant): void {
   primary.held = primary.counter = primary.floor = 0;
-  primary.promised = primary.accepted = primary.value = 0;
+  primary.promised = primary.accepted = primary.value = primary.marked = 0;
   for (const link of primary.links) link.mark = link.waits = 0;
   if (variant === "a wiped primary just goes on") return;
   primary.configuration = NO_CONFIGURATION;
@@ -201,10 +214,10 @@ function holderViolation(world: ReadmissionWorld): string | null {
   return holders.length > 1 ? "two clients hold the lock" : null;
 }
 
-function showPrimary({ held, counter, floor, configuration, promised, accepted, value }: Primary): string {
+function showPrimary({ held, counter, floor, configuration, marked, promised, accepted, value }: Primary): string {
   const data = `${held ? clientName(held - 1) : "-"} ${counter}${floor ? ` floor ${floor}` : ""}`;
   const vote = promised ? ` ballot ${promised}${accepted ? `, took ${value}` : ""}` : "";
-  return `[${data} c${configuration}${vote}]`;
+  return `[${data} c${configuration}${marked ? ` to be c${marked}` : ""}${vote}]`;
 }
 
 function landmarksOf({ clients, keepers, wipes }: ReadmissionOptions): NonNullable<Model<ReadmissionShape>["landmarks"]> {

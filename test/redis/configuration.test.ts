@@ -47,7 +47,9 @@ async function release(instance: Instance, name: string, leaseId: string) {
 describe("the first start", () => {
   it("two instances that race at it agree on one configuration", async () => {
     const prefix = ownPrefix();
-    const instances = await Promise.all(Array.from({ length: 4 }, () => startInstance(primaries.urls, { prefix })));
+    const instances = await Promise.all(
+      Array.from({ length: 4 }, () => startInstance(primaries.urls, { prefix })),
+    );
     const stored = await Promise.all(
       primaries.all.map((one) => one.cli("HGET", `${prefix}configuration`, "configuration")),
     );

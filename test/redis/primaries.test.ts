@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { CoordinationError } from "../../src/errors.js";
-import { asFailure, Primaries, values } from "../../src/redis/primaries.js";
+import { answerOf, Primaries, values } from "../../src/redis/primaries.js";
 import { type Primary, PrimaryFailure } from "../../src/redis/primary.js";
 import type { Call } from "../../src/redis/scripts.js";
 import { settled } from "../helpers/fake-clock.js";
@@ -16,7 +16,9 @@ function controlled(count: number) {
       }),
     close: vi.fn(),
   }));
-  return { asked, all, primaries: new Primaries(all as unknown as Primary[]) };
+  const refresh = vi.fn(async () => {});
+  const primaries = new Primaries(all as unknown as Primary[], { version: 1, refresh });
+  return { asked, all, refresh, primaries };
 }
 
 const call = { name: "any" } as unknown as Call<number>;
@@ -27,12 +29,6 @@ describe("asking all primaries", () => {
     const { asked, primaries } = controlled(5);
     void primaries.ask(call);
     expect(asked.map((each) => each.call)).toEqual([call, call, call, call, call]);
-  });
-
-  test("or with one made for it", () => {
-    const { asked, all, primaries } = controlled(3);
-    void primaries.ask((primary) => ({ primary }) as unknown as Call<number>);
-    expect(asked.map((each) => each.call)).toEqual(all.map((primary) => ({ primary })));
   });
 
   test("is settled by a majority, without waiting for the others", async () => {
@@ -72,19 +68,35 @@ describe("asking all primaries", () => {
     expect(values(await answers)).toEqual([1, 3]);
   });
 
-  test("late answers are told to who wants them, once, when all are there", async () => {
+  test("a late answer does not change what was returned", async () => {
     const { asked, primaries } = controlled(3);
-    const late = vi.fn();
-    const answers = primaries.ask(call, undefined, late);
+    const answers = primaries.ask(call);
     asked[0]?.answer(1);
     asked[1]?.answer(2);
     const early = await answers;
-    expect(late).not.toHaveBeenCalled();
     asked[2]?.answer(3);
     await settled();
-    expect(late).toHaveBeenCalledOnce();
-    expect(values(late.mock.calls[0]?.[0])).toEqual([1, 2, 3]);
-    expect(values(early), "what was returned does not change any more").toEqual([1, 2]);
+    expect(values(early)).toEqual([1, 2]);
+  });
+
+  test("is repeated once this instance is up to date, where a later configuration refused it", async () => {
+    const { asked, primaries, refresh } = controlled(3);
+    const answers = primaries.ask(call);
+    for (const one of asked) one.fail(new PrimaryFailure("fenced", "FENCED"));
+    await settled();
+    expect(refresh).toHaveBeenCalledOnce();
+    for (const [place, one] of asked.entries()) one.answer(place);
+    expect(values(await answers)).toEqual([0, 1]);
+  });
+
+  test("is not repeated where a majority answered all the same", async () => {
+    const { asked, primaries, refresh } = controlled(3);
+    const answers = primaries.ask(call);
+    asked[0]?.fail(new PrimaryFailure("fenced", "FENCED"));
+    asked[1]?.answer(1);
+    asked[2]?.answer(2);
+    expect(values(await answers)).toEqual([1, 2]);
+    expect(refresh).not.toHaveBeenCalled();
   });
 
   test("a late failure does no harm", async () => {
@@ -108,7 +120,7 @@ describe("asking for a majority", () => {
     expect(await answers).toEqual([1, 3]);
   });
 
-  test("fails with no_quorum where fewer answer, and says how many did", async () => {
+  test("fails with no_quorum where fewer answer, and says how many are needed", async () => {
     const { asked, primaries } = controlled(5);
     const failed = primaries.askMajority(call).catch((error) => error);
     for (const place of [0, 1]) asked[place]?.answer(place);
@@ -116,7 +128,7 @@ describe("asking for a majority", () => {
     const error = await failed;
     expect(error).toBeInstanceOf(CoordinationError);
     expect(error.code).toBe("no_quorum");
-    expect(error.message).toContain("2 of 5 primaries answered; 3 are needed");
+    expect(error.message).toContain("Fewer than 3 of 5 primaries answered in time");
     expect(error.help.retryAfterMs).toBeGreaterThan(0);
   });
 });
@@ -128,9 +140,9 @@ test("there is a quorum while a majority are up", () => {
   expect(primaries.quorum).toBe(false);
 });
 
-test("a reply that cannot be understood may have done what was asked", () => {
-  expect(asFailure(new TypeError("reply is not iterable"))).toMatchObject({ kind: "unknown" });
-  expect(asFailure(silent)).toBe(silent);
+test("a reply that cannot be understood may have done what was asked", async () => {
+  const primary = { run: () => Promise.reject(new TypeError("reply is not iterable")) } as unknown as Primary;
+  expect(await answerOf(primary, call)).toMatchObject({ ok: false, failure: { kind: "unknown" } });
 });
 
 test("closing closes each primary", () => {

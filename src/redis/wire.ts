@@ -1,0 +1,74 @@
+import type { Clock } from "../clock.js";
+import type { Connection } from "./connection.js";
+
+/**
+ * A connection whose commands have a deadline. What counts is silence since a command left: replies come in order, so
+ * a server that answers others is busy, not gone, and gets `PATIENCE` times as long. A late reply is taken from the
+ * connection in its turn and dropped here.
+ */
+export class Wire {
+  /** When the server was heard of last. */
+  #heardMs = Number.NEGATIVE_INFINITY;
+  #turn: Turn | null = null;
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly clock: Clock,
+    private readonly timeoutMs: number,
+  ) {}
+
+  /** Rejects with `RedisReplyError` when Redis said no; with `Overload` or another error when nobody knows. */
+  send(command: string, ...args: (string | number)[]): Promise<unknown> {
+    this.#turn ??= this.#beginTurn();
+    const turn = this.#turn;
+    return new Promise((resolve, reject) => {
+      let dueMs = this.clock.monotonicMs() + this.timeoutMs;
+      const watch = () => {
+        const nowMs = this.clock.monotonicMs();
+        // Where this process was late itself, it was it that did not listen.
+        const late = nowMs - dueMs > this.timeoutMs * LATENESS;
+        const leftMs = turn.leftMs ?? nowMs;
+        const silentMs = late ? 0 : nowMs - Math.max(leftMs, this.#heardMs);
+        if (silentMs >= this.timeoutMs) {
+          reject(new Error(`no answer within ${this.timeoutMs} ms`));
+        } else if (nowMs - leftMs >= PATIENCE * this.timeoutMs) {
+          reject(new Overload(`busy for more than ${PATIENCE * this.timeoutMs} ms`));
+        } else {
+          const restMs = Math.ceil(this.timeoutMs - silentMs);
+          dueMs = nowMs + restMs;
+          cancel = this.clock.after(restMs, watch);
+        }
+      };
+      let cancel = this.clock.after(this.timeoutMs, watch);
+      this.connection
+        .call(command, ...args)
+        .finally(() => {
+          this.#heardMs = this.clock.monotonicMs();
+          cancel();
+        })
+        .then(resolve, reject);
+    });
+  }
+
+  #beginTurn(): Turn {
+    const turn: Turn = { leftMs: null };
+    this.clock.soon(() => {
+      turn.leftMs = this.clock.monotonicMs();
+      this.#turn = null;
+    });
+    return turn;
+  }
+}
+
+/** The server answers, but not in time. */
+export class Overload extends Error {}
+
+/** The commands of one turn of the event loop leave together when it is over, which may take long in a busy process. */
+interface Turn {
+  leftMs: number | null;
+}
+
+/** Share of the timeout by which a timer may be late before this process counts as the one that was away. */
+const LATENESS = 0.2;
+/** Timeouts that a command may take on a server that answers others: short enough for a client that waits. */
+const PATIENCE = 4;

@@ -1,0 +1,146 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { systemIds } from "../../src/ids.js";
+import { type Connect, connectByIoredis, RedisReplyError } from "../../src/redis/connection.js";
+import type { Answer } from "../helpers/contract.js";
+import { startPrimaries } from "../helpers/primaries.js";
+import { chosenId, countUp, startInstance, until } from "../helpers/service.js";
+import { send } from "../helpers/wire.js";
+
+test("no leaseId is in logs, metrics, problems and what is shown of locks, whatever happens", async () => {
+  await using primaries = await startPrimaries(3);
+  // What a primary answers to a script, in place of what it would.
+  let sabotage: ((args: readonly (string | number)[]) => Error) | undefined;
+  const connect: Connect = (url, options) => {
+    const connection = connectByIoredis(url, options);
+    const { call } = connection;
+    return Object.create(connection, {
+      call: {
+        value: (command: string, ...args: (string | number)[]) =>
+          sabotage && command === "EVALSHA" ? Promise.reject(sabotage(args)) : call(command, ...args),
+      },
+    });
+  };
+  let idsBreak = false;
+  const ids = {
+    ...systemIds,
+    leaseId: () => {
+      if (idsBreak) throw new TypeError("no more chance");
+      return systemIds.leaseId();
+    },
+  };
+  await using instance = await startInstance(primaries.urls, {
+    env: { QUORATE_LOG_LEVEL: "trace", QUORATE_COMMAND_TIMEOUT_MS: "100" },
+    world: { connect, ids },
+  });
+
+  const secrets = new Set<string>();
+  const codes = new Set<string>();
+  const shown: Answer[] = [];
+  const call = async (
+    method: string,
+    path: string,
+    body?: { leaseId?: string; [field: string]: unknown },
+  ) => {
+    if (body?.leaseId) secrets.add(body.leaseId);
+    const answer = await instance.call(method, path, body);
+    if (answer.body.leaseId) secrets.add(answer.body.leaseId);
+    else shown.push(answer);
+    if (answer.body.code) codes.add(answer.body.code);
+    return answer;
+  };
+  const lock = (name: string, act: string, body: { leaseId?: string; [field: string]: unknown }) =>
+    call("POST", `/v1/locks/${name}/${act}`, body);
+
+  /** The life of a lock by both kinds of leaseId, with everything that a caller can do wrong. */
+  const lifecycle = async (name: string) => {
+    for (const chosen of [chosenId(), undefined]) {
+      const ttlMs = 10_000;
+      const granted = await lock(name, "acquire", {
+        ttlMs,
+        owner: "worker-7",
+        ...(chosen && { leaseId: chosen }),
+      });
+      const leaseId = chosen ?? granted.body.leaseId ?? chosenId();
+      await lock(name, "acquire", { ttlMs });
+      await lock(name, "acquire", { ttlMs, leaseId: chosenId() });
+      await lock(name, "renew", { leaseId, ttlMs });
+      await lock(name, "renew", { leaseId, ttlMs, fencingToken: 1 });
+      await lock(name, "renew", { leaseId: chosenId(), ttlMs });
+      await lock(name, "renew", { leaseId, ttlMs: 1 });
+      await lock(name, "acquire", { leaseId: `${leaseId}!`, ttlMs });
+      await lock(name, "acquire", { leaseId, ttlMs, owner: "", waitMs: 5, secret: leaseId });
+      await lock(name, "nothing", { leaseId });
+      await call("PUT", `/v1/locks/${name}/acquire`, { leaseId });
+      await call("GET", `/v1/locks/${name}`);
+      await lock(name, "release", { leaseId: chosenId() });
+      await lock(name, "release", { leaseId });
+      await lock(name, "acquire", { leaseId, ttlMs });
+      const url = await instance.url();
+      const path = `/v1/locks/${name}/acquire`;
+      const json = { "content-type": "application/json" };
+      shown.push(await send(url, { path, headers: json, body: `{"ttlMs":1000,"leaseId":"${leaseId}"` }));
+      shown.push(await send(url, { path, body: `{"ttlMs":1000,"leaseId":"${leaseId}"}` }));
+      shown.push(
+        await send(url, { path, headers: json, body: `{"leaseId":"${leaseId}"}${" ".repeat(70_000)}` }),
+      );
+    }
+  };
+
+  await lifecycle("all-is-well");
+
+  await primaries.all[0]?.pause();
+  await lifecycle("one-is-paused");
+  await primaries.all[0]?.resume();
+  await until(() => countUp(instance) === 3, "all take part again");
+
+  // A server that repeats what it was sent, and a client library that keeps it in its errors.
+  sabotage = (args) => new RedisReplyError(`ERR unknown command 'EVALSHA', with args: ${args.join(" ")}`);
+  await lifecycle("refused");
+  sabotage = (args) => Object.assign(new Error("Command aborted"), { command: { name: "evalsha", args } });
+  await lifecycle("aborted");
+  sabotage = undefined;
+  await until(() => countUp(instance) === 3, "all take part again");
+
+  // Unexpected exceptions: ours, and what a primary has stored wrongly.
+  const { body: broken } = await lock("broken", "acquire", { ttlMs: 10_000, metadata: { a: 1 } });
+  for (const primary of primaries.all) {
+    await primary.cli("HSET", `${instance.prefix}hold/lock/broken`, "metadata", "{broken");
+  }
+  await call("GET", "/v1/locks/broken");
+  await lock("broken", "renew", { leaseId: broken.leaseId, ttlMs: 10_000 });
+  idsBreak = true;
+  await lock("broken", "acquire", { ttlMs: 10_000 });
+  idsBreak = false;
+
+  instance.service.stop();
+  await lock("late", "release", { leaseId: chosenId() });
+  await sleep(50);
+  const metrics = await instance.service.app.request("/metrics");
+
+  // That all of it happened.
+  expect([...codes].sort()).toEqual([
+    "held",
+    "internal",
+    "invalid_request",
+    "lease_lost",
+    "method_not_allowed",
+    "no_quorum",
+    "not_found",
+    "shutting_down",
+  ]);
+  expect(shown.map(({ status }) => status)).toEqual(expect.arrayContaining([200, 413, 415]));
+  const logged = instance.logged.join("\n");
+  expect(logged).toContain("unexpected exception");
+  expect(logged).toContain("/v1/locks/all-is-well/acquire");
+  expect(secrets.size).toBeGreaterThan(40);
+
+  const places = {
+    logs: logged,
+    metrics: await metrics.text(),
+    answers: JSON.stringify(shown.map(({ body, headers }) => [body, [...headers]])),
+  };
+  for (const [place, text] of Object.entries(places)) {
+    for (const secret of secrets) expect(text.includes(secret), `${secret} is in the ${place}`).toBe(false);
+  }
+});
