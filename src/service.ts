@@ -8,7 +8,7 @@ import type { Ids } from "./ids.js";
 import { Locks } from "./primitives/lock.js";
 import { Membership } from "./primitives/membership.js";
 import { Owners } from "./primitives/owners.js";
-import { ConfigurationKeeper } from "./redis/configuration.js";
+import { ConfigurationKeeper, type ConfigurationLog } from "./redis/configuration.js";
 import type { Connect } from "./redis/connection.js";
 import { Keys } from "./redis/keys.js";
 import { Primaries } from "./redis/primaries.js";
@@ -25,27 +25,17 @@ export interface World {
 }
 
 /** One instance of the service, put together but not listening. */
-export interface Service {
+export interface Service extends Core {
   readonly app: App;
-  readonly primaries: Primaries;
-  readonly locks: Locks;
-  readonly membership: Membership;
-  readonly owners: Owners;
   /** From now on: not ready, and no new work. */
   stop(): void;
-  close(): void;
 }
 
 /** Config -> primaries -> primitives -> app. */
-export function createService(
-  config: Config,
-  redis: { readonly urls: readonly string[]; readonly embedded: boolean },
-  world: World,
-): Service {
-  const { clock, log, ids, random } = world;
+export function createService(config: Config, redis: RedisServers, world: World): Service {
+  const { clock, log, ids } = world;
   const metrics = new Metrics();
-  const keys = new Keys(config.keyPrefix);
-  const observer: PrimaryObserver = {
+  const core = createCore(config, redis, world, {
     called: (...call) => metrics.called(...call),
     dropped: (primary) => metrics.dropped(primary),
     changed: (primary, status) => {
@@ -55,26 +45,10 @@ export function createService(
       if (primary.up) log.info(line, "primary takes part");
       else log.warn(line, "primary takes no part");
     },
-  };
-  const all = redis.urls.map(
-    (url) => new Primary(addressOf(url), url, world.connect, keys, clock, config, observer),
-  );
-  const keeper = new ConfigurationKeeper(
-    all,
-    keys,
-    clock,
-    random,
-    ids,
-    { ...config, embedded: redis.embedded },
-    log,
-  );
-  const primaries = new Primaries(all, keeper);
+  });
+  const { primaries, membership, locks, owners } = core;
   metrics.observe(primaries);
-  const membership = new Membership(primaries, keys, clock, ids);
-  const votes = new LeaseVotes(primaries, keys, ids, config);
   let stopping = false;
-  const locks = new Locks(votes, primaries.all.length, clock, random, ids);
-  const owners = new Owners(membership, clock, config.viewAgeMsMax);
   const app = createApp({
     config,
     primaries,
@@ -88,14 +62,50 @@ export function createService(
     stopping: () => stopping,
   });
   return {
+    ...core,
     app,
-    primaries,
-    locks,
-    membership,
-    owners,
     stop: () => {
       stopping = true;
     },
+  };
+}
+
+/** The Redis servers that an instance is given. */
+export interface RedisServers {
+  readonly urls: readonly string[];
+  readonly embedded: boolean;
+}
+
+/** The service without its HTTP face. */
+export interface Core {
+  readonly primaries: Primaries;
+  readonly membership: Membership;
+  readonly locks: Locks;
+  readonly owners: Owners;
+  close(): void;
+}
+
+/** Config -> primaries -> primitives. */
+export function createCore(
+  config: Config,
+  redis: RedisServers,
+  { clock, random, ids, connect, log }: Omit<World, "log"> & { readonly log: ConfigurationLog },
+  observer: PrimaryObserver,
+): Core {
+  const keys = new Keys(config.keyPrefix);
+  const all = redis.urls.map(
+    (url) => new Primary(addressOf(url), url, connect, keys, clock, config, observer),
+  );
+  const settings = { ...config, embedded: redis.embedded };
+  const keeper = new ConfigurationKeeper(all, keys, clock, random, ids, settings, log);
+  const primaries = new Primaries(all, keeper);
+  const membership = new Membership(primaries, keys, clock, ids);
+  const votes = new LeaseVotes(primaries, keys, ids, config);
+  return {
+    primaries,
+    membership,
+    locks: new Locks(votes, primaries.all.length, clock, random, ids),
+    owners: new Owners(membership, clock, config.viewAgeMsMax),
     close: () => {
       keeper.close();
       primaries.close();

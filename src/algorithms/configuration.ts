@@ -28,7 +28,7 @@ export interface Entry {
   readonly address: string;
   /** Redis' `run_id`: changes with every restart. */
   readonly runId: string;
-  /** Redis' `master_replid`: changes when it was a replica for a while. */
+  /** Redis' `master_replid`: changes when it was a replica for a while, and when it gets one. */
   readonly replid: string;
   /** Version since which it takes part in this incarnation: data from before must be copied to it. */
   readonly admitted: number;
@@ -39,7 +39,11 @@ export interface Sighting {
   readonly address: string;
   readonly runId: string;
   readonly replid: string;
+  /** Whether it has its `replid` from the end of a time as a replica. One comes with its first own replica, too. */
+  readonly promoted: boolean;
   readonly stored: Stored | null;
+  /** Whether it knows until when the leases that it voted for may live. */
+  readonly marked: boolean;
 }
 
 /** What a primary stores of the configuration. */
@@ -110,24 +114,41 @@ export function judge(sightings: readonly (Sighting | null)[], majority: number)
     if (steps.includes("theirs")) return { kind: "refuse", reason: DIFFERENT_DEPLOYMENTS };
   }
   if (sightings.some((sighting) => sighting === null)) return { kind: "wait" };
-  // Where nobody can have voted since a start of all was agreed, one that lost its data is as one that had none.
+  // Until somebody takes part, one that lost its data since a start of all was agreed is as one that had none.
   const begun =
     latest !== null &&
     latest.coldQuarantine !== null &&
     sightings.every((one) => isAsIn(latest, one)) &&
-    !mayHaveVoted(latest, sightings, majority);
+    (!sightings.some((one) => isMember(one, latest)) || votersIn(latest, sightings) < majority);
   if (begun)
     return { kind: sightings.every((one) => has(one, latest)) ? "finish_cold" : "spread_cold", latest };
   return { kind: "cold", latest };
 }
 
-/** The entry of a primary: by the id that it stores, else by its run, else (an empty one) by its address. */
+/** `coldQuarantine` of a start of all after `latest`, where this is not the first start. */
+export function quarantineAfter(
+  latest: Configuration | null,
+  sightings: readonly Sighting[],
+  majority: number,
+  ttlMaxMs: number,
+): number | "marks" {
+  // Every lease was voted for by one of those that know.
+  if (sightings.filter(({ marked }) => !marked).length < majority) return "marks";
+  // A start of all that was interrupted: what had to be waited for then has to be waited for now, and no more.
+  const interrupted = typeof latest?.coldQuarantine === "number" && votersIn(latest, sightings) < majority;
+  return interrupted ? latest.coldQuarantine : ttlMaxMs;
+}
+
+/**
+ * The entry of a primary: by its run, else by its address, else (an instance that has other names for the servers) by
+ * the id that it stores. Not by that id first: who was a replica of another primary has that one's.
+ */
 export function entryOf(configuration: Configuration, sighting: Sighting): Entry | undefined {
   const { primaries } = configuration;
   return (
-    primaries.find(({ id }) => id === sighting.stored?.id) ??
     primaries.find(({ runId }) => runId === sighting.runId) ??
-    primaries.find(({ address }) => address === sighting.address)
+    primaries.find(({ address }) => address === sighting.address) ??
+    primaries.find(({ id }) => id === sighting.stored?.id)
   );
 }
 
@@ -144,7 +165,7 @@ function stepsIn(current: Configuration, sightings: readonly (Sighting | null)[]
     if (stored && stored.configuration.deployment !== current.deployment) return "theirs";
     const entry = entryOf(current, sighting);
     if (!entry) return "foreign";
-    if (!stored || !isAsIn(current, sighting)) return "readmit";
+    if (stored?.id !== entry.id || !isAsIn(current, sighting)) return "readmit";
     if (has(sighting, current)) return stored.stage === "member" ? "member" : "copy";
     const missed = stored.configuration.version < current.version && stored.stage === "member";
     return missed && stored.configuration.version >= entry.admitted ? "bring_forward" : "readmit";
@@ -153,8 +174,10 @@ function stepsIn(current: Configuration, sightings: readonly (Sighting | null)[]
 
 /** Whether the primary is in the very incarnation that the configuration knows. */
 function isAsIn(configuration: Configuration, sighting: Sighting | null): boolean {
-  const entry = sighting ? entryOf(configuration, sighting) : undefined;
-  return entry !== undefined && entry.runId === sighting?.runId && entry.replid === sighting?.replid;
+  if (!sighting) return false;
+  const { runId, replid, promoted } = sighting;
+  const entry = entryOf(configuration, sighting);
+  return entry?.runId === runId && (entry.replid === replid || !promoted);
 }
 
 /** Whether the primary stores this configuration. */
@@ -163,15 +186,15 @@ function has(sighting: Sighting | null, configuration: Configuration): boolean {
   return theirs?.version === configuration.version && theirs.nonce === configuration.nonce;
 }
 
-/** Whether a majority may have taken part: those that still do, and those that are empty and perhaps did. */
-function mayHaveVoted(
-  configuration: Configuration,
-  sightings: readonly (Sighting | null)[],
-  majority: number,
-): boolean {
-  const members = sightings.filter((one) => has(one, configuration) && one?.stored?.stage === "member");
-  const empty = sightings.filter((one) => one?.stored === null);
-  return members.length > 0 && members.length + empty.length >= majority;
+function isMember(sighting: Sighting | null, configuration: Configuration): boolean {
+  return has(sighting, configuration) && sighting?.stored?.stage === "member";
+}
+
+/** How many may have voted in a configuration: those that take part, and those that may have forgotten that they did. */
+function votersIn(configuration: Configuration, sightings: readonly (Sighting | null)[]): number {
+  return sightings.filter(
+    (one) => !one?.stored || !isAsIn(configuration, one) || isMember(one, configuration),
+  ).length;
 }
 
 function mistakeIn(configurations: readonly Configuration[], primaries: number): string | null {

@@ -4,6 +4,7 @@ import {
   entryOf,
   type Judgement,
   judge,
+  quarantineAfter,
   type Sighting,
   stampOf,
 } from "../algorithms/configuration.js";
@@ -193,7 +194,7 @@ export class ConfigurationKeeper {
     // Copies only from those that are fenced, and only when these are a majority.
     if (members.length < majorityOf(this.primaries.length)) return false;
     for (const target of doing("copy")) this.#readmit(current, members, target);
-    return lost.length > 0 && this.#raise(current, members, lost, seen);
+    return lost.length > 0 && this.#raise(current, members, lost, [...lost, ...doing("copy")]);
   }
 
   /** Changes the configuration for primaries that may have forgotten: step 1 of readmission, the fence. */
@@ -201,7 +202,7 @@ export class ConfigurationKeeper {
     current: Configuration,
     members: readonly Seen[],
     lost: readonly Seen[],
-    seen: readonly (Seen | null)[],
+    joining: readonly Seen[],
   ): Promise<boolean> {
     const version = current.version + 1;
     const next: Configuration = {
@@ -217,10 +218,12 @@ export class ConfigurationKeeper {
     const agreed = await this.#agree(next, members, majorityOf(this.primaries.length));
     if (!agreed) return false;
     // Who must be copied to is marked first: another instance that looks in between then helps, and does not begin anew.
-    for (const one of all(seen).filter((one) => !members.includes(one))) {
-      await this.#commit(agreed, one, "copying");
+    for (const one of joining) await this.#commit(agreed, one, "copying");
+    for (const one of members) {
+      // What was agreed may be of another instance, that knows more of this one than was seen here.
+      const forgot = entryOf(agreed, one)?.admitted === agreed.version;
+      await this.#commit(agreed, one, forgot ? "copying" : "member");
     }
-    for (const one of members) await this.#commit(agreed, one, "member");
     return true;
   }
 
@@ -259,18 +262,16 @@ export class ConfigurationKeeper {
   async #beginAnew(latest: Configuration | null, seen: readonly Seen[]): Promise<boolean> {
     const first = latest === null && this.#current === null;
     const version = (latest?.version ?? 0) + 1;
-    const withoutMarks = seen.filter(({ stored }) => stored === null).length;
     const coldQuarantine = first
       ? 0
-      : withoutMarks >= majorityOf(seen.length)
-        ? this.settings.ttlMaxMs
-        : "marks";
+      : quarantineAfter(latest, seen, majorityOf(seen.length), this.settings.ttlMaxMs);
     const next: Configuration = {
       protocol: 1,
       deployment: latest?.deployment ?? this.#current?.deployment ?? this.ids.nonce(),
       version,
       nonce: this.ids.nonce(),
-      floor: roundUp(this.clock.wallMicros()),
+      // Not rounded: what is ahead of the clock would be given out again by a start of all a moment later.
+      floor: this.clock.wallMicros(),
       coldQuarantine,
       primaries: seen.map((one) => newEntry(one, latest, version, this.ids.nonce())),
     };
@@ -390,12 +391,6 @@ function withDrift(ms: number): number {
   return ms > 0 ? ms * 1.01 + 2 : 0;
 }
 
-function roundUp(counter: number): number {
-  return Math.ceil(counter / FLOOR_STEP) * FLOOR_STEP;
-}
-
-/** Floors are multiples of it, so that primaries agree on them. */
-const FLOOR_STEP = 2 ** 20;
 const WATCH_INTERVAL_MS = 1_000;
 const STEPS_MAX = 20;
 const RETRY_DELAY_MS_MAX = 50;

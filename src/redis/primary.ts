@@ -248,7 +248,8 @@ export class Primary {
       if (UNAVAILABLE.test(message)) this.#open(message);
       return new PrimaryFailure("refused", message, { cause: error });
     }
-    if (!(error instanceof Overload)) this.#open(message);
+    // Of a connection that was lost the reason is known better than from the commands that it took along.
+    if (this.#answering && !(error instanceof Overload)) this.#open(message);
     return new PrimaryFailure("unknown", message, { cause: error });
   }
 

@@ -31,7 +31,9 @@ export function readLook(
     // The JavaScript fallback has none; its address tells it from others.
     runId: info.get("run_id") ?? address,
     replid: info.get("master_replid") ?? "",
+    promoted: /[^0]/.test(info.get("master_replid2") ?? ""),
     stored: readStored(own),
+    marked: own.has("leases_until"),
     stamp: own.get("stamp") ?? "",
     quarantineMs: Math.max(0, Number(own.get("quarantine_until") ?? 0) - nowMs),
     persistent: info.get("aof_enabled") === "1",

@@ -5,12 +5,14 @@ import {
   entryOf,
   type Judgement,
   judge,
+  quarantineAfter,
   type Sighting,
   stampOf,
 } from "../../src/algorithms/configuration.js";
 
 // Three primaries, a, b and c. What each is seen to be is one text: its run, or `-` when it is not seen; then what it
-// stores, if anything: a configuration of the table below, `copying` when its data are not complete.
+// stores, if anything: a configuration of the table below, `copying` when its data are not complete, `marked` when it
+// knows until when leases may live.
 
 /** A configuration, by the runs that it knows of a, b and c, and the versions since which they take part. */
 function configuration(
@@ -36,12 +38,9 @@ function entry(place: number, run: string, admitted: number): Entry {
   return { id: `id of ${name}`, address: `${name}:6379`, ...identity(name, run), admitted };
 }
 
-/** `run1`: the first run of that server; `run1*`: the same run after it was a replica for a while. */
+/** `run1`: the first run of that server; `run1*`: after it was a replica for a while; `run1+`: after it got one. */
 function identity(name: string, run: string) {
-  return {
-    runId: `${name} ${run.replace("*", "")}`,
-    replid: `${name} ${run}`,
-  };
+  return { runId: `${name} ${run.replace(/[*+]/, "")}`, replid: `${name} ${run}` };
 }
 
 const KNOWN: Record<string, Configuration> = {
@@ -54,6 +53,8 @@ const KNOWN: Record<string, Configuration> = {
   v3: configuration(3, "run1 run2 run2", [1, 3, 2]),
   // All came back as run2: a start of all.
   cold: configuration(2, "run2 run2 run2", [2, 2, 2], { coldQuarantine: "marks" }),
+  // All came back empty as run2: a start of all that nobody remembers anything before.
+  forgot: configuration(2, "run2 run2 run2", [2, 2, 2], { coldQuarantine: 600_000 }),
   theirs: configuration(1, "run1 run1 run1", [1, 1, 1], { deployment: "theirs", nonce: "theirs" }),
   five: configuration(1, "run1 run1 run1 run1 run1", [1, 1, 1, 1, 1]),
   newer: configuration(1, "run1 run1 run1", [1, 1, 1], { protocol: 2 as 1 }),
@@ -61,7 +62,7 @@ const KNOWN: Record<string, Configuration> = {
 
 function sighting(text: string, place: number): Sighting | null {
   const name = "abcdefg"[place] as string;
-  const [run = "", version, stage] = text.split(" ");
+  const [run = "", version, ...rest] = text.split(" ");
   if (run === "-") return null;
   // A server that nobody knows took the place of this one.
   const known = run !== "stranger";
@@ -70,10 +71,12 @@ function sighting(text: string, place: number): Sighting | null {
       ? null
       : {
           configuration: KNOWN[version] as Configuration,
-          id: `id of ${name}`,
-          stage: stage === "copying" ? ("copying" as const) : ("member" as const),
+          id: version === "theirs" ? `their ${name}` : `id of ${name}`,
+          stage: rest.includes("copying") ? ("copying" as const) : ("member" as const),
         };
-  return { address: known ? `${name}:6379` : "stranger:6379", ...identity(name, run), stored };
+  const address = known ? `${name}:6379` : "stranger:6379";
+  const promoted = run.endsWith("*");
+  return { address, ...identity(name, run), promoted, stored, marked: rest.includes("marked") };
 }
 
 const judged = (...seen: string[]): Judgement => judge(seen.map(sighting), Math.floor(seen.length / 2) + 1);
@@ -119,11 +122,11 @@ describe("what is to be done when a, b and c are seen as", () => {
     ["one that restarted empty", "run1 v1", "run1 v1", "run2", "current v1: member, member, readmit"],
     ["one that was flushed, in its old run", "run1 v1", "run1 v1", "run1", "current v1: member, member, readmit"],
     ["one that was a replica for a while, in its old run and with somebody's data", "run1 v1", "run1 v1", "run1* v1", "current v1: member, member, readmit"],
+    ["those that got replicas of their own, with a new replid, are what they were", "run1+ v1", "run1+ v1", "run1+ v1", "current v1: member, member, member"],
     ["one that was a replica and is empty", "run1 v1", "run1 v1", "run1*", "current v1: member, member, readmit"],
     ["one whose readmission was agreed, and that has got nothing yet", "run1 v2", "run1 v2", "run2", "current v2: member, member, readmit"],
     ["one whose readmission was agreed, with data from before", "run1 v2", "run1 v2", "run2 v1", "current v2: member, member, readmit"],
     ["one that is being copied to", "run1 v2", "run1 v2", "run2 v2 copying", "current v2: member, member, copy"],
-    ["one that was being copied to when another one forgot, begins again", "run1 v3", "run2 v3 copying", "run2 v2 copying", "wait or worse"],
     ["one that restarted while it was copied to", "run1 v2", "run1 v2", "run3 v2 copying", "current v2: member, member, readmit"],
     ["one that stores another configuration of the same version", "run1 v2", "run1 v2", "run2 v2'", "current v2: member, member, readmit"],
     ["an empty one at an address that nobody knows is no part of it", "run1 v1", "run1 v1", "stranger", "current v1: member, member, foreign"],
@@ -133,18 +136,24 @@ describe("what is to be done when a, b and c are seen as", () => {
     ["all restarted, without", "run2", "run2", "run2", "cold after nothing"],
     ["a majority restarted", "run2 v1", "run2 v1", "run1 v1", "cold after v1"],
     ["a majority restarted, and one is not back: what it knows is needed", "run2 v1", "run2 v1", "-", "wait"],
-    ["a majority was flushed", "run1", "run1", "run1 v1", "cold after v1"],
+    ["a majority was flushed, long after the first start", "run1", "run1", "run1 v1", "cold after v1"],
+    ["a majority was flushed, long after a readmission", "run1", "run1", "run2 v2", "cold after v2"],
+    ["one forgot while another one was still being copied to", "run1 v3", "run2 v3 copying", "run2 v2 copying", "cold after v3"],
     ["the configuration of a start of all is agreed, one has got it", "run2 cold copying", "run2 v1", "run2 v1", "spread_cold after cold"],
     ["or one has lost it again, empty but in the same run", "run2 cold copying", "run2 cold copying", "run2", "spread_cold after cold"],
     ["all have got it", "run2 cold copying", "run2 cold copying", "run2 cold copying", "finish_cold after cold"],
     ["one is through, nobody votes yet", "run2 cold", "run2 cold copying", "run2 cold copying", "finish_cold after cold"],
     ["a majority is through and votes", "run2 cold", "run2 cold", "run2 cold copying", "current cold: member, member, copy"],
+    ["one is through, and one was flushed, which may have been through as well", "run2 cold", "run2", "run2 cold copying", "cold after cold"],
     ["one is away before it is through", "run2 cold copying", "run2 cold copying", "-", "wait"],
     ["one restarted before it was through: all begin once more", "run2 cold copying", "run2 cold copying", "run3 cold copying", "cold after cold"],
     ["one is through and one restarted: all begin once more", "run2 cold", "run2 cold copying", "run3 cold copying", "cold after cold"],
     ["an old configuration is not revived beside a newer one that was agreed", "run1 v1", "run1 v1", "run2 v2 copying", "current v2: bring_forward, bring_forward, copy"],
 
     // ------------------------------------------------ it is not ours
+    ["one belongs to another deployment: the others do without", "run1 v1", "run1 v1", "run1 theirs", "current v1: member, member, theirs"],
+    ["in whatever place", "run1 theirs", "run1 v2", "run2 v2", "current v2: theirs, member, member"],
+    ["and when one of them forgot", "run1 v1", "run2 v1", "run1 theirs", "refuse: different deployments"],
     ["a majority belongs to another deployment", "run1 theirs", "run1 theirs", "run1 v1", "refuse: different deployments"],
     ["it was written by a later version of Quorate", "run1 newer", "run1 newer", "run1 newer", "refuse: protocol 2"],
     ["one was written by a later version of Quorate", "run1 v1", "run1 v1", "run1 newer", "refuse: protocol 2"],
@@ -156,5 +165,83 @@ describe("what is to be done when a, b and c are seen as", () => {
       expect(judgement).toMatch(/^refuse: /);
       expect(judgement).toContain(expected.slice("refuse: ".length));
     } else expect(judgement).toBe(expected);
+  });
+});
+
+describe("of five primaries", () => {
+  const five = (...seen: string[]) =>
+    told(
+      judge(
+        seen.map((text, place) => sighting(text.replace("v1", "five"), place)),
+        3,
+      ),
+    );
+
+  test("two may forget at once", () => {
+    expect(five("run1 v1", "run1 v1", "run1 v1", "run2", "run2")).toBe(
+      "current five: member, member, member, readmit, readmit",
+    );
+  });
+
+  test("three may not", () => {
+    expect(five("run1 v1", "run1 v1", "run2", "run2", "run2")).toBe("cold after five");
+    expect(five("run1 v1", "run1 v1", "run2", "run2", "-")).toBe("wait");
+  });
+});
+
+describe("after a start of all nobody grants a lease", () => {
+  test.each<[sentence: string, after: string | null, a: string, b: string, c: string, until: number | "marks"]>([
+    ["until the last that may be outstanding has ended, where all know", "v1", "run2 v1 marked", "run2 v1 marked", "run2 v1 marked", "marks"],
+    ["or a majority know: every lease was on one of them", "v1", "run2", "run2 v1 marked", "run2 v1 marked", "marks"],
+    ["for the longest time to live, where a majority forgot", "v1", "run2", "run2", "run1 v1 marked", 600_000],
+    ["or all forgot", null, "run2", "run2", "run2", 600_000],
+    ["or forgot one after the other, before the first had been copied to", "v2", "run3", "run1 v2 marked", "run2 v2 copying", 600_000],
+    ["for as long again, where a start of all that forgot was interrupted", "forgot", "run2 forgot copying", "run2 forgot copying", "run3", 600_000],
+    ["not at all, where the first start was interrupted", "v1", "run1 v1 copying", "run1 v1 copying", "run2", 0],
+    ["but not where it may have ended: then there were leases", "v1", "run1 v1 copying", "run2", "run2", 600_000],
+    ["nor where one is through and another may have been", "v1", "run1 v1 marked", "run1 v1 copying", "run2", 600_000],
+  ])("%s", (_sentence, after, a, b, c, until) => {
+    const seen = [a, b, c].map(sighting).filter((one) => one !== null);
+    expect(quarantineAfter(after === null ? null : (KNOWN[after] as Configuration), seen, 2, 600_000)).toBe(until);
+  });
+});
+
+describe("the entry of a primary", () => {
+  const known = KNOWN.v2 as Configuration;
+  const seen = (text: string, place: number) => sighting(text, place) as Sighting;
+
+  test("is found by the id that it stores, wherever it lives and runs now", () => {
+    expect(entryOf(known, { ...seen("stranger v1", 1), runId: "unknown" })?.id).toBe("id of b");
+  });
+
+  test("else by its run: an address may have another name", () => {
+    expect(entryOf(known, { ...seen("run1", 1), address: "alias:6379" })?.id).toBe("id of b");
+  });
+
+  test("else by its address: an empty one in the place of the old", () => {
+    expect(entryOf(known, seen("run7", 2))?.id).toBe("id of c");
+  });
+
+  test("else there is none", () => {
+    expect(entryOf(known, seen("stranger", 0))).toBeUndefined();
+  });
+});
+
+describe("the stamp that scripts compare", () => {
+  const { v1, v2 } = KNOWN as Record<"v1" | "v2", Configuration>;
+  const all = [
+    stampOf(v1, "a", "member"),
+    stampOf(v1, "a", "copying"),
+    stampOf(v1, "b", "member"),
+    stampOf(v2, "a", "member"),
+    stampOf({ ...v2, nonce: "another" }, "a", "member"),
+  ];
+
+  test("is another for each version, nonce, primary and stage", () => {
+    expect(new Set(all).size).toBe(all.length);
+  });
+
+  test("is never that of a primary that stores nothing", () => {
+    expect(all).not.toContain("");
   });
 });

@@ -103,6 +103,10 @@ export async function forget(primary: TestPrimary, prefix: string): Promise<void
 }
 
 /** One field of what the primary stores of the configuration. */
-export async function storedField(primary: TestPrimary, prefix: string, field: string): Promise<string | null> {
+export async function storedField(
+  primary: TestPrimary,
+  prefix: string,
+  field: string,
+): Promise<string | null> {
   return (await command(primary, "HGET", `${prefix}configuration`, field)) as string | null;
 }

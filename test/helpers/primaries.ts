@@ -36,14 +36,21 @@ export interface OwnedPrimary extends TestPrimary {
   remove(): Promise<void>;
 }
 
+export interface StartOptions {
+  readonly args?: readonly string[];
+  /** Where they come from, when it is not what the run has. */
+  readonly run?: TestRun;
+  /** What a server gets beside this process' environment, by its place; of processes only. */
+  readonly env?: (place: number) => Record<string, string>;
+}
+
 /** Starts `count` independent primaries at once, each with an append-only file written at every command. */
-export async function startPrimaries(
-  count: number,
-  options: { readonly args?: readonly string[] } = {},
-): Promise<TestPrimaries> {
-  const run = await currentRun();
+export async function startPrimaries(count: number, options: StartOptions = {}): Promise<TestPrimaries> {
+  const run = options.run ?? (await currentRun());
   const args = ["--appendonly", "yes", "--appendfsync", "always", "--save", "", ...(options.args ?? [])];
-  const attempts = await Promise.allSettled(Array.from({ length: count }, () => startOnFreePort(run, args)));
+  const attempts = await Promise.allSettled(
+    Array.from({ length: count }, (_, place) => startOnFreePort(run, args, options.env?.(place) ?? {})),
+  );
   const all = attempts.flatMap((attempt) => (attempt.status === "fulfilled" ? [attempt.value] : []));
   const close = async (): Promise<void> => {
     await Promise.all(all.map((primary) => primary.remove()));
@@ -60,15 +67,16 @@ export async function startPrimaries(
 async function startOnFreePort(
   run: TestRun,
   args: readonly string[],
+  env: Record<string, string>,
   attemptsLeft = 5,
 ): Promise<OwnedPrimary> {
   const port = await freePort();
   try {
     return run.kind === "container"
       ? await (await import("./container-primary.js")).startContainer(run, port, args)
-      : await (await import("./process-primary.js")).startProcess(run, port, args);
+      : await (await import("./process-primary.js")).startProcess(run, port, args, env);
   } catch (error) {
-    if (attemptsLeft > 1 && (await inUse(port))) return startOnFreePort(run, args, attemptsLeft - 1);
+    if (attemptsLeft > 1 && (await inUse(port))) return startOnFreePort(run, args, env, attemptsLeft - 1);
     throw error;
   }
 }

@@ -15,6 +15,7 @@ export async function startProcess(
   run: Extract<TestRun, { kind: "process" }>,
   port: number,
   args: readonly string[],
+  env: Record<string, string> = {},
 ): Promise<OwnedPrimary> {
   const dir = await mkdtemp(join(run.dir, `${port}-`));
   const dataDir = join(dir, "data");
@@ -35,7 +36,10 @@ export async function startProcess(
       join(dir, "redis.pid"),
     ];
     const log = await open(logFile, "a");
-    const started = spawn(`${run.flavour}-server`, [...own, ...args], { stdio: ["ignore", log.fd, log.fd] });
+    const started = spawn(`${run.flavour}-server`, [...own, ...args], {
+      env: { ...process.env, ...env },
+      stdio: ["ignore", log.fd, log.fd],
+    });
     await log.close();
     server = started;
     started.once("exit", () => {

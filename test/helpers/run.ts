@@ -21,6 +21,7 @@ export const runLabel = "quorate.test-run";
 const variable = "TEST_REDIS_RUN";
 let reaper: ChildProcess | undefined;
 let opened: Promise<TestRun> | undefined;
+let processes: Promise<TestRun | null> | undefined;
 
 /** The run this process belongs to: the one that vitest's global setup opened, else one of its own. */
 export function currentRun(): Promise<TestRun> {
@@ -30,20 +31,45 @@ export function currentRun(): Promise<TestRun> {
   return opened;
 }
 
+/**
+ * This run where its primaries are processes, else one beside it, for what cannot be done to containers. Null where no
+ * server is installed.
+ */
+export function processRun(): Promise<TestRun | null> {
+  processes ??= openProcessRun();
+  return processes;
+}
+
+async function openProcessRun(): Promise<TestRun | null> {
+  const inherited = process.env[variable];
+  const run = inherited === undefined ? undefined : (JSON.parse(inherited) as TestRun);
+  if (run?.kind === "process") return run;
+  const flavour = await installedFlavour();
+  if (flavour === undefined) return null;
+  const own: TestRun = { kind: "process", flavour, dir: await mkdtemp(join(tmpdir(), "quorate-test-")) };
+  startReaper(own);
+  return own;
+}
+
 /** Decides where primaries come from and starts the reaper. Fails at once where nothing can run them. */
 export async function openRun(): Promise<TestRun> {
   const run = await newRun();
+  reaper = startReaper(run);
+  process.env[variable] = JSON.stringify(run);
+  return run;
+}
+
+function startReaper(run: TestRun): ChildProcess {
   const script = fileURLToPath(new URL("reaper.mjs", import.meta.url));
   const where = run.kind === "container" ? `${runLabel}=${run.id}` : run.dir;
   // In a session of its own: a Ctrl-C must end the tests, and not what cleans up after them.
-  reaper = spawn(process.execPath, [script, run.kind, where], {
+  const started = spawn(process.execPath, [script, run.kind, where], {
     detached: true,
     stdio: ["pipe", "ignore", "inherit"],
   });
   // Nor may it keep alive a program that forgets to close its run.
-  reaper.unref();
-  process.env[variable] = JSON.stringify(run);
-  return run;
+  started.unref();
+  return started;
 }
 
 /** Removes whatever the run left behind. The reaper does that as well when this is never called. */
@@ -58,6 +84,11 @@ export async function closeRun(): Promise<void> {
 async function newRun(): Promise<TestRun> {
   if (process.env.TEST_REDIS === "process") {
     const flavour = await installedFlavour();
+    if (flavour === undefined) {
+      throw new Error(
+        "TEST_REDIS=process needs a redis-server or valkey-server on the PATH, and there is none.",
+      );
+    }
     return { kind: "process", flavour, dir: await mkdtemp(join(tmpdir(), "quorate-test-")) };
   }
   // Loaded only where it is used: it takes a third of a second.
@@ -75,10 +106,10 @@ async function newRun(): Promise<TestRun> {
   return { kind: "container", id: randomBytes(6).toString("hex"), image };
 }
 
-async function installedFlavour(): Promise<Flavour> {
+async function installedFlavour(): Promise<Flavour | undefined> {
   for (const flavour of ["redis", "valkey"] as const) {
     const found = await promisify(execFile)(`${flavour}-server`, ["--version"]).catch(() => undefined);
     if (found !== undefined) return flavour;
   }
-  throw new Error("TEST_REDIS=process needs a redis-server or valkey-server on the PATH, and there is none.");
+  return undefined;
 }

@@ -14,6 +14,11 @@ export class Configurations {
     private readonly compared: "with their nonce" | "by version",
   ) {}
 
+  /** A mark that is lost costs a version, which must end somewhere: at what a primary has room to list. */
+  get versionMax(): number {
+    return Math.min(3, 1 + Math.floor(LISTED_MAX / this.ballots));
+  }
+
   same(one: number, other: number): boolean {
     return this.compared === "by version" ? this.version(one) === this.version(other) : one === other;
   }
@@ -27,10 +32,12 @@ export class Configurations {
   }
 }
 
-/** Part of a primary: two bits for each configuration from the second on, so that four of these fit. */
+/** Part of a primary: two bits for each configuration from the second on. */
 interface Listing {
   listed: number;
 }
+
+const LISTED_MAX = 4;
 
 export function listed(primary: Listing, configuration: number): number {
   return configuration <= FIRST ? 0 : (primary.listed >> (2 * (configuration - 2))) & 3;

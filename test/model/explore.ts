@@ -17,6 +17,8 @@ export interface Model<S extends Shape> {
   steps(now: World<S>, fork: () => World<S>, done: Done): void;
   /** What is wrong with a state, or null. */
   violation(world: World<S>): string | null;
+  /** What is wrong with a state in which no step can be taken, or null. */
+  stuck?(world: World<S>): string | null;
   show(world: World<S>): string;
   /** What must be reached somewhere, or the model proves less than it seems to. */
   readonly landmarks?: Readonly<Record<string, (world: World<S>) => boolean>>;
@@ -55,7 +57,10 @@ export function explore<S extends Shape>(model: Model<S>, limits: Limits = {}): 
   let current = -1;
   let violation: string | null = null;
 
+  let taken = 0;
+
   const reach = () => {
+    taken++;
     if (violation !== null) return;
     canonical(next.words);
     if (!states.add(next.words)) return;
@@ -86,9 +91,11 @@ export function explore<S extends Shape>(model: Model<S>, limits: Limits = {}): 
     next.words.set(first.words);
     reach();
   });
+  let last = violation === null ? -1 : states.size - 1;
   let depth = 0;
   let levelEnd = states.size;
   for (current = 0; current < states.size && violation === null; current++) {
+    taken = 0;
     if (current === levelEnd) {
       depth++;
       levelEnd = states.size;
@@ -97,9 +104,12 @@ export function explore<S extends Shape>(model: Model<S>, limits: Limits = {}): 
     if (current % 4096 === 0 && limits.goOn && !limits.goOn()) return report("limit", depth);
     states.read(current, now.words);
     model.steps(now, fork, reach);
+    if (violation !== null) last = states.size - 1;
+    else if (taken === 0) violation = model.stuck?.(now) ?? null;
+    if (violation !== null && last < 0) last = current;
   }
   if (violation === null) return report("exhausted", depth);
-  const path = parents.pathTo(states.size - 1).map((number) => {
+  const path = parents.pathTo(last).map((number) => {
     const words = new Uint32Array(layout.words);
     states.read(number, words);
     return words;

@@ -4,13 +4,14 @@
  *   begin      learn the identity of the empty primary, and the configuration of some other
  *   prepare    with a ballot, on a majority of N that have exactly that configuration
  *   accept     the successor that was accepted under the highest ballot, else one of its own, on such a majority
- *   mark       the empty primary with the agreed successor, if it still is the one that this lists
+ *   mark       the empty primary with the agreed successor, if it still is the one that this lists; go on if it is not
  *   fence      put the successor on a majority of N: from then on they refuse what belongs to the old one
  *   read       counters, and then floors, from a majority of N that have exactly the successor
  *   copy       them to the empty primary, while its mark is there
  *   configure  it, under the same condition: it takes part from now on
  *
- * A keeper that finds the empty primary marked already begins with the fence.
+ * A keeper that finds the empty primary marked already begins with the fence; one that finds it not marked, with a
+ * successor of its own, even if the configuration lists it: it may have taken part since, and have been wiped again.
  */
 import { majorityOf } from "../../src/algorithms/tally.js";
 import { type Configurations, list, listed, NO_CONFIGURATION } from "./configurations.js";
@@ -57,6 +58,22 @@ export class Keepers {
     return `${this.#plan[stage - 1] ?? "done"}${configuration ? ` c${configuration}` : ""}`;
   }
 
+  /** Whether it goes on with a configuration that another keeper proposed. */
+  tookOver(keeper: Keeper, r: number): boolean {
+    const { stage, base, used, configuration } = keeper;
+    const proposed = this.#plan[stage - 1] === "accept" && used > 0;
+    return proposed && configuration !== this.configurations.successor(base, this.#uniqueBallot(keeper, r));
+  }
+
+  /** Whether what was agreed on cannot be finished, though nothing more can happen to hinder it. */
+  isStuck(world: ReadmissionWorld): boolean {
+    const { configurations } = this;
+    const latest = Math.max(...world.primaries.map((primary) => configurations.version(primary.configuration)));
+    const agreed = world.keepers.some(({ stage }) => stage > this.#plan.indexOf("accept") + 1);
+    const waiting = world.primaries.some((primary) => primary.configuration === NO_CONFIGURATION);
+    return waiting && agreed && latest < configurations.versionMax;
+  }
+
   /** A request and its reply are one step: a lost reply does no more than one after which the keeper stops. */
   steps(now: ReadmissionWorld, fork: () => ReadmissionWorld, done: Done, r: number): void {
     this.#beginnings(now, fork, done, r);
@@ -74,7 +91,18 @@ export class Keepers {
         if (current) this.#acknowledge(next, j, r);
         done(current ? TEXTS[name] : `${TEXTS[name]}, late`, j, r);
       }
+      if (target === 1 && this.#plan[stage - 1] === "mark" && this.#maySkipMark(fork(), j, r)) {
+        at(fork().keepers, r).stage++;
+        done("{keeper} could not mark {primary}, and goes on", j, r);
+      }
     }
+  }
+
+  /** It is refused, or its reply is lost: others must be fenced in any case, or nobody could ever go on from there. */
+  #maySkipMark(copy: ReadmissionWorld, j: number, r: number): boolean {
+    const { variant, marksLost } = this.options;
+    if (variant === "the fence waits for the mark") return false;
+    return marksLost || this.#mark(copy, at(copy.primaries, j), r) === "refused";
   }
 
   #concerns(name: StageName, target: boolean): boolean {
@@ -82,9 +110,9 @@ export class Keepers {
     return target === ON_TARGET.has(name);
   }
 
-  /** With counters that drop into floors, a primary is read in two steps. */
+  /** How many requests a stage is for one primary. */
   #parts(name: StageName): number {
-    return name === "read" && this.options.drops > 0 ? 2 : 1;
+    return name === "read" && this.options.reading !== "at once" ? 2 : 1;
   }
 
   #beginnings(now: ReadmissionWorld, fork: () => ReadmissionWorld, done: Done, r: number): void {
@@ -102,6 +130,7 @@ export class Keepers {
       }
       for (const one of found) {
         if (version(one) < version(base) || version(one) <= version(primary.marked)) continue;
+        if (version(one) === this.configurations.versionMax) continue;
         if (one === base && used >= this.options.ballots) continue;
         this.#begin(fork(), j, r, one, false);
         done(`{keeper} finds {primary} empty, and configuration ${one}`, j, r);
@@ -157,174 +186,6 @@ export class Keepers {
     if (name !== "prepare" && name !== "accept" && this.options.variant === "the wiped primary counts towards the fence")
       return majority - 1;
     return majority;
-  }
-
-  #request(name: StageName, world: ReadmissionWorld, primary: Primary, r: number): Effect {
-    switch (name) {
-      case "prepare":
-        return this.#prepare(world, primary, r);
-      case "accept":
-        return this.#accept(world, primary, r);
-      case "mark":
-        return this.#mark(world, primary, r);
-      case "fence":
-        return this.#fence(world, primary, r);
-      case "read":
-        return this.#read(world, primary, r);
-      case "copy":
-        return this.#copy(world, primary, r);
-      case "configure":
-        return this.#configure(world, primary, r);
-    }
-  }
-
-  #prepare(world: ReadmissionWorld, primary: Primary, r: number): Effect {
-    const keeper = at(world.keepers, r);
-    const ballot = this.#ballot(keeper, r);
-    const twice = this.options.variant === "a ballot used twice";
-    if (!this.#votes(primary, keeper) || primary.promised > ballot || (primary.promised === ballot && !twice))
-      return "refused";
-    primary.promised = ballot;
-    if (primary.accepted > keeper.best) {
-      keeper.best = primary.accepted;
-      keeper.configuration = primary.value;
-    }
-    return "done";
-  }
-
-  #accept(world: ReadmissionWorld, primary: Primary, r: number): Effect {
-    const keeper = at(world.keepers, r);
-    const ballot = this.#ballot(keeper, r);
-    if (keeper.used === 0 || !this.#votes(primary, keeper) || primary.promised > ballot) return "refused";
-    if (primary.accepted === ballot && primary.value === keeper.configuration) return "nothing new";
-    primary.promised = primary.accepted = ballot;
-    primary.value = keeper.configuration;
-    return "done";
-  }
-
-  /** Whoever has something to lose by it, its promises among it, must know that it did not lose it. */
-  #votes(primary: Primary, keeper: Keeper): boolean {
-    if (primary.configuration === keeper.base) return true;
-    return this.options.variant === "an empty primary votes" && primary.configuration === NO_CONFIGURATION;
-  }
-
-  #fence(world: ReadmissionWorld, primary: Primary, r: number): Effect {
-    const { configuration } = at(world.keepers, r);
-    if (this.configurations.same(primary.configuration, configuration)) return "nothing new";
-    if (primary.configuration === NO_CONFIGURATION) return "refused";
-    if (this.configurations.version(primary.configuration) >= this.configurations.version(configuration)) return "refused";
-    this.#install(world, primary, configuration);
-    return "done";
-  }
-
-  #read(world: ReadmissionWorld, primary: Primary, r: number): Effect {
-    const keeper = at(world.keepers, r);
-    const { variant } = this.options;
-    if (primary.configuration === NO_CONFIGURATION) return "refused";
-    const fenced = this.configurations.same(primary.configuration, keeper.configuration);
-    if (!fenced && variant !== "copied before the fence") return "refused";
-    const part = this.#parts("read") === 1 ? "both" : at(primary.visits, r).reached === 0 ? "first" : "second";
-    const counters = part === (variant === "floors read before counters" ? "second" : "first");
-    if (part === "both" || counters) keeper.counter = Math.max(keeper.counter, this.#counterToCopy(primary));
-    if ((part === "both" || !counters) && variant !== "counters copied without floors")
-      keeper.floor = Math.max(keeper.floor, primary.floor);
-    world.clients.forEach((client, i) => {
-      if (at(primary.links, i).mark) client.marked |= 1 << r;
-    });
-    return "done";
-  }
-
-  #counterToCopy(primary: Primary): number {
-    switch (this.options.variant) {
-      case "counters copied without floors":
-      case "counters copied for what they count":
-      case "floors read before counters":
-        return primary.counter;
-      default:
-        return eff(primary);
-    }
-  }
-
-  #copy(world: ReadmissionWorld, primary: Primary, r: number): Effect {
-    const keeper = at(world.keepers, r);
-    if (!this.#isMarked(primary, keeper)) return "refused";
-    primary.counter = Math.max(primary.counter, keeper.counter);
-    primary.floor = Math.max(primary.floor, keeper.floor);
-    return "done";
-  }
-
-  #configure(world: ReadmissionWorld, primary: Primary, r: number): Effect {
-    const keeper = at(world.keepers, r);
-    if (!this.#isMarked(primary, keeper)) return "refused";
-    if (this.options.variant !== "no quarantine")
-      primary.links.forEach((link, i) => {
-        link.waits = (at(world.clients, i).marked >> r) & 1;
-      });
-    this.#install(world, primary, keeper.configuration);
-    return "done";
-  }
-
-  #mark(world: ReadmissionWorld, primary: Primary, r: number): Effect {
-    const { configuration, seen } = at(world.keepers, r);
-    if (this.#isMarked(primary, { configuration })) return "nothing new";
-    const { version } = this.configurations;
-    if (primary.configuration !== NO_CONFIGURATION || version(primary.marked) >= version(configuration)) return "refused";
-    if (this.#identity(primary) !== seen) return "refused";
-    if (this.options.variant !== "no fence" && listed(primary, configuration) !== seen) return "refused";
-    primary.marked = configuration;
-    return "done";
-  }
-
-  /** Checked by the primary itself, with what it then writes. A mark goes with the data. */
-  #isMarked(primary: Primary, { configuration }: Pick<Keeper, "configuration">): boolean {
-    return primary.configuration === NO_CONFIGURATION && primary.marked === configuration;
-  }
-
-  #install(world: ReadmissionWorld, primary: Primary, configuration: number): void {
-    primary.configuration = configuration;
-    primary.marked = 0;
-    primary.promised = primary.accepted = primary.value = 0;
-    const version = this.configurations.version(configuration);
-    const { shared } = world;
-    if (version === 2) {
-      if (shared.second !== 0 && shared.second !== configuration) shared.split = 1;
-      shared.second = configuration;
-    } else if (version === 3) {
-      if (shared.third !== 0 && shared.third !== configuration) shared.split = 1;
-      shared.third = configuration;
-    }
-    this.#forgetWhatIsOver(world, primary);
-  }
-
-  /** States that differ only in what can have no effect any more are made one. */
-  #forgetWhatIsOver(world: ReadmissionWorld, primary: Primary): void {
-    // A primary never goes back, so it will refuse what is under way for an older version.
-    const version = this.configurations.version(primary.configuration);
-    world.clients.forEach((client, i) => {
-      if (this.configurations.version(client.configuration) >= version) return;
-      const link = at(primary.links, i);
-      link.acquires = link.raises = 0;
-    });
-    // Nobody can win a ballot any more when a majority have left the configuration that it was to follow.
-    const left = world.primaries.filter((one) => this.configurations.version(one.configuration) >= version).length;
-    if (left < majorityOf(this.options.primaries)) return;
-    for (const one of world.primaries)
-      if (this.configurations.version(one.configuration) < version) one.promised = one.accepted = one.value = 0;
-    world.keepers.forEach((keeper, r) => {
-      const name = this.#plan[keeper.stage - 1];
-      const readmitted = primary === world.primaries.find(({ visits }) => at(visits, r).target === 1);
-      if (name === "prepare" || name === "accept") {
-        if (this.configurations.version(keeper.base) >= version) return;
-        keeper.stage = keeper.configuration = 0;
-      } else if (readmitted) keeper.stage = this.#plan.length + 1;
-      else return;
-      this.#forget(world, r);
-    });
-  }
-
-  /** An id that a keeper writes to an empty primary goes with its data; a process may lose its data and live on. */
-  #identity({ incarnation }: Primary): number {
-    return this.options.variant === "a primary is known by its process" ? Math.min(incarnation, 1) : incarnation;
   }
 
   #uniqueBallot({ used }: Keeper, r: number): number {

@@ -3,77 +3,34 @@
  * prepare and accept, put on a majority of the others, which fences all that is under way, and counters are copied.
  * Several keepers readmit at once, and each may stop for ever after any step: no step is ever forced to come.
  */
-import { attemptClient, attemptLink, begin, IDLE, REFUSED, showAttempt, tokenViolation } from "./attempt.js";
+import {
+  ASKING,
+  begin,
+  end,
+  GAVE_UP,
+  IDLE,
+  REFUSED,
+  showAttempt,
+  tokenViolation,
+} from "./attempt.js";
 import { Configurations, FIRST, NO_CONFIGURATION } from "./configurations.js";
 import { clientName, type Model } from "./explore.js";
 import { Keepers } from "./keeper.js";
 import { messageSteps, type Voting } from "./messages.js";
-import { at, Layout, type PrimaryOf, type World } from "./world.js";
-
-export type ReadmissionVariant =
-  | "right"
-  /** Wrong, each of them. */
-  | "a wiped primary just goes on"
-  | "no fence"
-  | "copied before the fence"
-  | "each writes its own configuration"
-  | "a ballot used twice"
-  | "an empty primary votes"
-  | "the wiped primary counts towards the fence"
-  | "counters copied without floors"
-  | "counters copied for what they count"
-  | "floors read before counters"
-  | "a primary is known by its process"
-  | "an attempt changes its configuration"
-  | "no quarantine";
-
-export interface ReadmissionOptions {
-  readonly variant: ReadmissionVariant;
-  readonly primaries: number;
-  readonly clients: number;
-  readonly keepers: number;
-  /** How many ballots each keeper has for a version. */
-  readonly ballots: number;
-  readonly wipes: number;
-  /** How often a primary drops a counter into its floor. */
-  readonly drops: number;
-  /** `wrong`: holds end at any moment. `right`: only when their lease is over for its client, too. */
-  readonly clocks: "wrong" | "right";
-  /** Counters to begin with, one for each primary; 0 when left out. */
-  readonly counters?: readonly number[];
-}
-
-const fields = {
-  // `promised`, `accepted` and `value` are the acceptor's part for the successor of `configuration`.
-  // `marked`: the configuration in which an empty primary is to be readmitted.
-  primary: [
-    "held",
-    "counter",
-    "floor",
-    "configuration",
-    "incarnation",
-    "marked",
-    "listed",
-    "promised",
-    "accepted",
-    "value",
-  ],
-  // `mark`: the lease of this client counts towards the primary's high-water mark. `waits`: its quarantine waits for it.
-  link: [...attemptLink, "mark", "waits"],
-  // `marked`: keepers that read a mark of this client's lease.
-  client: [...attemptClient, "configuration", "over", "marked"],
-  visit: ["target", "reached"],
-  keeper: ["stage", "base", "used", "best", "configuration", "seen", "counter", "floor"],
-  shared: ["repeats", "wipes", "drops", "second", "third", "split"],
-  naming: ["held"],
-} as const;
-
-type ReadmissionShape = typeof fields & { primaries: number; clients: number; keepers: number; alike: number };
-export type ReadmissionWorld = World<ReadmissionShape>;
-export type Primary = PrimaryOf<ReadmissionShape>;
+import {
+  eff,
+  fields,
+  type Primary,
+  type ReadmissionOptions,
+  type ReadmissionShape,
+  type ReadmissionVariant,
+  type ReadmissionWorld,
+} from "./readmission-world.js";
+import { at, Layout } from "./world.js";
 
 /** What a floor is rounded up to a multiple of. */
 const FLOOR_STEP = 2;
+
 
 export function readmission(options: ReadmissionOptions): Model<ReadmissionShape> {
   const { variant, primaries, clients, keepers } = options;
@@ -114,7 +71,10 @@ export function readmission(options: ReadmissionOptions): Model<ReadmissionShape
               done(`{client} goes on in configuration ${configuration}`, 0, i);
             }
         if (options.clocks === "right" && client.phase !== IDLE && client.over === 0) {
-          at(fork().clients, i).over = 1;
+          const next = fork();
+          at(next.clients, i).over = 1;
+          // What it is granted from now on has nothing left, and is not returned.
+          if (client.phase === ASKING) end(next, i, GAVE_UP);
           done("the lease of {client} is over", 0, i);
         }
       }
@@ -145,13 +105,14 @@ export function readmission(options: ReadmissionOptions): Model<ReadmissionShape
       world.shared.split
         ? "two configurations of one version are in force"
         : (tokenViolation(world.clients) ?? (options.clocks === "right" ? holderViolation(world) : null)),
+    stuck: (world) => (clients === 0 && readmitters.isStuck(world) ? "a readmission cannot be finished" : null),
     show: (world) =>
       [
         ...world.primaries.map(showPrimary),
         ...world.clients.map((client, i) => showAttempt(clientName(i), client) + (client.over ? ", over" : "")),
         ...world.keepers.map((keeper, r) => `K${r + 1}: ${readmitters.stageName(keeper)}`),
       ].join("  "),
-    landmarks: landmarksOf(options),
+    landmarks: landmarksOf(options, readmitters),
   };
 }
 
@@ -175,11 +136,6 @@ function wipe(primary: Primary, variant: ReadmissionVariant): void {
   if (variant === "a wiped primary just goes on") return;
   primary.configuration = NO_CONFIGURATION;
   primary.incarnation++;
-}
-
-/** Never falls; every write starts from it. */
-export function eff({ counter, floor }: Primary): number {
-  return counter || floor;
 }
 
 function votingOf(options: ReadmissionOptions, configurations: Configurations): Voting<ReadmissionWorld> {
@@ -220,7 +176,10 @@ function showPrimary({ held, counter, floor, configuration, marked, promised, ac
   return `[${data} c${configuration}${marked ? ` to be c${marked}` : ""}${vote}]`;
 }
 
-function landmarksOf({ clients, keepers, wipes }: ReadmissionOptions): NonNullable<Model<ReadmissionShape>["landmarks"]> {
+function landmarksOf(
+  { clients, keepers, wipes }: ReadmissionOptions,
+  readmitters: Keepers,
+): NonNullable<Model<ReadmissionShape>["landmarks"]> {
   const readmitted = (world: ReadmissionWorld) =>
     world.primaries.some((one) => one.incarnation > 0 && one.configuration !== NO_CONFIGURATION);
   return {
@@ -230,6 +189,8 @@ function landmarksOf({ clients, keepers, wipes }: ReadmissionOptions): NonNullab
         readmitted(world) && world.clients.every(({ token }) => token > 0) && world.clients.some((c) => c.configuration > 1),
     }),
     ...(keepers > 1 && {
+      "a keeper takes over what another proposed": (world: ReadmissionWorld) =>
+        world.keepers.some((keeper, r) => readmitters.tookOver(keeper, r)),
       "a keeper finishes what another began": (world: ReadmissionWorld) =>
         readmitted(world) && world.keepers.some(({ stage, used }) => stage > 0 && used === 0),
     }),

@@ -5,14 +5,21 @@ import { type Primary, PrimaryFailure } from "../../src/redis/primary.js";
 import type { Call } from "../../src/redis/scripts.js";
 import { settled } from "../helpers/fake-clock.js";
 
+interface Asked {
+  readonly call: Call<number>;
+  answer(value: number): void;
+  fail(error: unknown): void;
+}
+
 /** Primaries whose answers the test gives, in the order it likes. */
 function controlled(count: number) {
-  const asked: { call: Call<number>; answer(value: number): void; fail(error: unknown): void }[] = [];
-  const all = Array.from({ length: count }, (_, place) => ({
-    up: place !== count - 1,
+  const asked: Asked[] = [];
+  const all = Array.from({ length: count }, () => ({
+    up: true,
+    fenced: 0,
     run: (call: Call<number>) =>
-      new Promise<number>((resolve, reject) => {
-        asked[place] = { call, answer: resolve, fail: reject };
+      new Promise<number>((answer, fail) => {
+        asked.push({ call, answer, fail });
       }),
     close: vi.fn(),
   }));
@@ -23,9 +30,10 @@ function controlled(count: number) {
 
 const call = { name: "any" } as unknown as Call<number>;
 const silent = new PrimaryFailure("unknown", "no answer within 100 ms");
+const fenced = new PrimaryFailure("fenced", "FENCED this primary holds another configuration");
 
 describe("asking all primaries", () => {
-  test("reaches each of them at once, with the same call", async () => {
+  test("reaches each of them at once", () => {
     const { asked, primaries } = controlled(5);
     void primaries.ask(call);
     expect(asked.map((each) => each.call)).toEqual([call, call, call, call, call]);
@@ -42,13 +50,16 @@ describe("asking all primaries", () => {
     expect(answers).not.toHaveBeenCalled();
     asked[1]?.answer(10);
     await settled();
-    expect(answers).toHaveBeenCalledOnce();
-    expect(answers.mock.calls[0]?.[0]).toEqual([
-      { ok: false, failure: silent },
-      { ok: true, value: 10 },
-      { ok: true, value: 20 },
-      undefined,
-      { ok: true, value: 40 },
+    expect(answers.mock.calls).toEqual([
+      [
+        [
+          { ok: false, failure: silent },
+          { ok: true, value: 10 },
+          { ok: true, value: 20 },
+          undefined,
+          { ok: true, value: 40 },
+        ],
+      ],
     ]);
   });
 
@@ -68,45 +79,76 @@ describe("asking all primaries", () => {
     expect(values(await answers)).toEqual([1, 3]);
   });
 
-  test("a late answer does not change what was returned", async () => {
-    const { asked, primaries } = controlled(3);
+  test("what comes late, be it a failure, does not change what was returned", async () => {
+    const { asked, primaries } = controlled(5);
+    const answers = primaries.ask(call);
+    for (const place of [0, 1, 2]) asked[place]?.answer(place);
+    const early = await answers;
+    asked[3]?.answer(3);
+    asked[4]?.fail(silent);
+    await settled();
+    expect(values(early)).toEqual([0, 1, 2]);
+  });
+});
+
+describe("a configuration that changes under the question", () => {
+  test("makes it be asked again, once this instance is up to date", async () => {
+    const { asked, primaries, refresh } = controlled(3);
     const answers = primaries.ask(call);
     asked[0]?.answer(1);
-    asked[1]?.answer(2);
-    const early = await answers;
-    asked[2]?.answer(3);
-    await settled();
-    expect(values(early)).toEqual([1, 2]);
-  });
-
-  test("is repeated once this instance is up to date, where a later configuration refused it", async () => {
-    const { asked, primaries, refresh } = controlled(3);
-    const answers = primaries.ask(call);
-    for (const one of asked) one.fail(new PrimaryFailure("fenced", "FENCED"));
+    asked[1]?.fail(fenced);
+    asked[2]?.fail(fenced);
     await settled();
     expect(refresh).toHaveBeenCalledOnce();
-    for (const [place, one] of asked.entries()) one.answer(place);
-    expect(values(await answers)).toEqual([0, 1]);
+    expect(asked).toHaveLength(6);
+    asked[3]?.answer(10);
+    asked[4]?.answer(20);
+    expect(values(await answers)).toEqual([10, 20]);
   });
 
-  test("is not repeated where a majority answered all the same", async () => {
+  test("matters not where a majority has answered", async () => {
     const { asked, primaries, refresh } = controlled(3);
     const answers = primaries.ask(call);
-    asked[0]?.fail(new PrimaryFailure("fenced", "FENCED"));
+    asked[0]?.fail(fenced);
     asked[1]?.answer(1);
     asked[2]?.answer(2);
-    expect(values(await answers)).toEqual([1, 2]);
+    await answers;
     expect(refresh).not.toHaveBeenCalled();
   });
 
-  test("a late failure does no harm", async () => {
-    const { asked, primaries } = controlled(3);
+  test("again and again ends the question", async () => {
+    const { asked, primaries, refresh } = controlled(1);
     const answers = primaries.ask(call);
-    asked[0]?.answer(1);
-    asked[1]?.answer(2);
-    await answers;
-    asked[2]?.fail(silent);
-    await settled();
+    for (let i = 0; i < 4; i++) {
+      asked[i]?.fail(fenced);
+      await settled();
+    }
+    expect(values(await answers)).toEqual([]);
+    expect(refresh).toHaveBeenCalledTimes(3);
+  });
+
+  test("makes an operation of several steps run again when it found no quorum", async () => {
+    const { all, primaries, refresh } = controlled(3);
+    const operation = vi.fn(async () => {
+      if (operation.mock.calls.length > 1) return "done";
+      (all[1] as { fenced: number }).fenced += 1;
+      throw primaries.noQuorum();
+    });
+    expect(await primaries.steadily(operation)).toBe("done");
+    expect(refresh).toHaveBeenCalledOnce();
+  });
+
+  test("is not the reason of every failure: others are passed on at once", async () => {
+    const { all, primaries, refresh } = controlled(3);
+    const noQuorum = primaries.noQuorum();
+    await expect(primaries.steadily(() => Promise.reject(noQuorum))).rejects.toBe(noQuorum);
+    const held = new CoordinationError("held", "It is held.");
+    const operation = () => {
+      (all[1] as { fenced: number }).fenced += 1;
+      return Promise.reject(held);
+    };
+    await expect(primaries.steadily(operation)).rejects.toBe(held);
+    expect(refresh).not.toHaveBeenCalled();
   });
 });
 
@@ -120,7 +162,7 @@ describe("asking for a majority", () => {
     expect(await answers).toEqual([1, 3]);
   });
 
-  test("fails with no_quorum where fewer answer, and says how many are needed", async () => {
+  test("fails with no_quorum where fewer answer", async () => {
     const { asked, primaries } = controlled(5);
     const failed = primaries.askMajority(call).catch((error) => error);
     for (const place of [0, 1]) asked[place]?.answer(place);
@@ -128,21 +170,27 @@ describe("asking for a majority", () => {
     const error = await failed;
     expect(error).toBeInstanceOf(CoordinationError);
     expect(error.code).toBe("no_quorum");
-    expect(error.message).toContain("Fewer than 3 of 5 primaries answered in time");
     expect(error.help.retryAfterMs).toBeGreaterThan(0);
   });
 });
 
-test("there is a quorum while a majority are up", () => {
+test("no_quorum says whether too few take part, or answered in time", () => {
   const { all, primaries } = controlled(3);
   expect(primaries.quorum).toBe(true);
-  (all[0] as { up: boolean }).up = false;
+  expect(primaries.noQuorum().message).toMatch(/^Fewer than 2 of 3 primaries answered in time\./);
+  for (const primary of all.slice(1)) primary.up = false;
   expect(primaries.quorum).toBe(false);
+  expect(primaries.noQuorum().message).toMatch(/^1 of 3 primaries take part now; 2 are needed\./);
 });
 
 test("a reply that cannot be understood may have done what was asked", async () => {
-  const primary = { run: () => Promise.reject(new TypeError("reply is not iterable")) } as unknown as Primary;
-  expect(await answerOf(primary, call)).toMatchObject({ ok: false, failure: { kind: "unknown" } });
+  const answering = (run: () => Promise<number>) => answerOf({ run } as unknown as Primary, call);
+  expect(await answering(() => Promise.reject(new TypeError("reply is not iterable")))).toMatchObject({
+    ok: false,
+    failure: { kind: "unknown" },
+  });
+  expect(await answering(() => Promise.reject(silent))).toEqual({ ok: false, failure: silent });
+  expect(await answering(() => Promise.resolve(7))).toEqual({ ok: true, value: 7 });
 });
 
 test("closing closes each primary", () => {

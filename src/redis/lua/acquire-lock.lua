@@ -13,15 +13,16 @@
 if redis.call('EXISTS', KEYS[5], KEYS[6]) > 0 then return { 0, 'gone' } end
 
 local time, ttl = now(), tonumber(ARGV[5])
-local held = redis.call('HMGET', KEYS[2], 'lease', 'mode', 'owner', 'metadata', 'g', 'since')
+local held = redis.call('HMGET', KEYS[2], 'lease', 'mode', 'owner', 'metadata', 'g', 'since', 'counter')
 
 if held[1] and held[1] ~= ARGV[3] then
   return { 0, 'held', redis.sha1hex(held[1]), redis.call('PTTL', KEYS[2]), held[2], held[3], held[4], held[5],
     time - tonumber(held[6]) }
 end
 
-local counter = eff(KEYS[3], KEYS[4], ARGV[2])
+local counter
 if held[1] then
+  counter = tonumber(held[7])
   redis.call('HSET', KEYS[2], 'nonce:' .. ARGV[4], 1)
   if ARGV[9] == '1' then redis.call('HSET', KEYS[2], 'chosen', 1) end
   -- A late message never shortens a hold.
@@ -29,10 +30,11 @@ if held[1] then
 else
   local quarantine = tonumber(fence[3] or 0) - time
   if quarantine > 0 then return { 0, 'quarantined', quarantine } end
-  counter = counter + 1
+  counter = eff(KEYS[3], KEYS[4], ARGV[2]) + 1
   issue(KEYS[3], ARGV[2], counter)
-  redis.call('HSET', KEYS[2], 'lease', ARGV[3], 'g', int(counter), 'mode', ARGV[6], 'owner', ARGV[7],
-    'metadata', ARGV[8], 'since', int(time), 'chosen', ARGV[9], 'nonce:' .. ARGV[4], 1)
+  -- The counter as well: the name's own may be forgotten, for a floor above it, while a lease is renewed for days.
+  redis.call('HSET', KEYS[2], 'lease', ARGV[3], 'g', int(counter), 'counter', int(counter), 'mode', ARGV[6],
+    'owner', ARGV[7], 'metadata', ARGV[8], 'since', int(time), 'chosen', ARGV[9], 'nonce:' .. ARGV[4], 1)
   redis.call('PEXPIRE', KEYS[2], ttl)
 end
 mark_lease(time, ttl)

@@ -15,9 +15,11 @@ local function now()
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
--- The counter of a name: the current generation, else the older, else the floor. Never falls.
+-- The counter of a name: the current generation, else the older, and nowhere below the floor: a floor that was raised
+-- by a start of all, or taken over from others, stands for what this primary has forgotten. Never falls.
 local function eff(current, older, field)
-  return tonumber(redis.call('HGET', current, field) or redis.call('HGET', older, field) or fence[2] or 0)
+  return math.max(tonumber(redis.call('HGET', current, field) or redis.call('HGET', older, field) or 0),
+    tonumber(fence[2] or 0))
 end
 
 -- Writes a counter. `max`, which is no name since it has no slash, is the highest of its generation: the next floor.

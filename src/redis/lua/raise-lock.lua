@@ -8,4 +8,5 @@
 if redis.call('HEXISTS', KEYS[2], 'nonce:' .. ARGV[3]) == 0 then return { 0 } end
 local counter = math.max(eff(KEYS[3], KEYS[4], ARGV[2]), tonumber(ARGV[4]))
 issue(KEYS[3], ARGV[2], counter)
+redis.call('HSET', KEYS[2], 'counter', int(counter))
 return { 1, int(counter) }

@@ -1,0 +1,223 @@
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startPrimaries, type TestPrimaries } from "./helpers/primaries.js";
+import { type ServiceProcess, startProcess } from "./helpers/process.js";
+import { ownPrefix, until } from "./helpers/service.js";
+
+let primaries: TestPrimaries;
+beforeAll(async () => {
+  primaries = await startPrimaries(3);
+});
+afterAll(() => primaries.close());
+
+const start = (env: Record<string, string> = {}): ServiceProcess =>
+  startProcess({ REDIS_URLS: primaries.urls.join(","), QUORATE_KEY_PREFIX: ownPrefix(), ...env });
+
+async function post(url: string, body?: object, method = "POST") {
+  const response = await fetch(url, {
+    method,
+    ...(body && { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
+  });
+  // biome-ignore lint/suspicious/noExplicitAny: tests look at what they expect.
+  return { status: response.status, body: (await response.json()) as any };
+}
+
+describe.concurrent("without Redis", () => {
+  test("a bad configuration ends the start with exit code 1 and one line for each mistake", async () => {
+    await using service = start({
+      PORT: "http",
+      REDIS_URLS: "redis://user:s3cret@a/x,redis://b,redis://b,localhost",
+      QUORATE_TTL_MAX_MS: "1",
+      QUORATE_COLOUR: "red",
+    });
+    expect(await service.ended).toBe(1);
+    const lines = service.err().trim().split("\n");
+    expect(lines).toHaveLength(7);
+    for (const line of lines) expect(line).toMatch(/^quorate: \S/);
+    for (const about of [
+      "PORT is",
+      "entry 1 ends in a path",
+      "entry 3 is the same server as entry 2",
+      "entry 4 is not a URL",
+      "names 4 primaries",
+      "QUORATE_TTL_MAX_MS is",
+      "QUORATE_COLOUR is not a setting",
+    ]) {
+      expect(lines.filter((line) => line.includes(about))).toHaveLength(1);
+    }
+    expect(service.err() + service.out()).not.toContain("s3cret");
+  });
+
+  test("a port in use ends the start with exit code 1 and a line that says so", async () => {
+    const taken = createServer();
+    await once(taken.listen(0, "127.0.0.1"), "listening");
+    const { port } = taken.address() as AddressInfo;
+    await using service = start({ PORT: String(port) });
+    expect(await service.ended).toBe(1);
+    expect(service.out()).toContain(`Cannot listen on 127.0.0.1:${port}`);
+    taken.close();
+  });
+
+  test("a start without any primary succeeds: it is ready, and says no_quorum", async () => {
+    await using service = start({ REDIS_URLS: "redis://127.0.0.1:1" });
+    const url = await service.listening;
+    expect((await post(`${url}/v1/locks/a/acquire`, { ttlMs: 1_000 })).body.code).toBe("no_quorum");
+    expect(await (await fetch(`${url}/readyz`)).json()).toEqual({ status: "ready", quorum: false });
+  });
+
+  test("the JavaScript fallback does the main job: locks, members and owners, by nothing but HTTP", async () => {
+    await using service = startProcess({ QUORATE_EMBEDDED: "javascript" });
+    const url = await service.listening;
+    expect(service.out()).toContain("keep nothing");
+
+    const lock = `${url}/v1/locks/orders-42`;
+    const first = await post(`${lock}/acquire`, { ttlMs: 1_000, owner: "worker-7" });
+    expect(first.status).toBe(200);
+    const { leaseId, fencingToken } = first.body;
+    const held = await post(`${lock}/acquire`, { ttlMs: 1_000 });
+    expect([held.status, held.body.holder.owner]).toEqual([409, "worker-7"]);
+    expect((await post(`${lock}/renew`, { leaseId, ttlMs: 10_000, fencingToken })).body.fencingToken).toBe(
+      fencingToken,
+    );
+    expect((await post(`${lock}/release`, { leaseId })).body).toEqual({ released: true });
+    const second = await post(`${lock}/acquire`, { ttlMs: 300 });
+    expect(second.body.fencingToken).toBeGreaterThan(fencingToken);
+    await sleep(310);
+    expect((await post(`${lock}/renew`, { leaseId: second.body.leaseId, ttlMs: 300 })).status).toBe(410);
+    expect((await post(`${lock}/acquire`, { ttlMs: 1_000 })).body.fencingToken).toBeGreaterThan(
+      second.body.fencingToken,
+    );
+
+    const members = `${url}/v1/services/search/members`;
+    for (const id of ["search-1", "search-2"]) {
+      expect((await post(`${members}/${id}`, { address: `${id}:9000`, ttlMs: 1_000 }, "PUT")).status).toBe(
+        201,
+      );
+    }
+    const owner = await (await fetch(`${url}/v1/services/search/owner?key=user:42`)).json();
+    expect(owner).toMatchObject({ key: "user:42", owner: { id: expect.stringMatching(/^search-[12]$/) } });
+    const endMs = performance.now() + 2_000;
+    while (performance.now() < endMs) {
+      expect((await post(`${members}/search-1/heartbeat`)).status).toBe(200);
+      await sleep(200);
+    }
+    const list = (await (await fetch(members)).json()) as { members: { id: string }[] };
+    expect(list.members.map(({ id }) => id)).toEqual(["search-1"]);
+
+    service.kill("SIGTERM");
+    expect(await service.ended).toBe(0);
+  });
+});
+
+describe("a start", () => {
+  test("says where it listens and over which primaries, never their passwords", async () => {
+    const urls = primaries.urls.map((url) => url.replace("redis://", "redis://default:s3cret@"));
+    await using service = start({ REDIS_URLS: urls.join(","), QUORATE_LOG_LEVEL: "trace" });
+    const url = await service.listening;
+    expect((await fetch(`${url}/livez`)).status).toBe(200);
+    for (const primary of primaries.urls) expect(service.out()).toContain(new URL(primary).host);
+    expect(service.out() + service.err()).not.toContain("s3cret");
+  });
+});
+
+describe("SIGTERM", () => {
+  test("ends an idle service with exit code 0 soon", async () => {
+    await using service = start();
+    await service.listening;
+    const beganMs = performance.now();
+    service.kill("SIGTERM");
+    expect(await service.ended).toBe(0);
+    expect(performance.now() - beganMs).toBeLessThan(2_000);
+    expect(service.out()).toContain("stopped");
+  });
+
+  test("lets a request under way end, refuses new ones, and exits with 0 within 10 s", async () => {
+    await using service = start({ QUORATE_COMMAND_TIMEOUT_MS: "5000" });
+    const url = await service.listening;
+    await until(async () => {
+      const { quorum } = (await (await fetch(`${url}/readyz`)).json()) as { quorum: boolean };
+      return quorum;
+    }, "it has a quorum");
+    // Without an answer of two primaries the request takes as long as we like.
+    await Promise.all(primaries.all.slice(1).map((primary) => primary.pause()));
+    const underWay = post(`${url}/v1/locks/slow/acquire`, { ttlMs: 20_000 });
+    // A connection that was there before, for a request that comes after the signal.
+    const early = connect(Number(new URL(url).port), "127.0.0.1");
+    early.on("error", () => {});
+    await once(early, "connect");
+    await sleep(100);
+    const beganMs = performance.now();
+    service.kill("SIGTERM");
+    await until(() => service.out().includes("stopping"), "it heard the signal");
+    early.write("GET /v1/locks/a HTTP/1.1\r\nHost: quorate\r\n\r\n");
+    const late = await new Promise<string>((resolve) => {
+      early.once("data", (data) => resolve(String(data)));
+      early.once("close", () => resolve("closed"));
+    });
+    expect(late).toMatch(/^(closed|HTTP\/1.1 503 .*"shutting_down")/s);
+    await expect(fetch(`${url}/livez`)).rejects.toThrow();
+    await sleep(200);
+    await Promise.all(primaries.all.slice(1).map((primary) => primary.resume()));
+    expect(await underWay).toMatchObject({ status: 200, body: { names: ["slow"] } });
+    expect(await service.ended).toBe(0);
+    expect(performance.now() - beganMs).toBeLessThan(10_000);
+  });
+
+  test("does not wait for connections that ask nothing, or never end asking, beyond QUORATE_DRAIN_MS", async () => {
+    await using service = start({ QUORATE_DRAIN_MS: "500" });
+    const port = Number(new URL(await service.listening).port);
+    const idle = connect(port, "127.0.0.1");
+    const half = connect(port, "127.0.0.1");
+    for (const socket of [idle, half]) socket.on("error", () => {});
+    await Promise.all([once(idle, "connect"), once(half, "connect")]);
+    half.write("POST /v1/locks/a/acquire HTTP/1.1\r\nHost: quorate\r\nContent-Length: 100\r\n\r\n{");
+    await sleep(100);
+    const beganMs = performance.now();
+    service.kill("SIGTERM");
+    expect(await service.ended).toBe(0);
+    expect(performance.now() - beganMs).toBeLessThan(2_500);
+    idle.destroy();
+    half.destroy();
+  });
+
+  test("a second time ends it at once, when that is not a repetition of the first", async () => {
+    await using service = start({ QUORATE_COMMAND_TIMEOUT_MS: "9000" });
+    const url = await service.listening;
+    await until(async () => {
+      const { quorum } = (await (await fetch(`${url}/readyz`)).json()) as { quorum: boolean };
+      return quorum;
+    }, "it has a quorum");
+    await Promise.all(primaries.all.map((primary) => primary.pause()));
+    try {
+      const underWay = post(`${url}/v1/locks/slow/acquire`, { ttlMs: 20_000 }).catch((error) => error);
+      await sleep(100);
+      service.kill("SIGTERM");
+      await until(() => service.out().includes("stopping"), "it heard the signal");
+      // A terminal's Ctrl-C reaches it twice under npm: that is one.
+      service.kill("SIGTERM");
+      await sleep(400);
+      expect(await Promise.race([service.ended, "still stopping"])).toBe("still stopping");
+      const beganMs = performance.now();
+      service.kill("SIGTERM");
+      expect(await service.ended).toBe(1);
+      expect(performance.now() - beganMs).toBeLessThan(1_000);
+      expect(await underWay).toBeInstanceOf(Error);
+    } finally {
+      await Promise.all(primaries.all.map((primary) => primary.resume()));
+    }
+  });
+
+  test("while it still starts ends it as well", async () => {
+    // Its primaries cannot be reached, so it waits for them for up to 2 s.
+    await using service = start({ REDIS_URLS: "redis://127.0.0.1:1" });
+    await sleep(1_200);
+    const beganMs = performance.now();
+    service.kill("SIGTERM");
+    // On a busy machine it may not have got to where it listens to signals.
+    expect([0, "SIGTERM"]).toContain(await service.ended);
+    expect(performance.now() - beganMs).toBeLessThan(2_000);
+    expect(service.out()).not.toContain("listens on");
+  });
+});

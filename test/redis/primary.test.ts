@@ -1,0 +1,357 @@
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { RedisReplyError } from "../../src/redis/connection.js";
+import { Keys } from "../../src/redis/keys.js";
+import { Primary, type PrimaryFailure, type PrimaryObserver } from "../../src/redis/primary.js";
+import { type Call, listServices, SCRIPTS } from "../../src/redis/scripts.js";
+import { FakeClock, settled } from "../helpers/fake-clock.js";
+import { FakeConnection, silence } from "../helpers/fake-connection.js";
+
+const TIMEOUT_MS = 100;
+const STAMP = "1.nonce.id.member";
+const keys = new Keys("q:");
+
+let clock: FakeClock;
+let connection: FakeConnection;
+let observer: { [K in keyof PrimaryObserver]: ReturnType<typeof vi.fn<PrimaryObserver[K]>> };
+let primary: Primary;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  connection = new FakeConnection();
+  connection.answers.EVALSHA = () => ["search"];
+  observer = { called: vi.fn(), changed: vi.fn(), dropped: vi.fn() };
+  primary = new Primary(
+    "10.0.0.1:6379",
+    "redis://:s3cret@10.0.0.1",
+    connection.connect,
+    keys,
+    clock,
+    { commandTimeoutMs: TIMEOUT_MS, connectTimeoutMs: 500 },
+    observer,
+  );
+  // What configuration.ts does where nothing is wrong.
+  primary.onDoubt = ({ era }) => {
+    if (era !== null) primary.admit(era, STAMP, "", 0);
+  };
+});
+
+const call = listServices(keys);
+
+async function connected(): Promise<void> {
+  connection.open();
+  await settled();
+  expect(primary.up).toBe(true);
+}
+
+/** How the call ends: its value, or the kind of its failure. */
+const run = (each: Call<unknown> = call): Promise<unknown> =>
+  primary.run(each).catch((failure: PrimaryFailure) => failure.kind);
+
+const states = () => observer.changed.mock.calls.map(([, { state }]) => state);
+
+describe("until it is connected", () => {
+  test("it is down, and a call is not sent", async () => {
+    expect(primary.up).toBe(false);
+    expect(primary.status).toMatchObject({ state: "down", reason: "not connected yet" });
+    expect(await run()).toBe("not_sent");
+    expect(connection.sent).toEqual([]);
+  });
+
+  test("and has all scripts, it takes no part", async () => {
+    let loaded: (reply: string) => void = () => {};
+    connection.answers.SCRIPT = () => new Promise((resolve) => (loaded = resolve));
+    connection.open();
+    await settled();
+    expect(primary.up).toBe(false);
+    expect(await run()).toBe("not_sent");
+    loaded("sha");
+    const texts = connection.sent.filter(([name]) => name === "SCRIPT").map(([, , text]) => text);
+    expect(texts).toEqual(Object.values(SCRIPTS).map(({ text }) => text));
+  });
+
+  test("and admitted, it takes no part", async () => {
+    primary.onDoubt = () => {};
+    connection.open();
+    await settled();
+    expect(primary.era).toBe(1);
+    expect(primary.up).toBe(false);
+    expect(await run()).toBe("not_sent");
+    primary.admit(1, STAMP, "", 0);
+    expect(await run()).toEqual(["search"]);
+  });
+});
+
+describe("a call", () => {
+  test("is sent by the hash of its script, with the configuration's key and the stamp in front", async () => {
+    await connected();
+    expect(await run()).toEqual(["search"]);
+    expect(connection.sent.at(-1)).toEqual([
+      "EVALSHA",
+      SCRIPTS["list-services"].sha1,
+      2,
+      "q:configuration",
+      "q:services",
+      STAMP,
+    ]);
+    expect(observer.called.mock.calls).toEqual([[primary, "list-services", 0, "ok"]]);
+  });
+
+  test("is sent whole where the script was flushed", async () => {
+    await connected();
+    connection.answers.EVALSHA = () => Promise.reject(new RedisReplyError("NOSCRIPT No matching script."));
+    connection.answers.EVAL = () => ["whole"];
+    expect(await run()).toEqual(["whole"]);
+    const [evalsha, whole] = connection.sent.slice(-2);
+    expect(whole).toEqual(["EVAL", SCRIPTS["list-services"].text, ...(evalsha ?? []).slice(2)]);
+  });
+
+  test("is not sent whole to a server that restarted behind the connection: it may have forgotten", async () => {
+    primary.onDoubt = ({ era }) => {
+      if (era !== null) primary.admit(era, STAMP, "run-1", 0);
+    };
+    await connected();
+    connection.answers.EVALSHA = () => Promise.reject(new RedisReplyError("NOSCRIPT No matching script."));
+    connection.answers.INFO = () => "# Server\r\nrun_id:run-2\r\n";
+    expect(await run()).toBe("unknown");
+    expect(connection.count("EVAL")).toBe(0);
+    connection.answers.INFO = () => "# Server\r\nrun_id:run-1\r\n";
+    connection.answers.EVAL = () => ["whole"];
+    await settled();
+    expect(await run()).toEqual(["whole"]);
+  });
+
+  test("whose reply cannot be understood fails by itself: the primary is not to blame", async () => {
+    await connected();
+    const odd: Call<never> = {
+      ...call,
+      parse: () => {
+        throw new TypeError("reply is not iterable");
+      },
+    };
+    await expect(primary.run(odd)).rejects.toThrow("not iterable");
+    expect(primary.up).toBe(true);
+  });
+
+  test("that Redis refuses is refused, and the next one is sent", async () => {
+    await connected();
+    connection.answers.EVALSHA = () =>
+      Promise.reject(new RedisReplyError("WRONGTYPE Operation against a key"));
+    expect(await run()).toBe("refused");
+    expect(primary.up).toBe(true);
+    expect(observer.called.mock.calls.at(-1)?.slice(1)).toEqual(["list-services", 0, "refused"]);
+  });
+
+  test("that is refused by the fence raises a doubt, and is counted", async () => {
+    await connected();
+    const doubt = vi.fn();
+    primary.onDoubt = doubt;
+    connection.answers.EVALSHA = () =>
+      Promise.reject(new RedisReplyError("FENCED this primary holds another"));
+    expect(await run()).toBe("fenced");
+    expect(doubt).toHaveBeenCalledOnce();
+    expect(primary.fenced).toBe(1);
+  });
+});
+
+describe("the breaker", () => {
+  test("opens when a call gets no answer in time: what became of it is unknown", async () => {
+    await connected();
+    connection.answers.EVALSHA = silence;
+    connection.answers.PING = silence;
+    const outcome = run();
+    await clock.advance(TIMEOUT_MS);
+    expect(await outcome).toBe("unknown");
+    expect(primary.up).toBe(false);
+    expect(primary.status).toMatchObject({ state: "down", reason: `no answer within ${TIMEOUT_MS} ms` });
+    expect(observer.called.mock.calls.at(-1)?.slice(1)).toEqual(["list-services", TIMEOUT_MS, "unknown"]);
+  });
+
+  test("while it is open, calls fail at once and are not sent", async () => {
+    await connected();
+    connection.answers.EVALSHA = silence;
+    connection.answers.PING = silence;
+    const first = run();
+    await clock.advance(TIMEOUT_MS);
+    await first;
+    const sent = connection.count("EVALSHA");
+    const before = clock.monotonicMs();
+    for (let i = 0; i < 10; i++) expect(await run()).toBe("not_sent");
+    expect(connection.count("EVALSHA")).toBe(sent);
+    expect(clock.monotonicMs()).toBe(before);
+  });
+
+  test("asks again and again by PING, without piling up scripts, and closes when it is answered", async () => {
+    await connected();
+    const loads = connection.count("SCRIPT");
+    connection.answers.EVALSHA = silence;
+    connection.answers.PING = silence;
+    const first = run();
+    await clock.advance(TIMEOUT_MS);
+    await first;
+    await clock.advance(1_500);
+    expect(connection.count("PING")).toBeGreaterThan(5);
+    expect(connection.count("PING")).toBeLessThan(15);
+    expect(connection.count("SCRIPT")).toBe(loads);
+    connection.answers.PING = () => "PONG";
+    connection.answers.EVALSHA = () => ["back"];
+    await clock.advance(200);
+    expect(primary.up).toBe(true);
+    expect(await run()).toEqual(["back"]);
+    expect(states()).toEqual(["up", "down", "up"]);
+  });
+
+  test.each(["LOADING", "READONLY", "MASTERDOWN", "MISCONF", "BUSY"])(
+    "opens on %s: it cannot serve now",
+    async (code) => {
+      await connected();
+      connection.answers.EVALSHA = () => Promise.reject(new RedisReplyError(`${code} not now`));
+      connection.answers.PING = silence;
+      expect(await run()).toBe("refused");
+      expect(primary.up).toBe(false);
+      expect(primary.status.reason).toBe(`${code} not now`);
+    },
+  );
+
+  test("opens when the connection is lost, with the reason, and calls under way are unknown", async () => {
+    await connected();
+    let fail: (error: Error) => void = () => {};
+    connection.answers.EVALSHA = () => new Promise((_, reject) => (fail = reject));
+    const outcome = run();
+    connection.lose(new Error("read ECONNRESET"));
+    fail(new Error("Connection is closed."));
+    expect(await outcome).toBe("unknown");
+    expect(primary.status).toMatchObject({ state: "down", reason: expect.stringContaining("ECONNRESET") });
+    expect(await run()).toBe("not_sent");
+    await clock.advance(1_000);
+    expect(connection.count("PING"), "none without a connection").toBe(1);
+    connection.answers.EVALSHA = () => ["back"];
+    connection.open();
+    await settled();
+    expect(await run()).toEqual(["back"]);
+  });
+
+  test("tells of each change once, and since when", async () => {
+    await connected();
+    await clock.advance(1_000);
+    expect(primary.status).toEqual({ state: "up", forMs: 1_000, reason: null, quarantineMs: 0 });
+    connection.lose(new Error("read ECONNRESET"));
+    connection.lose(new Error("connect ECONNREFUSED"));
+    expect(states()).toEqual(["up", "down"]);
+    await clock.advance(250);
+    expect(primary.status).toMatchObject({ forMs: 250, reason: "connect ECONNREFUSED" });
+  });
+});
+
+describe("an era", () => {
+  test("ends when it stops answering: what was seen before is worth nothing", async () => {
+    primary.onDoubt = () => {};
+    connection.open();
+    await settled();
+    const era = primary.era as number;
+    connection.lose();
+    expect(primary.era).toBeNull();
+    primary.admit(era, STAMP, "", 0);
+    expect(primary.up).toBe(false);
+    await expect(primary.runAs(era, STAMP, call)).rejects.toMatchObject({ kind: "not_sent" });
+    await expect(primary.command(era, "INFO")).rejects.toMatchObject({ kind: "not_sent" });
+    connection.open();
+    await settled();
+    expect(primary.era).toBe(era + 1);
+    primary.admit(era, STAMP, "", 0);
+    expect(primary.up).toBe(false);
+  });
+
+  test("lets those work with it that know what they do, before it takes part", async () => {
+    primary.onDoubt = () => {};
+    connection.open();
+    await settled();
+    expect(await primary.runAs(primary.era as number, "other", call)).toEqual(["search"]);
+    expect(connection.sent.at(-1)?.at(-1)).toBe("other");
+  });
+});
+
+test("one that is excluded answers, but takes no part", async () => {
+  await connected();
+  primary.exclude("wrong_role", "it is a replica");
+  expect(primary.status).toMatchObject({ state: "wrong_role", reason: "it is a replica" });
+  expect(await run()).toBe("not_sent");
+});
+
+test("a quarantine ends by itself", async () => {
+  primary.onDoubt = ({ era }) => {
+    if (era !== null) primary.admit(era, STAMP, "", 5_000);
+  };
+  await connected();
+  expect(primary.status).toMatchObject({ state: "quarantined", quarantineMs: 5_000 });
+  await clock.advance(3_000);
+  expect(primary.status.quarantineMs).toBe(2_000);
+  await clock.advance(3_000);
+  expect(primary.status.quarantineMs).toBe(0);
+});
+
+describe("what is owed", () => {
+  test("is told at once where it takes part", async () => {
+    await connected();
+    primary.owe("debt", call);
+    await settled();
+    expect(connection.count("EVALSHA")).toBe(1);
+  });
+
+  test("is told when it is back, be it late, and once", async () => {
+    primary.owe("debt", call);
+    await clock.advance(60_000);
+    expect(connection.count("EVALSHA")).toBe(0);
+    await connected();
+    await clock.advance(1_000);
+    expect(connection.count("EVALSHA")).toBe(1);
+  });
+
+  test("is told again when nobody knows whether it arrived", async () => {
+    await connected();
+    connection.answers.EVALSHA = silence;
+    connection.answers.PING = silence;
+    primary.owe("debt", call);
+    await clock.advance(TIMEOUT_MS);
+    expect(primary.up).toBe(false);
+    connection.answers.EVALSHA = () => ["heard"];
+    connection.answers.PING = () => "PONG";
+    await clock.advance(1_000);
+    expect(connection.count("EVALSHA")).toBe(2);
+    await clock.advance(1_000);
+    expect(connection.count("EVALSHA")).toBe(2);
+  });
+
+  test("is told again after it was refused by the fence", async () => {
+    await connected();
+    primary.onDoubt = () => {};
+    connection.answers.EVALSHA = () => Promise.reject(new RedisReplyError("FENCED another configuration"));
+    primary.owe("debt", call);
+    await settled();
+    connection.answers.EVALSHA = () => ["heard"];
+    primary.admit(primary.era as number, "2.nonce.id.member", "", 0);
+    await settled();
+    expect(connection.sent.at(-1)?.at(-1)).toBe("2.nonce.id.member");
+    expect(connection.count("EVALSHA")).toBe(2);
+  });
+
+  test("is not told again when Redis refuses it: it would again", async () => {
+    await connected();
+    connection.answers.EVALSHA = () =>
+      Promise.reject(new RedisReplyError("WRONGTYPE Operation against a key"));
+    primary.owe("debt", call);
+    await clock.advance(1_000);
+    expect(connection.count("EVALSHA")).toBe(1);
+  });
+});
+
+test("one that is closed asks no more, and tells of no change", async () => {
+  await connected();
+  connection.answers.PING = silence;
+  primary.close();
+  connection.lose();
+  await clock.advance(5_000);
+  expect(connection.closed).toBe(true);
+  expect(states()).toEqual(["up"]);
+  expect(connection.count("PING")).toBe(1);
+  expect(clock.pending).toBe(0);
+});

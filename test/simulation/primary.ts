@@ -1,0 +1,108 @@
+import type { Chance } from "./random.js";
+import type { LuaMachine } from "./redis/lua.js";
+import type { Reply } from "./redis/reply.js";
+import { SimulatedRedis } from "./redis/server.js";
+import type { Scheduler } from "./scheduler.js";
+
+/** Commands that left together, and what becomes of them. */
+export interface Batch {
+  readonly commands: readonly (readonly [command: string, args: readonly string[]])[];
+  /** Told once, where the server ran them all; not when it died before. */
+  readonly ran: (replies: readonly Reply[]) => void;
+}
+
+/** Somebody who is connected. */
+export interface Peer {
+  /** The server is gone. */
+  cut(reason: string): void;
+}
+
+/** One primary of the simulation: a Redis on a machine that can pause, die and come back, with a clock of its own. */
+export class SimulatedPrimary {
+  readonly server: SimulatedRedis;
+  readonly peers = new Set<Peer>();
+  /** Counts its processes. */
+  life = 1;
+  #alive = true;
+  #paused = false;
+  #offsetMs: number;
+  readonly #speed: number;
+  #received: Batch[] = [];
+
+  constructor(
+    readonly place: number,
+    readonly url: string,
+    private readonly scheduler: Scheduler,
+    chance: Chance,
+    lua: LuaMachine,
+    substitute: ((text: string) => string) | undefined,
+  ) {
+    // Clocks differ in what they show, and a little in their speed.
+    this.#offsetMs = WALL_CLOCK_MS + chance.between(-2_000, 2_000);
+    this.#speed = 1 + chance.between(-0.003, 0.003);
+    this.server = new SimulatedRedis({
+      clockMs: () => this.clockMs,
+      newId: () => chance.digits(40, "0123456789abcdef"),
+      lua,
+      substitute,
+    });
+  }
+
+  get name(): string {
+    return `primary ${this.place + 1}`;
+  }
+
+  get clockMs(): number {
+    return this.#offsetMs + this.scheduler.nowMs() * this.#speed;
+  }
+
+  get alive(): boolean {
+    return this.#alive;
+  }
+
+  receive(batch: Batch): void {
+    if (!this.#alive) return;
+    if (this.#paused) this.#received.push(batch);
+    else this.#run(batch);
+  }
+
+  #run({ commands, ran }: Batch): void {
+    ran(commands.map(([command, args]) => this.server.execute(command, args)));
+  }
+
+  /** As by SIGSTOP: what arrives is read later. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    const received = this.#received;
+    this.#received = [];
+    for (const batch of received) this.#run(batch);
+  }
+
+  /** As by SIGKILL. What it had received and not read is lost. */
+  kill(): void {
+    this.#alive = false;
+    this.#paused = false;
+    this.#received = [];
+    for (const peer of [...this.peers]) peer.cut("connection reset");
+    this.peers.clear();
+  }
+
+  start(): void {
+    if (this.#alive) return;
+    this.#alive = true;
+    this.life += 1;
+    this.server.restart();
+  }
+
+  /** A clock fault. */
+  jump(ms: number): void {
+    this.#offsetMs += ms;
+  }
+}
+
+/** What the simulation's wall clocks show at its start, about. */
+export const WALL_CLOCK_MS = Date.UTC(2026, 0, 1);

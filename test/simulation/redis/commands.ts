@@ -1,0 +1,232 @@
+import { murmur3 } from "../../../src/algorithms/murmur3.js";
+import { type Keyspace, type Value, WrongType } from "./keyspace.js";
+import { Failure, OK, type Reply, Status } from "./reply.js";
+
+/** One command on a database. Only what src/redis and its scripts use is here; a test fails loudly on anything else. */
+export type Command = (keys: Keyspace, args: readonly string[], nowMs: number) => Reply;
+
+/** Runs one command. Throws on commands that the simulation lacks: that is no error that Redis would know. */
+export function runCommand(
+  name: string,
+  keys: Keyspace,
+  args: readonly string[],
+  nowMs: number,
+): Reply {
+  const command = (READS[name] ?? WRITES[name]) as Command | undefined;
+  if (!command) throw new Error(`the simulated Redis has no command ${name}: add it to commands.ts`);
+  try {
+    return command(keys, args, nowMs);
+  } catch (error) {
+    if (error instanceof WrongType) return WRONG_TYPE;
+    if (error instanceof NotAnInteger) return NOT_AN_INTEGER;
+    throw error;
+  }
+}
+
+export function isWrite(name: string): boolean {
+  return name in WRITES;
+}
+
+const READS: Readonly<Record<string, Command>> = {
+  PING: () => new Status("PONG"),
+  TIME: (_keys, _args, nowMs) => {
+    const micros = Math.floor(nowMs * 1000);
+    return [String(Math.floor(micros / 1e6)), String(micros % 1e6)];
+  },
+  GET: (keys, [key = ""]) => textOf(keys.get(key)),
+  EXISTS: (keys, args) => args.filter((key) => keys.get(key)).length,
+  PTTL: (keys, [key = ""], nowMs) => {
+    const atMs = keys.expiresAtMs(key);
+    if (atMs === undefined) return -2;
+    return atMs === Number.POSITIVE_INFINITY ? -1 : Math.floor(atMs) - Math.floor(nowMs);
+  },
+  HGET: (keys, [key = "", field = ""]) => fieldsOf(keys.get(key))?.get(field) ?? null,
+  HMGET: (keys, [key = "", ...names]) => {
+    const fields = fieldsOf(keys.get(key));
+    return names.map((name) => fields?.get(name) ?? null);
+  },
+  HGETALL: (keys, [key = ""]) => [...(fieldsOf(keys.get(key)) ?? [])].flat(),
+  HKEYS: (keys, [key = ""]) => [...(fieldsOf(keys.get(key))?.keys() ?? [])],
+  HLEN: (keys, [key = ""]) => fieldsOf(keys.get(key))?.size ?? 0,
+  HEXISTS: (keys, [key = "", field = ""]) => (fieldsOf(keys.get(key))?.has(field) ? 1 : 0),
+  ZCARD: (keys, [key = ""]) => scoresOf(keys.get(key))?.size ?? 0,
+  ZSCORE: (keys, [key = "", member = ""]) => {
+    const score = scoresOf(keys.get(key))?.get(member);
+    return score === undefined ? null : String(score);
+  },
+  ZRANGE: (keys, [key = "", first, last, ...options]) => {
+    if (options.length > 0) throw new Error("the simulated ZRANGE has no options");
+    const members = ordered(scoresOf(keys.get(key)));
+    const end = integer(last);
+    return members.slice(integer(first), end < 0 ? members.length + end + 1 : end + 1).map(([member]) => member);
+  },
+  ZRANGEBYSCORE: (keys, [key = "", low = "", high = "", ...options]) => {
+    const found = ordered(scoresOf(keys.get(key)))
+      .filter(([, score]) => isWithin(score, low, high))
+      .map(([member]) => member);
+    if (options.length === 0) return found;
+    if (options[0]?.toUpperCase() !== "LIMIT") throw new Error("the simulated ZRANGEBYSCORE knows LIMIT only");
+    return found.slice(integer(options[1]), integer(options[1]) + integer(options[2]));
+  },
+  SCAN: (keys, [cursor = "0", ...options]) => {
+    const pattern = globOf(option(options, "MATCH") ?? "*");
+    return page(keys.keys(), cursor, (key) => (pattern.test(key) ? [key] : []));
+  },
+  HSCAN: (keys, [key = "", cursor = "0", ...options]) => {
+    const pattern = globOf(option(options, "MATCH") ?? "*");
+    const fields = fieldsOf(keys.get(key)) ?? new Map<string, string>();
+    return page([...fields.keys()], cursor, (field) =>
+      pattern.test(field) ? [field, fields.get(field) ?? ""] : [],
+    );
+  },
+};
+
+const WRITES: Readonly<Record<string, Command>> = {
+  SET: (keys, [key = "", text = "", ...options], nowMs) => {
+    if (options.length === 0) keys.set(key, { type: "string", text });
+    else if (options[0]?.toUpperCase() === "PX" && options.length === 2) {
+      const ttlMs = integer(options[1]);
+      if (ttlMs <= 0) return new Failure("ERR invalid expire time in 'set' command");
+      keys.set(key, { type: "string", text }, Math.floor(nowMs) + ttlMs);
+    } else throw new Error("the simulated SET knows PX only");
+    return OK;
+  },
+  DEL: (keys, args) => args.filter((key) => keys.delete(key)).length,
+  UNLINK: (keys, args) => args.filter((key) => keys.delete(key)).length,
+  RENAME: (keys, [from = "", to = ""]) => (keys.rename(from, to) ? OK : new Failure("ERR no such key")),
+  PEXPIRE: (keys, [key = "", ttl, ...options], nowMs) => {
+    if (options.length > 0) throw new Error("the simulated PEXPIRE has no options");
+    const ttlMs = integer(ttl);
+    if (keys.get(key) && ttlMs <= 0) return keys.delete(key) ? 1 : 0;
+    return keys.expire(key, Math.floor(nowMs) + ttlMs) ? 1 : 0;
+  },
+  HSET: (keys, [key = "", ...pairs]) => {
+    const fields = keys.hash(key);
+    const before = fields.size;
+    for (let i = 0; i + 1 < pairs.length; i += 2) fields.set(pairs[i] as string, pairs[i + 1] as string);
+    return fields.size - before;
+  },
+  HSETNX: (keys, [key = "", field = "", text = ""]) => {
+    if (fieldsOf(keys.get(key))?.has(field)) return 0;
+    keys.hash(key).set(field, text);
+    return 1;
+  },
+  HINCRBY: (keys, [key = "", field = "", by]) => {
+    const sum = integer(fieldsOf(keys.get(key))?.get(field) ?? "0") + integer(by);
+    keys.hash(key).set(field, String(sum));
+    return sum;
+  },
+  HDEL: (keys, [key = "", ...names]) => {
+    if (!fieldsOf(keys.get(key))) return 0;
+    const fields = keys.hash(key);
+    const removed = names.filter((name) => fields.delete(name)).length;
+    if (fields.size === 0) keys.delete(key);
+    return removed;
+  },
+  ZADD: (keys, [key = "", ...rest]) => {
+    const onlyGreater = rest[0]?.toUpperCase() === "GT";
+    const pairs = onlyGreater ? rest.slice(1) : rest;
+    const scores = keys.zset(key);
+    const before = scores.size;
+    for (let i = 0; i + 1 < pairs.length; i += 2) {
+      const [score, member] = [Number(pairs[i]), pairs[i + 1] as string];
+      if (Number.isNaN(score)) throw new Error(`the simulated ZADD knows no flag ${pairs[i]}`);
+      const old = scores.get(member);
+      if (old === undefined || !onlyGreater || score > old) scores.set(member, score);
+    }
+    return scores.size - before;
+  },
+  ZREM: (keys, [key = "", ...members]) => removeFrom(keys, key, (member) => members.includes(member)),
+  ZREMRANGEBYSCORE: (keys, [key = "", low = "", high = ""]) =>
+    removeFrom(keys, key, (_member, score) => isWithin(score, low, high)),
+  FLUSHALL: (keys) => {
+    keys.clear();
+    return OK;
+  },
+  PUBLISH: () => 0,
+};
+
+const WRONG_TYPE = new Failure("WRONGTYPE Operation against a key holding the wrong kind of value");
+const NOT_AN_INTEGER = new Failure("ERR value is not an integer or out of range");
+
+class NotAnInteger extends Error {}
+
+function integer(text: string | undefined): number {
+  if (text === undefined || !/^-?\d+$/.test(text)) throw new NotAnInteger();
+  return Number(text);
+}
+
+function textOf(value: Value | undefined): string | null {
+  if (value && value.type !== "string") throw new WrongType();
+  return value?.text ?? null;
+}
+
+function fieldsOf(value: Value | undefined): ReadonlyMap<string, string> | undefined {
+  if (value && value.type !== "hash") throw new WrongType();
+  return value?.fields;
+}
+
+function scoresOf(value: Value | undefined): ReadonlyMap<string, number> | undefined {
+  if (value && value.type !== "zset") throw new WrongType();
+  return value?.scores;
+}
+
+function ordered(scores: ReadonlyMap<string, number> | undefined): [string, number][] {
+  return [...(scores ?? [])].sort(([a, x], [b, y]) => x - y || (a < b ? -1 : 1));
+}
+
+function isWithin(score: number, low: string, high: string): boolean {
+  const [above, from] = bound(low);
+  const [below, to] = bound(high);
+  return (above ? score > from : score >= from) && (below ? score < to : score <= to);
+}
+
+/** Whether the bound itself is outside, and the bound. */
+function bound(text: string): [boolean, number] {
+  const open = text.startsWith("(");
+  const rest = open ? text.slice(1) : text;
+  if (/^[+-]?inf$/i.test(rest)) return [open, rest.startsWith("-") ? -Infinity : Infinity];
+  return [open, Number(rest)];
+}
+
+function removeFrom(keys: Keyspace, key: string, isGone: (member: string, score: number) => boolean): number {
+  const gone = [...(scoresOf(keys.get(key)) ?? [])].filter(([member, score]) => isGone(member, score));
+  if (gone.length === 0) return 0;
+  const scores = keys.zset(key);
+  for (const [member] of gone) scores.delete(member);
+  if (scores.size === 0) keys.delete(key);
+  return gone.length;
+}
+
+function option(options: readonly string[], name: string): string | undefined {
+  const place = options.findIndex((one, i) => i % 2 === 0 && one.toUpperCase() === name);
+  return place < 0 ? undefined : options[place + 1];
+}
+
+/**
+ * One page of a SCAN: small, so that a few elements already take several. In the order of hashes, so that whatever is
+ * there all the time is told, as Redis promises, whatever else comes and goes.
+ */
+function page(all: readonly string[], cursor: string, tell: (one: string) => string[]): Reply {
+  const rest = all
+    .map((one) => ({ one, hash: murmur3(one) + 1 }))
+    .filter(({ hash }) => hash > Number(cursor))
+    .sort((a, b) => a.hash - b.hash);
+  const last = rest[PAGE - 1]?.hash;
+  const told = last === undefined ? rest : rest.filter(({ hash }) => hash <= last);
+  return [
+    last === undefined || told.length === rest.length ? "0" : String(last),
+    told.flatMap(({ one }) => tell(one)),
+  ];
+}
+
+const PAGE = 5;
+
+/** Redis' patterns as far as we use them: `*`, and any character behind a backslash for itself. */
+function globOf(pattern: string): RegExp {
+  const parts = pattern.match(/\\.|[\s\S]/g) ?? [];
+  const source = parts.map((part) =>
+    part === "*" ? "[\\s\\S]*" : part.slice(-1).replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&"),
+  );
+  return new RegExp(`^${source.join("")}$`);
+}

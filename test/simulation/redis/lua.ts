@@ -1,0 +1,342 @@
+import { createHash } from "node:crypto";
+import { Lua } from "wasmoon-lua5.1";
+import { Failure, type Reply, Status } from "./reply.js";
+
+/** `redis.call` of a script. */
+export type RedisCall = (command: string, args: string[]) => Reply;
+
+/** A script that was compiled. */
+export type Compiled = number & { readonly compiled: unique symbol };
+
+/**
+ * Lua 5.1, as Redis has it, for the scripts of src/redis/lua: the C implementation, compiled to WebAssembly. Only what
+ * Redis gives to scripts is there: base functions, string, table, math, and of `redis` what ours use. Numbers and
+ * replies are converted as Redis does it. One machine serves all primaries of all runs: a script keeps nothing.
+ */
+export class LuaMachine {
+  #call: RedisCall = () => null;
+  #crash: unknown = null;
+  readonly #state: number;
+  readonly #scratch: number;
+  readonly #names = new Map<string, number>();
+  /** Names of commands are constants of compiled scripts, which are kept: so their addresses are theirs for good. */
+  readonly #constants = new Map<number, string>();
+
+  static async create(): Promise<LuaMachine> {
+    const lua = await Lua.create();
+    return new LuaMachine(lua.luaApi.module as unknown as Wasm, lua.global.address);
+  }
+
+  private constructor(
+    private readonly wasm: Wasm,
+    state: number,
+  ) {
+    this.#state = state;
+    this.#scratch = wasm._malloc(SCRATCH_BYTES);
+    this.#pushFunction(() => this.#redisCall());
+    this.#setGlobal("__call");
+    this.#pushFunction(() => this.#sha1hex());
+    this.#setGlobal("__sha1hex");
+    this.#do(BOOT);
+  }
+
+  /** Throws what the compiler says. */
+  compile(text: string): Compiled {
+    const { wasm } = this;
+    const bytes = new TextEncoder().encode(text);
+    const at = wasm._malloc(bytes.length + 1);
+    wasm.HEAPU8.set(bytes, at);
+    const error = wasm._luaL_loadbuffer(this.#state, at, bytes.length, this.#name("@user_script"));
+    wasm._free(at);
+    if (error !== 0) {
+      const message = this.#text(-1);
+      this.#pop(1);
+      throw new SyntaxError(message);
+    }
+    return wasm._luaL_ref(this.#state, REGISTRY) as Compiled;
+  }
+
+  run(script: Compiled, keys: readonly string[], args: readonly string[], call: RedisCall): Reply {
+    const { wasm } = this;
+    const top = wasm._lua_gettop(this.#state);
+    this.#call = call;
+    this.#crash = null;
+    this.#pushTexts(keys);
+    this.#setGlobal("KEYS");
+    this.#pushTexts(args);
+    this.#setGlobal("ARGV");
+    wasm._lua_rawgeti(this.#state, REGISTRY, script);
+    const error = wasm._lua_pcall(this.#state, 0, 1, 0);
+    // A mistake of the simulation itself must not pass for an error of the script.
+    if (this.#crash !== null) throw this.#crash;
+    const reply = error === 0 ? this.#reply() : this.#failure();
+    wasm._lua_settop(this.#state, top);
+    return reply;
+  }
+
+  #do(text: string): void {
+    const { wasm } = this;
+    wasm._lua_rawgeti(this.#state, REGISTRY, this.compile(text));
+    if (wasm._lua_pcall(this.#state, 0, 0, 0) !== 0) throw new Error(this.#text(-1));
+  }
+
+  /** What Lua code calls; an exception must not cross Lua's frames. */
+  #pushFunction(body: () => number): void {
+    const guarded = () => {
+      try {
+        return body();
+      } catch (error) {
+        this.#crash ??= error;
+        return 0;
+      }
+    };
+    this.wasm._lua_pushcclosure(this.#state, this.wasm.addFunction(guarded, "ii"), 0);
+  }
+
+  #redisCall(): number {
+    const count = this.wasm._lua_gettop(this.#state);
+    const args: string[] = [];
+    for (let i = 2; i <= count; i++) args.push(this.#argument(i));
+    const reply = this.#call(this.#constant(1).toUpperCase(), args);
+    if (reply instanceof Failure) {
+      this.#pushText(reply.text);
+      this.wasm._lua_pushboolean(this.#state, 1);
+      return 2;
+    }
+    this.#pushReply(reply);
+    return 1;
+  }
+
+  #sha1hex(): number {
+    this.#pushText(sha1hex(this.#text(1)));
+    return 1;
+  }
+
+  /** Redis turns numbers into text by `%.17g`. */
+  #argument(place: number): string {
+    if (this.wasm._lua_type(this.#state, place) !== NUMBER) return this.#text(place);
+    const value = this.wasm._lua_tonumber(this.#state, place);
+    if (Number.isInteger(value) && Math.abs(value) < 1e17) return String(value);
+    return value.toPrecision(17).replace(/\.?0+$/, "");
+  }
+
+  #reply(): Reply {
+    const { wasm } = this;
+    switch (wasm._lua_type(this.#state, -1)) {
+      case NUMBER:
+        return Math.trunc(wasm._lua_tonumber(this.#state, -1));
+      case STRING:
+        return this.#text(-1);
+      case BOOLEAN:
+        return wasm._lua_toboolean(this.#state, -1) ? 1 : null;
+      case TABLE:
+        return this.#tableReply();
+      default:
+        return null;
+    }
+  }
+
+  #tableReply(): Reply {
+    const { wasm } = this;
+    const error = this.#field("err");
+    if (error !== null) return new Failure(error);
+    const status = this.#field("ok");
+    if (status !== null) return new Status(status);
+    const replies: Reply[] = [];
+    for (let i = 1; ; i++) {
+      wasm._lua_rawgeti(this.#state, -1, i);
+      // As in Redis, the first nil ends the table.
+      const end = wasm._lua_type(this.#state, -1) === NIL;
+      if (!end) replies.push(this.#reply());
+      this.#pop(1);
+      if (end) return replies;
+    }
+  }
+
+  /** A field of the table on top, where it is a text. */
+  #field(name: string): string | null {
+    this.wasm._lua_getfield(this.#state, -1, this.#name(name));
+    const text = this.wasm._lua_type(this.#state, -1) === STRING ? this.#text(-1) : null;
+    this.#pop(1);
+    return text;
+  }
+
+  #failure(): Failure {
+    const raised = this.#reply();
+    if (raised instanceof Failure) return raised;
+    return new Failure(`ERR ${typeof raised === "string" ? raised : "a script failed"}`);
+  }
+
+  #pushReply(reply: Reply): void {
+    const { wasm } = this;
+    if (typeof reply === "string") this.#pushText(reply);
+    else if (typeof reply === "number") wasm._lua_pushnumber(this.#state, reply);
+    else if (reply === null) wasm._lua_pushboolean(this.#state, 0);
+    else if (reply instanceof Status) {
+      wasm._lua_createtable(this.#state, 0, 1);
+      this.#pushText(reply.text);
+      wasm._lua_setfield(this.#state, -2, this.#name("ok"));
+    } else if (reply instanceof Failure) {
+      wasm._lua_createtable(this.#state, 0, 1);
+      this.#pushText(reply.text);
+      wasm._lua_setfield(this.#state, -2, this.#name("err"));
+    } else {
+      wasm._lua_createtable(this.#state, reply.length, 0);
+      reply.forEach((one, place) => {
+        this.#pushReply(one);
+        wasm._lua_rawseti(this.#state, -2, place + 1);
+      });
+    }
+  }
+
+  #pushTexts(texts: readonly string[]): void {
+    this.wasm._lua_createtable(this.#state, texts.length, 0);
+    for (let i = 0; i < texts.length; i++) {
+      this.#pushText(texts[i] as string);
+      this.wasm._lua_rawseti(this.#state, -2, i + 1);
+    }
+  }
+
+  #pushText(text: string): void {
+    const heap = this.wasm.HEAPU8;
+    const { length } = text;
+    if (length * 3 > SCRATCH_BYTES) throw new RangeError("a text is too long for the simulation");
+    let at = this.#scratch;
+    for (let i = 0; i < length; i++) {
+      const unit = text.charCodeAt(i);
+      if (unit > 0x7f) return this.#pushEncoded(text);
+      heap[at++] = unit;
+    }
+    this.wasm._lua_pushlstring(this.#state, this.#scratch, length);
+  }
+
+  #pushEncoded(text: string): void {
+    const room = this.wasm.HEAPU8.subarray(this.#scratch, this.#scratch + SCRATCH_BYTES);
+    this.wasm._lua_pushlstring(this.#state, this.#scratch, new TextEncoder().encodeInto(text, room).written);
+  }
+
+  #constant(place: number): string {
+    const at = this.wasm._lua_tolstring(this.#state, place, this.#scratch);
+    let text = this.#constants.get(at);
+    if (text === undefined) {
+      text = this.#text(place);
+      this.#constants.set(at, text);
+    }
+    return text;
+  }
+
+  #text(place: number): string {
+    const { wasm } = this;
+    const at = wasm._lua_tolstring(this.#state, place, this.#scratch);
+    const heap = wasm.HEAPU8;
+    const length = wasm.HEAPU32[this.#scratch >> 2] as number;
+    if (length > SHORT) return Buffer.from(heap.buffer, at, length).toString("utf8");
+    let text = "";
+    for (let i = at; i < at + length; i++) {
+      const byte = heap[i] as number;
+      if (byte > 0x7f) return Buffer.from(heap.buffer, at, length).toString("utf8");
+      text += String.fromCharCode(byte);
+    }
+    return text;
+  }
+
+  #setGlobal(name: string): void {
+    this.wasm._lua_setfield(this.#state, GLOBALS, this.#name(name));
+  }
+
+  #pop(count: number): void {
+    this.wasm._lua_settop(this.#state, -count - 1);
+  }
+
+  /** A C string that is kept. */
+  #name(text: string): number {
+    let at = this.#names.get(text);
+    if (at === undefined) {
+      at = this.wasm._malloc(text.length + 1);
+      for (let i = 0; i < text.length; i++) this.wasm.HEAPU8[at + i] = text.charCodeAt(i);
+      this.wasm.HEAPU8[at + text.length] = 0;
+      this.#names.set(text, at);
+    }
+    return at;
+  }
+}
+
+/** Redis' SHA-1, remembered: a run asks for the same few again and again. */
+export function sha1hex(text: string): string {
+  let digest = digests.get(text);
+  if (digest === undefined) {
+    digest = createHash("sha1").update(text).digest("hex");
+    if (digests.size > 10_000) digests.clear();
+    digests.set(text, digest);
+  }
+  return digest;
+}
+
+const digests = new Map<string, string>();
+
+const SCRATCH_BYTES = 1 << 18;
+const SHORT = 48;
+/** Of lua.h. */
+const REGISTRY = -10_000;
+const GLOBALS = -10_002;
+const NIL = 0;
+const BOOLEAN = 1;
+const NUMBER = 3;
+const STRING = 4;
+const TABLE = 5;
+
+/** Makes `redis`, and takes away what Redis does not give to scripts. As in Redis, scripts have no globals. */
+const BOOT = `
+local call, sha1hex = __call, __sha1hex
+local error = error
+redis = {
+  call = function(...)
+    local reply, failed = call(...)
+    if failed then error({ err = reply }, 0) end
+    return reply
+  end,
+  pcall = function(...)
+    local reply, failed = call(...)
+    if failed then return { err = reply } end
+    return reply
+  end,
+  sha1hex = sha1hex,
+  error_reply = function(text) return { err = text } end,
+  status_reply = function(text) return { ok = text } end,
+}
+KEYS, ARGV = {}, {}
+for _, name in ipairs({ '__call', '__sha1hex', 'os', 'io', 'debug', 'package', 'require', 'module', 'print', 'dofile',
+  'loadfile', 'newproxy', 'collectgarbage', 'getfenv', 'setfenv' }) do _G[name] = nil end
+math.random, math.randomseed = nil, nil
+setmetatable(_G, {
+  __index = function(_, name) error("Script attempted to access nonexistent global variable '" .. tostring(name) .. "'", 0) end,
+  __newindex = function() error('Attempt to modify a readonly table', 0) end,
+})
+`;
+
+/** What we use of the compiled C of Lua 5.1: lua.h and lauxlib.h, by addresses. */
+interface Wasm {
+  readonly HEAPU8: Uint8Array;
+  readonly HEAPU32: Uint32Array;
+  addFunction(body: () => number, signature: string): number;
+  _malloc(bytes: number): number;
+  _free(at: number): void;
+  _luaL_loadbuffer(state: number, at: number, length: number, name: number): number;
+  _luaL_ref(state: number, table: number): number;
+  _lua_createtable(state: number, array: number, record: number): void;
+  _lua_getfield(state: number, place: number, name: number): void;
+  _lua_gettop(state: number): number;
+  _lua_pcall(state: number, args: number, results: number, handler: number): number;
+  _lua_pushboolean(state: number, value: number): void;
+  _lua_pushcclosure(state: number, body: number, upvalues: number): void;
+  _lua_pushlstring(state: number, at: number, length: number): void;
+  _lua_pushnumber(state: number, value: number): void;
+  _lua_rawgeti(state: number, place: number, index: number): void;
+  _lua_rawseti(state: number, place: number, index: number): void;
+  _lua_setfield(state: number, place: number, name: number): void;
+  _lua_settop(state: number, place: number): void;
+  _lua_toboolean(state: number, place: number): number;
+  _lua_tolstring(state: number, place: number, length: number): number;
+  _lua_tonumber(state: number, place: number): number;
+  _lua_type(state: number, place: number): number;
+}
