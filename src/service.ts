@@ -36,6 +36,7 @@ export function createService(config: Config, redis: RedisServers, world: World)
   const { clock, log, ids } = world;
   const metrics = new Metrics();
   const core = createCore(config, redis, world, {
+    granted: (rounds) => metrics.granted(rounds),
     called: (...call) => metrics.called(...call),
     dropped: (primary) => metrics.dropped(primary),
     changed: (primary, status) => {
@@ -85,12 +86,17 @@ export interface Core {
   close(): void;
 }
 
+/** What is told of the primaries, and of each grant how many round trips it took. */
+export interface CoreObserver extends PrimaryObserver {
+  granted?(rounds: number): void;
+}
+
 /** Config -> primaries -> primitives. */
 export function createCore(
   config: Config,
   redis: RedisServers,
   { clock, random, ids, connect, log }: Omit<World, "log"> & { readonly log: ConfigurationLog },
-  observer: PrimaryObserver,
+  observer: CoreObserver,
 ): Core {
   const keys = new Keys(config.keyPrefix);
   const all = redis.urls.map(
@@ -100,7 +106,7 @@ export function createCore(
   const keeper = new ConfigurationKeeper(all, keys, clock, random, ids, settings, log);
   const primaries = new Primaries(all, keeper);
   const membership = new Membership(primaries, keys, clock, ids);
-  const votes = new LeaseVotes(primaries, keys, ids, config);
+  const votes = new LeaseVotes(primaries, keys, ids, config, (rounds) => observer.granted?.(rounds));
   return {
     primaries,
     membership,

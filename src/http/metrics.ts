@@ -55,6 +55,12 @@ export class Metrics implements PrimaryObserver {
     labelNames: ["primary"],
     registers: [this.registry],
   });
+  readonly #grants = new Counter({
+    name: "quorate_lock_grants_total",
+    help: "Locks granted, by the round trips it took: 1, or more where the primaries' counters differed",
+    labelNames: ["rounds"],
+    registers: [this.registry],
+  });
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
@@ -100,6 +106,10 @@ export class Metrics implements PrimaryObserver {
     for (const one of PRIMARY_STATES) {
       this.#state.set({ primary: primary.address, state: one }, one === state ? 1 : 0);
     }
+  }
+
+  granted(rounds: number): void {
+    this.#grants.inc({ rounds: rounds === 1 ? "1" : "more" });
   }
 
   dropped(primary: Primary): void {

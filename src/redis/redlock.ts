@@ -61,6 +61,8 @@ export class LeaseVotes {
     private readonly keys: Keys,
     private readonly ids: Ids,
     private readonly settings: { readonly ttlMaxMs: number },
+    /** Told of each grant how many round trips it took; more than one where the counters differed. */
+    private readonly onGrant: (rounds: number) => void = () => {},
   ) {
     const adapters = primaries.all.map((primary, place) => this.#adapter(primary, place));
     // redlock's retries, drift and clock are not used: waiting and validity are the primitives'.
@@ -124,7 +126,11 @@ export class LeaseVotes {
         return this.#refusal(await operation.until((answers) => this.#isMajority(values(answers))));
       }
       const token = await this.#agree(attempt, operation.answers, version);
-      if (token !== null) return { kind: "granted", ...token };
+      if (token !== null) {
+        const { rounds, ...grant } = token;
+        this.onGrant(rounds);
+        return { kind: "granted", ...grant };
+      }
       await this.#redlock.release(this.#lock(id)).catch(() => {});
       return { kind: "held", hold: null, certain: false };
     });
@@ -170,7 +176,7 @@ export class LeaseVotes {
     attempt: LeaseAttempt,
     votes: Answers<AcquireVote>,
     version: number | null,
-  ): Promise<{ token: number; acks: number } | null> {
+  ): Promise<{ token: number; acks: number; rounds: number } | null> {
     const { majority } = this.primaries;
     let counters = votes.map((answer) =>
       answer?.ok && answer.value.kind === "granted" ? answer.value.counter : null,
@@ -179,7 +185,11 @@ export class LeaseVotes {
       // Who has not answered by now is asked again by the raise: waiting for it could take a whole command timeout.
       const verdict = exactMajority(counters, majority);
       if (verdict.kind === "token")
-        return { token: verdict.token, acks: counters.filter((counter) => counter !== null).length };
+        return {
+          token: verdict.token,
+          acks: counters.filter((counter) => counter !== null).length,
+          rounds: round + 1,
+        };
       // Votes of two configurations must not be mixed: a primary may have forgotten in between.
       if (verdict.kind !== "raise" || this.primaries.version !== version) return null;
       const raised = await this.primaries.askOnce(

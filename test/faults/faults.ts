@@ -1,7 +1,7 @@
-import type { Recorder } from "../history/recorder.js";
-import type { Chance } from "../simulation/random.js";
 import { command } from "../helpers/deployment.js";
 import type { TestPrimary } from "../helpers/primaries.js";
+import type { Recorder } from "../history/recorder.js";
+import type { Chance } from "../simulation/random.js";
 import type { Way } from "./stage/link.js";
 import { INSTANCES, type Stage, TTL_MAX_MS } from "./stage/stage.js";
 
@@ -49,7 +49,11 @@ const MINORITY: Readonly<Record<string, Making>> = {
   replies_lost: (stage, chance) => onOneWay(stage, chance, "swallowed_to_client"),
   primary_cut_off: (stage, chance) => {
     const place = placeIn(stage, chance);
-    return ways(stage, chance.pick(TROUBLES), INSTANCES.map((id) => [id, place]));
+    return ways(
+      stage,
+      chance.pick(TROUBLES),
+      INSTANCES.map((id) => [id, place]),
+    );
   },
   instances_lose_different_primaries: (stage, chance) => {
     const place = placeIn(stage, chance);
@@ -100,7 +104,11 @@ const MAJORITY: Readonly<Record<string, Making>> = {
   },
   instance_cut_off: (stage, chance) => {
     const id = chance.pick(INSTANCES);
-    return ways(stage, chance.pick(TROUBLES), stage.primaries.map((_, place) => [id, place]));
+    return ways(
+      stage,
+      chance.pick(TROUBLES),
+      stage.primaries.map((_, place) => [id, place]),
+    );
   },
 };
 
@@ -117,7 +125,9 @@ const TROUBLES: readonly Way[] = [
 export function skipped(stage: Stage): ReadonlyMap<string, string> {
   if (stage.clocks) return new Map();
   const reason =
-    stage.kind === "container" ? "the primaries are containers" : "there is no C compiler, or this is not Linux";
+    stage.kind === "container"
+      ? "the primaries are containers"
+      : "there is no C compiler, or this is not Linux";
   return new Map(["clock_jumps_ahead", "clock_jumps_back"].map((kind) => [kind, reason]));
 }
 

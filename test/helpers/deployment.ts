@@ -76,10 +76,12 @@ export async function release(instance: Instance, name: string, leaseId: string)
   return (body as { released: boolean }).released;
 }
 
-/** Takes a lock and gives it back. The token, or the status where there was none. */
-export async function tokenOf(instance: Instance, name: string): Promise<number> {
-  const { status, leaseId, fencingToken } = await acquire(instance, name);
-  if (status !== 200) throw new Error(`no grant of ${name}: ${status}`);
+/**
+ * Takes a lock as soon as it is granted, gives it back, and tells its token. The longer `ttlMs`, the longer a primary
+ * that forgets has to be in quarantine afterwards.
+ */
+export async function tokenOf(instance: Instance, name: string, ttlMs = 500): Promise<number> {
+  const { leaseId, fencingToken } = await acquireAtLast(instance, name, ttlMs);
   await release(instance, name, leaseId);
   return fencingToken;
 }

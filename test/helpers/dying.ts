@@ -1,4 +1,4 @@
-import { connectByIoredis, type Connect, type Connection } from "../../src/redis/connection.js";
+import { type Connect, type Connection, connectByIoredis } from "../../src/redis/connection.js";
 import { SCRIPTS } from "../../src/redis/scripts.js";
 
 /**

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createAdaptorServer } from "@hono/node-server";
 import { pino } from "pino";
 import { systemClock, systemRandom } from "../../src/clock.js";
-import { readConfig } from "../../src/config.js";
+import { type Config, readConfig } from "../../src/config.js";
 import { systemIds } from "../../src/ids.js";
 import { type Connection, connectByIoredis } from "../../src/redis/connection.js";
 import { createService, type Service, type World } from "../../src/service.js";
@@ -65,8 +65,7 @@ export async function startInstance(
       ...options.world,
     },
   );
-  const document = await (await service.app.request("/openapi.json")).json();
-  const contract = new Contract(document as ConstructorParameters<typeof Contract>[0]);
+  const contract = await contractOf(service, config);
   let server: Server | undefined;
   const instance: Instance = {
     service,
@@ -105,6 +104,21 @@ export async function startInstance(
   };
   await until(() => countUp(instance) >= (options.up ?? urls.length), "enough primaries are up");
   return instance;
+}
+
+// Making the document and what checks against it takes a tenth of a second, and is the same for most instances.
+const contracts = new Map<string, Promise<Contract>>();
+
+function contractOf(service: Service, config: Config): Promise<Contract> {
+  const key = JSON.stringify({ ...config, keyPrefix: "", redisUrls: [] });
+  const known = contracts.get(key);
+  if (known) return known;
+  const made = (async () => {
+    const document = await (await service.app.request("/openapi.json")).json();
+    return new Contract(document as ConstructorParameters<typeof Contract>[0]);
+  })();
+  contracts.set(key, made);
+  return made;
 }
 
 /** An instance none of whose primaries can be reached: for what needs no Redis. */

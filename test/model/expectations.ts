@@ -12,7 +12,11 @@ export function expectSound<S extends Shape>(model: Model<S>): Exploration {
 }
 
 /** A wrong variant must be caught, by the checks that the right one passes. */
-export function expectCaught<S extends Shape>(model: Model<S>, violation: RegExp, limits: Limits = {}): Exploration {
+export function expectCaught<S extends Shape>(
+  model: Model<S>,
+  violation: RegExp,
+  limits: Limits = {},
+): Exploration {
   const exploration = explore(model, limits);
   console.log(told(exploration));
   expect(exploration.outcome).toBe("violated");

@@ -118,7 +118,11 @@ export function explore<S extends Shape>(model: Model<S>, limits: Limits = {}): 
 }
 
 /** The history along representatives, told with the primaries and clients keeping their names throughout. */
-function retell<S extends Shape>(model: Model<S>, canonical: Canonical, path: readonly Uint32Array[]): string[] {
+function retell<S extends Shape>(
+  model: Model<S>,
+  canonical: Canonical,
+  path: readonly Uint32Array[],
+): string[] {
   const lines: string[] = [];
   const now = model.layout.world();
   const next = model.layout.world();

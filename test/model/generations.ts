@@ -2,15 +2,7 @@
  * Counters in two generations: a primary drops its older one at any moment, keeping a floor above all that was in it.
  * One name is modelled; others show in that they may lift the floor further.
  */
-import {
-  attemptClient,
-  attemptLink,
-  begin,
-  IDLE,
-  REFUSED,
-  showAttempt,
-  tokenViolation,
-} from "./attempt.js";
+import { attemptClient, attemptLink, begin, IDLE, REFUSED, showAttempt, tokenViolation } from "./attempt.js";
 import { clientName, type Model } from "./explore.js";
 import { messageSteps, type Voting } from "./messages.js";
 import { at, Layout, type PrimaryOf, type World } from "./world.js";

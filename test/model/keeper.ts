@@ -4,7 +4,7 @@
  *   begin      learn the identity of the empty primary, and the configuration of some other
  *   prepare    with a ballot, on a majority of N that have exactly that configuration
  *   accept     the successor that was accepted under the highest ballot, else one of its own, on such a majority
- *   mark       the empty primary with the agreed successor, if it still is the one that this lists; go on if it is not
+ *   mark       the empty primary with the agreed successor, if it still is the one that this lists; else go on
  *   fence      put the successor on a majority of N: from then on they refuse what belongs to the old one
  *   read       counters, and then floors, from a majority of N that have exactly the successor
  *   copy       them to the empty primary, while its mark is there
@@ -16,11 +16,14 @@
 import { majorityOf } from "../../src/algorithms/tally.js";
 import { type Configurations, list, listed, NO_CONFIGURATION } from "./configurations.js";
 import type { Done } from "./explore.js";
-import { eff, type Primary, type ReadmissionOptions, type ReadmissionVariant, type ReadmissionWorld } from "./readmission.js";
+import { identity, KeeperRequests, type StageName, uniqueBallot } from "./keeper-requests.js";
+import type {
+  Keeper,
+  ReadmissionOptions,
+  ReadmissionVariant,
+  ReadmissionWorld,
+} from "./readmission-world.js";
 import { at } from "./world.js";
-
-type StageName = "prepare" | "accept" | "mark" | "fence" | "read" | "copy" | "configure";
-type Keeper = ReadmissionWorld["keepers"][number];
 
 const PLAN: readonly StageName[] = ["prepare", "accept", "mark", "fence", "read", "copy", "configure"];
 const WRONG_PLANS: Partial<Record<ReadmissionVariant, readonly StageName[]>> = {
@@ -42,15 +45,19 @@ const TEXTS: Record<StageName, string> = {
   configure: "{keeper} readmits {primary}",
 };
 
-/** A keeper's `stage` is the place of what it does in its plan, + 1. */
+/** A keeper's `stage` is the place of what it does in its plan, + 1; beyond the plan it is done. */
 export class Keepers {
   readonly #plan: readonly StageName[];
+  readonly #requests: KeeperRequests;
 
   constructor(
     private readonly options: ReadmissionOptions,
     private readonly configurations: Configurations,
   ) {
     this.#plan = WRONG_PLANS[options.variant] ?? PLAN;
+    this.#requests = new KeeperRequests(options, configurations, (world, version) =>
+      this.#drop(world, version),
+    );
   }
 
   stageName({ stage, configuration }: Keeper): string {
@@ -62,16 +69,17 @@ export class Keepers {
   tookOver(keeper: Keeper, r: number): boolean {
     const { stage, base, used, configuration } = keeper;
     const proposed = this.#plan[stage - 1] === "accept" && used > 0;
-    return proposed && configuration !== this.configurations.successor(base, this.#uniqueBallot(keeper, r));
+    const own = this.configurations.successor(base, uniqueBallot(keeper, r, this.options));
+    return proposed && configuration !== own;
   }
 
   /** Whether what was agreed on cannot be finished, though nothing more can happen to hinder it. */
   isStuck(world: ReadmissionWorld): boolean {
-    const { configurations } = this;
-    const latest = Math.max(...world.primaries.map((primary) => configurations.version(primary.configuration)));
+    const { version, versionMax } = this.configurations;
+    const latest = Math.max(...world.primaries.map(({ configuration }) => version(configuration)));
     const agreed = world.keepers.some(({ stage }) => stage > this.#plan.indexOf("accept") + 1);
-    const waiting = world.primaries.some((primary) => primary.configuration === NO_CONFIGURATION);
-    return waiting && agreed && latest < configurations.versionMax;
+    const waiting = world.primaries.some(({ configuration }) => configuration === NO_CONFIGURATION);
+    return waiting && agreed && latest < versionMax;
   }
 
   /** A request and its reply are one step: a lost reply does no more than one after which the keeper stops. */
@@ -83,10 +91,11 @@ export class Keepers {
       for (let past = 0; past < stage; past++) {
         const name = this.#plan[past];
         const current = past === stage - 1;
-        if (name === undefined || (current ? reached === this.#parts(name) : !MAY_BE_LATE.has(name))) continue;
+        if (name === undefined || (current ? reached === this.#parts(name) : !MAY_BE_LATE.has(name)))
+          continue;
         if (!this.#concerns(name, target === 1)) continue;
         const next = fork();
-        const effect = this.#request(name, next, at(next.primaries, j), r);
+        const effect = this.#requests.run(name, next, at(next.primaries, j), r);
         if (effect === "refused" || (effect === "nothing new" && !current)) continue;
         if (current) this.#acknowledge(next, j, r);
         done(current ? TEXTS[name] : `${TEXTS[name]}, late`, j, r);
@@ -102,11 +111,12 @@ export class Keepers {
   #maySkipMark(copy: ReadmissionWorld, j: number, r: number): boolean {
     const { variant, marksLost } = this.options;
     if (variant === "the fence waits for the mark") return false;
-    return marksLost || this.#mark(copy, at(copy.primaries, j), r) === "refused";
+    return marksLost || this.#requests.run("mark", copy, at(copy.primaries, j), r) === "refused";
   }
 
   #concerns(name: StageName, target: boolean): boolean {
-    if (target && (name === "prepare" || name === "accept")) return this.options.variant === "an empty primary votes";
+    const vote = name === "prepare" || name === "accept";
+    if (vote && target) return this.options.variant === "an empty primary votes";
     return target === ON_TARGET.has(name);
   }
 
@@ -115,22 +125,31 @@ export class Keepers {
     return name === "read" && this.options.reading !== "at once" ? 2 : 1;
   }
 
+  #quorum(name: StageName): number {
+    const majority = majorityOf(this.options.primaries);
+    if (ON_TARGET.has(name)) return 1;
+    const vote = name === "prepare" || name === "accept";
+    return !vote && this.options.variant === "the wiped primary counts towards the fence"
+      ? majority - 1
+      : majority;
+  }
+
   #beginnings(now: ReadmissionWorld, fork: () => ReadmissionWorld, done: Done, r: number): void {
     const { stage, base, used, configuration } = at(now.keepers, r);
-    const { version } = this.configurations;
+    const { version, versionMax } = this.configurations;
+    const busy = stage > 0 && stage <= this.#plan.length;
     const found = new Set(now.primaries.map((primary) => primary.configuration));
     found.delete(NO_CONFIGURATION);
     for (let j = 0; j < now.primaries.length; j++) {
-      const primary = at(now.primaries, j);
-      if (primary.configuration !== NO_CONFIGURATION) continue;
-      const busy = stage > 0 && stage <= this.#plan.length;
-      if (primary.marked !== 0 && version(primary.marked) >= version(base) && !(busy && configuration === primary.marked)) {
-        this.#begin(fork(), j, r, primary.marked, true);
-        done(`{keeper} finds {primary} marked with configuration ${primary.marked}`, j, r);
+      const { configuration: theirs, marked } = at(now.primaries, j);
+      if (theirs !== NO_CONFIGURATION) continue;
+      if (marked !== 0 && version(marked) >= version(base) && !(busy && configuration === marked)) {
+        this.#begin(fork(), j, r, marked, true);
+        done(`{keeper} finds {primary} marked with configuration ${marked}`, j, r);
       }
       for (const one of found) {
-        if (version(one) < version(base) || version(one) <= version(primary.marked)) continue;
-        if (version(one) === this.configurations.versionMax) continue;
+        if (version(one) < version(base) || version(one) <= version(marked) || version(one) === versionMax)
+          continue;
         if (one === base && used >= this.options.ballots) continue;
         this.#begin(fork(), j, r, one, false);
         done(`{keeper} finds {primary} empty, and configuration ${one}`, j, r);
@@ -140,27 +159,21 @@ export class Keepers {
 
   #begin(world: ReadmissionWorld, target: number, r: number, base: number, finishing: boolean): void {
     const keeper = at(world.keepers, r);
+    const afterTheMark = this.#plan.findIndex((name) => name === "fence" || name === "read");
     this.#forget(world, r);
     at(at(world.primaries, target).visits, r).target = 1;
     keeper.used = finishing ? 0 : base === keeper.base ? keeper.used + 1 : 1;
     keeper.base = base;
-    keeper.seen = this.#identity(at(world.primaries, target));
-    keeper.stage = finishing ? this.#plan.findIndex((name) => name === "fence" || name === "read") + 1 : 1;
+    keeper.seen = identity(at(world.primaries, target), this.options);
+    keeper.stage = finishing ? afterTheMark + 1 : 1;
     keeper.configuration = finishing || this.options.variant === "no fence" ? base : 0;
-    if (this.#plan[keeper.stage - 1] === "fence" && !finishing) this.#propose(world, r);
+    if (this.#plan[0] === "fence" && !finishing) this.#propose(world, r);
   }
 
-  #forget(world: ReadmissionWorld, r: number): void {
-    const keeper = at(world.keepers, r);
-    keeper.best = keeper.seen = keeper.counter = keeper.floor = 0;
-    for (const client of world.clients) client.marked &= ~(1 << r);
-    for (const { visits } of world.primaries) at(visits, r).target = at(visits, r).reached = 0;
-  }
-
-  /** Its own successor: it lists the empty primary as what it is now, and the others as before. */
+  /** Its own successor: it lists the empty primary as what it was seen to be, and the others as before. */
   #propose(world: ReadmissionWorld, r: number): void {
     const keeper = at(world.keepers, r);
-    keeper.configuration = this.configurations.successor(keeper.base, this.#uniqueBallot(keeper, r));
+    keeper.configuration = this.configurations.successor(keeper.base, uniqueBallot(keeper, r, this.options));
     for (const primary of world.primaries) {
       const { target } = at(primary.visits, r);
       list(primary, keeper.configuration, target ? keeper.seen : listed(primary, keeper.base));
@@ -172,7 +185,9 @@ export class Keepers {
     const name = this.#plan[keeper.stage - 1];
     if (name === undefined) return;
     at(at(world.primaries, j).visits, r).reached++;
-    const reached = world.primaries.filter(({ visits }) => at(visits, r).reached === this.#parts(name)).length;
+    const reached = world.primaries.filter(
+      ({ visits }) => at(visits, r).reached === this.#parts(name),
+    ).length;
     if (reached < this.#quorum(name)) return;
     for (const { visits } of world.primaries) at(visits, r).reached = 0;
     keeper.stage++;
@@ -180,21 +195,29 @@ export class Keepers {
     if (name === "prepare") keeper.best = 0;
   }
 
-  #quorum(name: StageName): number {
-    const majority = majorityOf(this.options.primaries);
-    if (ON_TARGET.has(name)) return 1;
-    if (name !== "prepare" && name !== "accept" && this.options.variant === "the wiped primary counts towards the fence")
-      return majority - 1;
-    return majority;
+  #forget(world: ReadmissionWorld, r: number): void {
+    const keeper = at(world.keepers, r);
+    keeper.best = keeper.seen = keeper.counter = keeper.floor = 0;
+    for (const client of world.clients) client.seenBy &= ~(1 << r);
+    for (const { visits } of world.primaries) at(visits, r).target = at(visits, r).reached = 0;
   }
 
-  #uniqueBallot({ used }: Keeper, r: number): number {
-    return (used - 1) * this.options.keepers + r + 1;
-  }
-
-  #ballot(keeper: Keeper, r: number): number {
-    return this.options.variant === "a ballot used twice" ? 1 : this.#uniqueBallot(keeper, r);
+  /** When a majority have left for `version`, makes one of states that differ in what can have no effect any more. */
+  #drop(world: ReadmissionWorld, version: number): void {
+    const before = (configuration: number) => this.configurations.version(configuration) < version;
+    // Nobody can win a ballot any more for the successor of what a majority have left.
+    for (const primary of world.primaries)
+      if (before(primary.configuration)) primary.promised = primary.accepted = primary.value = 0;
+    world.keepers.forEach((keeper, r) => {
+      const name = this.#plan[keeper.stage - 1];
+      const target = world.primaries.find(({ visits }) => at(visits, r).target === 1);
+      if (name === "prepare" || name === "accept") {
+        if (!before(keeper.base)) return;
+        keeper.stage = keeper.configuration = 0;
+      } else if (target !== undefined && target.configuration !== NO_CONFIGURATION) {
+        keeper.stage = this.#plan.length + 1;
+      } else return;
+      this.#forget(world, r);
+    });
   }
 }
-
-type Effect = "done" | "nothing new" | "refused";

@@ -8,8 +8,8 @@ import {
   type CommitRule,
   deadline,
   hear,
-  raisesAtDeadline,
   REFUSED,
+  raisesAtDeadline,
 } from "./attempt.js";
 import type { Done } from "./explore.js";
 import { at } from "./world.js";
@@ -79,9 +79,22 @@ function deliver<W extends AttemptWorld>(
       else link.acquires = 0;
       if (heard && voting.replies === "late") link.replies |= 1 << reply;
       else if (heard) hear(next, client, link, reply, voting.rule);
-      const what = target > 0 ? `raise to ${target}` : "acquire";
-      done(`${what} of {client} reaches {primary}${twice ? ", a first time" : ""}${heard ? "" : ", unheard"}`, place, client);
+      done(textOf(target, twice, heard), place, client);
     }
+}
+
+/** Made once each: a text is asked for with every step, and read with hardly any. */
+const texts = new Map<number, string>();
+
+function textOf(target: number, twice: number, heard: number): string {
+  const key = target * 4 + twice * 2 + heard;
+  let text = texts.get(key);
+  if (text === undefined) {
+    const what = target > 0 ? `raise to ${target}` : "acquire";
+    text = `${what} of {client} reaches {primary}${twice ? ", a first time" : ""}${heard ? "" : ", unheard"}`;
+    texts.set(key, text);
+  }
+  return text;
 }
 
 function same(one: Uint32Array, other: Uint32Array): boolean {

@@ -1,22 +1,31 @@
-/** What a readmission model is made of: its variants, its bounds and its state. */
+/** What the readmission model is made of: its variants, its bounds and its state. */
 import { attemptClient, attemptLink } from "./attempt.js";
 import type { PrimaryOf, World } from "./world.js";
 
+/** The right protocol, and what it would be without one of its rules. */
 export type ReadmissionVariant =
   | "right"
-  /** Wrong, each of them. */
+  /** A primary keeps its configuration when it loses its data, and takes part as if nothing had been. */
   | "a wiped primary just goes on"
+  /** It is given what the others have, and the configuration stays. */
   | "no fence"
   | "copied before the fence"
+  /** No prepare and accept; and versions are compared, not nonces. */
   | "each writes its own configuration"
   | "a ballot used twice"
+  /** Where the mark is refused, nobody goes on. */
   | "the fence waits for the mark"
+  /** Whoever has no configuration votes on the successor of any. */
   | "an empty primary votes"
+  /** One less than a majority of N among the others is fenced and read. */
   | "the wiped primary counts towards the fence"
   | "counters copied without floors"
+  /** The maximum of the counters where `eff` is meant, beside the maximum of the floors. */
   | "counters copied for what they count"
   | "floors read before counters"
+  /** A primary that loses its data, but not its process, passes for the same. */
   | "a primary is known by its process"
+  /** Replies from one configuration count in the next. */
   | "an attempt changes its configuration"
   | "no quarantine";
 
@@ -28,7 +37,7 @@ export interface ReadmissionOptions {
   /** How many ballots each keeper has for a version. */
   readonly ballots: number;
   readonly wipes: number;
-  /** Whether a keeper may go on without knowing that its mark arrived: that costs a version at worst, and many states. */
+  /** Whether a keeper may go on without knowing that its mark arrived. Costs a version at worst, and many states. */
   readonly marksLost: boolean;
   /** How often a primary drops a counter into its floor. */
   readonly drops: number;
@@ -40,31 +49,70 @@ export interface ReadmissionOptions {
 }
 
 export const fields = {
-  // `promised`, `accepted` and `value` are the acceptor's part for the successor of `configuration`.
-  // `marked`: the configuration in which an empty primary is to be readmitted.
   primary: [
     "held",
+    /** 0: missing. */
     "counter",
     "floor",
     "configuration",
+    /** Counts how often it was wiped. */
     "incarnation",
+    /** The configuration in which an empty primary is to be readmitted. */
     "marked",
+    /** Which of its incarnations each configuration means. */
     "listed",
+    /** The acceptor's part for the successor of its configuration: two ballots and a configuration. */
     "promised",
     "accepted",
     "value",
   ],
-  // `mark`: the lease of this client counts towards the primary's high-water mark. `waits`: its quarantine waits for it.
-  link: [...attemptLink, "mark", "waits"],
-  // `marked`: keepers that read a mark of this client's lease.
-  client: [...attemptClient, "configuration", "over", "marked"],
-  visit: ["target", "reached"],
-  keeper: ["stage", "base", "used", "best", "configuration", "seen", "counter", "floor"],
+  link: [
+    ...attemptLink,
+    /** The primary has granted this client's lease: it counts towards the high-water mark. */
+    "granted",
+    /** The primary's quarantine lasts until this client's lease is over. */
+    "waits",
+  ],
+  client: [
+    ...attemptClient,
+    "configuration",
+    /** The time of its lease is over. */
+    "over",
+    /** Keepers that know of its lease, as bits. */
+    "seenBy",
+  ],
+  visit: [
+    /** This is the primary that the keeper readmits. */
+    "target",
+    /** How many requests of its present stage the primary answered. */
+    "reached",
+  ],
+  keeper: [
+    "stage",
+    /** The configuration whose successor it seeks, and how many of its ballots for that it has used. */
+    "base",
+    "used",
+    /** The highest ballot under which somebody accepted something. */
+    "best",
+    /** What it proposes, or what was agreed. */
+    "configuration",
+    /** Identity of its target. */
+    "seen",
+    /** What it read. */
+    "counter",
+    "floor",
+  ],
+  /** `second`, `third`: the configuration of that version that came into force. `split`: two did. */
   shared: ["repeats", "wipes", "drops", "second", "third", "split"],
   naming: ["held"],
 } as const;
 
-export type ReadmissionShape = typeof fields & { primaries: number; clients: number; keepers: number; alike: number };
+export type ReadmissionShape = typeof fields & {
+  primaries: number;
+  clients: number;
+  keepers: number;
+  alike: number;
+};
 export type ReadmissionWorld = World<ReadmissionShape>;
 export type Keeper = ReadmissionWorld["keepers"][number];
 export type Primary = PrimaryOf<ReadmissionShape>;

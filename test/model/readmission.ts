@@ -3,18 +3,9 @@
  * prepare and accept, put on a majority of the others, which fences all that is under way, and counters are copied.
  * Several keepers readmit at once, and each may stop for ever after any step: no step is ever forced to come.
  */
-import {
-  ASKING,
-  begin,
-  end,
-  GAVE_UP,
-  IDLE,
-  REFUSED,
-  showAttempt,
-  tokenViolation,
-} from "./attempt.js";
+import { ASKING, begin, end, GAVE_UP, IDLE, REFUSED, showAttempt, tokenViolation } from "./attempt.js";
 import { Configurations, FIRST, NO_CONFIGURATION } from "./configurations.js";
-import { clientName, type Model } from "./explore.js";
+import { clientName, type Done, type Model } from "./explore.js";
 import { Keepers } from "./keeper.js";
 import { messageSteps, type Voting } from "./messages.js";
 import {
@@ -31,7 +22,6 @@ import { at, Layout } from "./world.js";
 /** What a floor is rounded up to a multiple of. */
 const FLOOR_STEP = 2;
 
-
 export function readmission(options: ReadmissionOptions): Model<ReadmissionShape> {
   const { variant, primaries, clients, keepers } = options;
   const configurations = new Configurations(
@@ -41,7 +31,7 @@ export function readmission(options: ReadmissionOptions): Model<ReadmissionShape
   const voting = votingOf(options, configurations);
   const readmitters = new Keepers(options, configurations);
   return {
-    name: `readmission (${variant}), N=${primaries}, ${clients} clients, ${keepers} keepers with ${options.ballots} ballots, ${options.wipes} wipes, ${options.drops} drops, clocks ${options.clocks}`,
+    name: nameOf(options),
     layout: new Layout<ReadmissionShape>({ ...fields, primaries, clients, keepers, alike: clients }),
     initial(world, done) {
       world.shared.wipes = options.wipes;
@@ -54,73 +44,106 @@ export function readmission(options: ReadmissionOptions): Model<ReadmissionShape
     },
     steps(now, fork, done) {
       for (let i = 0; i < clients; i++) {
-        const client = at(now.clients, i);
-        const known = knownConfigurations(now);
-        if (client.phase === IDLE)
-          for (const configuration of known) {
-            const next = fork();
-            begin(next, i);
-            at(next.clients, i).configuration = configuration;
-            done(`{client} asks all primaries, in configuration ${configuration}`, 0, i);
-          }
+        if (at(now.clients, i).phase === IDLE) beginnings(now, fork, done, i);
         else messageSteps(now, fork, done, i, voting);
-        if (variant === "an attempt changes its configuration" && client.phase !== IDLE)
-          for (const configuration of known)
-            if (configuration > client.configuration) {
-              at(fork().clients, i).configuration = configuration;
-              done(`{client} goes on in configuration ${configuration}`, 0, i);
-            }
-        if (options.clocks === "right" && client.phase !== IDLE && client.over === 0) {
-          const next = fork();
-          at(next.clients, i).over = 1;
-          // What it is granted from now on has nothing left, and is not returned.
-          if (client.phase === ASKING) end(next, i, GAVE_UP);
-          done("the lease of {client} is over", 0, i);
-        }
+        clientSteps(now, fork, done, i, options);
       }
-      for (let j = 0; j < primaries; j++) {
-        const { held, counter } = at(now.primaries, j);
-        if (held !== 0 && (options.clocks === "wrong" || at(now.clients, held - 1).over)) {
-          at(fork().primaries, j).held = 0;
-          done("the hold on {primary} ends", j);
-        }
-        if (now.shared.drops > 0 && counter > 0) {
-          const next = fork();
-          const primary = at(next.primaries, j);
-          primary.floor = Math.max(primary.floor, Math.ceil(counter / FLOOR_STEP) * FLOOR_STEP);
-          primary.counter = 0;
-          next.shared.drops--;
-          done("{primary} drops its counter into its floor", j);
-        }
-        if (mayBeWiped(now, j)) {
-          const next = fork();
-          wipe(at(next.primaries, j), variant);
-          next.shared.wipes--;
-          done("{primary} is WIPED", j);
-        }
-      }
+      for (let j = 0; j < primaries; j++) primarySteps(now, fork, done, j, options);
       for (let r = 0; r < keepers; r++) readmitters.steps(now, fork, done, r);
     },
     violation: (world) =>
       world.shared.split
         ? "two configurations of one version are in force"
         : (tokenViolation(world.clients) ?? (options.clocks === "right" ? holderViolation(world) : null)),
-    stuck: (world) => (clients === 0 && readmitters.isStuck(world) ? "a readmission cannot be finished" : null),
+    stuck: (world) =>
+      clients === 0 && readmitters.isStuck(world) ? "a readmission cannot be finished" : null,
     show: (world) =>
       [
         ...world.primaries.map(showPrimary),
-        ...world.clients.map((client, i) => showAttempt(clientName(i), client) + (client.over ? ", over" : "")),
+        ...world.clients.map(
+          (client, i) => showAttempt(clientName(i), client) + (client.over ? ", over" : ""),
+        ),
         ...world.keepers.map((keeper, r) => `K${r + 1}: ${readmitters.stageName(keeper)}`),
       ].join("  "),
     landmarks: landmarksOf(options, readmitters),
   };
 }
 
+function nameOf(options: ReadmissionOptions): string {
+  const { variant, primaries, clients, keepers, ballots, wipes, drops, clocks } = options;
+  const marks = options.marksLost ? ", marks lost" : "";
+  const read = drops > 0 ? `, ${drops} drops, read ${options.reading}` : "";
+  return `readmission (${variant}), N=${primaries}, ${clients} clients, ${keepers} keepers of ${ballots} ballots, ${wipes} wipes${marks}${read}, clocks ${clocks}`;
+}
+
+type Fork = () => ReadmissionWorld;
+
+function beginnings(now: ReadmissionWorld, fork: Fork, done: Done, i: number): void {
+  for (const configuration of knownConfigurations(now)) {
+    const next = fork();
+    begin(next, i);
+    at(next.clients, i).configuration = configuration;
+    done(`{client} asks all primaries, in configuration ${configuration}`, 0, i);
+  }
+}
+
 /** What a client may hold: one that no primary has any more gets it nothing. */
-function knownConfigurations(world: ReadmissionWorld): number[] {
+function knownConfigurations(world: ReadmissionWorld): Set<number> {
   const known = new Set(world.primaries.map(({ configuration }) => configuration));
   known.delete(NO_CONFIGURATION);
-  return [...known];
+  return known;
+}
+
+function clientSteps(
+  now: ReadmissionWorld,
+  fork: Fork,
+  done: Done,
+  i: number,
+  { variant, clocks }: ReadmissionOptions,
+): void {
+  const client = at(now.clients, i);
+  if (client.phase === IDLE) return;
+  if (variant === "an attempt changes its configuration")
+    for (const configuration of knownConfigurations(now)) {
+      if (configuration <= client.configuration) continue;
+      at(fork().clients, i).configuration = configuration;
+      done(`{client} goes on in configuration ${configuration}`, 0, i);
+    }
+  if (clocks === "right" && client.over === 0) {
+    const next = fork();
+    at(next.clients, i).over = 1;
+    // What it is granted from now on has nothing left, and is not returned.
+    if (client.phase === ASKING) end(next, i, GAVE_UP);
+    done("the lease of {client} is over", 0, i);
+  }
+}
+
+function primarySteps(
+  now: ReadmissionWorld,
+  fork: Fork,
+  done: Done,
+  j: number,
+  { variant, clocks }: ReadmissionOptions,
+): void {
+  const { held, counter } = at(now.primaries, j);
+  if (held !== 0 && (clocks === "wrong" || at(now.clients, held - 1).over)) {
+    at(fork().primaries, j).held = 0;
+    done("the hold on {primary} ends", j);
+  }
+  if (now.shared.drops > 0 && counter > 0) {
+    const next = fork();
+    const primary = at(next.primaries, j);
+    primary.floor = Math.max(primary.floor, Math.ceil(counter / FLOOR_STEP) * FLOOR_STEP);
+    primary.counter = 0;
+    next.shared.drops--;
+    done("{primary} drops its counter into its floor", j);
+  }
+  if (mayBeWiped(now, j)) {
+    const next = fork();
+    wipe(at(next.primaries, j), variant);
+    next.shared.wipes--;
+    done("{primary} is WIPED", j);
+  }
 }
 
 /** Not so many at once that a majority would have forgotten together: that no protocol survives. */
@@ -132,7 +155,7 @@ function mayBeWiped(world: ReadmissionWorld, place: number): boolean {
 function wipe(primary: Primary, variant: ReadmissionVariant): void {
   primary.held = primary.counter = primary.floor = 0;
   primary.promised = primary.accepted = primary.value = primary.marked = 0;
-  for (const link of primary.links) link.mark = link.waits = 0;
+  for (const link of primary.links) link.granted = link.waits = 0;
   if (variant === "a wiped primary just goes on") return;
   primary.configuration = NO_CONFIGURATION;
   primary.incarnation++;
@@ -153,7 +176,7 @@ function votingOf(options: ReadmissionOptions, configurations: Configurations): 
         if (inQuarantine(primary, world)) return REFUSED;
         primary.held = client + 1;
         primary.counter = eff(primary) + 1;
-        if (options.clocks === "right") at(primary.links, client).mark = 1;
+        if (options.clocks === "right") at(primary.links, client).granted = 1;
       }
       return eff(primary);
     },
@@ -170,7 +193,16 @@ function holderViolation(world: ReadmissionWorld): string | null {
   return holders.length > 1 ? "two clients hold the lock" : null;
 }
 
-function showPrimary({ held, counter, floor, configuration, marked, promised, accepted, value }: Primary): string {
+function showPrimary({
+  held,
+  counter,
+  floor,
+  configuration,
+  marked,
+  promised,
+  accepted,
+  value,
+}: Primary): string {
   const data = `${held ? clientName(held - 1) : "-"} ${counter}${floor ? ` floor ${floor}` : ""}`;
   const vote = promised ? ` ballot ${promised}${accepted ? `, took ${value}` : ""}` : "";
   return `[${data} c${configuration}${marked ? ` to be c${marked}` : ""}${vote}]`;
@@ -185,8 +217,10 @@ function landmarksOf(
   return {
     "a primary is readmitted": readmitted,
     ...(clients > 1 && {
-      "every client has a token, and the last asked a readmitted primary": (world: ReadmissionWorld) =>
-        readmitted(world) && world.clients.every(({ token }) => token > 0) && world.clients.some((c) => c.configuration > 1),
+      "every client has a token, one in a new configuration": (world: ReadmissionWorld) =>
+        readmitted(world) &&
+        world.clients.every(({ token }) => token > 0) &&
+        world.clients.some((c) => c.configuration > 1),
     }),
     ...(keepers > 1 && {
       "a keeper takes over what another proposed": (world: ReadmissionWorld) =>

@@ -97,17 +97,20 @@ export function sharedLease(options: SharedLeaseOptions): Model<SharedShape> {
       [
         ...world.primaries.map((primary) => {
           const nonces = primary.links.map(({ nonce }, i) => (nonce ? clientName(i) : "")).join("");
-          const holder = primary.held === 1 ? `AB${options.nonces ? `:${nonces}` : ""}` : primary.held === 2 ? "C" : "-";
+          const holder =
+            primary.held === 1 ? `AB${options.nonces ? `:${nonces}` : ""}` : primary.held === 2 ? "C" : "-";
           return `[${holder} ${primary.counter}${primary.buried ? " buried" : ""}]`;
         }),
         ...world.clients.map((client, i) => showAttempt(clientName(i), client)),
       ].join("  "),
     landmarks: {
-      "two leases have tokens": ({ clients }) => clients.some((c, i) => i < 2 && c.token > 0) && at(clients, 2).token > 0,
+      "two leases have tokens": ({ clients }) =>
+        clients.some((c, i) => i < 2 && c.token > 0) && at(clients, 2).token > 0,
       ...(options.holds === "stay" && {
         "one request gives up beside the other's commit": ({ clients }: SharedWorld) =>
           clients.some((c, i) => i < 2 && c.phase === GAVE_UP && at(clients, 1 - i).token > 0),
-        "a request that began after the release": ({ clients }: SharedWorld) => clients.some((c) => c.barred === 1),
+        "a request that began after the release": ({ clients }: SharedWorld) =>
+          clients.some((c) => c.barred === 1),
       }),
     },
   };
@@ -191,7 +194,8 @@ function free(primary: Primary): void {
 }
 
 function holderViolation(world: SharedWorld, options: SharedLeaseOptions): string | null {
-  if (world.clients.some((client) => client.barred && client.token > 0)) return "a released id holds the lock again";
+  if (world.clients.some((client) => client.barred && client.token > 0))
+    return "a released id holds the lock again";
   if (options.holds !== "stay") return null;
   const released = world.clients.some(({ phase }) => phase >= RELEASING);
   const holders = new Set(world.clients.flatMap((client, i) => (client.token > 0 ? [leaseOf(i)] : [])));

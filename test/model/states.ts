@@ -18,7 +18,7 @@ export class States {
 
   /** True when it was not there yet: its number is then `size - 1`. */
   add(state: Uint32Array): boolean {
-    if (this.#count * 2 >= this.#table.length) this.#grow();
+    if (this.#count >= this.#table.length * FULL_AT) this.#grow();
     const hash = hashOf(state, 0, this.wordsPerState);
     const mask = this.#table.length - 1;
     const table = this.#table;
@@ -42,7 +42,8 @@ export class States {
   }
 
   #store(state: Uint32Array): void {
-    if (this.#count % BLOCK_STATES === 0) this.#blocks.push(new Uint32Array(BLOCK_STATES * this.wordsPerState));
+    if (this.#count % BLOCK_STATES === 0)
+      this.#blocks.push(new Uint32Array(BLOCK_STATES * this.wordsPerState));
     const block = this.#blockOf(this.#count);
     const to = (this.#count & BLOCK_MASK) * this.wordsPerState;
     for (let k = 0; k < this.wordsPerState; k++) block[to + k] = state[k] as number;
@@ -78,6 +79,7 @@ export class States {
   }
 }
 
+const FULL_AT = 0.7;
 const BLOCK_BITS = 15;
 const BLOCK_STATES = 1 << BLOCK_BITS;
 const BLOCK_MASK = BLOCK_STATES - 1;

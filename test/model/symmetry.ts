@@ -85,7 +85,8 @@ function clientSorter<S extends Shape>(layout: Layout<S>): Canonical {
   return (words) => {
     if (bytes.buffer !== words.buffer) bytes = new Uint8Array(words.buffer as ArrayBuffer);
     for (let upper = 1; upper < alike; upper++)
-      for (let place = upper; place > 0 && order(bytes, place - 1, place) > 0; place--) exchange(bytes, place - 1, place);
+      for (let place = upper; place > 0 && order(bytes, place - 1, place) > 0; place--)
+        exchange(bytes, place - 1, place);
   };
 }
 

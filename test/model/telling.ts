@@ -3,7 +3,10 @@ import type { Exploration } from "./explore.js";
 
 export function told(exploration: Exploration): string {
   const { model, outcome, states, depth, violation, history = [] } = exploration;
-  const found = outcome === "violated" ? `: ${violation}, after ${history.length - 1} steps` : `, depth ${depth}`;
+  const found =
+    outcome === "violated" ? `: ${violation}, after ${history.length - 1} steps` : `, depth ${depth}`;
   const missed = exploration.missed.map((landmark) => `\n   never reached: ${landmark}`).join("");
-  return [`${model}\n   ${states.toLocaleString("en")} states, ${outcome}${found}${missed}`, ...history].join("\n  ");
+  return [`${model}\n   ${states.toLocaleString("en")} states, ${outcome}${found}${missed}`, ...history].join(
+    "\n  ",
+  );
 }

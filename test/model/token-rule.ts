@@ -2,15 +2,7 @@
  * The token rule on primaries that forget nothing: an acquire counts up, a raise lifts, and a token is committed when
  * a majority say "you own it and my counter is exactly t". Holds end at any moment: no clock is in the argument.
  */
-import {
-  attemptClient,
-  attemptLink,
-  begin,
-  IDLE,
-  REFUSED,
-  showAttempt,
-  tokenViolation,
-} from "./attempt.js";
+import { attemptClient, attemptLink, begin, IDLE, REFUSED, showAttempt, tokenViolation } from "./attempt.js";
 import { clientName, type Model } from "./explore.js";
 import { messageSteps, type Voting } from "./messages.js";
 import { at, Layout, type PrimaryOf, type World } from "./world.js";

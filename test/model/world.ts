@@ -98,7 +98,12 @@ export class Layout<const S extends Shape> {
       words,
       primaries: primaries as unknown as PrimaryOf<S>[],
       clients: row(shape.clients, "client", clientsAt, clientBytes) as unknown as ClientOf<S>[],
-      keepers: row(shape.keepers ?? 0, "keeper", keepersAt, shape.keeper?.length ?? 0) as unknown as KeeperOf<S>[],
+      keepers: row(
+        shape.keepers ?? 0,
+        "keeper",
+        keepersAt,
+        shape.keeper?.length ?? 0,
+      ) as unknown as KeeperOf<S>[],
       shared: new classes.shared(bytes, sharedAt) as unknown as World<S>["shared"],
     };
   }

@@ -1,170 +1,412 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Configuration } from "../../src/algorithms/configuration.js";
+import {
+  acquire,
+  acquireAtLast,
+  allTakePart,
+  command,
+  forget,
+  release,
+  type Shown,
+  shown,
+  storedField,
+  tokenOf,
+} from "../helpers/deployment.js";
+import { Dying } from "../helpers/dying.js";
 import { startPrimaries, type TestPrimaries, type TestPrimary } from "../helpers/primaries.js";
-import { type Instance, ownPrefix, startInstance } from "../helpers/service.js";
-
-interface Shown {
-  readonly primaries: { readonly address: string; readonly state: string; readonly quarantineMs: number }[];
-  readonly configurationVersion: number | null;
-}
+import { type Instance, ownPrefix, startInstance, until } from "../helpers/service.js";
 
 let primaries: TestPrimaries;
 
 beforeAll(async () => {
   primaries = await startPrimaries(3);
 });
-
-afterAll(async () => {
-  await primaries.close();
-});
+afterAll(() => primaries.close());
 
 const at = (place: number): TestPrimary => primaries.all[place] as TestPrimary;
 
-async function shown(instance: Instance): Promise<Shown> {
-  return (await instance.call("GET", "/v1/primaries")).body as Shown;
+/** What an instance does as soon as a request meets a primary that forgot; otherwise it looks every second. */
+async function noticed(instance: Instance): Promise<void> {
+  await instance.call("GET", "/v1/locks/any");
 }
 
-/** Waits until all primaries take part, whether in quarantine or not. */
-async function allTakePart(instance: Instance, withinMs = 5_000): Promise<Shown> {
-  const deadline = performance.now() + withinMs;
-  for (;;) {
-    const now = await shown(instance);
-    if (now.primaries.every(({ state }) => state === "up" || state === "quarantined")) return now;
-    if (performance.now() > deadline) throw new Error(`not all take part: ${JSON.stringify(now)}`);
-    await sleep(10);
-  }
+async function configurationOf(primary: TestPrimary, prefix: string): Promise<Configuration> {
+  return JSON.parse((await storedField(primary, prefix, "configuration")) ?? "null");
 }
 
-async function acquire(instance: Instance, name: string, ttlMs = 10_000) {
-  const { status, body } = await instance.call("POST", `/v1/locks/${name}/acquire`, { ttlMs });
-  return { status, ...(body as { leaseId: string; fencingToken: number; code?: string }) };
-}
+const isReadmitted = ({ configurationVersion, primaries }: Shown): boolean =>
+  configurationVersion === 2 && primaries.every(({ state }) => state === "up" || state === "quarantined");
 
-async function release(instance: Instance, name: string, leaseId: string) {
-  return (await instance.call("POST", `/v1/locks/${name}/release`, { leaseId })).body;
+async function isListed(instance: Instance, service: string, id: string): Promise<boolean> {
+  const { body } = await instance.call("GET", `/v1/services/${service}/members`);
+  return body.members.some((member: { id: string }) => member.id === id);
 }
 
 describe("the first start", () => {
-  it("two instances that race at it agree on one configuration", async () => {
+  test("instances that race at it agree on one configuration", async () => {
     const prefix = ownPrefix();
     const instances = await Promise.all(
       Array.from({ length: 4 }, () => startInstance(primaries.urls, { prefix })),
     );
-    const stored = await Promise.all(
-      primaries.all.map((one) => one.cli("HGET", `${prefix}configuration`, "configuration")),
-    );
+    const stored = await Promise.all(primaries.all.map((one) => storedField(one, prefix, "configuration")));
     expect(new Set(stored).size).toBe(1);
     for (const instance of instances) expect((await shown(instance)).configurationVersion).toBe(1);
+    expect((await acquire(instances[3] as Instance, "at-once")).status, "nothing waits").toBe(200);
     for (const instance of instances) await instance[Symbol.asyncDispose]();
+  });
+
+  test("an instance that dies after any step of it is followed by one that ends it, and nothing waits", async () => {
+    const died = await Promise.all(
+      Array.from({ length: 14 }, async (_, steps) => {
+        const prefix = ownPrefix();
+        const dying = new Dying();
+        dying.dieAfter(steps + 1);
+        await using first = await startInstance(primaries.urls, { prefix, up: 0, world: dying });
+        await until(
+          async () => dying.dead || (await shown(first)).quorum,
+          "the first start ends, or its instance",
+        );
+        await using second = await startInstance(primaries.urls, { prefix });
+        expect((await acquire(second, "at-once")).status, `after step ${steps + 1}`).toBe(200);
+        expect((await shown(second)).configurationVersion, `after step ${steps + 1}`).toBe(1);
+        return dying.dead;
+      }),
+    );
+    expect(died.filter(Boolean).length, "steps that there are").toBeGreaterThan(8);
+    expect(died.at(-1), "all steps were tried").toBe(false);
+  });
+});
+
+describe.concurrent("a primary that forgot", () => {
+  test.for<[what: string, forgets: (primary: TestPrimary, master: TestPrimary) => Promise<void>]>([
+    ["restarted empty", (primary) => primary.startEmpty()],
+    ["was killed and came back with its data", (primary) => primary.kill().then(() => primary.start())],
+    ["was killed and came back with two thirds of them", (primary) => primary.startCut(0.3)],
+    ["came back with none, but its file is there", (primary) => primary.startCut(1)],
+    ["was flushed", async (primary) => void (await command(primary, "FLUSHALL"))],
+    [
+      "was a replica for a while",
+      async (primary, master) => {
+        await command(primary, "REPLICAOF", "127.0.0.1", master.port);
+        await sleep(300);
+        await command(primary, "REPLICAOF", "NO", "ONE");
+      },
+    ],
+  ])("%s: it is readmitted, and nothing promised breaks", async ([_what, forgets], { expect }) => {
+    await using own = await startPrimaries(3);
+    const [first, second, third] = own.all as [TestPrimary, TestPrimary, TestPrimary];
+    const prefix = ownPrefix();
+    await using instance = await startInstance(own.urls, { prefix });
+    await using other = await startInstance(own.urls, { prefix });
+    await instance.call("PUT", "/v1/services/s/members/a", { address: "a:1", ttlMs: 60_000 });
+    // Names that a cut file still has, and names that it lost.
+    const earlier = new Map<string, number>();
+    for (let i = 0; i < 20; i++) earlier.set(`used-${i}`, await tokenOf(instance, `used-${i}`));
+    // Held by a majority that needs the one that will forget.
+    await first.pause();
+    const held = await acquire(instance, "held", 1_500);
+    const heldUntil = performance.now() + 1_500;
+    await first.resume();
+    expect(held.status).toBe(200);
+    const before = await allTakePart(instance);
+
+    await forgets(second, first);
+    const after = await allTakePart(instance, before.configurationVersion ?? 0);
+    expect((await allTakePart(other, before.configurationVersion ?? 0)).configurationVersion).toBe(
+      after.configurationVersion,
+    );
+    const granted = await acquireAtLast(other, "held");
+    expect(performance.now(), "granted again before it ended").toBeGreaterThan(heldUntil - 50);
+    expect(granted.fencingToken).toBeGreaterThan(held.fencingToken);
+    // What another one forgets now has to be on the readmitted one.
+    await third.pause();
+    for (const [name, token] of earlier) expect(await tokenOf(other, name)).toBeGreaterThan(token);
+    expect(await isListed(other, "s", "a")).toBe(true);
   });
 });
 
 describe("a primary that forgot", () => {
-  it.each([
-    ["restarted empty", (primary: TestPrimary) => primary.startEmpty()],
-    [
-      "was killed and came back with its data",
-      async (primary: TestPrimary) => {
-        await primary.kill();
-        await primary.start();
-      },
-    ],
-    [
-      "was flushed",
-      async (primary: TestPrimary) => {
-        await primary.cli("FLUSHALL");
-      },
-    ],
-    [
-      "was a replica for a while",
-      async (primary: TestPrimary) => {
-        const master = at(0);
-        await primary.cli("REPLICAOF", "127.0.0.1", String(master.port));
-        await sleep(300);
-        await primary.cli("REPLICAOF", "NO", "ONE");
-      },
-    ],
-  ])("%s: it is readmitted, and nothing promised breaks", async (_what, forget) => {
-    const prefix = ownPrefix();
-    await using instance = await startInstance(primaries.urls, { prefix });
-    await using other = await startInstance(primaries.urls, { prefix });
-    const before = await allTakePart(instance);
-    // Held by a majority that includes the one that will forget.
-    await at(0).pause();
-    const held = await acquire(instance, "held", 3_000);
-    const heldUntil = performance.now() + 3_000;
-    expect(held.status).toBe(200);
-    await at(0).resume();
-    await allTakePart(instance);
-    const earlier = await acquire(instance, "used");
-    await release(instance, "used", earlier.leaseId);
-
-    await forget(at(1));
-    await sleep(1_100);
-    const after = await allTakePart(instance);
-    await allTakePart(other);
-    expect(after.configurationVersion).toBeGreaterThan(before.configurationVersion ?? 0);
-
-    let grantedAt = 0;
-    let granted = await acquire(other, "held");
-    while (granted.status !== 200) {
-      expect(granted.status).toBe(409);
-      await sleep(20);
-      granted = await acquire(other, "held");
-      grantedAt = performance.now();
-    }
-    expect(grantedAt).toBeGreaterThan(heldUntil - 50);
-    expect(granted.fencingToken).toBeGreaterThan(held.fencingToken);
-    expect((await acquire(other, "used")).fencingToken).toBeGreaterThan(earlier.fencingToken);
+  test("is noticed at its next answer, and does not vote before it is readmitted", async () => {
+    await using instance = await startInstance(primaries.urls);
+    await forget(at(2), instance.prefix);
+    const startedMs = performance.now();
+    const { status } = await acquire(instance, "x");
+    expect(status, "the others are a majority").toBe(200);
+    await allTakePart(instance, 1);
+    expect(performance.now() - startedMs, "without waiting for the next look").toBeLessThan(900);
   });
 
-  it("a member registered before is known to the one that came back empty", async () => {
-    const prefix = ownPrefix();
-    await using instance = await startInstance(primaries.urls, { prefix });
-    await allTakePart(instance);
-    await instance.call("PUT", "/v1/services/s/members/a", { address: "a:1" });
-    await at(2).startEmpty();
-    await sleep(200);
-    await allTakePart(instance);
-    expect(await at(2).cli("EXISTS", `${prefix}member/s/a`)).toContain("1");
+  test("is noticed within a second where nobody asks it anything", async () => {
+    await using instance = await startInstance(primaries.urls);
+    await forget(at(2), instance.prefix);
+    const startedMs = performance.now();
+    await until(
+      async () => (await configurationOf(at(2), instance.prefix))?.version === 2,
+      "it is readmitted",
+    );
+    expect(performance.now() - startedMs).toBeLessThan(2_000);
+  });
+
+  test("gets all counters, members and tombstones that the others have", async () => {
+    await using instance = await startInstance(primaries.urls);
+    const { prefix } = instance;
+    const floor = Number(await storedField(at(0), prefix, "floor"));
+    const fill =
+      "for i = 1, 20000 do redis.call('HSET', KEYS[1], 'lock/n' .. i, string.format('%.0f', ARGV[1] + i)) end " +
+      "redis.call('HSET', KEYS[1], 'max', string.format('%.0f', ARGV[1] + 20000))";
+    for (const one of [at(0), at(1)]) await command(one, "EVAL", fill, 1, `${prefix}counters`, floor);
+    for (let i = 0; i < 120; i++) {
+      await instance.call("PUT", `/v1/services/s${i % 7}/members/m${i}`, { address: "a:1", ttlMs: 60_000 });
+    }
+    await instance.call("DELETE", "/v1/services/s0/members/m0");
+    const leaseId = "chosen-by-the-caller-itself";
+    await instance.call("POST", "/v1/locks/once/acquire", { ttlMs: 10_000, leaseId });
+    await release(instance, "once", leaseId);
+
+    await forget(at(2), prefix);
+    await noticed(instance);
+    await allTakePart(instance, 1);
+    const counters = await Promise.all(
+      primaries.all.map(async (one) => {
+        const flat = (await command(one, "HGETALL", `${prefix}counters`)) as string[];
+        return Object.fromEntries(flat.flatMap((field, i) => (i % 2 === 0 ? [[field, flat[i + 1]]] : [])));
+      }),
+    );
+    expect(Object.keys(counters[2] ?? {}).length).toBeGreaterThan(20_000);
+    expect(counters[2]).toEqual(counters[0]);
+    for (let i = 1; i < 120; i++) {
+      expect(await command(at(2), "HGET", `${prefix}member/s${i % 7}/m${i}`, "left"), `member ${i}`).toBe(
+        "0",
+      );
+    }
+    expect(await command(at(2), "HGET", `${prefix}member/s0/m0`, "left")).toBe("1");
+    expect(await command(at(2), "EXISTS", `${prefix}gone/${leaseId}`)).toBe(1);
+  });
+
+  test("has nobody wait where no lease is outstanding", async () => {
+    await using instance = await startInstance(primaries.urls);
+    await forget(at(1), instance.prefix);
+    await noticed(instance);
+    const { primaries: seen } = await allTakePart(instance, 1);
+    expect(seen.map(({ state, quarantineMs }) => [state, quarantineMs])).toEqual([
+      ["up", 0],
+      ["up", 0],
+      ["up", 0],
+    ]);
+  });
+
+  test("that only got a replica of its own did not forget", async () => {
+    await using primaries = await startPrimaries(1);
+    const master = primaries.all[0] as TestPrimary;
+    const replid = async () =>
+      /master_replid:(\w+)/.exec(String(await command(master, "INFO", "replication")))?.[1];
+    await using instance = await startInstance(primaries.urls);
+    const before = await replid();
+    // What the server does when its first replica says hello: it gets a new replid.
+    await command(master, "CONFIG", "SET", "repl-diskless-sync-delay", "0");
+    await Promise.race([command(master, "PSYNC", "?", "-1"), sleep(300)]).catch(() => {});
+    await until(async () => (await replid()) !== before, "the replica is known");
+    await sleep(1_100);
+    expect(await shown(instance)).toMatchObject({ configurationVersion: 1, primaries: [{ state: "up" }] });
   });
 });
 
-describe("a start of all", () => {
-  it("with their data: tokens go on, and a lease is not granted again before it ends", async () => {
-    await using instance = await startInstance(primaries.urls);
-    await allTakePart(instance);
-    const held = await acquire(instance, "held", 3_000);
-    const heldUntil = performance.now() + 3_000;
-    await Promise.all(primaries.all.map((primary) => primary.kill()));
-    expect((await acquire(instance, "held")).status).toBe(503);
-    await Promise.all(primaries.all.map((primary) => primary.start()));
-    const after = await allTakePart(instance, 8_000);
-    expect(after.configurationVersion).toBe(2);
-    let granted = await acquire(instance, "held");
-    while (granted.status !== 200) {
-      await sleep(20);
-      granted = await acquire(instance, "held");
-    }
-    expect(performance.now()).toBeGreaterThan(heldUntil - 50);
-    expect(granted.fencingToken).toBeGreaterThan(held.fencingToken);
+describe("a readmission", () => {
+  test("that its instance leaves after any step is ended by another, and nothing promised breaks", async () => {
+    const died = await Promise.all(
+      Array.from({ length: 24 }, async (_, steps) => {
+        const prefix = ownPrefix();
+        const dying = new Dying();
+        await using first = await startInstance(primaries.urls, { prefix, world: dying });
+        await first.call("PUT", "/v1/services/s/members/a", { address: "a:1", ttlMs: 60_000 });
+        const used = await tokenOf(first, "used");
+        const held = await acquire(first, "held", 1_500);
+        const heldUntil = performance.now() + 1_500;
+        await forget(at(steps % 3), prefix);
+        dying.dieAfter(steps + 1);
+        await noticed(first);
+        await until(
+          async () => dying.dead || isReadmitted(await shown(first)),
+          "the readmission ends, or its instance",
+        );
+        await using second = await startInstance(primaries.urls, { prefix });
+        const after = `after step ${steps + 1}`;
+        expect(await tokenOf(second, "used"), after).toBeGreaterThan(used);
+        expect(await isListed(second, "s", "a"), after).toBe(true);
+        expect(await command(at(steps % 3), "EXISTS", `${prefix}member/s/a`), after).toBe(1);
+        const granted = await acquireAtLast(second, "held");
+        expect(performance.now(), after).toBeGreaterThan(heldUntil - 50);
+        expect(granted.fencingToken, after).toBeGreaterThan(held.fencingToken);
+        return dying.dead;
+      }),
+    );
+    expect(died.filter(Boolean).length, "steps that there are").toBeGreaterThan(8);
+    expect(died.at(-1), "all steps were tried").toBe(false);
   });
 
-  it("without their data: tokens go on, and nobody is granted anything for the longest time to live", async () => {
-    await using instance = await startInstance(primaries.urls, { env: { QUORATE_TTL_MAX_MS: "2000" } });
-    await allTakePart(instance);
-    const held = await acquire(instance, "held", 2_000);
-    await Promise.all(primaries.all.map((primary) => primary.startEmpty()));
-    const began = performance.now();
-    await allTakePart(instance, 8_000);
-    const refused = await acquire(instance, "other", 1_000);
-    expect(refused).toMatchObject({ status: 503, code: "no_quorum" });
-    let granted = await acquire(instance, "held", 1_000);
-    while (granted.status !== 200) {
-      await sleep(20);
-      granted = await acquire(instance, "held", 1_000);
+  test("by several instances at once does no harm", async () => {
+    const prefix = ownPrefix();
+    const instances = await Promise.all(
+      Array.from({ length: 5 }, () => startInstance(primaries.urls, { prefix })),
+    );
+    const [first, ...others] = instances as [Instance, ...Instance[]];
+    const used = new Map<string, number>();
+    for (let i = 0; i < 50; i++) used.set(`n${i}`, await tokenOf(first, `n${i}`));
+    for (let round = 1; round <= 3; round++) {
+      await forget(at(round % 3), prefix);
+      await Promise.all(instances.map(noticed));
+      const versions = await Promise.all(
+        instances.map(async (one) => (await allTakePart(one, round)).configurationVersion),
+      );
+      expect(new Set(versions).size).toBe(1);
+      const stored = await Promise.all(primaries.all.map((one) => storedField(one, prefix, "configuration")));
+      expect(new Set(stored).size).toBe(1);
     }
-    expect(performance.now() - began).toBeGreaterThan(1_900);
+    for (const [name, token] of used)
+      expect(await tokenOf(others[0] as Instance, name)).toBeGreaterThan(token);
+    for (const instance of instances) await instance[Symbol.asyncDispose]();
+  });
+
+  test("of one primary and then of another keeps everything, though no primary was there all the time", async () => {
+    await using instance = await startInstance(primaries.urls);
+    const { prefix } = instance;
+    await instance.call("PUT", "/v1/services/s/members/a", { address: "a:1", ttlMs: 60_000 });
+    const used = await tokenOf(instance, "used");
+    const held = await acquire(instance, "held", 2_000);
+    const heldUntil = performance.now() + 2_000;
+    for (const [round, place] of [0, 1, 2, 0].entries()) {
+      await forget(at(place), prefix);
+      await noticed(instance);
+      await allTakePart(instance, round + 1);
+    }
+    expect(await isListed(instance, "s", "a")).toBe(true);
+    const granted = await acquireAtLast(instance, "held");
+    expect(performance.now()).toBeGreaterThan(heldUntil - 50);
     expect(granted.fencingToken).toBeGreaterThan(held.fencingToken);
+    expect(await tokenOf(instance, "used")).toBeGreaterThan(used);
+  });
+
+  test("a readmitted primary was given longer to be silent than the lease that it forgot, and no longer than needed", async () => {
+    await using instance = await startInstance(primaries.urls);
+    await acquire(instance, "held", 3_000);
+    await forget(at(0), instance.prefix);
+    await noticed(instance);
+    const { primaries: seen } = await allTakePart(instance, 1);
+    const [first] = seen;
+    expect(first?.state).toBe("quarantined");
+    expect(first?.quarantineMs).toBeGreaterThan(2_000);
+    // The mark is written up to a second ahead, and clocks may differ by 1 %.
+    expect(first?.quarantineMs).toBeLessThan(4_100);
+    expect(seen.slice(1).map(({ state }) => state)).toEqual(["up", "up"]);
+  });
+});
+
+describe("clients of a deployment one of whose primaries is readmitted", () => {
+  test("see no error", async () => {
+    await using own = await startPrimaries(3);
+    const prefix = ownPrefix();
+    const env = { QUORATE_COMMAND_TIMEOUT_MS: "500" };
+    await using one = await startInstance(own.urls, { prefix, env });
+    await using other = await startInstance(own.urls, { prefix, env });
+    const failures: string[] = [];
+    let answers = 0;
+    let on = true;
+    await one.call("PUT", "/v1/services/s/members/a", { address: "a:1", ttlMs: 60_000 });
+    const ask = async (instance: Instance, method: string, path: string, body?: unknown) => {
+      const answer = await instance.call(method, path, body);
+      answers += 1;
+      if (answer.status !== 200) failures.push(`${method} ${path}: ${JSON.stringify(answer.body)}`);
+      return answer.body;
+    };
+    const client = async (work: (i: number) => Promise<unknown>) => {
+      for (let i = 0; on; i++) {
+        await work(i);
+        await sleep(1);
+      }
+    };
+    const clients = [one, other].flatMap((instance, place) => [
+      client(async (i) => {
+        const name = `l${place}-${i}`;
+        const { leaseId, fencingToken } = await ask(instance, "POST", `/v1/locks/${name}/acquire`, {
+          ttlMs: 1_000,
+        });
+        await ask(instance, "POST", `/v1/locks/${name}/renew`, { leaseId, fencingToken, ttlMs: 1_000 });
+        await ask(instance, "POST", `/v1/locks/${name}/release`, { leaseId });
+      }),
+      client(() => ask(instance, "POST", "/v1/services/s/members/a/heartbeat")),
+      client(() => ask(instance, "GET", "/v1/services/s/members")),
+    ]);
+    const forgets = [
+      () => own.all[2]?.startEmpty(),
+      () => forget(own.all[1] as TestPrimary, prefix),
+      () => own.all[0]?.kill().then(() => own.all[0]?.start()),
+    ];
+    try {
+      for (const [round, forgetting] of forgets.entries()) {
+        await sleep(150);
+        await forgetting();
+        await allTakePart(one, round + 1);
+        // Two in quarantine together would grant nothing: that is another promise.
+        await until(
+          async () => (await shown(one)).primaries.every(({ quarantineMs }) => quarantineMs === 0),
+          "it grants leases",
+        );
+      }
+    } finally {
+      on = false;
+      await Promise.all(clients);
+    }
+    expect(failures.slice(0, 5), `${failures.length} of ${answers} failed`).toEqual([]);
+    expect(answers).toBeGreaterThan(300);
+    expect((await shown(other)).configurationVersion).toBe(4);
+  });
+
+  test("that asked before, and are answered after, see nothing of it", async () => {
+    const prefix = ownPrefix();
+    let open: () => void = () => {};
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    let holdBack = false;
+    const slow = new Dying();
+    const connect: typeof slow.connect = (url, options) => {
+      const real = slow.connect(url, options);
+      return {
+        get ready() {
+          return real.ready;
+        },
+        onChange: (listener) => real.onChange(listener),
+        call: async (...args) => {
+          if (holdBack) await gate;
+          return real.call(...args);
+        },
+        close: () => real.close(),
+      };
+    };
+    const env = { QUORATE_COMMAND_TIMEOUT_MS: "5000" };
+    await using slowly = await startInstance(primaries.urls, { prefix, env, world: { connect } });
+    await using quick = await startInstance(primaries.urls, { prefix });
+    const { leaseId, fencingToken } = await acquire(slowly, "held");
+    await slowly.call("PUT", "/v1/services/s/members/a", { address: "a:1", ttlMs: 60_000 });
+    holdBack = true;
+    const requests = [
+      slowly.call("POST", "/v1/locks/fresh/acquire", { ttlMs: 1_000 }),
+      slowly.call("POST", "/v1/locks/held/renew", { leaseId, fencingToken, ttlMs: 5_000 }),
+      slowly.call("GET", "/v1/locks/held"),
+      slowly.call("PUT", "/v1/services/s/members/b", { address: "b:1", ttlMs: 60_000 }),
+      slowly.call("POST", "/v1/services/s/members/a/heartbeat"),
+      slowly.call("GET", "/v1/services/s/members"),
+      slowly.call("GET", "/v1/services"),
+    ];
+    await forget(at(2), prefix);
+    await noticed(quick);
+    await allTakePart(quick, 1);
+    holdBack = false;
+    open();
+    const statuses = (await Promise.all(requests)).map(({ status }) => status);
+    expect(statuses).toEqual([200, 200, 200, 201, 200, 200, 200]);
+    const fenced = slowly.service.primaries.all.reduce((sum, primary) => sum + primary.fenced, 0);
+    expect(fenced, "they met the fence").toBeGreaterThan(5);
   });
 });

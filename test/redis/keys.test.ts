@@ -37,6 +37,10 @@ const owned = fc.oneof(
     key: keys.member(service, id),
   })),
   anyName.map((service) => ({ owner: `members of ${service}`, key: keys.members(service) })),
+  fc.integer({ min: 1 }).map((version) => ({
+    owner: `agreement on version ${version}`,
+    key: keys.agreement(version),
+  })),
 );
 
 test("no two resources share a key", () => {
@@ -74,8 +78,24 @@ test("every key begins with the prefix, and nothing else depends on it", () => {
         made.goneAttempt(id, one),
         made.member(any, any),
         made.members(any),
+        made.agreement(7),
       ];
       expect(all(new Keys(prefix))).toEqual(all(new Keys("")).map((key) => prefix + key));
+    }),
+  );
+});
+
+test("the patterns for SCAN find the keys of their kind, whatever the prefix has in it", () => {
+  const awkward = fc.constantFrom("q:", "a*b?", "[x]", "\\\\", "");
+  fc.assert(
+    fc.property(awkward, anyName, leaseId, (prefix, any, id) => {
+      const made = new Keys(prefix);
+      // What Redis takes for a wildcard, but for the last one, is escaped.
+      const literal = (pattern: string) => pattern.replaceAll(/\\(.)/g, "$1").slice(0, -1);
+      expect(made.holdPattern.at(-1)).toBe("*");
+      expect(made.hold(`lock/${any}`).startsWith(literal(made.holdPattern))).toBe(true);
+      expect(made.goneLease(id).startsWith(literal(made.gonePattern))).toBe(true);
+      expect(made.holdPattern.slice(0, -1)).not.toMatch(/(?<!\\)(?:\\\\)*[*?[\]]/);
     }),
   );
 });

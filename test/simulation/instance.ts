@@ -36,8 +36,8 @@ export class Instance {
     log: (line: string) => void,
   ) {
     this.#speed = 1 + chance.between(-0.002, 0.002);
-    // Of another machine: its wall clock may be wrong by minutes.
-    this.#wallOffsetMs = WALL_CLOCK_MS + chance.between(-100_000, 100_000);
+    // Of another machine: its wall clock may be off by some ms.
+    this.#wallOffsetMs = WALL_CLOCK_MS + chance.between(-20, 20);
     this.death = new Promise((resolve) => {
       this.#killed = resolve;
     });

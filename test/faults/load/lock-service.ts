@@ -4,7 +4,11 @@ import type { ServiceInstance } from "../stage/service.js";
 /** Locks as their clients see them: those of the service, and those of plain redlock beside it. */
 export interface LockClient {
   /** `startMs`: when the client began to ask, on its monotonic clock. */
-  acquire(at: number, ask: { name: string; ttlMs: number; leaseId?: string }, startMs: number): Promise<Acquired>;
+  acquire(
+    at: number,
+    ask: { name: string; ttlMs: number; leaseId?: string },
+    startMs: number,
+  ): Promise<Acquired>;
   renew(at: number, ask: Lease & { ttlMs: number }, startMs: number): Promise<Renewed>;
   release(at: number, ask: Lease): Promise<Released>;
   close(): void;

@@ -49,7 +49,12 @@ export async function takeFresh(user: LockUser, at: number): Promise<void> {
 }
 
 /** One acquire and, where it was granted, a release, which must both succeed when `mustSucceed`. */
-export async function probe(user: LockUser, at: number, name: string, mustSucceed: boolean): Promise<boolean> {
+export async function probe(
+  user: LockUser,
+  at: number,
+  name: string,
+  mustSucceed: boolean,
+): Promise<boolean> {
   const answer = await acquire(user, at, { name, ttlMs: 1_000 }, mustSucceed);
   if (answer.kind !== "granted") return false;
   await release(user, at, { ...answer, name });

@@ -73,10 +73,7 @@ async function ask(
   body?: unknown,
 ): Promise<Outcome> {
   const { id, url } = user.chance.pick(user.services);
-  const answered = user.recorder.asks(
-    { client: user.id, instance: id, withinMs: user.withinMs },
-    request,
-  );
+  const answered = user.recorder.asks({ client: user.id, instance: id, withinMs: user.withinMs }, request);
   const outcome = outcomeOf(request, await http.call(url, method, path, body));
   answered(outcome);
   if (outcome.kind === "no_answer") await sleep(user.thinkMs);
@@ -85,7 +82,10 @@ async function ask(
 
 function outcomeOf({ kind }: Request, { status, code, body }: Reply): Outcome {
   if (status !== 200 && status !== 201) return failed(status, code);
-  if (kind === "list") return { kind: "listed", members: body.members };
+  if (kind === "list") {
+    const members = body.members as { id: string; incarnation: number }[];
+    return { kind: "listed", members: members.map(({ id, incarnation }) => ({ id, incarnation })) };
+  }
   if (kind === "owner") return { kind: "owned", owner: body.owner.id, ringId: body.ringId };
   if (kind === "leave") return { kind: "left", was: body.left };
   return { kind: "alive", incarnation: body.incarnation };

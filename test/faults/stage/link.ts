@@ -1,6 +1,6 @@
 import { once } from "node:events";
-import { connect, createServer, type Server, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
 
 /** What happens on the way between one client and one server. */
 export type Way =
@@ -91,7 +91,10 @@ class Pair {
   set(way: Way): void {
     const before = this.#way;
     this.#way = way;
-    if (way === "cut" || (way === "open" && before.startsWith("swallowed"))) return this.destroy();
+    if (way === "cut" || (way === "open" && before.startsWith("swallowed"))) {
+      this.destroy();
+      return;
+    }
     // Without a reader the bytes stay in the buffers of the kernel.
     if (way === "stalled" || way === "stalled_to_server") this.downstream.pause();
     else {

@@ -1,4 +1,4 @@
-import { startProcess, type ServiceProcess } from "../../helpers/process.js";
+import { type ServiceProcess, startProcess } from "../../helpers/process.js";
 
 /** An instance of the service in a process of its own, that can be paused, killed and started again. */
 export interface ServiceInstance extends AsyncDisposable {

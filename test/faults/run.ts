@@ -1,0 +1,213 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { check, type Violation, violation } from "../history/check.js";
+import { checkHolds } from "../history/holds.js";
+import type { History } from "../history/operation.js";
+import { Recorder } from "../history/recorder.js";
+import { Chance } from "../simulation/random.js";
+import { type Fault, schedule, skipped } from "./faults.js";
+import { GrantCounter } from "./grants.js";
+import { type LockClient, ServiceLocks } from "./load/lock-service.js";
+import { contend, type LockUser, probe, takeFresh } from "./load/locks.js";
+import { live, look, type MemberUser } from "./load/members.js";
+import { RedlockLocks } from "./load/plain-redlock.js";
+import { INSTANCES, type Stage, startStage } from "./stage/stage.js";
+
+export interface RunOptions {
+  readonly seed: number;
+  readonly minutes: number;
+  readonly primaries: number;
+  readonly kind: "process" | "container";
+  /** What is under test. */
+  readonly subject: "service" | "redlock";
+  /** Multiplies the load of a test that runs beside others. */
+  readonly load: number;
+  /** Told about each fault when it is over. */
+  readonly onFault?: (happened: Happened) => void;
+}
+
+/** A fault as it went. */
+export interface Happened {
+  readonly kind: string;
+  readonly majority: boolean;
+  readonly beganMs: number;
+  /** When it was undone; what was hurt may still be out. */
+  readonly undoneMs: number;
+  /** When both instances saw all primaries take part again; null: not in time. */
+  readonly recoveredMs: number | null;
+}
+
+export interface Run {
+  readonly options: RunOptions;
+  readonly happened: readonly Happened[];
+  /** Kinds of faults that cannot happen here, with the reason. */
+  readonly skipped: ReadonlyMap<string, string>;
+  readonly history: History;
+  readonly violations: readonly Violation[];
+  readonly grants: { readonly inOneRound: number; readonly all: number };
+  /** Promises that nobody handled, in this process. */
+  readonly unhandled: number;
+  /** What the instances wrote. */
+  readonly logs: readonly string[];
+}
+
+/** Load and faults for some minutes, then the check of all that was seen. */
+export async function runFaults(options: RunOptions): Promise<Run> {
+  const { seed, subject } = options;
+  const isService = subject === "service";
+  await using stage = await startStage({
+    primaries: options.primaries,
+    kind: options.kind,
+    withServices: isService,
+    // Generations of counters change under load as well.
+    env: { QUORATE_ROTATE_AFTER_MS: "20000" },
+  });
+  const recorder = new Recorder(() => performance.now());
+  const stopping = new AbortController();
+  const grants = new GrantCounter(stage.services);
+  const load = startLoad(stage, recorder, stopping.signal, options);
+  let unhandled = 0;
+  const onUnhandled = () => {
+    unhandled += 1;
+  };
+  process.on("unhandledRejection", onUnhandled);
+  const happened: Happened[] = [];
+  const failures: Violation[] = [];
+  try {
+    const endMs = performance.now() + options.minutes * 60_000;
+    const lastingMs = 4_000;
+    await sleep(500);
+    for (const fault of schedule(stage, new Chance(seed, "faults"))) {
+      if (performance.now() > endMs - lastingMs) break;
+      const one = await cause(fault, stage, recorder, grants);
+      happened.push(one);
+      options.onFault?.(one);
+      if (isService) failures.push(...(await load.mustServe(one)));
+      await sleep(200);
+    }
+    if (isService) {
+      await stage.recovered(RECOVERY_MS_MAX, ["up"]);
+      // Whatever was held has expired by then, and all is as after a start.
+      failures.push(...(await load.mustServe(null)));
+    }
+  } finally {
+    stopping.abort();
+    await load.ended;
+    await grants.look();
+    grants.close();
+    process.off("unhandledRejection", onUnhandled);
+  }
+  const history = recorder.history();
+  return {
+    options,
+    happened,
+    skipped: skipped(stage),
+    history,
+    // redlock has no tokens, and promises nothing but one holder.
+    violations: isService ? [...check(history), ...failures] : checkHolds(history),
+    grants: grants.total,
+    unhandled,
+    logs: stage.services.map((service) => service.log()),
+  };
+}
+
+async function cause(
+  fault: Fault,
+  stage: Stage,
+  recorder: Recorder,
+  grants: GrantCounter,
+): Promise<Happened> {
+  // Counters of an instance end with it.
+  if (fault.kind === "instance_killed") await grants.look();
+  const beganMs = performance.now();
+  recorder.note(`${fault.kind} begins`);
+  await fault.begin(recorder);
+  await sleep(fault.forMs);
+  await fault.end(recorder);
+  const undoneMs = performance.now();
+  recorder.note(`${fault.kind} is undone`);
+  const recovered = await stage.recovered(RECOVERY_MS_MAX);
+  const recoveredMs = recovered ? performance.now() : null;
+  recorder.note(recovered ? `recovered from ${fault.kind}` : `not recovered from ${fault.kind}`);
+  return { kind: fault.kind, majority: fault.majority, beganMs, undoneMs, recoveredMs };
+}
+
+/** Until all clients have ended. `mustServe`: after a fault each instance grants a lock again. */
+function startLoad(stage: Stage, recorder: Recorder, signal: AbortSignal, options: RunOptions) {
+  const { seed, load, subject } = options;
+  const isService = subject === "service";
+  const closing: (() => void)[] = [];
+  const locks = (): LockClient => {
+    const client = isService
+      ? new ServiceLocks(stage.services, PATIENCE_MS)
+      : new RedlockLocks(INSTANCES.map(stage.urlsFor), { retryCount: 2, patienceMs: PATIENCE_MS });
+    closing.push(() => client.close());
+    return client;
+  };
+  const user = (id: string, thinkMs: number): LockUser => ({
+    id,
+    locks: locks(),
+    recorder,
+    chance: new Chance(seed, id),
+    signal,
+    withinMs: WITHIN_MS,
+    thinkMs,
+  });
+  const beganMs = performance.now();
+  const memberUser = (id: string, thinkMs: number): MemberUser => ({
+    id,
+    services: stage.services,
+    recorder,
+    chance: new Chance(seed, id),
+    signal,
+    withinMs: WITHIN_MS,
+    patienceMs: PATIENCE_MS,
+    thinkMs,
+    service: () => `service-${Math.floor((performance.now() - beganMs) / SERVICE_LIFE_MS)}`,
+  });
+  const many = <T>(count: number, start: (place: number) => T) =>
+    Array.from({ length: count }, (_, i) => start(i));
+  const names = many(3, (i) => `wanted-${i}`);
+  const clients = [
+    ...many(6 * load, (i) => contend(user(`contender-${i}`, 60), names)),
+    ...many(2 * load, (i) => takeFresh(user(`taker-${i}`, 40), i % INSTANCES.length)),
+  ];
+  if (isService) {
+    clients.push(
+      ...many(4 * load, (i) => live(memberUser(`member-${i}`, 100))),
+      ...many(2 * load, (i) => look(memberUser(`looker-${i}`, 50), VIEW_AGE_MS_MAX)),
+    );
+  }
+  const prober = user("prober", 0);
+  let probes = 0;
+  const mustServe = async (after: Happened | null): Promise<Violation[]> => {
+    const violations: Violation[] = [];
+    if (after?.recoveredMs === null) {
+      violations.push(violation("recovery", `no recovery within ${RECOVERY_MS_MAX} ms from ${after.kind}`));
+    }
+    // Primaries in quarantine grant nothing until what they may have forgotten has ended.
+    const endMs = performance.now() + QUARANTINE_MS_MAX;
+    for (const at of INSTANCES.keys()) {
+      while (!(await probe(prober, at, `probe-${++probes}`, performance.now() > endMs))) {
+        if (performance.now() > endMs) break;
+        await sleep(20);
+      }
+    }
+    return violations;
+  };
+  const ended = Promise.all(clients).then(() => {
+    for (const close of closing) close();
+  });
+  // Looked at when the run is over; a mistake in a client must not end the process before.
+  ended.catch(() => {});
+  return { mustServe, ended };
+}
+
+/** An answer is due within this, ms: several command timeouts, on a machine that has other things to do. */
+const WITHIN_MS = 4_000;
+/** How long a client waits: longer, so that a late answer is seen as late. */
+const PATIENCE_MS = 8_000;
+const RECOVERY_MS_MAX = 15_000;
+const QUARANTINE_MS_MAX = 8_000;
+const SERVICE_LIFE_MS = 20_000;
+/** What the service has where nothing is set. */
+const VIEW_AGE_MS_MAX = 250;

@@ -1,0 +1,172 @@
+/** What a primary does when a keeper asks it to: each request is one script, which checks and writes at once. */
+import { majorityOf } from "../../src/algorithms/tally.js";
+import { type Configurations, FIRST, listed, NO_CONFIGURATION } from "./configurations.js";
+import {
+  eff,
+  type Keeper,
+  type Primary,
+  type ReadmissionOptions,
+  type ReadmissionWorld,
+} from "./readmission-world.js";
+import { at } from "./world.js";
+
+export type StageName = "prepare" | "accept" | "mark" | "fence" | "read" | "copy" | "configure";
+export type Effect = "done" | "nothing new" | "refused";
+
+type Request = (world: ReadmissionWorld, primary: Primary, keeper: Keeper, r: number) => Effect;
+
+export class KeeperRequests {
+  readonly #requests: Record<StageName, Request> = {
+    prepare: (_, primary, keeper, r) => this.#prepare(primary, keeper, r),
+    accept: (_, primary, keeper, r) => this.#accept(primary, keeper, r),
+    mark: (_, primary, keeper) => this.#mark(primary, keeper),
+    fence: (world, primary, keeper) => this.#fence(world, primary, keeper),
+    read: (world, primary, keeper, r) => this.#read(world, primary, keeper, r),
+    copy: (_, primary, keeper) => this.#copy(primary, keeper),
+    configure: (world, primary, keeper, r) => this.#configure(world, primary, keeper, r),
+  };
+
+  /** `leftFor` is told when a majority have come to a version. */
+  constructor(
+    private readonly options: ReadmissionOptions,
+    private readonly configurations: Configurations,
+    private readonly leftFor: (world: ReadmissionWorld, version: number) => void,
+  ) {}
+
+  /** Refused: nothing was changed. */
+  run(name: StageName, world: ReadmissionWorld, primary: Primary, r: number): Effect {
+    return this.#requests[name](world, primary, at(world.keepers, r), r);
+  }
+
+  #prepare(primary: Primary, keeper: Keeper, r: number): Effect {
+    const ballot = this.#ballot(keeper, r);
+    const free = this.options.variant === "a ballot used twice" ? ballot : ballot - 1;
+    if (!this.#votes(primary, keeper) || primary.promised > free) return "refused";
+    primary.promised = ballot;
+    if (primary.accepted > keeper.best) {
+      keeper.best = primary.accepted;
+      keeper.configuration = primary.value;
+    }
+    return "done";
+  }
+
+  #accept(primary: Primary, keeper: Keeper, r: number): Effect {
+    const ballot = this.#ballot(keeper, r);
+    if (keeper.used === 0 || !this.#votes(primary, keeper) || primary.promised > ballot) return "refused";
+    if (primary.accepted === ballot && primary.value === keeper.configuration) return "nothing new";
+    primary.promised = primary.accepted = ballot;
+    primary.value = keeper.configuration;
+    return "done";
+  }
+
+  /** Whose promises may be lost must not make any: who is empty does not vote, whatever it had before. */
+  #votes(primary: Primary, keeper: Keeper): boolean {
+    if (primary.configuration === keeper.base) return true;
+    return this.options.variant === "an empty primary votes" && primary.configuration === NO_CONFIGURATION;
+  }
+
+  #ballot(keeper: Keeper, r: number): number {
+    return this.options.variant === "a ballot used twice" ? 1 : uniqueBallot(keeper, r, this.options);
+  }
+
+  #mark(primary: Primary, keeper: Keeper): Effect {
+    if (isMarked(primary, keeper)) return "nothing new";
+    const { version } = this.configurations;
+    const { configuration, seen } = keeper;
+    if (primary.configuration !== NO_CONFIGURATION || version(primary.marked) >= version(configuration))
+      return "refused";
+    const isListed = this.options.variant === "no fence" || listed(primary, configuration) === seen;
+    if (!isListed || identity(primary, this.options) !== seen) return "refused";
+    primary.marked = configuration;
+    return "done";
+  }
+
+  #fence(world: ReadmissionWorld, primary: Primary, { configuration }: Keeper): Effect {
+    const { version } = this.configurations;
+    if (this.configurations.same(primary.configuration, configuration)) return "nothing new";
+    if (primary.configuration === NO_CONFIGURATION) return "refused";
+    if (version(primary.configuration) >= version(configuration)) return "refused";
+    this.#install(world, primary, configuration);
+    return "done";
+  }
+
+  #read(world: ReadmissionWorld, primary: Primary, keeper: Keeper, r: number): Effect {
+    const { variant, reading } = this.options;
+    const fenced = this.configurations.same(primary.configuration, keeper.configuration);
+    if (primary.configuration === NO_CONFIGURATION || !(fenced || variant === "copied before the fence"))
+      return "refused";
+    const first = at(primary.visits, r).reached === 0;
+    const countersNow = reading === "at once" || first === (variant !== "floors read before counters");
+    const floorNow = reading === "at once" || first === (variant === "floors read before counters");
+    if (countersNow) keeper.counter = Math.max(keeper.counter, this.#counterToCopy(primary));
+    if (floorNow && variant !== "counters copied without floors")
+      keeper.floor = Math.max(keeper.floor, primary.floor);
+    world.clients.forEach((client, i) => {
+      if (at(primary.links, i).granted) client.seenBy |= 1 << r;
+    });
+    return "done";
+  }
+
+  #counterToCopy(primary: Primary): number {
+    switch (this.options.variant) {
+      case "counters copied without floors":
+      case "counters copied for what they count":
+      case "floors read before counters":
+        return primary.counter;
+      default:
+        return eff(primary);
+    }
+  }
+
+  #copy(primary: Primary, keeper: Keeper): Effect {
+    if (!isMarked(primary, keeper)) return "refused";
+    primary.counter = Math.max(primary.counter, keeper.counter);
+    primary.floor = Math.max(primary.floor, keeper.floor);
+    return "done";
+  }
+
+  #configure(world: ReadmissionWorld, primary: Primary, keeper: Keeper, r: number): Effect {
+    if (!isMarked(primary, keeper)) return "refused";
+    if (this.options.variant !== "no quarantine")
+      primary.links.forEach((link, i) => {
+        link.waits = (at(world.clients, i).seenBy >> r) & 1;
+      });
+    this.#install(world, primary, keeper.configuration);
+    return "done";
+  }
+
+  #install(world: ReadmissionWorld, primary: Primary, configuration: number): void {
+    primary.configuration = configuration;
+    primary.marked = primary.promised = primary.accepted = primary.value = 0;
+    const { version } = this.configurations;
+    this.#note(world, configuration);
+    // A primary never goes back, so what is under way for an older version will be refused: it is forgotten.
+    world.clients.forEach((client, i) => {
+      const link = at(primary.links, i);
+      if (version(client.configuration) < version(configuration)) link.acquires = link.raises = 0;
+    });
+    const come = world.primaries.filter((one) => version(one.configuration) >= version(configuration)).length;
+    if (come >= majorityOf(this.options.primaries)) this.leftFor(world, version(configuration));
+  }
+
+  #note({ shared }: ReadmissionWorld, configuration: number): void {
+    const name = this.configurations.version(configuration) === 2 ? "second" : "third";
+    if (configuration === FIRST) return;
+    if (shared[name] !== 0 && shared[name] !== configuration) shared.split = 1;
+    shared[name] = configuration;
+  }
+}
+
+/** The mark goes with the data, so it says that nothing was lost since, too. */
+function isMarked(primary: Primary, { configuration }: Keeper): boolean {
+  return primary.configuration === NO_CONFIGURATION && primary.marked === configuration;
+}
+
+/** What is written to an empty primary when it is found goes with its data; a process may lose its data and live on. */
+export function identity({ incarnation }: Primary, { variant }: ReadmissionOptions): number {
+  return variant === "a primary is known by its process" ? Math.min(incarnation, 1) : incarnation;
+}
+
+export function uniqueBallot({ used }: Keeper, r: number, { keepers }: ReadmissionOptions): number {
+  return (used - 1) * keepers + r + 1;
+}

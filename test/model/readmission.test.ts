@@ -1,0 +1,90 @@
+import { describe, expect, it } from "vitest";
+import { expectCaught, expectSound } from "./expectations.js";
+import { readmission } from "./readmission.js";
+import type { ReadmissionOptions, ReadmissionVariant } from "./readmission-world.js";
+
+const oneKeeper: ReadmissionOptions = {
+  variant: "right",
+  primaries: 3,
+  clients: 2,
+  keepers: 1,
+  ballots: 1,
+  wipes: 1,
+  marksLost: false,
+  drops: 0,
+  reading: "at once",
+  clocks: "wrong",
+};
+const keepersAlone: ReadmissionOptions = { ...oneKeeper, clients: 0, keepers: 2, marksLost: true };
+
+describe("the configuration", () => {
+  it("is one of each version, whoever changes it at once, wherever one of them stops", () => {
+    expectSound(readmission(keepersAlone));
+    expectSound(readmission({ ...keepersAlone, ballots: 2 }));
+  });
+
+  it("is so when the primary is wiped again meanwhile", () => {
+    expectSound(readmission({ ...keepersAlone, wipes: 2 }));
+  });
+
+  it.each([
+    ["each writes its own configuration", 5, 1],
+    ["a ballot used twice", 15, 1],
+    ["an empty primary votes", 16, 2],
+  ] as const)("splits when %s", (variant, steps, wipes) => {
+    const { history } = expectCaught(
+      readmission({ ...keepersAlone, variant, wipes }),
+      /two configurations of one version/,
+    );
+    expect(history).toHaveLength(steps + 1);
+  });
+
+  it("can be stuck when the fence waits for the mark", () => {
+    const variant = "the fence waits for the mark";
+    const { history } = expectCaught(
+      readmission({ ...keepersAlone, variant, wipes: 2 }),
+      /cannot be finished/,
+    );
+    expect(history).toHaveLength(9);
+  });
+});
+
+describe("tokens", () => {
+  it("stay unique and ordered beside the readmission of a wiped primary", () => {
+    expectSound(readmission(oneKeeper));
+  });
+
+  it.each([
+    ["a wiped primary just goes on", 7, {}],
+    ["no fence", 13, {}],
+    ["copied before the fence", 19, {}],
+    ["the wiped primary counts towards the fence", 17, {}],
+    ["an attempt changes its configuration", 20, {}],
+    ["a primary is known by its process", 21, { wipes: 2 }],
+    // With right clocks there is less to explore.
+    ["counters copied without floors", 21, { drops: 1, clocks: "right" }],
+  ] as const satisfies [ReadmissionVariant, number, Partial<ReadmissionOptions>][])(
+    "do not when: %s",
+    (variant, steps, bounds) => {
+      const { history } = expectCaught(
+        readmission({ ...oneKeeper, ...bounds, variant }),
+        /two leases have token|does not follow/,
+      );
+      expect(history).toHaveLength(steps + 1);
+    },
+  );
+});
+
+describe("a lock, while clocks are right", () => {
+  it("has one holder beside the readmission of a wiped primary", () => {
+    expectSound(readmission({ ...oneKeeper, clocks: "right" }));
+  });
+
+  it("has two when the readmitted primary grants leases at once", () => {
+    const { history } = expectCaught(
+      readmission({ ...oneKeeper, clocks: "right", variant: "no quarantine" }),
+      /two clients hold the lock/,
+    );
+    expect(history).toHaveLength(23);
+  });
+});

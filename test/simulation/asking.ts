@@ -1,0 +1,153 @@
+import { CoordinationError } from "../../src/errors.js";
+import type { Locks } from "../../src/primitives/lock.js";
+import type { Outcome, Request } from "../history/operation.js";
+import type { Instance } from "./instance.js";
+import type { Universe } from "./universe.js";
+import type { Variant } from "./variant.js";
+
+type Ask<R extends Request["kind"]> = Extract<Request, { kind: R }>;
+
+/** What a client has in its hands after a grant. */
+export interface Held {
+  readonly name: string;
+  readonly leaseId: string;
+  readonly token: number;
+  readonly ttlMs: number;
+  untilMs: number;
+}
+
+/** A client's requests, each recorded with what came of it. */
+export class Asking {
+  constructor(
+    private readonly universe: Universe,
+    private readonly variant: Variant,
+    private readonly client: string,
+    private readonly mustSucceed = false,
+  ) {}
+
+  async acquire(instance: Instance, name: string, ttlMs: number, leaseId?: string): Promise<Held | Outcome["kind"]> {
+    this.universe.touch(instance, name, ttlMs);
+    const request: Ask<"acquire"> = { kind: "acquire", name, ttlMs, ...(leaseId !== undefined && { leaseId }) };
+    const startMs = this.universe.scheduler.nowMs();
+    const outcome = await this.#ask(instance, request, async () => {
+      const acquired = await this.#locks(instance).acquire({ name, ttlMs, leaseId });
+      if (acquired.kind === "held") return { kind: "held" };
+      const { lease } = acquired;
+      return {
+        kind: "granted",
+        leaseId: lease.leaseId,
+        token: lease.fencingToken,
+        validUntilMs: startMs + lease.waitedMs + lease.validForMs,
+      };
+    });
+    if (outcome.kind !== "granted") return outcome.kind;
+    return { name, ttlMs, leaseId: outcome.leaseId, token: outcome.token, untilMs: outcome.validUntilMs };
+  }
+
+  /** Whether the lease may be trusted on. */
+  async renew(instance: Instance, held: Held, withToken: boolean): Promise<boolean> {
+    const { name, leaseId, token, ttlMs } = held;
+    this.universe.touch(instance, name, ttlMs);
+    const startMs = this.universe.scheduler.nowMs();
+    const outcome = await this.#ask(instance, { kind: "renew", name, leaseId, token, ttlMs }, async () => {
+      const fencingToken = withToken ? token : undefined;
+      const lease = await this.#locks(instance).renew({ name, leaseId, ttlMs, fencingToken });
+      return { kind: "renewed", validUntilMs: startMs + lease.waitedMs + lease.validForMs };
+    });
+    if (outcome.kind === "renewed") held.untilMs = outcome.validUntilMs;
+    return outcome.kind === "renewed";
+  }
+
+  async release(instance: Instance, { name, leaseId, ttlMs }: Held): Promise<Outcome["kind"]> {
+    this.universe.touch(instance, name, ttlMs);
+    const outcome = await this.#ask(instance, { kind: "release", name, leaseId }, async () => ({
+      kind: "released",
+      was: await this.#locks(instance).release({ name, leaseId }),
+    }));
+    return outcome.kind;
+  }
+
+  async register(instance: Instance, member: string, ttlMs: number): Promise<number | null> {
+    const outcome = await this.#ask(instance, { kind: "register", service: SERVICE, member, ttlMs }, async () => {
+      const registered = await instance.core.membership.register(SERVICE, member, ttlMs, REGISTRATION);
+      instance.core.owners.forget(SERVICE);
+      return { kind: "alive", incarnation: registered.member.incarnation };
+    });
+    return outcome.kind === "alive" ? outcome.incarnation : null;
+  }
+
+  /** Whether the member is still known; null: nobody knows. */
+  async heartbeat(
+    instance: Instance,
+    member: string,
+    ttlMs: number,
+    incarnation: number | undefined,
+  ): Promise<boolean | null> {
+    const outcome = await this.#ask(instance, { kind: "heartbeat", service: SERVICE, member, ttlMs }, async () => {
+      const pulse = await instance.core.membership.heartbeat(SERVICE, member, incarnation);
+      return { kind: "alive", incarnation: pulse.incarnation };
+    });
+    if (outcome.kind === "failed" && outcome.code !== "no_quorum") return false;
+    return outcome.kind === "alive" ? true : null;
+  }
+
+  async leave(instance: Instance, member: string): Promise<void> {
+    await this.#ask(instance, { kind: "leave", service: SERVICE, member }, async () => {
+      const was = await instance.core.membership.leave(SERVICE, member);
+      instance.core.owners.forget(SERVICE);
+      return { kind: "left", was };
+    });
+  }
+
+  async list(instance: Instance): Promise<void> {
+    await this.#ask(instance, { kind: "list", service: SERVICE }, async () => {
+      const members = await instance.core.membership.list(SERVICE);
+      return { kind: "listed", members: members.map(({ id, incarnation }) => ({ id, incarnation })) };
+    });
+  }
+
+  async owner(instance: Instance, key: string): Promise<void> {
+    const request: Request = { kind: "owner", service: SERVICE, key, viewAgeMsMax: VIEW_AGE_MS_MAX };
+    await this.#ask(instance, request, async () => {
+      const { ring } = await instance.core.owners.owning(SERVICE);
+      const [owner] = ring.replicas(key, 1);
+      return { kind: "owned", owner: owner?.id ?? "", ringId: ring.ringId };
+    });
+  }
+
+  #locks(instance: Instance): Pick<Locks, "acquire" | "renew" | "release"> {
+    return this.variant.locks?.(instance) ?? instance.core.locks;
+  }
+
+  async #ask(instance: Instance, request: Request, run: () => Promise<Outcome>): Promise<Outcome> {
+    const answered = this.universe.recorder.asks(
+      {
+        client: this.client,
+        instance: instance.name,
+        withinMs: ANSWER_WITHIN_MS,
+        mustSucceed: this.mustSucceed,
+      },
+      request,
+    );
+    const outcome = await new Promise<Outcome>((resolve) => {
+      const dead = () => resolve({ kind: "no_answer", why: `${instance.name} was killed` });
+      if (!instance.alive) return dead();
+      void instance.death.then(dead);
+      instance.receive(() => void run().then(resolve, (error: unknown) => resolve(failureOf(error))));
+    });
+    answered(outcome);
+    return outcome;
+  }
+}
+
+/** As HTTP tells it: what is no CoordinationError is a mistake of ours. */
+function failureOf(error: unknown): Outcome {
+  if (error instanceof CoordinationError) return { kind: "failed", code: error.code };
+  return { kind: "failed", code: `internal: ${error instanceof Error ? error.stack : error}` };
+}
+
+const SERVICE = "s";
+const REGISTRATION = { address: "a:1", weight: 1, zone: null, tags: [], metadata: null };
+/** The default of the configuration, and what the clocks of instances differ by. */
+const VIEW_AGE_MS_MAX = 255;
+const ANSWER_WITHIN_MS = 3_000;

@@ -1,0 +1,173 @@
+import { Asking, type Held } from "./asking.js";
+import type { Instance } from "./instance.js";
+import type { Plan } from "./plan.js";
+import type { Chance } from "./random.js";
+import type { Universe } from "./universe.js";
+import type { Variant } from "./variant.js";
+
+/** What all clients of a run share. */
+export interface Surroundings {
+  readonly universe: Universe;
+  readonly plan: Plan;
+  readonly variant: Variant;
+  readonly chance: Chance;
+}
+
+/** All clients of a run, until the faults stop; then what they still hold. */
+export async function runClients(surroundings: Surroundings): Promise<Held[]> {
+  const { plan } = surroundings;
+  const each = <T>(count: number, run: (place: number) => Promise<T>) =>
+    Promise.all(Array.from({ length: count }, (_, place) => run(place)));
+  const [held] = await Promise.all([
+    each(plan.clients, (place) => lockClient(surroundings, `c${place + 1}`)),
+    each(plan.members, (place) => member(surroundings, `m${place + 1}`)),
+    observer(surroundings),
+  ]);
+  return held.flat();
+}
+
+/** Takes locks, renews and gives them back, forgets some, and asks again what was not answered. */
+async function lockClient(surroundings: Surroundings, name: string): Promise<Held[]> {
+  const { universe, plan, variant } = surroundings;
+  const chance = surroundings.chance.stream(name);
+  const asking = new Asking(universe, variant, name);
+  const { nowMs } = universe.scheduler;
+  let held: Held | null = null;
+  await universe.scheduler.sleep(chance.between(0, 2 * plan.thinkMs));
+  while (nowMs() < plan.faultsEndMs) {
+    const instance = someInstance(universe, chance);
+    if (!instance) {
+      await universe.scheduler.sleep(20);
+      continue;
+    }
+    if (held === null) held = await acquire(surroundings, asking, instance, chance);
+    else held = await use(surroundings, asking, instance, held, chance);
+    await universe.scheduler.sleep(chance.between(0, 2 * plan.thinkMs));
+  }
+  return held ? [held] : [];
+}
+
+async function acquire(
+  { universe, plan }: Surroundings,
+  asking: Asking,
+  instance: Instance,
+  chance: Chance,
+): Promise<Held | null> {
+  const name = `n${chance.whole(1, plan.names)}`;
+  const ttlMs = chance.pick(plan.leaseTtlsMs);
+  const chosen = chance.happens(0.25);
+  const leaseId = chosen ? chance.digits(24, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") : undefined;
+  if (leaseId === undefined) {
+    const outcome = await asking.acquire(instance, name, ttlMs);
+    return typeof outcome === "object" ? outcome : null;
+  }
+  // A lease with an id of the client's own may be asked for again, also while the first request is under way.
+  const attempts = [asking.acquire(instance, name, ttlMs, leaseId)];
+  const again = someInstance(universe, chance);
+  if (again && chance.happens(0.3)) {
+    await universe.scheduler.sleep(chance.between(0, 20));
+    attempts.push(asking.acquire(again, name, ttlMs, leaseId));
+  }
+  const outcomes = await Promise.all(attempts);
+  const granted = newest(outcomes);
+  if (granted) return granted;
+  if (outcomes.every((outcome) => outcome === "held")) return null;
+  const third = someInstance(universe, chance);
+  const last = third && (await asking.acquire(third, name, ttlMs, leaseId));
+  if (last && typeof last === "object") return last;
+  // The client gives up and knows nothing: the lease may be held.
+  universe.orphan(name, ttlMs);
+  return null;
+}
+
+function newest(outcomes: readonly (Held | string)[]): Held | null {
+  return outcomes.reduce<Held | null>(
+    (best, one) => (typeof one === "object" && (!best || one.token > best.token) ? one : best),
+    null,
+  );
+}
+
+/** What a client does with a lease. Null: it has it no more. */
+async function use(
+  { universe }: Surroundings,
+  asking: Asking,
+  instance: Instance,
+  held: Held,
+  chance: Chance,
+): Promise<Held | null> {
+  const isOver = universe.scheduler.nowMs() >= held.untilMs;
+  const what = isOver
+    ? chance.weighted({ renew: 1, release: 1, forget: 3 })
+    : chance.weighted({ renew: 4, release: 5, forget: 0.5, nothing: 1 });
+  switch (what) {
+    case "renew": {
+      const renewed = await asking.renew(instance, held, chance.happens(0.8));
+      if (!renewed && universe.scheduler.nowMs() >= held.untilMs) universe.orphan(held.name, held.ttlMs);
+      return renewed || universe.scheduler.nowMs() < held.untilMs ? held : null;
+    }
+    case "release":
+      if ((await asking.release(instance, held)) === "no_answer") universe.orphan(held.name, held.ttlMs);
+      return null;
+    case "forget":
+      universe.orphan(held.name, held.ttlMs);
+      return null;
+    case "nothing":
+      return held;
+  }
+}
+
+/** Registers, keeps itself alive, leaves or dies, and comes back. */
+async function member({ universe, plan, variant, chance: all }: Surroundings, name: string): Promise<void> {
+  const chance = all.stream(name);
+  const asking = new Asking(universe, variant, name);
+  const { scheduler } = universe;
+  const { memberTtlMs: ttlMs } = plan;
+  await scheduler.sleep(chance.between(20, 300));
+  while (scheduler.nowMs() < plan.faultsEndMs) {
+    const instance = someInstance(universe, chance);
+    const incarnation = instance ? await asking.register(instance, name, ttlMs) : null;
+    if (incarnation === null) {
+      await scheduler.sleep(chance.between(10, 200));
+      continue;
+    }
+    await stayAlive(universe, asking, name, plan, incarnation, chance);
+    await scheduler.sleep(chance.between(0, 1.5 * ttlMs));
+  }
+}
+
+async function stayAlive(
+  universe: Universe,
+  asking: Asking,
+  name: string,
+  { memberTtlMs: ttlMs, faultsEndMs }: Plan,
+  incarnation: number,
+  chance: Chance,
+): Promise<void> {
+  const { scheduler } = universe;
+  while (scheduler.nowMs() < faultsEndMs) {
+    await scheduler.sleep((ttlMs / 3) * chance.between(0.5, 1.2));
+    const instance = someInstance(universe, chance);
+    if (!instance || scheduler.nowMs() >= faultsEndMs) return;
+    if (chance.happens(0.1)) return asking.leave(instance, name);
+    if (chance.happens(0.05)) return;
+    const known = await asking.heartbeat(instance, name, ttlMs, chance.happens(0.7) ? incarnation : undefined);
+    if (known === false) return;
+  }
+}
+
+/** Looks at who is there and who owns what. */
+async function observer({ universe, plan, variant, chance: all }: Surroundings): Promise<void> {
+  const chance = all.stream("observer");
+  const asking = new Asking(universe, variant, "observer");
+  while (universe.scheduler.nowMs() < plan.faultsEndMs) {
+    await universe.scheduler.sleep(chance.between(0, 2 * plan.thinkMs));
+    const instance = someInstance(universe, chance);
+    if (!instance) continue;
+    if (chance.happens(0.7)) await asking.list(instance);
+    else await asking.owner(instance, chance.pick(["k1", "k2", "k3"]));
+  }
+}
+
+function someInstance({ alive }: Universe, chance: Chance): Instance | null {
+  return alive.length === 0 ? null : chance.pick(alive);
+}

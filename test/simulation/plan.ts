@@ -1,0 +1,123 @@
+import type { InstanceSettings } from "./instance.js";
+import type { Weather } from "./network.js";
+import { Chance } from "./random.js";
+
+/** What can be done to a run. */
+export const FAULTS = [
+  "connection breaks",
+  "no way there",
+  "no way back",
+  "no way",
+  "primary pauses",
+  "primary restarts",
+  "primary restarts with a cut tail",
+  "primary restarts empty",
+  "primary is flushed",
+  "primary forgets its scripts",
+  "primary is a replica",
+  "all primaries restart",
+  "a majority restarts",
+  "instance freezes",
+  "instance is replaced",
+  "clock jumps",
+] as const;
+
+export type FaultKind = (typeof FAULTS)[number];
+
+export interface Fault {
+  readonly kind: FaultKind;
+  readonly atMs: number;
+  readonly forMs: number;
+}
+
+/** All that a seed decides before a run begins. */
+export interface Plan {
+  readonly seed: number;
+  readonly primaries: number;
+  readonly instances: number;
+  readonly clients: number;
+  readonly names: number;
+  readonly members: number;
+  readonly settings: InstanceSettings;
+  readonly weather: Weather;
+  readonly faults: readonly Fault[];
+  /** When the faults stop. */
+  readonly faultsEndMs: number;
+  readonly thinkMs: number;
+  readonly leaseTtlsMs: readonly number[];
+  readonly memberTtlMs: number;
+}
+
+export function planOf(seed: number): Plan {
+  const chance = new Chance(seed, "plan");
+  const primaries = chance.happens(0.75) ? 3 : 5;
+  const faultsEndMs = chance.between(1_200, 2_600);
+  return {
+    seed,
+    primaries,
+    instances: chance.whole(2, 3),
+    clients: chance.whole(3, 6),
+    names: chance.whole(1, 3),
+    members: chance.whole(1, 3),
+    settings: {
+      ttlMaxMs: chance.pick([5_000, 8_000]),
+      commandTimeoutMs: chance.pick([40, 100]),
+      // Now and then counters are dropped into floors during the run.
+      rotateAfterMs: chance.happens(0.2) ? 1_000 : 86_400_000,
+    },
+    weather: weatherOf(chance),
+    faults: faultsOf(chance, faultsEndMs),
+    faultsEndMs,
+    thinkMs: chance.pick([40, 120, 250]),
+    // Long ones show what is not given back; short ones end during the run.
+    leaseTtlsMs: chance.pick([
+      [150, 400, 1_000],
+      [300, 5_000],
+      [600, 2_000],
+    ]),
+    memberTtlMs: chance.pick([500, 1_000, 2_000]),
+  };
+}
+
+function weatherOf(chance: Chance): Weather {
+  const calm: Weather = { delayMs: [0.1, 0.8], lateShare: 0, lateMsMax: 0, lostReplyShare: 0, twiceShare: 0 };
+  switch (chance.weighted({ calm: 3, uneven: 4, wild: 2, repeating: 1 })) {
+    case "calm":
+      return calm;
+    case "uneven":
+      return { ...calm, delayMs: [0.1, 8], lateShare: 0.03, lateMsMax: 150, lostReplyShare: 0.003 };
+    case "wild":
+      return { ...calm, delayMs: [0.1, 30], lateShare: 0.1, lateMsMax: 400, lostReplyShare: 0.01 };
+    case "repeating":
+      return { ...calm, delayMs: [0.1, 8], lateShare: 0.05, lateMsMax: 100, twiceShare: 0.03 };
+  }
+}
+
+/** A few kinds of faults a run: each fault alone and each pair comes up often that way. */
+function faultsOf(chance: Chance, endMs: number): Fault[] {
+  const favourites = [1, 2, 3].map(() =>
+    chance.weighted<FaultKind>({
+      "connection breaks": 3,
+      "no way there": 2,
+      "no way back": 2,
+      "no way": 2,
+      "primary pauses": 4,
+      "primary restarts": 4,
+      "primary restarts with a cut tail": 4,
+      "primary restarts empty": 5,
+      "primary is flushed": 2,
+      "primary forgets its scripts": 1,
+      "primary is a replica": 2,
+      "all primaries restart": 2,
+      "a majority restarts": 1,
+      "instance freezes": 3,
+      "instance is replaced": 3,
+      "clock jumps": 1,
+    }),
+  );
+  return Array.from({ length: chance.whole(1, 7) }, () => ({
+    kind: chance.pick(favourites),
+    atMs: chance.between(100, endMs),
+    forMs: chance.happens(0.6) ? chance.between(5, 300) : chance.between(100, 1_200),
+  })).sort((a, b) => a.atMs - b.atMs);
+}

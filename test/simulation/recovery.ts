@@ -1,0 +1,70 @@
+import { Asking, type Held } from "./asking.js";
+import type { Surroundings } from "./clients.js";
+
+/** After the faults: everything must work again, on every instance, within `RECOVERY_MS`. */
+export async function recover(surroundings: Surroundings, held: readonly Held[]): Promise<void> {
+  const { universe, plan, variant, chance } = surroundings;
+  const { scheduler } = universe;
+  universe.heal();
+  const healedMs = scheduler.nowMs();
+  // Well-behaved clients end; whatever goes wrong with it is for the service to finish.
+  await scheduler.sleep(chance.between(0, 500));
+  await Promise.all(
+    held.map(async (one) => {
+      const [instance] = universe.alive;
+      if (instance) await new Asking(universe, variant, "c0").release(instance, one);
+    }),
+  );
+  await scheduler.sleep(healedMs + RECOVERY_MS - scheduler.nowMs());
+  const names = Array.from({ length: plan.names }, (_, place) => `n${place + 1}`);
+  await Promise.all([probeMembers(surroundings), ...names.map((name) => probeLock(surroundings, name, healedMs))]);
+}
+
+/** Each instance in turn: nobody else wants the name. */
+async function probeLock(surroundings: Surroundings, name: string, healedMs: number): Promise<void> {
+  const { universe, variant } = surroundings;
+  await universe.scheduler.sleep(freeAtMs(surroundings, name, healedMs) - universe.scheduler.nowMs());
+  const asking = new Asking(universe, variant, `probe of ${name}`, true);
+  for (const instance of universe.alive) {
+    const held = await asking.acquire(instance, name, 1_000);
+    if (typeof held !== "object") continue;
+    await asking.renew(instance, held, true);
+    await asking.release(instance, held);
+  }
+}
+
+/**
+ * When a name must be free: at once, but for what nobody is left to give back, which ends by its time to live, and but
+ * for the quarantine of primaries that forgot.
+ */
+function freeAtMs({ universe, plan }: Surroundings, name: string, healedMs: number): number {
+  // What arrives twice may come behind a release.
+  const repeated = plan.weather.twiceShare > 0 ? Math.max(...plan.leaseTtlsMs) : 0;
+  const orphanMs = Math.max(repeated, universe.orphaned.get(name) ?? 0);
+  const orphanEndsMs = orphanMs === 0 ? 0 : healedMs + LATE_MS_MAX + orphanMs * DRIFT;
+  const quarantineMs = Math.min(universe.quarantineMs, (plan.settings.ttlMaxMs + MARK_MS) * DRIFT);
+  const quarantineEndsMs = universe.scheduler.nowMs() + quarantineMs * DRIFT;
+  // On a clock that was set back everything ends so much later.
+  return Math.max(orphanEndsMs, quarantineEndsMs) + universe.setBackMs + MARGIN_MS;
+}
+
+async function probeMembers({ universe, variant, plan }: Surroundings): Promise<void> {
+  const asking = new Asking(universe, variant, "probe of members", true);
+  for (const [place, instance] of universe.alive.entries()) {
+    const name = `p${place + 1}`;
+    const incarnation = await asking.register(instance, name, plan.memberTtlMs);
+    for (const other of universe.alive) await asking.list(other);
+    if (incarnation !== null) await asking.heartbeat(instance, name, plan.memberTtlMs, incarnation);
+    await asking.owner(instance, "k1");
+    await asking.leave(instance, name);
+    for (const other of universe.alive) await asking.list(other);
+  }
+}
+
+const RECOVERY_MS = 2_000;
+/** What was sent before the faults stopped arrives at the latest so much after. */
+const LATE_MS_MAX = 1_500;
+const DRIFT = 1.01;
+const MARGIN_MS = 20;
+/** The high-water mark of leases is written so much further than needed. */
+const MARK_MS = 1_000;

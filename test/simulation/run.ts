@@ -1,0 +1,65 @@
+import { check, type Violation } from "../history/check.js";
+import type { History } from "../history/operation.js";
+import { Recorder } from "../history/recorder.js";
+import { runClients } from "./clients.js";
+import { inflict } from "./faults.js";
+import { type Plan, planOf } from "./plan.js";
+import { Chance } from "./random.js";
+import { recover } from "./recovery.js";
+import { LuaMachine } from "./redis/lua.js";
+import { Scheduler } from "./scheduler.js";
+import { Universe } from "./universe.js";
+import { PRODUCTION, type Variant } from "./variant.js";
+
+export interface Run {
+  readonly seed: number;
+  readonly plan: Plan;
+  readonly history: History;
+  readonly violations: readonly Violation[];
+}
+
+export interface RunOptions {
+  readonly variant?: Variant;
+  /** Told what the instances log, at which time. */
+  readonly log?: (atMs: number, line: string) => void;
+}
+
+/** One run: everything in it follows from the seed. Takes no real time but the processor's. */
+export async function simulate(seed: number, { variant = PRODUCTION, log }: RunOptions = {}): Promise<Run> {
+  const plan = planOf(seed);
+  const scheduler = new Scheduler();
+  const recorder = new Recorder(scheduler.nowMs);
+  const write = log ? (line: string) => log(scheduler.nowMs(), line) : () => {};
+  const universe = new Universe(plan, scheduler, recorder, await machine(), variant, write);
+  const chance = new Chance(seed, "run");
+  const faults = chance.stream("faults");
+  for (const fault of plan.faults) scheduler.at(fault.atMs, () => inflict(universe, fault, faults));
+  const surroundings = { universe, plan, variant, chance };
+  let crash: unknown = null;
+  const all = async () => {
+    await scheduler.sleep(0);
+    const held = await runClients(surroundings);
+    await recover(surroundings, held);
+  };
+  all()
+    .catch((error: unknown) => {
+      crash = error;
+    })
+    .finally(() => scheduler.stop());
+  scheduler.at(RUN_MS_MAX, () => scheduler.stop());
+  await scheduler.run();
+  if (crash !== null) throw crash;
+  const history = recorder.history();
+  return { seed, plan, history, violations: check(history) };
+}
+
+/** One for all runs of this process: it takes long to make, and keeps nothing but compiled scripts. */
+function machine(): Promise<LuaMachine> {
+  made ??= LuaMachine.create();
+  return made;
+}
+
+let made: Promise<LuaMachine> | undefined;
+
+/** A run that is not over by then hangs: what it waits for is found open. */
+const RUN_MS_MAX = 60_000;

@@ -1,0 +1,204 @@
+import type { Recorder } from "../history/recorder.js";
+import { Instance } from "./instance.js";
+import { Network } from "./network.js";
+import type { Plan } from "./plan.js";
+import { SimulatedPrimary } from "./primary.js";
+import { Chance } from "./random.js";
+import type { LuaMachine } from "./redis/lua.js";
+import type { Scheduler } from "./scheduler.js";
+import type { Variant } from "./variant.js";
+
+/** The primaries, the instances and the network of one run, and what can be done to them. */
+export class Universe {
+  readonly primaries: readonly SimulatedPrimary[];
+  readonly network: Network;
+  readonly instances: Instance[] = [];
+  /** Names that may be blocked by what a killed instance began, with the time to live of it. */
+  readonly orphaned = new Map<string, number>();
+  /** By how much clocks of primaries were set back, in all. */
+  setBackMs = 0;
+  readonly #touched = new Map<Instance, Map<string, number>>();
+  readonly #frozenSince = new Map<Instance, number>();
+  /** Primaries that lost data and did not get it back yet. */
+  readonly #lost = new Map<SimulatedPrimary, "all" | "some">();
+  readonly #chance: Chance;
+
+  constructor(
+    private readonly plan: Plan,
+    readonly scheduler: Scheduler,
+    readonly recorder: Recorder,
+    lua: LuaMachine,
+    private readonly variant: Variant,
+    /** Told what the instances log: nobody listens unless somebody reads. */
+    private readonly log: (line: string) => void,
+  ) {
+    this.#chance = new Chance(plan.seed, "universe");
+    this.primaries = Array.from(
+      { length: plan.primaries },
+      (_, place) =>
+        new SimulatedPrimary(
+          place,
+          `redis://10.0.0.${place + 1}`,
+          scheduler,
+          this.#chance.stream(`primary ${place}`),
+          lua,
+          variant.substitute,
+        ),
+    );
+    this.network = new Network(scheduler, this.#chance.stream("network"), plan.weather, this.primaries);
+    for (let i = 0; i < plan.instances; i++) this.startInstance();
+  }
+
+  get majority(): number {
+    return Math.floor(this.primaries.length / 2) + 1;
+  }
+
+  get alive(): Instance[] {
+    return this.instances.filter(({ alive }) => alive);
+  }
+
+  note(text: string): void {
+    this.recorder.note(text);
+  }
+
+  startInstance(): void {
+    const name = `i${this.instances.length + 1}`;
+    if (this.instances.length >= this.plan.instances) this.note(`${name} starts`);
+    const chance = this.#chance.stream(name);
+    const { scheduler, network, primaries } = this;
+    const instance = new Instance(name, scheduler, network, primaries, chance, this.plan.settings, this.log);
+    this.variant.change?.(instance.core);
+    this.instances.push(instance);
+  }
+
+  /** What it did may be left half-done when it is killed. */
+  touch(instance: Instance, name: string, ttlMs: number): void {
+    const names = this.#touched.get(instance) ?? new Map<string, number>();
+    names.set(name, Math.max(ttlMs, names.get(name) ?? 0));
+    this.#touched.set(instance, names);
+  }
+
+  kill(instance: Instance): void {
+    this.note(`${instance.name} is killed`);
+    this.#endFreeze(instance);
+    for (const [name, ttlMs] of this.#touched.get(instance) ?? []) this.orphan(name, ttlMs);
+    instance.kill();
+  }
+
+  orphan(name: string, ttlMs: number): void {
+    this.orphaned.set(name, Math.max(ttlMs, this.orphaned.get(name) ?? 0));
+  }
+
+  freeze(instance: Instance): void {
+    this.note(`${instance.name} is frozen`);
+    this.#frozenSince.set(instance, this.scheduler.nowMs());
+    instance.freeze();
+  }
+
+  resume(instance: Instance): void {
+    if (!instance.alive || !instance.frozen) return;
+    this.#endFreeze(instance);
+    instance.resume();
+  }
+
+  #endFreeze(instance: Instance): void {
+    const atMs = this.#frozenSince.get(instance);
+    this.#frozenSince.delete(instance);
+    if (atMs === undefined) return;
+    this.note(`${instance.name} goes on`);
+    this.recorder.happened({
+      kind: "paused",
+      instance: instance.name,
+      atMs,
+      untilMs: this.scheduler.nowMs(),
+    });
+  }
+
+  start(primary: SimulatedPrimary): void {
+    primary.server.loading = false;
+    primary.start();
+  }
+
+  clockJumps(primary: SimulatedPrimary, ms: number): void {
+    primary.jump(ms);
+    this.setBackMs += Math.max(0, -ms);
+    this.recorder.happened({
+      kind: "clock_fault",
+      atMs: 0,
+      untilMs: Number.POSITIVE_INFINITY,
+      text: `the clock of ${primary.name} jumps by ${ms} ms`,
+    });
+  }
+
+  wipe(primary: SimulatedPrimary): void {
+    primary.server.keyspace.clear();
+    this.#loses(primary, "all");
+  }
+
+  cutTail(primary: SimulatedPrimary, writes: number): void {
+    if (primary.server.keyspace.cutTail(writes) > 0) this.#loses(primary, "some");
+  }
+
+  copied(replica: SimulatedPrimary, master: SimulatedPrimary): void {
+    replica.server.keyspace.copyFrom(master.server.keyspace);
+    this.#loses(replica, "some");
+  }
+
+  /** What is promised ends where a majority lost data, and none of them got it back before the last one lost it. */
+  #loses(primary: SimulatedPrimary, what: "all" | "some"): void {
+    for (const one of this.#lost.keys()) if (one !== primary && isWhole(one)) this.#lost.delete(one);
+    if (this.#lost.get(primary) !== "all") this.#lost.set(primary, what);
+    if (this.#lost.size < this.majority) return;
+    const empty = [...this.#lost.values()].filter((lost) => lost === "all").length;
+    this.recorder.happened({
+      kind: "majority_lost",
+      atMs: this.scheduler.nowMs(),
+      // Where a majority lost their high-water marks as well, the longest time to live is waited for.
+      leases: empty < this.majority,
+      text: `${[...this.#lost.keys()].map(({ name }) => name).join(", ")} lost data together`,
+    });
+  }
+
+  /** Ends all faults. */
+  heal(): void {
+    this.note("all faults stop");
+    this.network.calm = true;
+    for (const { requests, replies } of this.network.links) {
+      requests.open();
+      replies.open();
+    }
+    for (const primary of this.primaries) {
+      primary.resume();
+      primary.server.replicaOf(null);
+      this.start(primary);
+    }
+    for (const instance of this.instances) this.resume(instance);
+    while (this.alive.length < 2) this.startInstance();
+  }
+
+  /** Time until a majority grant new leases again, as the primaries themselves say. */
+  get quarantineMs(): number {
+    const left = this.primaries.map((primary) => {
+      const until = Number(fieldsOf(primary)?.get("quarantine_until") ?? 0);
+      return Math.max(0, until - primary.clockMs);
+    });
+    return left.sort((a, b) => a - b)[this.majority - 1] ?? 0;
+  }
+}
+
+/** Whether the configuration that it stores has it as it is, with all data. */
+function isWhole(primary: SimulatedPrimary): boolean {
+  const stored = fieldsOf(primary);
+  const configuration = stored?.get("configuration");
+  if (!primary.alive || stored?.get("stage") !== "member" || configuration === undefined) return false;
+  const { primaries } = JSON.parse(configuration) as {
+    primaries: { id: string; runId: string; replid: string }[];
+  };
+  const own = primaries.find(({ id }) => id === stored.get("id"));
+  return own?.runId === primary.server.runId && own.replid === primary.server.replid;
+}
+
+function fieldsOf(primary: SimulatedPrimary): ReadonlyMap<string, string> | undefined {
+  const value = primary.server.keyspace.get("q:configuration");
+  return value?.type === "hash" ? value.fields : undefined;
+}

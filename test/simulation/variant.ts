@@ -1,0 +1,16 @@
+import type { Core } from "../../src/service.js";
+import type { Locks } from "../../src/primitives/lock.js";
+import type { Instance } from "./instance.js";
+
+/** A way in which the code under test differs from the production code; all parts may be left out. */
+export interface Variant {
+  /** The text that primaries run in place of a script's. */
+  readonly substitute?: (text: string) => string;
+  /** Changes an instance that was just put together. */
+  readonly change?: (core: Core) => void;
+  /** What clients ask in place of the instance's locks. */
+  readonly locks?: (instance: Instance) => Pick<Locks, "acquire" | "renew" | "release">;
+}
+
+/** The production code as it is. */
+export const PRODUCTION: Variant = {};
