@@ -91,21 +91,30 @@ const withoutFence: Substitute = (_, text) => text.replace(/^if \(fence\[1\].*$/
 test("plain redlock has two holders once a primary forgot", async () => {
   await using stage = await startStage({ primaries: 3, kind: "process", withServices: false });
   const urls = [stage.urlsFor("one"), stage.urlsFor("two")];
-  const locks = new RedlockLocks(urls, { retryCount: 5, patienceMs: 8_000 });
+  const open: RedlockLocks[] = [];
+  // Each begins when it is needed: one that lost its connections would block itself by its own first attempt.
   const one = async (user: number) => {
-    const client = `client ${user}`;
-    const request = { kind: "acquire", name: NAME, ttlMs: TTL_MS } as const;
-    const answered = recorder.asks({ client, instance: client, withinMs: 10_000 }, request);
-    answered(await locks.acquire(user, request));
+    const locks = new RedlockLocks(urls, { retryCount: 0, patienceMs: 8_000 });
+    open.push(locks);
+    const other = { name: `warm-${user}`, ttlMs: TTL_MS };
+    expect(await locks.acquire(user, other)).toMatchObject({ kind: "granted" });
+    return async () => {
+      const client = `client ${user}`;
+      const request = { kind: "acquire", name: NAME, ttlMs: TTL_MS } as const;
+      const answered = recorder.asks({ client, instance: client, withinMs: 10_000 }, request);
+      answered(await locks.acquire(user, request));
+    };
   };
   try {
+    const acquireAsOne = await one(0);
     // Two of three say yes, and the third never hears of it.
     stage.links[third]?.set("one", "swallowed_to_server");
-    await one(0);
+    await acquireAsOne();
     await (stage.primaries[first] as TestPrimary).startEmpty();
-    await one(1);
+    const acquireAsTwo = await one(1);
+    await acquireAsTwo();
   } finally {
-    locks.close();
+    for (const locks of open) locks.close();
   }
   expect(recorder.history().operations.map(({ outcome }) => outcome?.kind)).toEqual(["granted", "granted"]);
   expect(checkHolds(recorder.history())).toMatchObject([{ promise: "holds" }]);

@@ -68,23 +68,25 @@ const MINORITY: Readonly<Record<string, Making>> = {
     return clockJump(stage, placeIn(stage, chance), ms);
   },
   clock_jumps_back: (stage, chance) => clockJump(stage, placeIn(stage, chance), -chance.between(500, 3_000)),
+  // Without instances, for the comparison with plain redlock, these are nothing.
   instance_paused: (stage, chance) => {
-    const service = chance.pick(stage.services);
+    const service = stage.services[instanceIn(chance)];
     let atMs = 0;
     return {
       begin: async () => {
         atMs = performance.now();
-        service.pause();
+        service?.pause();
       },
       end: async (recorder) => {
-        service.resume();
-        recorder.happened({ kind: "paused", instance: service.id, atMs, untilMs: performance.now() });
+        service?.resume();
+        const untilMs = performance.now();
+        if (service) recorder.happened({ kind: "paused", instance: service.id, atMs, untilMs });
       },
     };
   },
   instance_killed: (stage, chance) => {
-    const service = chance.pick(stage.services);
-    return { begin: () => service.kill(), end: () => service.start() };
+    const service = stage.services[instanceIn(chance)];
+    return { begin: async () => service?.kill(), end: async () => service?.start() };
   },
 };
 
@@ -137,13 +139,12 @@ export function skipped(stage: Stage): ReadonlyMap<string, string> {
  */
 export function* schedule(stage: Stage, chance: Chance): Generator<Fault> {
   const without = skipped(stage);
-  const needsService = (kind: string) => stage.services.length === 0 && kind.startsWith("instance_");
   let worse: string[] = [];
   for (;;) {
     for (const [count, kind] of shuffled(Object.keys(MINORITY), chance).entries()) {
       // Drawn in any case, so that a seed means the same schedule where a kind cannot happen.
       const fault = made(kind, MINORITY, false, stage, chance);
-      if (!without.has(kind) && !needsService(kind)) yield fault;
+      if (!without.has(kind)) yield fault;
       if (count % 4 !== 3) continue;
       if (worse.length === 0) worse = shuffled(Object.keys(MAJORITY), chance);
       yield made(worse.pop() as string, MAJORITY, true, stage, chance);
@@ -214,6 +215,10 @@ function clockJump(stage: Stage, place: number, ms: number): ReturnType<Making> 
 
 function placeIn(stage: Stage, chance: Chance): number {
   return chance.whole(0, stage.primaries.length - 1);
+}
+
+function instanceIn(chance: Chance): number {
+  return chance.whole(0, INSTANCES.length - 1);
 }
 
 /** As many as make a majority. */

@@ -56,9 +56,13 @@ export function hung({ history }: Run): number {
 
 export function quantiles(values: readonly number[]): string {
   if (values.length === 0) return "none";
+  const at = (share: number) => ms(quantile(values, share));
+  return `p50 ${at(0.5)}, p99 ${at(0.99)}, longest ${at(1)} (${values.length})`;
+}
+
+export function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
-  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
-  return `p50 ${ms(at(0.5))}, p99 ${ms(at(0.99))}, longest ${ms(at(1))} (${sorted.length})`;
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
 }
 
 export function ms(value: number): string {

@@ -19,8 +19,12 @@ export interface RunOptions {
   readonly kind: "process" | "container";
   /** What is under test. */
   readonly subject: "service" | "redlock";
+  /** Settings of the instances. */
+  readonly env?: Record<string, string>;
   /** Multiplies the load of a test that runs beside others. */
   readonly load: number;
+  /** The times at which faults begin, ms from the start of the load: those of another run with the same seed. */
+  readonly timetable?: readonly number[];
   /** Told about each fault when it is over. */
   readonly onFault?: (happened: Happened) => void;
 }
@@ -38,6 +42,8 @@ export interface Happened {
 
 export interface Run {
   readonly options: RunOptions;
+  /** When the load began. */
+  readonly startMs: number;
   readonly happened: readonly Happened[];
   /** Kinds of faults that cannot happen here, with the reason. */
   readonly skipped: ReadonlyMap<string, string>;
@@ -59,9 +65,10 @@ export async function runFaults(options: RunOptions): Promise<Run> {
     kind: options.kind,
     withServices: isService,
     // Generations of counters change under load as well.
-    env: { QUORATE_ROTATE_AFTER_MS: "20000" },
+    env: { QUORATE_ROTATE_AFTER_MS: "20000", ...options.env },
   });
   const recorder = new Recorder(() => performance.now());
+  const startMs = performance.now();
   const stopping = new AbortController();
   const grants = new GrantCounter(stage.services);
   const load = startLoad(stage, recorder, stopping.signal, options);
@@ -73,11 +80,12 @@ export async function runFaults(options: RunOptions): Promise<Run> {
   const happened: Happened[] = [];
   const failures: Violation[] = [];
   try {
-    const endMs = performance.now() + options.minutes * 60_000;
-    const lastingMs = 4_000;
+    const { timetable } = options;
+    const endMs = startMs + options.minutes * 60_000;
     await sleep(500);
     for (const fault of schedule(stage, new Chance(seed, "faults"))) {
-      if (performance.now() > endMs - lastingMs) break;
+      if (performance.now() > endMs - LAST_FAULT_MS || happened.length === timetable?.length) break;
+      await sleep(Math.max(0, startMs + (timetable?.[happened.length] ?? 0) - performance.now()));
       const one = await cause(fault, stage, recorder, grants);
       happened.push(one);
       options.onFault?.(one);
@@ -99,6 +107,7 @@ export async function runFaults(options: RunOptions): Promise<Run> {
   const history = recorder.history();
   return {
     options,
+    startMs,
     happened,
     skipped: skipped(stage),
     history,
@@ -206,7 +215,10 @@ function startLoad(stage: Stage, recorder: Recorder, signal: AbortSignal, option
 const WITHIN_MS = 4_000;
 /** How long a client waits: longer, so that a late answer is seen as late. */
 const PATIENCE_MS = 8_000;
-const RECOVERY_MS_MAX = 15_000;
+/** From the end of a fault until all take part again, ms; on a busy machine, so far more than it should take. */
+const RECOVERY_MS_MAX = 30_000;
+/** No fault begins so short before the end, ms. */
+const LAST_FAULT_MS = 4_000;
 const QUARANTINE_MS_MAX = 8_000;
 const SERVICE_LIFE_MS = 20_000;
 /** What the service has where nothing is set. */

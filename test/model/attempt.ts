@@ -119,21 +119,29 @@ function verdictOf(
   missing: null | undefined,
   rule: CommitRule,
 ): Verdict {
-  const replies = () => world.primaries.map((primary) => at(primary.links, client).heard || missing);
   const majority = majorityOf(world.primaries.length);
-  if (rule === "at least") return atLeastMajority(replies(), majority, at(world.clients, client).target);
+  if (rule === "at least")
+    return atLeastMajority(repliesTo(world, client, missing), majority, at(world.clients, client).target);
   // Asked millions of times of the same few replies, so each answer is kept.
   let key = missing === null ? 1 : 2;
   for (const primary of world.primaries) key = key * 256 + at(primary.links, client).heard;
   let verdict = verdicts.get(key);
   if (verdict === undefined) {
-    verdict = exactMajority(replies(), majority);
+    verdict = exactMajority(repliesTo(world, client, missing), majority);
     verdicts.set(key, verdict);
   }
   return verdict;
 }
 
 const verdicts = new Map<number, Verdict>();
+
+function repliesTo(
+  world: AttemptWorld,
+  client: number,
+  missing: null | undefined,
+): (number | null | undefined)[] {
+  return world.primaries.map((primary) => at(primary.links, client).heard || missing);
+}
 
 /** The tempting rule, which is wrong: after a raise to t, "my counter is t or more" counts for token t. */
 function atLeastMajority(

@@ -22,7 +22,13 @@ const rule: TokenRuleOptions = {
   repeats: 0,
 };
 const shared: SharedLeaseOptions = { nonces: true, tombstones: true, holds: "stay", counterMax: 1 };
-const counted = { clients: 2, rotations: 2, lifts: 1, variant: "right" } as const;
+const counted = {
+  counting: "in the hold",
+  clients: 2,
+  rotations: 2,
+  lifts: 1,
+  variant: "right",
+} as const;
 const one: ReadmissionOptions = {
   variant: "right",
   primaries: 3,
@@ -50,6 +56,7 @@ export const RIGHT: readonly Entry[] = [
   entry(tokenRule({ ...rule, replies: "late" })),
   entry(readmission({ ...one, keepers: 2, clocks: "right" })),
   entry(generations(counted)),
+  entry(generations({ ...counted, counting: "in the generations" })),
   entry(tokenRule({ ...rule, repeats: 1 })),
   entry(readmission({ ...one, wipes: 2 })),
   entry(readmission({ ...one, keepers: 2 })),
@@ -77,9 +84,6 @@ export const WRONG: readonly Entry[] = [
   entry(readmission({ ...one, variant: "an attempt changes its configuration" })),
   entry(readmission({ ...one, wipes: 2, variant: "a primary is known by its process" })),
   entry(readmission({ ...one, drops: 1, variant: "counters copied without floors" })),
-  entry(
-    readmission({ ...one, drops: 1, variant: "counters copied for what they count", counters: [0, 1, 1] }),
-  ),
   entry(
     readmission({
       ...one,

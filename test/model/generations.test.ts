@@ -2,7 +2,13 @@ import { describe, expect, it } from "vitest";
 import { expectCaught, expectSound } from "./expectations.js";
 import { generations } from "./generations.js";
 
-const right = { clients: 2, rotations: 2, lifts: 0, variant: "right" } as const;
+const right = {
+  counting: "in the hold",
+  clients: 2,
+  rotations: 2,
+  lifts: 0,
+  variant: "right",
+} as const;
 
 describe("counters in two generations with a floor", () => {
   it("keep tokens unique and ordered whenever a primary rotates", () => {

@@ -18,7 +18,14 @@ export type GenerationsVariant =
   /** Wrong: the floor follows the older generation alone, and falls when that was empty. */
   | "a rotation lets the floor fall";
 
+/**
+ * Two right ways to count. `in the hold`: a hold notes its counter, which is what its primary replies, and a floor is
+ * a bound for every counter. `in the generations`: the reply is the name's counter, or the floor where that is missing.
+ */
+export type Counting = "in the hold" | "in the generations";
+
 export interface GenerationsOptions {
+  readonly counting: Counting;
   readonly clients: number;
   readonly variant: GenerationsVariant;
   /** Rotations, of all primaries together. */
@@ -33,8 +40,8 @@ const FLOOR_STEP = 2;
 
 const fields = {
   primaries: PRIMARIES,
-  // A counter of 0 is one that is missing.
-  primary: ["held", "current", "older", "floor"],
+  // A counter of 0 is one that is missing; `noted` is the hold's.
+  primary: ["held", "noted", "current", "older", "floor"],
   link: attemptLink,
   client: attemptClient,
   shared: ["repeats", "rotations", "lifts"],
@@ -46,9 +53,9 @@ type Primary = PrimaryOf<GenerationsShape>;
 
 export function generations(options: GenerationsOptions): Model<GenerationsShape> {
   const { clients, variant } = options;
-  const voting = votingOf(variant);
+  const voting = votingOf(options);
   return {
-    name: `counters in two generations (${variant}), ${clients} clients, ${options.rotations} rotations, ${options.lifts} lifts`,
+    name: `counters in two generations (${variant}), counted ${options.counting}, ${clients} clients, ${options.rotations} rotations, ${options.lifts} lifts`,
     layout: new Layout<GenerationsShape>({ ...fields, clients, alike: clients }),
     initial(world, done) {
       world.shared.rotations = options.rotations;
@@ -63,7 +70,8 @@ export function generations(options: GenerationsOptions): Model<GenerationsShape
         } else messageSteps(now, fork, done, i, voting);
       for (let j = 0; j < PRIMARIES; j++) {
         if (at(now.primaries, j).held !== 0) {
-          at(fork().primaries, j).held = 0;
+          const primary = at(fork().primaries, j);
+          primary.held = primary.noted = 0;
           done("the hold on {primary} ends", j);
         }
         if (now.shared.rotations === 0) continue;
@@ -98,8 +106,9 @@ export function generations(options: GenerationsOptions): Model<GenerationsShape
 }
 
 /** Never falls; every write starts from it. */
-export function eff({ current, older, floor }: Pick<Primary, "current" | "older" | "floor">): number {
-  return current || older || floor;
+function eff({ current, older, floor }: Primary, counting: Counting): number {
+  const counter = current || older;
+  return counting === "in the hold" ? Math.max(counter, floor) : counter || floor;
 }
 
 function rotate(primary: Primary, lift: number, variant: GenerationsVariant): void {
@@ -111,7 +120,11 @@ function rotate(primary: Primary, lift: number, variant: GenerationsVariant): vo
   primary.current = 0;
 }
 
-function votingOf(variant: GenerationsVariant): Voting<World<GenerationsShape>> {
+function votingOf({ variant, counting }: GenerationsOptions): Voting<World<GenerationsShape>> {
+  const write = (primary: Primary, counter: number) => {
+    primary.current = counter;
+    if (counting === "in the hold") primary.noted = counter;
+  };
   return {
     rule: "exactly",
     replies: "at once",
@@ -119,17 +132,17 @@ function votingOf(variant: GenerationsVariant): Voting<World<GenerationsShape>> 
       if (primary.held !== 0 && primary.held !== client + 1) return REFUSED;
       if (primary.held === 0) {
         primary.held = client + 1;
-        primary.current = eff(primary) + 1;
+        write(primary, eff(primary, counting) + 1);
       }
-      return eff(primary);
+      return primary.noted || eff(primary, counting);
     },
     raise(primary, client, target) {
       if (primary.held !== client + 1) return REFUSED;
       const { current, older, floor } = primary;
-      let from = eff(primary);
+      let from = eff(primary, counting);
       if (variant === "a raise takes a missing counter for 0") from = current || older;
-      if (variant === "a raise overlooks the older generation") from = current || floor;
-      primary.current = Math.max(from, target);
+      if (variant === "a raise overlooks the older generation") from = Math.max(current, floor);
+      write(primary, Math.max(from, target));
       return primary.current;
     },
   };

@@ -1,13 +1,7 @@
 /** What a primary does when a keeper asks it to: each request is one script, which checks and writes at once. */
 import { majorityOf } from "../../src/algorithms/tally.js";
 import { type Configurations, FIRST, listed, NO_CONFIGURATION } from "./configurations.js";
-import {
-  eff,
-  type Keeper,
-  type Primary,
-  type ReadmissionOptions,
-  type ReadmissionWorld,
-} from "./readmission-world.js";
+import type { Keeper, Primary, ReadmissionOptions, ReadmissionWorld } from "./readmission-world.js";
 import { at } from "./world.js";
 
 export type StageName = "prepare" | "accept" | "mark" | "fence" | "read" | "copy" | "configure";
@@ -98,24 +92,13 @@ export class KeeperRequests {
     const first = at(primary.visits, r).reached === 0;
     const countersNow = reading === "at once" || first === (variant !== "floors read before counters");
     const floorNow = reading === "at once" || first === (variant === "floors read before counters");
-    if (countersNow) keeper.counter = Math.max(keeper.counter, this.#counterToCopy(primary));
+    if (countersNow) keeper.counter = Math.max(keeper.counter, primary.counter);
     if (floorNow && variant !== "counters copied without floors")
       keeper.floor = Math.max(keeper.floor, primary.floor);
     world.clients.forEach((client, i) => {
       if (at(primary.links, i).granted) client.seenBy |= 1 << r;
     });
     return "done";
-  }
-
-  #counterToCopy(primary: Primary): number {
-    switch (this.options.variant) {
-      case "counters copied without floors":
-      case "counters copied for what they count":
-      case "floors read before counters":
-        return primary.counter;
-      default:
-        return eff(primary);
-    }
   }
 
   #copy(primary: Primary, keeper: Keeper): Effect {

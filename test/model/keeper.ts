@@ -138,8 +138,9 @@ export class Keepers {
     const { stage, base, used, configuration } = at(now.keepers, r);
     const { version, versionMax } = this.configurations;
     const busy = stage > 0 && stage <= this.#plan.length;
-    const found = new Set(now.primaries.map((primary) => primary.configuration));
-    found.delete(NO_CONFIGURATION);
+    const all = now.primaries.map((primary) => primary.configuration);
+    if (!all.includes(NO_CONFIGURATION)) return;
+    const found = all.filter((one, j) => one !== NO_CONFIGURATION && all.indexOf(one) === j);
     for (let j = 0; j < now.primaries.length; j++) {
       const { configuration: theirs, marked } = at(now.primaries, j);
       if (theirs !== NO_CONFIGURATION) continue;

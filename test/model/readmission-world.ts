@@ -20,8 +20,6 @@ export type ReadmissionVariant =
   /** One less than a majority of N among the others is fenced and read. */
   | "the wiped primary counts towards the fence"
   | "counters copied without floors"
-  /** The maximum of the counters where `eff` is meant, beside the maximum of the floors. */
-  | "counters copied for what they count"
   | "floors read before counters"
   /** A primary that loses its data, but not its process, passes for the same. */
   | "a primary is known by its process"
@@ -44,14 +42,14 @@ export interface ReadmissionOptions {
   readonly reading: "at once" | "counters, then floors";
   /** `wrong`: holds end at any moment. `right`: only when their lease is over for its client, too. */
   readonly clocks: "wrong" | "right";
-  /** Counters to begin with, one for each primary; 0 when left out. */
-  readonly counters?: readonly number[];
 }
 
 export const fields = {
   primary: [
     "held",
-    /** 0: missing. */
+    /** The hold's counter: what the primary replies. */
+    "noted",
+    /** The name's counter. 0: missing. */
     "counter",
     "floor",
     "configuration",
@@ -119,5 +117,5 @@ export type Primary = PrimaryOf<ReadmissionShape>;
 
 /** Never falls; every write starts from it. */
 export function eff({ counter, floor }: Primary): number {
-  return counter || floor;
+  return Math.max(counter, floor);
 }

@@ -36,10 +36,7 @@ export function readmission(options: ReadmissionOptions): Model<ReadmissionShape
     initial(world, done) {
       world.shared.wipes = options.wipes;
       world.shared.drops = options.drops;
-      world.primaries.forEach((primary, j) => {
-        primary.configuration = FIRST;
-        primary.counter = options.counters?.[j] ?? 0;
-      });
+      for (const primary of world.primaries) primary.configuration = FIRST;
       done();
     },
     steps(now, fork, done) {
@@ -88,10 +85,9 @@ function beginnings(now: ReadmissionWorld, fork: Fork, done: Done, i: number): v
 }
 
 /** What a client may hold: one that no primary has any more gets it nothing. */
-function knownConfigurations(world: ReadmissionWorld): Set<number> {
-  const known = new Set(world.primaries.map(({ configuration }) => configuration));
-  known.delete(NO_CONFIGURATION);
-  return known;
+function knownConfigurations(world: ReadmissionWorld): number[] {
+  const all = world.primaries.map(({ configuration }) => configuration);
+  return all.filter((one, j) => one !== NO_CONFIGURATION && all.indexOf(one) === j);
 }
 
 function clientSteps(
@@ -127,7 +123,8 @@ function primarySteps(
 ): void {
   const { held, counter } = at(now.primaries, j);
   if (held !== 0 && (clocks === "wrong" || at(now.clients, held - 1).over)) {
-    at(fork().primaries, j).held = 0;
+    const primary = at(fork().primaries, j);
+    primary.held = primary.noted = 0;
     done("the hold on {primary} ends", j);
   }
   if (now.shared.drops > 0 && counter > 0) {
@@ -153,7 +150,7 @@ function mayBeWiped(world: ReadmissionWorld, place: number): boolean {
 }
 
 function wipe(primary: Primary, variant: ReadmissionVariant): void {
-  primary.held = primary.counter = primary.floor = 0;
+  primary.held = primary.noted = primary.counter = primary.floor = 0;
   primary.promised = primary.accepted = primary.value = primary.marked = 0;
   for (const link of primary.links) link.granted = link.waits = 0;
   if (variant === "a wiped primary just goes on") return;
@@ -175,15 +172,15 @@ function votingOf(options: ReadmissionOptions, configurations: Configurations): 
       if (primary.held === 0) {
         if (inQuarantine(primary, world)) return REFUSED;
         primary.held = client + 1;
-        primary.counter = eff(primary) + 1;
+        primary.noted = primary.counter = eff(primary) + 1;
         if (options.clocks === "right") at(primary.links, client).granted = 1;
       }
-      return eff(primary);
+      return primary.noted;
     },
     raise(primary, client, target, world) {
       if (primary.held !== client + 1 || !matches(primary, client, world)) return REFUSED;
-      primary.counter = Math.max(eff(primary), target);
-      return primary.counter;
+      primary.noted = primary.counter = Math.max(eff(primary), target);
+      return primary.noted;
     },
   };
 }

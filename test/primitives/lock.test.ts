@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Connect, connectByIoredis } from "../../src/redis/connection.js";
 import { startPrimaries, type TestPrimaries, type TestPrimary } from "../helpers/primaries.js";
 import { chosenId, freshName, type Instance, ownPrefix, startInstance } from "../helpers/service.js";
 
@@ -225,6 +226,27 @@ async function keysOf(primary: TestPrimary, prefix: string, lasting = false): Pr
   );
   return found.split("\n").sort();
 }
+
+test("a grant that nothing is left of is given back, and not returned", async () => {
+  // Every answer comes 300 ms late.
+  const connect: Connect = (url, options) => {
+    const connection = connectByIoredis(url, options);
+    const call = async (command: string, ...args: (string | number)[]) => {
+      const reply = await connection.call(command, ...args);
+      if (command === "EVALSHA") await sleep(300);
+      return reply;
+    };
+    return Object.create(connection, { call: { value: call } });
+  };
+  await using slow = await startInstance(primaries.urls, { prefix: one.prefix, world: { connect } });
+  for (const leaseId of [undefined, chosenId()]) {
+    const name = freshName();
+    const { status, body } = await acquire(slow, name, { ttlMs: 200, leaseId });
+    expect([status, body.code]).toEqual([503, "no_quorum"]);
+    expect(body.detail).toContain("nothing was left");
+    expect((await acquire(other, name)).status).toBe(200);
+  }
+});
 
 test("a refused acquire leaves nothing behind on any primary", async () => {
   await using fresh = await startInstance(primaries.urls);

@@ -26,24 +26,22 @@ interface Message {
 
 /**
  * What a primary answers to a script. A number: granted, or raised, with this counter. A letter: held by the lease of
- * that letter. `-`: no answer, and nobody knows whether it ran. `x`: not sent. `?`: it stays open.
+ * that letter. `-`: no answer, and nobody knows whether it ran. `x`: not sent. `?`: it stays open. `late`: some turns
+ * after the others.
  */
-type Vote =
-  | number
-  | "A"
-  | "B"
-  | "gone"
-  | "lost"
-  | "done"
-  | "nothing"
-  | "-"
-  | "x"
-  | "?"
-  | { quarantinedMs: number };
+type Vote = number | "A" | "B" | "gone" | "lost" | "done" | "nothing" | "-" | "x" | "?" | Quarantined | Late;
+
+interface Quarantined {
+  readonly quarantinedMs: number;
+}
+
+interface Late {
+  readonly late: Vote;
+}
 
 const hold = (letter: string) => [digestOf(letter), 5_000, "exclusive", `owner-${letter}`, "", "7", 40];
 
-function replyTo(script: string, vote: Vote): unknown {
+function replyTo(script: string, vote: Exclude<Vote, Late>): unknown {
   if (typeof vote === "object") return [0, "quarantined", vote.quarantinedMs];
   switch (script) {
     case "acquire-lock":
@@ -75,13 +73,15 @@ class Fake {
     const { name } = call.script;
     this.messages.push({ place: this.place, script: name, keys: call.keys, args: call.args });
     const votes = this.script[name];
-    const vote = votes?.shift();
+    const next = votes?.shift();
+    const late = typeof next === "object" && "late" in next;
+    const vote = late ? (next.late as Exclude<Vote, Late>) : next;
     if (vote === undefined) throw new Error(`the test has no further answer of ${this.place} to ${name}`);
     if (vote === "-") throw new PrimaryFailure("unknown", "no answer within 100 ms");
     if (vote === "x") throw new PrimaryFailure("not_sent", "down");
     if (vote === "?") return new Promise(() => {});
     // As over a network: never in the turn in which it was asked.
-    await settled();
+    for (let turns = late ? 10 : 1; turns > 0; turns--) await settled();
     return call.parse(replyTo(name, vote));
   }
 
@@ -221,7 +221,10 @@ describe("an acquire", () => {
 
   test("that a majority refuses though one is down tells who has it: one answer is not enough", async () => {
     for (const away of ["x", "-"] as const) {
-      const leases = votes(["acquire-lock", away, "A", "A"], ["abandon-lock", "-", "nothing", "nothing"]);
+      const leases = votes(
+        ["acquire-lock", away, "A", { late: "A" }],
+        ["abandon-lock", "-", "nothing", "nothing"],
+      );
       expect(await leases.acquire(LEASE, TERMS)).toMatchObject({
         kind: "held",
         certain: true,
@@ -370,6 +373,7 @@ describe("a renewal", () => {
     [["lost", "done", "lost"]],
     [["lost", "lost", "-"]],
     [["x", "lost", "lost"]],
+    [["x", "lost", { late: "lost" }]],
   ] as [Vote[]][])("that a majority refuses is lost: %j", async (answers) => {
     expect(await renew(votes(["renew-lock", ...answers]))).toEqual({ kind: "lost" });
   });

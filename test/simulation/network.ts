@@ -72,8 +72,9 @@ export class Network {
 
   delayMs(): number {
     const { delayMs, lateShare, lateMsMax } = this.weather;
-    const late = !this.calm && this.chance.happens(lateShare);
-    return late ? this.chance.between(delayMs[1], lateMsMax) : this.chance.between(...delayMs);
+    if (this.calm) return this.chance.between(...CALM_DELAY_MS);
+    if (this.chance.happens(lateShare)) return this.chance.between(delayMs[1], lateMsMax);
+    return this.chance.between(...delayMs);
   }
 
   happens(share: number): boolean {
@@ -261,6 +262,7 @@ function settle({ resolve, reject }: Waiting, reply: Reply): void {
   }
 }
 
+const CALM_DELAY_MS = [0.1, 0.8] as const;
 const RECONNECT_DELAY_MS_MAX = 500;
 /** Share of the messages on a broken connection that still arrive, and how late at most. */
 const STRAGGLERS = 0.5;

@@ -56,11 +56,11 @@ export function planOf(seed: number): Plan {
     seed,
     primaries,
     instances: chance.whole(2, 3),
-    clients: chance.whole(3, 6),
+    clients: chance.whole(3, 5),
     names: chance.whole(1, 3),
     members: chance.whole(1, 3),
     settings: {
-      ttlMaxMs: chance.pick([5_000, 8_000]),
+      ttlMaxMs: chance.pick([3_000, 5_000]),
       commandTimeoutMs: chance.pick([40, 100]),
       // Now and then counters are dropped into floors during the run.
       rotateAfterMs: chance.happens(0.2) ? 1_000 : 86_400_000,
@@ -68,11 +68,11 @@ export function planOf(seed: number): Plan {
     weather: weatherOf(chance),
     faults: faultsOf(chance, faultsEndMs),
     faultsEndMs,
-    thinkMs: chance.pick([40, 120, 250]),
+    thinkMs: chance.pick([60, 120, 250]),
     // Long ones show what is not given back; short ones end during the run.
     leaseTtlsMs: chance.pick([
       [150, 400, 1_000],
-      [300, 5_000],
+      [300, 3_000],
       [600, 2_000],
     ]),
     memberTtlMs: chance.pick([500, 1_000, 2_000]),

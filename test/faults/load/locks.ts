@@ -33,7 +33,7 @@ export async function contend(user: LockUser, names: readonly string[]): Promise
       answer = await acquire(user, someInstance(user), { name, ttlMs, leaseId });
     }
     if (answer.kind === "granted") await use(user, { ...answer, name }, ttlMs);
-    await sleep(chance.between(0.2, 1.8) * thinkMs * (answer.kind === "no_answer" ? 4 : 1));
+    await sleep(chance.between(0.2, 1.8) * thinkMs * patience(answer));
   }
 }
 
@@ -43,8 +43,7 @@ export async function takeFresh(user: LockUser, at: number): Promise<void> {
     const name = `fresh-${user.id}-${count}`;
     const answer = await acquire(user, at, { name, ttlMs: 2_000 });
     if (answer.kind === "granted") await release(user, at, { ...answer, name });
-    const pauseMs = answer.kind === "no_answer" ? 4 : 1;
-    await sleep(user.chance.between(0.2, 1.8) * user.thinkMs * pauseMs);
+    await sleep(user.chance.between(0.2, 1.8) * user.thinkMs * patience(answer));
   }
 }
 
@@ -103,6 +102,11 @@ function asks(
   mustSucceed = false,
 ) {
   return recorder.asks({ client: id, instance: INSTANCES[at] ?? "", withinMs, mustSucceed }, request);
+}
+
+/** Who gets no answer asks less often. */
+function patience({ kind }: Acquired): number {
+  return kind === "no_answer" || kind === "failed" ? 3 : 1;
 }
 
 function someInstance({ chance }: LockUser): number {

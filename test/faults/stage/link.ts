@@ -117,8 +117,9 @@ class Pair {
   }
 }
 
-/** `*3 $4 AUTH $3 one ...` -> `one`. It is the first that a client sends. */
+/** `AUTH one any`, or `HELLO 3 AUTH one any`: the first that a client sends, each word after a line with its length. */
 function userIn(head: Buffer): string {
-  const [, , command = "", , user = ""] = head.toString("latin1").split("\r\n");
-  return command.toLowerCase() === "auth" ? user : "";
+  const lines = head.toString("latin1").split("\r\n");
+  const auth = lines.findIndex((line) => line.toLowerCase() === "auth");
+  return auth < 0 ? "" : (lines[auth + 2] ?? "");
 }

@@ -23,16 +23,17 @@ export class LuaMachine {
   readonly #constants = new Map<number, string>();
 
   static async create(): Promise<LuaMachine> {
-    const lua = await Lua.create();
-    return new LuaMachine(lua.luaApi.module as unknown as Wasm, lua.global.address);
+    const { lua, wasm } = await instantiate();
+    return new LuaMachine(wasm, lua.luaApi.module as unknown as Glue, lua.global.address);
   }
 
   private constructor(
     private readonly wasm: Wasm,
+    private readonly glue: Glue,
     state: number,
   ) {
     this.#state = state;
-    this.#scratch = wasm._malloc(SCRATCH_BYTES);
+    this.#scratch = wasm.malloc(SCRATCH_BYTES);
     this.#pushFunction(() => this.#redisCall());
     this.#setGlobal("__call");
     this.#pushFunction(() => this.#sha1hex());
@@ -44,40 +45,40 @@ export class LuaMachine {
   compile(text: string): Compiled {
     const { wasm } = this;
     const bytes = new TextEncoder().encode(text);
-    const at = wasm._malloc(bytes.length + 1);
-    wasm.HEAPU8.set(bytes, at);
-    const error = wasm._luaL_loadbuffer(this.#state, at, bytes.length, this.#name("@user_script"));
-    wasm._free(at);
+    const at = wasm.malloc(bytes.length + 1);
+    this.glue.HEAPU8.set(bytes, at);
+    const error = wasm.luaL_loadbuffer(this.#state, at, bytes.length, this.#name("@user_script"));
+    wasm.free(at);
     if (error !== 0) {
       const message = this.#text(-1);
       this.#pop(1);
       throw new SyntaxError(message);
     }
-    return wasm._luaL_ref(this.#state, REGISTRY) as Compiled;
+    return wasm.luaL_ref(this.#state, REGISTRY) as Compiled;
   }
 
   run(script: Compiled, keys: readonly string[], args: readonly string[], call: RedisCall): Reply {
     const { wasm } = this;
-    const top = wasm._lua_gettop(this.#state);
+    const top = wasm.lua_gettop(this.#state);
     this.#call = call;
     this.#crash = null;
     this.#pushTexts(keys);
     this.#setGlobal("KEYS");
     this.#pushTexts(args);
     this.#setGlobal("ARGV");
-    wasm._lua_rawgeti(this.#state, REGISTRY, script);
-    const error = wasm._lua_pcall(this.#state, 0, 1, 0);
+    wasm.lua_rawgeti(this.#state, REGISTRY, script);
+    const error = wasm.lua_pcall(this.#state, 0, 1, 0);
     // A mistake of the simulation itself must not pass for an error of the script.
     if (this.#crash !== null) throw this.#crash;
     const reply = error === 0 ? this.#reply() : this.#failure();
-    wasm._lua_settop(this.#state, top);
+    wasm.lua_settop(this.#state, top);
     return reply;
   }
 
   #do(text: string): void {
     const { wasm } = this;
-    wasm._lua_rawgeti(this.#state, REGISTRY, this.compile(text));
-    if (wasm._lua_pcall(this.#state, 0, 0, 0) !== 0) throw new Error(this.#text(-1));
+    wasm.lua_rawgeti(this.#state, REGISTRY, this.compile(text));
+    if (wasm.lua_pcall(this.#state, 0, 0, 0) !== 0) throw new Error(this.#text(-1));
   }
 
   /** What Lua code calls; an exception must not cross Lua's frames. */
@@ -90,17 +91,17 @@ export class LuaMachine {
         return 0;
       }
     };
-    this.wasm._lua_pushcclosure(this.#state, this.wasm.addFunction(guarded, "ii"), 0);
+    this.wasm.lua_pushcclosure(this.#state, this.glue.addFunction(guarded, "ii"), 0);
   }
 
   #redisCall(): number {
-    const count = this.wasm._lua_gettop(this.#state);
+    const count = this.wasm.lua_gettop(this.#state);
     const args: string[] = [];
     for (let i = 2; i <= count; i++) args.push(this.#argument(i));
     const reply = this.#call(this.#constant(1).toUpperCase(), args);
     if (reply instanceof Failure) {
       this.#pushText(reply.text);
-      this.wasm._lua_pushboolean(this.#state, 1);
+      this.wasm.lua_pushboolean(this.#state, 1);
       return 2;
     }
     this.#pushReply(reply);
@@ -114,21 +115,21 @@ export class LuaMachine {
 
   /** Redis turns numbers into text by `%.17g`. */
   #argument(place: number): string {
-    if (this.wasm._lua_type(this.#state, place) !== NUMBER) return this.#text(place);
-    const value = this.wasm._lua_tonumber(this.#state, place);
+    if (this.wasm.lua_type(this.#state, place) !== NUMBER) return this.#text(place);
+    const value = this.wasm.lua_tonumber(this.#state, place);
     if (Number.isInteger(value) && Math.abs(value) < 1e17) return String(value);
     return value.toPrecision(17).replace(/\.?0+$/, "");
   }
 
   #reply(): Reply {
     const { wasm } = this;
-    switch (wasm._lua_type(this.#state, -1)) {
+    switch (wasm.lua_type(this.#state, -1)) {
       case NUMBER:
-        return Math.trunc(wasm._lua_tonumber(this.#state, -1));
+        return Math.trunc(wasm.lua_tonumber(this.#state, -1));
       case STRING:
         return this.#text(-1);
       case BOOLEAN:
-        return wasm._lua_toboolean(this.#state, -1) ? 1 : null;
+        return wasm.lua_toboolean(this.#state, -1) ? 1 : null;
       case TABLE:
         return this.#tableReply();
       default:
@@ -144,9 +145,9 @@ export class LuaMachine {
     if (status !== null) return new Status(status);
     const replies: Reply[] = [];
     for (let i = 1; ; i++) {
-      wasm._lua_rawgeti(this.#state, -1, i);
+      wasm.lua_rawgeti(this.#state, -1, i);
       // As in Redis, the first nil ends the table.
-      const end = wasm._lua_type(this.#state, -1) === NIL;
+      const end = wasm.lua_type(this.#state, -1) === NIL;
       if (!end) replies.push(this.#reply());
       this.#pop(1);
       if (end) return replies;
@@ -155,8 +156,8 @@ export class LuaMachine {
 
   /** A field of the table on top, where it is a text. */
   #field(name: string): string | null {
-    this.wasm._lua_getfield(this.#state, -1, this.#name(name));
-    const text = this.wasm._lua_type(this.#state, -1) === STRING ? this.#text(-1) : null;
+    this.wasm.lua_getfield(this.#state, -1, this.#name(name));
+    const text = this.wasm.lua_type(this.#state, -1) === STRING ? this.#text(-1) : null;
     this.#pop(1);
     return text;
   }
@@ -170,35 +171,35 @@ export class LuaMachine {
   #pushReply(reply: Reply): void {
     const { wasm } = this;
     if (typeof reply === "string") this.#pushText(reply);
-    else if (typeof reply === "number") wasm._lua_pushnumber(this.#state, reply);
-    else if (reply === null) wasm._lua_pushboolean(this.#state, 0);
+    else if (typeof reply === "number") wasm.lua_pushnumber(this.#state, reply);
+    else if (reply === null) wasm.lua_pushboolean(this.#state, 0);
     else if (reply instanceof Status) {
-      wasm._lua_createtable(this.#state, 0, 1);
+      wasm.lua_createtable(this.#state, 0, 1);
       this.#pushText(reply.text);
-      wasm._lua_setfield(this.#state, -2, this.#name("ok"));
+      wasm.lua_setfield(this.#state, -2, this.#name("ok"));
     } else if (reply instanceof Failure) {
-      wasm._lua_createtable(this.#state, 0, 1);
+      wasm.lua_createtable(this.#state, 0, 1);
       this.#pushText(reply.text);
-      wasm._lua_setfield(this.#state, -2, this.#name("err"));
+      wasm.lua_setfield(this.#state, -2, this.#name("err"));
     } else {
-      wasm._lua_createtable(this.#state, reply.length, 0);
+      wasm.lua_createtable(this.#state, reply.length, 0);
       reply.forEach((one, place) => {
         this.#pushReply(one);
-        wasm._lua_rawseti(this.#state, -2, place + 1);
+        wasm.lua_rawseti(this.#state, -2, place + 1);
       });
     }
   }
 
   #pushTexts(texts: readonly string[]): void {
-    this.wasm._lua_createtable(this.#state, texts.length, 0);
+    this.wasm.lua_createtable(this.#state, texts.length, 0);
     for (let i = 0; i < texts.length; i++) {
       this.#pushText(texts[i] as string);
-      this.wasm._lua_rawseti(this.#state, -2, i + 1);
+      this.wasm.lua_rawseti(this.#state, -2, i + 1);
     }
   }
 
   #pushText(text: string): void {
-    const heap = this.wasm.HEAPU8;
+    const heap = this.glue.HEAPU8;
     const { length } = text;
     if (length * 3 > SCRATCH_BYTES) throw new RangeError("a text is too long for the simulation");
     let at = this.#scratch;
@@ -207,16 +208,16 @@ export class LuaMachine {
       if (unit > 0x7f) return this.#pushEncoded(text);
       heap[at++] = unit;
     }
-    this.wasm._lua_pushlstring(this.#state, this.#scratch, length);
+    this.wasm.lua_pushlstring(this.#state, this.#scratch, length);
   }
 
   #pushEncoded(text: string): void {
-    const room = this.wasm.HEAPU8.subarray(this.#scratch, this.#scratch + SCRATCH_BYTES);
-    this.wasm._lua_pushlstring(this.#state, this.#scratch, new TextEncoder().encodeInto(text, room).written);
+    const room = this.glue.HEAPU8.subarray(this.#scratch, this.#scratch + SCRATCH_BYTES);
+    this.wasm.lua_pushlstring(this.#state, this.#scratch, new TextEncoder().encodeInto(text, room).written);
   }
 
   #constant(place: number): string {
-    const at = this.wasm._lua_tolstring(this.#state, place, this.#scratch);
+    const at = this.wasm.lua_tolstring(this.#state, place, this.#scratch);
     let text = this.#constants.get(at);
     if (text === undefined) {
       text = this.#text(place);
@@ -227,9 +228,9 @@ export class LuaMachine {
 
   #text(place: number): string {
     const { wasm } = this;
-    const at = wasm._lua_tolstring(this.#state, place, this.#scratch);
-    const heap = wasm.HEAPU8;
-    const length = wasm.HEAPU32[this.#scratch >> 2] as number;
+    const at = wasm.lua_tolstring(this.#state, place, this.#scratch);
+    const heap = this.glue.HEAPU8;
+    const length = this.glue.HEAPU32[this.#scratch >> 2] as number;
     if (length > SHORT) return Buffer.from(heap.buffer, at, length).toString("utf8");
     let text = "";
     for (let i = at; i < at + length; i++) {
@@ -241,20 +242,20 @@ export class LuaMachine {
   }
 
   #setGlobal(name: string): void {
-    this.wasm._lua_setfield(this.#state, GLOBALS, this.#name(name));
+    this.wasm.lua_setfield(this.#state, GLOBALS, this.#name(name));
   }
 
   #pop(count: number): void {
-    this.wasm._lua_settop(this.#state, -count - 1);
+    this.wasm.lua_settop(this.#state, -count - 1);
   }
 
   /** A C string that is kept. */
   #name(text: string): number {
     let at = this.#names.get(text);
     if (at === undefined) {
-      at = this.wasm._malloc(text.length + 1);
-      for (let i = 0; i < text.length; i++) this.wasm.HEAPU8[at + i] = text.charCodeAt(i);
-      this.wasm.HEAPU8[at + text.length] = 0;
+      at = this.wasm.malloc(text.length + 1);
+      for (let i = 0; i < text.length; i++) this.glue.HEAPU8[at + i] = text.charCodeAt(i);
+      this.glue.HEAPU8[at + text.length] = 0;
       this.#names.set(text, at);
     }
     return at;
@@ -314,29 +315,57 @@ setmetatable(_G, {
 })
 `;
 
-/** What we use of the compiled C of Lua 5.1: lua.h and lauxlib.h, by addresses. */
-interface Wasm {
+/**
+ * Takes the functions as WebAssembly made them: those of the package check their every call, which costs more than what
+ * they do.
+ */
+async function instantiate(): Promise<{ lua: Lua; wasm: Wasm }> {
+  const assembly = (globalThis as unknown as { WebAssembly: { instantiate: Instantiate } }).WebAssembly;
+  const { instantiate } = assembly;
+  let wasm: Wasm | undefined;
+  assembly.instantiate = async (...args) => {
+    const source = await instantiate(...args);
+    wasm = source.instance.exports;
+    return source;
+  };
+  try {
+    const lua = await Lua.create();
+    if (!wasm) throw new Error("the package of Lua has changed how it starts");
+    return { lua, wasm };
+  } finally {
+    assembly.instantiate = instantiate;
+  }
+}
+
+type Instantiate = (...args: unknown[]) => Promise<{ instance: { exports: Wasm } }>;
+
+/** What we use of what the package makes of it. */
+interface Glue {
   readonly HEAPU8: Uint8Array;
   readonly HEAPU32: Uint32Array;
   addFunction(body: () => number, signature: string): number;
-  _malloc(bytes: number): number;
-  _free(at: number): void;
-  _luaL_loadbuffer(state: number, at: number, length: number, name: number): number;
-  _luaL_ref(state: number, table: number): number;
-  _lua_createtable(state: number, array: number, record: number): void;
-  _lua_getfield(state: number, place: number, name: number): void;
-  _lua_gettop(state: number): number;
-  _lua_pcall(state: number, args: number, results: number, handler: number): number;
-  _lua_pushboolean(state: number, value: number): void;
-  _lua_pushcclosure(state: number, body: number, upvalues: number): void;
-  _lua_pushlstring(state: number, at: number, length: number): void;
-  _lua_pushnumber(state: number, value: number): void;
-  _lua_rawgeti(state: number, place: number, index: number): void;
-  _lua_rawseti(state: number, place: number, index: number): void;
-  _lua_setfield(state: number, place: number, name: number): void;
-  _lua_settop(state: number, place: number): void;
-  _lua_toboolean(state: number, place: number): number;
-  _lua_tolstring(state: number, place: number, length: number): number;
-  _lua_tonumber(state: number, place: number): number;
-  _lua_type(state: number, place: number): number;
+}
+
+/** What we use of the compiled C of Lua 5.1: lua.h and lauxlib.h, by addresses. */
+interface Wasm {
+  malloc(bytes: number): number;
+  free(at: number): void;
+  luaL_loadbuffer(state: number, at: number, length: number, name: number): number;
+  luaL_ref(state: number, table: number): number;
+  lua_createtable(state: number, array: number, record: number): void;
+  lua_getfield(state: number, place: number, name: number): void;
+  lua_gettop(state: number): number;
+  lua_pcall(state: number, args: number, results: number, handler: number): number;
+  lua_pushboolean(state: number, value: number): void;
+  lua_pushcclosure(state: number, body: number, upvalues: number): void;
+  lua_pushlstring(state: number, at: number, length: number): void;
+  lua_pushnumber(state: number, value: number): void;
+  lua_rawgeti(state: number, place: number, index: number): void;
+  lua_rawseti(state: number, place: number, index: number): void;
+  lua_setfield(state: number, place: number, name: number): void;
+  lua_settop(state: number, place: number): void;
+  lua_toboolean(state: number, place: number): number;
+  lua_tolstring(state: number, place: number, length: number): number;
+  lua_tonumber(state: number, place: number): number;
+  lua_type(state: number, place: number): number;
 }

@@ -1,0 +1,155 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { type Connection, connectByIoredis, RedisReplyError } from "../../src/redis/connection.js";
+import { until } from "../helpers/service.js";
+
+// Against a server that is nothing but a socket: what exactly is sent, and how often.
+let server: Server;
+let port: number;
+let sockets: Socket[];
+/** Commands as they arrived, in all connections. */
+let heard: string[][];
+/** What arrived in one piece. */
+let pieces: number;
+/** Answers a command; undefined: says nothing. */
+let answer: (command: string[], socket: Socket) => string | undefined;
+const connections: Connection[] = [];
+
+beforeEach(async () => {
+  sockets = [];
+  heard = [];
+  pieces = 0;
+  answer = () => "+OK\r\n";
+  server = createServer((socket) => {
+    sockets.push(socket);
+    socket.on("error", () => {});
+    socket.on("data", (data) => {
+      pieces += 1;
+      // Requests are arrays of bulk strings: *2\r\n$3\r\nGET\r\n$1\r\na\r\n
+      for (const request of data.toString().split(/(?=\*\d+\r\n\$)/)) {
+        const command = request.split("\r\n").filter((line) => line !== "" && !/^[*$]\d+$/.test(line));
+        heard.push(command);
+        const reply = answer(command, socket);
+        if (reply !== undefined) socket.write(reply);
+      }
+    });
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  port = (server.address() as AddressInfo).port;
+});
+
+afterEach(async () => {
+  for (const connection of connections.splice(0)) connection.close();
+  for (const socket of sockets) socket.destroy();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+function connect(url = `redis://127.0.0.1:${port}`): Connection {
+  const connection = connectByIoredis(url, { connectTimeoutMs: 500, name: "quorate" });
+  connections.push(connection);
+  return connection;
+}
+
+async function connected(): Promise<Connection> {
+  const connection = connect();
+  await until(() => connection.ready, "connected");
+  return connection;
+}
+
+const times = (name: string) => heard.filter(([first]) => first?.toUpperCase() === name).length;
+
+describe("a command", () => {
+  test("is sent as it is, and its reply comes back", async () => {
+    const connection = await connected();
+    answer = () => ":7\r\n";
+    expect(await connection.call("INCRBY", "key", 7)).toBe(7);
+    expect(heard.at(-1)).toEqual(["INCRBY", "key", "7"]);
+  });
+
+  test("that Redis refuses fails with what it said", async () => {
+    const connection = await connected();
+    answer = () => "-NOSCRIPT No matching script.\r\n";
+    const failure = await connection.call("EVALSHA", "sha", 0).catch((error) => error);
+    expect(failure).toBeInstanceOf(RedisReplyError);
+    expect(failure.message).toBe("NOSCRIPT No matching script.");
+    // ioredis' own error has the arguments of the command in it.
+    expect(JSON.stringify({ ...failure })).not.toContain("sha");
+  });
+
+  test("without a connection fails at once, and is not sent later", async () => {
+    const connection = connect();
+    await expect(connection.call("SET", "early", 1)).rejects.not.toBeInstanceOf(RedisReplyError);
+    await until(() => connection.ready, "connected");
+    await connection.call("PING");
+    expect(times("SET")).toBe(0);
+  });
+
+  test("whose connection is lost before the reply fails, and is never sent again", async () => {
+    const connection = await connected();
+    answer = ([name], socket) => {
+      if (name !== "SET") return "+OK\r\n";
+      socket.destroy();
+      return undefined;
+    };
+    await expect(connection.call("SET", "key", 1)).rejects.not.toBeInstanceOf(RedisReplyError);
+    await until(() => connection.ready, "connected again");
+    await connection.call("PING");
+    expect(times("SET")).toBe(1);
+    expect(sockets).toHaveLength(2);
+  });
+
+  test("leaves with all others of its turn in one piece", async () => {
+    const connection = await connected();
+    await connection.call("PING");
+    const before = pieces;
+    await Promise.all(Array.from({ length: 20 }, (_, i) => connection.call("SET", `key-${i}`, i)));
+    expect(times("SET")).toBe(20);
+    expect(pieces - before).toBe(1);
+  });
+});
+
+describe("a connection", () => {
+  test("tells when it is there, and when and why it was lost", async () => {
+    const changes = vi.fn();
+    const connection = connect();
+    connection.onChange(changes);
+    await until(() => connection.ready, "connected");
+    expect(changes.mock.calls).toEqual([[true, undefined]]);
+    sockets[0]?.resetAndDestroy();
+    await until(() => changes.mock.calls.length > 1, "lost");
+    expect(changes.mock.calls[1]?.[0]).toBe(false);
+    await until(() => connection.ready, "connected again");
+  });
+
+  test("that cannot be had says why, and is tried again until it can", async () => {
+    await new Promise((resolve) => server.close(resolve));
+    const changes = vi.fn();
+    const connection = connect();
+    connection.onChange(changes);
+    await until(() => changes.mock.calls.length >= 2, "tried twice");
+    expect(changes.mock.calls[0]).toEqual([
+      false,
+      expect.objectContaining({ message: expect.stringContaining("ECONNREFUSED") }),
+    ]);
+    expect(connection.ready).toBe(false);
+    await once(server.listen(port, "127.0.0.1"), "listening");
+    await until(() => connection.ready, "connected");
+  });
+
+  test("that is closed stays closed", async () => {
+    const connection = await connected();
+    connection.close();
+    await until(() => sockets[0]?.destroyed === true, "closed");
+    await expect(connection.call("PING")).rejects.toThrow();
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect(sockets).toHaveLength(1);
+  });
+
+  test("signs in with the user and password of its URL, and uses its database", async () => {
+    const connection = connect(`redis://user:s3cret@127.0.0.1:${port}/3`);
+    await until(() => connection.ready, "connected");
+    expect(heard).toContainEqual(["auth", "user", "s3cret"]);
+    expect(heard).toContainEqual(["select", "3"]);
+  });
+});
