@@ -236,7 +236,7 @@ export class ConfigurationKeeper {
     const startedMs = this.clock.monotonicMs();
     const copy = async () => {
       // Asked once all sources are fenced: later leases do not count on this primary's memory.
-      const ends = await Promise.all(sources.map((source) => leasesEndInMs(source, this.keys)));
+      const ends = await Promise.all(sources.map((source) => this.#leasesEndInMs(source)));
       const askedMs = this.clock.monotonicMs();
       const floor = await copyState(sources, target, this.keys);
       const passedMs = this.clock.monotonicMs() - askedMs;
@@ -294,7 +294,7 @@ export class ConfigurationKeeper {
   /** All have the configuration and nobody votes: everyone gets what anyone has, then all begin. */
   async #finishCold(latest: Configuration, seen: readonly Seen[]): Promise<boolean> {
     try {
-      const ends = await Promise.all(seen.map((one) => leasesEndInMs(one, this.keys)));
+      const ends = await Promise.all(seen.map((one) => this.#leasesEndInMs(one)));
       const quarantineMs =
         latest.coldQuarantine === "marks" ? withDrift(Math.max(...ends)) : (latest.coldQuarantine ?? 0);
       const floors = await Promise.all(
@@ -311,6 +311,15 @@ export class ConfigurationKeeper {
       await this.clock.sleep(this.random() * RETRY_DELAY_MS_MAX);
       return error.kind === "fenced";
     }
+  }
+
+  /**
+   * Time until the last lease that it voted for has ended. Its mark is a time of its own wall clock; one that was set
+   * back must not have others wait for longer than any lease can last.
+   */
+  async #leasesEndInMs({ primary, era, stamp }: CopyEnd): Promise<number> {
+    const { leasesEndInMs } = await primary.runAs(era, stamp, handOver(this.keys));
+    return Math.min(leasesEndInMs, this.settings.ttlMaxMs + MARK_AHEAD_MS);
   }
 
   async #agree(next: Configuration, seen: readonly Seen[], quorum: number): Promise<Configuration | null> {
@@ -376,10 +385,6 @@ function all(seen: readonly (Seen | null)[]): Seen[] {
   return seen.filter((one) => one !== null);
 }
 
-async function leasesEndInMs(source: CopyEnd, keys: Keys): Promise<number> {
-  return (await source.primary.runAs(source.era, source.stamp, handOver(keys))).leasesEndInMs;
-}
-
 function newEntry(one: Sighting, latest: Configuration | null, version: number, newId: string): Entry {
   const { address, runId, replid } = one;
   const id = (latest ? entryOf(latest, one)?.id : undefined) ?? newId;
@@ -394,3 +399,5 @@ function withDrift(ms: number): number {
 const WATCH_INTERVAL_MS = 1_000;
 const STEPS_MAX = 20;
 const RETRY_DELAY_MS_MAX = 50;
+/** By how much a mark may lie beyond the end of the last lease (prelude.lua, `mark_lease`). */
+const MARK_AHEAD_MS = 1_000;

@@ -45,13 +45,16 @@ export const connectByIoredis: Connect = (url, { connectTimeoutMs, name }) => {
   const listeners: ((ready: boolean, reason?: Error) => void)[] = [];
   let reason: Error | undefined;
   const tell = (ready: boolean) => {
-    if (ready) reason = undefined;
     for (const listener of listeners) listener(ready, reason);
   };
   redis.on("error", (error: Error) => {
     reason = NOT_REDIS.test(error.message)
       ? new Error("ERR this server does not speak the protocol of Redis: name a Redis or Valkey server")
       : error;
+  });
+  // Not when it is ready: a server of another kind says so before, and hangs up after.
+  redis.on("connect", () => {
+    reason = undefined;
   });
   redis.on("ready", () => tell(true));
   redis.on("close", () => tell(false));

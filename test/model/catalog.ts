@@ -34,6 +34,7 @@ const one: ReadmissionOptions = {
   primaries: 3,
   clients: 2,
   keepers: 1,
+  agreement: "by ballots",
   ballots: 1,
   wipes: 1,
   marksLost: false,

@@ -26,6 +26,11 @@ export class Configurations {
   readonly version = (configuration: number): number =>
     configuration <= FIRST ? configuration : 2 + Math.floor((configuration - 2) / this.ballots);
 
+  /** Where the shared state notes which configuration of the version after this one there is. */
+  nextNamed(configuration: number): "second" | "third" {
+    return this.version(configuration) === 1 ? "second" : "third";
+  }
+
   /** What a ballot proposes as the successor of a configuration. */
   successor(configuration: number, ballot: number): number {
     return 2 + (this.version(configuration) - 1) * this.ballots + ballot - 1;

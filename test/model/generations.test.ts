@@ -1,6 +1,9 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { expectCaught, expectSound } from "./expectations.js";
 import { generations } from "./generations.js";
+
+// Pure computing, some seconds of it: on a busy machine that takes a while.
+vi.setConfig({ testTimeout: 90_000 });
 
 const right = {
   counting: "in the hold",

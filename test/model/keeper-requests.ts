@@ -133,8 +133,8 @@ export class KeeperRequests {
   }
 
   #note({ shared }: ReadmissionWorld, configuration: number): void {
-    const name = this.configurations.version(configuration) === 2 ? "second" : "third";
     if (configuration === FIRST) return;
+    const name = this.configurations.version(configuration) === 2 ? "second" : "third";
     if (shared[name] !== 0 && shared[name] !== configuration) shared.split = 1;
     shared[name] = configuration;
   }

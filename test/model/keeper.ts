@@ -54,7 +54,9 @@ export class Keepers {
     private readonly options: ReadmissionOptions,
     private readonly configurations: Configurations,
   ) {
-    this.#plan = WRONG_PLANS[options.variant] ?? PLAN;
+    const plan = WRONG_PLANS[options.variant] ?? PLAN;
+    const agreed: readonly StageName[] = options.agreement === "in one step" ? ["prepare", "accept"] : [];
+    this.#plan = plan.filter((name) => !agreed.includes(name));
     this.#requests = new KeeperRequests(options, configurations, (world, version) =>
       this.#drop(world, version),
     );
@@ -152,10 +154,15 @@ export class Keepers {
         if (version(one) < version(base) || version(one) <= version(marked) || version(one) === versionMax)
           continue;
         if (one === base && used >= this.options.ballots) continue;
+        if (this.options.agreement === "in one step" && !this.#haveMajority(all, one)) continue;
         this.#begin(fork(), j, r, one, false);
         done(`{keeper} finds {primary} empty, and configuration ${one}`, j, r);
       }
     }
+  }
+
+  #haveMajority(all: readonly number[], configuration: number): boolean {
+    return all.filter((one) => one === configuration).length >= majorityOf(this.options.primaries);
   }
 
   #begin(world: ReadmissionWorld, target: number, r: number, base: number, finishing: boolean): void {
@@ -168,7 +175,12 @@ export class Keepers {
     keeper.seen = identity(at(world.primaries, target), this.options);
     keeper.stage = finishing ? afterTheMark + 1 : 1;
     keeper.configuration = finishing || this.options.variant === "no fence" ? base : 0;
-    if (this.#plan[0] === "fence" && !finishing) this.#propose(world, r);
+    if (keeper.configuration !== 0 || this.#plan[0] === "prepare") return;
+    const name = this.configurations.nextNamed(base);
+    const agreed = this.options.agreement === "in one step" ? world.shared[name] : 0;
+    if (agreed === 0) this.#propose(world, r);
+    else keeper.configuration = agreed;
+    if (this.options.agreement === "in one step") world.shared[name] = keeper.configuration;
   }
 
   /** Its own successor: it lists the empty primary as what it was seen to be, and the others as before. */

@@ -32,6 +32,11 @@ export interface ReadmissionOptions {
   readonly primaries: number;
   readonly clients: number;
   readonly keepers: number;
+  /**
+   * `in one step` begins with what is agreed on. Clients can neither see nor hinder an agreement, and without clients it
+   * is explored by ballots: so what this leaves out is only that a primary is wiped in the middle of one.
+   */
+  readonly agreement: "by ballots" | "in one step";
   /** How many ballots each keeper has for a version. */
   readonly ballots: number;
   readonly wipes: number;
@@ -100,7 +105,7 @@ export const fields = {
     "counter",
     "floor",
   ],
-  /** `second`, `third`: the configuration of that version that came into force. `split`: two did. */
+  /** `second`, `third`: the configuration of that version that was agreed on or came into force. `split`: two did. */
   shared: ["repeats", "wipes", "drops", "second", "third", "split"],
   naming: ["held"],
 } as const;

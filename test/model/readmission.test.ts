@@ -1,13 +1,17 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { expectCaught, expectSound } from "./expectations.js";
 import { readmission } from "./readmission.js";
 import type { ReadmissionOptions, ReadmissionVariant } from "./readmission-world.js";
+
+// Pure computing, some seconds of it: on a busy machine that takes a while.
+vi.setConfig({ testTimeout: 90_000 });
 
 const oneKeeper: ReadmissionOptions = {
   variant: "right",
   primaries: 3,
   clients: 2,
   keepers: 1,
+  agreement: "in one step",
   ballots: 1,
   wipes: 1,
   marksLost: false,
@@ -15,7 +19,13 @@ const oneKeeper: ReadmissionOptions = {
   reading: "at once",
   clocks: "wrong",
 };
-const keepersAlone: ReadmissionOptions = { ...oneKeeper, clients: 0, keepers: 2, marksLost: true };
+const keepersAlone: ReadmissionOptions = {
+  ...oneKeeper,
+  clients: 0,
+  keepers: 2,
+  agreement: "by ballots",
+  marksLost: true,
+};
 
 describe("the configuration", () => {
   it("is one of each version, whoever changes it at once, wherever one of them stops", () => {

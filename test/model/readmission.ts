@@ -68,9 +68,10 @@ export function readmission(options: ReadmissionOptions): Model<ReadmissionShape
 
 function nameOf(options: ReadmissionOptions): string {
   const { variant, primaries, clients, keepers, ballots, wipes, drops, clocks } = options;
+  const agreement = options.agreement === "by ballots" ? ` of ${ballots} ballots` : "";
   const marks = options.marksLost ? ", marks lost" : "";
   const read = drops > 0 ? `, ${drops} drops, read ${options.reading}` : "";
-  return `readmission (${variant}), N=${primaries}, ${clients} clients, ${keepers} keepers of ${ballots} ballots, ${wipes} wipes${marks}${read}, clocks ${clocks}`;
+  return `readmission (${variant}), N=${primaries}, ${clients} clients, ${keepers} keepers${agreement}, ${wipes} wipes${marks}${read}, clocks ${clocks}`;
 }
 
 type Fork = () => ReadmissionWorld;
@@ -206,7 +207,7 @@ function showPrimary({
 }
 
 function landmarksOf(
-  { clients, keepers, wipes }: ReadmissionOptions,
+  { clients, keepers, agreement, wipes }: ReadmissionOptions,
   readmitters: Keepers,
 ): NonNullable<Model<ReadmissionShape>["landmarks"]> {
   const readmitted = (world: ReadmissionWorld) =>
@@ -220,8 +221,10 @@ function landmarksOf(
         world.clients.some((c) => c.configuration > 1),
     }),
     ...(keepers > 1 && {
-      "a keeper takes over what another proposed": (world: ReadmissionWorld) =>
-        world.keepers.some((keeper, r) => readmitters.tookOver(keeper, r)),
+      ...(agreement === "by ballots" && {
+        "a keeper takes over what another proposed": (world: ReadmissionWorld) =>
+          world.keepers.some((keeper, r) => readmitters.tookOver(keeper, r)),
+      }),
       "a keeper finishes what another began": (world: ReadmissionWorld) =>
         readmitted(world) && world.keepers.some(({ stage, used }) => stage > 0 && used === 0),
     }),

@@ -1,6 +1,9 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { expectCaught, expectSound } from "./expectations.js";
 import { sharedLease } from "./shared-lease.js";
+
+// Pure computing, some seconds of it: on a busy machine that takes a while.
+vi.setConfig({ testTimeout: 90_000 });
 
 const right = { nonces: true, tombstones: true, holds: "stay", counterMax: 0 } as const;
 

@@ -1,7 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { expectCaught, expectSound } from "./expectations.js";
 import { explore } from "./explore.js";
 import { tokenRule } from "./token-rule.js";
+
+// Pure computing, some seconds of it: on a busy machine that takes a while.
+vi.setConfig({ testTimeout: 90_000 });
 
 const right = {
   primaries: 3,

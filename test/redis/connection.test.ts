@@ -70,11 +70,11 @@ describe("a command", () => {
   test("that Redis refuses fails with what it said", async () => {
     const connection = await connected();
     answer = () => "-NOSCRIPT No matching script.\r\n";
-    const failure = await connection.call("EVALSHA", "sha", 0).catch((error) => error);
+    const failure = await connection.call("EVALSHA", "sha", 0).catch((error: Error) => error);
     expect(failure).toBeInstanceOf(RedisReplyError);
-    expect(failure.message).toBe("NOSCRIPT No matching script.");
+    expect(failure).toMatchObject({ message: "NOSCRIPT No matching script." });
     // ioredis' own error has the arguments of the command in it.
-    expect(JSON.stringify({ ...failure })).not.toContain("sha");
+    expect(failure).not.toHaveProperty("command");
   });
 
   test("without a connection fails at once, and is not sent later", async () => {

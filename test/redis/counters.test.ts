@@ -12,7 +12,7 @@ import {
   tokenOf,
 } from "../helpers/deployment.js";
 import { startPrimaries, type TestPrimaries, type TestPrimary } from "../helpers/primaries.js";
-import { chosenId, type Instance, ownPrefix, startInstance, until } from "../helpers/service.js";
+import { chosenId, type Instance, startInstance, until } from "../helpers/service.js";
 import { send } from "../helpers/wire.js";
 
 let primaries: TestPrimaries;
@@ -48,8 +48,8 @@ async function run(
 }
 
 /** Rotates all primaries now, whatever the age of their generations. */
-async function rotate({ prefix }: Instance): Promise<void> {
-  for (const one of primaries.all) {
+async function rotate({ prefix }: Instance, all = primaries.all): Promise<void> {
+  for (const one of all) {
     expect(await run(one, prefix, "rotate-counters", rotateCounters(new Keys(prefix), 0))).toEqual([1]);
   }
 }
@@ -67,18 +67,14 @@ async function countersOn(primary: TestPrimary, prefix: string): Promise<number>
 const floorOf = async (primary: TestPrimary, { prefix }: Instance) =>
   Number(await storedField(primary, prefix, "floor"));
 
-/** How many scripts the primaries ran for an instance. */
-const scriptsRun = (instance: Instance) =>
-  instance.service.primaries.all.reduce((sum, { latency }) => sum + latency.count, 0);
-
 describe("the counters of names", () => {
-  test("a million names used once leave nothing behind after two rotations", {
-    timeout: 60_000,
-  }, async () => {
-    await using instance = await startInstance(primaries.urls);
+  test("a million names used once leave nothing behind after two rotations", async () => {
+    // Rotation concerns each primary by itself, so one will do; its file would only take time.
+    await using alone = await startPrimaries(1, { args: ["--appendonly", "no"] });
+    await using instance = await startInstance(alone.urls);
     const { prefix } = instance;
+    const [primary] = alone.all as [TestPrimary];
     const before = await tokenOf(instance, "before", 200);
-    const key = `${prefix}counters`;
     // What a grant writes, a thousand at a time.
     const grants = `
       local counter = string.format('%.0f', ARGV[1] + 1)
@@ -87,20 +83,18 @@ describe("the counters of names", () => {
         for j = 1, 1000 do names[2 * j - 1], names[2 * j] = 'lock/' .. (i * 1000 + j), counter end
         redis.call('HSET', KEYS[1], unpack(names))
       end`;
-    for (const one of primaries.all) await command(one, "EVAL", grants, 1, key, await floorOf(one, instance));
-    const usedBytes = async () =>
-      Number(/used_memory:(\d+)/.exec(String(await command(at(0), "INFO", "memory")))?.[1]);
-    const bytes = await usedBytes();
-    expect(await countersOn(at(0), prefix)).toBeGreaterThan(1_000_000);
+    await command(primary, "EVAL", grants, 1, `${prefix}counters`, await floorOf(primary, instance));
+    const bytesUsed = async () =>
+      Number(/used_memory:(\d+)/.exec(String(await command(primary, "INFO", "memory")))?.[1]);
+    const bytes = await bytesUsed();
+    expect(await countersOn(primary, prefix)).toBeGreaterThan(1_000_000);
 
-    await rotate(instance);
-    expect(await countersOn(at(0), prefix), "once: they are in the older generation").toBeGreaterThan(
-      1_000_000,
-    );
+    await rotate(instance, alone.all);
+    expect(await countersOn(primary, prefix), "they are in the older generation").toBeGreaterThan(1_000_000);
     expect(await tokenOf(instance, "777777", 200), "and still count").toBeGreaterThan(before);
-    await rotate(instance);
-    for (const one of primaries.all) expect(await countersOn(one, prefix)).toBe(1);
-    await until(async () => (await usedBytes()) < bytes - 50_000_000, "the memory is given back");
+    await rotate(instance, alone.all);
+    expect(await countersOn(primary, prefix), "but for the one that was used again").toBe(1);
+    await until(async () => (await bytesUsed()) < bytes - 50_000_000, "the memory is given back");
   });
 
   test("of names in use outlive one rotation, and are forgotten after two without use", async () => {
@@ -322,7 +316,6 @@ describe("tokens of sixteen digits", () => {
     const keys = new Keys(prefix);
     const attempt = { resource: "lock/n", leaseId: chosenId(), nonce: "n" };
     const terms = { ttlMs: 60_000, mode: "exclusive", owner: "", metadata: "", chosen: false };
-    const odd = FLOOR + 1 - ((FLOOR + 1) % 2 === 0 ? 0 : 1) + 1;
     const read = (field: string) => command(at(0), "HGET", `${prefix}counters`, field);
     expect(await run(at(0), prefix, "acquire-lock", acquireLock(keys, attempt, terms))).toEqual([
       1,
@@ -330,22 +323,22 @@ describe("tokens of sixteen digits", () => {
     ]);
     expect(await read("lock/n")).toBe(String(FLOOR + 1));
     expect(await read("max")).toBe(String(FLOOR + 1));
-    expect(await run(at(0), prefix, "raise-lock", raiseLock(keys, attempt, odd + 2))).toEqual([
+    expect(await run(at(0), prefix, "raise-lock", raiseLock(keys, attempt, FLOOR + 4))).toEqual([
       1,
-      String(odd + 2),
+      String(FLOOR + 4),
     ]);
-    expect(await read("lock/n")).toBe(String(odd + 2));
-    const counters = { keys: [keys.counters, keys.countersOlder], args: ["lock/m", String(odd + 4)] };
+    expect(await read("lock/n")).toBe(String(FLOOR + 4));
+    const counters = { keys: [keys.counters, keys.countersOlder], args: ["lock/m", String(FLOOR + 7)] };
     await run(at(0), prefix, "restore-counters", counters);
-    expect(await read("lock/m")).toBe(String(odd + 4));
+    expect(await read("lock/m")).toBe(String(FLOOR + 7));
     const handOver = { keys: [keys.counters, keys.countersOlder], args: [] };
     expect(((await run(at(0), prefix, "hand-over", handOver)) as string[]).slice(0, 2)).toEqual([
       String(FLOOR),
-      String(odd + 4),
+      String(FLOOR + 7),
     ]);
     for (let i = 0; i < 2; i++) await run(at(0), prefix, "rotate-counters", rotateCounters(keys, 0));
     const floor = await storedField(at(0), prefix, "floor");
-    expect(floor).toBe(String(Math.ceil((odd + 4) / STEP) * STEP));
+    expect(floor).toBe(String(Math.ceil((FLOOR + 7) / STEP) * STEP));
     const stamp = await storedField(at(0), prefix, "stamp");
     await run(at(0), prefix, "admit", { keys: [], args: [String(stamp), String(TWO_TO_53 - 1), 0] });
     expect(await storedField(at(0), prefix, "floor")).toBe(String(TWO_TO_53 - 1));
@@ -363,11 +356,4 @@ describe("tokens of sixteen digits", () => {
     expect(await tokenOf(instance, "n", 200)).toBe(first + 1);
     expect(await storedField(at(1), instance.prefix, "floor")).toBe(String(FLOOR));
   });
-});
-
-test("prefixes do not see each other's counters", async () => {
-  await using one = await startInstance(primaries.urls);
-  await using other = await startInstance(primaries.urls, { prefix: ownPrefix() });
-  await tokenOf(one, "n", 200);
-  expect(await countersOn(at(0), other.prefix)).toBe(0);
 });

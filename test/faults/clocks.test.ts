@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { acquireAtLast, allTakePart, command, forget, shown, untilShown } from "../helpers/deployment.js";
+import type { TestPrimary } from "../helpers/primaries.js";
+import { freshName, type Instance, startInstance } from "../helpers/service.js";
+import { type Stage, startStage } from "./stage/stage.js";
+
+// Wall clocks of primaries need not show the same time: what is stored with one of them must not be read with another.
+const AHEAD_MS = 60_000;
+let stage: Stage;
+let instance: Instance;
+beforeAll(async () => {
+  stage = await startStage({ primaries: 3, kind: "process", withServices: false, withLinks: false });
+  await stage.clocks?.jump(2, AHEAD_MS);
+});
+afterAll(() => stage[Symbol.asyncDispose]());
+beforeEach(async () => {
+  instance = await startInstance(stage.urlsFor("one"), { env: { QUORATE_TTL_MAX_MS: "2000" } });
+});
+afterEach(() => instance[Symbol.asyncDispose]());
+
+const at = (place: number) => stage.primaries[place] as TestPrimary;
+
+/** The first is a replica of the third, whose clock is ahead, and takes part again. */
+async function wasReplica(): Promise<void> {
+  const { configurationVersion } = await shown(instance);
+  await command(at(0), "REPLICAOF", "127.0.0.1", at(2).port);
+  await expect
+    .poll(async () => String(await command(at(0), "INFO", "replication")), { timeout: 5_000 })
+    .toContain("master_link_status:up");
+  await command(at(0), "REPLICAOF", "NO", "ONE");
+  await allTakePart(instance, configurationVersion ?? 0);
+}
+
+describe("a primary that was a replica of one whose clock is ahead", () => {
+  test("has no others wait for leases that ended long ago", async (context) => {
+    if (!stage.clocks) context.skip("clocks cannot be made to jump here");
+    await acquireAtLast(instance, freshName(), 500);
+    await wasReplica();
+    await sleep(600);
+    const { configurationVersion } = await shown(instance);
+    await forget(at(1), instance.prefix);
+    const { primaries } = await allTakePart(instance, configurationVersion ?? 0);
+    for (const { quarantineMs } of primaries) expect(quarantineMs).toBeLessThan(2_000);
+  });
+
+  test("does not keep members alive that are dead", async (context) => {
+    if (!stage.clocks) context.skip("clocks cannot be made to jump here");
+    const service = `/v1/services/${freshName("service")}`;
+    await instance.call("PUT", `${service}/members/a`, { address: "a:1", ttlMs: 1_000 });
+    await wasReplica();
+    await sleep(2_100);
+    expect((await instance.call("GET", `${service}/members`)).body.members).toEqual([]);
+  });
+});
+
+test("a clock that is set back keeps nobody waiting for longer than the longest lease", async (context) => {
+  if (!stage.clocks) context.skip("clocks cannot be made to jump here");
+  await acquireAtLast(instance, freshName(), 500);
+  await stage.clocks?.jump(2, -AHEAD_MS);
+  const { configurationVersion } = await shown(instance);
+  await forget(at(1), instance.prefix);
+  const { primaries } = await untilShown(
+    instance,
+    (now) =>
+      (now.configurationVersion ?? 0) > (configurationVersion ?? 0) &&
+      now.primaries.every(({ state }) => state === "up" || state === "quarantined"),
+    "all take part",
+  );
+  for (const { quarantineMs } of primaries) expect(quarantineMs).toBeLessThanOrEqual(3_100);
+});
