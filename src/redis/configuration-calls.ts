@@ -101,12 +101,17 @@ export function dropHolds(holds: readonly string[]): Call<void> {
   return { script: SCRIPTS["drop-holds"], keys: holds, args: [], parse: () => {} };
 }
 
+/** Of these members the ones that another clock keeps alive. */
+export function dropOverlong(members: readonly string[]): Call<void> {
+  return { script: SCRIPTS["drop-overlong"], keys: members, args: [], parse: () => {} };
+}
+
 /** Whether the generations were rotated; false: not yet due. */
-export function rotateCounters(keys: Keys, afterMs: number): Call<boolean> {
+export function rotateCounters(keys: Keys, afterMs: number, highestFloor = 0): Call<boolean> {
   return {
     script: SCRIPTS["rotate-counters"],
     keys: [keys.counters, keys.countersOlder],
-    args: [afterMs],
+    args: [afterMs, String(highestFloor)],
     parse: (reply) => (reply as [number])[0] === 1,
   };
 }

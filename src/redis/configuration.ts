@@ -344,9 +344,8 @@ export class ConfigurationKeeper {
 
   async #rotate(members: readonly Seen[]): Promise<void> {
     const { rotateAfterMs } = this.settings;
-    await Promise.all(
-      members.map(({ primary }) => primary.run(rotateCounters(this.keys, rotateAfterMs)).catch(() => {})),
-    );
+    const call = rotateCounters(this.keys, rotateAfterMs, Math.max(0, ...members.map(({ floor }) => floor)));
+    await Promise.all(members.map(({ primary }) => primary.run(call).catch(() => {})));
   }
 
   #refuse(reason: string, seen: readonly (Seen | null)[]): false {

@@ -25,6 +25,10 @@ export class Keys {
     return `${escapeGlob(this.prefix)}hold/*`;
   }
 
+  get memberPattern(): string {
+    return `${escapeGlob(this.prefix)}member/*`;
+  }
+
   get gonePattern(): string {
     return `${escapeGlob(this.prefix)}gone/*`;
   }

@@ -1,5 +1,6 @@
 import {
   dropHolds,
+  dropOverlong,
   type HandOver,
   handOver,
   restoreCounters,
@@ -18,11 +19,13 @@ export interface CopyEnd {
 
 /**
  * Copies to `target` what `sources` have: the maximum of the counters, members with their remaining time, tombstones.
- * Frees the target's own holds, which may lack a release or a later grant. Doing it twice, or two at once, does no
+ * Frees the target's own holds, which may lack a release or a later grant, and forgets members that only another
+ * server's clock keeps alive. Doing it twice, or two at once, does no
  * harm. Rejects with `PrimaryFailure` when one of them changed meanwhile. Returns the floor to begin with.
  */
 export async function copyState(sources: readonly CopyEnd[], target: CopyEnd, keys: Keys): Promise<number> {
   await scan(target, keys.holdPattern, (holds) => run(target, dropHolds(holds)));
+  await scan(target, keys.memberPattern, (members) => run(target, dropOverlong(members)));
   const others = sources.filter(({ primary }) => primary !== target.primary);
   const handOvers = await Promise.all(sources.map((source) => run(source, handOver(keys))));
   const floor = Math.max(0, ...handOvers.map((one) => one.floor));

@@ -38,6 +38,7 @@ const NAMES = [
   "restore-counters",
   "restore-tombstones",
   "drop-holds",
+  "drop-overlong",
   "rotate-counters",
 ] as const;
 

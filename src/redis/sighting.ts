@@ -4,6 +4,8 @@ import type { Configuration, Sighting, Stored } from "../algorithms/configuratio
 export interface Look extends Sighting {
   /** What scripts must send to this primary now; `""` where nothing is stored. */
   readonly stamp: string;
+  /** No counter starts below. */
+  readonly floor: number;
   /** Time for which it grants no new lease, ms. */
   readonly quarantineMs: number;
   /** Whether it keeps its data in an append-only file. */
@@ -35,6 +37,7 @@ export function readLook(
     stored: readStored(own),
     marked: own.has("leases_until"),
     stamp: own.get("stamp") ?? "",
+    floor: Number(own.get("floor") ?? 0),
     quarantineMs: Math.max(0, Number(own.get("quarantine_until") ?? 0) - nowMs),
     persistent: info.get("aof_enabled") === "1",
   };

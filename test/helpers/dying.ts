@@ -61,6 +61,7 @@ const STEPS = new Set(
     SCRIPTS.accept,
     SCRIPTS["commit-configuration"],
     SCRIPTS["drop-holds"],
+    SCRIPTS["drop-overlong"],
     SCRIPTS["restore-counters"],
     SCRIPTS["restore-tombstones"],
     SCRIPTS["put-member"],

@@ -6,6 +6,7 @@ import {
   admit,
   commitConfiguration,
   dropHolds,
+  dropOverlong,
   handOver,
   prepare,
   restoreCounters,
@@ -80,6 +81,7 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   ),
   "restore-tombstones": restoreTombstones(many((i) => [keys.goneLease(`${i}`), 1_000])),
   "drop-holds": dropHolds(many((i) => keys.hold(`lock/${i}`))),
+  "drop-overlong": dropOverlong(many((i) => keys.member("search", `search-${i}`))),
   "rotate-counters": rotateCounters(keys, 1_000),
 };
 

@@ -160,7 +160,7 @@ async function observer({ universe, plan, variant, chance: all }: Surroundings):
   const chance = all.stream("observer");
   const asking = new Asking(universe, variant, "observer");
   while (universe.scheduler.nowMs() < plan.faultsEndMs) {
-    await universe.scheduler.sleep(chance.between(0, 2 * plan.thinkMs));
+    await universe.scheduler.sleep(chance.between(0, 3 * plan.thinkMs));
     const instance = someInstance(universe, chance);
     if (!instance) continue;
     if (chance.happens(0.7)) await asking.list(instance);

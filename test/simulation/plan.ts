@@ -51,7 +51,7 @@ export interface Plan {
 export function planOf(seed: number): Plan {
   const chance = new Chance(seed, "plan");
   const primaries = chance.happens(0.75) ? 3 : 5;
-  const faultsEndMs = chance.between(1_200, 2_600);
+  const faultsEndMs = chance.between(900, 2_000);
   return {
     seed,
     primaries,
@@ -68,7 +68,7 @@ export function planOf(seed: number): Plan {
     weather: weatherOf(chance),
     faults: faultsOf(chance, faultsEndMs),
     faultsEndMs,
-    thinkMs: chance.pick([60, 120, 250]),
+    thinkMs: chance.pick([60, 120, 200]),
     // Long ones show what is not given back; short ones end during the run.
     leaseTtlsMs: chance.pick([
       [150, 400, 1_000],

@@ -30,6 +30,8 @@ if held[1] then
 else
   local quarantine = tonumber(fence[3] or 0) - time
   if quarantine > 0 then return { 0, 'quarantined', quarantine } end
+  -- It is over for good: a clock that is set back later must not bring it back.
+  if tonumber(fence[3] or 0) > 0 then redis.call('HSET', KEYS[1], 'quarantine_until', 0) end
   counter = eff(KEYS[3], KEYS[4], ARGV[2]) + 1
   issue(KEYS[3], ARGV[2], counter)
   -- The counter as well: the name's own may be forgotten, for a floor above it, while a lease is renewed for days.

@@ -6,7 +6,7 @@
 -- Its own marks do not count: whatever it voted for is marked by a majority that it was copied from, and where it was
 -- a replica they are times of another server's clock.
 local time = now()
-local quarantine = time + tonumber(ARGV[4])
+local quarantine = tonumber(ARGV[4]) > 0 and time + tonumber(ARGV[4]) or 0
 redis.call('HSET', KEYS[1], 'stamp', ARGV[2], 'stage', 'member',
   'floor', int(math.max(tonumber(fence[2] or 0), tonumber(ARGV[3]))),
   'quarantine_until', int(quarantine),

@@ -2,7 +2,11 @@
 -- and the older one is dropped below a floor that is above all of it. Rounded up, so that primaries agree on it.
 --   KEYS[2]  counters, current generation (hash)   KEYS[3]  counters, older generation (hash)
 --   ARGV[2]  age of the current generation from which it is rotated, ms
+--   ARGV[3]  the highest floor of any primary: where floors differ, a name that is new to all takes two round trips
 -- Returns {1}: rotated; {0}: not yet due.
+
+local known, highest = tonumber(fence[2] or 0), tonumber(ARGV[3])
+if known < highest then redis.call('HSET', KEYS[1], 'floor', int(highest)) end
 
 local time = now()
 local rotated_at = tonumber(redis.call('HGET', KEYS[1], 'rotated_at') or 0)
@@ -11,7 +15,7 @@ if rotated_at <= time and time - rotated_at < tonumber(ARGV[2]) then return { 0 
 
 local max = tonumber(redis.call('HGET', KEYS[3], 'max') or 0)
 local step = 1048576
-local floor = math.max(tonumber(fence[2] or 0), math.ceil(max / step) * step)
+local floor = math.max(known, highest, math.ceil(max / step) * step)
 redis.call('UNLINK', KEYS[3])
 if redis.call('EXISTS', KEYS[2]) == 1 then redis.call('RENAME', KEYS[2], KEYS[3]) end
 redis.call('HSET', KEYS[1], 'floor', int(floor), 'rotated_at', int(time))
