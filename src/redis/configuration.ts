@@ -1,3 +1,4 @@
+import { ballotAbove } from "../algorithms/ballot.js";
 import {
   type Configuration,
   type Entry,
@@ -12,7 +13,7 @@ import { majorityOf } from "../algorithms/tally.js";
 import type { Clock, Random } from "../clock.js";
 import type { Ids } from "../ids.js";
 import { type Acceptor, agree } from "./agreement.js";
-import { admit, commitConfiguration, handOver, rotateCounters } from "./configuration-calls.js";
+import { admit, commitConfiguration, handOver, prepare, rotateCounters } from "./configuration-calls.js";
 import type { Keys } from "./keys.js";
 import { type Primary, PrimaryFailure } from "./primary.js";
 import { type CopyEnd, copyState } from "./readmission.js";
@@ -52,6 +53,8 @@ export class ConfigurationKeeper {
   #refusal: string | null = null;
   readonly #copying = new Set<Primary>();
   readonly #warned = new Set<Primary>();
+  /** What keeps a primary from being readmitted, as far as it is known. */
+  readonly #obstacles = new Map<Primary, string>();
 
   constructor(
     private readonly primaries: readonly Primary[],
@@ -123,8 +126,10 @@ export class ConfigurationKeeper {
       this.#warnOfNoPersistence(primary, look);
       return { ...look, primary, era };
     } catch (error) {
-      const refused = error instanceof PrimaryFailure && error.kind === "refused";
-      if (refused) primary.exclude("misconfigured", `it refuses to answer: ${error.message}`);
+      if (!(error instanceof PrimaryFailure))
+        primary.exclude("misconfigured", `what it stores of the configuration cannot be read: ${error}`);
+      else if (error.kind === "refused")
+        primary.exclude("misconfigured", `it refuses to answer: ${error.message}`);
       return null;
     }
   }
@@ -144,12 +149,16 @@ export class ConfigurationKeeper {
       case "refuse":
         return this.#refuse(judgement.reason, seen);
       case "wait":
-        // Connections take their time at the start: no reason to warn.
-        if (this.clock.monotonicMs() - this.#startedMs < WATCH_INTERVAL_MS) return false;
-        for (const one of seen)
-          one?.primary.exclude("readmitting", "waits for more primaries to begin anew with");
+        this.#stall(seen, "waits for more primaries to begin anew with");
         return false;
     }
+  }
+
+  /** Nobody takes part for now. */
+  #stall(seen: readonly (Seen | null)[], reason: string): void {
+    // Connections and agreements take their time at the start: no reason to warn.
+    if (this.clock.monotonicMs() - this.#startedMs < WATCH_INTERVAL_MS) return;
+    for (const one of seen) one?.primary.exclude("readmitting", reason);
   }
 
   async #follow(
@@ -166,6 +175,7 @@ export class ConfigurationKeeper {
     const members = doing("member");
     for (const { primary, era, stamp, runId, quarantineMs } of members) {
       primary.admit(era, stamp, this.settings.embedded ? "" : runId, quarantineMs);
+      this.#obstacles.delete(primary);
     }
     for (const { primary } of doing("foreign")) {
       primary.exclude(
@@ -185,16 +195,47 @@ export class ConfigurationKeeper {
 
     void this.#rotate(members);
     const lost = doing("readmit");
-    for (const { primary } of [...lost, ...doing("copy")]) {
-      primary.exclude(
-        "readmitting",
-        "it restarted, or was a replica: what it may have forgotten is copied to it",
-      );
-    }
+    for (const { primary } of [...lost, ...doing("copy")]) this.#showReadmitting(primary);
     // Copies only from those that are fenced, and only when these are a majority.
     if (members.length < majorityOf(this.primaries.length)) return false;
     for (const target of doing("copy")) this.#readmit(current, members, target);
-    return lost.length > 0 && this.#raise(current, members, lost, [...lost, ...doing("copy")]);
+    const able = await this.#thoseThatWrite(lost, current.version + 1);
+    return able.length > 0 && this.#raise(current, members, able, [...able, ...doing("copy")]);
+  }
+
+  /**
+   * Those that can be written to, tried by a promise that binds nobody. For one that cannot, the configuration must not
+   * change again and again: each change interrupts everybody.
+   */
+  async #thoseThatWrite(lost: readonly Seen[], version: number): Promise<Seen[]> {
+    const able = await Promise.all(
+      lost.map(async (one) => {
+        const promise = prepare(this.keys.agreement(version), ballotAbove(null, this.ids.hexNonce()));
+        try {
+          await one.primary.runAs(one.era, one.stamp, promise);
+          return [one];
+        } catch (error) {
+          this.#hinder(one.primary, error);
+          return [];
+        }
+      }),
+    );
+    return able.flat();
+  }
+
+  #showReadmitting(primary: Primary): void {
+    const obstacle = this.#obstacles.get(primary);
+    primary.exclude("readmitting", obstacle ? `${READMITTING}; but ${obstacle}` : READMITTING);
+  }
+
+  /** Notes what keeps a primary from being readmitted, unless it just changed: then the next look tells more. */
+  #hinder(primary: Primary, error: unknown): void {
+    if (error instanceof PrimaryFailure && (error.kind === "fenced" || error.kind === "not_sent")) return;
+    const reason = error instanceof Error ? error.message : String(error);
+    if (this.#obstacles.get(primary) !== reason)
+      this.log.warn({ primary: primary.address, reason }, "readmission is interrupted");
+    this.#obstacles.set(primary, reason);
+    this.#showReadmitting(primary);
   }
 
   /** Changes the configuration for primaries that may have forgotten: step 1 of readmission, the fence. */
@@ -242,6 +283,7 @@ export class ConfigurationKeeper {
       const passedMs = this.clock.monotonicMs() - askedMs;
       const quarantineMs = Math.max(0, withDrift(Math.max(...ends)) - passedMs);
       await primary.runAs(era, stamp, admit(current, id, floor, quarantineMs));
+      this.#obstacles.delete(primary);
       const ms = Math.round(this.clock.monotonicMs() - startedMs);
       this.log.info(
         { primary: primary.address, ms, quarantineMs: Math.ceil(quarantineMs) },
@@ -249,12 +291,11 @@ export class ConfigurationKeeper {
       );
     };
     copy()
-      .catch((error) =>
-        this.log.warn({ primary: primary.address, reason: String(error) }, "copying was interrupted"),
-      )
+      .catch((error) => this.#hinder(primary, error))
       .finally(() => {
         this.#copying.delete(primary);
-        if (!this.#closed) void this.refresh();
+        // What hinders it may last: then the next look is soon enough.
+        if (!this.#closed && !this.#obstacles.has(primary)) void this.refresh();
       });
   }
 
@@ -276,7 +317,10 @@ export class ConfigurationKeeper {
       primaries: seen.map((one) => newEntry(one, latest, version, this.ids.nonce())),
     };
     const agreed = await this.#agree(next, seen, seen.length);
-    if (!agreed) return true;
+    if (!agreed) {
+      this.#stall(seen, "waits for all primaries to agree on beginning anew");
+      return true;
+    }
     if (!first) {
       this.log.warn(
         { version: agreed.version, coldQuarantine: agreed.coldQuarantine },
@@ -309,6 +353,7 @@ export class ConfigurationKeeper {
       if (!(error instanceof PrimaryFailure)) throw error;
       // Another instance finished it, or a primary is gone again: the next look tells.
       await this.clock.sleep(this.random() * RETRY_DELAY_MS_MAX);
+      if (error.kind === "refused") this.#stall(seen, `beginning anew is interrupted: ${error.message}`);
       return error.kind === "fenced";
     }
   }
@@ -395,6 +440,7 @@ function withDrift(ms: number): number {
   return ms > 0 ? ms * 1.01 + 2 : 0;
 }
 
+const READMITTING = "it restarted, or was a replica: what it may have forgotten is copied to it";
 const WATCH_INTERVAL_MS = 1_000;
 const STEPS_MAX = 20;
 const RETRY_DELAY_MS_MAX = 50;

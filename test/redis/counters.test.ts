@@ -125,6 +125,20 @@ describe("the counters of names", () => {
     }
   });
 
+  test("begin above the same floor again, soon after one primary was rotated alone", async () => {
+    await using instance = await startInstance(primaries.urls);
+    const { prefix } = instance;
+    await tokenOf(instance, "used", 200);
+    const before = await floorOf(at(0), instance);
+    for (let i = 0; i < 2; i++)
+      await run(at(1), prefix, "rotate-counters", rotateCounters(new Keys(prefix), 0));
+    expect(await floorOf(at(1), instance)).toBeGreaterThan(before);
+    const floors = async () => new Set(await Promise.all(primaries.all.map((one) => floorOf(one, instance))));
+    await until(async () => (await floors()).size === 1, "all have the floor of the highest");
+    expect(await floorOf(at(0), instance)).toBeGreaterThan(before);
+    expect(await tokenOf(instance, "new", 200)).toBe((await floorOf(at(0), instance)) + 1);
+  });
+
   test("grow where only some primaries were rotated, and in any order of who answers", async () => {
     await using instance = await startInstance(primaries.urls);
     const { prefix } = instance;

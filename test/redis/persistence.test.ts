@@ -27,6 +27,7 @@ const losePower = (primary: TestPrimary, setting: Setting) =>
 const LOSSES: Record<string, Lose> = {
   "one primary is killed": ([one]) => killAndStart(one as TestPrimary),
   "one primary is wiped": ([one]) => (one as TestPrimary).startEmpty(),
+  "two of five are wiped at once": (all) => Promise.all(all.slice(0, 2).map((each) => each.startEmpty())),
   "a majority is killed at once": ([one, other]) =>
     Promise.all([one, other].map((each) => killAndStart(each as TestPrimary))),
   "all machines lose power": (all, setting) => Promise.all(all.map((each) => losePower(each, setting))),
@@ -60,6 +61,7 @@ const NOT_THE_END: Survival = { renewal: false, nextGrant: "at any time", member
 const TABLE: Record<string, Record<Setting, Survival>> = {
   "one primary is killed": { none: EVERYTHING, everysec: EVERYTHING, always: EVERYTHING },
   "one primary is wiped": { none: EVERYTHING, everysec: EVERYTHING, always: EVERYTHING },
+  "two of five are wiped at once": { none: EVERYTHING, everysec: EVERYTHING, always: EVERYTHING },
   "a majority is killed at once": { none: NO_MARKS, everysec: NO_HOLDS, always: NO_HOLDS },
   "all machines lose power": { none: NOTHING, everysec: NOT_THE_END, always: NO_HOLDS },
   "all primaries are wiped at once": { none: NOTHING, everysec: NOTHING, always: NOTHING },
@@ -94,7 +96,9 @@ describe.concurrent.each(["none", "everysec", "always"] as const)("with persiste
     "when %s, tokens grow, and no more is lost than the table says",
     async (loss, { expect }) => {
       const survival = TABLE[loss]?.[setting] as Survival;
-      await using primaries = await startPrimaries(3, { args: SETTINGS[setting] });
+      await using primaries = await startPrimaries(loss.includes("five") ? 5 : 3, {
+        args: SETTINGS[setting],
+      });
       const [first] = primaries.all as [TestPrimary];
       await using instance = await startInstance(primaries.urls, {
         env: { QUORATE_TTL_MAX_MS: String(TTL_MAX_MS) },

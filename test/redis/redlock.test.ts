@@ -233,6 +233,22 @@ describe("an acquire", () => {
     }
   });
 
+  test("at five primaries, two of which are down, needs the answers of all three others", async () => {
+    const clean: Vote[] = ["-", "-", "nothing", "nothing", "nothing"];
+    const held = votes(
+      ["acquire-lock", "x", "x", "A", { late: "A" }, { late: "A" }],
+      ["abandon-lock", ...clean],
+    );
+    expect(await held.acquire(LEASE, TERMS)).toMatchObject({ kind: "held", certain: true });
+    const granted = votes(["acquire-lock", "x", 7, "x", 7, { late: 7 }]);
+    expect(await granted.acquire(LEASE, TERMS)).toEqual({ kind: "granted", token: 7, acks: 3 });
+    const fewer = votes(
+      ["acquire-lock", "x", "x", "x", 7, 7],
+      ["abandon-lock", "-", "-", "-", "done", "done"],
+    );
+    await expect(fewer.acquire(LEASE, TERMS)).rejects.toMatchObject({ code: "no_quorum" });
+  });
+
   test("whose votes split is uncertain, and takes its own back", async () => {
     const leases = votes(["acquire-lock", 7, "A", "B"], ["abandon-lock", "done", "nothing", "nothing"]);
     expect(await leases.acquire(LEASE, TERMS)).toMatchObject({ kind: "held", certain: false });

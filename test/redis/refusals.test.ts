@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   acquire,
+  allTakePart,
   command,
   forget,
   type Shown,
@@ -318,4 +319,72 @@ describe("a primary without an append-only file", () => {
     await using instance = await startLogging(own.urls, { up: 1 });
     expect(linesOf(instance).filter(({ level }) => level > 30)).toEqual([]);
   });
+});
+
+describe("a primary that forgot and cannot be written to", () => {
+  /** A deployment whose third primary has no memory left, and an instance of it. */
+  async function withFullThird(
+    use: (instance: Instance, third: TestPrimary, all: TestPrimaries) => Promise<void>,
+  ) {
+    await using own = await startPrimaries(3);
+    await using instance = await startLogging(own.urls, { up: 3 });
+    const third = own.all[2] as TestPrimary;
+    await command(third, "CONFIG", "SET", "maxmemory", "1");
+    await forget(third, instance.prefix);
+    await use(instance, third, own);
+  }
+
+  test("is shown with what keeps it, and the configuration does not change for it again and again", async () => {
+    await withFullThird(async (instance, third) => {
+      await instance.call("GET", "/v1/locks/any");
+      const { primaries, configurationVersion } = await untilShown(
+        instance,
+        ({ primaries: all }) => /; but OOM/.test(all[2]?.reason ?? ""),
+        "the reason is seen",
+      );
+      expect(primaries[2]?.state).toBe("readmitting");
+      expect(configurationVersion).toBe(1);
+      for (let i = 0; i < 20; i++) expect((await acquire(instance, `n${i}`, 500)).status).toBe(200);
+      const told = linesOf(instance).filter(({ msg }) => msg === "readmission is interrupted");
+      expect(told).toHaveLength(1);
+      expect(told[0]).toMatchObject({ level: 40, reason: expect.stringMatching(/^OOM/) });
+
+      await command(third, "CONFIG", "SET", "maxmemory", "0");
+      const { primaries: after } = await allTakePart(instance, 1);
+      expect(after[2]?.reason).toBeNull();
+    });
+  });
+
+  test("or only a part of it, is tried once a second, and told once", async () => {
+    await withFullThird(async (instance, third, { all }) => {
+      const fill =
+        "for i = 1, 20000 do redis.call('HSET', KEYS[1], 'lock/' .. i, '9000000000000000') end redis.call('HSET', KEYS[1], 'max', '9000000000000000')";
+      for (const one of all.slice(0, 2)) await command(one, "EVAL", fill, 1, `${instance.prefix}counters`);
+      const memory = String(await command(third, "INFO", "memory"));
+      const used = Number(/used_memory:(\d+)/.exec(memory)?.[1]);
+      await command(third, "CONFIG", "SET", "maxmemory", used + 500_000);
+      await untilShown(
+        instance,
+        ({ primaries }) => /; but OOM/.test(primaries[2]?.reason ?? ""),
+        "the reason is seen",
+      );
+      const before = (await shown(instance)).configurationVersion;
+      await new Promise((resolve) => setTimeout(resolve, 1_100));
+      expect((await shown(instance)).configurationVersion).toBe(before);
+      const told = linesOf(instance).filter(({ msg }) => msg === "readmission is interrupted");
+      expect(told.length).toBeLessThanOrEqual(2);
+      await command(third, "CONFIG", "SET", "maxmemory", "0");
+      await allTakePart(instance, 1);
+    });
+  });
+});
+
+test("a primary that stores what cannot be read is told to do so", async () => {
+  const prefix = ownPrefix();
+  await using own = await startPrimaries(1);
+  const [primary] = own.all as [TestPrimary];
+  await command(primary, "HSET", `${prefix}configuration`, "configuration", "{", "id", "a");
+  await using instance = await startLogging([...others(), primary.url], { prefix });
+  const { reason } = await thirdBecomes(instance, "misconfigured");
+  expect(reason).toMatch(/^what it stores of the configuration cannot be read/);
 });
