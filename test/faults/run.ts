@@ -6,23 +6,15 @@ import { Recorder } from "../history/recorder.js";
 import { Chance } from "../simulation/random.js";
 import { type Fault, schedule, skipped } from "./faults.js";
 import { GrantCounter } from "./grants.js";
-import { type LockClient, ServiceLocks } from "./load/lock-service.js";
-import { contend, type LockUser, probe, takeFresh } from "./load/locks.js";
-import { live, look, type MemberUser } from "./load/members.js";
-import { RedlockLocks } from "./load/plain-redlock.js";
-import { INSTANCES, type Stage, startStage } from "./stage/stage.js";
+import { Load, type LoadOptions } from "./load/load.js";
+import { type Stage, startStage } from "./stage/stage.js";
 
-export interface RunOptions {
-  readonly seed: number;
+export interface RunOptions extends LoadOptions {
   readonly minutes: number;
   readonly primaries: number;
   readonly kind: "process" | "container";
-  /** What is under test. */
-  readonly subject: "service" | "redlock";
   /** Settings of the instances. */
   readonly env?: Record<string, string>;
-  /** Multiplies the load of a test that runs beside others. */
-  readonly load: number;
   /** The times at which faults begin, ms from the start of the load: those of another run with the same seed. */
   readonly timetable?: readonly number[];
   /** Told about each fault when it is over. */
@@ -71,7 +63,7 @@ export async function runFaults(options: RunOptions): Promise<Run> {
   const startMs = performance.now();
   const stopping = new AbortController();
   const grants = new GrantCounter(stage.services);
-  const load = startLoad(stage, recorder, stopping.signal, options);
+  const load = new Load(stage, recorder, stopping.signal, options);
   let unhandled = 0;
   const onUnhandled = () => {
     unhandled += 1;
@@ -89,13 +81,15 @@ export async function runFaults(options: RunOptions): Promise<Run> {
       const one = await cause(fault, stage, recorder, grants);
       happened.push(one);
       options.onFault?.(one);
-      if (isService) failures.push(...(await load.mustServe(one)));
+      if (one.recoveredMs === null)
+        failures.push(violation("recovery", `no recovery within ${RECOVERY_MS_MAX} ms from ${one.kind}`));
+      if (isService) await load.mustServe();
       await sleep(200);
     }
     if (isService) {
       await stage.recovered(RECOVERY_MS_MAX, ["up"]);
       // Whatever was held has expired by then, and all is as after a start.
-      failures.push(...(await load.mustServe(null)));
+      await load.mustServe();
     }
   } finally {
     stopping.abort();
@@ -140,86 +134,7 @@ async function cause(
   return { kind: fault.kind, majority: fault.majority, beganMs, undoneMs, recoveredMs };
 }
 
-/** Until all clients have ended. `mustServe`: after a fault each instance grants a lock again. */
-function startLoad(stage: Stage, recorder: Recorder, signal: AbortSignal, options: RunOptions) {
-  const { seed, load, subject } = options;
-  const isService = subject === "service";
-  const closing: (() => void)[] = [];
-  const locks = (): LockClient => {
-    const client = isService
-      ? new ServiceLocks(stage.services, PATIENCE_MS)
-      : new RedlockLocks(INSTANCES.map(stage.urlsFor), { retryCount: 2, patienceMs: PATIENCE_MS });
-    closing.push(() => client.close());
-    return client;
-  };
-  const user = (id: string, thinkMs: number): LockUser => ({
-    id,
-    locks: locks(),
-    recorder,
-    chance: new Chance(seed, id),
-    signal,
-    withinMs: WITHIN_MS,
-    thinkMs,
-  });
-  const beganMs = performance.now();
-  const memberUser = (id: string, thinkMs: number): MemberUser => ({
-    id,
-    services: stage.services,
-    recorder,
-    chance: new Chance(seed, id),
-    signal,
-    withinMs: WITHIN_MS,
-    patienceMs: PATIENCE_MS,
-    thinkMs,
-    service: () => `service-${Math.floor((performance.now() - beganMs) / SERVICE_LIFE_MS)}`,
-  });
-  const many = <T>(count: number, start: (place: number) => T) =>
-    Array.from({ length: count }, (_, i) => start(i));
-  const names = many(3, (i) => `wanted-${i}`);
-  const clients = [
-    ...many(6 * load, (i) => contend(user(`contender-${i}`, 60), names)),
-    ...many(2 * load, (i) => takeFresh(user(`taker-${i}`, 40), i % INSTANCES.length)),
-  ];
-  if (isService) {
-    clients.push(
-      ...many(4 * load, (i) => live(memberUser(`member-${i}`, 100))),
-      ...many(2 * load, (i) => look(memberUser(`looker-${i}`, 50), VIEW_AGE_MS_MAX)),
-    );
-  }
-  const prober = user("prober", 0);
-  let probes = 0;
-  const mustServe = async (after: Happened | null): Promise<Violation[]> => {
-    const violations: Violation[] = [];
-    if (after?.recoveredMs === null) {
-      violations.push(violation("recovery", `no recovery within ${RECOVERY_MS_MAX} ms from ${after.kind}`));
-    }
-    // Primaries in quarantine grant nothing until what they may have forgotten has ended.
-    const endMs = performance.now() + QUARANTINE_MS_MAX;
-    for (const at of INSTANCES.keys()) {
-      while (!(await probe(prober, at, `probe-${++probes}`, performance.now() > endMs))) {
-        if (performance.now() > endMs) break;
-        await sleep(20);
-      }
-    }
-    return violations;
-  };
-  const ended = Promise.all(clients).then(() => {
-    for (const close of closing) close();
-  });
-  // Looked at when the run is over; a mistake in a client must not end the process before.
-  ended.catch(() => {});
-  return { mustServe, ended };
-}
-
-/** An answer is due within this, ms: several command timeouts, on a machine that has other things to do. */
-const WITHIN_MS = 4_000;
-/** How long a client waits: longer, so that a late answer is seen as late. */
-const PATIENCE_MS = 8_000;
 /** From the end of a fault until all take part again, ms; on a busy machine, so far more than it should take. */
 const RECOVERY_MS_MAX = 30_000;
 /** No fault begins so short before the end, ms. */
 const LAST_FAULT_MS = 4_000;
-const QUARANTINE_MS_MAX = 8_000;
-const SERVICE_LIFE_MS = 20_000;
-/** What the service has where nothing is set. */
-const VIEW_AGE_MS_MAX = 250;

@@ -6,7 +6,8 @@ import { chosenId, countUp, freshName, type Instance, startInstance, until } fro
 let primaries: TestPrimaries;
 let instance: Instance;
 beforeAll(async () => {
-  primaries = await startPrimaries(3);
+  // The disk of a test's machine may be slow, and nothing here is about what survives on it.
+  primaries = await startPrimaries(3, { args: ["--appendfsync", "no"] });
 });
 afterAll(() => primaries.close());
 beforeEach(async () => {

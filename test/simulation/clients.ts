@@ -11,6 +11,8 @@ export interface Surroundings {
   readonly plan: Plan;
   readonly variant: Variant;
   readonly chance: Chance;
+  /** When the faults stop. */
+  readonly faultsEndMs: number;
 }
 
 /** All clients of a run, until the faults stop; then what they still hold. */
@@ -28,13 +30,13 @@ export async function runClients(surroundings: Surroundings): Promise<Held[]> {
 
 /** Takes locks, renews and gives them back, forgets some, and asks again what was not answered. */
 async function lockClient(surroundings: Surroundings, name: string): Promise<Held[]> {
-  const { universe, plan, variant } = surroundings;
+  const { universe, plan, variant, faultsEndMs } = surroundings;
   const chance = surroundings.chance.stream(name);
   const asking = new Asking(universe, variant, name);
   const { nowMs } = universe.scheduler;
   let held: Held | null = null;
   await universe.scheduler.sleep(chance.between(0, 2 * plan.thinkMs));
-  while (nowMs() < plan.faultsEndMs) {
+  while (nowMs() < faultsEndMs) {
     const instance = someInstance(universe, chance);
     if (!instance) {
       await universe.scheduler.sleep(20);
@@ -117,33 +119,34 @@ async function use(
 }
 
 /** Registers, keeps itself alive, leaves or dies, and comes back. */
-async function member({ universe, plan, variant, chance: all }: Surroundings, name: string): Promise<void> {
-  const chance = all.stream(name);
+async function member(surroundings: Surroundings, name: string): Promise<void> {
+  const { universe, plan, variant, faultsEndMs } = surroundings;
+  const chance = surroundings.chance.stream(name);
   const asking = new Asking(universe, variant, name);
   const { scheduler } = universe;
   const { memberTtlMs: ttlMs } = plan;
-  await scheduler.sleep(chance.between(20, 300));
-  while (scheduler.nowMs() < plan.faultsEndMs) {
+  await scheduler.sleep(chance.between(0, 200));
+  while (scheduler.nowMs() < faultsEndMs) {
     const instance = someInstance(universe, chance);
     const incarnation = instance ? await asking.register(instance, name, ttlMs) : null;
     if (incarnation === null) {
       await scheduler.sleep(chance.between(10, 200));
       continue;
     }
-    await stayAlive(universe, asking, name, plan, incarnation, chance);
+    await stayAlive(surroundings, asking, name, incarnation, chance);
     await scheduler.sleep(chance.between(0, 1.5 * ttlMs));
   }
 }
 
 async function stayAlive(
-  universe: Universe,
+  { universe, plan, faultsEndMs }: Surroundings,
   asking: Asking,
   name: string,
-  { memberTtlMs: ttlMs, faultsEndMs }: Plan,
   incarnation: number,
   chance: Chance,
 ): Promise<void> {
   const { scheduler } = universe;
+  const { memberTtlMs: ttlMs } = plan;
   while (scheduler.nowMs() < faultsEndMs) {
     await scheduler.sleep((ttlMs / 3) * chance.between(0.5, 1.2));
     const instance = someInstance(universe, chance);
@@ -156,10 +159,10 @@ async function stayAlive(
 }
 
 /** Looks at who is there and who owns what. */
-async function observer({ universe, plan, variant, chance: all }: Surroundings): Promise<void> {
+async function observer({ universe, plan, variant, faultsEndMs, chance: all }: Surroundings): Promise<void> {
   const chance = all.stream("observer");
   const asking = new Asking(universe, variant, "observer");
-  while (universe.scheduler.nowMs() < plan.faultsEndMs) {
+  while (universe.scheduler.nowMs() < faultsEndMs) {
     await universe.scheduler.sleep(chance.between(0, 3 * plan.thinkMs));
     const instance = someInstance(universe, chance);
     if (!instance) continue;

@@ -26,6 +26,7 @@ export type FaultKind = (typeof FAULTS)[number];
 
 export interface Fault {
   readonly kind: FaultKind;
+  /** Counted from the first of all. */
   readonly atMs: number;
   readonly forMs: number;
 }
@@ -41,8 +42,10 @@ export interface Plan {
   readonly settings: InstanceSettings;
   readonly weather: Weather;
   readonly faults: readonly Fault[];
-  /** When the faults stop. */
-  readonly faultsEndMs: number;
+  /** For how long there are faults. */
+  readonly faultsMs: number;
+  /** Nothing is broken before the first start is done. */
+  readonly calmStart: boolean;
   readonly thinkMs: number;
   readonly leaseTtlsMs: readonly number[];
   readonly memberTtlMs: number;
@@ -51,7 +54,7 @@ export interface Plan {
 export function planOf(seed: number): Plan {
   const chance = new Chance(seed, "plan");
   const primaries = chance.happens(0.75) ? 3 : 5;
-  const faultsEndMs = chance.between(900, 2_000);
+  const faultsMs = chance.between(900, 2_000);
   return {
     seed,
     primaries,
@@ -66,8 +69,9 @@ export function planOf(seed: number): Plan {
       rotateAfterMs: chance.happens(0.2) ? 1_000 : 86_400_000,
     },
     weather: weatherOf(chance),
-    faults: faultsOf(chance, faultsEndMs),
-    faultsEndMs,
+    faults: faultsOf(chance, faultsMs),
+    faultsMs,
+    calmStart: chance.happens(0.9),
     thinkMs: chance.pick([60, 120, 200]),
     // Long ones show what is not given back; short ones end during the run.
     leaseTtlsMs: chance.pick([
@@ -85,11 +89,11 @@ function weatherOf(chance: Chance): Weather {
     case "calm":
       return calm;
     case "uneven":
-      return { ...calm, delayMs: [0.1, 8], lateShare: 0.03, lateMsMax: 150, lostReplyShare: 0.003 };
+      return { ...calm, delayMs: [0.1, 8], lateShare: 0.01, lateMsMax: 150, lostReplyShare: 0.002 };
     case "wild":
-      return { ...calm, delayMs: [0.1, 30], lateShare: 0.1, lateMsMax: 400, lostReplyShare: 0.01 };
+      return { ...calm, delayMs: [0.1, 15], lateShare: 0.03, lateMsMax: 400, lostReplyShare: 0.005 };
     case "repeating":
-      return { ...calm, delayMs: [0.1, 8], lateShare: 0.05, lateMsMax: 100, twiceShare: 0.03 };
+      return { ...calm, delayMs: [0.1, 8], lateShare: 0.02, lateMsMax: 100, twiceShare: 0.05 };
   }
 }
 
@@ -117,7 +121,7 @@ function faultsOf(chance: Chance, endMs: number): Fault[] {
   );
   return Array.from({ length: chance.whole(1, 7) }, () => ({
     kind: chance.pick(favourites),
-    atMs: chance.between(100, endMs),
+    atMs: chance.between(0, 0.9 * endMs),
     forMs: chance.happens(0.6) ? chance.between(5, 300) : chance.between(100, 1_200),
   })).sort((a, b) => a.atMs - b.atMs);
 }

@@ -31,17 +31,8 @@ export async function simulate(seed: number, { variant = PRODUCTION, log }: RunO
   const recorder = new Recorder(scheduler.nowMs);
   const write = log ? (line: string) => log(scheduler.nowMs(), line) : () => {};
   const universe = new Universe(plan, scheduler, recorder, await machine(), variant, write);
-  const chance = new Chance(seed, "run");
-  const faults = chance.stream("faults");
-  for (const fault of plan.faults) scheduler.at(fault.atMs, () => inflict(universe, fault, faults));
-  const surroundings = { universe, plan, variant, chance };
   let crash: unknown = null;
-  const all = async () => {
-    await scheduler.sleep(0);
-    const held = await runClients(surroundings);
-    await recover(surroundings, held);
-  };
-  all()
+  live(universe, plan, variant)
     .catch((error: unknown) => {
       crash = error;
     })
@@ -51,6 +42,23 @@ export async function simulate(seed: number, { variant = PRODUCTION, log }: RunO
   if (crash !== null) throw crash;
   const history = recorder.history();
   return { seed, plan, history, violations: check(history) };
+}
+
+/** What happens in a run, from its first start to the last probe. */
+async function live(universe: Universe, plan: Plan, variant: Variant): Promise<void> {
+  const { scheduler, network } = universe;
+  const chance = new Chance(plan.seed, "run");
+  if (plan.calmStart) {
+    network.calm = true;
+    while (!universe.isUp) await scheduler.sleep(5);
+    network.calm = false;
+  }
+  const faults = chance.stream("faults");
+  for (const fault of plan.faults) scheduler.after(fault.atMs, () => inflict(universe, fault, faults));
+  const faultsEndMs = scheduler.nowMs() + plan.faultsMs;
+  const surroundings = { universe, plan, variant, chance, faultsEndMs };
+  const held = await runClients(surroundings);
+  await recover(surroundings, held);
 }
 
 /** One for all runs of this process: it takes long to make, and keeps nothing but compiled scripts. */

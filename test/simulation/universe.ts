@@ -57,6 +57,11 @@ export class Universe {
     return this.instances.filter(({ alive }) => alive);
   }
 
+  /** Whether every instance has every primary. */
+  get isUp(): boolean {
+    return this.instances.every(({ core }) => core.primaries.all.every(({ up }) => up));
+  }
+
   note(text: string): void {
     this.recorder.note(text);
   }

@@ -1,0 +1,114 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Recorder } from "../../history/recorder.js";
+import { Chance } from "../../simulation/random.js";
+import { INSTANCES, type Stage } from "../stage/stage.js";
+import { type LockClient, ServiceLocks } from "./lock-service.js";
+import { contend, type LockUser, probe, takeFresh } from "./locks.js";
+import { live, look, type MemberUser } from "./members.js";
+import { RedlockLocks } from "./plain-redlock.js";
+
+export interface LoadOptions {
+  readonly seed: number;
+  /** What is asked. */
+  readonly subject: "service" | "redlock";
+  /** Multiplies the clients of a test that runs beside others. */
+  readonly load: number;
+}
+
+/** All clients of a run, from its construction on until the signal aborts. */
+export class Load {
+  readonly #closing: (() => void)[] = [];
+  readonly #startMs = performance.now();
+  readonly #prober: LockUser;
+  #probes = 0;
+  /** Resolves when every client has come to its end. */
+  readonly ended: Promise<void>;
+
+  constructor(
+    private readonly stage: Stage,
+    private readonly recorder: Recorder,
+    private readonly signal: AbortSignal,
+    private readonly options: LoadOptions,
+  ) {
+    const { load, subject } = options;
+    const many = <T>(count: number, start: (place: number) => T) =>
+      Array.from({ length: count * load }, (_, i) => start(i));
+    const names = ["wanted-0", "wanted-1", "wanted-2"];
+    const clients = [
+      ...many(6, (i) => contend(this.#lockUser(`contender-${i}`, 60), names)),
+      ...many(2, (i) => takeFresh(this.#lockUser(`taker-${i}`, 40), i % INSTANCES.length)),
+    ];
+    if (subject === "service") {
+      clients.push(
+        ...many(4, (i) => live(this.#memberUser(`member-${i}`, 100))),
+        ...many(2, (i) => look(this.#memberUser(`looker-${i}`, 50), VIEW_AGE_MS_MAX)),
+      );
+    }
+    this.#prober = this.#lockUser("prober", 0);
+    this.ended = Promise.all(clients).then(() => {
+      for (const close of this.#closing) close();
+    });
+    // Looked at when the run is over: a mistake in a client must not end the process before.
+    this.ended.catch(() => {});
+  }
+
+  /**
+   * Asks until each instance has granted a lock. Primaries in quarantine grant none until what they may have forgotten
+   * has ended; after `SERVE_MS_MAX` one more must succeed, or it is a violation.
+   */
+  async mustServe(): Promise<void> {
+    const endMs = performance.now() + SERVE_MS_MAX;
+    for (const at of INSTANCES.keys()) {
+      for (let late = false; !late; late = performance.now() > endMs) {
+        if (await this.#probe(at, false)) break;
+        await sleep(20);
+      }
+      if (performance.now() > endMs) await this.#probe(at, true);
+    }
+  }
+
+  #probe(at: number, mustSucceed: boolean): Promise<boolean> {
+    return probe(this.#prober, at, `probe-${++this.#probes}`, mustSucceed);
+  }
+
+  #lockUser(id: string, thinkMs: number): LockUser {
+    const { recorder, signal } = this;
+    const chance = new Chance(this.options.seed, id);
+    return { id, locks: this.#locks(), recorder, chance, signal, withinMs: WITHIN_MS, thinkMs };
+  }
+
+  #locks(): LockClient {
+    const client =
+      this.options.subject === "service"
+        ? new ServiceLocks(this.stage.services, PATIENCE_MS)
+        : new RedlockLocks(INSTANCES.map(this.stage.urlsFor), { retryCount: 2, patienceMs: PATIENCE_MS });
+    this.#closing.push(() => client.close());
+    return client;
+  }
+
+  #memberUser(id: string, thinkMs: number): MemberUser {
+    const { recorder, signal } = this;
+    return {
+      id,
+      services: this.stage.services,
+      recorder,
+      chance: new Chance(this.options.seed, id),
+      signal,
+      withinMs: WITHIN_MS,
+      patienceMs: PATIENCE_MS,
+      thinkMs,
+      service: () => `service-${Math.floor((performance.now() - this.#startMs) / SERVICE_LIFE_MS)}`,
+    };
+  }
+}
+
+/** An answer is due within this, ms: several command timeouts, on a machine that has other things to do. */
+const WITHIN_MS = 4_000;
+/** How long a client waits: longer, so that a late answer is seen as late. */
+const PATIENCE_MS = 8_000;
+/** From the end of a fault until a lock must be granted again, ms: the longest lease, and much for a busy machine. */
+const SERVE_MS_MAX = 20_000;
+/** No service collects all members that ever were. */
+const SERVICE_LIFE_MS = 20_000;
+/** What the service has where nothing is set. */
+const VIEW_AGE_MS_MAX = 250;
