@@ -59,6 +59,7 @@ export const RIGHT: readonly Entry[] = [
   entry(generations(counted)),
   entry(generations({ ...counted, counting: "in the generations" })),
   entry(tokenRule({ ...rule, repeats: 1 })),
+  entry(readmission({ ...one, keepers: 2, agreement: "in one step" })),
   entry(readmission({ ...one, wipes: 2 })),
   entry(readmission({ ...one, keepers: 2 })),
   entry(readmission({ ...one, drops: 1, reading: "counters, then floors" })),

@@ -44,7 +44,7 @@ async function lockClient(surroundings: Surroundings, name: string): Promise<Hel
     }
     if (held === null) held = await acquire(surroundings, asking, instance, chance);
     else held = await use(surroundings, asking, instance, held, chance);
-    await universe.scheduler.sleep(chance.between(0, 2 * plan.thinkMs));
+    await universe.scheduler.sleep(chance.between(0, (held ? 1 : 2) * plan.thinkMs));
   }
   return held ? [held] : [];
 }

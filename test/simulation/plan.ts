@@ -54,7 +54,7 @@ export interface Plan {
 export function planOf(seed: number): Plan {
   const chance = new Chance(seed, "plan");
   const primaries = chance.happens(0.75) ? 3 : 5;
-  const faultsMs = chance.between(900, 2_000);
+  const faultsMs = chance.between(1_000, 2_200);
   return {
     seed,
     primaries,
@@ -112,16 +112,16 @@ function faultsOf(chance: Chance, endMs: number): Fault[] {
       "primary is flushed": 2,
       "primary forgets its scripts": 1,
       "primary is a replica": 2,
-      "all primaries restart": 2,
+      "all primaries restart": 1,
       "a majority restarts": 1,
       "instance freezes": 3,
       "instance is replaced": 3,
       "clock jumps": 1,
     }),
   );
-  return Array.from({ length: chance.whole(1, 7) }, () => ({
+  return Array.from({ length: chance.whole(1, 4) }, () => ({
     kind: chance.pick(favourites),
     atMs: chance.between(0, 0.9 * endMs),
-    forMs: chance.happens(0.6) ? chance.between(5, 300) : chance.between(100, 1_200),
+    forMs: chance.happens(0.7) ? chance.between(5, 200) : chance.between(100, 1_000),
   })).sort((a, b) => a.atMs - b.atMs);
 }
