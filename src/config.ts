@@ -53,7 +53,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     connectTimeoutMs: whole("QUORATE_CONNECT_TIMEOUT_MS", 500, 10, 10_000),
     viewAgeMsMax: whole("QUORATE_VIEW_AGE_MS_MAX", 250, 0, 900),
     rotateAfterMs: whole("QUORATE_ROTATE_AFTER_MS", 86_400_000, 1_000, 365 * 86_400_000),
-    drainMs: whole("QUORATE_DRAIN_MS", 8_000, 0, 9_500),
+    drainMs: whole("QUORATE_DRAIN_MS", 7_000, 0, 7_500),
     logLevel: oneOf("QUORATE_LOG_LEVEL", "info", ["trace", "debug", "info", "warn", "error", "silent"]),
   };
   for (const name of Object.keys(env)) {
@@ -89,6 +89,10 @@ function readUrls(text: string | undefined, mistakes: string[]): readonly string
     // The text of an entry may hold a password: only its host and port are repeated.
     if (!parsed?.hostname || !["redis:", "rediss:"].includes(parsed.protocol)) {
       mistakes.push(`${where} is not a URL like redis://host:6379 or rediss://user:password@host:6380/0`);
+      return;
+    }
+    if (/[?#].*@/.test(url)) {
+      mistakes.push(`${where} has a ? or # in its user or password: write it as %3F or %23`);
       return;
     }
     if (!/^\/?\d*$/.test(parsed.pathname)) {

@@ -25,7 +25,7 @@ describe("the configuration", () => {
       connectTimeoutMs: 500,
       viewAgeMsMax: 250,
       rotateAfterMs: 86_400_000,
-      drainMs: 8_000,
+      drainMs: 7_000,
       logLevel: "info",
     });
   });
@@ -106,7 +106,7 @@ describe("one clear line tells of", () => {
       { QUORATE_VIEW_AGE_MS_MAX: "1000" },
       'QUORATE_VIEW_AGE_MS_MAX is "1000", but must be a whole number from 0 to 900',
     ],
-    [{ QUORATE_DRAIN_MS: "10000" }, 'QUORATE_DRAIN_MS is "10000", but must be a whole number from 0 to 9500'],
+    [{ QUORATE_DRAIN_MS: "10000" }, 'QUORATE_DRAIN_MS is "10000", but must be a whole number from 0 to 7500'],
     [
       { QUORATE_LOG_LEVEL: "loud" },
       'QUORATE_LOG_LEVEL is "loud", but must be one of trace, debug, info, warn, error, silent',
@@ -127,6 +127,10 @@ describe("one clear line tells of", () => {
     [
       { REDIS_URLS: "redis://a:1,redis://a:1/2,redis://b" },
       "REDIS_URLS, entry 2 is the same server as entry 1 (a:1): primaries must be independent of each other",
+    ],
+    [
+      { REDIS_URLS: "redis://user:12#34@a" },
+      "REDIS_URLS, entry 1 has a ? or # in its user or password: write it as %3F or %23",
     ],
     [
       { REDIS_URLS: "localhost:6379" },

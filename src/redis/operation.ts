@@ -38,6 +38,8 @@ export class Operation<V, C = unknown> {
   async cleanUpOn(primary: Primary, place: number): Promise<number> {
     const { cleanUp, debt } = this.plan;
     if (!cleanUp || !debt) throw new Error("an operation without clean-up");
+    // What is still asked may be sent once more, as text, behind the clean-up.
+    await this.#voting[place];
     const vote = this.answers[place];
     const failed = vote && !vote.ok ? vote.failure.kind : undefined;
     if (failed === "not_sent") return 1;

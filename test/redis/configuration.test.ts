@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Configuration } from "../../src/algorithms/configuration.js";
 import { systemClock } from "../../src/clock.js";
+import { SCRIPTS } from "../../src/redis/scripts.js";
 import {
   acquire,
   acquireAtLast,
@@ -15,6 +16,7 @@ import {
   tokenOf,
 } from "../helpers/deployment.js";
 import { Dying } from "../helpers/dying.js";
+import { Gate } from "../helpers/gate.js";
 import { startPrimaries, type TestPrimaries, type TestPrimary } from "../helpers/primaries.js";
 import { type Instance, ownPrefix, startInstance, until } from "../helpers/service.js";
 
@@ -35,6 +37,10 @@ const at = (place: number): TestPrimary => primaries.all[place] as TestPrimary;
 async function noticed(instance: Instance): Promise<void> {
   await instance.call("GET", "/v1/locks/any");
 }
+
+/** For an instance that is held up in the middle of a readmission. */
+const isCopyOfCounters = (name: string, sha1?: string | number): boolean =>
+  name === "EVALSHA" && sha1 === SCRIPTS["restore-counters"].sha1;
 
 async function configurationOf(primary: TestPrimary, prefix: string): Promise<Configuration> {
   return JSON.parse((await storedField(primary, prefix, "configuration")) ?? "null");
@@ -152,6 +158,33 @@ describe.concurrent.each(WAYS_TO_FORGET.map((ways) => ({ ways })))("a primary", 
       }
     });
   }
+});
+
+describe.concurrent("a primary that is killed in the middle of its own readmission", SLOW, () => {
+  test("is readmitted when it is back, with or without what it had got", async ({ expect }) => {
+    await using own = await startPrimaries(3);
+    const third = own.all[2] as TestPrimary;
+    const gate = new Gate(isCopyOfCounters);
+    await using instance = await startInstance(own.urls, { world: gate });
+    let last = 0;
+    const starts = [() => third.start(), () => third.startEmpty(), () => third.startCut(0.3)];
+    for (const [round, start] of starts.entries()) {
+      last = await tokenOf(instance, "used", 200);
+      const before = (await shown(instance)).configurationVersion ?? 0;
+      gate.shut();
+      await forget(third, instance.prefix);
+      await noticed(instance);
+      await until(() => gate.waiting > 0, "it is about to be copied to");
+      expect(await storedField(third, instance.prefix, "stage")).toBe("copying");
+      await third.kill();
+      gate.open();
+      expect(await tokenOf(instance, "used", 200), "the others go on").toBeGreaterThan(last);
+      await start();
+      await allTakePart(instance, before + 1);
+      const counter = await command(third, "HGET", `${instance.prefix}counters`, "lock/used");
+      expect(Number(counter), `round ${round}: it has what the others have`).toBeGreaterThan(last);
+    }
+  });
 });
 
 describe.concurrent("a primary that forgot", SLOW, () => {
@@ -293,6 +326,44 @@ describe.concurrent("a readmission", SLOW, () => {
     for (const instance of instances) await instance[Symbol.asyncDispose]();
   });
 
+  test("that is stuck in one instance is ended by another", async ({ expect }) => {
+    const prefix = ownPrefix();
+    const gate = new Gate(isCopyOfCounters);
+    await using stuck = await startInstance(primaries.urls, { prefix, world: gate });
+    const used = await tokenOf(stuck, "used", 200);
+    gate.shut();
+    await forget(at(2), prefix);
+    await noticed(stuck);
+    await until(() => gate.waiting > 0, "it is about to copy");
+    expect(await storedField(at(2), prefix, "stage")).toBe("copying");
+    await using other = await startInstance(primaries.urls, { prefix });
+    await allTakePart(other, 1);
+    const after = await tokenOf(other, "used", 200);
+    expect(after).toBeGreaterThan(used);
+    // What the first one does late is refused.
+    gate.open();
+    await allTakePart(stuck, 1);
+    expect(await tokenOf(stuck, "used", 200)).toBe(after + 1);
+  });
+
+  test("whose instance stops in the middle is ended by one that comes later", async ({ expect }) => {
+    const prefix = ownPrefix();
+    const gate = new Gate(isCopyOfCounters);
+    const stopping = await startInstance(primaries.urls, { prefix, world: gate });
+    const used = await tokenOf(stopping, "used", 200);
+    gate.shut();
+    await forget(at(2), prefix);
+    await noticed(stopping);
+    await until(() => gate.waiting > 0, "it is about to copy");
+    await stopping[Symbol.asyncDispose]();
+    gate.open();
+    await sleep(50);
+    expect(await storedField(at(2), prefix, "stage"), "it did stop").toBe("copying");
+    await using later = await startInstance(primaries.urls, { prefix });
+    expect((await shown(later)).configurationVersion).toBe(2);
+    expect(await tokenOf(later, "used", 200)).toBeGreaterThan(used);
+  });
+
   test("of one primary and then of another keeps everything, though no primary was there all the time", async ({
     expect,
   }) => {
@@ -334,32 +405,13 @@ describe.concurrent("a readmission", SLOW, () => {
 describe.concurrent("clients of a deployment one of whose primaries is readmitted", SLOW, () => {
   test("that asked before, and are answered after, see nothing of it", async ({ expect }) => {
     const prefix = ownPrefix();
-    let open: () => void = () => {};
-    const gate = new Promise<void>((resolve) => {
-      open = resolve;
-    });
-    let holdBack = false;
-    const slow = new Dying();
-    const connect: typeof slow.connect = (url, options) => {
-      const real = slow.connect(url, options);
-      return {
-        get ready() {
-          return real.ready;
-        },
-        onChange: (listener) => real.onChange(listener),
-        call: async (...args) => {
-          if (holdBack) await gate;
-          return real.call(...args);
-        },
-        close: () => real.close(),
-      };
-    };
+    const gate = new Gate();
     const env = { QUORATE_COMMAND_TIMEOUT_MS: "5000" };
-    await using slowly = await startInstance(primaries.urls, { prefix, env, world: { connect } });
+    await using slowly = await startInstance(primaries.urls, { prefix, env, world: gate });
     await using quick = await startInstance(primaries.urls, { prefix });
     const { leaseId, fencingToken } = await acquire(slowly, "held");
     await slowly.call("PUT", "/v1/services/s/members/a", { address: "a:1", ttlMs: 60_000 });
-    holdBack = true;
+    gate.shut();
     const requests = [
       slowly.call("POST", "/v1/locks/fresh/acquire", { ttlMs: 1_000 }),
       slowly.call("POST", "/v1/locks/held/renew", { leaseId, fencingToken, ttlMs: 5_000 }),
@@ -372,8 +424,7 @@ describe.concurrent("clients of a deployment one of whose primaries is readmitte
     await forget(at(2), prefix);
     await noticed(quick);
     await allTakePart(quick, 1);
-    holdBack = false;
-    open();
+    gate.open();
     const statuses = (await Promise.all(requests)).map(({ status }) => status);
     expect(statuses).toEqual([200, 200, 200, 201, 200, 200, 200]);
     const fenced = slowly.service.primaries.all.reduce((sum, primary) => sum + primary.fenced, 0);
