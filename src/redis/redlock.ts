@@ -63,6 +63,8 @@ export class LeaseVotes {
     private readonly settings: { readonly ttlMaxMs: number },
     /** Told of each grant how many round trips it took; more than one where the counters differed. */
     private readonly onGrant: (rounds: number) => void = () => {},
+    /** The rule by which votes make a token; tests put wrong ones in its place. */
+    private readonly tally: typeof exactMajority = exactMajority,
   ) {
     const adapters = primaries.all.map((primary, place) => this.#adapter(primary, place));
     // redlock's retries, drift and clock are not used: waiting and validity are the primitives'.
@@ -106,7 +108,7 @@ export class LeaseVotes {
     const most = mostNamed(seen.flatMap((one) => (one.hold ? [one.hold] : [])));
     if (!most || most.votes < majority) return { hold: null, token: null };
     const counters = seen.map((one) => (one.hold?.digest === most.hold.digest ? one.counter : null));
-    const verdict = exactMajority(counters, majority);
+    const verdict = this.tally(counters, majority);
     return { hold: most.hold, token: verdict.kind === "token" ? verdict.token : null };
   }
 
@@ -183,7 +185,7 @@ export class LeaseVotes {
     );
     for (let round = 0; round < RAISE_ROUNDS_MAX; round++) {
       // Who has not answered by now is asked again by the raise: waiting for it could take a whole command timeout.
-      const verdict = exactMajority(counters, majority);
+      const verdict = this.tally(counters, majority);
       if (verdict.kind === "token")
         return {
           token: verdict.token,
@@ -194,7 +196,7 @@ export class LeaseVotes {
       if (verdict.kind !== "raise" || this.primaries.version !== version) return null;
       const raised = await this.primaries.askOnce(
         raiseLock(this.keys, attempt, verdict.to),
-        (answers) => exactMajority(toCounters(answers), majority).kind !== "open",
+        (answers) => this.tally(toCounters(answers), majority).kind !== "open",
       );
       counters = toCounters(raised).map((counter) => counter ?? null);
     }

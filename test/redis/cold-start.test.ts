@@ -16,6 +16,9 @@ import { type Instance, ownPrefix, startInstance, until } from "../helpers/servi
 
 // What happens when a majority of the primaries, or all, restarted or forgot together.
 
+// Everything here is waited for with a limit of its own; this one is for machines that do many things at once.
+const SLOW = { timeout: 60_000 };
+
 let shared: TestPrimaries;
 
 beforeAll(async () => {
@@ -75,40 +78,17 @@ async function membersOf(instance: Instance): Promise<string[]> {
   return body.members.map((member: { id: string }) => member.id);
 }
 
-describe.concurrent("a start of all", () => {
-  test("with their data: leases are known, members as well, tokens go on", async (context) => {
-    const { expect } = context;
-    await using primaries = await startPrimaries(3);
-    await using instance = await startInstance(primaries.urls);
-    await register(instance, 60_000);
-    const held = await hold(instance);
-    await all(primaries, (primary) => primary.kill());
-    expect((await acquire(instance, "held")).status).toBe(503);
-    await all(primaries, (primary) => primary.start());
-    expect((await allTakePart(instance, 1)).configurationVersion).toBe(2);
-    // Longest to live was one of 2 s, not the 10 minutes that are allowed.
-    for (const { quarantineMs } of (await shown(instance)).primaries)
-      expect(quarantineMs).toBeLessThan(3_100);
-    expect(await membersOf(instance)).toEqual(["a"]);
-    await expectSuccession(context, instance, held);
-  });
+describe.concurrent("a start of all", SLOW, () => {
+  let primaries: TestPrimaries;
 
-  test("without their data: nobody is granted anything for the longest time to live, tokens go on", async (context) => {
-    const { expect } = context;
-    await using primaries = await startPrimaries(3);
-    await using instance = await startInstance(primaries.urls, { env });
-    const held = await hold(instance);
-    await all(primaries, (primary) => primary.startEmpty());
-    await allTakePart(instance);
-    const refused = await acquire(instance, "other", 1_000);
-    expect(refused).toMatchObject({ status: 503, code: "no_quorum" });
-    await expectSuccession(context, instance, held);
+  beforeAll(async () => {
+    primaries = await startPrimaries(3);
   });
+  afterAll(() => primaries.close());
 
-  test("with two thirds of their data each: tokens go on above those that were forgotten", async ({
+  test.sequential("with two thirds of their data each: tokens go on above those that were forgotten", async ({
     expect,
   }) => {
-    await using primaries = await startPrimaries(3);
     await using instance = await startInstance(primaries.urls, { env });
     // Most of the file is about one name, so that the end of it is what is cut off.
     let last = 0;
@@ -123,8 +103,34 @@ describe.concurrent("a start of all", () => {
     expect(await tokenOf(instance, "used", 200)).toBeGreaterThan(last);
   });
 
-  test("waits for the last one, and answers nothing before", async ({ expect }) => {
-    await using primaries = await startPrimaries(3);
+  test.sequential("with their data: leases are known, members as well, tokens go on", async (context) => {
+    const { expect } = context;
+    await using instance = await startInstance(primaries.urls);
+    await register(instance, 60_000);
+    const held = await hold(instance);
+    await all(primaries, (primary) => primary.kill());
+    expect((await acquire(instance, "held")).status).toBe(503);
+    await all(primaries, (primary) => primary.start());
+    expect((await allTakePart(instance, 1)).configurationVersion).toBe(2);
+    // Longest to live was one of 2 s, not the 10 minutes that are allowed.
+    for (const { quarantineMs } of (await shown(instance)).primaries)
+      expect(quarantineMs).toBeLessThan(3_100);
+    expect(await membersOf(instance)).toEqual(["a"]);
+    await expectSuccession(context, instance, held);
+  });
+
+  test.sequential("without their data: nobody is granted anything for the longest time to live, tokens go on", async (context) => {
+    const { expect } = context;
+    await using instance = await startInstance(primaries.urls, { env });
+    const held = await hold(instance);
+    await all(primaries, (primary) => primary.startEmpty());
+    await allTakePart(instance);
+    const refused = await acquire(instance, "other", 1_000);
+    expect(refused).toMatchObject({ status: 503, code: "no_quorum" });
+    await expectSuccession(context, instance, held);
+  });
+
+  test.sequential("waits for the last one, and answers nothing before", async ({ expect }) => {
     await using instance = await startInstance(primaries.urls);
     const last = await tokenOf(instance, "used", 200);
     await all(primaries, (primary) => primary.kill());
@@ -142,7 +148,9 @@ describe.concurrent("a start of all", () => {
     await allTakePart(instance, 1);
     expect(await tokenOf(instance, "used", 200)).toBeGreaterThan(last);
   });
+});
 
+describe.concurrent("a start of all of which many know", SLOW, () => {
   test("is told once, with what it means", async ({ expect }) => {
     const prefix = ownPrefix();
     await using instance = await startInstance(shared.urls, {
@@ -158,7 +166,7 @@ describe.concurrent("a start of all", () => {
   });
 });
 
-describe.concurrent("a majority that forgot", () => {
+describe.concurrent("a majority that forgot", SLOW, () => {
   test.for([
     ["two of three, in the first configuration", 0, [0, 1]],
     ["two of three, in a later one", 1, [1, 2]],
@@ -219,7 +227,7 @@ describe.concurrent("a majority that forgot", () => {
   });
 });
 
-describe("a start of all that is left after any step", () => {
+describe.concurrent("a start of all that is left after any step", SLOW, () => {
   test("is ended by another instance, though one more primary forgets in between", async (context) => {
     const { expect } = context;
     const died = await Promise.all(

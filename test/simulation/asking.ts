@@ -36,7 +36,7 @@ export class Asking {
       return {
         kind: "granted",
         leaseId: lease.leaseId,
-        token: lease.fencingToken,
+        token: this.variant.locks ? this.universe.countGrant() : lease.fencingToken,
         validUntilMs: startMs + lease.waitedMs + lease.validForMs,
       };
     });

@@ -1,6 +1,7 @@
 import type { Clock } from "../../src/clock.js";
 import { readConfig } from "../../src/config.js";
 import type { Ids } from "../../src/ids.js";
+import type { Connection } from "../../src/redis/connection.js";
 import { type Core, createCore } from "../../src/service.js";
 import type { Network } from "./network.js";
 import { type SimulatedPrimary, WALL_CLOCK_MS } from "./primary.js";
@@ -16,6 +17,10 @@ export interface InstanceSettings {
 /** One process of the service: the production code on virtual time. It can be frozen, resumed and killed. */
 export class Instance {
   readonly core: Core;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** To each primary, in their order. */
+  readonly connections: Connection[] = [];
   #alive = true;
   #frozen = false;
   #messages: (() => void)[] = [];
@@ -32,7 +37,7 @@ export class Instance {
     network: Network,
     primaries: readonly SimulatedPrimary[],
     chance: Chance,
-    settings: InstanceSettings,
+    readonly settings: InstanceSettings,
     log: (line: string) => void,
   ) {
     this.#speed = 1 + chance.between(-0.002, 0.002);
@@ -41,15 +46,22 @@ export class Instance {
     this.death = new Promise((resolve) => {
       this.#killed = resolve;
     });
+    this.clock = this.#clock();
+    this.ids = idsFrom(chance.stream(`${name} ids`));
+    const connect = network.connectFrom(this);
     const say = (fields: object, message: string) => log(`${name}: ${message} ${JSON.stringify(fields)}`);
     this.core = createCore(
       { ...readConfig({}), ...settings },
       { urls: primaries.map(({ url }) => url), embedded: false },
       {
-        connect: network.connectFrom(this),
-        clock: this.#clock(),
+        connect: (...where) => {
+          const connection = connect(...where);
+          this.connections.push(connection);
+          return connection;
+        },
+        clock: this.clock,
         random: chance.stream(`${name} random`).next,
-        ids: idsFrom(chance.stream(`${name} ids`)),
+        ids: this.ids,
         log: { info: say, warn: say },
       },
       {

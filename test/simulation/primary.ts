@@ -91,11 +91,12 @@ export class SimulatedPrimary {
     this.peers.clear();
   }
 
-  start(): void {
+  /** `unnoticed`: it goes on as if it had not been away. */
+  start(unnoticed = false): void {
     if (this.#alive) return;
     this.#alive = true;
     this.life += 1;
-    this.server.restart();
+    if (!unnoticed) this.server.restart();
   }
 
   /** A clock fault. */

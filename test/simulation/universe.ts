@@ -22,6 +22,7 @@ export class Universe {
   /** Primaries that lost data and did not get it back yet. */
   readonly #lost = new Map<SimulatedPrimary, "all" | "some">();
   readonly #chance: Chance;
+  #grants = 0;
 
   constructor(
     private readonly plan: Plan,
@@ -57,6 +58,12 @@ export class Universe {
     return this.instances.filter(({ alive }) => alive);
   }
 
+  /** For locks without tokens. */
+  countGrant(): number {
+    this.#grants += 1;
+    return this.#grants;
+  }
+
   /** Whether every instance has every primary. */
   get isUp(): boolean {
     return this.instances.every(({ core }) => core.primaries.all.every(({ up }) => up));
@@ -72,7 +79,7 @@ export class Universe {
     const chance = this.#chance.stream(name);
     const { scheduler, network, primaries } = this;
     const instance = new Instance(name, scheduler, network, primaries, chance, this.plan.settings, this.log);
-    this.variant.change?.(instance.core);
+    this.variant.change?.(instance.core, instance);
     this.instances.push(instance);
   }
 
@@ -121,7 +128,7 @@ export class Universe {
 
   start(primary: SimulatedPrimary): void {
     primary.server.loading = false;
-    primary.start();
+    primary.start(this.variant.unnoticed);
   }
 
   clockJumps(primary: SimulatedPrimary, ms: number): void {
@@ -136,7 +143,10 @@ export class Universe {
   }
 
   wipe(primary: SimulatedPrimary): void {
-    primary.server.keyspace.clear();
+    const { keyspace } = primary.server;
+    const kept = this.variant.unnoticed ? keyspace.get(CONFIGURATION) : undefined;
+    keyspace.clear();
+    if (kept) keyspace.set(CONFIGURATION, kept);
     this.#loses(primary, "all");
   }
 
@@ -204,6 +214,8 @@ function isWhole(primary: SimulatedPrimary): boolean {
 }
 
 function fieldsOf(primary: SimulatedPrimary): ReadonlyMap<string, string> | undefined {
-  const value = primary.server.keyspace.get("q:configuration");
+  const value = primary.server.keyspace.get(CONFIGURATION);
   return value?.type === "hash" ? value.fields : undefined;
 }
+
+const CONFIGURATION = "q:configuration";

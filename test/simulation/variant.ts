@@ -7,8 +7,10 @@ export interface Variant {
   /** The text that primaries run in place of a script's. */
   readonly substitute?: (text: string) => string;
   /** Changes an instance that was just put together. */
-  readonly change?: (core: Core) => void;
-  /** What clients ask in place of the instance's locks. */
+  readonly change?: (core: Core, instance: Instance) => void;
+  /** Nobody can tell that a primary started again or lost its data: it keeps what it is known by, and nothing else. */
+  readonly unnoticed?: boolean;
+  /** What clients ask in place of the instance's locks. It has no tokens: what is recorded for one counts up. */
   readonly locks?: (instance: Instance) => Pick<Locks, "acquire" | "renew" | "release">;
 }
 

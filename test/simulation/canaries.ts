@@ -1,0 +1,74 @@
+import { readFileSync } from "node:fs";
+import { exactMajority } from "../../src/algorithms/tally.js";
+import { Keys } from "../../src/redis/keys.js";
+import { LeaseVotes } from "../../src/redis/redlock.js";
+import { plainRedlock } from "./plain-redlock.js";
+import type { Variant } from "./variant.js";
+
+/** A variant that is wrong, and what must be found broken in it. */
+export interface Canary extends Variant {
+  readonly name: string;
+  /** The promises of which at least one must be found broken. */
+  readonly breaks: readonly string[];
+}
+
+const lua = (name: string) =>
+  readFileSync(new URL(`../../src/redis/lua/${name}.lua`, import.meta.url), "utf8");
+
+/** Replaces a piece of a script; fails where it is not there any more, since then the canary would sing for nothing. */
+function patched(name: string, from: string, to: string): (text: string) => string {
+  const file = lua(name);
+  if (!file.includes(from)) throw new Error(`the canary does not find "${from}" in ${name}.lua`);
+  return (text) => (text.includes(file) ? text.replace(from, () => to) : text);
+}
+
+/** Every canary that the simulation must catch. */
+export const CANARIES: readonly Canary[] = [
+  {
+    name: "plain redlock as published",
+    breaks: ["holds"],
+    locks: plainRedlock,
+  },
+  {
+    name: "tokens that a majority confirm at least",
+    breaks: ["tokens"],
+    change: (core, { ids, settings }) => {
+      const votes = new LeaseVotes(core.primaries, new Keys("q:"), ids, settings, () => {}, atLeast);
+      Object.assign(core.locks, { votes });
+    },
+  },
+  {
+    name: "no fence: a wiped primary just goes on",
+    breaks: ["tokens", "holds", "members"],
+    unnoticed: true,
+  },
+  {
+    name: "readmission without the fence",
+    breaks: ["tokens", "holds", "members"],
+    // Whoever knows the primary by its id may go on, whatever the version of the configuration.
+    substitute: patched(
+      "prelude",
+      "(fence[1] or '') ~= ARGV[1]",
+      "string.match(fence[1] or '', '[^:]*$') ~= string.match(ARGV[1], '[^:]*$')",
+    ),
+  },
+  {
+    name: "a majority of one",
+    breaks: ["tokens", "holds", "members"],
+    change: ({ primaries }) => void Object.defineProperty(primaries, "majority", { value: 1 }),
+  },
+  {
+    name: "releases and clean-ups that are not retried",
+    breaks: ["recovery"],
+    change: ({ primaries }) => {
+      for (const primary of primaries.all) primary.owe = () => {};
+    },
+  },
+];
+
+/** A majority that says "at least t" is taken for one that says "exactly t". */
+function atLeast(...[replies, majority]: Parameters<typeof exactMajority>): ReturnType<typeof exactMajority> {
+  const grants = replies.filter((reply) => typeof reply === "number").sort((a, b) => b - a);
+  const token = grants[majority - 1];
+  return token === undefined ? exactMajority(replies, majority) : { kind: "token", token };
+}
