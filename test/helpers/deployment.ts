@@ -86,6 +86,16 @@ export async function tokenOf(instance: Instance, name: string, ttlMs = 500): Pr
   return fencingToken;
 }
 
+/** What an instance does as soon as a request meets a primary that forgot; otherwise it looks every second. */
+export async function noticed(instance: Instance): Promise<void> {
+  await instance.call("GET", "/v1/locks/any");
+}
+
+export async function isListed(instance: Instance, service: string, id: string): Promise<boolean> {
+  const { body } = await instance.call("GET", `/v1/services/${service}/members`);
+  return body.members.some((member: { id: string }) => member.id === id);
+}
+
 /** One command, on a connection of its own: redis-cli in a container takes a hundred times as long. */
 export async function command(primary: TestPrimary, ...args: (string | number)[]): Promise<unknown> {
   const [name = "", ...rest] = args;

@@ -5,6 +5,7 @@ import {
   allTakePart,
   command,
   forget,
+  noticed,
   shown,
   storedField,
   tokenOf,
@@ -29,11 +30,6 @@ afterAll(() => shared.close());
 const at = (place: number): TestPrimary => shared.all[place] as TestPrimary;
 const TTL_MAX_MS = 2_000;
 const env = { QUORATE_TTL_MAX_MS: String(TTL_MAX_MS) };
-
-/** What an instance does as soon as a request meets a primary that forgot; otherwise it looks every second. */
-async function noticed(instance: Instance): Promise<void> {
-  await instance.call("GET", "/v1/locks/any");
-}
 
 /** All at once, as by a power cut. */
 async function all(
@@ -231,7 +227,7 @@ describe.concurrent("a start of all that is left after any step", SLOW, () => {
   test("is ended by another instance, though one more primary forgets in between", async (context) => {
     const { expect } = context;
     const died = await Promise.all(
-      Array.from({ length: 24 }, async (_, steps) => {
+      Array.from({ length: 28 }, async (_, steps) => {
         const prefix = ownPrefix();
         const dying = new Dying();
         await using first = await startInstance(shared.urls, { prefix, env, world: dying });
@@ -254,6 +250,6 @@ describe.concurrent("a start of all that is left after any step", SLOW, () => {
       }),
     );
     expect(died.filter(Boolean).length, "steps that there are").toBeGreaterThan(8);
-    expect(died.at(-1), "all steps were tried").toBe(false);
+    expect(died, "all steps were tried").toContain(false);
   });
 });

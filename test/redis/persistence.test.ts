@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, describe, type TestContext, test } from "vitest";
-import { acquire, acquireAtLast, allTakePart, storedField, tokenOf } from "../helpers/deployment.js";
+import {
+  acquire,
+  acquireAtLast,
+  allTakePart,
+  isListed,
+  storedField,
+  tokenOf,
+} from "../helpers/deployment.js";
 import { startPrimaries, type TestPrimaries, type TestPrimary } from "../helpers/primaries.js";
 import { type Instance, startInstance, until } from "../helpers/service.js";
 
@@ -70,11 +77,6 @@ const TABLE: Record<string, Record<Setting, Survival>> = {
 const TTL_MAX_MS = 60_000;
 const TTL_MS = 1_000;
 
-async function isListed(instance: Instance): Promise<boolean> {
-  const { body } = await instance.call("GET", "/v1/services/s/members");
-  return body.members.length === 1;
-}
-
 /** Until all take part in another configuration than before. */
 async function recovered(instance: Instance, first: TestPrimary, before: string | null): Promise<void> {
   await until(
@@ -107,7 +109,7 @@ async function expectSurvival(
 
   await lose();
   await recovered(instance, first, before);
-  expect(await isListed(instance), "members").toBe(survival.members);
+  expect(await isListed(instance, "s", "a"), "members").toBe(survival.members);
   // A slow machine may take longer to get here than the lease lasts.
   if (performance.now() < heldUntilMs - 100) {
     const { leaseId, fencingToken } = held;

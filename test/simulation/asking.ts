@@ -25,9 +25,19 @@ export class Asking {
     private readonly mustSucceed = false,
   ) {}
 
-  async acquire(instance: Instance, name: string, ttlMs: number, leaseId?: string): Promise<Held | Outcome["kind"]> {
+  async acquire(
+    instance: Instance,
+    name: string,
+    ttlMs: number,
+    leaseId?: string,
+  ): Promise<Held | Outcome["kind"]> {
     this.universe.touch(instance, name, ttlMs);
-    const request: Ask<"acquire"> = { kind: "acquire", name, ttlMs, ...(leaseId !== undefined && { leaseId }) };
+    const request: Ask<"acquire"> = {
+      kind: "acquire",
+      name,
+      ttlMs,
+      ...(leaseId !== undefined && { leaseId }),
+    };
     const startMs = this.universe.scheduler.nowMs();
     const outcome = await this.#ask(instance, request, async () => {
       const acquired = await this.#locks(instance).acquire({ name, ttlMs, leaseId });
@@ -68,11 +78,15 @@ export class Asking {
   }
 
   async register(instance: Instance, member: string, ttlMs: number): Promise<number | null> {
-    const outcome = await this.#ask(instance, { kind: "register", service: SERVICE, member, ttlMs }, async () => {
-      const registered = await instance.core.membership.register(SERVICE, member, ttlMs, REGISTRATION);
-      instance.core.owners.forget(SERVICE);
-      return { kind: "alive", incarnation: registered.member.incarnation };
-    });
+    const outcome = await this.#ask(
+      instance,
+      { kind: "register", service: SERVICE, member, ttlMs },
+      async () => {
+        const registered = await instance.core.membership.register(SERVICE, member, ttlMs, REGISTRATION);
+        instance.core.owners.forget(SERVICE);
+        return { kind: "alive", incarnation: registered.member.incarnation };
+      },
+    );
     return outcome.kind === "alive" ? outcome.incarnation : null;
   }
 
@@ -83,10 +97,14 @@ export class Asking {
     ttlMs: number,
     incarnation: number | undefined,
   ): Promise<boolean | null> {
-    const outcome = await this.#ask(instance, { kind: "heartbeat", service: SERVICE, member, ttlMs }, async () => {
-      const pulse = await instance.core.membership.heartbeat(SERVICE, member, incarnation);
-      return { kind: "alive", incarnation: pulse.incarnation };
-    });
+    const outcome = await this.#ask(
+      instance,
+      { kind: "heartbeat", service: SERVICE, member, ttlMs },
+      async () => {
+        const pulse = await instance.core.membership.heartbeat(SERVICE, member, incarnation);
+        return { kind: "alive", incarnation: pulse.incarnation };
+      },
+    );
     if (outcome.kind === "failed" && outcome.code !== "no_quorum") return false;
     return outcome.kind === "alive" ? true : null;
   }

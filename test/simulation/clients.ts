@@ -153,7 +153,12 @@ async function stayAlive(
     if (!instance || scheduler.nowMs() >= faultsEndMs) return;
     if (chance.happens(0.1)) return asking.leave(instance, name);
     if (chance.happens(0.05)) return;
-    const known = await asking.heartbeat(instance, name, ttlMs, chance.happens(0.7) ? incarnation : undefined);
+    const known = await asking.heartbeat(
+      instance,
+      name,
+      ttlMs,
+      chance.happens(0.7) ? incarnation : undefined,
+    );
     if (known === false) return;
   }
 }

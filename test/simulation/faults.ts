@@ -55,7 +55,12 @@ export function inflict(universe: Universe, fault: Fault, chance: Chance): void 
   }
 }
 
-function breakWays(universe: Universe, { kind, forMs }: Fault, primary: SimulatedPrimary, chance: Chance): void {
+function breakWays(
+  universe: Universe,
+  { kind, forMs }: Fault,
+  primary: SimulatedPrimary,
+  chance: Chance,
+): void {
   // Between one instance and one primary, or around a whole machine.
   const instances = universe.alive;
   if (instances.length === 0) return;
@@ -67,9 +72,12 @@ function breakWays(universe: Universe, { kind, forMs }: Fault, primary: Simulate
   ]);
   const links = pairs.map(([instance, other]) => universe.network.link(instance, other));
   const between = pairs.map(([instance, other]) => `${instance.name} and ${other.name}`).join(", ");
-  universe.note(`${kind}, between ${between}${kind === "connection breaks" ? "" : `, for ${forMs.toFixed(0)} ms`}`);
+  universe.note(
+    `${kind}, between ${between}${kind === "connection breaks" ? "" : `, for ${forMs.toFixed(0)} ms`}`,
+  );
   for (const { connections, requests, replies } of links) {
-    if (kind === "connection breaks") for (const connection of [...connections]) connection.cut("connection reset");
+    if (kind === "connection breaks")
+      for (const connection of [...connections]) connection.cut("connection reset");
     if (kind !== "no way back" && kind !== "connection breaks") requests.close();
     if (kind === "no way back" || kind === "no way") replies.close();
   }
@@ -92,14 +100,20 @@ function restart(
     if (!primary.alive) continue;
     const kind =
       how ??
-      chance.pick(["primary restarts", "primary restarts with a cut tail", "primary restarts empty"] as const);
+      chance.pick([
+        "primary restarts",
+        "primary restarts with a cut tail",
+        "primary restarts empty",
+      ] as const);
     primary.kill();
     if (kind === "primary restarts empty") {
       universe.note(`${primary.name} is killed and wiped, back in ${forMs.toFixed(0)} ms`);
       universe.wipe(primary);
     } else if (kind === "primary restarts with a cut tail") {
       const writes = chance.happens(0.7) ? chance.whole(1, 6) : chance.whole(1, 60);
-      universe.note(`${primary.name} is killed, back in ${forMs.toFixed(0)} ms without its latest ${writes} writes`);
+      universe.note(
+        `${primary.name} is killed, back in ${forMs.toFixed(0)} ms without its latest ${writes} writes`,
+      );
       universe.cutTail(primary, writes);
     } else universe.note(`${primary.name} is killed, back in ${forMs.toFixed(0)} ms with its data`);
     const loadingMs = chance.happens(0.3) ? chance.between(1, 100) : 0;
@@ -130,7 +144,9 @@ function replicate(universe: Universe, primary: SimulatedPrimary, forMs: number,
   };
   // Of itself: as a foreign master that is empty.
   const foreign = master === primary;
-  universe.note(`${primary.name} is a replica of ${foreign ? "a stranger" : master.name} for ${forMs.toFixed(0)} ms`);
+  universe.note(
+    `${primary.name} is a replica of ${foreign ? "a stranger" : master.name} for ${forMs.toFixed(0)} ms`,
+  );
   server.replicaOf(foreign ? "10.9.9.9" : "10.0.0.1");
   universe.scheduler.after(forMs * chance.next(), () => {
     if (primary.life !== life) return;

@@ -50,7 +50,10 @@ function make(instance: Instance): Pick<Locks, "acquire" | "renew" | "release"> 
       const startedMs = clock.monotonicMs();
       const lock = await redlock.acquire([name], ttlMs).catch(() => null);
       if (!lock) return { kind: "held", holder: null, retryAfterMs: 1 };
-      return { kind: "acquired", lease: lease(name, (lock as unknown as { value: string }).value, ttlMs, startedMs) };
+      return {
+        kind: "acquired",
+        lease: lease(name, (lock as unknown as { value: string }).value, ttlMs, startedMs),
+      };
     },
     renew: async ({ name, leaseId, ttlMs }) => {
       const startedMs = clock.monotonicMs();

@@ -54,7 +54,9 @@ export interface Plan {
 export function planOf(seed: number): Plan {
   const chance = new Chance(seed, "plan");
   const primaries = chance.happens(0.75) ? 3 : 5;
-  const faultsMs = chance.between(1_000, 2_200);
+  // Slow runs have the same number of operations and faults: what lasts, lasts for longer.
+  const pace = chance.happens(0.85) ? 1 : 4;
+  const faultsMs = pace * chance.between(1_000, 2_200);
   return {
     seed,
     primaries,
@@ -69,17 +71,17 @@ export function planOf(seed: number): Plan {
       rotateAfterMs: chance.happens(0.2) ? 1_000 : 86_400_000,
     },
     weather: weatherOf(chance),
-    faults: faultsOf(chance, faultsMs),
+    faults: faultsOf(chance, faultsMs, pace),
     faultsMs,
     calmStart: chance.happens(0.9),
-    thinkMs: chance.pick([60, 120, 200]),
+    thinkMs: pace * chance.pick([60, 120, 200]),
     // Long ones show what is not given back; short ones end during the run.
     leaseTtlsMs: chance.pick([
-      [150, 400, 1_000],
+      [150, 400, 3_000],
       [300, 3_000],
       [600, 2_000],
     ]),
-    memberTtlMs: chance.pick([500, 1_000, 2_000]),
+    memberTtlMs: pace * chance.pick([400, 800]),
   };
 }
 
@@ -98,7 +100,7 @@ function weatherOf(chance: Chance): Weather {
 }
 
 /** A few kinds of faults a run: each fault alone and each pair comes up often that way. */
-function faultsOf(chance: Chance, endMs: number): Fault[] {
+function faultsOf(chance: Chance, endMs: number, pace: number): Fault[] {
   const favourites = [1, 2, 3].map(() =>
     chance.weighted<FaultKind>({
       "connection breaks": 3,
@@ -119,9 +121,12 @@ function faultsOf(chance: Chance, endMs: number): Fault[] {
       "clock jumps": 1,
     }),
   );
+  // Spread out, or close together: then one hits what another has just begun.
+  const centreMs = chance.between(0.1, 0.8) * endMs;
+  const spreadMs = chance.happens(0.5) ? endMs : chance.between(20, 200);
   return Array.from({ length: chance.whole(1, 4) }, () => ({
     kind: chance.pick(favourites),
-    atMs: chance.between(0, 0.9 * endMs),
-    forMs: chance.happens(0.7) ? chance.between(5, 200) : chance.between(100, 1_000),
+    atMs: spreadMs === endMs ? chance.between(0, 0.9 * endMs) : centreMs + chance.between(0, spreadMs),
+    forMs: pace * (chance.happens(0.7) ? chance.between(5, 200) : chance.between(100, 800)),
   })).sort((a, b) => a.atMs - b.atMs);
 }

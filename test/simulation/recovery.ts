@@ -1,12 +1,13 @@
 import { Asking, type Held } from "./asking.js";
 import type { Surroundings } from "./clients.js";
 
-/** After the faults: everything must work again, on every instance, within `RECOVERY_MS`. */
-export async function recover(surroundings: Surroundings, held: readonly Held[]): Promise<void> {
+/** After the faults: everything must work again, on every instance, within `RECOVERY_MS`. Returns what was left over. */
+export async function recover(surroundings: Surroundings, held: readonly Held[]): Promise<Leftover[]> {
   const { universe, plan, variant, chance } = surroundings;
   const { scheduler } = universe;
   universe.heal();
   const healedMs = scheduler.nowMs();
+  const watching = watchTheDead(surroundings);
   // Well-behaved clients end; whatever goes wrong with it is for the service to finish.
   await scheduler.sleep(chance.between(0, 500));
   await Promise.all(
@@ -17,13 +18,36 @@ export async function recover(surroundings: Surroundings, held: readonly Held[])
   );
   await scheduler.sleep(healedMs + RECOVERY_MS - scheduler.nowMs());
   const names = Array.from({ length: plan.names }, (_, place) => `n${place + 1}`);
-  await Promise.all([probeMembers(surroundings), ...names.map((name) => probeLock(surroundings, name, healedMs))]);
+  const [leftovers] = await Promise.all([
+    Promise.all(names.map((name) => probeLock(surroundings, name, healedMs))),
+    probeMembers(surroundings),
+    watching,
+  ]);
+  return leftovers.flat();
+}
+
+/** A hold that nobody has, on a primary that works. */
+export interface Leftover {
+  readonly name: string;
+  readonly primary: string;
+}
+
+/** Nobody sends heartbeats any more: all members must be gone in time, and are watched until they are. */
+async function watchTheDead({ universe, variant, plan }: Surroundings): Promise<void> {
+  const asking = new Asking(universe, variant, "watcher");
+  const { scheduler } = universe;
+  const endMs = scheduler.nowMs() + plan.memberTtlMs * DRIFT + GONE_WITHIN_MS + WATCH_EVERY_MS;
+  while (scheduler.nowMs() < endMs) {
+    await scheduler.sleep(WATCH_EVERY_MS);
+    for (const instance of universe.alive) await asking.list(instance);
+  }
 }
 
 /** Each instance in turn: nobody else wants the name. */
-async function probeLock(surroundings: Surroundings, name: string, healedMs: number): Promise<void> {
+async function probeLock(surroundings: Surroundings, name: string, healedMs: number): Promise<Leftover[]> {
   const { universe, variant } = surroundings;
   await universe.scheduler.sleep(freeAtMs(surroundings, name, healedMs) - universe.scheduler.nowMs());
+  const leftovers = universe.holdersOf(name).map((primary) => ({ name, primary }));
   const asking = new Asking(universe, variant, `probe of ${name}`, true);
   for (const instance of universe.alive) {
     const held = await asking.acquire(instance, name, 1_000);
@@ -31,6 +55,7 @@ async function probeLock(surroundings: Surroundings, name: string, healedMs: num
     await asking.renew(instance, held, true);
     await asking.release(instance, held);
   }
+  return leftovers;
 }
 
 /**
@@ -64,6 +89,8 @@ async function probeMembers({ universe, variant, plan }: Surroundings): Promise<
 }
 
 const RECOVERY_MS = 2_000;
+const GONE_WITHIN_MS = 1_000;
+const WATCH_EVERY_MS = 500;
 /** What was sent before the faults stopped arrives at the latest so much after. */
 const LATE_MS_MAX = 1_500;
 const DRIFT = 1.01;

@@ -1,11 +1,11 @@
-import { check, type Violation } from "../history/check.js";
+import { check, type Violation, violation } from "../history/check.js";
 import type { History } from "../history/operation.js";
 import { Recorder } from "../history/recorder.js";
 import { runClients } from "./clients.js";
 import { inflict } from "./faults.js";
 import { type Plan, planOf } from "./plan.js";
 import { Chance } from "./random.js";
-import { recover } from "./recovery.js";
+import { type Leftover, recover } from "./recovery.js";
 import { LuaMachine } from "./redis/lua.js";
 import { Scheduler } from "./scheduler.js";
 import { Universe } from "./universe.js";
@@ -32,7 +32,11 @@ export async function simulate(seed: number, { variant = PRODUCTION, log }: RunO
   const write = log ? (line: string) => log(scheduler.nowMs(), line) : () => {};
   const universe = new Universe(plan, scheduler, recorder, await machine(), variant, write);
   let crash: unknown = null;
+  let leftovers: readonly Leftover[] = [];
   live(universe, plan, variant)
+    .then((left) => {
+      leftovers = left;
+    })
     .catch((error: unknown) => {
       crash = error;
     })
@@ -41,11 +45,12 @@ export async function simulate(seed: number, { variant = PRODUCTION, log }: RunO
   await scheduler.run();
   if (crash !== null) throw crash;
   const history = recorder.history();
-  return { seed, plan, history, violations: check(history) };
+  const violations = [...check(history), ...leftovers.map(forgotten)];
+  return { seed, plan, history, violations };
 }
 
 /** What happens in a run, from its first start to the last probe. */
-async function live(universe: Universe, plan: Plan, variant: Variant): Promise<void> {
+async function live(universe: Universe, plan: Plan, variant: Variant): Promise<Leftover[]> {
   const { scheduler, network } = universe;
   const chance = new Chance(plan.seed, "run");
   if (plan.calmStart) {
@@ -58,7 +63,11 @@ async function live(universe: Universe, plan: Plan, variant: Variant): Promise<v
   const faultsEndMs = scheduler.nowMs() + plan.faultsMs;
   const surroundings = { universe, plan, variant, chance, faultsEndMs };
   const held = await runClients(surroundings);
-  await recover(surroundings, held);
+  return recover(surroundings, held);
+}
+
+function forgotten({ name, primary }: Leftover): Violation {
+  return violation("recovery", `${primary} still holds ${name}, which nobody has`);
 }
 
 /** One for all runs of this process: it takes long to make, and keeps nothing but compiled scripts. */

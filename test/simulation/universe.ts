@@ -191,6 +191,13 @@ export class Universe {
     while (this.alive.length < 2) this.startInstance();
   }
 
+  /** The primaries that hold a name. */
+  holdersOf(name: string): string[] {
+    return this.primaries
+      .filter(({ server }) => server.keyspace.get(`q:hold/lock/${name}`) !== undefined)
+      .map((primary) => primary.name);
+  }
+
   /** Time until a majority grant new leases again, as the primaries themselves say. */
   get quarantineMs(): number {
     const left = this.primaries.map((primary) => {

@@ -1,5 +1,5 @@
-import type { Core } from "../../src/service.js";
 import type { Locks } from "../../src/primitives/lock.js";
+import type { Core } from "../../src/service.js";
 import type { Instance } from "./instance.js";
 
 /** A way in which the code under test differs from the production code; all parts may be left out. */

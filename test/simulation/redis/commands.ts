@@ -6,12 +6,7 @@ import { Failure, OK, type Reply, Status } from "./reply.js";
 export type Command = (keys: Keyspace, args: readonly string[], nowMs: number) => Reply;
 
 /** Runs one command. Throws on commands that the simulation lacks: that is no error that Redis would know. */
-export function runCommand(
-  name: string,
-  keys: Keyspace,
-  args: readonly string[],
-  nowMs: number,
-): Reply {
+export function runCommand(name: string, keys: Keyspace, args: readonly string[], nowMs: number): Reply {
   const command = (READS[name] ?? WRITES[name]) as Command | undefined;
   if (!command) throw new Error(`the simulated Redis has no command ${name}: add it to commands.ts`);
   try {
@@ -58,14 +53,17 @@ const READS: Readonly<Record<string, Command>> = {
     if (options.length > 0) throw new Error("the simulated ZRANGE has no options");
     const members = ordered(scoresOf(keys.get(key)));
     const end = integer(last);
-    return members.slice(integer(first), end < 0 ? members.length + end + 1 : end + 1).map(([member]) => member);
+    return members
+      .slice(integer(first), end < 0 ? members.length + end + 1 : end + 1)
+      .map(([member]) => member);
   },
   ZRANGEBYSCORE: (keys, [key = "", low = "", high = "", ...options]) => {
     const found = ordered(scoresOf(keys.get(key)))
       .filter(([, score]) => isWithin(score, low, high))
       .map(([member]) => member);
     if (options.length === 0) return found;
-    if (options[0]?.toUpperCase() !== "LIMIT") throw new Error("the simulated ZRANGEBYSCORE knows LIMIT only");
+    if (options[0]?.toUpperCase() !== "LIMIT")
+      throw new Error("the simulated ZRANGEBYSCORE knows LIMIT only");
     return found.slice(integer(options[1]), integer(options[1]) + integer(options[2]));
   },
   SCAN: (keys, [cursor = "0", ...options]) => {

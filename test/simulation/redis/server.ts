@@ -158,6 +158,7 @@ const LOADING = new Failure("LOADING Redis is loading the dataset in memory");
 export function toClient(reply: Reply, wrong: (text: string) => Error): unknown {
   if (reply instanceof Failure) throw wrong(reply.text);
   if (reply instanceof Status) return reply.text;
-  if (Array.isArray(reply)) return reply.map((one) => (one instanceof Failure ? wrong(one.text) : toClient(one, wrong)));
+  if (Array.isArray(reply))
+    return reply.map((one) => (one instanceof Failure ? wrong(one.text) : toClient(one, wrong)));
   return reply;
 }

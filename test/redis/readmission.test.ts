@@ -1,0 +1,290 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, test } from "vitest";
+import { SCRIPTS } from "../../src/redis/scripts.js";
+import {
+  acquire,
+  acquireAtLast,
+  allTakePart,
+  command,
+  forget,
+  isListed,
+  noticed,
+  release,
+  type Shown,
+  shown,
+  storedField,
+  tokenOf,
+} from "../helpers/deployment.js";
+import { Dying } from "../helpers/dying.js";
+import { Gate } from "../helpers/gate.js";
+import { startPrimaries, type TestPrimaries, type TestPrimary } from "../helpers/primaries.js";
+import { type Instance, ownPrefix, startInstance, until } from "../helpers/service.js";
+
+// Everything here is waited for with a limit of its own; this one is for machines that do many things at once.
+const SLOW = { timeout: 60_000 };
+
+let primaries: TestPrimaries;
+
+beforeAll(async () => {
+  primaries = await startPrimaries(3);
+});
+afterAll(() => primaries.close());
+
+const at = (place: number): TestPrimary => primaries.all[place] as TestPrimary;
+
+/** For an instance that is held up in the middle of a readmission. */
+const isCopyOfCounters = (name: string, sha1?: string | number): boolean =>
+  name === "EVALSHA" && sha1 === SCRIPTS["restore-counters"].sha1;
+
+const isReadmitted = ({ configurationVersion, primaries }: Shown): boolean =>
+  configurationVersion === 2 && primaries.every(({ state }) => state === "up" || state === "quarantined");
+
+type Forgets = (primary: TestPrimary, master: TestPrimary) => Promise<unknown>;
+
+// Each row on servers of its own: those of one row are used one after the other.
+const WAYS_TO_FORGET: [way: string, forgets: Forgets][][] = [
+  [
+    ["was killed and came back with two thirds of its data", (primary) => primary.startCut(0.3)],
+    ["was killed and came back with all of them", (primary) => primary.kill().then(() => primary.start())],
+  ],
+  [
+    ["came back with an empty file", (primary) => primary.startCut(1)],
+    ["restarted empty", (primary) => primary.startEmpty()],
+  ],
+  [
+    ["was flushed", (primary) => command(primary, "FLUSHALL")],
+    [
+      "was a replica for a while",
+      async (primary, master) => {
+        await command(primary, "REPLICAOF", "127.0.0.1", master.port);
+        await sleep(200);
+        await command(primary, "REPLICAOF", "NO", "ONE");
+      },
+    ],
+  ],
+];
+
+describe.concurrent.each(WAYS_TO_FORGET.map((ways) => ({ ways })))("a primary", SLOW, ({ ways }) => {
+  let own: TestPrimaries;
+
+  beforeAll(async () => {
+    own = await startPrimaries(3);
+  });
+  afterAll(() => own.close());
+
+  for (const [way, forgets] of ways) {
+    test.sequential(`that ${way} is readmitted, and nothing promised breaks`, async ({ expect }) => {
+      const [first, second, third] = own.all as [TestPrimary, TestPrimary, TestPrimary];
+      const prefix = ownPrefix();
+      await using instance = await startInstance(own.urls, { prefix });
+      await using other = await startInstance(own.urls, { prefix });
+      await instance.call("PUT", "/v1/services/s/members/a", { address: "a:1", ttlMs: 60_000 });
+      // Names that a cut file still has, and names that it lost.
+      const earlier = new Map<string, number>();
+      for (let i = 0; i < 20; i++) earlier.set(`used-${i}`, await tokenOf(instance, `used-${i}`, 200));
+      // Held by a majority that needs the one that will forget.
+      await first.pause();
+      const held = await acquire(instance, "held", 1_000);
+      const heldUntil = performance.now() + 1_000;
+      await first.resume();
+      expect(held.status).toBe(200);
+      const before = (await allTakePart(instance)).configurationVersion ?? 0;
+
+      await forgets(second, first);
+      const after = await allTakePart(instance, before);
+      expect((await allTakePart(other, before)).configurationVersion).toBe(after.configurationVersion);
+      const granted = await acquireAtLast(other, "held");
+      expect(performance.now(), "granted again before it ended").toBeGreaterThan(heldUntil - 50);
+      expect(granted.fencingToken).toBeGreaterThan(held.fencingToken);
+      // Without the third one, what the first missed has to be on the readmitted one.
+      await third.pause();
+      try {
+        for (const [name, token] of earlier) expect(await tokenOf(other, name, 200)).toBeGreaterThan(token);
+        expect(await isListed(other, "s", "a")).toBe(true);
+      } finally {
+        await third.resume();
+      }
+    });
+  }
+});
+
+describe.concurrent("a primary that is killed in the middle of its own readmission", SLOW, () => {
+  test("is readmitted when it is back, with or without what it had got", async ({ expect }) => {
+    await using own = await startPrimaries(3);
+    const third = own.all[2] as TestPrimary;
+    const gate = new Gate(isCopyOfCounters);
+    await using instance = await startInstance(own.urls, { world: gate });
+    let last = 0;
+    const starts = [() => third.start(), () => third.startEmpty(), () => third.startCut(0.3)];
+    for (const [round, start] of starts.entries()) {
+      last = await tokenOf(instance, "used", 200);
+      const before = (await shown(instance)).configurationVersion ?? 0;
+      gate.shut();
+      await forget(third, instance.prefix);
+      await noticed(instance);
+      await until(() => gate.waiting > 0, "it is about to be copied to");
+      expect(await storedField(third, instance.prefix, "stage")).toBe("copying");
+      await third.kill();
+      gate.open();
+      expect(await tokenOf(instance, "used", 200), "the others go on").toBeGreaterThan(last);
+      await start();
+      await allTakePart(instance, before + 1);
+      const counter = await command(third, "HGET", `${instance.prefix}counters`, "lock/used");
+      expect(Number(counter), `round ${round}: it has what the others have`).toBeGreaterThan(last);
+    }
+  });
+});
+
+describe.concurrent("a readmission", SLOW, () => {
+  test("that its instance leaves after any step is ended by another, and nothing promised breaks", async ({
+    expect,
+  }) => {
+    const died = await Promise.all(
+      Array.from({ length: 24 }, async (_, steps) => {
+        const prefix = ownPrefix();
+        const dying = new Dying();
+        await using first = await startInstance(primaries.urls, { prefix, world: dying });
+        await first.call("PUT", "/v1/services/s/members/a", { address: "a:1", ttlMs: 60_000 });
+        const used = await tokenOf(first, "used", 200);
+        const held = await acquire(first, "held", 1_000);
+        const heldUntil = performance.now() + 1_000;
+        await forget(at(steps % 3), prefix);
+        dying.dieAfter(steps + 1);
+        await noticed(first);
+        await until(
+          async () => dying.dead || isReadmitted(await shown(first)),
+          "the readmission ends, or its instance",
+        );
+        await using second = await startInstance(primaries.urls, { prefix });
+        const after = `after step ${steps + 1}`;
+        expect(await tokenOf(second, "used", 200), after).toBeGreaterThan(used);
+        expect(await isListed(second, "s", "a"), after).toBe(true);
+        expect(await command(at(steps % 3), "EXISTS", `${prefix}member/s/a`), after).toBe(1);
+        const granted = await acquireAtLast(second, "held");
+        expect(performance.now(), after).toBeGreaterThan(heldUntil - 50);
+        expect(granted.fencingToken, after).toBeGreaterThan(held.fencingToken);
+        return dying.dead;
+      }),
+    );
+    expect(died.filter(Boolean).length, "steps that there are").toBeGreaterThan(8);
+    expect(died, "all steps were tried").toContain(false);
+  });
+
+  test("by several instances at once does no harm", async ({ expect }) => {
+    const prefix = ownPrefix();
+    const instances = await Promise.all(
+      Array.from({ length: 5 }, () => startInstance(primaries.urls, { prefix })),
+    );
+    const [first, ...others] = instances as [Instance, ...Instance[]];
+    const used = new Map<string, number>();
+    for (let i = 0; i < 50; i++) used.set(`n${i}`, await tokenOf(first, `n${i}`, 200));
+    for (let round = 1; round <= 3; round++) {
+      await forget(at(round % 3), prefix);
+      await Promise.all(instances.map(noticed));
+      const versions = await Promise.all(
+        instances.map(async (one) => (await allTakePart(one, round)).configurationVersion),
+      );
+      expect(new Set(versions).size).toBe(1);
+      const stored = await Promise.all(primaries.all.map((one) => storedField(one, prefix, "configuration")));
+      expect(new Set(stored).size).toBe(1);
+    }
+    for (const [name, token] of used)
+      expect(await tokenOf(others[0] as Instance, name)).toBeGreaterThan(token);
+    for (const instance of instances) await instance[Symbol.asyncDispose]();
+  });
+
+  test("that is stuck in one instance is ended by another", async ({ expect }) => {
+    const prefix = ownPrefix();
+    const gate = new Gate(isCopyOfCounters);
+    await using stuck = await startInstance(primaries.urls, { prefix, world: gate });
+    const used = await tokenOf(stuck, "used", 200);
+    gate.shut();
+    await forget(at(2), prefix);
+    await noticed(stuck);
+    await until(() => gate.waiting > 0, "it is about to copy");
+    expect(await storedField(at(2), prefix, "stage")).toBe("copying");
+    await using other = await startInstance(primaries.urls, { prefix });
+    await allTakePart(other, 1);
+    const after = await tokenOf(other, "used", 200);
+    expect(after).toBeGreaterThan(used);
+    // What the first one does late is refused.
+    gate.open();
+    await allTakePart(stuck, 1);
+    expect(await tokenOf(stuck, "used", 200)).toBeGreaterThan(after);
+  });
+
+  test("whose instance stops in the middle is ended by one that comes later", async ({ expect }) => {
+    const prefix = ownPrefix();
+    const gate = new Gate(isCopyOfCounters);
+    const stopping = await startInstance(primaries.urls, { prefix, world: gate });
+    const used = await tokenOf(stopping, "used", 200);
+    gate.shut();
+    await forget(at(2), prefix);
+    await noticed(stopping);
+    await until(() => gate.waiting > 0, "it is about to copy");
+    await stopping[Symbol.asyncDispose]();
+    gate.open();
+    await sleep(50);
+    expect(await storedField(at(2), prefix, "stage"), "it did stop").toBe("copying");
+    await using later = await startInstance(primaries.urls, { prefix });
+    expect((await shown(later)).configurationVersion).toBe(2);
+    expect(await tokenOf(later, "used", 200)).toBeGreaterThan(used);
+  });
+
+  test("of one primary and then of another keeps everything, though no primary was there all the time", async ({
+    expect,
+  }) => {
+    await using instance = await startInstance(primaries.urls);
+    const { prefix } = instance;
+    await instance.call("PUT", "/v1/services/s/members/a", { address: "a:1", ttlMs: 60_000 });
+    const used = await tokenOf(instance, "used");
+    const held = await acquire(instance, "held", 1_000);
+    const heldUntil = performance.now() + 1_000;
+    for (const [round, place] of [0, 1, 2, 0].entries()) {
+      await forget(at(place), prefix);
+      await noticed(instance);
+      await allTakePart(instance, round + 1);
+    }
+    expect(await isListed(instance, "s", "a")).toBe(true);
+    const granted = await acquireAtLast(instance, "held");
+    expect(performance.now()).toBeGreaterThan(heldUntil - 50);
+    expect(granted.fencingToken).toBeGreaterThan(held.fencingToken);
+    expect(await tokenOf(instance, "used")).toBeGreaterThan(used);
+  });
+
+  test("brings all counters, members and tombstones that the others have", async ({ expect }) => {
+    await using instance = await startInstance(primaries.urls);
+    const { prefix } = instance;
+    const floor = Number(await storedField(at(0), prefix, "floor"));
+    const fill =
+      "for i = 1, 5000 do redis.call('HSET', KEYS[1], 'lock/n' .. i, string.format('%.0f', ARGV[1] + i)) end " +
+      "redis.call('HSET', KEYS[1], 'max', string.format('%.0f', ARGV[1] + 5000))";
+    for (const one of [at(0), at(1)]) await command(one, "EVAL", fill, 1, `${prefix}counters`, floor);
+    for (let i = 0; i < 30; i++) {
+      await instance.call("PUT", `/v1/services/s${i % 7}/members/m${i}`, { address: "a:1", ttlMs: 60_000 });
+    }
+    await instance.call("DELETE", "/v1/services/s0/members/m0");
+    const leaseId = "chosen-by-the-caller-itself";
+    await instance.call("POST", "/v1/locks/once/acquire", { ttlMs: 10_000, leaseId });
+    await release(instance, "once", leaseId);
+
+    await forget(at(2), prefix);
+    await noticed(instance);
+    await allTakePart(instance, 1);
+    const counters = await Promise.all(
+      primaries.all.map(async (one) => {
+        const flat = (await command(one, "HGETALL", `${prefix}counters`)) as string[];
+        return Object.fromEntries(flat.flatMap((field, i) => (i % 2 === 0 ? [[field, flat[i + 1]]] : [])));
+      }),
+    );
+    expect(Object.keys(counters[2] ?? {}).length).toBeGreaterThan(5_000);
+    expect(counters[2]).toEqual(counters[0]);
+    for (let i = 1; i < 30; i++) {
+      expect(await command(at(2), "HGET", `${prefix}member/s${i % 7}/m${i}`, "left"), `member ${i}`).toBe(
+        "0",
+      );
+    }
+    expect(await command(at(2), "HGET", `${prefix}member/s0/m0`, "left")).toBe("1");
+    expect(await command(at(2), "EXISTS", `${prefix}gone/${leaseId}`)).toBe(1);
+  });
+});
