@@ -15,9 +15,9 @@ import type { Ids } from "../ids.js";
 import { type Acceptor, agree } from "./agreement.js";
 import { admit, commitConfiguration, handOver, prepare, rotateCounters } from "./configuration-calls.js";
 import type { Keys } from "./keys.js";
+import { Lookout, type Seen, sameServerTwice } from "./lookout.js";
 import { type Primary, PrimaryFailure } from "./primary.js";
 import { type CopyEnd, copyState } from "./readmission.js";
-import { type Look, parseInfo, readLook, refusalOf } from "./sighting.js";
 
 export interface ConfigurationSettings {
   readonly ttlMaxMs: number;
@@ -30,12 +30,6 @@ export interface ConfigurationSettings {
 export interface ConfigurationLog {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
-}
-
-/** One primary of this round, as it was seen. */
-interface Seen extends Look {
-  readonly primary: Primary;
-  readonly era: number;
 }
 
 /**
@@ -52,7 +46,7 @@ export class ConfigurationKeeper {
   #closed = false;
   #refusal: string | null = null;
   readonly #copying = new Set<Primary>();
-  readonly #warned = new Set<Primary>();
+  readonly #lookout: Lookout;
   /** What keeps a primary from being readmitted, as far as it is known. */
   readonly #obstacles = new Map<Primary, string>();
 
@@ -66,6 +60,7 @@ export class ConfigurationKeeper {
     private readonly log: ConfigurationLog,
   ) {
     this.#startedMs = clock.monotonicMs();
+    this.#lookout = new Lookout(keys, settings.embedded, log);
     for (const primary of primaries) primary.onDoubt = () => void this.refresh();
     void this.#watch();
   }
@@ -100,37 +95,13 @@ export class ConfigurationKeeper {
   async #rounds(): Promise<void> {
     for (let step = 0; this.#again && step < STEPS_MAX && !this.#closed; step++) {
       this.#again = false;
-      const seen = await Promise.all(this.primaries.map((primary) => this.#look(primary)));
-      const judgement = this.#sameServerTwice(seen) ?? judge(seen, majorityOf(this.primaries.length));
+      const seen = await Promise.all(this.primaries.map((primary) => this.#lookout.look(primary)));
+      const mistake = sameServerTwice(seen);
+      const judgement = mistake
+        ? { kind: "refuse" as const, reason: mistake }
+        : judge(seen, majorityOf(this.primaries.length));
       // A step that changed something is followed by a new look.
       if (await this.#act(judgement, seen)) this.#again = true;
-    }
-  }
-
-  /** What the primary is now; null where it does not answer or cannot be a primary. */
-  async #look(primary: Primary): Promise<Seen | null> {
-    const { era, address } = primary;
-    if (era === null) return null;
-    try {
-      const info = parseInfo(String(await primary.command(era, "INFO")));
-      const refusal = refusalOf(info, this.settings.embedded);
-      if (refusal) {
-        primary.exclude(refusal.state, refusal.reason);
-        return null;
-      }
-      const [stored, time] = await Promise.all([
-        primary.command(era, "HGETALL", this.keys.configuration),
-        primary.command(era, "TIME"),
-      ]);
-      const look = readLook(address, info, stored as string[], time as string[]);
-      this.#warnOfNoPersistence(primary, look);
-      return { ...look, primary, era };
-    } catch (error) {
-      if (!(error instanceof PrimaryFailure))
-        primary.exclude("misconfigured", `what it stores of the configuration cannot be read: ${error}`);
-      else if (error.kind === "refused")
-        primary.exclude("misconfigured", `it refuses to answer: ${error.message}`);
-      return null;
     }
   }
 
@@ -253,7 +224,9 @@ export class ConfigurationKeeper {
       coldQuarantine: null,
       primaries: current.primaries.map((entry) => {
         const back = lost.find((one) => entryOf(current, one)?.id === entry.id);
-        return back ? { ...entry, runId: back.runId, replid: back.replid, admitted: version } : entry;
+        if (!back) return entry;
+        const { address, runId, replid } = back;
+        return { ...entry, address, runId, replid, admitted: version };
       }),
     };
     const agreed = await this.#agree(next, members, majorityOf(this.primaries.length));
@@ -398,27 +371,6 @@ export class ConfigurationKeeper {
     if (this.#refusal !== reason) this.log.warn({ reason }, "these primaries cannot be used");
     this.#refusal = reason;
     return false;
-  }
-
-  #sameServerTwice(seen: readonly (Seen | null)[]): Judgement | null {
-    const byRun = new Map<string, Seen>();
-    for (const one of seen) {
-      if (!one) continue;
-      const other = byRun.get(one.runId);
-      if (other)
-        return { kind: "refuse", reason: `${other.address} and ${one.address} are one and the same server` };
-      byRun.set(one.runId, one);
-    }
-    return null;
-  }
-
-  #warnOfNoPersistence(primary: Primary, look: Look): void {
-    if (look.persistent || this.settings.embedded || this.#warned.has(primary)) return;
-    this.#warned.add(primary);
-    this.log.warn(
-      { primary: primary.address },
-      "no append-only file: a restart forgets everything here; one primary at a time is copied from the others, but when a majority restart together everything but the order of tokens is lost (CONFIG SET appendonly yes)",
-    );
   }
 }
 

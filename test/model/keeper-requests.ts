@@ -110,10 +110,14 @@ export class KeeperRequests {
 
   #configure(world: ReadmissionWorld, primary: Primary, keeper: Keeper, r: number): Effect {
     if (!isMarked(primary, keeper)) return "refused";
-    if (this.options.variant !== "no quarantine")
-      primary.links.forEach((link, i) => {
-        link.waits = (at(world.clients, i).seenBy >> r) & 1;
-      });
+    const { variant } = this.options;
+    world.clients.forEach((client, i) => {
+      const link = at(primary.links, i);
+      const seen = (client.seenBy >> r) & 1;
+      if (variant !== "no quarantine") link.waits = seen;
+      // It vouches for what it forgot, too: another primary may forget before that lease is over.
+      if (variant !== "the quarantine is not handed on") link.granted = seen;
+    });
     this.#install(world, primary, keeper.configuration);
     return "done";
   }

@@ -25,7 +25,9 @@ export type ReadmissionVariant =
   | "a primary is known by its process"
   /** Replies from one configuration count in the next. */
   | "an attempt changes its configuration"
-  | "no quarantine";
+  | "no quarantine"
+  /** The leases that a primary waits for do not count towards its own high-water mark. */
+  | "the quarantine is not handed on";
 
 export interface ReadmissionOptions {
   readonly variant: ReadmissionVariant;

@@ -246,6 +246,10 @@ describe.concurrent("a readmission", SLOW, () => {
       await allTakePart(instance, round + 1);
     }
     expect(await isListed(instance, "s", "a")).toBe(true);
+    const { leaseId, fencingToken } = held;
+    const renewal = { leaseId, fencingToken, ttlMs: 1_000 };
+    const { status } = await instance.call("POST", "/v1/locks/held/renew", renewal);
+    expect(status, "a majority forgot that it is held").toBe(410);
     const granted = await acquireAtLast(instance, "held");
     expect(performance.now()).toBeGreaterThan(heldUntil - 50);
     expect(granted.fencingToken).toBeGreaterThan(held.fencingToken);

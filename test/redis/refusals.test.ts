@@ -7,6 +7,7 @@ import {
   allTakePart,
   command,
   forget,
+  noticed,
   type Shown,
   shown,
   storedField,
@@ -30,6 +31,11 @@ const url = (place: number): string => server(place).url;
 /** Three that make a deployment, and two of them with a third one that a test brings. */
 const good = () => [url(0), url(1), url(2)];
 const with3rd = (third: string) => [url(0), url(1), third];
+/** The same server under another name. */
+const aliasOf = (known: string): string => {
+  const { hostname, port } = new URL(known);
+  return `redis://${hostname === "127.0.0.1" ? "localhost" : "127.0.0.1"}:${port}`;
+};
 const SPARE = 3;
 const OTHER_SPARE = 4;
 
@@ -190,16 +196,15 @@ describe("a server", () => {
 
 describe("a list of primaries", () => {
   test("with one server under two names, is refused as a whole", async () => {
-    const { hostname, port } = new URL(url(1));
-    const alias = `${hostname === "127.0.0.1" ? "localhost" : "127.0.0.1"}:${port}`;
-    await using instance = await startLogging(with3rd(`redis://${alias}`));
+    const [known, alias] = [url(1), aliasOf(url(1))].map((each) => new URL(each).host);
+    await using instance = await startLogging(with3rd(aliasOf(url(1))));
     const { primaries } = await untilShown(
       instance,
       ({ primaries: all }) => all.every(({ state }) => state === "misconfigured"),
       "all are refused",
     );
     for (const { reason } of primaries)
-      expect(reason).toBe(`${hostname}:${port} and ${alias} are one and the same server`);
+      expect(reason).toBe(`${known} and ${alias} are one and the same server`);
     expect((await acquire(instance, "x")).status).toBe(503);
     const told = linesOf(instance).filter(({ msg }) => msg === "these primaries cannot be used");
     expect(told).toHaveLength(1);
@@ -269,7 +274,7 @@ describe("a list of primaries", () => {
       "member",
     );
     await forget(server(SPARE), prefix);
-    await ours.call("GET", "/v1/locks/any");
+    await noticed(ours);
     await untilShown(
       ours,
       ({ primaries: all, configurationVersion }) =>
@@ -307,6 +312,20 @@ describe("a list of primaries", () => {
     expect(told.reason).toBe("it is empty, and its address is not in the configuration of this deployment");
     expectTold(told, "misconfigured");
     expect((await acquire(wrong, "x")).status).toBe(200);
+  });
+
+  test("that names a server anew, knows it by what it stores, and after a readmission by its new name", async () => {
+    const prefix = ownPrefix();
+    {
+      await using _before = await startInstance(good(), { prefix });
+    }
+    await using instance = await startInstance(with3rd(aliasOf(url(2))), { prefix });
+    await command(server(2), "REPLICAOF", "127.0.0.1", "1");
+    await command(server(2), "REPLICAOF", "NO", "ONE");
+    await allTakePart(instance, 1);
+    await forget(server(2), prefix);
+    await noticed(instance);
+    expect((await allTakePart(instance, 2)).primaries[2]?.state).toBe("up");
   });
 
   test("written by a later version of Quorate, is refused", async () => {
@@ -358,7 +377,7 @@ describe("a primary without an append-only file", () => {
       await using instance = await startLogging(with3rd(url(SPARE)), { up: 3 });
       // Looked at again, it is nothing new.
       await forget(server(0), instance.prefix);
-      await instance.call("GET", "/v1/locks/any");
+      await noticed(instance);
       await allTakePart(instance, 1);
       const warnings = linesOf(instance).filter(({ msg }) => msg.startsWith("no append-only file"));
       expect(warnings).toHaveLength(1);
@@ -389,7 +408,7 @@ describe("a primary that forgot and cannot be written to", () => {
 
   test("is shown with what keeps it, and the configuration does not change for it again and again", async () => {
     await withFullThird(async (instance) => {
-      await instance.call("GET", "/v1/locks/any");
+      await noticed(instance);
       const { primaries, configurationVersion } = await untilShown(
         instance,
         ({ primaries: all }) => /; but OOM/.test(all[2]?.reason ?? ""),

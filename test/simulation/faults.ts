@@ -1,67 +1,66 @@
-import type { Fault } from "./plan.js";
+import type { Fault, FaultKind } from "./plan.js";
 import type { SimulatedPrimary } from "./primary.js";
 import type { Chance } from "./random.js";
 import type { Universe } from "./universe.js";
 
 /** Does one fault, and undoes it when its time is over. */
 export function inflict(universe: Universe, fault: Fault, chance: Chance): void {
-  const { scheduler } = universe;
-  const { kind, forMs } = fault;
-  const primary = chance.pick(universe.primaries);
-  const later = (task: () => void) => void scheduler.after(forMs, task);
-  switch (kind) {
-    case "connection breaks":
-    case "no way there":
-    case "no way back":
-    case "no way":
-      return breakWays(universe, fault, primary, chance);
-    case "primary pauses":
-      universe.note(`${primary.name} pauses for ${forMs.toFixed(0)} ms`);
-      primary.pause();
-      return later(() => primary.resume());
-    case "primary restarts":
-    case "primary restarts with a cut tail":
-    case "primary restarts empty":
-      return restart(universe, [primary], kind, forMs, chance);
-    case "all primaries restart":
-    case "a majority restarts": {
-      const how = chance.pick([
-        "primary restarts",
-        "primary restarts with a cut tail",
-        "primary restarts empty",
-        null,
-      ] as const);
-      const count = kind === "all primaries restart" ? universe.primaries.length : universe.majority;
-      return restart(universe, shuffled(universe.primaries, chance).slice(0, count), how, forMs, chance);
-    }
-    case "primary is flushed":
-      if (!primary.alive) return;
-      universe.note(`${primary.name} is flushed`);
-      return universe.wipe(primary);
-    case "primary forgets its scripts":
-      universe.note(`${primary.name} forgets its scripts`);
-      return primary.server.flushScripts();
-    case "primary is a replica":
-      return replicate(universe, primary, forMs, chance);
-    case "instance freezes":
-      return freeze(universe, forMs, chance);
-    case "instance is replaced":
-      return replace(universe, forMs, chance);
-    case "clock jumps": {
-      const ms = Math.round(chance.between(-1_500, 3_000));
-      universe.clockJumps(primary, ms);
-      return;
-    }
-  }
+  DOINGS[fault.kind](universe, fault, chance);
 }
 
-function breakWays(
-  universe: Universe,
-  { kind, forMs }: Fault,
-  primary: SimulatedPrimary,
-  chance: Chance,
-): void {
-  // Between one instance and one primary, or around a whole machine.
+type Doing = (universe: Universe, fault: Fault, chance: Chance) => void;
+
+const DOINGS: Readonly<Record<FaultKind, Doing>> = {
+  "connection breaks": breakWays,
+  "no way there": breakWays,
+  "no way back": breakWays,
+  "no way": breakWays,
+  "primary pauses": (universe, { forMs }, chance) => {
+    const primary = chance.pick(universe.primaries);
+    universe.note(`${primary.name} pauses for ${forMs.toFixed(0)} ms`);
+    primary.pause();
+    universe.scheduler.after(forMs, () => primary.resume());
+  },
+  "primary restarts": (universe, { forMs }, chance) =>
+    restart(universe, [chance.pick(universe.primaries)], "data", forMs, chance),
+  "primary restarts with a cut tail": (universe, { forMs }, chance) =>
+    restart(universe, [chance.pick(universe.primaries)], "cut", forMs, chance),
+  "primary restarts empty": (universe, { forMs }, chance) =>
+    restart(universe, [chance.pick(universe.primaries)], "empty", forMs, chance),
+  "primary is flushed": (universe, _fault, chance) => {
+    const primary = chance.pick(universe.primaries);
+    if (!primary.alive) return;
+    universe.note(`${primary.name} is flushed`);
+    universe.wipe(primary);
+  },
+  "primary forgets its scripts": (universe, _fault, chance) => {
+    const primary = chance.pick(universe.primaries);
+    universe.note(`${primary.name} forgets its scripts`);
+    primary.server.flushScripts();
+  },
+  "primary is a replica": replicate,
+  "all primaries restart": (universe, { forMs }, chance) =>
+    restart(universe, universe.primaries, chance.pick(HOWS), forMs, chance),
+  "a majority restarts": (universe, { forMs }, chance) =>
+    restart(
+      universe,
+      shuffled(universe.primaries, chance).slice(0, universe.majority),
+      chance.pick(HOWS),
+      forMs,
+      chance,
+    ),
+  "instance freezes": freeze,
+  "instance is replaced": replace,
+  "clock jumps": (universe, _fault, chance) =>
+    universe.clockJumps(chance.pick(universe.primaries), Math.round(chance.between(-1_500, 3_000))),
+};
+
+/** What a primary comes back with; by chance for each, where several restart. */
+const HOWS = ["data", "cut", "empty", "mixed"] as const;
+
+/** Between one instance and one primary, or around a whole machine. */
+function breakWays(universe: Universe, { kind, forMs }: Fault, chance: Chance): void {
+  const primary = chance.pick(universe.primaries);
   const instances = universe.alive;
   if (instances.length === 0) return;
   const one = chance.pick(instances);
@@ -92,30 +91,29 @@ function breakWays(
 function restart(
   universe: Universe,
   primaries: readonly SimulatedPrimary[],
-  how: "primary restarts" | "primary restarts with a cut tail" | "primary restarts empty" | null,
+  how: (typeof HOWS)[number],
   forMs: number,
   chance: Chance,
 ): void {
   for (const primary of primaries) {
     if (!primary.alive) continue;
-    const kind =
-      how ??
-      chance.pick([
-        "primary restarts",
-        "primary restarts with a cut tail",
-        "primary restarts empty",
-      ] as const);
     primary.kill();
-    if (kind === "primary restarts empty") {
-      universe.note(`${primary.name} is killed and wiped, back in ${forMs.toFixed(0)} ms`);
-      universe.wipe(primary);
-    } else if (kind === "primary restarts with a cut tail") {
-      const writes = chance.happens(0.7) ? chance.whole(1, 6) : chance.whole(1, 60);
-      universe.note(
-        `${primary.name} is killed, back in ${forMs.toFixed(0)} ms without its latest ${writes} writes`,
-      );
-      universe.cutTail(primary, writes);
-    } else universe.note(`${primary.name} is killed, back in ${forMs.toFixed(0)} ms with its data`);
+    const back = `is killed, back in ${forMs.toFixed(0)} ms`;
+    switch (how === "mixed" ? chance.pick(["data", "cut", "empty"] as const) : how) {
+      case "data":
+        universe.note(`${primary.name} ${back} with its data`);
+        break;
+      case "cut": {
+        const writes = chance.happens(0.7) ? chance.whole(1, 6) : chance.whole(1, 60);
+        universe.note(`${primary.name} ${back} without its latest ${writes} writes`);
+        universe.cutTail(primary, writes);
+        break;
+      }
+      case "empty":
+        universe.note(`${primary.name} ${back} without its data`);
+        universe.wipe(primary);
+        break;
+    }
     const loadingMs = chance.happens(0.3) ? chance.between(1, 100) : 0;
     universe.scheduler.after(forMs * chance.between(0.7, 1), () => start(universe, primary, loadingMs));
   }
@@ -133,7 +131,8 @@ function start(universe: Universe, primary: SimulatedPrimary, loadingMs: number)
   });
 }
 
-function replicate(universe: Universe, primary: SimulatedPrimary, forMs: number, chance: Chance): void {
+function replicate(universe: Universe, { forMs }: Fault, chance: Chance): void {
+  const primary = chance.pick(universe.primaries);
   const master = chance.pick(universe.primaries);
   if (!primary.alive || !master.alive) return;
   const { life } = primary;
@@ -161,7 +160,7 @@ function replicate(universe: Universe, primary: SimulatedPrimary, forMs: number,
   });
 }
 
-function freeze(universe: Universe, forMs: number, chance: Chance): void {
+function freeze(universe: Universe, { forMs }: Fault, chance: Chance): void {
   const instances = universe.alive.filter(({ frozen }) => !frozen);
   if (instances.length === 0) return;
   const instance = chance.pick(instances);
@@ -169,7 +168,7 @@ function freeze(universe: Universe, forMs: number, chance: Chance): void {
   universe.scheduler.after(forMs, () => universe.resume(instance));
 }
 
-function replace(universe: Universe, forMs: number, chance: Chance): void {
+function replace(universe: Universe, { forMs }: Fault, chance: Chance): void {
   const instances = universe.alive;
   if (instances.length < 2) return;
   universe.kill(chance.pick(instances));

@@ -11,6 +11,14 @@ export interface Batch {
   readonly ran: (replies: readonly Reply[]) => void;
 }
 
+/** Told of everything that a primary runs. */
+export type Watch = (
+  primary: SimulatedPrimary,
+  command: string,
+  args: readonly string[],
+  reply: Reply,
+) => void;
+
 /** Somebody who is connected. */
 export interface Peer {
   /** The server is gone. */
@@ -36,6 +44,7 @@ export class SimulatedPrimary {
     chance: Chance,
     lua: LuaMachine,
     substitute: ((text: string) => string) | undefined,
+    private readonly watch: Watch | undefined,
   ) {
     // Clocks differ in what they show, and a little in their speed.
     this.#offsetMs = WALL_CLOCK_MS + chance.between(-2_000, 2_000);
@@ -50,6 +59,11 @@ export class SimulatedPrimary {
 
   get name(): string {
     return `primary ${this.place + 1}`;
+  }
+
+  /** Virtual time. */
+  get nowMs(): number {
+    return this.scheduler.nowMs();
   }
 
   get clockMs(): number {
@@ -67,7 +81,14 @@ export class SimulatedPrimary {
   }
 
   #run({ commands, ran }: Batch): void {
-    ran(commands.map(([command, args]) => this.server.execute(command, args)));
+    ran(commands.map(([command, args]) => this.execute(command, args)));
+  }
+
+  /** Runs one command, wherever it comes from. */
+  execute(command: string, args: readonly string[]): Reply {
+    const reply = this.server.execute(command, args);
+    this.watch?.(this, command, args, reply);
+    return reply;
   }
 
   /** As by SIGSTOP: what arrives is read later. */

@@ -4,6 +4,7 @@ import { Recorder } from "../history/recorder.js";
 import { runClients } from "./clients.js";
 import { inflict } from "./faults.js";
 import { type Plan, planOf } from "./plan.js";
+import type { Watch } from "./primary.js";
 import { Chance } from "./random.js";
 import { type Leftover, recover } from "./recovery.js";
 import { LuaMachine } from "./redis/lua.js";
@@ -22,15 +23,20 @@ export interface RunOptions {
   readonly variant?: Variant;
   /** Told what the instances log, at which time. */
   readonly log?: (atMs: number, line: string) => void;
+  /** Told of everything that a primary runs. */
+  readonly watch?: Watch;
+  /** Changes what the seed decided. */
+  readonly replan?: (plan: Plan) => Plan;
 }
 
 /** One run: everything in it follows from the seed. Takes no real time but the processor's. */
-export async function simulate(seed: number, { variant = PRODUCTION, log }: RunOptions = {}): Promise<Run> {
-  const plan = planOf(seed);
+export async function simulate(seed: number, options: RunOptions = {}): Promise<Run> {
+  const { variant = PRODUCTION, log, watch, replan = (plan) => plan } = options;
+  const plan = replan(planOf(seed));
   const scheduler = new Scheduler();
   const recorder = new Recorder(scheduler.nowMs);
   const write = log ? (line: string) => log(scheduler.nowMs(), line) : () => {};
-  const universe = new Universe(plan, scheduler, recorder, await machine(), variant, write);
+  const universe = new Universe(plan, scheduler, recorder, await machine(), variant, write, watch);
   let crash: unknown = null;
   let leftovers: readonly Leftover[] = [];
   live(universe, plan, variant)

@@ -2,7 +2,7 @@ import type { Recorder } from "../history/recorder.js";
 import { Instance } from "./instance.js";
 import { Network } from "./network.js";
 import type { Plan } from "./plan.js";
-import { SimulatedPrimary } from "./primary.js";
+import { SimulatedPrimary, type Watch } from "./primary.js";
 import { Chance } from "./random.js";
 import type { LuaMachine } from "./redis/lua.js";
 import type { Scheduler } from "./scheduler.js";
@@ -30,8 +30,8 @@ export class Universe {
     readonly recorder: Recorder,
     lua: LuaMachine,
     private readonly variant: Variant,
-    /** Told what the instances log: nobody listens unless somebody reads. */
     private readonly log: (line: string) => void,
+    watch: Watch | undefined,
   ) {
     this.#chance = new Chance(plan.seed, "universe");
     this.primaries = Array.from(
@@ -44,6 +44,7 @@ export class Universe {
           this.#chance.stream(`primary ${place}`),
           lua,
           variant.substitute,
+          watch,
         ),
     );
     this.network = new Network(scheduler, this.#chance.stream("network"), plan.weather, this.primaries);
@@ -145,7 +146,7 @@ export class Universe {
   wipe(primary: SimulatedPrimary): void {
     const { keyspace } = primary.server;
     const kept = this.variant.unnoticed ? keyspace.get(CONFIGURATION) : undefined;
-    keyspace.clear();
+    primary.execute("FLUSHALL", []);
     if (kept) keyspace.set(CONFIGURATION, kept);
     this.#loses(primary, "all");
   }

@@ -51,11 +51,9 @@ const READS: Readonly<Record<string, Command>> = {
   },
   ZRANGE: (keys, [key = "", first, last, ...options]) => {
     if (options.length > 0) throw new Error("the simulated ZRANGE has no options");
-    const members = ordered(scoresOf(keys.get(key)));
-    const end = integer(last);
-    return members
-      .slice(integer(first), end < 0 ? members.length + end + 1 : end + 1)
-      .map(([member]) => member);
+    const [start, end] = [integer(first), integer(last)];
+    const members = ordered(scoresOf(keys.get(key))).map(([member]) => member);
+    return members.slice(start, end < 0 ? members.length + end + 1 : end + 1);
   },
   ZRANGEBYSCORE: (keys, [key = "", low = "", high = "", ...options]) => {
     const found = ordered(scoresOf(keys.get(key)))
@@ -110,7 +108,8 @@ const WRITES: Readonly<Record<string, Command>> = {
     return 1;
   },
   HINCRBY: (keys, [key = "", field = "", by]) => {
-    const sum = integer(fieldsOf(keys.get(key))?.get(field) ?? "0") + integer(by);
+    const more = integer(by);
+    const sum = integer(fieldsOf(keys.get(key))?.get(field) ?? "0") + more;
     keys.hash(key).set(field, String(sum));
     return sum;
   },

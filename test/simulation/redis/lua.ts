@@ -18,6 +18,7 @@ export class LuaMachine {
   #crash: unknown = null;
   readonly #state: number;
   readonly #scratch: number;
+  readonly #compiled = new Map<string, Compiled>();
   readonly #names = new Map<string, number>();
   /** Names of commands are constants of compiled scripts, which are kept: so their addresses are theirs for good. */
   readonly #constants = new Map<number, string>();
@@ -41,8 +42,17 @@ export class LuaMachine {
     this.#do(BOOT);
   }
 
-  /** Throws what the compiler says. */
+  /** Each text once, however often it is asked for. Throws what the compiler says. */
   compile(text: string): Compiled {
+    let script = this.#compiled.get(text);
+    if (script === undefined) {
+      script = this.#compile(text);
+      this.#compiled.set(text, script);
+    }
+    return script;
+  }
+
+  #compile(text: string): Compiled {
     const { wasm } = this;
     const bytes = new TextEncoder().encode(text);
     const at = wasm.malloc(bytes.length + 1);
@@ -205,7 +215,10 @@ export class LuaMachine {
     let at = this.#scratch;
     for (let i = 0; i < length; i++) {
       const unit = text.charCodeAt(i);
-      if (unit > 0x7f) return this.#pushEncoded(text);
+      if (unit > 0x7f) {
+        this.#pushEncoded(text);
+        return;
+      }
       heap[at++] = unit;
     }
     this.wasm.lua_pushlstring(this.#state, this.#scratch, length);

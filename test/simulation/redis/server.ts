@@ -104,7 +104,7 @@ export class SimulatedRedis {
     const digest = sha1hex(text);
     let script = this.#scripts.get(digest);
     if (script === undefined) {
-      script = compiled(this.settings.lua, this.settings.substitute?.(text) ?? text);
+      script = this.settings.lua.compile(this.settings.substitute?.(text) ?? text);
       this.#scripts.set(digest, script);
     }
     return script;
@@ -137,18 +137,6 @@ export class SimulatedRedis {
       .join("");
   }
 }
-
-/** Compiled once for all servers of all runs. */
-function compiled(lua: LuaMachine, text: string): Compiled {
-  let script = scripts.get(text);
-  if (script === undefined) {
-    script = lua.compile(text);
-    scripts.set(text, script);
-  }
-  return script;
-}
-
-const scripts = new Map<string, Compiled>();
 
 const NO_SCRIPT = new Failure("NOSCRIPT No matching script. Please use EVAL.");
 const READ_ONLY = new Failure("READONLY You can't write against a read only replica.");

@@ -1,0 +1,87 @@
+/**
+ * Runs the simulation (test/simulation) from the command line. A seed that fails is printed; with it, `--history` and
+ * one run, exactly the same happens again and is told line by line.
+ */
+import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
+import { tellHistory, tellViolation } from "../test/history/tell.js";
+import { CANARIES } from "../test/simulation/canaries.js";
+import { type Outcome, runMany } from "../test/simulation/many.js";
+import { simulate } from "../test/simulation/run.js";
+import { Trace } from "../test/simulation/trace.js";
+import { PRODUCTION } from "../test/simulation/variant.js";
+
+const USAGE = `npm run simulate -- [--seed S] [--runs N] [--workers W] [--canary NAME] [--history] [--trace]
+  --seed      the first seed; each run has the next (1)
+  --runs      how many (1000; 1 with --history)
+  --workers   processes (as many as there are cores)
+  --canary    a variant that is wrong, in place of the production code: ${CANARIES.map(({ name }) => `"${name}"`).join(", ")}
+  --history   tell each run line by line
+  --trace     the same with all that the primaries were asked`;
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: "string", default: "1" },
+    runs: { type: "string" },
+    workers: { type: "string", default: String(availableParallelism()) },
+    canary: { type: "string" },
+    history: { type: "boolean", default: false },
+    trace: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+const tells = values.history || values.trace;
+const seed = Number(values.seed);
+const runs = Number(values.runs ?? (tells ? 1 : 1000));
+const workers = Number(values.workers);
+const canary = CANARIES.find(({ name }) => name === values.canary);
+if (values.help || ![seed, runs, workers].every(Number.isSafeInteger) || (values.canary && !canary)) {
+  console.log(USAGE);
+  process.exit(values.help ? 0 : 2);
+}
+process.exitCode = (await (tells ? tellRuns() : countRuns())) > 0 ? 1 : 0;
+
+/** How many failed. */
+async function tellRuns(): Promise<number> {
+  let failed = 0;
+  for (let one = seed; one < seed + runs; one++) {
+    const trace = new Trace();
+    const { plan, history, violations } = await simulate(one, {
+      variant: canary ?? PRODUCTION,
+      log: trace.log,
+      ...(values.trace && { watch: trace.watch }),
+    });
+    console.log(`seed ${one}\n${JSON.stringify(plan, null, 2)}`);
+    console.log(tellHistory({ ...history, events: [...history.events, ...trace.notes] }));
+    for (const violation of violations) console.log(`\n${tellViolation(violation)}`);
+    if (violations.length > 0) failed += 1;
+  }
+  return failed;
+}
+
+async function countRuns(): Promise<number> {
+  const startedMs = performance.now();
+  const tell = ({ runs, operations, failures }: Outcome) => {
+    const perSecond = (1000 * runs) / (performance.now() - startedMs);
+    return `${runs} runs, ${operations} operations, ${failures.length} failed, ${perSecond.toFixed(0)} runs/s`;
+  };
+  let toldMs = startedMs;
+  const outcome = await runMany({
+    seed,
+    runs,
+    workers,
+    canary: values.canary,
+    onProgress: (soFar) => {
+      if (performance.now() - toldMs < 5_000) return;
+      toldMs = performance.now();
+      console.log(tell(soFar));
+    },
+  });
+  for (const { seed, text } of outcome.failures.slice(0, 10)) {
+    console.log(`\nseed ${seed}: npm run simulate -- --seed ${seed} --history\n${text}`);
+  }
+  console.log(`\nseeds ${seed} to ${seed + runs - 1}: ${tell(outcome)}`);
+  if (outcome.failures.length > 0)
+    console.log(`failed: ${outcome.failures.map((failure) => failure.seed).join(", ")}`);
+  return outcome.failures.length;
+}

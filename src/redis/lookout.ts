@@ -1,0 +1,68 @@
+import type { Keys } from "./keys.js";
+import { type Primary, PrimaryFailure } from "./primary.js";
+import { type Look, parseInfo, readLook, refusalOf } from "./sighting.js";
+
+/** One primary as it was seen, and when: everything is refused once it is not that any more. */
+export interface Seen extends Look {
+  readonly primary: Primary;
+  readonly era: number;
+}
+
+/** Looks at primaries, leaves out those that cannot be any, and tells of those that keep nothing. */
+export class Lookout {
+  readonly #warned = new Set<Primary>();
+
+  constructor(
+    private readonly keys: Keys,
+    private readonly embedded: boolean,
+    private readonly log: { warn(fields: object, message: string): void },
+  ) {}
+
+  /** What the primary is now; null where it does not answer or cannot be a primary. */
+  async look(primary: Primary): Promise<Seen | null> {
+    const { era, address } = primary;
+    if (era === null) return null;
+    try {
+      const info = parseInfo(String(await primary.command(era, "INFO")));
+      const refusal = refusalOf(info, this.embedded);
+      if (refusal) {
+        primary.exclude(refusal.state, refusal.reason);
+        return null;
+      }
+      const [stored, time] = await Promise.all([
+        primary.command(era, "HGETALL", this.keys.configuration),
+        primary.command(era, "TIME"),
+      ]);
+      const look = readLook(address, info, stored as string[], time as string[]);
+      this.#warnOfNoPersistence(primary, look);
+      return { ...look, primary, era };
+    } catch (error) {
+      if (!(error instanceof PrimaryFailure))
+        primary.exclude("misconfigured", `what it stores of the configuration cannot be read: ${error}`);
+      else if (error.kind === "refused")
+        primary.exclude("misconfigured", `it refuses to answer: ${error.message}`);
+      return null;
+    }
+  }
+
+  #warnOfNoPersistence(primary: Primary, look: Look): void {
+    if (look.persistent || this.embedded || this.#warned.has(primary)) return;
+    this.#warned.add(primary);
+    this.log.warn(
+      { primary: primary.address },
+      "no append-only file: a restart forgets everything here; one primary at a time is copied from the others, but when a majority restart together everything but the order of tokens is lost (CONFIG SET appendonly yes)",
+    );
+  }
+}
+
+/** Why these cannot be primaries of one deployment: two URLs lead to one server. */
+export function sameServerTwice(seen: readonly (Seen | null)[]): string | null {
+  const byRun = new Map<string, Seen>();
+  for (const one of seen) {
+    if (!one) continue;
+    const other = byRun.get(one.runId);
+    if (other) return `${other.address} and ${one.address} are one and the same server`;
+    byRun.set(one.runId, one);
+  }
+  return null;
+}

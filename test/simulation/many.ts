@@ -1,0 +1,105 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { setPriority } from "node:os";
+import { fileURLToPath } from "node:url";
+
+/** Many runs, by several processes. */
+export interface Campaign {
+  /** The first seed; each run has the next. */
+  readonly seed: number;
+  readonly runs: number;
+  readonly workers: number;
+  /** Name of a canary to run in place of the production code. */
+  readonly canary?: string | undefined;
+  /** No more runs are begun once so many failed. */
+  readonly failuresMax?: number;
+  readonly onProgress?: (soFar: Outcome) => void;
+}
+
+export interface Outcome {
+  readonly runs: number;
+  readonly operations: number;
+  /** In the order of their seeds. */
+  readonly failures: readonly Failure[];
+}
+
+export interface Failure {
+  readonly seed: number;
+  /** Operations and events of the run. */
+  readonly length: number;
+  readonly promises: readonly string[];
+  /** The violations, in readable lines. */
+  readonly text: string;
+}
+
+/** What a process is told to do; the answer is an `Outcome`. */
+export interface Share {
+  readonly seed: number;
+  readonly runs: number;
+  readonly canary?: string | undefined;
+}
+
+export async function runMany(campaign: Campaign): Promise<Outcome> {
+  const { runs, canary, failuresMax = Number.POSITIVE_INFINITY } = campaign;
+  let next = 0;
+  let outcome: Outcome = { runs: 0, operations: 0, failures: [] };
+  const work = async () => {
+    const worker = new Worker();
+    try {
+      while (next < runs && outcome.failures.length < failuresMax) {
+        const share = { seed: campaign.seed + next, runs: Math.min(SHARE, runs - next), canary };
+        next += share.runs;
+        const more = await worker.run(share);
+        outcome = sum(outcome, more);
+        campaign.onProgress?.(outcome);
+      }
+    } finally {
+      worker.end();
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(campaign.workers, Math.ceil(runs / SHARE)) }, work));
+  return outcome;
+}
+
+/** One process that runs shares, one after the other. */
+class Worker {
+  readonly #process: ChildProcess;
+
+  constructor() {
+    const script = fileURLToPath(new URL("worker.ts", import.meta.url));
+    // The young generation of the heap is large: a run leaves nothing behind.
+    const execArgv = ["--import", "tsx", "--max-semi-space-size=32"];
+    this.#process = fork(script, { execArgv, stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    // Tests beside this one measure time; this one only needs much of it.
+    if (this.#process.pid !== undefined) setPriority(this.#process.pid, 10);
+  }
+
+  run(share: Share): Promise<Outcome> {
+    return new Promise((resolve, reject) => {
+      const where = `seeds ${share.seed} to ${share.seed + share.runs - 1}`;
+      const onExit = (code: number | null) =>
+        reject(new Error(`the simulation ended with ${code}: ${where}`));
+      this.#process.once("exit", onExit);
+      this.#process.once("message", (answer: Outcome | { crash: string }) => {
+        this.#process.off("exit", onExit);
+        if ("crash" in answer) reject(new Error(`${where}: ${answer.crash}`));
+        else resolve(answer);
+      });
+      this.#process.send(share);
+    });
+  }
+
+  end(): void {
+    this.#process.kill();
+  }
+}
+
+function sum(a: Outcome, b: Outcome): Outcome {
+  return {
+    runs: a.runs + b.runs,
+    operations: a.operations + b.operations,
+    failures: [...a.failures, ...b.failures].sort((one, other) => one.seed - other.seed),
+  };
+}
+
+/** Runs that a process is given at once: about a second's work. */
+const SHARE = 25;

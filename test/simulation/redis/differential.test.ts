@@ -1,0 +1,322 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Redis, ReplyError } from "ioredis";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { SCRIPTS } from "../../../src/redis/scripts.js";
+import { startPrimaries, type TestPrimaries } from "../../helpers/primaries.js";
+import { Chance } from "../random.js";
+import { simulate } from "../run.js";
+import { LuaMachine } from "./lua.js";
+import { SimulatedRedis, toClient } from "./server.js";
+
+// What the simulation proves is worth as much as its Redis is like the real one: both get the same commands here, and
+// must give the same answers.
+
+let primaries: TestPrimaries;
+let real: Redis;
+let lua: LuaMachine;
+let simulated: SimulatedRedis;
+
+beforeAll(async () => {
+  primaries = await startPrimaries(1);
+  real = new Redis(primaries.urls[0] as string, { protocol: 2, disableClientInfo: true });
+  lua = await LuaMachine.create();
+});
+
+afterAll(async () => {
+  real.disconnect();
+  await primaries.close();
+});
+
+beforeEach(async () => {
+  await real.flushall();
+  await real.script("FLUSH");
+  simulated = new SimulatedRedis({
+    clockMs: () => performance.timeOrigin + performance.now(),
+    newId: () => "id",
+    lua,
+  });
+});
+
+/** What both say; errors by their code, since their words differ from version to version. */
+async function both(
+  command: string,
+  ...args: (string | number)[]
+): Promise<[simulated: unknown, real: unknown]> {
+  const texts = args.map(String);
+  const [one, other] = await Promise.all([
+    new Promise((resolve) =>
+      resolve(toClient(simulated.execute(command, texts), (text) => new Error(text))),
+    ).catch(codeOf),
+    real.call(command, ...texts).catch(codeOf),
+  ]);
+  return [one, other];
+}
+
+function codeOf(error: unknown): string {
+  const { message } = error as Error;
+  if (!(error instanceof ReplyError) && (error as Error).constructor !== Error) throw error;
+  return `error ${message.split(" ")[0]}`;
+}
+
+async function same(command: string, ...args: (string | number)[]): Promise<void> {
+  const [one, other] = await both(command, ...args);
+  expect(one, [command, ...args].join(" ")).toEqual(other);
+}
+
+describe("commands", () => {
+  const KEYS = ["a", "b", "c", "d"];
+  const FIELDS = ["f", "g", "h"];
+
+  /** One command with arguments by chance: often of the wrong type, now and then senseless. */
+  function anyCommand(chance: Chance): (string | number)[] {
+    const key = () => chance.pick(KEYS);
+    const field = () => chance.pick(FIELDS);
+    const number = () => chance.pick([0, 1, -1, 7, 2 ** 40, "9007199254740900", "x"]);
+    const bound = () => chance.pick(["-inf", "+inf", "(1", "1", "(7", "7"]);
+    return chance.pick<() => (string | number)[]>([
+      () => ["SET", key(), field()],
+      () => ["SET", key(), field(), "PX", chance.pick([100_000, 0, "x"])],
+      () => ["GET", key()],
+      () => ["DEL", key(), key()],
+      () => ["UNLINK", key()],
+      () => ["EXISTS", key(), key()],
+      () => ["RENAME", key(), key()],
+      () => ["PEXPIRE", key(), chance.pick([100_000, -1, "x"])],
+      () => ["HSET", key(), field(), number(), field(), number()],
+      () => ["HSETNX", key(), field(), number()],
+      () => ["HGET", key(), field()],
+      () => ["HMGET", key(), field(), field()],
+      () => ["HGETALL", key()],
+      () => ["HKEYS", key()],
+      () => ["HLEN", key()],
+      () => ["HEXISTS", key(), field()],
+      () => ["HDEL", key(), field(), field()],
+      () => ["HINCRBY", key(), field(), number()],
+      () => ["ZADD", key(), chance.whole(0, 9), field(), chance.whole(0, 9), field()],
+      () => ["ZADD", key(), "GT", chance.whole(0, 9), field()],
+      () => ["ZREM", key(), field()],
+      () => ["ZCARD", key()],
+      () => ["ZSCORE", key(), field()],
+      () => ["ZRANGE", key(), chance.whole(0, 2), chance.pick([-1, -2, 0, 1])],
+      () => ["ZRANGEBYSCORE", key(), bound(), bound()],
+      () => ["ZREMRANGEBYSCORE", key(), bound(), bound()],
+      () => ["SCAN", "0", "MATCH", "*", "COUNT", 1000],
+      () => ["HSCAN", key(), "0", "COUNT", 1000],
+    ])();
+  }
+
+  it("give the same answers, whatever the keys hold", async () => {
+    const chance = new Chance(7, "commands");
+    for (let i = 0; i < 4_000; i++) {
+      const [command, ...args] = anyCommand(chance);
+      const [one, other] = await both(String(command), ...args);
+      const isScan = command === "SCAN" || command === "HSCAN";
+      expect(isScan ? sorted(one) : one, `${i}: ${[command, ...args].join(" ")}`).toEqual(
+        isScan ? sorted(other) : other,
+      );
+    }
+  });
+
+  /** A page of a scan: in no order. */
+  function sorted(page: unknown): unknown {
+    if (!Array.isArray(page)) return page;
+    const [cursor, found] = page as [string, string[]];
+    return [cursor, [...found].sort()];
+  }
+
+  it("find by patterns what was escaped in them", async () => {
+    for (const key of ["q*:hold/a", "q:hold/a", "q*:hold/b", "x"]) await same("SET", key, 1);
+    const [one, other] = await both("SCAN", "0", "MATCH", "q\\*:hold/*", "COUNT", 1000);
+    expect(sorted(one)).toEqual(["0", ["q*:hold/a", "q*:hold/b"]]);
+    expect(sorted(other)).toEqual(sorted(one));
+  });
+
+  it("let keys go when their time is over, and tell how much is left", async () => {
+    await same("SET", "string", 1, "PX", 60);
+    await same("HSET", "hash", "f", 1);
+    await same("PEXPIRE", "hash", 60);
+    await same("ZADD", "zset", 1, "m");
+    await same("PEXPIRE", "zset", 100_000);
+    const [one, other] = await both("PTTL", "zset");
+    expect(Number(one)).toBeGreaterThan(99_000);
+    expect(Math.abs(Number(one) - Number(other))).toBeLessThan(500);
+    await same("PTTL", "nothing");
+    await sleep(100);
+    await same("EXISTS", "string", "hash", "zset");
+    await same("HGETALL", "hash");
+    await same("HSETNX", "hash", "f", 2);
+    await same("PTTL", "hash");
+  });
+
+  it("tell the time", async () => {
+    const [one, other] = await both("TIME");
+    const [seconds, micros] = one as string[];
+    expect(Math.abs(Number(seconds) - Number((other as string[])[0]))).toBeLessThan(5);
+    expect(Number(micros)).toBeLessThan(1e6);
+  });
+});
+
+describe("Lua", () => {
+  const KEYS_AND_ARGS = ["2", "k1", "k2", "a", "", "9007199254740900", "ünï"];
+
+  it.each([
+    "return {KEYS[1], KEYS[2], KEYS[3], ARGV[1], #ARGV, ARGV[4]}",
+    "return 3.99",
+    "return -3.99",
+    "return 2^53",
+    "return tostring(2^53)",
+    "return tostring(1e14 + 1) .. ' ' .. 1e15 + 1 .. ' ' .. 0.1",
+    "return string.format('%.0f', 2^53 - 92)",
+    "return string.format('%.0f|%d|%5.2f|%s|%q', 1767225600000149, 7, 1 / 3, 'x', 'y')",
+    "return tonumber(ARGV[3]) == 2^53 - 92",
+    "return {1, nil, 2}",
+    "return {1, false, true, 'x', {2, {'y'}}}",
+    "return {1, 2, x = 3}",
+    "return nil",
+    "return false",
+    "return redis.error_reply('FENCED no')",
+    "return redis.status_reply('FINE')",
+    "return {err = 'WRONG x'}",
+    "return {ok = 'FINE'}",
+    "return redis.sha1hex('x')",
+    "return redis.call('GET', 'nothing')",
+    "return type(redis.call('GET', 'nothing'))",
+    "return redis.call('SET', KEYS[1], 1)",
+    "return redis.call('SET', KEYS[1], 1)['ok']",
+    "redis.call('SET', KEYS[1], 0.1) return redis.call('GET', KEYS[1])",
+    "redis.call('SET', KEYS[1], 1767225600000149) return redis.call('GET', KEYS[1])",
+    "redis.call('SET', KEYS[1], 2^53 - 92) return redis.call('GET', KEYS[1])",
+    "redis.call('set', KEYS[1], ARGV[4]) return redis.call('gEt', KEYS[1])",
+    "return redis.call('HINCRBY', KEYS[1], 'f', '9007199254740900')",
+    "redis.call('SET', KEYS[1], 1) return redis.call('HGET', KEYS[1], 'f')",
+    "redis.call('SET', KEYS[1], 1) return redis.pcall('HGET', KEYS[1], 'f')",
+    "redis.call('SET', KEYS[1], 1) return type(redis.pcall('HGET', KEYS[1], 'f').err)",
+    "return redis.call('HMGET', KEYS[2], 'a', 'b')",
+    "return nobody",
+    "somebody = 1",
+    "local t = {3, 1, 2} table.sort(t) return table.concat(t, ',')",
+    "return {string.sub('hello', 2, -2), string.match('1:a:b', '[^:]*$'), ('x'):rep(3)}",
+    "return {math.max(1, 5), math.floor(-1.5), math.ceil(1.2), 7 % 3, -7 % 3}",
+    "return '0000a' < '0000b' and 'f' > '9'",
+    "return #'ünï'",
+    "error('x')",
+    "return {pcall(function() error({ code = 1 }) end)}",
+    "for i, key in ipairs(redis.call('HKEYS', KEYS[2])) do return key end return 'none'",
+    "return #redis.call('TIME')",
+    "return os == nil and io == nil",
+  ])("%s", async (script) => {
+    await both("DEL", "k1", "k2").catch(() => {});
+    await both("HSET", "k2", "a", 1, "c", 3);
+    await same("EVAL", script, ...KEYS_AND_ARGS);
+  });
+
+  it("scripts are known by their digest once they were loaded, until they are flushed", async () => {
+    const [digest, other] = await both("SCRIPT", "LOAD", "return 7");
+    expect(digest).toBe(other);
+    await same("EVALSHA", String(digest), 0);
+    await same("SCRIPT", "FLUSH");
+    await same("EVALSHA", String(digest), 0);
+    await same("EVAL", "return 7", 0);
+    await same("EVALSHA", String(digest), 0);
+  });
+});
+
+describe("everything that primaries were asked in simulated runs", () => {
+  it("is answered by a real server as it was by the simulated one", async () => {
+    const asked = new Set<string>();
+    for (let seed = 1; seed <= 6; seed++) {
+      for (const { command, args } of await recorded(seed)) {
+        asked.add(command === "EVALSHA" ? (byDigest.get(args[0] ?? "") ?? "?") : command);
+        await expectSame(command, args);
+      }
+    }
+    expect([...asked]).toEqual(expect.arrayContaining([...Object.keys(SCRIPTS), "SCAN", "HSCAN", "PTTL"]));
+  });
+
+  const byDigest = new Map(Object.values(SCRIPTS).map(({ sha1, name }) => [sha1, name]));
+
+  interface Asked {
+    readonly command: string;
+    readonly args: readonly string[];
+  }
+
+  /** All that one primary was asked; nothing expires in it, since it is repeated at another pace. */
+  async function recorded(seed: number): Promise<Asked[]> {
+    const all: Asked[] = [{ command: "FLUSHALL", args: [] }];
+    await simulate(seed, {
+      replan: (plan) => ({
+        ...plan,
+        memberTtlMs: 100_000,
+        leaseTtlsMs: [100_000],
+        settings: { ...plan.settings, ttlMaxMs: 100_000, rotateAfterMs: 0 },
+        weather: { ...plan.weather, twiceShare: 0 },
+        faults: [300, 800].map((atMs) => ({ kind: "primary is flushed", atMs, forMs: 1 })),
+      }),
+      watch: (primary, command, args) => {
+        if (primary.place === 0) all.push({ command, args });
+      },
+    });
+    return all;
+  }
+
+  async function expectSame(command: string, args: readonly string[]): Promise<void> {
+    if (command === "INFO" || command === "TIME") return;
+    const what = [byDigest.get(args[0] ?? "") ?? command, ...args].join(" ").slice(0, 300);
+    if (command === "SCAN" || command === "HSCAN") {
+      // Pages differ; what they tell in all must not.
+      if (args[command === "SCAN" ? 0 : 1] !== "0") return;
+      const [one, other] = [
+        await allPages(async (...call) => (await both(...call))[0], command, args),
+        await allPages(async (...call) => (await both(...call))[1], command, args),
+      ];
+      expect(one, what).toEqual(other);
+      return;
+    }
+    const startedMs = performance.now();
+    const [one, other] = await both(command, ...args);
+    const tookMs = performance.now() - startedMs;
+    expect(
+      isAlike(ordered(command, one), ordered(command, other), tookMs + CLOCKS_MS),
+      `${what}\n${JSON.stringify([one, other])}`,
+    ).toBe(true);
+  }
+
+  async function allPages(
+    ask: (command: string, ...args: string[]) => Promise<unknown>,
+    command: string,
+    args: readonly string[],
+  ): Promise<string[]> {
+    const place = command === "SCAN" ? 0 : 1;
+    const found: string[] = [];
+    let cursor = "0";
+    do {
+      const [next, page] = (await ask(command, ...args.with(place, cursor))) as [string, string[]];
+      found.push(...page);
+      cursor = next;
+    } while (cursor !== "0");
+    return found.sort();
+  }
+
+  /** Redis tells the fields of a larger hash in no order. */
+  function ordered(command: string, reply: unknown): unknown {
+    if (command !== "HGETALL" || !Array.isArray(reply)) return reply;
+    const pairs = reply.flatMap((text, i) => (i % 2 === 0 ? [[text, reply[i + 1]]] : []));
+    return pairs.sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+
+  /** The same, but for times: they are ms, of which both clocks may be apart by some. Counters must be the same. */
+  function isAlike(one: unknown, other: unknown, toleranceMs: number): boolean {
+    if (Array.isArray(one) && Array.isArray(other))
+      return (
+        one.length === other.length && one.every((each, place) => isAlike(each, other[place], toleranceMs))
+      );
+    if (one === other) return true;
+    const [a, b] = [Number(one), Number(other)];
+    const areTimes = typeof one === typeof other && a < TIMES_BELOW && b < TIMES_BELOW;
+    return areTimes && Math.abs(a - b) <= toleranceMs;
+  }
+
+  const CLOCKS_MS = 50;
+  /** Ms since 1970 are below; tokens are above. */
+  const TIMES_BELOW = 1e14;
+});
