@@ -51,6 +51,7 @@ export const RIGHT: readonly Entry[] = [
   entry(readmission({ ...keepers, wipes: 2 })),
   entry(tokenRule(rule)),
   entry(readmission({ ...one, clocks: "right" })),
+  entry(readmission({ ...one, wipes: 2, agreement: "in one step", clocks: "right" })),
   entry(readmission(one)),
   entry(sharedLease(shared)),
   entry(readmission({ ...one, clients: 1, keepers: 2, wipes: 2 })),
@@ -68,7 +69,8 @@ export const RIGHT: readonly Entry[] = [
   entry(tokenRule({ ...rule, clients: 3, counterMax: 0 })),
   entry(tokenRule({ ...rule, primaries: 5, counterMax: 0 })),
   entry(readmission({ ...one, keepers: 2, wipes: 2, marksLost: true })),
-  entry(readmission({ ...one, primaries: 5, keepers: 2, wipes: 2 })),
+  entry(readmission({ ...one, keepers: 2, wipes: 2, agreement: "in one step", clocks: "right" })),
+  entry(readmission({ ...one, primaries: 5, agreement: "in one step" })),
 ];
 
 export const WRONG: readonly Entry[] = [
@@ -95,6 +97,15 @@ export const WRONG: readonly Entry[] = [
     }),
   ),
   entry(readmission({ ...one, clocks: "right", variant: "no quarantine" })),
+  entry(
+    readmission({
+      ...one,
+      wipes: 2,
+      agreement: "in one step",
+      clocks: "right",
+      variant: "the quarantine is not handed on",
+    }),
+  ),
   entry(readmission({ ...keepers, variant: "each writes its own configuration" })),
   entry(readmission({ ...keepers, variant: "a ballot used twice" })),
   entry(readmission({ ...keepers, wipes: 2, variant: "an empty primary votes" })),

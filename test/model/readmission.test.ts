@@ -90,11 +90,14 @@ describe("a lock, while clocks are right", () => {
     expectSound(readmission({ ...oneKeeper, clocks: "right" }));
   });
 
-  it("has two when the readmitted primary grants leases at once", () => {
+  it.each([
+    ["no quarantine", 18, 1],
+    ["the quarantine is not handed on", 27, 2],
+  ] as const)("has two when: %s", (variant, steps, wipes) => {
     const { history } = expectCaught(
-      readmission({ ...oneKeeper, clocks: "right", variant: "no quarantine" }),
+      readmission({ ...oneKeeper, clocks: "right", variant, wipes }),
       /two clients hold the lock/,
     );
-    expect(history).toHaveLength(19);
+    expect(history).toHaveLength(steps + 1);
   });
 });

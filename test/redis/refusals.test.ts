@@ -7,7 +7,9 @@ import {
   allTakePart,
   command,
   forget,
+  isListed,
   noticed,
+  release,
   type Shown,
   shown,
   storedField,
@@ -192,6 +194,28 @@ describe("a server", () => {
     expect(told.reason).toMatch(/^NOPERM .*SCRIPT/i);
     expectTold(told, "misconfigured");
   });
+});
+
+test("a user with the rights that docs/operating.md names is enough", async () => {
+  const all = [server(0), server(1), server(2)];
+  const prefix = ownPrefix();
+  const rights = ["on", ">secret", `~${prefix}*`, "+@all", "-@dangerous", "+info"];
+  for (const primary of all) await command(primary, "ACL", "SETUSER", "quorate", ...rights);
+  try {
+    const urls = good().map((each) => each.replace("//", "//quorate:secret@"));
+    await using instance = await startLogging(urls, { prefix, up: 3 });
+    await instance.call("PUT", "/v1/services/s/members/a", { address: "a:1", ttlMs: 60_000 });
+    const { status, leaseId } = await acquire(instance, "x");
+    expect(status).toBe(200);
+    expect(await release(instance, "x", leaseId)).toBe(true);
+    await forget(server(2), prefix);
+    await noticed(instance);
+    await allTakePart(instance, 1);
+    expect(await isListed(instance, "s", "a")).toBe(true);
+    expect(linesOf(instance).filter(({ msg }) => /interrupted|failed/.test(msg))).toEqual([]);
+  } finally {
+    for (const primary of all) await command(primary, "ACL", "DELUSER", "quorate");
+  }
 });
 
 describe("a list of primaries", () => {

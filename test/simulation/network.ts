@@ -241,7 +241,10 @@ export class SimulatedConnection implements Connection, Peer {
   #reply(generation: number, waiting: readonly Waiting[], replies: readonly Reply[]): void {
     const { network } = this;
     if (generation !== this.#generation || !this.primary.peers.has(this)) return;
-    if (network.happens(network.weather.lostReplyShare)) return this.cut("connection reset");
+    if (network.happens(network.weather.lostReplyShare)) {
+      this.cut("connection reset");
+      return;
+    }
     this.#link.replies.send(network.delayMs(), () =>
       this.instance.receive(() => {
         // Its place tells which answer is whose: answers of a lost connection are nobody's.
