@@ -87,12 +87,16 @@ export type Judgement =
 
 /** Judges what was seen. `sightings` has a place for each primary that this instance was given; null: not seen. */
 export function judge(sightings: readonly (Sighting | null)[], majority: number): Judgement {
+  const absent = sightings.filter((sighting) => sighting === null).length;
   const all = sightings.flatMap((sighting) => sighting?.stored?.configuration ?? []);
-  // One stranger must not stop a majority that know each other.
-  const ours = all.find(
-    ({ deployment }) => all.filter((one) => one.deployment === deployment).length >= majority,
-  );
+  const sizeOf = ({ deployment }: Configuration) => all.filter((one) => one.deployment === deployment).length;
+  // One stranger must not stop a majority that know each other. Who is not seen yet may tell which one it is.
+  const ours = all.find((one) => sizeOf(one) >= majority);
   const stored = ours ? all.filter(({ deployment }) => deployment === ours.deployment) : all;
+  if (stored.some(({ deployment }) => deployment !== stored[0]?.deployment)) {
+    const mayTell = Math.max(...all.map(sizeOf)) + absent >= majority;
+    return mayTell ? { kind: "wait" } : { kind: "refuse", reason: DIFFERENT_DEPLOYMENTS };
+  }
   const mistake = mistakeIn(stored, sightings.length);
   if (mistake) return { kind: "refuse", reason: mistake };
 
@@ -105,15 +109,16 @@ export function judge(sightings: readonly (Sighting | null)[], majority: number)
     const steps = stepsIn(latest, sightings);
     const intact = steps.filter((step) => step === "member" || step === "bring_forward").length;
     if (intact >= majority) return { kind: "current", current: latest, steps };
-    if (steps.includes("foreign")) {
+    if (intact + absent < majority && steps.includes("foreign")) {
       return {
         kind: "refuse",
         reason: "a primary is empty and its address is not in the stored configuration",
       };
     }
-    if (steps.includes("theirs")) return { kind: "refuse", reason: DIFFERENT_DEPLOYMENTS };
+    if (intact + absent < majority && steps.includes("theirs"))
+      return { kind: "refuse", reason: DIFFERENT_DEPLOYMENTS };
   }
-  if (sightings.some((sighting) => sighting === null)) return { kind: "wait" };
+  if (absent > 0) return { kind: "wait" };
   // Until somebody takes part, one that lost its data since a start of all was agreed is as one that had none.
   const begun =
     latest !== null &&
@@ -198,12 +203,9 @@ function votersIn(configuration: Configuration, sightings: readonly (Sighting | 
 }
 
 function mistakeIn(configurations: readonly Configuration[], primaries: number): string | null {
-  const [first] = configurations;
-  if (!first) return null;
-  for (const { protocol, deployment, primaries: entries } of configurations) {
+  for (const { protocol, primaries: entries } of configurations) {
     if (protocol !== 1)
       return `the stored configuration has protocol ${protocol}, this version of Quorate knows 1`;
-    if (deployment !== first.deployment) return DIFFERENT_DEPLOYMENTS;
     if (entries.length !== primaries) {
       const stored = entries.map(({ address }) => address).join(", ");
       return `the stored configuration has ${entries.length} primaries (${stored}), REDIS_URLS names ${primaries}`;

@@ -55,7 +55,11 @@ const KNOWN: Record<string, Configuration> = {
   cold: configuration(2, "run2 run2 run2", [2, 2, 2], { coldQuarantine: "marks" }),
   // All came back empty as run2: a start of all that nobody remembers anything before.
   forgot: configuration(2, "run2 run2 run2", [2, 2, 2], { coldQuarantine: 600_000 }),
-  theirs: configuration(1, "run1 run1 run1", [1, 1, 1], { deployment: "theirs", nonce: "theirs" }),
+  theirs: configuration(1, "run1 run1 run1", [1, 1, 1], {
+    deployment: "theirs",
+    nonce: "theirs",
+    primaries: [0, 1, 2].map((place) => ({ ...entry(place, "run1", 1), id: `their ${"abc"[place]}` })),
+  }),
   five: configuration(1, "run1 run1 run1 run1 run1", [1, 1, 1, 1, 1]),
   newer: configuration(1, "run1 run1 run1", [1, 1, 1], { protocol: 2 as 1 }),
 };
@@ -99,259 +103,79 @@ function told(judgement: Judgement): string {
   }
 }
 
+// a sentence | a | b | c | what is to be done
+const TRUTH_TABLE = `
+  the first start:
+    a first start begins when all are there                                     | run1              | run1              | run1              | cold after nothing
+    a first start waits while one is missing                                    | run1              | run1              | -                 | wait
+    a first start that one primary has got is spread                            | run1 v1 copying   | run1              | run1              | spread_cold after v1
+    and ended when all have got it                                              | run1 v1 copying   | run1 v1 copying   | run1 v1 copying   | finish_cold after v1
+    and ended by whoever comes, when one takes part already                     | run1 v1           | run1 v1 copying   | run1 v1 copying   | finish_cold after v1
+    as soon as a majority takes part, the rest is copied to                     | run1 v1           | run1 v1           | run1 v1 copying   | current v1: member, member, copy
+
+  nothing is wrong:
+    all take part                                                               | run1 v1           | run1 v1           | run1 v1           | current v1: member, member, member
+    a majority is enough                                                        | run1 v1           | -                 | run1 v1           | current v1: member, absent, member
+    fewer are not                                                               | -                 | -                 | run1 v1           | wait
+    nobody is seen                                                              | -                 | -                 | -                 | wait
+
+  one is not what it was:
+    one that missed a change and lost nothing is brought forward                | run1 v2           | run1 v1           | run2 v2           | current v2: member, bring_forward, member
+    so is a majority, by the one that knows better                              | run1 v1           | run1 v1           | run2 v2           | current v2: bring_forward, bring_forward, member
+    one that restarted with its data may have lost the last of them             | run1 v1           | run1 v1           | run2 v1           | current v1: member, member, readmit
+    one that restarted empty                                                    | run1 v1           | run1 v1           | run2              | current v1: member, member, readmit
+    one that was flushed, in its old run                                        | run1 v1           | run1 v1           | run1              | current v1: member, member, readmit
+    one that was a replica for a while, in its old run and with somebody's data | run1 v1           | run1 v1           | run1* v1          | current v1: member, member, readmit
+    those that got replicas of their own, with a new replid, are what they were | run1+ v1          | run1+ v1          | run1+ v1          | current v1: member, member, member
+    one that was a replica and is empty                                         | run1 v1           | run1 v1           | run1*             | current v1: member, member, readmit
+    one whose readmission was agreed, and that has got nothing yet              | run1 v2           | run1 v2           | run2              | current v2: member, member, readmit
+    one whose readmission was agreed, with data from before                     | run1 v2           | run1 v2           | run2 v1           | current v2: member, member, readmit
+    one that is being copied to                                                 | run1 v2           | run1 v2           | run2 v2 copying   | current v2: member, member, copy
+    one that restarted while it was copied to                                   | run1 v2           | run1 v2           | run3 v2 copying   | current v2: member, member, readmit
+    one that stores another configuration of the same version                   | run1 v2           | run1 v2           | run2 v2'          | current v2: member, member, readmit
+    an empty one at an address that nobody knows is no part of it               | run1 v1           | run1 v1           | stranger          | current v1: member, member, foreign
+
+  a majority is not what it was:
+    all restarted, with their data                                              | run2 v1           | run2 v1           | run2 v1           | cold after v1
+    all restarted, without                                                      | run2              | run2              | run2              | cold after nothing
+    a majority restarted                                                        | run2 v1           | run2 v1           | run1 v1           | cold after v1
+    a majority restarted, and one is not back: what it knows is needed          | run2 v1           | run2 v1           | -                 | wait
+    a majority was flushed, long after the first start                          | run1              | run1              | run1 v1           | cold after v1
+    a majority was flushed, long after a readmission                            | run1              | run1              | run2 v2           | cold after v2
+    one forgot while another one was still being copied to                      | run1 v3           | run2 v3 copying   | run2 v2 copying   | cold after v3
+    the configuration of a start of all is agreed, one has got it               | run2 cold copying | run2 v1           | run2 v1           | spread_cold after cold
+    or one has lost it again, empty but in the same run                         | run2 cold copying | run2 cold copying | run2              | spread_cold after cold
+    all have got it                                                             | run2 cold copying | run2 cold copying | run2 cold copying | finish_cold after cold
+    one is through, nobody votes yet                                            | run2 cold         | run2 cold copying | run2 cold copying | finish_cold after cold
+    a majority is through and votes                                             | run2 cold         | run2 cold         | run2 cold copying | current cold: member, member, copy
+    one is through, and one was flushed, which may have been through as well    | run2 cold         | run2              | run2 cold copying | cold after cold
+    one is away before it is through                                            | run2 cold copying | run2 cold copying | -                 | wait
+    one restarted before it was through: all begin once more                    | run2 cold copying | run2 cold copying | run3 cold copying | cold after cold
+    one is through and one restarted: all begin once more                       | run2 cold         | run2 cold copying | run3 cold copying | cold after cold
+    an old configuration is not revived beside a newer one that was agreed      | run1 v1           | run1 v1           | run2 v2 copying   | current v2: bring_forward, bring_forward, copy
+
+  it is not ours:
+    one belongs to another deployment: the others do without                    | run1 v1           | run1 v1           | run1 theirs       | current v1: member, member, theirs
+    in whatever place                                                           | run1 theirs       | run1 v2           | run2 v2           | current v2: theirs, member, member
+    and when one of them forgot                                                 | run1 v1           | run2 v1           | run1 theirs       | refuse: different deployments
+    a majority belongs to another deployment: then that one is it               | run1 theirs       | run1 theirs       | run1 v1           | current theirs: member, member, theirs
+    two deployments, and none has a majority                                    | run1 v1           | run1              | run1 theirs       | refuse: different deployments
+    two deployments, and one that is not seen yet may tell who is the stranger  | run1 v1           | -                 | run1 theirs       | wait
+    an unknown one, and one that is not seen yet may tell the same              | run1 v1           | -                 | stranger          | wait
+    it was written by a later version of Quorate                                | run1 newer        | run1 newer        | run1 newer        | refuse: protocol 2
+    one was written by a later version of Quorate                               | run1 v1           | run1 v1           | run1 newer        | refuse: protocol 2
+    it has five primaries                                                       | run1 five         | run1 five         | run1 five         | refuse: 5 primaries (a:6379, b:6379, c:6379, d:6379, e:6379), REDIS_URLS names 3
+    a majority is unknown                                                       | run1 v1           | stranger          | stranger          | refuse: not in the stored configuration
+`;
+
+const rowsOf = (table: string): string[][] =>
+  table
+    .split("\n")
+    .map((line) => line.split("|").map((cell) => cell.trim()))
+    .filter((cells) => cells.length > 1);
+
 describe("what is to be done when a, b and c are seen as", () => {
-  test.each<[sentence: string, a: string, b: string, c: string, judgement: string]>([
-    // ------------------------------------------------ the first start
-    ["a first start begins when all are there", "run1", "run1", "run1", "cold after nothing"],
-    ["a first start waits while one is missing", "run1", "run1", "-", "wait"],
-    [
-      "a first start that one primary has got is spread",
-      "run1 v1 copying",
-      "run1",
-      "run1",
-      "spread_cold after v1",
-    ],
-    [
-      "and ended when all have got it",
-      "run1 v1 copying",
-      "run1 v1 copying",
-      "run1 v1 copying",
-      "finish_cold after v1",
-    ],
-    [
-      "and ended by whoever comes, when one takes part already",
-      "run1 v1",
-      "run1 v1 copying",
-      "run1 v1 copying",
-      "finish_cold after v1",
-    ],
-    [
-      "as soon as a majority takes part, the rest is copied to",
-      "run1 v1",
-      "run1 v1",
-      "run1 v1 copying",
-      "current v1: member, member, copy",
-    ],
-
-    // ------------------------------------------------ nothing is wrong
-    ["all take part", "run1 v1", "run1 v1", "run1 v1", "current v1: member, member, member"],
-    ["a majority is enough", "run1 v1", "-", "run1 v1", "current v1: member, absent, member"],
-    ["fewer are not", "-", "-", "run1 v1", "wait"],
-    ["nobody is seen", "-", "-", "-", "wait"],
-
-    // ------------------------------------------------ one is not what it was
-    [
-      "one that missed a change and lost nothing is brought forward",
-      "run1 v2",
-      "run1 v1",
-      "run2 v2",
-      "current v2: member, bring_forward, member",
-    ],
-    [
-      "so is a majority, by the one that knows better",
-      "run1 v1",
-      "run1 v1",
-      "run2 v2",
-      "current v2: bring_forward, bring_forward, member",
-    ],
-    [
-      "one that restarted with its data may have lost the last of them",
-      "run1 v1",
-      "run1 v1",
-      "run2 v1",
-      "current v1: member, member, readmit",
-    ],
-    ["one that restarted empty", "run1 v1", "run1 v1", "run2", "current v1: member, member, readmit"],
-    [
-      "one that was flushed, in its old run",
-      "run1 v1",
-      "run1 v1",
-      "run1",
-      "current v1: member, member, readmit",
-    ],
-    [
-      "one that was a replica for a while, in its old run and with somebody's data",
-      "run1 v1",
-      "run1 v1",
-      "run1* v1",
-      "current v1: member, member, readmit",
-    ],
-    [
-      "those that got replicas of their own, with a new replid, are what they were",
-      "run1+ v1",
-      "run1+ v1",
-      "run1+ v1",
-      "current v1: member, member, member",
-    ],
-    [
-      "one that was a replica and is empty",
-      "run1 v1",
-      "run1 v1",
-      "run1*",
-      "current v1: member, member, readmit",
-    ],
-    [
-      "one whose readmission was agreed, and that has got nothing yet",
-      "run1 v2",
-      "run1 v2",
-      "run2",
-      "current v2: member, member, readmit",
-    ],
-    [
-      "one whose readmission was agreed, with data from before",
-      "run1 v2",
-      "run1 v2",
-      "run2 v1",
-      "current v2: member, member, readmit",
-    ],
-    [
-      "one that is being copied to",
-      "run1 v2",
-      "run1 v2",
-      "run2 v2 copying",
-      "current v2: member, member, copy",
-    ],
-    [
-      "one that restarted while it was copied to",
-      "run1 v2",
-      "run1 v2",
-      "run3 v2 copying",
-      "current v2: member, member, readmit",
-    ],
-    [
-      "one that stores another configuration of the same version",
-      "run1 v2",
-      "run1 v2",
-      "run2 v2'",
-      "current v2: member, member, readmit",
-    ],
-    [
-      "an empty one at an address that nobody knows is no part of it",
-      "run1 v1",
-      "run1 v1",
-      "stranger",
-      "current v1: member, member, foreign",
-    ],
-
-    // ------------------------------------------------ a majority is not what it was
-    ["all restarted, with their data", "run2 v1", "run2 v1", "run2 v1", "cold after v1"],
-    ["all restarted, without", "run2", "run2", "run2", "cold after nothing"],
-    ["a majority restarted", "run2 v1", "run2 v1", "run1 v1", "cold after v1"],
-    ["a majority restarted, and one is not back: what it knows is needed", "run2 v1", "run2 v1", "-", "wait"],
-    ["a majority was flushed, long after the first start", "run1", "run1", "run1 v1", "cold after v1"],
-    ["a majority was flushed, long after a readmission", "run1", "run1", "run2 v2", "cold after v2"],
-    [
-      "one forgot while another one was still being copied to",
-      "run1 v3",
-      "run2 v3 copying",
-      "run2 v2 copying",
-      "cold after v3",
-    ],
-    [
-      "the configuration of a start of all is agreed, one has got it",
-      "run2 cold copying",
-      "run2 v1",
-      "run2 v1",
-      "spread_cold after cold",
-    ],
-    [
-      "or one has lost it again, empty but in the same run",
-      "run2 cold copying",
-      "run2 cold copying",
-      "run2",
-      "spread_cold after cold",
-    ],
-    [
-      "all have got it",
-      "run2 cold copying",
-      "run2 cold copying",
-      "run2 cold copying",
-      "finish_cold after cold",
-    ],
-    [
-      "one is through, nobody votes yet",
-      "run2 cold",
-      "run2 cold copying",
-      "run2 cold copying",
-      "finish_cold after cold",
-    ],
-    [
-      "a majority is through and votes",
-      "run2 cold",
-      "run2 cold",
-      "run2 cold copying",
-      "current cold: member, member, copy",
-    ],
-    [
-      "one is through, and one was flushed, which may have been through as well",
-      "run2 cold",
-      "run2",
-      "run2 cold copying",
-      "cold after cold",
-    ],
-    ["one is away before it is through", "run2 cold copying", "run2 cold copying", "-", "wait"],
-    [
-      "one restarted before it was through: all begin once more",
-      "run2 cold copying",
-      "run2 cold copying",
-      "run3 cold copying",
-      "cold after cold",
-    ],
-    [
-      "one is through and one restarted: all begin once more",
-      "run2 cold",
-      "run2 cold copying",
-      "run3 cold copying",
-      "cold after cold",
-    ],
-    [
-      "an old configuration is not revived beside a newer one that was agreed",
-      "run1 v1",
-      "run1 v1",
-      "run2 v2 copying",
-      "current v2: bring_forward, bring_forward, copy",
-    ],
-
-    // ------------------------------------------------ it is not ours
-    [
-      "one belongs to another deployment: the others do without",
-      "run1 v1",
-      "run1 v1",
-      "run1 theirs",
-      "current v1: member, member, theirs",
-    ],
-    ["in whatever place", "run1 theirs", "run1 v2", "run2 v2", "current v2: theirs, member, member"],
-    ["and when one of them forgot", "run1 v1", "run2 v1", "run1 theirs", "refuse: different deployments"],
-    [
-      "a majority belongs to another deployment",
-      "run1 theirs",
-      "run1 theirs",
-      "run1 v1",
-      "refuse: different deployments",
-    ],
-    [
-      "it was written by a later version of Quorate",
-      "run1 newer",
-      "run1 newer",
-      "run1 newer",
-      "refuse: protocol 2",
-    ],
-    [
-      "one was written by a later version of Quorate",
-      "run1 v1",
-      "run1 v1",
-      "run1 newer",
-      "refuse: protocol 2",
-    ],
-    [
-      "it has five primaries",
-      "run1 five",
-      "run1 five",
-      "run1 five",
-      "refuse: 5 primaries (a:6379, b:6379, c:6379, d:6379, e:6379), REDIS_URLS names 3",
-    ],
-    ["a majority is unknown", "run1 v1", "stranger", "stranger", "refuse: not in the stored configuration"],
-  ])("%s", (_sentence, a, b, c, expected) => {
+  test.each(rowsOf(TRUTH_TABLE))("%s", (_sentence, a = "", b = "", c = "", expected = "") => {
     const judgement = told(judged(a, b, c));
     if (expected.startsWith("refuse: ")) {
       expect(judgement).toMatch(/^refuse: /);
@@ -381,80 +205,23 @@ describe("of five primaries", () => {
   });
 });
 
+// a sentence | the configuration before | a | b | c | for how long, ms
+const QUARANTINES = `
+  until the last that may be outstanding has ended, where all know    | v1      | run2 v1 marked      | run2 v1 marked      | run2 v1 marked  | marks
+  or a majority know: every lease was on one of them                  | v1      | run2                | run2 v1 marked      | run2 v1 marked  | marks
+  for the longest time to live, where a majority forgot               | v1      | run2                | run2                | run1 v1 marked  | 600000
+  or all forgot                                                       | nothing | run2                | run2                | run2            | 600000
+  or forgot one after the other, before the first had been copied to  | v2      | run3                | run1 v2 marked      | run2 v2 copying | 600000
+  for as long again, where a start of all that forgot was interrupted | forgot  | run2 forgot copying | run2 forgot copying | run3            | 600000
+  not at all, where the first start was interrupted                   | v1      | run1 v1 copying     | run1 v1 copying     | run2            | 0
+  but not where it may have ended: then there were leases             | v1      | run1 v1 copying     | run2                | run2            | 600000
+  nor where one is through and another may have been                  | v1      | run1 v1 marked      | run1 v1 copying     | run2            | 600000
+`;
+
 describe("after a start of all nobody grants a lease", () => {
-  test.each<
-    [sentence: string, after: string | null, a: string, b: string, c: string, until: number | "marks"]
-  >([
-    [
-      "until the last that may be outstanding has ended, where all know",
-      "v1",
-      "run2 v1 marked",
-      "run2 v1 marked",
-      "run2 v1 marked",
-      "marks",
-    ],
-    [
-      "or a majority know: every lease was on one of them",
-      "v1",
-      "run2",
-      "run2 v1 marked",
-      "run2 v1 marked",
-      "marks",
-    ],
-    [
-      "for the longest time to live, where a majority forgot",
-      "v1",
-      "run2",
-      "run2",
-      "run1 v1 marked",
-      600_000,
-    ],
-    ["or all forgot", null, "run2", "run2", "run2", 600_000],
-    [
-      "or forgot one after the other, before the first had been copied to",
-      "v2",
-      "run3",
-      "run1 v2 marked",
-      "run2 v2 copying",
-      600_000,
-    ],
-    [
-      "for as long again, where a start of all that forgot was interrupted",
-      "forgot",
-      "run2 forgot copying",
-      "run2 forgot copying",
-      "run3",
-      600_000,
-    ],
-    [
-      "not at all, where the first start was interrupted",
-      "v1",
-      "run1 v1 copying",
-      "run1 v1 copying",
-      "run2",
-      0,
-    ],
-    [
-      "but not where it may have ended: then there were leases",
-      "v1",
-      "run1 v1 copying",
-      "run2",
-      "run2",
-      600_000,
-    ],
-    [
-      "nor where one is through and another may have been",
-      "v1",
-      "run1 v1 marked",
-      "run1 v1 copying",
-      "run2",
-      600_000,
-    ],
-  ])("%s", (_sentence, after, a, b, c, until) => {
+  test.each(rowsOf(QUARANTINES))("%s", (_sentence, before = "", a = "", b = "", c = "", expected = "") => {
     const seen = [a, b, c].map(sighting).filter((one) => one !== null);
-    expect(quarantineAfter(after === null ? null : (KNOWN[after] as Configuration), seen, 2, 600_000)).toBe(
-      until,
-    );
+    expect(String(quarantineAfter(KNOWN[before] ?? null, seen, 2, 600_000))).toBe(expected);
   });
 });
 

@@ -53,14 +53,14 @@ export interface Plan {
 
 export function planOf(seed: number): Plan {
   const chance = new Chance(seed, "plan");
-  const primaries = chance.happens(0.75) ? 3 : 5;
+  const primaries = chance.happens(0.85) ? 3 : 5;
   // Slow runs have the same number of operations and faults: what lasts, lasts for longer.
   const pace = chance.happens(0.85) ? 1 : 4;
   const faultsMs = pace * chance.between(1_000, 2_200);
   return {
     seed,
     primaries,
-    instances: chance.whole(2, 3),
+    instances: chance.happens(0.7) ? 2 : 3,
     clients: chance.whole(3, 5),
     names: chance.whole(1, 3),
     members: chance.whole(1, 3),

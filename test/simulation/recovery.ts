@@ -37,9 +37,10 @@ async function watchTheDead({ universe, variant, plan }: Surroundings): Promise<
   const asking = new Asking(universe, variant, "watcher");
   const { scheduler } = universe;
   const endMs = scheduler.nowMs() + plan.memberTtlMs * DRIFT + GONE_WITHIN_MS + WATCH_EVERY_MS;
-  while (scheduler.nowMs() < endMs) {
+  for (let look = 0; scheduler.nowMs() < endMs; look++) {
     await scheduler.sleep(WATCH_EVERY_MS);
-    for (const instance of universe.alive) await asking.list(instance);
+    const instance = universe.alive[look % universe.alive.length];
+    if (instance) await asking.list(instance);
   }
 }
 

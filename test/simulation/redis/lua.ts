@@ -20,8 +20,11 @@ export class LuaMachine {
   readonly #scratch: number;
   readonly #compiled = new Map<string, Compiled>();
   readonly #names = new Map<string, number>();
-  /** Names of commands are constants of compiled scripts, which are kept: so their addresses are theirs for good. */
-  readonly #constants = new Map<number, string>();
+  /** Texts that Lua keeps for us, so that neither side has to copy them again: by text, and by their address in Lua. */
+  readonly #kept = new Map<string, number>();
+  readonly #keptAt = new Map<number, string>();
+  /** How often other texts came by; the frequent ones are worth keeping. */
+  #seen = new Map<string, number>();
 
   static async create(): Promise<LuaMachine> {
     const { lua, wasm } = await instantiate();
@@ -54,6 +57,8 @@ export class LuaMachine {
 
   #compile(text: string): Compiled {
     const { wasm } = this;
+    // Equal texts are one object in Lua: what is kept here is found again when the script passes its constants.
+    for (const [, constant = ""] of text.matchAll(/'([^'\\\n]*)'/g)) this.#keep(constant);
     const bytes = new TextEncoder().encode(text);
     const at = wasm.malloc(bytes.length + 1);
     this.glue.HEAPU8.set(bytes, at);
@@ -108,7 +113,7 @@ export class LuaMachine {
     const count = this.wasm.lua_gettop(this.#state);
     const args: string[] = [];
     for (let i = 2; i <= count; i++) args.push(this.#argument(i));
-    const reply = this.#call(this.#constant(1).toUpperCase(), args);
+    const reply = this.#call(this.#text(1).toUpperCase(), args);
     if (reply instanceof Failure) {
       this.#pushText(reply.text);
       this.wasm.lua_pushboolean(this.#state, 1);
@@ -209,6 +214,27 @@ export class LuaMachine {
   }
 
   #pushText(text: string): void {
+    const kept = this.#kept.get(text);
+    if (kept !== undefined) {
+      this.wasm.lua_rawgeti(this.#state, REGISTRY, kept);
+      return;
+    }
+    this.#pushCopy(text);
+    const times = (this.#seen.get(text) ?? 0) + 1;
+    if (times < FREQUENT) this.#seen.set(text, times);
+    else if (this.#kept.size < KEPT_MAX) this.#keep(text);
+    if (this.#seen.size > KEPT_MAX) this.#seen = new Map();
+  }
+
+  #keep(text: string): void {
+    if (this.#kept.has(text)) return;
+    const { wasm } = this;
+    this.#pushCopy(text);
+    this.#keptAt.set(wasm.lua_tolstring(this.#state, -1, this.#scratch), text);
+    this.#kept.set(text, wasm.luaL_ref(this.#state, REGISTRY));
+  }
+
+  #pushCopy(text: string): void {
     const heap = this.glue.HEAPU8;
     const { length } = text;
     if (length * 3 > SCRATCH_BYTES) throw new RangeError("a text is too long for the simulation");
@@ -229,19 +255,11 @@ export class LuaMachine {
     this.wasm.lua_pushlstring(this.#state, this.#scratch, new TextEncoder().encodeInto(text, room).written);
   }
 
-  #constant(place: number): string {
-    const at = this.wasm.lua_tolstring(this.#state, place, this.#scratch);
-    let text = this.#constants.get(at);
-    if (text === undefined) {
-      text = this.#text(place);
-      this.#constants.set(at, text);
-    }
-    return text;
-  }
-
   #text(place: number): string {
     const { wasm } = this;
     const at = wasm.lua_tolstring(this.#state, place, this.#scratch);
+    const kept = this.#keptAt.get(at);
+    if (kept !== undefined) return kept;
     const heap = this.glue.HEAPU8;
     const length = this.glue.HEAPU32[this.#scratch >> 2] as number;
     if (length > SHORT) return Buffer.from(heap.buffer, at, length).toString("utf8");
@@ -290,6 +308,8 @@ const digests = new Map<string, string>();
 
 const SCRATCH_BYTES = 1 << 18;
 const SHORT = 48;
+const FREQUENT = 3;
+const KEPT_MAX = 5_000;
 /** Of lua.h. */
 const REGISTRY = -10_000;
 const GLOBALS = -10_002;
