@@ -1,7 +1,7 @@
 /**
  * What the configuration fence costs: acquire and release with the scripts as they are, beside the same scripts
  * without the fence and its bookkeeping, in turns within one run on the same servers.
- *   npx tsx bench/prelude.ts [--seconds 2] [--rounds 10] [--clients 64]
+ *   npx tsx bench/prelude.ts [--seconds 0.3] [--rounds 80] [--clients 64]
  */
 import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
@@ -13,8 +13,8 @@ import { median, withServers } from "./servers.js";
 
 const { values } = parseArgs({
   options: {
-    seconds: { type: "string", default: "2" },
-    rounds: { type: "string", default: "10" },
+    seconds: { type: "string", default: "0.3" },
+    rounds: { type: "string", default: "80" },
     clients: { type: "string", default: "64" },
   },
 });

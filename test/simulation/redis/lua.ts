@@ -23,8 +23,6 @@ export class LuaMachine {
   /** Texts that Lua keeps for us, so that neither side has to copy them again: by text, and by their address in Lua. */
   readonly #kept = new Map<string, number>();
   readonly #keptAt = new Map<number, string>();
-  /** How often other texts came by; the frequent ones are worth keeping. */
-  #seen = new Map<string, number>();
 
   static async create(): Promise<LuaMachine> {
     const { lua, wasm } = await instantiate();
@@ -77,7 +75,11 @@ export class LuaMachine {
     const top = wasm.lua_gettop(this.#state);
     this.#call = call;
     this.#crash = null;
-    this.#pushTexts(keys);
+    wasm.lua_createtable(this.#state, keys.length, 0);
+    keys.forEach((key, place) => {
+      this.#pushKey(key);
+      wasm.lua_rawseti(this.#state, -2, place + 1);
+    });
     this.#setGlobal("KEYS");
     this.#pushTexts(args);
     this.#setGlobal("ARGV");
@@ -213,28 +215,24 @@ export class LuaMachine {
     }
   }
 
-  #pushText(text: string): void {
-    const kept = this.#kept.get(text);
-    if (kept !== undefined) {
-      this.wasm.lua_rawgeti(this.#state, REGISTRY, kept);
+  #pushKey(text: string): void {
+    if (text.length > SHORT_KEY) {
+      this.#pushText(text);
       return;
     }
-    this.#pushCopy(text);
-    const times = (this.#seen.get(text) ?? 0) + 1;
-    if (times < FREQUENT) this.#seen.set(text, times);
-    else if (this.#kept.size < KEPT_MAX) this.#keep(text);
-    if (this.#seen.size > KEPT_MAX) this.#seen = new Map();
+    this.#keep(text);
+    this.wasm.lua_rawgeti(this.#state, REGISTRY, this.#kept.get(text) as number);
   }
 
   #keep(text: string): void {
     if (this.#kept.has(text)) return;
     const { wasm } = this;
-    this.#pushCopy(text);
+    this.#pushText(text);
     this.#keptAt.set(wasm.lua_tolstring(this.#state, -1, this.#scratch), text);
     this.#kept.set(text, wasm.luaL_ref(this.#state, REGISTRY));
   }
 
-  #pushCopy(text: string): void {
+  #pushText(text: string): void {
     const heap = this.glue.HEAPU8;
     const { length } = text;
     if (length * 3 > SCRATCH_BYTES) throw new RangeError("a text is too long for the simulation");
@@ -308,8 +306,8 @@ const digests = new Map<string, string>();
 
 const SCRATCH_BYTES = 1 << 18;
 const SHORT = 48;
-const FREQUENT = 3;
-const KEPT_MAX = 5_000;
+/** Keys without an id in them, which come again and again. */
+const SHORT_KEY = 24;
 /** Of lua.h. */
 const REGISTRY = -10_000;
 const GLOBALS = -10_002;
