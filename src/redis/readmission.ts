@@ -27,15 +27,21 @@ export async function copyState(sources: readonly CopyEnd[], target: CopyEnd, ke
   await scan(target, keys.holdPattern, (holds) => run(target, dropHolds(holds)));
   await scan(target, keys.memberPattern, (members) => run(target, dropOverlong(members)));
   const others = sources.filter(({ primary }) => primary !== target.primary);
-  const handOvers = await Promise.all(sources.map((source) => run(source, handOver(keys))));
-  const floor = Math.max(0, ...handOvers.map((one) => one.floor));
+  const floor = await floorOf(sources, keys);
   // One after the other and in small pages: requests go on meanwhile, and must not wait for this.
   for (const source of others) {
     await copyCounters(source, target, keys, floor);
     await copyMembers(source, target, keys);
     await scan(source, keys.gonePattern, (gone) => copyTombstones(source, target, gone));
   }
-  return floor;
+  // Once more, after the counters: a rotation meanwhile has moved names from those into its floor. It also shows
+  // that no source has lost its data since, which the pages, that are no scripts, would not have told.
+  return await floorOf(sources, keys);
+}
+
+async function floorOf(sources: readonly CopyEnd[], keys: Keys): Promise<number> {
+  const handOvers = await Promise.all(sources.map((source) => run(source, handOver(keys))));
+  return Math.max(0, ...handOvers.map((one) => one.floor));
 }
 
 /**

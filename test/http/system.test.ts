@@ -28,6 +28,9 @@ async function metric(of: Instance, name: string, labels: Record<string, string>
 
 const addresses = () => primaries.urls.map((url) => new URL(url).host);
 
+/** The command timeout of these instances is a second, and so is what `poll` waits by itself. */
+const PATIENCE = { timeout: 8_000 };
+
 describe("metrics", () => {
   test("are in the text format of Prometheus", async () => {
     const { headers, body } = await instance.call("GET", "/metrics");
@@ -82,11 +85,11 @@ describe("metrics", () => {
     await own.all[1]?.pause();
     await fresh.call("POST", "/v1/locks/a/acquire", { ttlMs: 1_000 });
     await expect
-      .poll(() => metric(fresh, "quorate_primary_errors_total", { primary, kind: "unknown" }))
+      .poll(() => metric(fresh, "quorate_primary_errors_total", { primary, kind: "unknown" }), PATIENCE)
       .toBeGreaterThan(0);
-    await expect.poll(() => metric(fresh, "quorate_primary_up", { primary })).toBe(0);
+    await expect.poll(() => metric(fresh, "quorate_primary_up", { primary }), PATIENCE).toBe(0);
     await own.all[1]?.resume();
-    await expect.poll(() => metric(fresh, "quorate_primary_up", { primary })).toBe(1);
+    await expect.poll(() => metric(fresh, "quorate_primary_up", { primary }), PATIENCE).toBe(1);
   });
 });
 

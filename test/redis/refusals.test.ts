@@ -278,7 +278,9 @@ describe("a list of primaries", () => {
   test("one of which belongs to another deployment, leaves it alone when another one forgot, too", async () => {
     const prefix = ownPrefix();
     const five = [...good(), url(SPARE), url(OTHER_SPARE)];
-    await using stranger = await startInstance([url(OTHER_SPARE)], { prefix });
+    {
+      await using _stranger = await startInstance([url(OTHER_SPARE)], { prefix });
+    }
     const theirs = await storedField(server(OTHER_SPARE), prefix, "configuration");
     // A deployment of five that knows that address, and has never met who lives there now.
     await forget(server(OTHER_SPARE), prefix);
@@ -307,7 +309,6 @@ describe("a list of primaries", () => {
       "the one that forgot is readmitted, the other one is not",
     );
     expect(await storedField(server(OTHER_SPARE), prefix, "configuration")).toBe(theirs);
-    await stranger[Symbol.asyncDispose]();
   });
 
   test("no majority of which belongs to one deployment, is refused", async () => {

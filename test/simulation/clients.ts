@@ -100,7 +100,7 @@ async function use(
   const isOver = universe.scheduler.nowMs() >= held.untilMs;
   const what = isOver
     ? chance.weighted({ renew: 1, release: 1, forget: 3 })
-    : chance.weighted({ renew: 4, release: 5, forget: 0.5, nothing: 1 });
+    : chance.weighted({ renew: 4, release: 3, forget: 0.3, nothing: 3 });
   switch (what) {
     case "renew": {
       const renewed = await asking.renew(instance, held, chance.happens(0.8));

@@ -39,6 +39,7 @@ const DOINGS: Readonly<Record<FaultKind, Doing>> = {
     primary.server.flushScripts();
   },
   "primary is a replica": replicate,
+  "some are away while one forgets": awayAndForgotten,
   "all primaries restart": (universe, { forMs }, chance) =>
     restart(universe, universe.primaries, chance.pick(HOWS), forMs, chance),
   "a majority restarts": (universe, { forMs }, chance) =>
@@ -117,6 +118,29 @@ function restart(
     const loadingMs = chance.happens(0.3) ? chance.between(1, 100) : 0;
     universe.scheduler.after(forMs * chance.between(0.7, 1), () => start(universe, primary, loadingMs));
   }
+}
+
+/** As many as the service can do without are not there, so every vote of the others counts; then one loses its data. */
+function awayAndForgotten(universe: Universe, { forMs }: Fault, chance: Chance): void {
+  const { primaries, majority, scheduler } = universe;
+  const [forgetful, ...others] = shuffled(primaries, chance);
+  const away = others.slice(0, primaries.length - majority);
+  const atMs = chance.between(0.2, 0.9) * forMs;
+  if (!forgetful) return;
+  for (const primary of away) {
+    universe.note(`${primary.name} pauses for ${forMs.toFixed(0)} ms`);
+    primary.pause();
+    scheduler.after(forMs, () => primary.resume());
+  }
+  scheduler.after(atMs, () =>
+    restart(
+      universe,
+      [forgetful],
+      chance.pick(["empty", "empty", "cut"] as const),
+      chance.between(1, 50),
+      chance,
+    ),
+  );
 }
 
 function start(universe: Universe, primary: SimulatedPrimary, loadingMs: number): void {

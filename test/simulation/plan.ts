@@ -15,6 +15,7 @@ export const FAULTS = [
   "primary is flushed",
   "primary forgets its scripts",
   "primary is a replica",
+  "some are away while one forgets",
   "all primaries restart",
   "a majority restarts",
   "instance freezes",
@@ -56,13 +57,13 @@ export function planOf(seed: number): Plan {
   const primaries = chance.happens(0.85) ? 3 : 5;
   // Slow runs have the same number of operations and faults: what lasts, lasts for longer.
   const pace = chance.happens(0.85) ? 1 : 4;
-  const faultsMs = pace * chance.between(1_000, 2_200);
+  const faultsMs = pace * chance.between(700, 1_500);
   return {
     seed,
     primaries,
     instances: chance.happens(0.7) ? 2 : 3,
-    clients: chance.whole(3, 5),
-    names: chance.whole(1, 3),
+    clients: chance.whole(2, 5),
+    names: chance.whole(1, 2),
     members: chance.whole(1, 3),
     settings: {
       ttlMaxMs: chance.pick([3_000, 5_000]),
@@ -114,6 +115,7 @@ function faultsOf(chance: Chance, endMs: number, pace: number): Fault[] {
       "primary is flushed": 2,
       "primary forgets its scripts": 1,
       "primary is a replica": 2,
+      "some are away while one forgets": 6,
       "all primaries restart": 1,
       "a majority restarts": 1,
       "instance freezes": 3,
