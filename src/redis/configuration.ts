@@ -16,7 +16,7 @@ import { type Acceptor, agree } from "./agreement.js";
 import { admit, commitConfiguration, handOver, prepare, rotateCounters } from "./configuration-calls.js";
 import type { Keys } from "./keys.js";
 import { Lookout, type Seen, sameServerTwice } from "./lookout.js";
-import { type Primary, PrimaryFailure } from "./primary.js";
+import { type Primary, PrimaryFailure, reasonOf } from "./primary.js";
 import { type CopyEnd, copyState } from "./readmission.js";
 
 export interface ConfigurationSettings {
@@ -60,7 +60,7 @@ export class ConfigurationKeeper {
     private readonly log: ConfigurationLog,
   ) {
     this.#startedMs = clock.monotonicMs();
-    this.#lookout = new Lookout(keys, settings.embedded, log);
+    this.#lookout = new Lookout(keys, ids, settings.embedded, log);
     for (const primary of primaries) primary.onDoubt = () => void this.refresh();
     void this.#watch();
   }
@@ -170,8 +170,22 @@ export class ConfigurationKeeper {
     // Copies only from those that are fenced, and only when these are a majority.
     if (members.length < majorityOf(this.primaries.length)) return false;
     for (const target of doing("copy")) this.#readmit(current, members, target);
+    if (await this.#mark(lost)) return true;
     const able = await this.#thoseThatWrite(lost, current.version + 1);
     return able.length > 0 && this.#raise(current, members, able, [...able, ...doing("copy")]);
+  }
+
+  /** Marks those that are empty. Whether any was: then it is judged anew, by what all are now. */
+  async #mark(seen: readonly Seen[]): Promise<boolean> {
+    const marked = await Promise.all(
+      seen.filter(isEmpty).map((one) =>
+        this.#lookout.mark(one).then(
+          () => true,
+          (error) => this.#hinder(one.primary, error),
+        ),
+      ),
+    );
+    return marked.includes(true);
   }
 
   /**
@@ -200,13 +214,15 @@ export class ConfigurationKeeper {
   }
 
   /** Notes what keeps a primary from being readmitted, unless it just changed: then the next look tells more. */
-  #hinder(primary: Primary, error: unknown): void {
-    if (error instanceof PrimaryFailure && (error.kind === "fenced" || error.kind === "not_sent")) return;
-    const reason = error instanceof Error ? error.message : String(error);
+  #hinder(primary: Primary, error: unknown): false {
+    if (error instanceof PrimaryFailure && (error.kind === "fenced" || error.kind === "not_sent"))
+      return false;
+    const reason = reasonOf(error);
     if (this.#obstacles.get(primary) !== reason)
       this.log.warn({ primary: primary.address, reason }, "readmission is interrupted");
     this.#obstacles.set(primary, reason);
     this.#showReadmitting(primary);
+    return false;
   }
 
   /** Changes the configuration for primaries that may have forgotten: step 1 of readmission, the fence. */
@@ -274,6 +290,7 @@ export class ConfigurationKeeper {
 
   /** No majority is intact: a first start, or a majority restarted. All are there; agrees with all of them to begin anew. */
   async #beginAnew(latest: Configuration | null, seen: readonly Seen[]): Promise<boolean> {
+    if (seen.some(isEmpty)) return this.#mark(seen);
     const first = latest === null && this.#current === null;
     const version = (latest?.version ?? 0) + 1;
     const coldQuarantine = first
@@ -304,6 +321,7 @@ export class ConfigurationKeeper {
   }
 
   async #spread(agreed: Configuration, seen: readonly Seen[]): Promise<boolean> {
+    if (seen.some(isEmpty)) return this.#mark(seen);
     for (const one of seen) await this.#commit(agreed, one, "copying");
     return true;
   }
@@ -374,6 +392,7 @@ export class ConfigurationKeeper {
   }
 }
 
+const isEmpty = (one: Seen) => one.stamp === "";
 const isCopying = (one: Seen) => one.stored?.stage === "copying";
 
 /** All were seen: what `judge` promises of its cold kinds. */

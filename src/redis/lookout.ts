@@ -1,3 +1,4 @@
+import type { Ids } from "../ids.js";
 import type { Keys } from "./keys.js";
 import { type Primary, PrimaryFailure } from "./primary.js";
 import { type Look, parseInfo, readLook, refusalOf } from "./sighting.js";
@@ -14,6 +15,7 @@ export class Lookout {
 
   constructor(
     private readonly keys: Keys,
+    private readonly ids: Ids,
     private readonly embedded: boolean,
     private readonly log: { warn(fields: object, message: string): void },
   ) {}
@@ -43,6 +45,14 @@ export class Lookout {
         primary.exclude("misconfigured", `it refuses to answer: ${error.message}`);
       return null;
     }
+  }
+
+  /**
+   * Gives one that is empty a stamp of its own, which goes with its data. Without, a command that is under way to it
+   * would fit whatever it is the next time that it is empty: flushed again, on the same connection.
+   */
+  async mark({ primary, era }: Seen): Promise<void> {
+    await primary.command(era, "HSETNX", this.keys.configuration, "stamp", `empty:${this.ids.nonce()}`);
   }
 
   #warnOfNoPersistence(primary: Primary, look: Look): void {

@@ -22,6 +22,8 @@ export class PrimaryFailure extends Error {
   }
 }
 
+export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 export interface PrimarySettings {
   readonly commandTimeoutMs: number;
   readonly connectTimeoutMs: number;
@@ -238,7 +240,7 @@ export class Primary {
   }
 
   #judge(error: unknown): PrimaryFailure {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = reasonOf(error);
     if (error instanceof RedisReplyError) {
       if (message.startsWith("FENCED")) {
         this.#fenced += 1;
@@ -293,7 +295,7 @@ export class Primary {
           this.#era += 1;
         } catch (error) {
           // Of a connection that was lost the reason is known better than from the command that it took along.
-          if (this.#connection.ready) this.#open(error instanceof Error ? error.message : String(error));
+          if (this.#connection.ready) this.#open(reasonOf(error));
           await this.clock.sleep(PROBE_INTERVAL_MS);
         }
       }

@@ -2,7 +2,7 @@ import type { Configuration, Sighting, Stored } from "../algorithms/configuratio
 
 /** A primary as one look at it showed it. */
 export interface Look extends Sighting {
-  /** What scripts must send to this primary now; `""` where nothing is stored. */
+  /** What scripts must send to this primary now; `""` where nothing is stored: it refuses them all. */
   readonly stamp: string;
   /** No counter starts below. */
   readonly floor: number;

@@ -80,11 +80,13 @@ describe("a call with another stamp than the one that is stored", () => {
     expect(await run(SCRIPTS["hand-over"], own)).toHaveLength(4);
   });
 
-  test("a primary that stores nothing has no votes in a deployment that does", async () => {
-    const [key, own] = [`${ownPrefix()}configuration`, "1:nonce:id"];
-    await expect(command(at(0), "EVAL", SCRIPTS["list-services"].text, 1, key, own)).rejects.toThrow(
-      /^FENCED/,
-    );
+  test("a primary that stores nothing refuses every stamp, and none", async () => {
+    const key = `${ownPrefix()}configuration`;
+    for (const stamp of ["1:nonce:id", ""]) {
+      await expect(command(at(0), "EVAL", SCRIPTS["list-services"].text, 1, key, stamp)).rejects.toThrow(
+        /^FENCED/,
+      );
+    }
   });
 });
 

@@ -26,13 +26,16 @@ const keys = new Keys(ownPrefix());
 beforeAll(async () => {
   primaries = await startPrimaries(1);
   redis = new Redis(primaries.urls[0] as string, { protocol: 2, disableClientInfo: true });
+  await redis.hset(keys.configuration, "stamp", STAMP);
 });
 afterAll(async () => {
   redis.disconnect();
   await primaries.close();
 });
 
-async function run<T>({ script, keys: own, args, parse }: Call<T>, stamp = ""): Promise<T> {
+const STAMP = "1:nonce:id";
+
+async function run<T>({ script, keys: own, args, parse }: Call<T>, stamp = STAMP): Promise<T> {
   return parse(await redis.eval(script.text, own.length + 1, keys.configuration, ...own, stamp, ...args));
 }
 
@@ -87,7 +90,7 @@ describe("acquire-lock", () => {
       expect(await acquire(fresh, "lease", "n")).toMatchObject({ counter: FLOOR + 1 });
       expect(await acquire(low, "lease", "n")).toMatchObject({ counter: FLOOR + 1 });
     } finally {
-      await redis.del(keys.configuration);
+      await redis.hdel(keys.configuration, "floor");
     }
   });
 

@@ -1,11 +1,11 @@
 -- Put in front of every script (scripts.ts): the fence, the clock and the counters. One copy, no includes.
 --   KEYS[1]  what this primary stores of the configuration (hash)
 --   ARGV[1]  stamp: the configuration that the caller holds, and the primary that it believes to talk to
--- Errors: FENCED when the stored stamp is another; nothing was read or written then.
+-- Errors: FENCED when the stored stamp is another, or none is stored; nothing was read or written then.
 -- Lua loses digits of numbers above 10^14 in tostring, `..` and cjson: counters travel as text made by `int`.
 
 local fence = redis.call('HMGET', KEYS[1], 'stamp', 'floor', 'quarantine_until', 'leases_until')
-if (fence[1] or '') ~= ARGV[1] then return redis.error_reply('FENCED this primary holds another configuration') end
+if fence[1] ~= ARGV[1] then return redis.error_reply('FENCED this primary holds another configuration') end
 
 local function int(number) return string.format('%.0f', number) end
 
