@@ -86,7 +86,11 @@ const [first, second, third] = [0, 1, 2] as const;
 const at = (place: number) => primaries.all[place] as TestPrimary;
 
 /** Without the comparison with which every script begins. */
-const withoutFence: Substitute = (_, text) => text.replace(/^if \(fence\[1\].*$/m, "");
+const withoutFence: Substitute = (_, text) => {
+  const other = text.replace(/^if fence\[1\] .*$/m, "");
+  if (other === text) throw new Error("the fence was not found: this canary is none");
+  return other;
+};
 
 test("plain redlock has two holders once a primary forgot", async () => {
   await using stage = await startStage({ primaries: 3, kind: "process", withServices: false });
