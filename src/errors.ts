@@ -7,7 +7,10 @@ export const ERROR_CODES = [
   "not_found",
   "unknown_member",
   "no_members",
+  "forbidden",
   "held",
+  "lease_mismatch",
+  "limit_mismatch",
   "superseded",
   "lease_lost",
   "internal",
@@ -30,6 +33,18 @@ export interface ErrorHelp {
   readonly allow?: readonly string[];
   /** Who holds what was asked for. */
   readonly holder?: unknown;
+  /** The place in line when the time to wait was over; 1: the next. */
+  readonly queuePosition?: number;
+  /** The limit of the semaphore. */
+  readonly limit?: number;
+  /** What is known of why a lease was lost. */
+  readonly lost?: {
+    readonly why: "expired" | "released" | "broken" | "taken";
+    /** Why an operator broke it. */
+    readonly reason?: string;
+    /** No token above this one has been given out since. */
+    readonly newest?: number;
+  };
 }
 
 /** The one class of failure. `message` says what happened and what to do, in words a stranger understands. */

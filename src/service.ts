@@ -5,15 +5,20 @@ import { createApp } from "./http/app.js";
 import type { App } from "./http/context.js";
 import { Metrics } from "./http/metrics.js";
 import type { Ids } from "./ids.js";
+import { Elections } from "./primitives/election.js";
+import { Leases } from "./primitives/leases.js";
 import { Locks } from "./primitives/lock.js";
 import { Membership } from "./primitives/membership.js";
 import { Owners } from "./primitives/owners.js";
+import { Semaphores } from "./primitives/semaphore.js";
+import { WaitingRoom } from "./primitives/waiting.js";
 import { ConfigurationKeeper, type ConfigurationLog } from "./redis/configuration.js";
 import type { Connect } from "./redis/connection.js";
 import { Keys } from "./redis/keys.js";
 import { Primaries } from "./redis/primaries.js";
 import { Primary, type PrimaryObserver } from "./redis/primary.js";
 import { LeaseVotes } from "./redis/redlock.js";
+import { Wakes } from "./redis/wakes.js";
 
 /** What the service gets from the outside world; a simulation has its own. */
 export interface World {
@@ -47,7 +52,7 @@ export function createService(config: Config, redis: RedisServers, world: World)
       else log.warn(line, "primary takes no part");
     },
   });
-  const { primaries, membership, locks, owners } = core;
+  const { primaries, membership, locks, semaphores, elections, owners, waiting } = core;
   metrics.observe(primaries);
   let stopping = false;
   const app = createApp({
@@ -55,6 +60,8 @@ export function createService(config: Config, redis: RedisServers, world: World)
     primaries,
     membership,
     locks,
+    semaphores,
+    elections,
     owners,
     metrics,
     log,
@@ -67,6 +74,7 @@ export function createService(config: Config, redis: RedisServers, world: World)
     app,
     stop: () => {
       stopping = true;
+      waiting.stop();
     },
   };
 }
@@ -82,7 +90,10 @@ export interface Core {
   readonly primaries: Primaries;
   readonly membership: Membership;
   readonly locks: Locks;
+  readonly semaphores: Semaphores;
+  readonly elections: Elections;
   readonly owners: Owners;
+  readonly waiting: WaitingRoom;
   close(): void;
 }
 
@@ -107,13 +118,21 @@ export function createCore(
   const primaries = new Primaries(all, keeper);
   const membership = new Membership(primaries, keys, clock, ids);
   const votes = new LeaseVotes(primaries, keys, ids, config, (rounds) => observer.granted?.(rounds));
+  const instance = ids.nonce();
+  const wakes = new Wakes(redis.urls, connect, keys.wakeChannel(instance), config.connectTimeoutMs);
+  const waiting = new WaitingRoom(primaries, keys, clock, wakes, instance);
+  const leases = new Leases(votes, waiting, primaries.all.length, clock, random, ids);
   return {
     primaries,
     membership,
-    locks: new Locks(votes, primaries.all.length, clock, random, ids),
+    locks: new Locks(leases, primaries, keys, config),
+    semaphores: new Semaphores(leases, primaries, keys, random, config),
+    elections: new Elections(leases, clock, ids),
+    waiting,
     owners: new Owners(membership, clock, config.viewAgeMsMax),
     close: () => {
       keeper.close();
+      wakes.close();
       primaries.close();
     },
   };

@@ -29,6 +29,33 @@ export function exactMajority(replies: readonly (number | null | undefined)[], m
   return grants.length >= majority ? { kind: "raise", to: Math.max(...grants) } : { kind: "open" };
 }
 
+/**
+ * The rule for readers, who share the odd counter between two writers: the highest counter, where a majority replied it;
+ * else all are raised to it once (`raisedMajority`).
+ */
+export function sharedMajority(replies: readonly (number | null | undefined)[], majority: number): Verdict {
+  const grants = replies.filter((reply) => typeof reply === "number");
+  const pending = replies.filter((reply) => reply === undefined).length;
+  if (grants.length + pending < majority) return { kind: "refused" };
+  const highest = Math.max(...grants);
+  const votes = grants.filter((reply) => reply === highest).length;
+  if (votes >= majority) return { kind: "token", token: highest };
+  if (grants.length < majority || votes + pending >= majority) return { kind: "open" };
+  return { kind: "raise", to: highest };
+}
+
+/** After readers were raised to `to`: a majority of readers that are there, or above, make it the token. */
+export function raisedMajority(
+  replies: readonly (number | null | undefined)[],
+  majority: number,
+  to: number,
+): Verdict {
+  const there = replies.filter((reply) => typeof reply === "number" && reply >= to).length;
+  const pending = replies.filter((reply) => reply === undefined).length;
+  if (there >= majority) return { kind: "token", token: to };
+  return { kind: there + pending >= majority ? "open" : "refused" };
+}
+
 /** Primaries that any two decisions have in common at least one of. */
 export function majorityOf(primaries: number): number {
   return Math.floor(primaries / 2) + 1;

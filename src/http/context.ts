@@ -4,9 +4,11 @@ import type { Clock } from "../clock.js";
 import type { Config } from "../config.js";
 import type { ErrorCode } from "../errors.js";
 import type { Ids } from "../ids.js";
+import type { Elections } from "../primitives/election.js";
 import type { Locks } from "../primitives/lock.js";
 import type { Membership } from "../primitives/membership.js";
 import type { Owners } from "../primitives/owners.js";
+import type { Semaphores } from "../primitives/semaphore.js";
 import type { Primaries } from "../redis/primaries.js";
 import type { Metrics } from "./metrics.js";
 
@@ -15,6 +17,8 @@ export interface Services {
   readonly config: Config;
   readonly primaries: Primaries;
   readonly locks: Locks;
+  readonly semaphores: Semaphores;
+  readonly elections: Elections;
   readonly membership: Membership;
   readonly owners: Owners;
   readonly metrics: Metrics;

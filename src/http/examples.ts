@@ -66,12 +66,18 @@ const held: Answer<typeof schemas.LockSchema> = {
   mode: "exclusive",
   holders: [holder],
   fencingToken,
+  newest: fencingToken,
+  waiting: 0,
+  queue: [],
 };
 const free: Answer<typeof schemas.LockSchema> = {
   name: "orders-42",
   mode: null,
   holders: [],
   fencingToken: null,
+  newest: fencingToken,
+  waiting: 0,
+  queue: [],
 };
 export const locks = {
   held: { summary: "Somebody holds it", value: held },
@@ -268,6 +274,18 @@ export const problemDetails: Record<ErrorCode, { readonly detail: string } & Err
     detail: "orders-42 is held by another lease. Try again, at the latest after retryAfterMs.",
     retryAfterMs: 8_412,
     holder,
+  },
+  forbidden: {
+    detail: "This needs the operator's key: Authorization: Bearer, and the QUORATE_OPERATOR_KEY of this service.",
+  },
+  lease_mismatch: {
+    detail:
+      "This leaseId is for something else: other names, another mode, or another kind. An id is used for one lease: choose a new one.",
+  },
+  limit_mismatch: {
+    detail:
+      "This semaphore has the limit 8, and all who acquire must name the same. An operator can change it (PUT).",
+    limit: 8,
   },
   superseded: {
     detail:

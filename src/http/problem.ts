@@ -7,11 +7,14 @@ import { HolderSchema } from "./schemas.js";
 /** The only place that knows which status a code has, and its title. Source of the shape: RFC 9457. */
 const TABLE = {
   invalid_request: [400, "The request is not valid"],
+  forbidden: [403, "This needs the operator's key"],
   not_found: [404, "There is nothing at this path"],
   unknown_member: [404, "The service has no such member"],
   no_members: [404, "The service has no member that could own a key"],
   method_not_allowed: [405, "This path has other methods"],
   held: [409, "Another lease holds it"],
+  lease_mismatch: [409, "This leaseId is for something else"],
+  limit_mismatch: [409, "The semaphore has another limit"],
   superseded: [409, "A later registration has taken its place"],
   lease_lost: [410, "The lease is not held any more"],
   too_large: [413, "The body is too large"],
@@ -58,6 +61,23 @@ const ProblemSchema = z
     errors: z.array(z.object({ field: z.string(), detail: z.string() })).optional(),
     allow: z.array(z.string()).optional().openapi({ description: "The methods that the path has." }),
     holder: HolderSchema.optional().openapi({ description: "Who holds it: never with its leaseId." }),
+    queuePosition: z
+      .int()
+      .min(1)
+      .optional()
+      .openapi({ description: "The place in line when the time to wait was over; 1: the next." }),
+    limit: z.int().optional().openapi({ description: "The limit that the semaphore has." }),
+    lost: z
+      .object({
+        why: z.enum(["expired", "released", "broken", "taken"]),
+        reason: z.string().optional().openapi({ description: "Why an operator broke it." }),
+        newest: z
+          .int()
+          .optional()
+          .openapi({ format: "int64", description: "No token above this one has been given out since." }),
+      })
+      .optional()
+      .openapi({ description: "What is known of why the lease was lost." }),
   })
   .openapi("Problem");
 

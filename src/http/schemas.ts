@@ -96,8 +96,8 @@ export const ReleaseBody = z.strictObject({ leaseId }).openapi("ReleaseRequest")
 export const LeaseSchema = z
   .object({
     leaseId,
-    names: z.array(z.string()).openapi({ example: ["orders-42"] }),
-    mode: z.enum(["exclusive"]),
+    names: z.array(z.string()).readonly().openapi({ example: ["orders-42"] }),
+    mode: z.enum(["exclusive", "shared"]),
     owner: z.string().nullable().openapi({ example: "worker-7" }),
     metadata: z.unknown(),
     fencingToken,
@@ -131,10 +131,13 @@ export const LockSchema = z
   .object({
     name: z.string().openapi({ example: "orders-42" }),
     mode: z.string().nullable().openapi({ description: "null: nobody holds it.", example: "exclusive" }),
-    holders: z.array(HolderSchema),
+    holders: z.array(HolderSchema).readonly(),
     fencingToken: fencingToken.nullable().openapi({
       description: "The holder's token, where a majority agree on it.",
     }),
+    newest: z.int(),
+    waiting: z.int(),
+    queue: z.array(z.object({position: z.int(), mode: z.string(), owner: z.string().nullable()})).readonly(),
   })
   .openapi("Lock");
 

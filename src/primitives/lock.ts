@@ -1,207 +1,163 @@
-import { createHash } from "node:crypto";
-import { fullJitterMs } from "../algorithms/backoff.js";
-import { validForMs } from "../algorithms/validity.js";
-import type { Clock, Random } from "../clock.js";
-import { CoordinationError } from "../errors.js";
-import { type Ids, madeHere } from "../ids.js";
-import type { LeaseVotes } from "../redis/redlock.js";
-import type { Hold } from "../redis/scripts.js";
+import type { Keys } from "../redis/keys.js";
+import { breakLock, type Hold, listLocks, type Mode } from "../redis/lease-calls.js";
+import { type Primaries, values } from "../redis/primaries.js";
+import { heldOn } from "../redis/redlock.js";
+import {
+  type Grant,
+  type Held,
+  type Holder,
+  type LeaseRequest,
+  type Leases,
+  metadataText,
+  parseMetadata,
+  purposeOf,
+  toHolder,
+  toQueue,
+  type Waiting,
+  type Wanted,
+} from "./leases.js";
 
-/** A lease as its holder sees it. */
-export interface Lease {
-  readonly leaseId: string;
-  readonly names: string[];
-  readonly mode: "exclusive";
-  readonly owner: string | null;
+/** A lock, or several under one lease, as its holder sees it. */
+export interface Lease extends Grant {
+  readonly names: readonly string[];
+  readonly mode: Mode;
   readonly metadata: unknown;
-  readonly fencingToken: number;
-  readonly ttlMs: number;
-  /** Time the lease may still be trusted, in ms, from the start of the attempt that won. */
-  readonly validForMs: number;
-  /** Time from the request to the start of the attempt that won, in ms, rounded down: it adds to the time of trust. */
-  readonly waitedMs: number;
-  /** Primaries that were known to agree when the answer was sent. */
-  readonly acks: number;
-  readonly primaries: number;
 }
 
-/** A lease as others see it: never its leaseId. */
-export interface Holder {
-  readonly owner: string | null;
-  readonly metadata: unknown;
-  readonly mode: string;
-  readonly heldForMs: number;
-  readonly expiresInMs: number;
-}
-
-export interface AcquireRequest {
-  readonly name: string;
-  readonly ttlMs: number;
-  readonly owner?: string | undefined;
+export interface AcquireRequest extends LeaseRequest {
+  readonly names: readonly string[];
+  readonly mode?: Mode | undefined;
   readonly metadata?: unknown;
-  /** Chosen by the caller, who may repeat the request with it; made here when absent. */
-  readonly leaseId?: string | undefined;
 }
 
-export type Acquired =
-  | { readonly kind: "acquired"; readonly lease: Lease }
-  | { readonly kind: "held"; readonly holder: Holder | null; readonly retryAfterMs: number };
+export type Acquired = { readonly kind: "acquired"; readonly lease: Lease } | Held;
 
-/** Exclusive locks by name, each grant with a fencing token that only grows. */
+/** Who holds a lock, and who waits for it. */
+export interface LockState {
+  readonly mode: Mode | null;
+  readonly holders: readonly Holder[];
+  /** The holders' token, where a majority agree on it. */
+  readonly fencingToken: number | null;
+  /** No token above this one has been given out. */
+  readonly newest: number;
+  /** How many wait, and the first of them. */
+  readonly waiting: number;
+  readonly queue: readonly Waiting[];
+}
+
+export interface ListedLock {
+  readonly name: string;
+  readonly mode: Mode;
+  readonly holders: readonly Holder[];
+}
+
+/** Locks by name, exclusive or shared, alone or several at once, each grant with a fencing token that only grows. */
 export class Locks {
   constructor(
-    private readonly votes: LeaseVotes,
-    private readonly primaries: number,
-    private readonly clock: Clock,
-    private readonly random: Random,
-    private readonly ids: Ids,
+    private readonly leases: Leases,
+    private readonly primaries: Primaries,
+    private readonly keys: Keys,
+    private readonly settings: { readonly ttlMaxMs: number },
   ) {}
 
-  /** Takes the lock, or tells who has it. Throws `no_quorum`, and `lease_lost` for a leaseId that was used up. */
+  /** Takes all names or none, or tells who has one of them. Throws as `Leases.acquire` does. */
   async acquire(request: AcquireRequest): Promise<Acquired> {
-    const { name, ttlMs } = request;
-    const leaseId = request.leaseId ?? this.ids.leaseId();
-    const asked = this.clock.monotonicMs();
-    for (let attempt = 0; ; attempt++) {
-      const started = this.clock.monotonicMs();
-      const outcome = await this.votes.acquire(
-        { resource: resource(name), leaseId },
-        {
-          ttlMs,
-          mode: "exclusive",
-          owner: request.owner ?? "",
-          metadata: request.metadata === undefined ? "" : JSON.stringify(request.metadata),
-          chosen: request.leaseId !== undefined,
-        },
-      );
-      if (outcome.kind === "gone") throw usedUp();
-      if (outcome.kind === "held") {
-        // The votes split between several who asked at once; none of them may have won.
-        if (!outcome.certain && attempt < SPLIT_RETRIES) {
-          await this.clock.sleep(fullJitterMs(attempt, SPLIT_DELAY_MS, SPLIT_DELAY_MS_MAX, this.random()));
-          continue;
-        }
-        const holder = outcome.hold && toHolder(outcome.hold);
-        return {
-          kind: "held",
-          holder,
-          retryAfterMs: holder ? Math.max(1, holder.expiresInMs) : SPLIT_DELAY_MS_MAX,
-        };
-      }
-      const lease = {
-        leaseId,
-        names: [name],
-        mode: "exclusive" as const,
-        owner: request.owner ?? null,
-        metadata: request.metadata ?? null,
-        fencingToken: outcome.token,
-        ttlMs,
-        validForMs: validForMs(ttlMs, this.clock.monotonicMs() - started),
-        waitedMs: Math.floor(started - asked),
-        acks: outcome.acks,
-        primaries: this.primaries,
-      };
-      if (lease.validForMs > 0) return { kind: "acquired", lease };
-      await this.votes.release({ resource: resource(name), leaseId }, request.leaseId !== undefined);
-      throw tooSlow(ttlMs);
-    }
+    const { names, mode = "exclusive", metadata } = request;
+    const wanted = wantedOf(names, mode, request.leaseId);
+    const outcome = await this.leases.acquire({ ...request, metadata: metadataText(metadata) }, () => wanted);
+    if (outcome.kind === "held") return outcome;
+    const lease = { ...outcome.grant, names: namesOf(wanted), mode, metadata: metadata ?? null };
+    return { kind: "acquired", lease };
   }
 
-  /**
-   * Lets the lease live `ttlMs` from now; never shortens it. Without the token a round trip more. Throws `lease_lost`
-   * and `no_quorum`.
-   */
+  /** Throws `lease_lost` and `no_quorum`. */
   async renew(request: {
-    name: string;
-    leaseId: string;
-    ttlMs: number;
-    fencingToken?: number | undefined;
+    readonly names: readonly string[];
+    readonly leaseId: string;
+    readonly ttlMs: number;
+    readonly fencingToken?: number | undefined;
   }): Promise<Lease> {
-    const { name, leaseId, ttlMs } = request;
-    const asked = this.clock.monotonicMs();
-    const token = request.fencingToken ?? (await this.#token(name, leaseId));
-    const started = this.clock.monotonicMs();
-    const outcome = await this.votes.renew({ resource: resource(name), leaseId, token, ttlMs });
-    if (outcome.kind === "lost") throw lost();
-    const validMs = validForMs(ttlMs, this.clock.monotonicMs() - started);
-    if (validMs <= 0) throw tooSlow(ttlMs);
-    return {
-      leaseId,
-      names: [name],
-      mode: "exclusive",
-      owner: outcome.owner || null,
-      metadata: parseMetadata(outcome.metadata),
-      fencingToken: token,
-      ttlMs,
-      validForMs: validMs,
-      waitedMs: Math.floor(started - asked),
-      acks: outcome.acks,
-      primaries: this.primaries,
-    };
+    const wanted = wantedOf(request.names, null, request.leaseId);
+    const { grant, mode, metadata } = await this.leases.renew(wanted, request);
+    return { ...grant, names: namesOf(wanted), mode, metadata: parseMetadata(metadata) };
   }
 
   /** Whether the lease was held until now. A stranger's leaseId changes nothing. Throws `no_quorum`. */
-  release(request: { name: string; leaseId: string }): Promise<boolean> {
-    const { name, leaseId } = request;
-    return this.votes.release({ resource: resource(name), leaseId }, !madeHere(leaseId));
+  release(names: readonly string[], leaseId: string): Promise<boolean> {
+    return this.leases.release(wantedOf(names, null, leaseId), leaseId);
   }
 
   /** Throws `no_quorum`. */
-  async inspect(name: string): Promise<{ holder: Holder | null; fencingToken: number | null }> {
-    const { hold, token } = await this.votes.inspect(resource(name));
-    return { holder: hold && toHolder(hold), fencingToken: token };
+  async inspect(name: string): Promise<LockState> {
+    const seen = await this.leases.votes.inspect(resource(name));
+    return {
+      mode: (seen.holds[0]?.mode as Mode | undefined) ?? null,
+      holders: seen.holds.map(toHolder),
+      fencingToken: seen.holds[0]?.token ?? null,
+      newest: seen.highest,
+      waiting: seen.waiting,
+      queue: toQueue(seen),
+    };
   }
 
-  /** The token of a lease whose holder did not send it: only when it is exact on a majority, never from fewer. */
-  async #token(name: string, leaseId: string): Promise<number> {
-    const { hold, token } = await this.votes.inspect(resource(name));
-    if (hold?.digest !== createHash("sha1").update(leaseId).digest("hex")) throw lost();
-    if (token !== null) return token;
-    throw new CoordinationError(
-      "no_quorum",
-      "A majority hold this lease, but too few primaries answered to tell its fencing token. Renew with the fencingToken of the grant.",
-      { help: { retryAfterMs: 1000 } },
-    );
+  /** Whether the lease with this token holds the name now, and the newest token that is known. Throws `no_quorum`. */
+  async check(name: string, fencingToken: number): Promise<{ current: boolean; newest: number | null }> {
+    const { holders, fencingToken: held, newest } = await this.inspect(name);
+    return {
+      current: holders.length > 0 && held === fencingToken,
+      newest: held ?? (newest > 0 ? newest : null),
+    };
+  }
+
+  /** Ends whatever holds the name. How many leases that were. Throws `no_quorum`. */
+  async break(name: string, reason: string): Promise<number> {
+    const tombstoneMs = this.settings.ttlMaxMs + 60_000;
+    const call = breakLock(this.keys, resource(name), reason, tombstoneMs);
+    const broken = await this.primaries.askMajority(call);
+    return Math.max(...broken);
+  }
+
+  /** Locks that are held, by name, some at a time: those after `cursor`. Throws `no_quorum`. */
+  async list(
+    prefix: string,
+    cursor: string,
+    most: number,
+  ): Promise<{ locks: ListedLock[]; cursor: string | null }> {
+    const after = cursor === "" ? "" : resource(cursor);
+    const pages = values(await this.primaries.ask(listLocks(this.keys, resource(prefix), after, most)));
+    const { majority } = this.primaries;
+    if (pages.length < majority) throw this.primaries.noQuorum();
+    // What one primary has not looked at yet would lack its vote.
+    const ends = pages.flatMap(({ upTo }) => (upTo === null ? [] : [upTo]));
+    const end = ends.sort()[0];
+    const byName = new Map<string, (readonly Hold[])[]>();
+    for (const { resource, holds } of pages.flatMap(({ locks }) => locks)) {
+      if (end !== undefined && resource > end) continue;
+      byName.set(resource, [...(byName.get(resource) ?? []), holds]);
+    }
+    const names = [...byName.keys()].sort();
+    const locks = names.flatMap((resource) => {
+      const holds = heldOn(majority, byName.get(resource) ?? []);
+      const [first] = holds;
+      if (!first) return [];
+      return [{ name: nameOf(resource), mode: first.mode as Mode, holders: holds.map(toHolder) }];
+    });
+    return { locks, cursor: end === undefined ? null : nameOf(end) };
   }
 }
 
-const resource = (name: string) => `lock/${name}`;
-
-function toHolder(hold: Hold): Holder {
+function wantedOf(names: readonly string[], mode: Mode | null, leaseId: string | undefined): Wanted {
+  const resources = [...new Set(names)].sort().map(resource);
   return {
-    owner: hold.owner || null,
-    metadata: parseMetadata(hold.metadata),
-    mode: hold.mode,
-    heldForMs: hold.heldForMs,
-    expiresInMs: hold.expiresInMs,
+    mode,
+    resources,
+    lines: resources,
+    purpose: purposeOf(leaseId, resources.join(" ")),
+    limit: null,
   };
 }
 
-function parseMetadata(json: string): unknown {
-  return json === "" ? null : JSON.parse(json);
-}
-
-function lost(): CoordinationError {
-  return new CoordinationError(
-    "lease_lost",
-    "This lease is not held any more: it expired, was released, or never was. Stop what it protected and acquire again.",
-  );
-}
-
-function usedUp(): CoordinationError {
-  return new CoordinationError(
-    "lease_lost",
-    "This leaseId was released before, and an id is used for one lease. Acquire with a new one.",
-  );
-}
-
-function tooSlow(ttlMs: number): CoordinationError {
-  return new CoordinationError(
-    "no_quorum",
-    `A majority of the primaries answered, but so late that nothing was left of ttlMs ${ttlMs}. Ask for a longer ttlMs.`,
-  );
-}
-
-const SPLIT_RETRIES = 6;
-const SPLIT_DELAY_MS = 4;
-const SPLIT_DELAY_MS_MAX = 40;
+const KIND = "lock/";
+const resource = (name: string) => KIND + name;
+const nameOf = (resource: string) => resource.slice(KIND.length);
+const namesOf = ({ resources }: Wanted) => resources.map(nameOf);

@@ -15,6 +15,7 @@ import type { Ids } from "../ids.js";
 import { type Acceptor, agree } from "./agreement.js";
 import { admit, commitConfiguration, handOver, prepare, rotateCounters } from "./configuration-calls.js";
 import type { Keys } from "./keys.js";
+import { sweepHeld } from "./lease-calls.js";
 import { Lookout, type Seen, sameServerTwice } from "./lookout.js";
 import { type Primary, PrimaryFailure, reasonOf } from "./primary.js";
 import { type CopyEnd, copyState } from "./readmission.js";
@@ -164,7 +165,7 @@ export class ConfigurationKeeper {
     for (const one of behind) await this.#commit(current, one, "member");
     if (behind.length > 0) return true;
 
-    void this.#rotate(members);
+    void this.#tidy(members);
     const lost = doing("readmit");
     for (const { primary } of [...lost, ...doing("copy")]) this.#showReadmitting(primary);
     // Copies only from those that are fenced, and only when these are a majority.
@@ -378,10 +379,16 @@ export class ConfigurationKeeper {
       .catch(() => {});
   }
 
-  async #rotate(members: readonly Seen[]): Promise<void> {
+  async #tidy(members: readonly Seen[]): Promise<void> {
     const { rotateAfterMs } = this.settings;
     const call = rotateCounters(this.keys, rotateAfterMs, Math.max(0, ...members.map(({ floor }) => floor)));
-    await Promise.all(members.map(({ primary }) => primary.run(call).catch(() => {})));
+    const sweep = sweepHeld(this.keys);
+    await Promise.all(
+      members.flatMap(({ primary }) => [
+        primary.run(call).catch(() => {}),
+        primary.run(sweep).catch(() => {}),
+      ]),
+    );
   }
 
   #refuse(reason: string, seen: readonly (Seen | null)[]): false {

@@ -16,6 +16,11 @@ export type Connect = (url: string, options: ConnectOptions) => Connection;
 export interface ConnectOptions {
   readonly connectTimeoutMs: number;
   readonly name: string;
+  /** For a connection that only listens. */
+  readonly subscription?: {
+    readonly channel: string;
+    readonly onMessage: (message: string) => void;
+  };
 }
 
 /** Redis answered, with an error. */
@@ -28,7 +33,7 @@ export class RedisReplyError extends Error {
  * the connection there is, or fails at once. Deadlines are the caller's: ioredis' own would fire before replies
  * that arrived while this process was paused. Commands of one turn of the event loop leave in one write.
  */
-export const connectByIoredis: Connect = (url, { connectTimeoutMs, name }) => {
+export const connectByIoredis: Connect = (url, { connectTimeoutMs, name, subscription }) => {
   const redis = new Redis(url, {
     connectionName: name,
     connectTimeout: connectTimeoutMs,
@@ -56,6 +61,12 @@ export const connectByIoredis: Connect = (url, { connectTimeoutMs, name }) => {
   redis.on("connect", () => {
     reason = undefined;
   });
+  if (subscription) {
+    const { channel, onMessage } = subscription;
+    redis.on("message", (_, message: string) => onMessage(message));
+    // Where it fails the connection was lost; the next one subscribes again.
+    redis.on("ready", () => void redis.subscribe(channel).catch(() => {}));
+  }
   redis.on("ready", () => tell(true));
   redis.on("close", () => tell(false));
   return {

@@ -7,12 +7,18 @@ export class Keys {
   readonly counters: string;
   readonly countersOlder: string;
   readonly services: string;
+  /** Names of the locks that are held, and of some that are not any more. */
+  readonly held: string;
+  /** What the keys of those who wait in line begin with; leases.lua tells what follows. */
+  readonly waiting: string;
 
   constructor(private readonly prefix: string) {
     this.configuration = `${prefix}configuration`;
     this.counters = `${prefix}counters`;
     this.countersOlder = `${prefix}counters/older`;
     this.services = `${prefix}services`;
+    this.held = `${prefix}held`;
+    this.waiting = `${prefix}waiting/`;
   }
 
   /** What an acceptor remembers of the agreement on one version of the configuration. */
@@ -33,12 +39,46 @@ export class Keys {
     return `${escapeGlob(this.prefix)}gone/*`;
   }
 
+  /** A writer's hold. Those of readers lie behind it, as leases.lua tells. */
   hold(resource: string): string {
     return `${this.prefix}hold/${resource}`;
   }
 
+  /** What the holds of a resource's own resources begin with, `permit/pool/`, or of all of them. */
+  holdsIn(resources = ""): string {
+    return `${this.prefix}hold/${resources}`;
+  }
+
+  /** Those who wait for a resource. */
+  line(resource: string): string {
+    return `${this.prefix}line/${resource}`;
+  }
+
+  instance(id: string): string {
+    return `${this.waiting}instance/${id}`;
+  }
+
+  /** The channel on which a service instance hears that it is a waiter's turn. */
+  wakeChannel(instance: string): string {
+    return `${this.waiting}wake/${instance}`;
+  }
+
+  /** What a leaseId that its caller chose is for. */
+  purpose(leaseId: string): string {
+    return `${this.prefix}purpose/${leaseId}`;
+  }
+
+  limit(semaphore: string): string {
+    return `${this.prefix}limit/${semaphore}`;
+  }
+
+  /** What the tombstones of leases begin with. */
+  get goneLeases(): string {
+    return `${this.prefix}gone/`;
+  }
+
   goneLease(leaseId: string): string {
-    return `${this.prefix}gone/${leaseId}`;
+    return this.goneLeases + leaseId;
   }
 
   goneAttempt(leaseId: string, nonce: string): string {

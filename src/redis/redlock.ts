@@ -1,49 +1,79 @@
 import { createHash } from "node:crypto";
 import Redlock, { Lock } from "redlock";
-import { exactMajority } from "../algorithms/tally.js";
-import { CoordinationError } from "../errors.js";
+import { exactMajority, raisedMajority, sharedMajority, type Verdict } from "../algorithms/tally.js";
 import type { Ids } from "../ids.js";
 import type { Keys } from "./keys.js";
-import { Operation } from "./operation.js";
-import { type Answers, type Primaries, values } from "./primaries.js";
-import type { Primary } from "./primary.js";
 import {
   type AcquireTerms,
   type AcquireVote,
+  type Attempt,
   abandonLock,
   acquireLock,
+  type Claim,
   type Hold,
   inspectLock,
-  type LeaseAttempt,
-  type LeaseName,
   type LeaseRenewal,
+  proclaim,
   type Renewal,
+  type RenewVote,
   raiseLock,
   releaseLock,
   renewLock,
-} from "./scripts.js";
+  repairLock,
+  type Waiter,
+} from "./lease-calls.js";
+import { Operation } from "./operation.js";
+import { type Answers, answerOf, type Primaries, values } from "./primaries.js";
+import type { Primary } from "./primary.js";
 
 export type AcquireOutcome =
   | { readonly kind: "granted"; readonly token: number; readonly acks: number }
-  /** Another lease has it: on a majority (`certain`), or where the votes split, on the most primaries. */
-  | { readonly kind: "held"; readonly hold: Hold | null; readonly certain: boolean }
+  | Refused
   /** The leaseId was released before, or its request given up: an id is used for one lease. */
-  | { readonly kind: "gone" };
+  | { readonly kind: "gone" }
+  /** The leaseId is for something else. */
+  | { readonly kind: "other" }
+  /** The semaphore has another limit. */
+  | { readonly kind: "limit"; readonly limit: number }
+  /** Too many primaries came back without their data to grant a lease before those that they forgot have ended. */
+  | { readonly kind: "quarantined"; readonly primaries: number; readonly forMs: number };
+
+/** Another lease has it, or comes first: on a majority (`certain`), or the votes split. */
+export interface Refused {
+  readonly kind: "held";
+  /** The one that has it on the most primaries; null where it is nobody's but others come first. */
+  readonly hold: Hold | null;
+  readonly certain: boolean;
+  /** How many wait before it. */
+  readonly ahead: number;
+}
 
 export type RenewOutcome =
-  | ({
-      readonly kind: "renewed";
-      readonly token: number;
-      readonly acks: number;
-    } & Renewal)
-  | { readonly kind: "lost" };
+  | ({ readonly kind: "renewed"; readonly token: number; readonly acks: number } & Renewal)
+  | Lost;
+
+/** What is known of why a lease is not held any more. */
+export interface Lost {
+  readonly kind: "lost";
+  readonly why:
+    | { readonly kind: "expired" }
+    | { readonly kind: "released" }
+    | { readonly kind: "broken"; readonly reason: string }
+    /** Another lease has or had a name; the highest counter that was seen. */
+    | { readonly kind: "taken"; readonly counter: number };
+}
 
 /** What is known of a name when a majority was asked. */
 export interface Inspection {
-  /** The hold that a majority name, if one. */
-  readonly hold: Hold | null;
-  /** The holder's token, when it is exact on a majority. */
-  readonly token: number | null;
+  /** The holds that a majority name, one writer or readers, with their token where it is exact on a majority. */
+  readonly holds: readonly (Hold & { readonly token: number | null })[];
+  /** Whether a majority say that nobody holds it. */
+  readonly free: boolean;
+  /** No token above this one has been given out. */
+  readonly highest: number;
+  /** How many wait, and the first of them in their order. */
+  readonly waiting: number;
+  readonly line: readonly Waiter[];
 }
 
 /**
@@ -76,8 +106,8 @@ export class LeaseVotes {
   }
 
   /** One attempt, with its clean-up when it fails. Throws `no_quorum`. */
-  acquire(lease: LeaseName, terms: AcquireTerms): Promise<AcquireOutcome> {
-    return this.primaries.steadily(() => this.#attempt({ ...lease, nonce: this.ids.nonce() }, terms));
+  acquire(claim: Claim, terms: AcquireTerms): Promise<AcquireOutcome> {
+    return this.primaries.steadily(() => this.#attempt({ ...claim, nonce: this.ids.nonce() }, terms));
   }
 
   /** Extends a lease on a majority. Throws `no_quorum`. */
@@ -89,8 +119,24 @@ export class LeaseVotes {
    * Ends a lease everywhere; primaries that do not answer are told later. Whether any primary still had it. Throws
    * `no_quorum` when a majority did not answer: it then ends as soon as they do.
    */
-  release(lease: LeaseName, chosen: boolean): Promise<boolean> {
-    return this.primaries.steadily(() => this.#release(lease, chosen));
+  release(claim: Claim, chosen: boolean): Promise<boolean> {
+    return this.primaries.steadily(() => this.#release(claim, chosen));
+  }
+
+  /** Changes the metadata of a lease on a majority; false: it is not held any more. Throws `no_quorum`. */
+  async proclaim(
+    lease: Claim & { readonly token: number },
+    revision: string,
+    metadata: string,
+  ): Promise<boolean> {
+    const { majority } = this.primaries;
+    const call = proclaim(this.keys, lease, revision, metadata);
+    const settled = (sofar: Answers<boolean>) =>
+      [true, false].some((one) => this.#isMajority(values(sofar).filter((vote) => vote === one)));
+    const votes = values(await this.primaries.ask(call, settled));
+    if (votes.filter((vote) => vote).length >= majority) return true;
+    if (votes.filter((vote) => !vote).length >= majority) return false;
+    throw this.primaries.noQuorum();
   }
 
   /** Throws `no_quorum`. */
@@ -99,25 +145,39 @@ export class LeaseVotes {
     // Waits for those who disagree with the first: among two different replies of three, the third decides.
     const answers = await this.primaries.ask(inspectLock(this.keys, resource), (sofar) =>
       agreeing(
-        values(sofar).map(({ hold, counter }) => `${hold?.digest} ${counter}`),
+        values(sofar).map(({ counter, holds }) =>
+          JSON.stringify([counter, ...holds.map((hold) => [hold.digest, hold.counter, hold.revision])]),
+        ),
         majority,
       ),
     );
     const seen = values(answers);
     if (seen.length < majority) throw this.primaries.noQuorum();
-    const most = mostNamed(seen.flatMap((one) => (one.hold ? [one.hold] : [])));
-    if (!most || most.votes < majority) return { hold: null, token: null };
-    const counters = seen.map((one) => (one.hold?.digest === most.hold.digest ? one.counter : null));
-    const verdict = this.tally(counters, majority);
-    return { hold: most.hold, token: verdict.kind === "token" ? verdict.token : null };
+    const holds = heldOn(
+      majority,
+      seen.map((view) => view.holds),
+    );
+    const tokenOf = ({ digest }: Hold) => {
+      const counters = seen.map((view) => view.holds.find((hold) => hold.digest === digest)?.counter ?? null);
+      const verdict = this.tally(counters, majority);
+      return verdict.kind === "token" ? verdict.token : null;
+    };
+    const fullest = seen.reduce((best, view) => (view.line.length > best.line.length ? view : best));
+    return {
+      holds: holds.map((hold) => ({ ...hold, token: tokenOf(hold) })),
+      free: this.#isMajority(seen.filter((view) => view.holds.length === 0)),
+      highest: Math.max(...seen.flatMap((view) => [view.counter, ...view.holds.map((hold) => hold.counter)])),
+      waiting: Math.max(...seen.map((view) => view.waiting)),
+      line: fullest.line,
+    };
   }
 
-  async #attempt(attempt: LeaseAttempt, terms: AcquireTerms): Promise<AcquireOutcome> {
+  async #attempt(attempt: Attempt, terms: AcquireTerms): Promise<AcquireOutcome> {
     const operation = new Operation<AcquireVote>(this.primaries.all.length, {
       vote: acquireLock(this.keys, attempt, terms),
       isFor: (vote) => vote.kind === "granted",
       cleanUp: (late) => abandonLock(this.keys, attempt, late ? this.#tombstoneMs() : 0),
-      debt: `abandon/${attempt.resource}/${attempt.nonce}`,
+      debt: `abandon/${attempt.leaseId}/${attempt.nonce}`,
     });
     return this.#during(operation, async (id) => {
       const { version } = this.primaries;
@@ -134,36 +194,55 @@ export class LeaseVotes {
         return { kind: "granted", ...grant };
       }
       await this.#redlock.release(this.#lock(id)).catch(() => {});
-      return { kind: "held", hold: null, certain: false };
+      return { kind: "held", hold: null, certain: false, ahead: 0 };
     });
   }
 
   async #renew(lease: LeaseRenewal): Promise<RenewOutcome> {
-    const operation = new Operation<Renewal | null>(this.primaries.all.length, {
+    const operation = new Operation<RenewVote>(this.primaries.all.length, {
       vote: renewLock(this.keys, lease),
-      isFor: (renewal) => renewal !== null,
+      isFor: (vote) => vote.kind === "extended",
     });
     return this.#during(operation, async (id) => {
       await this.#redlock.extend(this.#lock(id), lease.ttlMs).catch(() => {});
-      const extending = (sofar: Answers<Renewal | null>) => values(sofar).filter((answer) => answer !== null);
-      const refusing = (sofar: Answers<Renewal | null>) => values(sofar).filter((answer) => answer === null);
+      const extending = (sofar: Answers<RenewVote>) =>
+        values(sofar).flatMap((vote) => (vote.kind === "extended" ? [vote] : []));
+      const refusing = (sofar: Answers<RenewVote>) =>
+        values(sofar).flatMap((vote) => (vote.kind === "extended" ? [] : [vote]));
       const answers = await operation.until(
         (sofar) => this.#isMajority(extending(sofar)) || this.#isMajority(refusing(sofar)),
       );
       const extended = extending(answers);
       const [first] = extended;
-      if (first && this.#isMajority(extended))
-        return { kind: "renewed", token: lease.token, acks: extended.length, ...first };
-      if (this.#isMajority(refusing(answers))) return { kind: "lost" };
+      if (first && this.#isMajority(extended)) {
+        void this.#repair(lease, first, operation);
+        return { ...first, kind: "renewed", token: lease.token, acks: extended.length };
+      }
+      const refused = refusing(answers);
+      if (this.#isMajority(refused)) return { kind: "lost", why: whyLost(refused) };
       throw this.primaries.noQuorum();
     });
   }
 
-  async #release(lease: LeaseName, chosen: boolean): Promise<boolean> {
+  /** Gives the lease to primaries that lack it. Never a vote of the renewal that found out. */
+  async #repair(lease: LeaseRenewal, renewal: Renewal, operation: Operation<RenewVote>): Promise<void> {
+    const answers = await operation.until(() => false);
+    const call = repairLock(this.keys, lease, renewal);
+    await Promise.all(
+      this.primaries.all.map(async (primary, place) => {
+        const answer = answers[place];
+        // What is in the way of a writer may not be in that of a reader, as which it was renewed.
+        const lacks = answer?.ok && (answer.value.kind === "missing" || answer.value.kind === "taken");
+        if (lacks) await answerOf(primary, call);
+      }),
+    );
+  }
+
+  async #release(claim: Claim, chosen: boolean): Promise<boolean> {
     const operation = new Operation<never, boolean>(this.primaries.all.length, {
       cleanUp: (late) =>
-        releaseLock(this.keys, lease, { forMs: this.#tombstoneMs(), always: late || chosen }),
-      debt: `release/${lease.resource}/${lease.leaseId}`,
+        releaseLock(this.keys, claim, { forMs: this.#tombstoneMs(), always: late || chosen }),
+      debt: `release/${claim.leaseId}`,
     });
     return this.#during(operation, async (id) => {
       await this.#redlock.release(this.#lock(id)).catch(() => {});
@@ -173,32 +252,36 @@ export class LeaseVotes {
     });
   }
 
-  /** The token that is exact on a majority, after as many raises as it takes; null when no majority holds any more. */
+  /** The token that a majority agree on, after as many raises as it takes; null when no majority holds any more. */
   async #agree(
-    attempt: LeaseAttempt,
+    attempt: Attempt,
     votes: Answers<AcquireVote>,
     version: number | null,
   ): Promise<{ token: number; acks: number; rounds: number } | null> {
     const { majority } = this.primaries;
+    const shared = attempt.mode === "shared";
+    const first = shared ? sharedMajority : this.tally;
     let counters = votes.map((answer) =>
       answer?.ok && answer.value.kind === "granted" ? answer.value.counter : null,
     );
-    for (let round = 0; round < RAISE_ROUNDS_MAX; round++) {
-      // Who has not answered by now is asked again by the raise: waiting for it could take a whole command timeout.
-      const verdict = this.tally(counters, majority);
-      if (verdict.kind === "token")
-        return {
-          token: verdict.token,
-          acks: counters.filter((counter) => counter !== null).length,
-          rounds: round + 1,
-        };
+    // Who has not answered by now is asked again by the raise: waiting for it could take a whole command timeout.
+    let verdict: Verdict = first(counters, majority);
+    for (let round = 1; round <= RAISE_ROUNDS_MAX; round++) {
+      if (verdict.kind === "token") {
+        const acks = counters.filter((counter) => counter !== null).length;
+        return { token: verdict.token, acks, rounds: round };
+      }
       // Votes of two configurations must not be mixed: a primary may have forgotten in between.
       if (verdict.kind !== "raise" || this.primaries.version !== version) return null;
+      const { to } = verdict;
+      const judge = (replies: readonly (number | null | undefined)[]) =>
+        shared ? raisedMajority(replies, majority, to) : this.tally(replies, majority);
       const raised = await this.primaries.askOnce(
-        raiseLock(this.keys, attempt, verdict.to),
-        (answers) => this.tally(toCounters(answers), majority).kind !== "open",
+        raiseLock(this.keys, attempt, to),
+        (answers) => judge(toCounters(answers)).kind !== "open",
       );
       counters = toCounters(raised).map((counter) => counter ?? null);
+      verdict = judge(counters);
     }
     return null;
   }
@@ -206,11 +289,26 @@ export class LeaseVotes {
   #refusal(answers: Answers<AcquireVote>): AcquireOutcome {
     const answered = values(answers);
     if (answered.length < this.primaries.majority) throw this.primaries.noQuorum();
-    if (answered.some((vote) => vote.kind === "gone")) return { kind: "gone" };
-    const most = mostNamed(answered.flatMap((vote) => (vote.kind === "held" ? [vote.hold] : [])));
+    const final = answered.find(({ kind }) => kind === "gone" || kind === "other");
+    if (final?.kind === "gone" || final?.kind === "other") return final;
+    const limits = answered.flatMap((vote) => (vote.kind === "limit" ? [vote] : []));
+    const [limit] = limits;
+    if (limit && this.#isMajority(limits)) return limit;
+    const refusals = answered.flatMap((vote) =>
+      vote.kind === "held" || vote.kind === "queued" ? [vote] : [],
+    );
+    const holds = refusals.flatMap((vote) => (vote.kind === "held" ? [vote.hold] : []));
+    const most = mostNamed(holds);
     const quarantines = answered.flatMap((vote) => (vote.kind === "quarantined" ? [vote.forMs] : []));
-    if (!most && quarantines.length > 0) throw quarantined(quarantines);
-    return { kind: "held", hold: most?.hold ?? null, certain: (most?.votes ?? 0) >= this.primaries.majority };
+    if (refusals.length === 0 && quarantines.length > 0)
+      return { kind: "quarantined", primaries: quarantines.length, forMs: Math.min(...quarantines) };
+    const queued = refusals.length - holds.length;
+    return {
+      kind: "held",
+      hold: most?.hold ?? null,
+      certain: (most?.votes ?? 0) + queued >= this.primaries.majority,
+      ahead: Math.max(0, ...refusals.map(({ ahead }) => ahead)),
+    };
   }
 
   #isMajority(votes: readonly unknown[]): boolean {
@@ -253,19 +351,28 @@ export class LeaseVotes {
   }
 }
 
-/** Too many primaries came back without their data to grant a lease before those that they forgot have ended. */
-function quarantined(forMs: readonly number[]): CoordinationError {
-  const retryAfterMs = Math.min(...forMs);
-  return new CoordinationError(
-    "no_quorum",
-    `${forMs.length} primaries lost their data and grant no new lease until those that they may have forgotten have ended. Try again after retryAfterMs.`,
-    { help: { retryAfterMs } },
-  );
-}
-
 /** Whether as many as `majority` of the texts are the same. */
 function agreeing(texts: readonly string[], majority: number): boolean {
   return texts.some((text) => texts.filter((other) => other === text).length >= majority);
+}
+
+/** The holds that as many as `majority` of the primaries name, each with the latest of its metadata. */
+export function heldOn(majority: number, primaries: readonly (readonly Hold[])[]): Hold[] {
+  const byDigest = new Map<string, Hold[]>();
+  for (const hold of primaries.flat())
+    byDigest.set(hold.digest, [...(byDigest.get(hold.digest) ?? []), hold]);
+  return [...byDigest.values()]
+    .filter((holds) => holds.length >= majority)
+    .map((holds) => holds.reduce((latest, hold) => (hold.revision > latest.revision ? hold : latest)));
+}
+
+/** What is most to be said of them: an operator's reason, a release, another lease; else its time ran out. */
+function whyLost(votes: readonly RenewVote[]): Lost["why"] {
+  const broken = votes.find((vote) => vote.kind === "broken");
+  if (broken) return broken;
+  if (votes.some(({ kind }) => kind === "released")) return { kind: "released" };
+  const counters = votes.flatMap((vote) => (vote.kind === "taken" ? [vote.counter] : []));
+  return counters.length > 0 ? { kind: "taken", counter: Math.max(...counters) } : { kind: "expired" };
 }
 
 /** The hold that the most primaries name. */

@@ -18,14 +18,28 @@ export interface Call<T> {
   readonly parse: (reply: unknown) => T;
 }
 
-/** Names of the files in lua/, without the prelude. */
-const NAMES = [
+/** Names of the files in lua/ that build on leases.lua. */
+const LEASE_NAMES = [
   "acquire-lock",
   "raise-lock",
   "renew-lock",
+  "repair-lock",
   "release-lock",
   "abandon-lock",
   "inspect-lock",
+  "list-locks",
+  "break-lock",
+  "proclaim",
+  "inspect-semaphore",
+  "take-ticket",
+  "leave-line",
+] as const;
+
+/** Names of the other files in lua/, without the prelude. */
+const OTHER_NAMES = [
+  "keep-waiting",
+  "sweep-held",
+  "set-limit",
   "put-member",
   "heartbeat",
   "list-members",
@@ -45,172 +59,20 @@ const NAMES = [
 const read = (name: string) => readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), "utf8");
 const PRELUDE = read("prelude");
 
-/** All scripts by name; loaded once, when the process starts. */
-export const SCRIPTS = Object.freeze(
-  Object.fromEntries(
-    NAMES.map((name) => {
-      const text = `${PRELUDE}\n${read(name)}`;
+function load<N extends string>(names: readonly N[], ...before: string[]): Record<N, Script> {
+  return Object.fromEntries(
+    names.map((name) => {
+      const text = [...before, read(name)].join("\n");
       return [name, Object.freeze({ name, text, sha1: createHash("sha1").update(text).digest("hex") })];
     }),
-  ) as Record<(typeof NAMES)[number], Script>,
-);
-
-/** Who holds a name on one primary, as others may see it. */
-export interface Hold {
-  /** SHA-1 of the leaseId: tells two leases apart without giving the secret away. */
-  readonly digest: string;
-  readonly expiresInMs: number;
-  readonly mode: string;
-  readonly owner: string;
-  readonly metadata: string;
-  /** The counter at the grant. */
-  readonly grantedAt: number;
-  readonly heldForMs: number;
+  ) as unknown as Record<N, Script>;
 }
 
-export type AcquireVote =
-  | { readonly kind: "granted"; readonly counter: number }
-  | { readonly kind: "held"; readonly hold: Hold }
-  | { readonly kind: "gone" }
-  /** The primary came back without its data and grants no new lease for so long. */
-  | { readonly kind: "quarantined"; readonly forMs: number };
-
-/** A lease, by what it is for and its secret. */
-export interface LeaseName {
-  readonly resource: string;
-  readonly leaseId: string;
-}
-
-export interface LeaseAttempt extends LeaseName {
-  /** Tells this attempt from others for the same lease. */
-  readonly nonce: string;
-}
-
-export interface AcquireTerms {
-  readonly ttlMs: number;
-  readonly mode: string;
-  readonly owner: string;
-  readonly metadata: string;
-  /** The caller chose the leaseId and may repeat the request. */
-  readonly chosen: boolean;
-}
-
-export function acquireLock(keys: Keys, attempt: LeaseAttempt, terms: AcquireTerms): Call<AcquireVote> {
-  const { resource, leaseId, nonce } = attempt;
-  return {
-    script: SCRIPTS["acquire-lock"],
-    keys: [
-      keys.hold(resource),
-      keys.counters,
-      keys.countersOlder,
-      keys.goneLease(leaseId),
-      keys.goneAttempt(leaseId, nonce),
-    ],
-    args: [
-      resource,
-      leaseId,
-      nonce,
-      terms.ttlMs,
-      terms.mode,
-      terms.owner,
-      terms.metadata,
-      terms.chosen ? "1" : "",
-    ],
-    parse: (reply) => {
-      const [granted, second, ...rest] = reply as [number, string, ...unknown[]];
-      if (granted === 1) return { kind: "granted", counter: Number(second) };
-      if (second === "quarantined") return { kind: "quarantined", forMs: Number(rest[0]) };
-      return second === "held" ? { kind: "held", hold: parseHold(rest) } : { kind: "gone" };
-    },
-  };
-}
-
-/** The counter after the raise; null when the attempt holds nothing here. */
-export function raiseLock(keys: Keys, attempt: LeaseAttempt, to: number): Call<number | null> {
-  return {
-    script: SCRIPTS["raise-lock"],
-    keys: [keys.hold(attempt.resource), keys.counters, keys.countersOlder],
-    args: [attempt.resource, attempt.nonce, String(to)],
-    parse: (reply) => {
-      const [raised, counter] = reply as [number, string?];
-      return raised === 1 ? Number(counter) : null;
-    },
-  };
-}
-
-export interface LeaseRenewal extends LeaseName {
-  readonly token: number;
-  readonly ttlMs: number;
-}
-
-/** What a renewed lease was acquired with. */
-export interface Renewal {
-  readonly mode: string;
-  readonly owner: string;
-  readonly metadata: string;
-}
-
-/** Null when this primary refuses to extend the lease. */
-export function renewLock(keys: Keys, lease: LeaseRenewal): Call<Renewal | null> {
-  return {
-    script: SCRIPTS["renew-lock"],
-    keys: [keys.hold(lease.resource)],
-    args: [lease.leaseId, String(lease.token), lease.ttlMs],
-    parse: (reply) => {
-      const [extended, mode, owner, metadata] = reply as [number, string, string, string];
-      return extended === 1 ? { mode, owner, metadata } : null;
-    },
-  };
-}
-
-/** Whether the lease held the name here. */
-export function releaseLock(
-  keys: Keys,
-  lease: LeaseName,
-  tombstone: { forMs: number; always: boolean },
-): Call<boolean> {
-  return {
-    script: SCRIPTS["release-lock"],
-    keys: [keys.hold(lease.resource), keys.goneLease(lease.leaseId)],
-    args: [lease.leaseId, tombstone.forMs, tombstone.always ? "1" : ""],
-    parse: (reply) => (reply as [number])[0] === 1,
-  };
-}
-
-/** Whether the hold was freed. `refuseForMs` 0: no message of the attempt can still be under way. */
-export function abandonLock(keys: Keys, attempt: LeaseAttempt, refuseForMs: number): Call<boolean> {
-  return {
-    script: SCRIPTS["abandon-lock"],
-    keys: [keys.hold(attempt.resource), keys.goneAttempt(attempt.leaseId, attempt.nonce)],
-    args: [attempt.nonce, refuseForMs],
-    parse: (reply) => (reply as [number])[0] === 1,
-  };
-}
-
-export function inspectLock(keys: Keys, resource: string): Call<{ counter: number; hold: Hold | null }> {
-  return {
-    script: SCRIPTS["inspect-lock"],
-    keys: [keys.hold(resource), keys.counters, keys.countersOlder],
-    args: [resource],
-    parse: (reply) => {
-      const [counter, ...rest] = reply as [string, ...unknown[]];
-      return { counter: Number(counter), hold: rest.length > 0 ? parseHold(rest) : null };
-    },
-  };
-}
-
-function parseHold(fields: readonly unknown[]): Hold {
-  const [digest, expiresInMs, mode, owner, metadata, grantedAt, heldForMs] = fields as [
-    string,
-    number,
-    string,
-    string,
-    string,
-    string,
-    number,
-  ];
-  return { digest, expiresInMs, mode, owner, metadata, grantedAt: Number(grantedAt), heldForMs };
-}
+/** All scripts by name; loaded once, when the process starts. */
+export const SCRIPTS = Object.freeze({
+  ...load(LEASE_NAMES, PRELUDE, read("leases")),
+  ...load(OTHER_NAMES, PRELUDE),
+});
 
 /** A member, or the tombstone of one, as one primary stores it. */
 export interface MemberRecord {

@@ -40,7 +40,7 @@ export function lockRoutes(app: App, { locks, config }: Services): void {
     async (c) => {
       const { name } = c.req.valid("param");
       const { ttlMs, owner, leaseId, metadata } = c.req.valid("json");
-      const outcome = await locks.acquire({ name, ttlMs, owner, leaseId, metadata });
+      const outcome = await locks.acquire({ names: [name], ttlMs, owner, leaseId, metadata });
       if (outcome.kind === "acquired") return c.json(outcome.lease, 200);
       const { holder, retryAfterMs } = outcome;
       throw new CoordinationError(
@@ -69,7 +69,7 @@ export function lockRoutes(app: App, { locks, config }: Services): void {
     }),
     async (c) => {
       const { name } = c.req.valid("param");
-      return c.json(await locks.renew({ name, ...c.req.valid("json") }), 200);
+      return c.json(await locks.renew({ names: [name], ...c.req.valid("json") }), 200);
     },
   );
 
@@ -90,7 +90,7 @@ export function lockRoutes(app: App, { locks, config }: Services): void {
     async (c) => {
       const { name } = c.req.valid("param");
       const { leaseId } = c.req.valid("json");
-      return c.json({ released: await locks.release({ name, leaseId }) }, 200);
+      return c.json({ released: await locks.release([name], leaseId) }, 200);
     },
   );
 
@@ -109,8 +109,7 @@ export function lockRoutes(app: App, { locks, config }: Services): void {
     }),
     async (c) => {
       const { name } = c.req.valid("param");
-      const { holder, fencingToken } = await locks.inspect(name);
-      return c.json({ name, mode: holder?.mode ?? null, holders: holder ? [holder] : [], fencingToken }, 200);
+      return c.json({ name, ...(await locks.inspect(name)) }, 200);
     },
   );
 }

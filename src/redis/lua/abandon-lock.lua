@@ -1,13 +1,21 @@
--- Clean-up: takes back one attempt. The hold is freed when no other attempt of the same lease is left in it.
---   KEYS[2]  hold of the name (hash)            KEYS[3]  tombstone of the attempt
---   ARGV[2]  nonce of the attempt
---   ARGV[3]  time for which the attempt is refused from now on, ms; '0': no message of it can still be under way
--- Returns {1} when the hold was freed, else {0}.
+-- Clean-up: takes back one attempt. Its holds are freed when no other attempt of the same lease is left in them.
+--   arg(1)  nonce of the attempt
+--   arg(2)  time for which the attempt is refused from now on, ms; '0': no message of it can still be under way
+-- Returns {1} when holds were freed, else {0}.
 
-if ARGV[3] ~= '0' then redis.call('SET', KEYS[3], 1, 'PX', ARGV[3]) end
-if redis.call('HDEL', KEYS[2], 'nonce:' .. ARGV[2]) == 0 then return { 0 } end
-for _, field in ipairs(redis.call('HKEYS', KEYS[2])) do
-  if string.sub(field, 1, 6) == 'nonce:' then return { 0 } end
+if arg(2) ~= '0' then redis.call('SET', KEYS[7], 1, 'PX', arg(2)) end
+local freed = 0
+for i = 1, names do
+  if redis.call('HDEL', own(i), 'nonce:' .. arg(1)) == 1 then
+    local other = false
+    for _, name in ipairs(redis.call('HKEYS', own(i))) do
+      other = other or string.sub(name, 1, 6) == 'nonce:'
+    end
+    if not other then
+      free(i)
+      freed = 1
+    end
+  end
 end
-redis.call('DEL', KEYS[2])
-return { 1 }
+if freed == 1 and is_waited_for() then wake() end
+return { freed }

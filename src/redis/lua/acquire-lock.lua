@@ -1,43 +1,79 @@
--- Votes for one attempt to take a lock: takes it when it is free, repeats the vote when this lease has it already.
---   KEYS[2]  hold of the name (hash)            KEYS[3]  counters, current generation (hash)
---   KEYS[4]  counters, older generation (hash)  KEYS[5]  tombstone of the lease
---   KEYS[6]  tombstone of the attempt
---   ARGV[2]  counter field of the name          ARGV[3]  leaseId
---   ARGV[4]  nonce of the attempt               ARGV[5]  time to live, ms
---   ARGV[6]  mode                               ARGV[7]  owner, a label for others
---   ARGV[8]  metadata, JSON                     ARGV[9]  '1' when the caller chose the leaseId, else ''
--- Returns {1, counter}: granted; {0, 'held', lease digest, time left in ms, mode, owner, metadata, counter at the
--- grant, held for ms}: another lease has it; {0, 'gone'}: the lease was released, or the attempt given up;
+-- Votes for one attempt to take a lease: takes all its names when they are free and it is its turn, repeats the vote
+-- when the lease has them already. One that waits takes its place in the lines first.
+--   arg(1)  nonce of the attempt     arg(2)  time to live, ms    arg(3)  owner, a label for others
+--   arg(4)  metadata, JSON           arg(5)  '1' when the caller chose the leaseId, else ''
+--   arg(6)  what the lease is for    arg(7)  limit of the semaphore, or ''
+-- and for one that waits:
+--   arg(8)  ticket    arg(9)  service instance that waits    arg(10) how long its place is kept, ms
+-- Returns {1, counter}: granted; {0, 'held', how many wait before it, hold as `describe` has it}: another lease is in
+-- the way; {0, 'queued', how many wait before it}; {0, 'gone'}: the lease was released, or the attempt given up;
+-- {0, 'other'}: the leaseId is for something else; {0, 'limit', limit}: the semaphore has another one;
 -- {0, 'quarantined', ms}: this primary came back without its data and grants no new lease for so long.
 
-if redis.call('EXISTS', KEYS[5], KEYS[6]) > 0 then return { 0, 'gone' } end
+if arg(8) and redis.call('EXISTS', KEYS[4], KEYS[7]) == 0 then join(arg(8), arg(9), tonumber(arg(10)), arg(3)) end
 
-local time, ttl = now(), tonumber(ARGV[5])
-local held = redis.call('HMGET', KEYS[2], 'lease', 'mode', 'owner', 'metadata', 'g', 'since', 'counter')
+-- One look at all that is mostly not there.
+local seldom = { KEYS[4], KEYS[5], KEYS[7] }
+for i = 1, names do seldom[#seldom + 1] = readers(i) end
+for i = lines, #KEYS do seldom[#seldom + 1] = KEYS[i] end
+local plain = redis.call('EXISTS', unpack(seldom)) == 0
 
-if held[1] and held[1] ~= ARGV[3] then
-  return { 0, 'held', redis.sha1hex(held[1]), redis.call('PTTL', KEYS[2]), held[2], held[3], held[4], held[5],
-    time - tonumber(held[6]) }
+local purpose = mode .. ' ' .. arg(6)
+if not plain then
+  if redis.call('EXISTS', KEYS[4], KEYS[7]) > 0 then return { 0, 'gone' } end
+  if KEYS[5] ~= '' and (redis.call('GET', KEYS[5]) or purpose) ~= purpose then return { 0, 'other' } end
+end
+local limit, highest_slot
+if KEYS[6] ~= '' then
+  limit, highest_slot = limits()
+  if limit and limit ~= tonumber(string.match(arg(7), '^%d+')) then return { 0, 'limit', limit } end
 end
 
-local counter
-if held[1] then
-  counter = tonumber(held[7])
-  redis.call('HSET', KEYS[2], 'nonce:' .. ARGV[4], 1)
-  if ARGV[9] == '1' then redis.call('HSET', KEYS[2], 'chosen', 1) end
-  -- A late message never shortens a hold.
-  if redis.call('PTTL', KEYS[2]) < ttl then redis.call('PEXPIRE', KEYS[2], ttl) end
+local time, ttl = now(), tonumber(arg(2))
+local held, counter = 0, 0
+for i = 1, names do
+  local mine = redis.call('HMGET', own(i), 'lease', 'counter')
+  if mine[1] == lease then
+    held, counter = held + 1, math.max(counter, tonumber(mine[2]))
+  else
+    local other = (mine[1] or shared or not plain) and blocker(i)
+    if other then return { 0, 'held', plain and 0 or ahead(), unpack(describe(other)) } end
+  end
+end
+
+-- A limit that was lowered begins when what was granted above it has ended.
+if limit and held < names then
+  local slots = string.match(hold(1), '^(.*/)%d+$')
+  for slot = limit + 1, highest_slot do
+    if redis.call('EXISTS', slots .. slot) == 1 then
+      return { 0, 'held', ahead(), unpack(describe(slots .. slot)) }
+    end
+  end
+end
+
+if held == names then
+  for i = 1, names do
+    redis.call('HSET', own(i), 'nonce:' .. arg(1), 1)
+    if arg(5) == '1' then redis.call('HSET', own(i), 'chosen', '1') end
+    extend(i, time, ttl)
+  end
 else
   local quarantine = tonumber(fence[3] or 0) - time
   if quarantine > 0 then return { 0, 'quarantined', quarantine } end
   -- It is over for good: a clock that is set back later must not bring it back.
   if tonumber(fence[3] or 0) > 0 then redis.call('HSET', KEYS[1], 'quarantine_until', 0) end
-  counter = eff(KEYS[3], KEYS[4], ARGV[2]) + 1
-  issue(KEYS[3], ARGV[2], counter)
-  -- The counter as well: the name's own may be forgotten, for a floor above it, while a lease is renewed for days.
-  redis.call('HSET', KEYS[2], 'lease', ARGV[3], 'g', int(counter), 'counter', int(counter), 'mode', ARGV[6],
-    'owner', ARGV[7], 'metadata', ARGV[8], 'since', int(time), 'chosen', ARGV[9], 'nonce:' .. ARGV[4], 1)
-  redis.call('PEXPIRE', KEYS[2], ttl)
+  local before = plain and 0 or ahead()
+  if before > 0 then return { 0, 'queued', before } end
+  local top, max = highest()
+  -- Above what a reader has, only the first of them moves it.
+  counter = lift(top + (shared and 0 or 1))
+  for i = 1, names do
+    -- What another attempt of this lease has here already stays its own, too.
+    take(i, counter, max, time, ttl, arg(3), arg(4), arg(5), arg(1))
+    max = counter
+  end
 end
+keep(KEYS[5], purpose, ttl)
+keep(KEYS[6], arg(7), ttl)
 mark_lease(time, ttl)
 return { 1, int(counter) }

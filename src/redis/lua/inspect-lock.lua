@@ -1,11 +1,20 @@
--- Tells who holds a name here. Changes nothing.
---   KEYS[2]  hold of the name (hash)            KEYS[3]  counters, current generation (hash)
---   KEYS[4]  counters, older generation (hash)
---   ARGV[2]  counter field of the name
--- Returns {counter} when nobody does, else {counter of the lease, lease digest, time left in ms, mode, owner, metadata,
--- counter at the grant, held for ms}.
+-- Tells who holds a name and who waits for it. Changes nothing.
+--   arg(1)  how many holders, and how many of those who wait, are told at most
+-- Returns {counter, holds as `describe` has them, how many wait, {{'w' or 'r' and leaseId digest, owner}, ...}}.
 
-local held = redis.call('HMGET', KEYS[2], 'lease', 'mode', 'owner', 'metadata', 'g', 'since', 'counter')
-if not held[1] then return { int(eff(KEYS[3], KEYS[4], ARGV[2])) } end
-return { held[7], redis.sha1hex(held[1]), redis.call('PTTL', KEYS[2]), held[2], held[3], held[4], held[5],
-  now() - tonumber(held[6]) }
+local most = tonumber(arg(1))
+local holds = {}
+if redis.call('EXISTS', hold(1)) == 1 then holds[1] = describe(hold(1)) end
+for _, reader in ipairs(redis.call('ZREVRANGE', readers(1), 0, most - 1)) do
+  local key = hold(1) .. '/' .. reader
+  if redis.call('EXISTS', key) == 1 then holds[#holds + 1] = describe(key) end
+end
+local waiting, members = {}, redis.call('ZRANGE', KEYS[lines], 0, most - 1)
+for _, member in ipairs(members) do
+  if instance_of(member) then
+    local owner = string.match(redis.call('GET', base .. 'lease/' .. string.sub(member, 2)), '\n(.*)$')
+    waiting[#waiting + 1] = { string.sub(member, 1, 1) .. redis.sha1hex(string.sub(member, 2)), owner }
+  end
+end
+return { int(eff(KEYS[2], KEYS[3], field(1))), holds,
+  redis.call('ZCARD', KEYS[lines]) - #members + #waiting, waiting }

@@ -16,19 +16,23 @@ local function now()
 end
 
 -- The counter of a name: the current generation, else the older, and nowhere below the floor: a floor that was raised
--- by a start of all, or taken over from others, stands for what this primary has forgotten. Never falls.
-local function eff(current, older, field)
-  return math.max(tonumber(redis.call('HGET', current, field) or redis.call('HGET', older, field) or 0),
-    tonumber(fence[2] or 0))
+-- by a start of all, or taken over from others, stands for what this primary has forgotten. Never falls. And `max` of
+-- the current generation, which is no name since it has no slash: its highest counter, that makes the next floor.
+local function counter_and_max(current, older, field)
+  local known = redis.call('HMGET', current, field, 'max')
+  local counter = tonumber(known[1] or redis.call('HGET', older, field) or 0)
+  return math.max(counter, tonumber(fence[2] or 0)), tonumber(known[2] or 0)
 end
 
--- Writes a counter. `max`, which is no name since it has no slash, is the highest of its generation: the next floor.
-local function issue(current, field, counter)
-  local max = redis.call('HGET', current, 'max')
-  if max and tonumber(max) >= counter then
-    redis.call('HSET', current, field, int(counter))
+local function eff(current, older, field) return (counter_and_max(current, older, field)) end
+
+-- Writes a counter.
+local function issue(current, field, counter, max)
+  local text = int(counter)
+  if max >= counter then
+    redis.call('HSET', current, field, text)
   else
-    redis.call('HSET', current, field, int(counter), 'max', int(counter))
+    redis.call('HSET', current, field, text, 'max', text)
   end
 end
 

@@ -1,12 +1,15 @@
--- Lifts the counter of a name under an attempt that holds it, so that a majority can agree on one token.
---   KEYS[2]  hold of the name (hash)            KEYS[3]  counters, current generation (hash)
---   KEYS[4]  counters, older generation (hash)
---   ARGV[2]  counter field of the name          ARGV[3]  nonce of the attempt
---   ARGV[4]  counter to reach
--- Returns {1, counter}, or {0} when the hold has no such nonce.
+-- Lifts the counter of all names under an attempt that holds them, so that a majority can agree on one token.
+--   arg(1)  nonce of the attempt    arg(2)  counter to reach
+-- Returns {1, counter}, or {0} when one of the holds has no such nonce.
 
-if redis.call('HEXISTS', KEYS[2], 'nonce:' .. ARGV[3]) == 0 then return { 0 } end
-local counter = math.max(eff(KEYS[3], KEYS[4], ARGV[2]), tonumber(ARGV[4]))
-issue(KEYS[3], ARGV[2], counter)
-redis.call('HSET', KEYS[2], 'counter', int(counter))
+for i = 1, names do
+  if redis.call('HEXISTS', own(i), 'nonce:' .. arg(1)) == 0 then return { 0 } end
+end
+-- A floor may have any parity, and may have risen since the grant.
+local top, max = highest()
+local counter = lift(math.max(top, tonumber(arg(2))))
+for i = 1, names do
+  issue(KEYS[2], field(i), counter, max)
+  redis.call('HSET', own(i), 'counter', int(counter))
+end
 return { 1, int(counter) }

@@ -1,13 +1,31 @@
--- Extends a hold. Without the condition on the counter at its grant, an old holder's renewal could succeed after
+-- Extends a lease. Without the condition on the counter at its grant, an old holder's renewal could succeed after
 -- a newer commit.
---   KEYS[2]  hold of the name (hash)
---   ARGV[2]  leaseId    ARGV[3]  fencing token of the lease    ARGV[4]  time to live, ms
--- Returns {1, mode, owner, metadata}: extended (never shortened); {0}: held by nobody, by another lease, or by this
--- lease since a later grant than the token's.
+--   arg(1)  fencing token of the lease    arg(2)  time to live, ms
+--   arg(3)  what the lease is for           arg(4)  limit of the semaphore, or ''
+-- Returns {1, mode, owner, metadata, chosen, revision}: extended (never shortened);
+-- {0, 'missing'}: this primary lacks a hold and nobody had the name since: it may be repaired;
+-- {0, 'gone', 'released' or 'broken' and, in a line of its own, why}; {0, 'taken', counter}: another lease has, or had,
+-- a name; {0, 'regranted'}: held by this lease since a later grant than the token's.
 
-local held = redis.call('HMGET', KEYS[2], 'lease', 'g', 'mode', 'owner', 'metadata')
-if held[1] ~= ARGV[2] or tonumber(held[2]) > tonumber(ARGV[3]) then return { 0 } end
-local ttl = tonumber(ARGV[4])
-if redis.call('PTTL', KEYS[2]) < ttl then redis.call('PEXPIRE', KEYS[2], ttl) end
-mark_lease(now(), ttl)
-return { 1, held[3], held[4], held[5] }
+local token, ttl, time = tonumber(arg(1)), tonumber(arg(2)), now()
+local gone = redis.call('GET', KEYS[4])
+if gone then return { 0, 'gone', gone } end
+local missing = false
+for i = 1, names do
+  if is_mine(i) then
+    if tonumber(redis.call('HGET', own(i), 'g')) > token then return { 0, 'regranted' } end
+  else
+    local other = blocker(i)
+    if other then return { 0, 'taken', redis.call('HGET', other, 'counter') } end
+    local counter = eff(KEYS[2], KEYS[3], field(i))
+    if counter > token then return { 0, 'taken', int(counter) } end
+    missing = true
+  end
+end
+if missing then return { 0, 'missing' } end
+for i = 1, names do extend(i, time, ttl) end
+keep(KEYS[5], mode .. ' ' .. arg(3), ttl)
+keep(KEYS[6], arg(4), ttl)
+mark_lease(time, ttl)
+local held = redis.call('HMGET', own(1), 'owner', 'metadata', 'chosen', 'revision')
+return { 1, mode, held[1], held[2], held[3], held[4] or '' }

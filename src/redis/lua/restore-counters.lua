@@ -5,6 +5,7 @@
 
 for i = 2, #ARGV, 2 do
   local counter = tonumber(ARGV[i + 1])
-  if eff(KEYS[2], KEYS[3], ARGV[i]) < counter then issue(KEYS[2], ARGV[i], counter) end
+  local known, max = counter_and_max(KEYS[2], KEYS[3], ARGV[i])
+  if known < counter then issue(KEYS[2], ARGV[i], counter, max) end
 end
 return { 1 }

@@ -1,0 +1,60 @@
+import { z } from "@hono/zod-openapi";
+import { ms } from "./fields.js";
+import { MemberSchema, ringId } from "./members.js";
+
+const KEY_BYTES_MAX = 1024;
+
+const ringKey = z
+  .string()
+  .min(1)
+  .refine((key) => Buffer.byteLength(key) <= KEY_BYTES_MAX, `at most ${KEY_BYTES_MAX} bytes of UTF-8`)
+  .openapi({ description: `Any UTF-8 text up to ${KEY_BYTES_MAX} bytes.`, example: "user:42" });
+
+const REPLICAS_MAX = 64;
+const replicasText = "How many members to name, the owner first, distinct zones first.";
+
+export const OwnerQuery = z.strictObject({
+  key: ringKey.openapi({ param: { name: "key", in: "query" } }),
+  replicas: z
+    .string()
+    .regex(/^\d{1,3}$/, "a whole number")
+    .transform(Number)
+    .pipe(z.int().min(1).max(REPLICAS_MAX))
+    .optional()
+    .openapi({
+      type: "integer",
+      minimum: 1,
+      maximum: REPLICAS_MAX,
+      default: 1,
+      description: replicasText,
+      param: { name: "replicas", in: "query" },
+    }),
+});
+
+const ageMs = ms("Age of the view of the members that this answer was made from", 120);
+
+export const OwnerSchema = z
+  .object({ key: ringKey, owner: MemberSchema, replicas: z.array(MemberSchema), ringId, ageMs })
+  .openapi("Owner");
+
+export const OwnersBody = z
+  .strictObject({
+    keys: z.array(ringKey).min(1).max(10_000),
+    replicas: z.int().min(1).max(REPLICAS_MAX).optional().openapi({ description: replicasText, example: 1 }),
+  })
+  .openapi("OwnersRequest");
+
+export const OwnersSchema = z
+  .object({
+    owners: z.array(
+      z.object({
+        key: ringKey,
+        owner: z.string().openapi({ description: "Id of the owner.", example: "search-1" }),
+        replicas: z.array(z.string()).openapi({ example: ["search-1"] }),
+      }),
+    ),
+    members: z.record(z.string(), MemberSchema).openapi({ description: "The members named above, by id." }),
+    ringId,
+    ageMs,
+  })
+  .openapi("Owners");

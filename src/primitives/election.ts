@@ -1,0 +1,220 @@
+import type { Clock } from "../clock.js";
+import type { Ids } from "../ids.js";
+import {
+  type Grant,
+  type Held,
+  holdOf,
+  type LeaseRequest,
+  type Leases,
+  lost,
+  metadataText,
+  parseMetadata,
+  purposeOf,
+  toQueue,
+  type Waiting,
+  type Wanted,
+} from "./leases.js";
+
+/** A term of office, as the leader sees it. */
+export interface Term extends Omit<Grant, "fencingToken" | "owner"> {
+  readonly name: string;
+  readonly candidate: string | null;
+  /** The fencing token of this term. */
+  readonly term: number;
+  readonly value: unknown;
+}
+
+export type Campaigned = { readonly kind: "acquired"; readonly term: Term } | Held;
+
+/** An election as everybody sees it. */
+export interface ElectionState {
+  readonly leader: {
+    readonly candidate: string | null;
+    readonly term: number;
+    readonly value: unknown;
+    readonly heldForMs: number;
+    readonly expiresInMs: number;
+  } | null;
+  /** Whether a majority agree on that; false: nobody can tell who leads now. */
+  readonly known: boolean;
+  /** Names what can be known of it: changes with the leader, the term and the value. */
+  readonly version: string;
+  readonly waiting: number;
+  readonly queue: readonly Waiting[];
+}
+
+/** Elections: a lock that carries a value. Its fencing token is the term. */
+export class Elections {
+  readonly #watches = new Map<string, Watch>();
+
+  constructor(
+    private readonly leases: Leases,
+    private readonly clock: Clock,
+    private readonly ids: Ids,
+  ) {}
+
+  /** Leads, or tells who does. Throws as `Leases.acquire` does. */
+  async campaign(
+    request: Omit<LeaseRequest, "owner"> & {
+      readonly name: string;
+      readonly candidate?: string | undefined;
+      readonly value?: unknown;
+    },
+  ): Promise<Campaigned> {
+    const { name, candidate, value } = request;
+    const wanted = wantedOf(name, request.leaseId);
+    const outcome = await this.leases.acquire(
+      { ...request, owner: candidate, metadata: metadataText(value) },
+      () => wanted,
+    );
+    if (outcome.kind === "held") return outcome;
+    return { kind: "acquired", term: toTerm(name, outcome.grant, value ?? null) };
+  }
+
+  /** Throws `lease_lost` and `no_quorum`. */
+  async renew(request: {
+    readonly name: string;
+    readonly leaseId: string;
+    readonly ttlMs: number;
+    readonly term?: number | undefined;
+  }): Promise<Term> {
+    const { name, leaseId, ttlMs, term } = request;
+    const wanted = wantedOf(name, leaseId);
+    const { grant, metadata } = await this.leases.renew(wanted, { leaseId, ttlMs, fencingToken: term });
+    return toTerm(name, grant, parseMetadata(metadata));
+  }
+
+  /** Changes the value that the leader carries. Throws `lease_lost` and `no_quorum`. */
+  async proclaim(request: {
+    readonly name: string;
+    readonly leaseId: string;
+    readonly value: unknown;
+  }): Promise<{ term: number }> {
+    const { name, leaseId, value } = request;
+    const wanted = wantedOf(name, leaseId);
+    const hold = holdOf(await this.leases.votes.inspect(resource(name)), leaseId);
+    const token = hold?.token ?? (await this.leases.token(wanted, leaseId));
+    const next = Number((hold?.revision ?? "").split("-")[0]) + 1;
+    // The nonce orders two that were made at once.
+    const revision = `${String(next).padStart(REVISION_DIGITS, "0")}-${this.ids.hexNonce()}`;
+    const held = await this.leases.votes.proclaim(
+      { ...wanted, leaseId, token },
+      revision,
+      metadataText(value),
+    );
+    if (!held) throw lost({ kind: "expired" }, token);
+    return { term: token };
+  }
+
+  /** Whether it led until now. Throws `no_quorum`. */
+  resign(name: string, leaseId: string): Promise<boolean> {
+    return this.leases.release(wantedOf(name, leaseId), leaseId);
+  }
+
+  /** Throws `no_quorum`. */
+  async inspect(name: string): Promise<ElectionState> {
+    const seen = await this.leases.votes.inspect(resource(name));
+    const { waiting } = seen;
+    const queue = toQueue(seen);
+    const [hold] = seen.holds;
+    if (!hold || hold.token === null)
+      return { leader: null, known: seen.free, version: seen.free ? "none" : "unknown", waiting, queue };
+    return {
+      leader: {
+        candidate: hold.owner || null,
+        term: hold.token,
+        value: parseMetadata(hold.metadata),
+        heldForMs: hold.heldForMs,
+        expiresInMs: hold.expiresInMs,
+      },
+      known: true,
+      version: `${hold.token}-${Number(hold.revision.split("-")[0])}-${hold.revision.split("-")[1] ?? ""}`,
+      waiting,
+      queue,
+    };
+  }
+
+  /**
+   * The state once it is another than `version`, or when `deadlineMs` has passed. All who wait for one election look at
+   * it together. Throws `no_quorum`.
+   */
+  async change(
+    name: string,
+    version: string | null,
+    deadlineMs: number,
+    signal?: AbortSignal,
+  ): Promise<ElectionState> {
+    const now = await this.inspect(name);
+    if (now.version !== version) return now;
+    let watch = this.#watches.get(name);
+    if (!watch) {
+      watch = new Watch(this, name, this.clock, () => this.#watches.delete(name));
+      this.#watches.set(name, watch);
+    }
+    return (await watch.until((state) => state.version !== version, deadlineMs, signal)) ?? now;
+  }
+}
+
+/** Looks at one election as long as somebody waits for its change. */
+class Watch {
+  readonly #waiting = new Set<(state: ElectionState) => void>();
+
+  constructor(
+    elections: Elections,
+    name: string,
+    private readonly clock: Clock,
+    over: () => void,
+  ) {
+    void this.#look(elections, name).finally(over);
+  }
+
+  async until(
+    isIt: (state: ElectionState) => boolean,
+    deadlineMs: number,
+    signal?: AbortSignal,
+  ): Promise<ElectionState | null> {
+    return new Promise((resolve) => {
+      const end = (state: ElectionState | null) => {
+        this.#waiting.delete(see);
+        cancel();
+        signal?.removeEventListener("abort", abort);
+        resolve(state);
+      };
+      const see = (state: ElectionState) => isIt(state) && end(state);
+      const abort = () => end(null);
+      const cancel = this.clock.after(Math.max(0, deadlineMs - this.clock.monotonicMs()), abort);
+      this.#waiting.add(see);
+      if (signal?.aborted) abort();
+      else signal?.addEventListener("abort", abort);
+    });
+  }
+
+  async #look(elections: Elections, name: string): Promise<void> {
+    do {
+      await this.clock.sleep(LOOK_INTERVAL_MS);
+      if (this.#waiting.size === 0) return;
+      // While no majority answers nothing is known to have changed.
+      const state = await elections.inspect(name).catch(() => null);
+      if (state) for (const see of [...this.#waiting]) see(state);
+    } while (this.#waiting.size > 0);
+  }
+}
+
+function toTerm(name: string, { fencingToken, owner, ...grant }: Grant, value: unknown): Term {
+  return { ...grant, name, candidate: owner, term: fencingToken, value };
+}
+
+function wantedOf(name: string, leaseId: string | undefined): Wanted {
+  const resources = [resource(name)];
+  return {
+    mode: "exclusive",
+    resources,
+    lines: resources,
+    purpose: purposeOf(leaseId, resource(name)),
+    limit: null,
+  };
+}
+
+const resource = (name: string) => `election/${name}`;
+const REVISION_DIGITS = 12;
+const LOOK_INTERVAL_MS = 200;

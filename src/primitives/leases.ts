@@ -1,0 +1,340 @@
+import { createHash } from "node:crypto";
+import { fullJitterMs } from "../algorithms/backoff.js";
+import { validForMs } from "../algorithms/validity.js";
+import type { Clock, Random } from "../clock.js";
+import { CoordinationError } from "../errors.js";
+import { type Ids, madeHere } from "../ids.js";
+import type { Claim, Hold, Mode } from "../redis/lease-calls.js";
+import type { AcquireOutcome, Inspection, LeaseVotes, Lost } from "../redis/redlock.js";
+import type { Place, WaitingRoom } from "./waiting.js";
+
+/** What every kind of lease has, as its holder sees it. */
+export interface Grant {
+  readonly leaseId: string;
+  readonly owner: string | null;
+  readonly fencingToken: number;
+  readonly ttlMs: number;
+  /** Time the lease may still be trusted, in ms, from the start of the attempt that won. */
+  readonly validForMs: number;
+  /** Time from the request to the start of the attempt that won, in ms, rounded down: it adds to the time of trust. */
+  readonly waitedMs: number;
+  /** Primaries that were known to agree when the answer was sent. */
+  readonly acks: number;
+  readonly primaries: number;
+}
+
+/** A lease as others see it: never its leaseId. */
+export interface Holder {
+  readonly owner: string | null;
+  readonly metadata: unknown;
+  readonly mode: string;
+  readonly heldForMs: number;
+  readonly expiresInMs: number;
+}
+
+/** One who waits, as others see it. */
+export interface Waiting {
+  /** 1: the next. */
+  readonly position: number;
+  readonly mode: Mode;
+  readonly owner: string | null;
+}
+
+/** What every request for a lease may say. */
+export interface LeaseRequest {
+  readonly ttlMs: number;
+  readonly owner?: string | undefined;
+  /** Chosen by the caller, who may repeat the request with it; made here when absent. */
+  readonly leaseId?: string | undefined;
+  /** How long to stand in line, ms. */
+  readonly waitMs?: number | undefined;
+  /** Aborted when the client has gone. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What is asked for: everything of a claim but the secret. */
+export type Wanted = Omit<Claim, "leaseId">;
+
+export type Outcome = { readonly kind: "acquired"; readonly grant: Grant; readonly wanted: Wanted } | Held;
+
+export interface Held {
+  readonly kind: "held";
+  /** Null where votes split, or others only come first. */
+  readonly holder: Holder | null;
+  readonly retryAfterMs: number;
+  /** Its place in line when its time to wait was over, or where it would have stood; 1: the next. */
+  readonly queuePosition: number;
+}
+
+/** Locks, permits and terms alike: acquiring with waiting, renewing with repair, releasing. */
+export class Leases {
+  constructor(
+    readonly votes: LeaseVotes,
+    private readonly room: WaitingRoom,
+    private readonly primaries: number,
+    private readonly clock: Clock,
+    private readonly random: Random,
+    private readonly ids: Ids,
+  ) {}
+
+  /**
+   * Takes what `want` names, or tells who has it. `want` is asked for each attempt anew. Throws `no_quorum`,
+   * `shutting_down`, `lease_lost` for a leaseId that was used up, `lease_mismatch` for one that is for something else,
+   * and `limit_mismatch`.
+   */
+  async acquire(
+    request: LeaseRequest & { readonly metadata: string },
+    want: (leaseId: string) => Wanted | Promise<Wanted>,
+  ): Promise<Outcome> {
+    const { ttlMs, owner = "", waitMs = 0, signal } = request;
+    const chosen = request.leaseId !== undefined;
+    const leaseId = request.leaseId ?? this.ids.leaseId();
+    const asked = this.clock.monotonicMs();
+    const deadline = asked + waitMs;
+    let place: Place | null = null;
+    let granted = false;
+    let gone = false;
+    try {
+      for (let attempt = 0; ; attempt++) {
+        const wanted = await want(leaseId);
+        const claim = { ...wanted, leaseId };
+        const started = this.clock.monotonicMs();
+        const outcome = await this.votes.acquire(claim, {
+          ttlMs,
+          owner,
+          metadata: request.metadata,
+          chosen,
+          place: place && {
+            ticket: place.ticket,
+            instance: this.room.instance,
+            keptMs: Math.ceil(Math.max(0, deadline - started)) + KEPT_MS,
+          },
+        });
+        const ended = this.clock.monotonicMs();
+        if (outcome.kind === "granted") {
+          const grant = {
+            leaseId,
+            owner: request.owner ?? null,
+            fencingToken: outcome.token,
+            ttlMs,
+            validForMs: validForMs(ttlMs, ended - started),
+            waitedMs: Math.floor(started - asked),
+            acks: outcome.acks,
+            primaries: this.primaries,
+          };
+          // Who has gone cannot hold what it was never told of.
+          const wasted = signal?.aborted === true && !chosen;
+          if (grant.validForMs > 0 && !wasted) {
+            granted = true;
+            return { kind: "acquired", grant, wanted };
+          }
+          await this.votes.release(claim, chosen);
+          throw tooSlow(ttlMs);
+        }
+        const refused = asRefused(outcome);
+        if (!refused.certain && !place && attempt < SPLIT_RETRIES) {
+          // The votes split between several who asked at once; none of them may have won.
+          await this.clock.sleep(this.#jitterMs(attempt));
+          continue;
+        }
+        if (ended >= deadline) {
+          if (outcome.kind === "quarantined") throw quarantined(outcome);
+          return refused;
+        }
+        if (!place) {
+          place = await this.room.enter(claim);
+          continue;
+        }
+        const hintMs = refused.certain ? refused.retryAfterMs + 1 : this.#jitterMs(SPLIT_RETRIES);
+        gone = (await place.turn(deadline, hintMs, signal)) === "gone";
+        if (gone) return refused;
+      }
+    } finally {
+      // One that chose its id may come back with it for its place.
+      if (place) this.room.leave(place, { granted, keepMs: gone && chosen ? COME_BACK_MS : 0 });
+    }
+  }
+
+  /**
+   * Lets the lease live `ttlMs` from now; never shortens it. Without the token a round trip more. Throws `lease_lost`
+   * and `no_quorum`.
+   */
+  async renew(
+    wanted: Wanted,
+    request: {
+      readonly leaseId: string;
+      readonly ttlMs: number;
+      readonly fencingToken?: number | undefined;
+    },
+  ): Promise<{ grant: Grant; mode: Mode; metadata: string; revision: string }> {
+    const { leaseId, ttlMs } = request;
+    const asked = this.clock.monotonicMs();
+    const token = request.fencingToken ?? (await this.token(wanted, leaseId));
+    const started = this.clock.monotonicMs();
+    const outcome = await this.votes.renew({ ...wanted, leaseId, token, ttlMs });
+    if (outcome.kind === "lost") throw lost(outcome.why, token);
+    const validMs = validForMs(ttlMs, this.clock.monotonicMs() - started);
+    if (validMs <= 0) throw tooSlow(ttlMs);
+    return {
+      grant: {
+        leaseId,
+        owner: outcome.owner || null,
+        fencingToken: token,
+        ttlMs,
+        validForMs: validMs,
+        waitedMs: Math.floor(started - asked),
+        acks: outcome.acks,
+        primaries: this.primaries,
+      },
+      mode: outcome.mode,
+      metadata: outcome.metadata,
+      revision: outcome.revision,
+    };
+  }
+
+  /** Whether the lease was held until now. A stranger's leaseId changes nothing. Throws `no_quorum`. */
+  release(wanted: Wanted, leaseId: string): Promise<boolean> {
+    return this.votes.release({ ...wanted, leaseId }, !madeHere(leaseId));
+  }
+
+  /** The token of a lease whose holder did not send it: only when it is exact on a majority, never from fewer. */
+  async token({ resources }: Wanted, leaseId: string): Promise<number> {
+    const hold = holdOf(await this.votes.inspect(resources[0] ?? ""), leaseId);
+    if (!hold) throw lost({ kind: "expired" }, 0);
+    if (hold.token !== null) return hold.token;
+    throw new CoordinationError(
+      "no_quorum",
+      "A majority hold this lease, but too few primaries answered to tell its fencing token. Renew with the fencingToken of the grant.",
+      { help: { retryAfterMs: 1000 } },
+    );
+  }
+
+  #jitterMs(attempt: number): number {
+    return fullJitterMs(attempt, SPLIT_DELAY_MS, SPLIT_DELAY_MS_MAX, this.random());
+  }
+}
+
+/** The hold of a lease among those that a majority name. */
+export function holdOf({ holds }: Inspection, leaseId: string): Inspection["holds"][number] | undefined {
+  const digest = createHash("sha1").update(leaseId).digest("hex");
+  return holds.find((hold) => hold.digest === digest);
+}
+
+/** The id is for this and nothing else, where its caller chose it. */
+export function purposeOf(leaseId: string | undefined, text: string): string | null {
+  return leaseId === undefined || madeHere(leaseId) ? null : text;
+}
+
+export function toHolder(hold: Hold): Holder {
+  return {
+    owner: hold.owner || null,
+    metadata: parseMetadata(hold.metadata),
+    mode: hold.mode,
+    heldForMs: hold.heldForMs,
+    expiresInMs: hold.expiresInMs,
+  };
+}
+
+export function toQueue({ line }: Inspection): Waiting[] {
+  return line.map(({ mode, owner }, place) => ({ position: place + 1, mode, owner: owner || null }));
+}
+
+export function parseMetadata(json: string): unknown {
+  return json === "" ? null : JSON.parse(json);
+}
+
+export function metadataText(metadata: unknown): string {
+  return metadata === undefined ? "" : JSON.stringify(metadata);
+}
+
+/** Throws where asking again changes nothing. */
+function asRefused(outcome: Exclude<AcquireOutcome, { kind: "granted" }>): Held & { certain: boolean } {
+  switch (outcome.kind) {
+    case "gone":
+      throw usedUp();
+    case "other":
+      throw new CoordinationError(
+        "lease_mismatch",
+        "This leaseId is for something else: other names, another mode, or another kind. An id is used for one lease: choose a new one.",
+      );
+    case "limit":
+      throw new CoordinationError(
+        "limit_mismatch",
+        `This semaphore has the limit ${outcome.limit}, and all who acquire must name the same. An operator can change it (PUT).`,
+        { help: { limit: outcome.limit } },
+      );
+    case "quarantined":
+      return { kind: "held", holder: null, retryAfterMs: outcome.forMs, queuePosition: 1, certain: true };
+    case "held": {
+      const holder = outcome.hold && toHolder(outcome.hold);
+      return {
+        kind: "held",
+        holder,
+        retryAfterMs: holder ? Math.max(1, holder.expiresInMs) : SPLIT_DELAY_MS_MAX,
+        queuePosition: outcome.ahead + 1,
+        certain: outcome.certain,
+      };
+    }
+  }
+}
+
+function quarantined({ primaries, forMs }: { primaries: number; forMs: number }): CoordinationError {
+  return new CoordinationError(
+    "no_quorum",
+    `${primaries} primaries lost their data and grant no new lease until those that they may have forgotten have ended. Try again after retryAfterMs.`,
+    { help: { retryAfterMs: forMs } },
+  );
+}
+
+/** Says what is known of why. */
+export function lost(why: Lost["why"], token: number): CoordinationError {
+  const stop = "Stop what it protected and acquire again.";
+  switch (why.kind) {
+    case "broken":
+      return new CoordinationError("lease_lost", `An operator broke this lease: ${why.reason}. ${stop}`, {
+        help: { lost: { why: "broken", reason: why.reason } },
+      });
+    case "taken":
+      // A release counts one up, so that nothing late can bring the lease back.
+      if (why.counter > token + 1) {
+        return new CoordinationError(
+          "lease_lost",
+          `This lease ended, and a later one with a token of up to ${why.counter} has or had what it held. ${stop}`,
+          { help: { lost: { why: "taken", newest: why.counter } } },
+        );
+      }
+      return lost({ kind: "released" }, token);
+    case "released":
+      return new CoordinationError("lease_lost", `This lease was released. ${stop}`, {
+        help: { lost: { why: "released" } },
+      });
+    case "expired":
+      return new CoordinationError(
+        "lease_lost",
+        `This lease is not held any more: it expired, was released, or never was. ${stop}`,
+        { help: { lost: { why: "expired" } } },
+      );
+  }
+}
+
+function usedUp(): CoordinationError {
+  return new CoordinationError(
+    "lease_lost",
+    "This leaseId was released before, and an id is used for one lease. Acquire with a new one.",
+    { help: { lost: { why: "released" } } },
+  );
+}
+
+function tooSlow(ttlMs: number): CoordinationError {
+  return new CoordinationError(
+    "no_quorum",
+    `A majority of the primaries answered, but so late that nothing was left of ttlMs ${ttlMs}. Ask for a longer ttlMs.`,
+  );
+}
+
+const SPLIT_RETRIES = 6;
+const SPLIT_DELAY_MS = 4;
+const SPLIT_DELAY_MS_MAX = 40;
+/** What a place in line is kept for beyond the time to wait, should a message be late. */
+const KEPT_MS = 2_000;
+const COME_BACK_MS = 3_000;

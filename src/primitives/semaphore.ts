@@ -1,0 +1,190 @@
+import type { Random } from "../clock.js";
+import type { Keys } from "../redis/keys.js";
+import { type Hold, inspectSemaphore, type SemaphoreView, setLimit } from "../redis/lease-calls.js";
+import type { Primaries } from "../redis/primaries.js";
+import { heldOn } from "../redis/redlock.js";
+import {
+  type Grant,
+  type Held,
+  type Holder,
+  type LeaseRequest,
+  type Leases,
+  lost,
+  purposeOf,
+  toHolder,
+  type Wanted,
+} from "./leases.js";
+
+/** Some permits of a semaphore, as their holder sees them. */
+export interface Permits extends Grant {
+  readonly name: string;
+  readonly permits: number;
+  readonly limit: number;
+  readonly metadata: unknown;
+}
+
+export interface PermitRequest extends LeaseRequest {
+  readonly name: string;
+  /** How many there are in all: everybody names the same. */
+  readonly limit: number;
+  readonly permits: number;
+  readonly metadata?: unknown;
+}
+
+export type PermitsAcquired = { readonly kind: "acquired"; readonly lease: Permits } | Held;
+
+export interface SemaphoreState {
+  /** Null where nobody holds a permit, and nobody did until lately. */
+  readonly limit: number | null;
+  readonly held: number;
+  readonly holders: readonly (Omit<Holder, "mode"> & { readonly permits: number })[];
+  readonly waiting: number;
+}
+
+/**
+ * Semaphores: `limit` slots, each of them a lock. So there are never more permits than slots, whatever fails; to count
+ * votes in place of slots would let more in.
+ */
+export class Semaphores {
+  constructor(
+    private readonly leases: Leases,
+    private readonly primaries: Primaries,
+    private readonly keys: Keys,
+    private readonly random: Random,
+    private readonly settings: { readonly ttlMaxMs: number },
+  ) {}
+
+  /** Takes the permits, or tells that they are not to be had. Throws as `Leases.acquire` does. */
+  async acquire(request: PermitRequest): Promise<PermitsAcquired> {
+    const { name, limit, permits, metadata } = request;
+    const stored: Stored = { permits, limit, metadata: metadata ?? null };
+    const outcome = await this.leases.acquire(
+      { ...request, metadata: JSON.stringify(stored) },
+      async (leaseId) => {
+        const views = await this.#views(name, { leaseId, limit, holds: false });
+        return wantedOf(name, limit, permits, this.#choose(views, limit, permits), request.leaseId);
+      },
+    );
+    if (outcome.kind === "held") return outcome;
+    return {
+      kind: "acquired",
+      lease: { ...outcome.grant, name, permits, limit, metadata: metadata ?? null },
+    };
+  }
+
+  /** Throws `lease_lost` and `no_quorum`. */
+  async renew(request: {
+    readonly name: string;
+    readonly leaseId: string;
+    readonly ttlMs: number;
+    readonly fencingToken?: number | undefined;
+  }): Promise<Permits> {
+    const { name, leaseId } = request;
+    const views = await this.#views(name, { leaseId, limit: SLOTS_MAX, holds: false });
+    const { majority } = this.primaries;
+    const slots = mine(views).filter((slot) => takers(views, slot) >= majority);
+    const limit = views.find((view) => view.limit !== null)?.limit;
+    if (slots.length === 0 || limit === null || limit === undefined) throw lost({ kind: "expired" }, 0);
+    const wanted = wantedOf(name, limit, slots.length, slots, leaseId);
+    const { grant, metadata } = await this.leases.renew(wanted, request);
+    const stored = JSON.parse(metadata) as Stored;
+    // Some of its slots were lost: all or none.
+    if (stored.permits !== slots.length) throw lost({ kind: "expired" }, 0);
+    return { ...grant, name, ...stored };
+  }
+
+  /** Whether any permit was held until now. Throws `no_quorum`. */
+  async release(name: string, leaseId: string): Promise<boolean> {
+    const views = await this.#views(name, { leaseId, limit: SLOTS_MAX, holds: false });
+    return this.leases.release(wantedOf(name, 0, 0, mine(views), leaseId), leaseId);
+  }
+
+  /** Throws `no_quorum`. */
+  async inspect(name: string): Promise<SemaphoreState> {
+    const views = await this.#views(name, { leaseId: "", limit: SLOTS_MAX, holds: true });
+    const { majority } = this.primaries;
+    const bySlot = new Map<number, (readonly Hold[])[]>();
+    for (const { slot, hold } of views.flatMap(({ slots }) => slots))
+      if (hold) bySlot.set(slot, [...(bySlot.get(slot) ?? []), [hold]]);
+    const byLease = new Map<string, Hold[]>();
+    for (const holds of bySlot.values())
+      for (const hold of heldOn(majority, holds))
+        byLease.set(hold.digest, [...(byLease.get(hold.digest) ?? []), hold]);
+    const holders = [...byLease.values()].map((holds) => {
+      const { mode: _, ...holder } = toHolder(holds[0] as Hold);
+      return { ...holder, metadata: (holder.metadata as Stored).metadata, permits: holds.length };
+    });
+    return {
+      limit: views.find((view) => view.limit !== null)?.limit ?? null,
+      held: holders.reduce((sum, { permits }) => sum + permits, 0),
+      holders,
+      waiting: Math.max(...views.map((view) => view.waiting)),
+    };
+  }
+
+  /** Changes the limit. One that is lowered begins when the permits above it have ended. Throws `no_quorum`. */
+  async setLimit(name: string, limit: number): Promise<void> {
+    await this.primaries.askMajority(setLimit(this.keys, name, limit, this.settings.ttlMaxMs + 60_000));
+  }
+
+  #views(
+    name: string,
+    options: { readonly leaseId: string; readonly limit: number; readonly holds: boolean },
+  ): Promise<SemaphoreView[]> {
+    const semaphore = { name, line: lineOf(name), slots: slotsOf(name) };
+    return this.primaries.askMajority(inspectSemaphore(this.keys, semaphore, options));
+  }
+
+  /** Its own slots first, then free ones, by chance: those who ask at once should not ask for the same. */
+  #choose(views: readonly SemaphoreView[], limit: number, permits: number): number[] {
+    const own = new Set(mine(views));
+    const all = Array.from({ length: limit }, (_, i) => {
+      const slot = i + 1;
+      return { slot, rank: own.has(slot) ? -1 : takers(views, slot), chance: this.random() };
+    });
+    return all
+      .sort((a, b) => a.rank - b.rank || a.chance - b.chance)
+      .slice(0, permits)
+      .map(({ slot }) => slot);
+  }
+}
+
+/** What a hold's metadata are for a permit. */
+interface Stored {
+  readonly permits: number;
+  readonly limit: number;
+  readonly metadata: unknown;
+}
+
+const lineOf = (name: string) => `semaphore/${name}`;
+const slotsOf = (name: string) => `permit/${name}/`;
+
+function wantedOf(
+  name: string,
+  limit: number,
+  permits: number,
+  slots: readonly number[],
+  leaseId: string | undefined,
+): Wanted {
+  return {
+    mode: "exclusive",
+    resources: slots.map((slot) => slotsOf(name) + slot),
+    lines: [lineOf(name)],
+    purpose: purposeOf(leaseId, `semaphore/${name} ${permits}`),
+    limit: { semaphore: name, permits: limit },
+  };
+}
+
+/** Slots that the lease which was asked for has on some primary. */
+function mine(views: readonly SemaphoreView[]): number[] {
+  const slots = views.flatMap((view) => view.slots.flatMap((one) => (one.mine ? [one.slot] : [])));
+  return [...new Set(slots)];
+}
+
+/** On how many primaries a slot is taken. */
+function takers(views: readonly SemaphoreView[], slot: number): number {
+  return views.filter((view) => view.slots.some((one) => one.slot === slot)).length;
+}
+
+/** Slots of a semaphore, at most. */
+export const SLOTS_MAX = 1_000;

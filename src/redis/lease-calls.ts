@@ -1,0 +1,427 @@
+import type { Keys } from "./keys.js";
+import { type Call, SCRIPTS } from "./scripts.js";
+
+/** `exclusive`: a writer, alone. `shared`: a reader, beside other readers. */
+export type Mode = "exclusive" | "shared";
+
+/** What a lease is for, and its secret. */
+export interface Claim {
+  readonly leaseId: string;
+  /** Null: whichever it was acquired in. */
+  readonly mode: Mode | null;
+  /** All of them or none. A resource is a kind and a name, `lock/orders-42`. */
+  readonly resources: readonly string[];
+  /** Where those who want any of them stand in line. */
+  readonly lines: readonly string[];
+  /** What a leaseId that its caller chose is for, in words of ours: it is for nothing else. */
+  readonly purpose: string | null;
+  readonly limit: { readonly semaphore: string; readonly permits: number } | null;
+}
+
+export interface Attempt extends Claim {
+  /** Tells this attempt from others for the same lease. */
+  readonly nonce: string;
+}
+
+export interface AcquireTerms {
+  readonly ttlMs: number;
+  readonly owner: string;
+  /** JSON. */
+  readonly metadata: string;
+  /** The caller chose the leaseId and may repeat the request. */
+  readonly chosen: boolean;
+  /** Its place in line; null for one that does not wait. */
+  readonly place: {
+    readonly ticket: number;
+    readonly instance: string;
+    /** How long the place is kept when nothing is heard, ms. */
+    readonly keptMs: number;
+  } | null;
+}
+
+/** Who holds a name on one primary, as others may see it. */
+export interface Hold {
+  /** SHA-1 of the leaseId: tells two leases apart without giving the secret away. */
+  readonly digest: string;
+  readonly expiresInMs: number;
+  readonly mode: string;
+  readonly owner: string;
+  /** JSON. */
+  readonly metadata: string;
+  /** The counter at the grant. */
+  readonly grantedAt: number;
+  readonly heldForMs: number;
+  /** The lease's counter now. */
+  readonly counter: number;
+  /** Of the metadata; empty where they were never changed. */
+  readonly revision: string;
+}
+
+export type AcquireVote =
+  | { readonly kind: "granted"; readonly counter: number }
+  /** Another lease is in the way; `ahead` wait before this one. */
+  | { readonly kind: "held"; readonly ahead: number; readonly hold: Hold }
+  | { readonly kind: "queued"; readonly ahead: number }
+  | { readonly kind: "gone" }
+  /** The leaseId is for something else. */
+  | { readonly kind: "other" }
+  | { readonly kind: "limit"; readonly limit: number }
+  /** The primary came back without its data and grants no new lease for so long. */
+  | { readonly kind: "quarantined"; readonly forMs: number };
+
+/** A call to a script that builds on leases.lua. */
+function leaseCall<T>(
+  keys: Keys,
+  name: keyof typeof SCRIPTS,
+  claim: Claim & { readonly nonce?: string },
+  own: readonly (string | number)[],
+  parse: (reply: unknown) => T,
+): Call<T> {
+  const { leaseId, mode, resources, lines, purpose, limit, nonce } = claim;
+  const listed = resources[0]?.startsWith("lock/") ?? true;
+  return {
+    script: SCRIPTS[name],
+    keys: [
+      keys.counters,
+      keys.countersOlder,
+      keys.goneLease(leaseId),
+      purpose === null ? "" : keys.purpose(leaseId),
+      limit === null ? "" : keys.limit(limit.semaphore),
+      nonce === undefined ? "" : keys.goneAttempt(leaseId, nonce),
+      listed ? keys.held : "",
+      ...resources.map((resource) => keys.hold(resource)),
+      ...lines.map((line) => keys.line(line)),
+    ],
+    args: [keys.waiting, leaseId, mode ?? "", resources.length, ...resources, ...own],
+    parse,
+  };
+}
+
+/** For what is asked of a name, or of several, without a lease. */
+const NOBODY: Omit<Claim, "resources" | "lines"> = {
+  leaseId: "",
+  mode: "exclusive",
+  purpose: null,
+  limit: null,
+};
+
+export function acquireLock(keys: Keys, attempt: Attempt, terms: AcquireTerms): Call<AcquireVote> {
+  const { place } = terms;
+  return leaseCall(
+    keys,
+    "acquire-lock",
+    attempt,
+    [
+      attempt.nonce,
+      terms.ttlMs,
+      terms.owner,
+      terms.metadata,
+      terms.chosen ? "1" : "",
+      attempt.purpose ?? "",
+      limitText(attempt),
+      ...(place === null ? [] : [String(place.ticket), place.instance, place.keptMs]),
+    ],
+    (reply): AcquireVote => {
+      const [granted, second, third, ...rest] = reply as [number, string, number, ...unknown[]];
+      if (granted === 1) return { kind: "granted", counter: Number(second) };
+      switch (second) {
+        case "quarantined":
+          return { kind: "quarantined", forMs: Number(third) };
+        case "held":
+          return { kind: "held", ahead: third, hold: parseHold(rest) };
+        case "queued":
+          return { kind: "queued", ahead: third };
+        case "limit":
+          return { kind: "limit", limit: Number(third) };
+        default:
+          return { kind: second === "other" ? "other" : "gone" };
+      }
+    },
+  );
+}
+
+/** What is stored of a limit: itself, and the highest slot that may still be taken from before it was lowered. */
+const limitText = ({ limit }: Claim) => (limit === null ? "" : `${limit.permits}/${limit.permits}`);
+
+/** The counter after the raise; null when the attempt lacks a hold here. */
+export function raiseLock(keys: Keys, attempt: Attempt, to: number): Call<number | null> {
+  return leaseCall(keys, "raise-lock", attempt, [attempt.nonce, String(to)], (reply) => {
+    const [raised, counter] = reply as [number, string?];
+    return raised === 1 ? Number(counter) : null;
+  });
+}
+
+export interface LeaseRenewal extends Claim {
+  readonly token: number;
+  readonly ttlMs: number;
+}
+
+/** What a renewed lease was acquired with. */
+export interface Renewal {
+  readonly mode: Mode;
+  readonly owner: string;
+  /** JSON. */
+  readonly metadata: string;
+  readonly chosen: boolean;
+  readonly revision: string;
+}
+
+export type RenewVote =
+  | ({ readonly kind: "extended" } & Renewal)
+  /** It is not held here, and nobody else had it since. */
+  | { readonly kind: "missing" }
+  | { readonly kind: "released" }
+  | { readonly kind: "broken"; readonly reason: string }
+  /** Another lease has, or had, a name; its counter. */
+  | { readonly kind: "taken"; readonly counter: number }
+  | { readonly kind: "regranted" };
+
+export function renewLock(keys: Keys, lease: LeaseRenewal): Call<RenewVote> {
+  return leaseCall(
+    keys,
+    "renew-lock",
+    lease,
+    [String(lease.token), lease.ttlMs, lease.purpose ?? "", limitText(lease)],
+    (reply): RenewVote => {
+      const [extended, ...rest] = reply as [number, ...string[]];
+      if (extended === 1) {
+        const [mode, owner = "", metadata = "", chosen, revision = ""] = rest;
+        return { kind: "extended", mode: mode as Mode, owner, metadata, chosen: chosen === "1", revision };
+      }
+      const [why, detail = ""] = rest;
+      switch (why) {
+        case "taken":
+          return { kind: "taken", counter: Number(detail) };
+        case "gone": {
+          const [kind, ...reason] = detail.split("\n");
+          return kind === "broken" ? { kind, reason: reason.join("\n") } : { kind: "released" };
+        }
+        default:
+          return { kind: why === "missing" ? "missing" : "regranted" };
+      }
+    },
+  );
+}
+
+/** Whether this primary has the lease now. */
+export function repairLock(keys: Keys, lease: LeaseRenewal, renewal: Renewal): Call<boolean> {
+  const { owner, metadata, chosen, revision } = renewal;
+  return leaseCall(
+    keys,
+    "repair-lock",
+    { ...lease, mode: renewal.mode },
+    [
+      String(lease.token),
+      lease.ttlMs,
+      owner,
+      metadata,
+      chosen ? "1" : "",
+      revision,
+      lease.purpose ?? "",
+      limitText(lease),
+    ],
+    isOne,
+  );
+}
+
+/** Whether the lease held a name here. */
+export function releaseLock(
+  keys: Keys,
+  claim: Claim,
+  tombstone: { forMs: number; always: boolean },
+): Call<boolean> {
+  return leaseCall(keys, "release-lock", claim, [tombstone.forMs, tombstone.always ? "1" : ""], isOne);
+}
+
+/** Whether holds were freed. `refuseForMs` 0: no message of the attempt can still be under way. */
+export function abandonLock(keys: Keys, attempt: Attempt, refuseForMs: number): Call<boolean> {
+  return leaseCall(keys, "abandon-lock", attempt, [attempt.nonce, refuseForMs], isOne);
+}
+
+/** A place in the lines: where the lease stands already, or behind all who do. */
+export function takeTicket(keys: Keys, claim: Claim): Call<{ ticket: number; taken: boolean }> {
+  return leaseCall(keys, "take-ticket", claim, [], (reply) => {
+    const [ticket, taken] = reply as [string, number];
+    return { ticket: Number(ticket), taken: taken === 1 };
+  });
+}
+
+/** `keepMs`: how long the place is kept for a client that may come back. */
+export function leaveLine(keys: Keys, claim: Claim, how: { keepMs: number; wake: boolean }): Call<void> {
+  return leaseCall(keys, "leave-line", claim, [how.keepMs, how.wake ? "1" : ""], () => {});
+}
+
+export function keepWaiting(keys: Keys, instance: string, forMs: number): Call<void> {
+  return {
+    script: SCRIPTS["keep-waiting"],
+    keys: [keys.instance(instance)],
+    args: [forMs],
+    parse: () => {},
+  };
+}
+
+/** One who waits, as others may see it. */
+export interface Waiter {
+  readonly digest: string;
+  readonly mode: Mode;
+  readonly owner: string;
+}
+
+/** What one primary knows of a name. */
+export interface LockView {
+  /** The name's counter. */
+  readonly counter: number;
+  readonly holds: readonly Hold[];
+  /** How many wait. */
+  readonly waiting: number;
+  /** The first of those, in their order. */
+  readonly line: readonly Waiter[];
+}
+
+export function inspectLock(keys: Keys, resource: string): Call<LockView> {
+  const claim = { ...NOBODY, resources: [resource], lines: [resource] };
+  return leaseCall(keys, "inspect-lock", claim, [TOLD_MAX], (reply) => {
+    const [counter, holds, waiting, line] = reply as [string, unknown[][], number, [string, string][]];
+    return {
+      counter: Number(counter),
+      holds: holds.map(parseHold),
+      waiting,
+      line: line.map(([member, owner]) => ({
+        digest: member.slice(1),
+        mode: member.startsWith("r") ? "shared" : "exclusive",
+        owner,
+      })),
+    };
+  });
+}
+
+/** How many leases were ended. */
+export function breakLock(keys: Keys, resource: string, reason: string, tombstoneMs: number): Call<number> {
+  const claim = { ...NOBODY, resources: [resource], lines: [resource] };
+  return leaseCall(keys, "break-lock", claim, [tombstoneMs, reason, keys.goneLeases], (reply) => {
+    return (reply as [number])[0];
+  });
+}
+
+/** Some of the names that one primary knows to be held, in the order of their bytes. */
+export interface LockPage {
+  /** The last name that was looked at; null: all were. */
+  readonly upTo: string | null;
+  readonly locks: readonly { readonly resource: string; readonly holds: readonly Hold[] }[];
+}
+
+/** Resources that begin with `prefix`, after `after`. */
+export function listLocks(keys: Keys, prefix: string, after: string, most: number): Call<LockPage> {
+  const claim = { ...NOBODY, resources: [], lines: [] };
+  return leaseCall(keys, "list-locks", claim, [prefix, after, most, keys.holdsIn()], (reply) => {
+    const [upTo, ...locks] = reply as [string, ...[string, ...unknown[][]][]];
+    return {
+      upTo: upTo === "" ? null : upTo,
+      locks: locks.map(([resource, ...holds]) => ({ resource, holds: holds.map(parseHold) })),
+    };
+  });
+}
+
+/** How many names were forgotten. Whoever calls this every second has looked at all within a minute. */
+export function sweepHeld(keys: Keys): Call<number> {
+  return {
+    script: SCRIPTS["sweep-held"],
+    keys: [keys.held],
+    args: [keys.holdsIn(), SWEEPS_FOR_ALL],
+    parse: (reply) => (reply as [number])[0],
+  };
+}
+
+const SWEEPS_FOR_ALL = 60;
+
+/** Whether the lease is held here; then its metadata are of this revision or a later one. */
+export function proclaim(
+  keys: Keys,
+  lease: Claim & { readonly token: number },
+  revision: string,
+  metadata: string,
+): Call<boolean> {
+  return leaseCall(keys, "proclaim", lease, [String(lease.token), revision, metadata], isOne);
+}
+
+/** What one primary knows of a semaphore. */
+export interface SemaphoreView {
+  /** Null where nobody holds any, and nobody did until lately. */
+  readonly limit: number | null;
+  readonly slots: readonly {
+    readonly slot: number;
+    /** The lease that was asked for has it. */
+    readonly mine: boolean;
+    /** Only where it was asked for. */
+    readonly hold: Hold | null;
+  }[];
+  readonly waiting: number;
+}
+
+/** `slots`: what the names of its slots begin with, `permit/pool/`. */
+export function inspectSemaphore(
+  keys: Keys,
+  semaphore: { readonly line: string; readonly slots: string; readonly name: string },
+  options: { readonly leaseId: string; readonly limit: number; readonly holds: boolean },
+): Call<SemaphoreView> {
+  const claim = {
+    ...NOBODY,
+    leaseId: options.leaseId,
+    resources: [],
+    lines: [semaphore.line],
+    limit: { semaphore: semaphore.name, permits: options.limit },
+  };
+  const args = [keys.holdsIn(semaphore.slots), options.limit, options.holds ? "1" : ""];
+  return leaseCall(keys, "inspect-semaphore", claim, args, (reply) => {
+    const [limit, ...rest] = reply as [string | number, ...unknown[][]];
+    const waiting = rest.pop() as [number];
+    return {
+      limit: limit === "" ? null : Number(limit),
+      slots: rest.map(([slot, mine, ...hold]) => ({
+        slot: Number(slot),
+        mine: mine === "1",
+        hold: hold.length > 0 ? parseHold(hold) : null,
+      })),
+      waiting: waiting[0],
+    };
+  });
+}
+
+export function setLimit(keys: Keys, semaphore: string, limit: number, keptMs: number): Call<void> {
+  return {
+    script: SCRIPTS["set-limit"],
+    keys: [keys.limit(semaphore)],
+    args: [limit, keptMs],
+    parse: () => {},
+  };
+}
+
+const isOne = (reply: unknown) => (reply as [number])[0] === 1;
+
+function parseHold(fields: readonly unknown[]): Hold {
+  const [digest, expiresInMs, mode, owner, metadata, grantedAt, heldForMs, counter, revision] = fields as [
+    string,
+    number,
+    string,
+    string,
+    string,
+    string,
+    number,
+    string,
+    string,
+  ];
+  return {
+    digest,
+    expiresInMs,
+    mode,
+    owner,
+    metadata,
+    grantedAt: Number(grantedAt),
+    heldForMs,
+    counter: Number(counter),
+    revision,
+  };
+}
+
+/** Of the holders of a name, and of those who wait for it, no more are told. */
+export const TOLD_MAX = 100;
