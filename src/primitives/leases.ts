@@ -132,7 +132,7 @@ export class Leases {
           throw tooSlow(ttlMs);
         }
         const refused = asRefused(outcome);
-        if (!refused.certain && !place && attempt < SPLIT_RETRIES) {
+        if (!refused.certain && waitMs === 0 && attempt < SPLIT_RETRIES) {
           // The votes split between several who asked at once; none of them may have won.
           await this.clock.sleep(this.#jitterMs(attempt));
           continue;
@@ -270,7 +270,11 @@ function asRefused(outcome: Exclude<AcquireOutcome, { kind: "granted" }>): Held 
       return {
         kind: "held",
         holder,
-        retryAfterMs: holder ? Math.max(1, holder.expiresInMs) : SPLIT_DELAY_MS_MAX,
+        retryAfterMs: holder
+          ? Math.max(1, holder.expiresInMs)
+          : outcome.certain
+            ? QUEUED_RETRY_MS
+            : SPLIT_DELAY_MS_MAX,
         queuePosition: outcome.ahead + 1,
         certain: outcome.certain,
       };
@@ -335,6 +339,8 @@ function tooSlow(ttlMs: number): CoordinationError {
 const SPLIT_RETRIES = 6;
 const SPLIT_DELAY_MS = 4;
 const SPLIT_DELAY_MS_MAX = 40;
+/** Nobody can tell when it is the turn of one that does not wait. */
+const QUEUED_RETRY_MS = 1_000;
 /** What a place in line is kept for beyond the time to wait, should a message be late. */
 const KEPT_MS = 2_000;
 const COME_BACK_MS = 3_000;

@@ -165,24 +165,23 @@ export class Place {
     const { room } = this;
     if (!this.#nudged && !signal?.aborted) {
       await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-        const timers = [room.after(Math.max(0, deadlineMs - room.monotonicMs()), resolve)];
-        if (hintMs < POLL_MS) timers.push(room.after(hintMs, () => room.isFirst(this) && this.nudge()));
-        signal?.addEventListener("abort", () => resolve(), { once: true });
-        this.#cancel = () => {
+        const end = () => {
           for (const cancel of timers) cancel();
+          signal?.removeEventListener("abort", end);
+          this.#wake = null;
+          resolve();
         };
+        const timers = [room.after(Math.max(0, deadlineMs - room.monotonicMs()), end)];
+        if (hintMs < POLL_MS) timers.push(room.after(hintMs, () => room.isFirst(this) && this.nudge()));
+        signal?.addEventListener("abort", end);
+        this.#wake = end;
       });
-      this.#cancel();
-      this.#wake = null;
     }
     this.#nudged = false;
     if (room.stopped) throw new CoordinationError("shutting_down", "This instance is stopping. Use another.");
     if (signal?.aborted) return "gone";
     return room.monotonicMs() >= deadlineMs ? "late" : "try";
   }
-
-  #cancel: () => void = () => {};
 }
 
 function add<T>(map: Map<string, Set<T>>, key: string, value: T): void {
@@ -197,10 +196,11 @@ function remove<T>(map: Map<string, Set<T>>, key: string, value: T): void {
   if (values?.size === 0) map.delete(key);
 }
 
-const TICK_MS = 500;
+/** With these, a place whose instance died is given up, and the next one let in, within two seconds. */
+const TICK_MS = 400;
 const TICKS_PER_POLL = 2;
 const POLL_MS = TICK_MS * TICKS_PER_POLL;
 /** Places of an instance that was not heard of for so long are given up. As in leases.lua, `join`. */
-const ALIVE_MS = 1_500;
+const ALIVE_MS = 1_200;
 /** Of a release the primaries tell within a millisecond of each other, or not at all. */
 const STRAGGLER_MS = 5;

@@ -36,13 +36,14 @@ export class Operation<V, C = unknown> {
 
   /** Done when the primary answered; one that did not is told when it is back. */
   async cleanUpOn(primary: Primary, place: number): Promise<number> {
-    const { cleanUp, debt } = this.plan;
+    const { cleanUp, debt, isFor } = this.plan;
     if (!cleanUp || !debt) throw new Error("an operation without clean-up");
     // What is still asked may be sent once more, as text, behind the clean-up.
     await this.#voting[place];
     const vote = this.answers[place];
     const failed = vote && !vote.ok ? vote.failure.kind : undefined;
-    if (failed === "not_sent") return 1;
+    // Who refused has nothing to be taken back.
+    if (failed === "not_sent" || (vote?.ok && isFor && !isFor(vote.value))) return 1;
     const answer = await answerOf(primary, cleanUp(failed === "unknown"));
     this.cleanUps[place] = answer;
     if (!answer.ok) primary.owe(debt, cleanUp(true));

@@ -114,7 +114,7 @@ local function join(ticket, instance, wait, owner)
     redis.call('PEXPIRE', KEYS[i], 60000)
   end
   redis.call('SET', base .. 'lease/' .. lease, instance .. '\n' .. owner, 'PX', wait)
-  redis.call('SET', base .. 'instance/' .. instance, 1, 'PX', 1500)
+  redis.call('SET', base .. 'instance/' .. instance, 1, 'PX', 1200)
 end
 
 -- The instance that a place in a line is kept for: '' while its client may come back; nil: nobody waits there any more.
