@@ -6,32 +6,46 @@
 --   ARGV[6]  '1' for a tombstone, else '0'        ARGV[7]  nonce of the registration, which tells two of one incarnation
 --   ARGV[8]  time to live of the member, ms       ARGV[9]  time that this record may live from now, ms
 --   ARGV[10] what was registered, JSON            ARGV[11] age of the last heartbeat, ms
--- Returns {1} when this or the very same was stored, else {0, incarnation stored}.
+-- Returns {1} when this or the very same is stored, and lives as long as was asked; else {0, incarnation stored}.
 
-local stored = redis.call('HMGET', KEYS[2], 'incarnation', 'revision', 'left', 'nonce')
 local incarnation, revision, life = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[9])
+local time = now()
+
+local function let_live(life)
+  redis.call('PEXPIRE', KEYS[2], life)
+  redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', int(time))
+  redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', int(time))
+  redis.call('ZADD', KEYS[3], int(time + life), ARGV[3])
+  if redis.call('PTTL', KEYS[3]) < life then redis.call('PEXPIRE', KEYS[3], life) end
+  if ARGV[6] == '0' then
+    redis.call('ZADD', KEYS[4], 'GT', int(time + life), ARGV[2])
+    if redis.call('PTTL', KEYS[4]) < life then redis.call('PEXPIRE', KEYS[4], life) end
+  end
+end
+
+local stored = redis.call('HMGET', KEYS[2], 'incarnation', 'revision', 'left', 'nonce', 'heartbeat')
+local heartbeat = time - tonumber(ARGV[11])
 if stored[1] then
   local theirs = tonumber(stored[1])
   if theirs > incarnation then return { 0, stored[1] } end
   if theirs == incarnation then
     if stored[4] ~= ARGV[7] then return { 0, stored[1] } end
     if stored[3] > ARGV[6] then return { 0, stored[1] } end
-    if stored[3] == ARGV[6] and tonumber(stored[2]) >= revision then return { 1 } end
-    life = math.max(life, redis.call('PTTL', KEYS[2]))
+    local left = redis.call('PTTL', KEYS[2])
+    if stored[3] == ARGV[6] and tonumber(stored[2]) >= revision then
+      -- A heartbeat that puts its member back counts on all who answer, also on those that had it still.
+      if left < life then
+        redis.call('HSET', KEYS[2], 'heartbeat', int(math.max(heartbeat, tonumber(stored[5]))))
+        let_live(life)
+      end
+      return { 1 }
+    end
+    life = math.max(life, left)
   end
 end
 
-local time = now()
 redis.call('DEL', KEYS[2])
 redis.call('HSET', KEYS[2], 'incarnation', ARGV[4], 'revision', ARGV[5], 'left', ARGV[6], 'nonce', ARGV[7],
-  'ttl', ARGV[8], 'registered', ARGV[10], 'heartbeat', int(time - tonumber(ARGV[11])))
-redis.call('PEXPIRE', KEYS[2], life)
-redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', int(time))
-redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', int(time))
-redis.call('ZADD', KEYS[3], int(time + life), ARGV[3])
-if redis.call('PTTL', KEYS[3]) < life then redis.call('PEXPIRE', KEYS[3], life) end
-if ARGV[6] == '0' then
-  redis.call('ZADD', KEYS[4], 'GT', int(time + life), ARGV[2])
-  if redis.call('PTTL', KEYS[4]) < life then redis.call('PEXPIRE', KEYS[4], life) end
-end
+  'ttl', ARGV[8], 'registered', ARGV[10], 'heartbeat', int(heartbeat))
+let_live(life)
 return { 1 }
