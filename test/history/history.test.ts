@@ -45,14 +45,14 @@ function historyOf(lines: readonly Line[], events: readonly WorldEvent[] = [], e
 const broken = (lines: readonly Line[], events: readonly WorldEvent[] = [], endMs = 100_000) =>
   check(historyOf(lines, events, endMs)).map((one) => `${one.promise}: ${one.what}`);
 
-const acquire: Request = { kind: "acquire", name: "n", ttlMs: 1_000 };
+const acquire: Extract<Request, { kind: "acquire" }> = { kind: "acquire", name: "n", ttlMs: 1_000 };
 const granted = (leaseId: string, token: number, validUntilMs = 0): Outcome => ({
   kind: "granted",
   leaseId,
   token,
   validUntilMs,
 });
-const renew = (leaseId: string, token: number): Request => ({
+const renew = (leaseId: string, token: number): Extract<Request, { kind: "renew" }> => ({
   kind: "renew",
   name: "n",
   ttlMs: 1_000,
@@ -174,6 +174,71 @@ describe("holds", () => {
   });
 });
 
+describe("the lease family", () => {
+  const read: Request = { ...acquire, mode: "shared" };
+  const both: Request = { ...acquire, others: ["m"] };
+  const permits = (count: number): Request => ({ ...acquire, name: "pool", permits: count, limit: 3 });
+
+  it("readers may share a token and a time, and one with a lower token may be renewed beside another", () => {
+    expect(
+      broken([
+        [0, 10, acquire, granted("w", 2, 15)],
+        [20, 30, read, granted("a", 3, 900)],
+        [25, 35, read, granted("b", 3, 900)],
+        [40, 50, read, granted("c", 5, 900)],
+        [60, 70, { ...renew("a", 3), mode: "shared" }, { kind: "renewed", validUntilMs: 950 }],
+        [960, 970, acquire, granted("x", 6, 980)],
+      ]),
+    ).toEqual([]);
+  });
+
+  it("a writer beside a reader is found, also with the reader's token", () => {
+    expect(
+      broken([
+        [0, 10, read, granted("a", 3, 900)],
+        [5, 30, acquire, granted("w", 3, 900)],
+      ]),
+    ).toEqual(["tokens: two leases of n got token 3", "holds: n had two holders for 870.0 ms from 30.0 on"]);
+  });
+
+  it("a reader with a token below an earlier writer's is found", () => {
+    expect(
+      broken([
+        [0, 10, acquire, granted("w", 4, 15)],
+        [20, 30, read, granted("a", 3, 900)],
+      ]),
+    ).toEqual(["tokens: n was granted with token 3 after token 4 had been returned"]);
+  });
+
+  it("every name of a lease is held, and its token above all earlier ones of each", () => {
+    expect(
+      broken([
+        [0, 10, { ...acquire, name: "m" }, granted("a", 8, 900)],
+        [20, 30, both, granted("b", 6, 900)],
+      ]),
+    ).toEqual([
+      "tokens: m was granted with token 6 after token 8 had been returned",
+      "holds: m had two holders for 870.0 ms from 30.0 on",
+    ]);
+  });
+
+  it("as many permits as there are may be held, and one more is found", () => {
+    const lines: Line[] = [
+      [0, 10, permits(2), granted("a", 2, 900)],
+      [0, 10, permits(1), granted("b", 2, 900)],
+      [
+        20,
+        30,
+        { ...renew("a", 2), ...{ name: "pool", permits: 2, limit: 3 } },
+        { kind: "renewed", validUntilMs: 950 },
+      ],
+    ];
+    expect(broken(lines)).toEqual([]);
+    expect(broken([...lines, [40, 50, permits(1), granted("c", 2, 900)]])).not.toEqual([]);
+    expect(broken([...lines, [910, 920, permits(1), granted("c", 2, 990)]])).toEqual([]);
+  });
+});
+
 describe("members", () => {
   it("that are listed while they are alive, gone when dead, and either way in between, are right", () => {
     expect(
@@ -225,6 +290,18 @@ describe("members", () => {
     ];
     expect(broken([...lines, [2_100, 2_110, list, listed(1)]])).toEqual([]);
     expect(broken([...lines, [3_100, 3_110, list, listed(1)]])).toHaveLength(1);
+  });
+
+  it("that a primary may keep longer are right for as much longer, and no more", () => {
+    const longer = { kind: "kept_longer", atMs: 705, byMs: 700, text: "primary 1 reads late" } as const;
+    const seen = (atMs: number): Line[] => [
+      [0, 10, register, alive()],
+      [atMs, atMs + 10, list, listed(1)],
+    ];
+    expect(broken(seen(2_600), [longer])).toEqual([]);
+    expect(broken(seen(2_800), [longer])).toHaveLength(1);
+    expect(broken(seen(2_600), [{ ...longer, atMs: -200 }])).toHaveLength(1);
+    expect(broken(seen(2_600), [{ ...longer, atMs: 2_700 }])).toHaveLength(1);
   });
 
   it("that left and are seen are found, and so is their owning something", () => {

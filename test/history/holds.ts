@@ -1,8 +1,10 @@
 import { type Violation, violation } from "./check.js";
-import { asked, done, groupBy, type History, type Operation } from "./operation.js";
+import { asked, done, groupBy, type History, namesOf, type Operation, type Wanted } from "./operation.js";
 
-/** A time in which a client may trust that it alone holds the name. */
+/** A time in which a client may trust that it holds the name. */
 interface Hold {
+  readonly name: string;
+  readonly wanted: Wanted;
   readonly leaseId: string;
   readonly fromMs: number;
   readonly untilMs: number;
@@ -13,7 +15,7 @@ interface Hold {
 }
 
 /**
- * No two leases of a name may be trusted at one time. A client trusts its lease from the answer until its validity ends
+ * No two leases of a name may be trusted at one time, but for readers, and for permits up to the limit. A client trusts its lease from the answer until its validity ends
  * or it sends the release. Not promised across a clock fault, nor when a majority lost its leases.
  */
 export function checkHolds(history: History): Violation[] {
@@ -28,14 +30,15 @@ export function checkHolds(history: History): Violation[] {
       return Math.min(a.askedMs, b.askedMs) <= event.atMs && Math.max(a.fromMs, b.fromMs) >= event.atMs;
     });
   const violations: Violation[] = [];
-  for (const [name, holds] of groupBy(holdsOf(operations), ({ by }) => nameOf(by))) {
+  for (const [name, holds] of groupBy(holdsOf(operations), (hold) => hold.name)) {
     holds.sort((a, b) => a.fromMs - b.fromMs);
     // The holds before that are still trusted: nearly always one.
     let open: Hold[] = [];
     for (const hold of holds) {
       open = open.filter(({ untilMs }) => untilMs > hold.fromMs);
-      for (const other of open) {
-        if (other.leaseId === hold.leaseId || excused(other, hold)) continue;
+      const others = open.filter((other) => other.leaseId !== hold.leaseId && !excused(other, hold));
+      for (const other of hold.wanted.limit === undefined ? others : tooMany(others, hold)) {
+        if (other.wanted.mode === "shared" && hold.wanted.mode === "shared") continue;
         const ms = Math.min(other.untilMs, hold.untilMs) - hold.fromMs;
         const what = `${name} had two holders for ${ms.toFixed(1)} ms from ${hold.fromMs.toFixed(1)} on`;
         violations.push(violation("holds", what, other.by, hold.by));
@@ -46,29 +49,38 @@ export function checkHolds(history: History): Violation[] {
   return violations;
 }
 
-function holdsOf(operations: readonly Operation[]): Hold[] {
-  const releasedMs = new Map<string, number>();
-  for (const { request, startMs } of asked(operations, "release")) {
-    const key = `${request.name}\n${request.leaseId}`;
-    releasedMs.set(key, Math.min(startMs, releasedMs.get(key) ?? startMs));
-  }
-  const hold = (by: Operation & { endMs: number }, leaseId: string, validUntilMs: number): Hold => ({
-    leaseId,
-    fromMs: by.endMs,
-    untilMs: Math.min(validUntilMs, releasedMs.get(`${nameOf(by)}\n${leaseId}`) ?? validUntilMs),
-    askedMs: by.startMs,
-    by,
-  });
-  return [
-    ...done(operations, "acquire", "granted").map((one) =>
-      hold(one, one.outcome.leaseId, one.outcome.validUntilMs),
-    ),
-    ...done(operations, "renew", "renewed").map((one) =>
-      hold(one, one.request.leaseId, one.outcome.validUntilMs),
-    ),
-  ].filter(({ fromMs, untilMs }) => fromMs < untilMs);
+/** The holds beside which this one's permits are more than there are. */
+function tooMany(others: readonly Hold[], hold: Hold): readonly Hold[] {
+  // A renewed lease is in there with each of its renewals.
+  const leases = [...groupBy([...others, hold], ({ leaseId }) => leaseId).values()];
+  const permits = leases.reduce((sum, [first]) => sum + (first?.wanted.permits ?? 1), 0);
+  return permits > (hold.wanted.limit ?? 0) ? others : [];
 }
 
-function nameOf({ request }: Operation): string {
-  return "name" in request ? request.name : "";
+function holdsOf(operations: readonly Operation[]): Hold[] {
+  const releasedMs = new Map<string, number>();
+  for (const { request, startMs } of asked(operations, "release"))
+    releasedMs.set(request.leaseId, Math.min(startMs, releasedMs.get(request.leaseId) ?? startMs));
+  const holds = (
+    by: Operation & { endMs: number; request: Wanted },
+    leaseId: string,
+    validUntilMs: number,
+  ): Hold[] =>
+    namesOf(by.request).map((name) => ({
+      name,
+      wanted: by.request,
+      leaseId,
+      fromMs: by.endMs,
+      untilMs: Math.min(validUntilMs, releasedMs.get(leaseId) ?? validUntilMs),
+      askedMs: by.startMs,
+      by,
+    }));
+  return [
+    ...done(operations, "acquire", "granted").flatMap((one) =>
+      holds(one, one.outcome.leaseId, one.outcome.validUntilMs),
+    ),
+    ...done(operations, "renew", "renewed").flatMap((one) =>
+      holds(one, one.request.leaseId, one.outcome.validUntilMs),
+    ),
+  ].filter(({ fromMs, untilMs }) => fromMs < untilMs);
 }

@@ -156,10 +156,20 @@ function lingering(sight: Sight, life: Life, history: History): Violation[] {
     return [violation("members", what, sight.by)];
   }
   const goneMs = life.goneMs[place] ?? 0;
-  if (goneMs >= sight.fromMs || isExcused(history, last.startMs, sight.toMs)) return [];
+  if (goneMs + keptLongerMs(history, sight, life) >= sight.fromMs) return [];
+  if (isExcused(history, last.startMs, sight.toMs)) return [];
   const ms = sight.fromMs - goneMs + GONE_WITHIN_MS;
   const what = `${life.id} of ${sight.service} was still seen ${ms.toFixed(1)} ms after its time to live was over`;
   return [violation("members", what, last, sight.by)];
+}
+
+/** For how much longer than its time to live a primary may have kept it. */
+function keptLongerMs({ events }: History, sight: Sight, { ttlMsMax }: Life): number {
+  return events.reduce((longest, event) => {
+    if (event.kind !== "kept_longer" || event.atMs > sight.toMs) return longest;
+    const isOver = event.atMs + event.byMs + ttlMsMax * 1.01 + GONE_WITHIN_MS < sight.fromMs;
+    return isOver ? longest : Math.max(longest, event.byMs);
+  }, 0);
 }
 
 /** Seen after it had left. */

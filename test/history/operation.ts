@@ -32,17 +32,33 @@ export interface Operation {
   readonly outcome: Outcome | null;
 }
 
+/** What a lease is for. */
+export interface Wanted {
+  readonly name: string;
+  /** Further names under the same lease. */
+  readonly others?: readonly string[];
+  /** Exclusive where nothing is said. */
+  readonly mode?: "shared";
+  /** Permits of a semaphore, and how many there are. */
+  readonly permits?: number;
+  readonly limit?: number;
+}
+
 export type Request =
   /** `leaseId` when the caller chose it. */
-  | { readonly kind: "acquire"; readonly name: string; readonly ttlMs: number; readonly leaseId?: string }
-  | {
+  | ({
+      readonly kind: "acquire";
+      readonly ttlMs: number;
+      readonly leaseId?: string;
+      readonly waitMs?: number;
+    } & Wanted)
+  | ({
       readonly kind: "renew";
-      readonly name: string;
       readonly ttlMs: number;
       readonly leaseId: string;
       readonly token: number;
-    }
-  | { readonly kind: "release"; readonly name: string; readonly leaseId: string }
+    } & Wanted)
+  | ({ readonly kind: "release"; readonly leaseId: string } & Wanted)
   | {
       readonly kind: "register";
       readonly service: string;
@@ -114,6 +130,11 @@ export type WorldEvent =
       readonly leases: boolean;
       readonly text: string;
     }
+  /**
+   * A primary may keep members for so much longer from then on: times to live are counted from when it reads what was
+   * sent, by its own clock.
+   */
+  | { readonly kind: "kept_longer"; readonly atMs: number; readonly byMs: number; readonly text: string }
   /** The instance did not run: its answers are late by so much. */
   | { readonly kind: "paused"; readonly instance: string; readonly atMs: number; readonly untilMs: number };
 
@@ -147,6 +168,11 @@ export function done<R extends RequestKind, O extends OutcomeKind>(
     R,
     O
   >[];
+}
+
+/** All names of a lease. */
+export function namesOf({ name, others = [] }: Wanted): string[] {
+  return [name, ...others];
 }
 
 /** Groups in the order of their first members. */

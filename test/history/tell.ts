@@ -1,5 +1,13 @@
 import type { Violation } from "./check.js";
-import type { History, Operation, Outcome, Request, WorldEvent } from "./operation.js";
+import {
+  type History,
+  namesOf,
+  type Operation,
+  type Outcome,
+  type Request,
+  type Wanted,
+  type WorldEvent,
+} from "./operation.js";
 
 /** A violation in readable lines: what was broken, then the operations concerned in the order of time. */
 export function tellViolation(
@@ -34,11 +42,11 @@ function lines(operations: readonly Operation[], events: readonly WorldEvent[]):
 function tellRequest(request: Request): string {
   switch (request.kind) {
     case "acquire":
-      return `acquire ${request.name} for ${request.ttlMs} ms${request.leaseId ? ` as ${request.leaseId}` : ""}`;
+      return `acquire ${tellWanted(request)} for ${request.ttlMs} ms${request.leaseId ? ` as ${request.leaseId}` : ""}${request.waitMs ? `, waiting ${request.waitMs} ms` : ""}`;
     case "renew":
-      return `renew ${request.name} for ${request.ttlMs} ms as ${request.leaseId}, token ${request.token}`;
+      return `renew ${tellWanted(request)} for ${request.ttlMs} ms as ${request.leaseId}, token ${request.token}`;
     case "release":
-      return `release ${request.name} as ${request.leaseId}`;
+      return `release ${tellWanted(request)} as ${request.leaseId}`;
     case "register":
     case "heartbeat":
       return `${request.kind} ${request.member} of ${request.service}, ttl ${request.ttlMs} ms`;
@@ -49,6 +57,13 @@ function tellRequest(request: Request): string {
     case "owner":
       return `owner of ${request.key} in ${request.service}`;
   }
+}
+
+function tellWanted(wanted: Wanted): string {
+  const { mode, permits, limit } = wanted;
+  const names = namesOf(wanted).join(" and ");
+  if (limit !== undefined) return `${permits} of ${limit} permits of ${names}`;
+  return mode === "shared" ? `${names} as a reader` : names;
 }
 
 function tellOutcome(outcome: Outcome): string {
@@ -83,6 +98,8 @@ function tellEvent(event: WorldEvent): string {
       return `${event.text} (nothing is promised of leases and members until ${event.untilMs.toFixed(1)})`;
     case "majority_lost":
       return `${event.text} (members${event.leases ? " and leases" : ""} from before may be lost)`;
+    case "kept_longer":
+      return `${event.text} (members may be kept for ${event.byMs.toFixed(1)} ms longer)`;
     case "paused":
       return `${event.instance} is paused until ${event.untilMs.toFixed(1)}`;
   }

@@ -1,5 +1,5 @@
 import { type Violation, violation } from "./check.js";
-import { type Done, done, groupBy, type History } from "./operation.js";
+import { type Done, done, groupBy, type History, namesOf } from "./operation.js";
 
 type Grant = Done<"acquire", "granted">;
 type Renewed = Done<"renew", "renewed">;
@@ -7,11 +7,12 @@ type Renewed = Done<"renew", "renewed">;
 /**
  * Tokens of a name are unique, and an acquire that starts after another's grant was returned gets a higher one; nor is
  * a lease renewed after a newer grant was returned. All this holds always: whatever clocks do, and whatever is lost. A
- * repeated acquire of one lease may get its token again.
+ * repeated acquire of one lease may get its token again, and readers may share one: then an equal one is no lower.
+ * Those of a semaphore are the tokens of slots, which a client does not see.
  */
 export function checkTokens({ operations }: History): Violation[] {
-  const grants = groupBy(done(operations, "acquire", "granted"), ({ request }) => request.name);
-  const renewals = groupBy(done(operations, "renew", "renewed"), ({ request }) => request.name);
+  const grants = byName(done(operations, "acquire", "granted"));
+  const renewals = byName(done(operations, "renew", "renewed"));
   return [...grants].flatMap(([name, ofName]) => [
     ...duplicates(name, ofName),
     ...disorder(name, ofName),
@@ -19,13 +20,24 @@ export function checkTokens({ operations }: History): Violation[] {
   ]);
 }
 
+function byName<T extends Grant | Renewed>(all: readonly T[]): Map<string, T[]> {
+  const each = all
+    .filter(({ request }) => request.limit === undefined)
+    .flatMap((one) => namesOf(one.request).map((name) => ({ name, one })));
+  return new Map(
+    [...groupBy(each, ({ name }) => name)].map(([name, ones]) => [name, ones.map(({ one }) => one)]),
+  );
+}
+
+const isShared = ({ request }: Grant | Renewed) => request.mode === "shared";
+
 function duplicates(name: string, grants: readonly Grant[]): Violation[] {
   const first = new Map<number, Grant>();
   return grants.flatMap((grant) => {
     const { token, leaseId } = grant.outcome;
     const other = first.get(token);
     if (!other) first.set(token, grant);
-    if (!other || other.outcome.leaseId === leaseId) return [];
+    if (!other || other.outcome.leaseId === leaseId || (isShared(other) && isShared(grant))) return [];
     return [violation("tokens", `two leases of ${name} got token ${token}`, other, grant)];
   });
 }
@@ -42,7 +54,16 @@ function disorder(name: string, grants: readonly Grant[]): Violation[] {
 }
 
 function lateRenewals(name: string, grants: readonly Grant[], renewals: readonly Renewed[]): Violation[] {
-  return sweep(renewals, grants).flatMap(([renewal, newest]) => {
+  const writers = grants.filter((grant) => !isShared(grant));
+  // A later reader may stand beside it.
+  const pairs = [
+    ...sweep(renewals.filter(isShared), writers),
+    ...sweep(
+      renewals.filter((renewal) => !isShared(renewal)),
+      grants,
+    ),
+  ];
+  return pairs.flatMap(([renewal, newest]) => {
     const { token, leaseId } = renewal.request;
     if (newest.outcome.token <= token || newest.outcome.leaseId === leaseId) return [];
     const what = `${name} was renewed with token ${token} after token ${newest.outcome.token} had been returned`;

@@ -1,6 +1,7 @@
 import { CoordinationError } from "../../src/errors.js";
+import type { Grant, Held as Refusal } from "../../src/primitives/leases.js";
 import type { Locks } from "../../src/primitives/lock.js";
-import type { Outcome, Request } from "../history/operation.js";
+import { namesOf, type Outcome, type Request, type Wanted } from "../history/operation.js";
 import type { Instance } from "./instance.js";
 import type { Universe } from "./universe.js";
 import type { Variant } from "./variant.js";
@@ -9,7 +10,7 @@ type Ask<R extends Request["kind"]> = Extract<Request, { kind: R }>;
 
 /** What a client has in its hands after a grant. */
 export interface Held {
-  readonly name: string;
+  readonly wanted: Wanted;
   readonly leaseId: string;
   readonly token: number;
   readonly ttlMs: number;
@@ -27,20 +28,21 @@ export class Asking {
 
   async acquire(
     instance: Instance,
-    name: string,
+    wanted: Wanted,
     ttlMs: number,
-    leaseId?: string,
+    { leaseId, waitMs }: { readonly leaseId?: string | undefined; readonly waitMs?: number } = {},
   ): Promise<Held | Outcome["kind"]> {
-    this.universe.touch(instance, name, ttlMs);
+    this.#touch(instance, wanted, ttlMs);
     const request: Ask<"acquire"> = {
       kind: "acquire",
-      name,
+      ...wanted,
       ttlMs,
       ...(leaseId !== undefined && { leaseId }),
+      ...(waitMs !== undefined && { waitMs }),
     };
     const startMs = this.universe.scheduler.nowMs();
     const outcome = await this.#ask(instance, request, async () => {
-      const acquired = await this.#locks(instance).acquire({ name, ttlMs, leaseId });
+      const acquired = await this.#acquire(instance, wanted, { ttlMs, leaseId, waitMs });
       if (acquired.kind === "held") return { kind: "held" };
       const { lease } = acquired;
       return {
@@ -51,30 +53,54 @@ export class Asking {
       };
     });
     if (outcome.kind !== "granted") return outcome.kind;
-    return { name, ttlMs, leaseId: outcome.leaseId, token: outcome.token, untilMs: outcome.validUntilMs };
+    return { wanted, ttlMs, leaseId: outcome.leaseId, token: outcome.token, untilMs: outcome.validUntilMs };
+  }
+
+  #acquire(
+    instance: Instance,
+    { name, mode, permits = 1, limit, ...rest }: Wanted,
+    request: { ttlMs: number; leaseId: string | undefined; waitMs: number | undefined },
+  ): Promise<{ kind: "acquired"; lease: Grant } | Refusal> {
+    if (limit === undefined)
+      return this.#locks(instance).acquire({ names: namesOf({ name, ...rest }), mode, ...request });
+    return instance.core.semaphores.acquire({ name, limit, permits, ...request });
   }
 
   /** Whether the lease may be trusted on. */
   async renew(instance: Instance, held: Held, withToken: boolean): Promise<boolean> {
-    const { name, leaseId, token, ttlMs } = held;
-    this.universe.touch(instance, name, ttlMs);
+    const { wanted, leaseId, token, ttlMs } = held;
+    this.#touch(instance, wanted, ttlMs);
     const startMs = this.universe.scheduler.nowMs();
-    const outcome = await this.#ask(instance, { kind: "renew", name, leaseId, token, ttlMs }, async () => {
-      const fencingToken = withToken ? token : undefined;
-      const lease = await this.#locks(instance).renew({ name, leaseId, ttlMs, fencingToken });
-      return { kind: "renewed", validUntilMs: startMs + lease.waitedMs + lease.validForMs };
-    });
+    const outcome = await this.#ask(
+      instance,
+      { kind: "renew", ...wanted, leaseId, token, ttlMs },
+      async () => {
+        const request = { leaseId, ttlMs, fencingToken: withToken ? token : undefined };
+        const lease =
+          wanted.limit === undefined
+            ? await this.#locks(instance).renew({ names: namesOf(wanted), ...request })
+            : await instance.core.semaphores.renew({ name: wanted.name, ...request });
+        return { kind: "renewed", validUntilMs: startMs + lease.waitedMs + lease.validForMs };
+      },
+    );
     if (outcome.kind === "renewed") held.untilMs = outcome.validUntilMs;
     return outcome.kind === "renewed";
   }
 
-  async release(instance: Instance, { name, leaseId, ttlMs }: Held): Promise<Outcome["kind"]> {
-    this.universe.touch(instance, name, ttlMs);
-    const outcome = await this.#ask(instance, { kind: "release", name, leaseId }, async () => ({
+  async release(instance: Instance, { wanted, leaseId, ttlMs }: Held): Promise<Outcome["kind"]> {
+    this.#touch(instance, wanted, ttlMs);
+    const outcome = await this.#ask(instance, { kind: "release", ...wanted, leaseId }, async () => ({
       kind: "released",
-      was: await this.#locks(instance).release({ name, leaseId }),
+      was:
+        wanted.limit === undefined
+          ? await this.#locks(instance).release(namesOf(wanted), leaseId)
+          : await instance.core.semaphores.release(wanted.name, leaseId),
     }));
     return outcome.kind;
+  }
+
+  #touch(instance: Instance, wanted: Wanted, ttlMs: number): void {
+    for (const name of namesOf(wanted)) this.universe.touch(instance, name, ttlMs);
   }
 
   async register(instance: Instance, member: string, ttlMs: number): Promise<number | null> {
@@ -142,7 +168,7 @@ export class Asking {
       {
         client: this.client,
         instance: instance.name,
-        withinMs: ANSWER_WITHIN_MS,
+        withinMs: ANSWER_WITHIN_MS + (request.kind === "acquire" ? (request.waitMs ?? 0) : 0),
         mustSucceed: this.mustSucceed,
       },
       request,

@@ -1,3 +1,4 @@
+import { namesOf, type Wanted } from "../history/operation.js";
 import { Asking, type Held } from "./asking.js";
 import type { Instance } from "./instance.js";
 import type { Plan } from "./plan.js";
@@ -50,36 +51,60 @@ async function lockClient(surroundings: Surroundings, name: string): Promise<Hel
 }
 
 async function acquire(
-  { universe, plan }: Surroundings,
+  { universe, plan, variant }: Surroundings,
   asking: Asking,
   instance: Instance,
   chance: Chance,
 ): Promise<Held | null> {
-  const name = `n${chance.whole(1, plan.names)}`;
+  // What others do not have, they cannot be asked for.
+  const wanted = variant.locks ? { name: someName(plan, chance) } : someWish(plan, chance);
+  const waitMs = !variant.locks && chance.happens(0.3) ? chance.between(20, 600) : 0;
   const ttlMs = chance.pick(plan.leaseTtlsMs);
   const chosen = chance.happens(0.25);
   const leaseId = chosen ? chance.digits(24, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") : undefined;
   if (leaseId === undefined) {
-    const outcome = await asking.acquire(instance, name, ttlMs);
+    const outcome = await asking.acquire(instance, wanted, ttlMs, { waitMs });
     return typeof outcome === "object" ? outcome : null;
   }
   // A lease with an id of the client's own may be asked for again, also while the first request is under way.
-  const attempts = [asking.acquire(instance, name, ttlMs, leaseId)];
+  const attempts = [asking.acquire(instance, wanted, ttlMs, { leaseId, waitMs })];
   const again = someInstance(universe, chance);
   if (again && chance.happens(0.3)) {
     await universe.scheduler.sleep(chance.between(0, 20));
-    attempts.push(asking.acquire(again, name, ttlMs, leaseId));
+    attempts.push(asking.acquire(again, wanted, ttlMs, { leaseId, waitMs }));
   }
   const outcomes = await Promise.all(attempts);
   const granted = newest(outcomes);
   if (granted) return granted;
   if (outcomes.every((outcome) => outcome === "held")) return null;
   const third = someInstance(universe, chance);
-  const last = third && (await asking.acquire(third, name, ttlMs, leaseId));
+  const last = third && (await asking.acquire(third, wanted, ttlMs, { leaseId }));
   if (last && typeof last === "object") return last;
   // The client gives up and knows nothing: the lease may be held.
-  universe.orphan(name, ttlMs);
+  orphan(universe, wanted, ttlMs);
   return null;
+}
+
+const someName = (plan: Plan, chance: Chance) => `n${chance.whole(1, plan.names)}`;
+
+function someWish(plan: Plan, chance: Chance): Wanted {
+  const name = someName(plan, chance);
+  switch (chance.weighted({ writer: 6, reader: 3, several: 1.5, permits: 1.5 })) {
+    case "writer":
+      return { name };
+    case "reader":
+      return { name, mode: "shared" };
+    case "several": {
+      const others = [...new Set([someName(plan, chance), "both"])].filter((other) => other !== name);
+      return { name, others, ...(chance.happens(0.3) && { mode: "shared" as const }) };
+    }
+    case "permits":
+      return { name: "pool", permits: chance.whole(1, 2), limit: 3 };
+  }
+}
+
+function orphan(universe: Universe, wanted: Wanted, ttlMs: number): void {
+  for (const name of namesOf(wanted)) universe.orphan(name, ttlMs);
 }
 
 function newest(outcomes: readonly (Held | string)[]): Held | null {
@@ -104,14 +129,14 @@ async function use(
   switch (what) {
     case "renew": {
       const renewed = await asking.renew(instance, held, chance.happens(0.8));
-      if (!renewed && universe.scheduler.nowMs() >= held.untilMs) universe.orphan(held.name, held.ttlMs);
+      if (!renewed && universe.scheduler.nowMs() >= held.untilMs) orphan(universe, held.wanted, held.ttlMs);
       return renewed || universe.scheduler.nowMs() < held.untilMs ? held : null;
     }
     case "release":
-      if ((await asking.release(instance, held)) === "no_answer") universe.orphan(held.name, held.ttlMs);
+      if ((await asking.release(instance, held)) === "no_answer") orphan(universe, held.wanted, held.ttlMs);
       return null;
     case "forget":
-      universe.orphan(held.name, held.ttlMs);
+      orphan(universe, held.wanted, held.ttlMs);
       return null;
     case "nothing":
       return held;

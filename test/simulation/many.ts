@@ -10,8 +10,8 @@ export interface Campaign {
   readonly workers: number;
   /** Name of a canary to run in place of the production code. */
   readonly canary?: string | undefined;
-  /** No more runs are begun once so many failed. */
-  readonly failuresMax?: number;
+  /** No more runs are begun once this is true. */
+  readonly isEnough?: (soFar: Outcome) => boolean;
   readonly onProgress?: (soFar: Outcome) => void;
 }
 
@@ -39,13 +39,13 @@ export interface Share {
 }
 
 export async function runMany(campaign: Campaign): Promise<Outcome> {
-  const { runs, canary, failuresMax = Number.POSITIVE_INFINITY } = campaign;
+  const { runs, canary, isEnough = () => false } = campaign;
   let next = 0;
   let outcome: Outcome = { runs: 0, operations: 0, failures: [] };
   const work = async () => {
     const worker = new Worker();
     try {
-      while (next < runs && outcome.failures.length < failuresMax) {
+      while (next < runs && !isEnough(outcome)) {
         const share = { seed: campaign.seed + next, runs: Math.min(SHARE, runs - next), canary };
         next += share.runs;
         const more = await worker.run(share);

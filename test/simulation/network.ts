@@ -1,4 +1,9 @@
-import { type Connect, type Connection, RedisReplyError } from "../../src/redis/connection.js";
+import {
+  type Connect,
+  type Connection,
+  type ConnectOptions,
+  RedisReplyError,
+} from "../../src/redis/connection.js";
 import type { Instance } from "./instance.js";
 import { Lane } from "./lane.js";
 import type { Batch, Peer, SimulatedPrimary } from "./primary.js";
@@ -63,10 +68,10 @@ export class Network {
   }
 
   connectFrom(instance: Instance): Connect {
-    return (url, { connectTimeoutMs }) => {
+    return (url, options) => {
       const primary = this.primaries.find((one) => one.url === url);
       if (!primary) throw new Error(`no simulated primary at ${url}`);
-      return new SimulatedConnection(this, instance, primary, connectTimeoutMs);
+      return new SimulatedConnection(this, instance, primary, options);
     };
   }
 
@@ -113,7 +118,7 @@ export class SimulatedConnection implements Connection, Peer {
     private readonly network: Network,
     private readonly instance: Instance,
     private readonly primary: SimulatedPrimary,
-    private readonly connectTimeoutMs: number,
+    private readonly options: ConnectOptions,
   ) {
     this.#link = network.link(instance, primary);
     this.#connect();
@@ -134,6 +139,18 @@ export class SimulatedConnection implements Connection, Peer {
   close(): void {
     this.#closed = true;
     this.#end("closed");
+  }
+
+  /** What is published is told once, or lost with the connection. */
+  hear(channel: string, message: string): void {
+    const { network, options } = this;
+    if (options.subscription?.channel !== channel || network.happens(network.weather.lostReplyShare)) return;
+    const generation = this.#generation;
+    this.#link.replies.send(network.delayMs(), () =>
+      this.instance.receive(() => {
+        if (generation === this.#generation) options.subscription?.onMessage(message);
+      }),
+    );
   }
 
   /** The other end is gone, or the network between broke the connection; the instance learns of it a little later. */
@@ -167,6 +184,7 @@ export class SimulatedConnection implements Connection, Peer {
   #connect(): void {
     if (this.#closed) return;
     const { network, instance, primary } = this;
+    const { connectTimeoutMs } = this.options;
     const generation = ++this.#generation;
     const tell = (outcome: () => void) => () =>
       instance.receive(() => {
@@ -183,9 +201,9 @@ export class SimulatedConnection implements Connection, Peer {
       this.#tell();
     });
     const delayMs = 2 * network.delayMs();
-    network.scheduler.after(Math.min(delayMs, this.connectTimeoutMs), () => {
-      if (delayMs > this.connectTimeoutMs) fail("connect ETIMEDOUT")();
-      else if (!this.#link.isOpen) network.scheduler.after(this.connectTimeoutMs, fail("connect ETIMEDOUT"));
+    network.scheduler.after(Math.min(delayMs, connectTimeoutMs), () => {
+      if (delayMs > connectTimeoutMs) fail("connect ETIMEDOUT")();
+      else if (!this.#link.isOpen) network.scheduler.after(connectTimeoutMs, fail("connect ETIMEDOUT"));
       else if (primary.alive) accept();
       else fail("connect ECONNREFUSED")();
     });
@@ -221,6 +239,7 @@ export class SimulatedConnection implements Connection, Peer {
     for (const one of waiting) this.#waiting.add(one);
     const flight: Flight = {
       batch: {
+        sentMs: network.scheduler.nowMs(),
         commands: outgoing.map(({ command, args }) => [command, args]),
         ran: (replies) => this.#reply(generation, waiting, replies),
       },

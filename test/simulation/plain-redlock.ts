@@ -46,22 +46,22 @@ function make(instance: Instance): Pick<Locks, "acquire" | "renew" | "release"> 
     primaries: clients.length,
   });
   return {
-    acquire: async ({ name, ttlMs }): Promise<Acquired> => {
+    acquire: async ({ names: [name = ""], ttlMs }): Promise<Acquired> => {
       const startedMs = clock.monotonicMs();
       const lock = await redlock.acquire([name], ttlMs).catch(() => null);
-      if (!lock) return { kind: "held", holder: null, retryAfterMs: 1 };
+      if (!lock) return { kind: "held", holder: null, retryAfterMs: 1, queuePosition: 1 };
       return {
         kind: "acquired",
         lease: lease(name, (lock as unknown as { value: string }).value, ttlMs, startedMs),
       };
     },
-    renew: async ({ name, leaseId, ttlMs }) => {
+    renew: async ({ names: [name = ""], leaseId, ttlMs }) => {
       const startedMs = clock.monotonicMs();
       const lock = await redlock.extend(lockOf(name, leaseId), ttlMs).catch(() => null);
       if (!lock) throw new CoordinationError("lease_lost", "redlock could not extend it");
       return lease(name, leaseId, ttlMs, startedMs);
     },
-    release: async ({ name, leaseId }) =>
+    release: async ([name = ""], leaseId) =>
       redlock.release(lockOf(name, leaseId)).then(
         () => true,
         () => false,

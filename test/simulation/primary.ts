@@ -6,6 +6,7 @@ import type { Scheduler } from "./scheduler.js";
 
 /** Commands that left together, and what becomes of them. */
 export interface Batch {
+  readonly sentMs: number;
   readonly commands: readonly (readonly [command: string, args: readonly string[]])[];
   /** Told once, where the server ran them all; not when it died before. */
   readonly ran: (replies: readonly Reply[]) => void;
@@ -19,10 +20,15 @@ export type Watch = (
   reply: Reply,
 ) => void;
 
+/** Told of what a primary reads much later than it was sent. */
+export type Late = (primary: SimulatedPrimary, sentMs: number) => void;
+
 /** Somebody who is connected. */
 export interface Peer {
   /** The server is gone. */
   cut(reason: string): void;
+  /** Something was published; for whoever listens. */
+  hear(channel: string, message: string): void;
 }
 
 /** One primary of the simulation: a Redis on a machine that can pause, die and come back, with a clock of its own. */
@@ -45,6 +51,7 @@ export class SimulatedPrimary {
     lua: LuaMachine,
     substitute: ((text: string) => string) | undefined,
     private readonly watch: Watch | undefined,
+    private readonly late: Late,
   ) {
     // Clocks differ in what they show, and a little in their speed.
     this.#offsetMs = WALL_CLOCK_MS + chance.between(-2_000, 2_000);
@@ -80,13 +87,18 @@ export class SimulatedPrimary {
     else this.#run(batch);
   }
 
-  #run({ commands, ran }: Batch): void {
+  #run({ sentMs, commands, ran }: Batch): void {
+    if (this.nowMs - sentMs > LATE_MS) this.late(this, sentMs);
     ran(commands.map(([command, args]) => this.execute(command, args)));
   }
 
   /** Runs one command, wherever it comes from. */
   execute(command: string, args: readonly string[]): Reply {
     const reply = this.server.execute(command, args);
+    const { keyspace } = this.server;
+    for (const { channel, message } of keyspace.published)
+      for (const peer of this.peers) peer.hear(channel, message);
+    keyspace.published = [];
     this.watch?.(this, command, args, reply);
     return reply;
   }
@@ -128,3 +140,5 @@ export class SimulatedPrimary {
 
 /** What the simulation's wall clocks show at its start, about. */
 export const WALL_CLOCK_MS = Date.UTC(2026, 0, 1);
+/** Half of what a dead member may be seen longer, so that the other half is for all else that takes time. */
+const LATE_MS = 500;

@@ -51,7 +51,7 @@ async function probeLock(surroundings: Surroundings, name: string, healedMs: num
   const leftovers = universe.holdersOf(name).map((primary) => ({ name, primary }));
   const asking = new Asking(universe, variant, `probe of ${name}`, true);
   for (const instance of universe.alive) {
-    const held = await asking.acquire(instance, name, 1_000);
+    const held = await asking.acquire(instance, { name }, 1_000);
     if (typeof held !== "object") continue;
     await asking.renew(instance, held, true);
     await asking.release(instance, held);

@@ -21,6 +21,8 @@ export class Universe {
   readonly #frozenSince = new Map<Instance, number>();
   /** Primaries that lost data and did not get it back yet. */
   readonly #lost = new Map<SimulatedPrimary, "all" | "some">();
+  /** By how much later than meant what a primary stores ends, where it was written by another's clock. */
+  readonly #foreignMs = new Map<SimulatedPrimary, number>();
   readonly #chance: Chance;
   #grants = 0;
 
@@ -45,6 +47,7 @@ export class Universe {
           lua,
           variant.substitute,
           watch,
+          (primary, sentMs) => this.#readsLate(primary, sentMs),
         ),
     );
     this.network = new Network(scheduler, this.#chance.stream("network"), plan.weather, this.primaries);
@@ -157,7 +160,19 @@ export class Universe {
 
   copied(replica: SimulatedPrimary, master: SimulatedPrimary): void {
     replica.server.keyspace.copyFrom(master.server.keyspace);
+    const byMs = (this.#foreignMs.get(master) ?? 0) + master.clockMs - replica.clockMs;
+    this.#foreignMs.set(replica, Math.max(0, byMs));
+    if (byMs > 0) this.#keepsLonger(byMs, `${replica.name} has the times of ${master.name}`);
     this.#loses(replica, "some");
+  }
+
+  #readsLate({ name }: SimulatedPrimary, sentMs: number): void {
+    const lateMs = this.scheduler.nowMs() - sentMs;
+    this.#keepsLonger(lateMs, `${name} reads what was sent ${lateMs.toFixed(1)} ms ago`);
+  }
+
+  #keepsLonger(byMs: number, text: string): void {
+    this.recorder.happened({ kind: "kept_longer", atMs: this.scheduler.nowMs(), byMs, text });
   }
 
   /** What is promised ends where a majority lost data, and none of them got it back before the last one lost it. */
@@ -194,8 +209,14 @@ export class Universe {
 
   /** The primaries that hold a name. */
   holdersOf(name: string): string[] {
+    const hold = `q:hold/lock/${name}`;
     return this.primaries
-      .filter(({ server }) => server.keyspace.get(`q:hold/lock/${name}`) !== undefined)
+      .filter(({ server: { keyspace } }) =>
+        // The set of readers only tells where they are: one that ended by itself may still be in there.
+        keyspace
+          .keys()
+          .some((key) => key === hold || (key.startsWith(`${hold}/`) && !key.endsWith("/readers"))),
+      )
       .map((primary) => primary.name);
   }
 

@@ -1,3 +1,4 @@
+import "./unnamed.js";
 import { tellViolation } from "../history/tell.js";
 import { CANARIES } from "./canaries.js";
 import type { Failure, Outcome, Share } from "./many.js";

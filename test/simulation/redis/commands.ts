@@ -50,19 +50,30 @@ const READS: Readonly<Record<string, Command>> = {
     return score === undefined ? null : String(score);
   },
   ZRANGE: (keys, [key = "", first, last, ...options]) => {
-    if (options.length > 0) throw new Error("the simulated ZRANGE has no options");
-    const [start, end] = [integer(first), integer(last)];
-    const members = ordered(scoresOf(keys.get(key))).map(([member]) => member);
-    return members.slice(start, end < 0 ? members.length + end + 1 : end + 1);
+    const withScores = options[0]?.toUpperCase() === "WITHSCORES";
+    if (options.length > (withScores ? 1 : 0)) throw new Error("the simulated ZRANGE knows WITHSCORES only");
+    const found = ranged(ordered(scoresOf(keys.get(key))), integer(first), integer(last));
+    return found.flatMap(([member, score]) => (withScores ? [member, String(score)] : [member]));
+  },
+  ZREVRANGE: (keys, [key = "", first, last]) => {
+    const found = ranged(ordered(scoresOf(keys.get(key))).reverse(), integer(first), integer(last));
+    return found.map(([member]) => member);
+  },
+  ZRANK: (keys, [key = "", member = ""]) => {
+    const place = ordered(scoresOf(keys.get(key))).findIndex(([one]) => one === member);
+    return place < 0 ? null : place;
+  },
+  ZRANGEBYLEX: (keys, [key = "", low = "", high = "", ...options]) => {
+    const found = ordered(scoresOf(keys.get(key)))
+      .map(([member]) => member)
+      .filter((member) => isAbove(member, low) && isBelow(member, high));
+    return limited(found, options);
   },
   ZRANGEBYSCORE: (keys, [key = "", low = "", high = "", ...options]) => {
     const found = ordered(scoresOf(keys.get(key)))
       .filter(([, score]) => isWithin(score, low, high))
       .map(([member]) => member);
-    if (options.length === 0) return found;
-    if (options[0]?.toUpperCase() !== "LIMIT")
-      throw new Error("the simulated ZRANGEBYSCORE knows LIMIT only");
-    return found.slice(integer(options[1]), integer(options[1]) + integer(options[2]));
+    return limited(found, options);
   },
   SCAN: (keys, [cursor = "0", ...options]) => {
     const pattern = globOf(option(options, "MATCH") ?? "*");
@@ -78,13 +89,16 @@ const READS: Readonly<Record<string, Command>> = {
 };
 
 const WRITES: Readonly<Record<string, Command>> = {
-  SET: (keys, [key = "", text = "", ...options], nowMs) => {
+  SET: (keys, [key = "", text = "", ...rest], nowMs) => {
+    const onlyNew = rest[0]?.toUpperCase() === "NX";
+    if (onlyNew && keys.get(key)) return null;
+    const options = onlyNew ? rest.slice(1) : rest;
     if (options.length === 0) keys.set(key, { type: "string", text });
     else if (options[0]?.toUpperCase() === "PX" && options.length === 2) {
       const ttlMs = integer(options[1]);
       if (ttlMs <= 0) return new Failure("ERR invalid expire time in 'set' command");
       keys.set(key, { type: "string", text }, Math.floor(nowMs) + ttlMs);
-    } else throw new Error("the simulated SET knows PX only");
+    } else throw new Error("the simulated SET knows NX and PX only");
     return OK;
   },
   DEL: (keys, args) => args.filter((key) => keys.delete(key)).length,
@@ -140,7 +154,10 @@ const WRITES: Readonly<Record<string, Command>> = {
     keys.clear();
     return OK;
   },
-  PUBLISH: () => 0,
+  PUBLISH: (keys, [channel = "", message = ""]) => {
+    keys.published.push({ channel, message });
+    return 0;
+  },
 };
 
 const WRONG_TYPE = new Failure("WRONGTYPE Operation against a key holding the wrong kind of value");
@@ -170,6 +187,29 @@ function scoresOf(value: Value | undefined): ReadonlyMap<string, number> | undef
 
 function ordered(scores: ReadonlyMap<string, number> | undefined): [string, number][] {
   return [...(scores ?? [])].sort(([a, x], [b, y]) => x - y || (a < b ? -1 : 1));
+}
+
+/** Members by their places; those below 0 count from the end. */
+function ranged<T>(all: readonly T[], first: number, last: number): T[] {
+  const place = (at: number) => (at < 0 ? Math.max(0, all.length + at) : at);
+  if (last < 0 && all.length + last < 0) return [];
+  return all.slice(place(first), place(last) + 1);
+}
+
+function limited(found: readonly string[], options: readonly string[]): string[] {
+  if (options.length === 0) return [...found];
+  if (options[0]?.toUpperCase() !== "LIMIT") throw new Error("the simulated range knows LIMIT only");
+  return found.slice(integer(options[1]), integer(options[1]) + integer(options[2]));
+}
+
+function isAbove(member: string, low: string): boolean {
+  if (low === "-") return true;
+  return low.startsWith("[") ? member >= low.slice(1) : member > low.slice(1);
+}
+
+function isBelow(member: string, high: string): boolean {
+  if (high === "+") return true;
+  return high.startsWith("[") ? member <= high.slice(1) : member < high.slice(1);
 }
 
 function isWithin(score: number, low: string, high: string): boolean {

@@ -22,6 +22,9 @@ export class Keyspace {
   #undos: Undo[] = [];
   #undo: Undo = new Map();
 
+  /** What was published and not passed on yet. */
+  published: { readonly channel: string; readonly message: string }[] = [];
+
   constructor(private readonly nowMs: () => number) {}
 
   get(key: string): Value | undefined {

@@ -1,0 +1,78 @@
+import { availableParallelism } from "node:os";
+import { describe, expect, it } from "vitest";
+import { tellHistory, tellViolation } from "../history/tell.js";
+import { runMany } from "./many.js";
+import { simulate } from "./run.js";
+
+/** Another seed: SIMULATION_SEED=4711 npx vitest run test/simulation; the same one finds the same. */
+const SEED = Number(process.env.SIMULATION_SEED ?? 1);
+const RUNS = Number(process.env.SIMULATION_RUNS ?? 5_000);
+
+/** A seed stays here for as long as it means the same: until plans, clients or faults are drawn in another way. */
+const FOUND = [
+  {
+    seed: 777,
+    what: "a heartbeat that revived a member was acknowledged, and not kept where a repair had come first",
+  },
+  { seed: 6842, what: "the same, of a primary that had been away" },
+  {
+    seed: 3636,
+    what: "a member that a primary had copied as a replica lived on by the other server's clock",
+  },
+  {
+    seed: 5432,
+    what: "what was sent to an empty primary fitted it again after it had been flushed once more",
+  },
+];
+
+describe("the simulation", () => {
+  it(`finds every promise kept in ${RUNS} runs from seed ${SEED} on`, { timeout: 600_000 }, async () => {
+    const startedMs = performance.now();
+    const outcome = await runMany({
+      seed: SEED,
+      runs: RUNS,
+      workers: availableParallelism(),
+      isEnough: ({ failures }) => failures.length >= FAILURES_MAX,
+    });
+    const seconds = (performance.now() - startedMs) / 1000;
+    console.log(
+      `simulation: seeds ${SEED} to ${SEED + outcome.runs - 1}, ${outcome.operations} operations, ` +
+        `${seconds.toFixed(0)} s, ${(outcome.runs / seconds).toFixed(0)} runs/s`,
+    );
+    const found = outcome.failures.map(
+      ({ seed, text }) => `seed ${seed} (npm run simulate -- --seed ${seed} --history)\n${text}`,
+    );
+    expect(found.join("\n\n")).toBe("");
+    expect(outcome.runs).toBe(RUNS);
+  });
+
+  it("repeats a run exactly from its seed", async () => {
+    const tell = async () => {
+      const lines: string[] = [];
+      const { history, plan } = await simulate(SEED, {
+        log: (atMs, line) => lines.push(`${atMs} ${line}`),
+        watch: ({ nowMs, name }, command, args, reply) =>
+          lines.push(`${nowMs} ${name} ${command} ${args.join(" ")} ${JSON.stringify(reply)}`),
+      });
+      return [JSON.stringify(plan), tellHistory(history), ...lines].join("\n");
+    };
+    const [first, second] = [await tell(), await tell()];
+    expect(first.length).toBeGreaterThan(10_000);
+    expect(second).toBe(first);
+  });
+
+  it("differs from seed to seed", async () => {
+    const [one, other] = [await simulate(SEED), await simulate(SEED + 1)];
+    expect(tellHistory(one.history)).not.toBe(tellHistory(other.history));
+  });
+});
+
+describe("seeds that once found something", () => {
+  it.each(FOUND)("$seed: $what", async ({ seed }) => {
+    const { violations } = await simulate(seed);
+    expect(violations.map((violation) => tellViolation(violation)).join("\n")).toBe("");
+  });
+});
+
+/** Then it is plain enough that something is wrong. */
+const FAILURES_MAX = 10;
