@@ -128,12 +128,21 @@ async function cause(
   await fault.end(recorder);
   const undoneMs = performance.now();
   recorder.note(`${fault.kind} is undone`);
+  // What had been sent to it is read now.
+  if (HOLDS_BACK.test(fault.kind))
+    recorder.happened({
+      kind: "late_message",
+      atMs: beganMs,
+      untilMs: undoneMs,
+      text: `what ${fault.kind} held back`,
+    });
   const recovered = await stage.recovered(RECOVERY_MS_MAX);
   const recoveredMs = recovered ? performance.now() : null;
   recorder.note(recovered ? `recovered from ${fault.kind}` : `not recovered from ${fault.kind}`);
   return { kind: fault.kind, majority: fault.majority, beganMs, undoneMs, recoveredMs };
 }
 
+const HOLDS_BACK = /^(primary|majority)_paused|stalled|_late|cut_off|lose/;
 /** From the end of a fault until all take part again, ms; on a busy machine, so far more than it should take. */
 const RECOVERY_MS_MAX = 30_000;
 /** No fault begins so short before the end, ms. */

@@ -35,7 +35,7 @@ export class Load {
       Array.from({ length: count * load }, (_, i) => start(i));
     const names = ["wanted-0", "wanted-1", "wanted-2"];
     const clients = [
-      ...many(6, (i) => contend(this.#lockUser(`contender-${i}`, 60), names)),
+      ...many(6, (i) => contend(this.#lockUser(`contender-${i}`, 60), names, subject === "service")),
       ...many(2, (i) => takeFresh(this.#lockUser(`taker-${i}`, 40), i % INSTANCES.length)),
     ];
     if (subject === "service") {

@@ -1,21 +1,23 @@
+import { namesOf, type Wanted } from "../../history/operation.js";
 import { HttpClient } from "../stage/http.js";
 import type { ServiceInstance } from "../stage/service.js";
 
 /** Locks as their clients see them: those of the service, and those of plain redlock beside it. */
 export interface LockClient {
   /** `startMs`: when the client began to ask, on its monotonic clock. */
-  acquire(
-    at: number,
-    ask: { name: string; ttlMs: number; leaseId?: string },
-    startMs: number,
-  ): Promise<Acquired>;
+  acquire(at: number, ask: Ask, startMs: number): Promise<Acquired>;
   renew(at: number, ask: Lease & { ttlMs: number }, startMs: number): Promise<Renewed>;
   release(at: number, ask: Lease): Promise<Released>;
   close(): void;
 }
 
-export interface Lease {
-  readonly name: string;
+export interface Ask extends Wanted {
+  readonly ttlMs: number;
+  readonly leaseId?: string;
+  readonly waitMs?: number;
+}
+
+export interface Lease extends Wanted {
   readonly leaseId: string;
   readonly token: number;
 }
@@ -47,12 +49,10 @@ export class ServiceLocks implements LockClient {
     this.#http = new HttpClient(patienceMs);
   }
 
-  async acquire(
-    at: number,
-    { name, ttlMs, leaseId }: { name: string; ttlMs: number; leaseId?: string },
-    startMs: number,
-  ): Promise<Acquired> {
-    const { status, code, body } = await this.#post(at, name, "acquire", { ttlMs, leaseId });
+  async acquire(at: number, ask: Ask, startMs: number): Promise<Acquired> {
+    const { ttlMs, leaseId, waitMs, mode, permits, limit } = ask;
+    const wish = limit === undefined ? { mode } : { permits, limit };
+    const { status, code, body } = await this.#post(at, ask, "acquire", { ttlMs, leaseId, waitMs, ...wish });
     if (status === 200) {
       const validUntilMs = startMs + body.waitedMs + body.validForMs;
       return { kind: "granted", leaseId: body.leaseId, token: body.fencingToken, validUntilMs };
@@ -61,18 +61,14 @@ export class ServiceLocks implements LockClient {
   }
 
   async renew(at: number, ask: Lease & { ttlMs: number }, startMs: number): Promise<Renewed> {
-    const { name, leaseId, token, ttlMs } = ask;
-    const { status, code, body } = await this.#post(at, name, "renew", {
-      leaseId,
-      ttlMs,
-      fencingToken: token,
-    });
+    const { leaseId, token: fencingToken, ttlMs } = ask;
+    const { status, code, body } = await this.#post(at, ask, "renew", { leaseId, ttlMs, fencingToken });
     if (status !== 200) return failed(status, code);
     return { kind: "renewed", validUntilMs: startMs + body.waitedMs + body.validForMs };
   }
 
-  async release(at: number, { name, leaseId }: Lease): Promise<Released> {
-    const { status, code, body } = await this.#post(at, name, "release", { leaseId });
+  async release(at: number, ask: Lease): Promise<Released> {
+    const { status, code, body } = await this.#post(at, ask, "release", { leaseId: ask.leaseId });
     return status === 200 ? { kind: "released", was: body.released } : failed(status, code);
   }
 
@@ -80,9 +76,13 @@ export class ServiceLocks implements LockClient {
     this.#http[Symbol.dispose]();
   }
 
-  #post(at: number, name: string, verb: string, body: object) {
+  #post(at: number, wanted: Wanted, verb: string, body: object) {
     const url = this.services[at]?.url ?? "";
-    return this.#http.call(url, "POST", `/v1/locks/${name}/${verb}`, body);
+    const { name, others, limit } = wanted;
+    if (others !== undefined)
+      return this.#http.call(url, "POST", `/v1/locks/${verb}`, { names: namesOf(wanted), ...body });
+    const kind = limit === undefined ? "locks" : "semaphores";
+    return this.#http.call(url, "POST", `/v1/${kind}/${name}/${verb}`, body);
   }
 }
 

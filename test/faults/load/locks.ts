@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Outcome } from "../../history/operation.js";
+import type { Outcome, Wanted } from "../../history/operation.js";
 import type { Recorder } from "../../history/recorder.js";
 import type { Chance } from "../../simulation/random.js";
 import { INSTANCES } from "../stage/stage.js";
-import type { Acquired, Lease, LockClient } from "./lock-service.js";
+import type { Acquired, Ask, Lease, LockClient } from "./lock-service.js";
 
 /** One client of locks. */
 export interface LockUser {
@@ -20,20 +20,39 @@ export interface LockUser {
   readonly thinkMs: number;
 }
 
-/** Takes names that many want, holds them for a while, renews, and gives them back or lets them expire. */
-export async function contend(user: LockUser, names: readonly string[]): Promise<void> {
+/**
+ * Takes what many want, holds it for a while, renews, and gives it back or lets it expire. `family`: not only writers of
+ * one name each, but readers, several names at once and permits as well, and some who wait in line.
+ */
+export async function contend(user: LockUser, names: readonly string[], family: boolean): Promise<void> {
   const { chance, thinkMs } = user;
   while (!user.signal.aborted) {
-    const name = chance.pick(names);
+    const wanted = family ? someWish(chance, names) : { name: chance.pick(names) };
     const ttlMs = chance.pick([500, 1_000, 3_000]);
     // Repeated with the same id where the answer is lost, by this instance or the other.
     const leaseId = chance.happens(0.3) ? randomBytes(18).toString("base64url") : undefined;
-    let answer = await acquire(user, someInstance(user), { name, ttlMs, ...(leaseId && { leaseId }) });
+    const waitMs = family && chance.happens(0.4) ? chance.whole(50, 800) : 0;
+    const ask = { ...wanted, ttlMs, ...(leaseId && { leaseId }), ...(waitMs > 0 && { waitMs }) };
+    let answer = await acquire(user, someInstance(user), ask);
     if (leaseId && (answer.kind === "no_answer" || answer.kind === "failed")) {
-      answer = await acquire(user, someInstance(user), { name, ttlMs, leaseId });
+      answer = await acquire(user, someInstance(user), ask);
     }
-    if (answer.kind === "granted") await use(user, { ...answer, name }, ttlMs);
+    if (answer.kind === "granted") await use(user, { ...answer, ...wanted }, ttlMs);
     await sleep(chance.between(0.2, 1.8) * thinkMs * patience(answer));
+  }
+}
+
+function someWish(chance: Chance, names: readonly string[]): Wanted {
+  const name = chance.pick(names);
+  switch (chance.weighted({ writer: 6, reader: 2, several: 1, permits: 2 })) {
+    case "writer":
+      return { name };
+    case "reader":
+      return { name, mode: "shared" };
+    case "several":
+      return { name, others: [...names.filter((other) => other !== name && chance.happens(0.5)), "all"] };
+    case "permits":
+      return { name: "pool", permits: chance.whole(1, 2), limit: 3 };
   }
 }
 
@@ -70,12 +89,7 @@ async function use(user: LockUser, lease: Lease, ttlMs: number): Promise<void> {
   if (chance.happens(0.9)) await release(user, someInstance(user), lease);
 }
 
-async function acquire(
-  user: LockUser,
-  at: number,
-  ask: { name: string; ttlMs: number; leaseId?: string },
-  mustSucceed = false,
-): Promise<Acquired> {
+async function acquire(user: LockUser, at: number, ask: Ask, mustSucceed = false): Promise<Acquired> {
   const answered = asks(user, at, { kind: "acquire", ...ask }, mustSucceed);
   const answer = await user.locks.acquire(at, ask, answered.startMs);
   answered(answer satisfies Outcome);
@@ -83,16 +97,25 @@ async function acquire(
 }
 
 async function renew(user: LockUser, at: number, lease: Lease, ttlMs: number): Promise<boolean> {
-  const { name, leaseId, token } = lease;
-  const answered = asks(user, at, { kind: "renew", name, ttlMs, leaseId, token });
+  const { leaseId, token } = lease;
+  const answered = asks(user, at, { kind: "renew", ...wantedOf(lease), ttlMs, leaseId, token });
   const answer = await user.locks.renew(at, { ...lease, ttlMs }, answered.startMs);
   answered(answer);
   return answer.kind === "renewed";
 }
 
 async function release(user: LockUser, at: number, lease: Lease): Promise<void> {
-  const answered = asks(user, at, { kind: "release", name: lease.name, leaseId: lease.leaseId });
+  const answered = asks(user, at, { kind: "release", ...wantedOf(lease), leaseId: lease.leaseId });
   answered(await user.locks.release(at, lease));
+}
+
+function wantedOf({ name, others, mode, permits, limit }: Wanted): Wanted {
+  return {
+    name,
+    ...(others && { others }),
+    ...(mode && { mode }),
+    ...(limit !== undefined && permits !== undefined && { permits, limit }),
+  };
 }
 
 function asks(
@@ -101,7 +124,9 @@ function asks(
   request: Parameters<Recorder["asks"]>[1],
   mustSucceed = false,
 ) {
-  return recorder.asks({ client: id, instance: INSTANCES[at] ?? "", withinMs, mustSucceed }, request);
+  const waitMs = request.kind === "acquire" ? (request.waitMs ?? 0) : 0;
+  const asking = { client: id, instance: INSTANCES[at] ?? "", withinMs: withinMs + waitMs, mustSucceed };
+  return recorder.asks(asking, request);
 }
 
 /** Who gets no answer asks less often. */
