@@ -13,6 +13,8 @@ export interface Config {
   readonly rotateAfterMs: number;
   readonly drainMs: number;
   readonly logLevel: string;
+  /** What an operator proves to be one with; without it nobody is. Never shown. */
+  readonly operatorKey: string | undefined;
 }
 
 /** All mistakes of a configuration, one clear line each. */
@@ -41,6 +43,14 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       mistakes.push(`${name} is "${text}", but must be one of ${allowed.join(", ")}`);
     return text;
   };
+  const secret = (name: string): string | undefined => {
+    const text = env[name]?.trim();
+    if (!text) return undefined;
+    // What a header can carry as it is.
+    if (/^[\x21-\x7e]{16,}$/.test(text)) return text;
+    mistakes.push(`${name} must have 16 characters at least, and neither spaces nor any outside ASCII`);
+    return undefined;
+  };
   const embedded = oneOf("QUORATE_EMBEDDED", "", ["javascript"]);
   const config: Config = {
     host: env.HOST?.trim() || "127.0.0.1",
@@ -55,6 +65,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     rotateAfterMs: whole("QUORATE_ROTATE_AFTER_MS", 86_400_000, 1_000, 365 * 86_400_000),
     drainMs: whole("QUORATE_DRAIN_MS", 7_000, 0, 7_500),
     logLevel: oneOf("QUORATE_LOG_LEVEL", "info", ["trace", "debug", "info", "warn", "error", "silent"]),
+    operatorKey: secret("QUORATE_OPERATOR_KEY"),
   };
   for (const name of Object.keys(env)) {
     if (name.startsWith("QUORATE_") && !KNOWN.has(name)) {
@@ -75,6 +86,7 @@ const KNOWN = new Set([
   "QUORATE_ROTATE_AFTER_MS",
   "QUORATE_DRAIN_MS",
   "QUORATE_LOG_LEVEL",
+  "QUORATE_OPERATOR_KEY",
 ]);
 
 const ALLOWED_COUNTS = [1, 3, 5, 7];

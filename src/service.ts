@@ -4,6 +4,7 @@ import { addressOf, type Config } from "./config.js";
 import { createApp } from "./http/app.js";
 import type { App } from "./http/context.js";
 import { Metrics } from "./http/metrics.js";
+import { Stopping } from "./http/stopping.js";
 import type { Ids } from "./ids.js";
 import { Elections } from "./primitives/election.js";
 import { Leases } from "./primitives/leases.js";
@@ -53,8 +54,8 @@ export function createService(config: Config, redis: RedisServers, world: World)
     },
   });
   const { primaries, membership, locks, semaphores, elections, owners, waiting } = core;
-  metrics.observe(primaries);
-  let stopping = false;
+  metrics.observe(primaries, waiting);
+  const stopping = new Stopping();
   const app = createApp({
     config,
     primaries,
@@ -67,13 +68,13 @@ export function createService(config: Config, redis: RedisServers, world: World)
     log,
     clock,
     ids,
-    stopping: () => stopping,
+    stopping,
   });
   return {
     ...core,
     app,
     stop: () => {
-      stopping = true;
+      stopping.begin();
       waiting.stop();
     },
   };

@@ -27,6 +27,7 @@ describe("the configuration", () => {
       rotateAfterMs: 86_400_000,
       drainMs: 7_000,
       logLevel: "info",
+      operatorKey: undefined,
     });
   });
 
@@ -45,6 +46,7 @@ describe("the configuration", () => {
         QUORATE_ROTATE_AFTER_MS: "3600000",
         QUORATE_DRAIN_MS: "1000",
         QUORATE_LOG_LEVEL: "debug",
+        QUORATE_OPERATOR_KEY: "0123456789abcdef",
       }),
     ).toEqual({
       host: "0.0.0.0",
@@ -59,6 +61,7 @@ describe("the configuration", () => {
       rotateAfterMs: 3_600_000,
       drainMs: 1_000,
       logLevel: "debug",
+      operatorKey: "0123456789abcdef",
     });
   });
 
@@ -76,6 +79,7 @@ describe("the configuration", () => {
       "QUORATE_EMBEDDED",
       "QUORATE_TTL_MAX_MS",
       "QUORATE_LOG_LEVEL",
+      "QUORATE_OPERATOR_KEY",
     ];
     for (const nothing of ["", "  "]) {
       expect(readConfig(Object.fromEntries(names.map((name) => [name, nothing])))).toEqual(readConfig({}));
@@ -110,6 +114,14 @@ describe("one clear line tells of", () => {
     [
       { QUORATE_LOG_LEVEL: "loud" },
       'QUORATE_LOG_LEVEL is "loud", but must be one of trace, debug, info, warn, error, silent',
+    ],
+    [
+      { QUORATE_OPERATOR_KEY: "0123456789abcde" },
+      "QUORATE_OPERATOR_KEY must have 16 characters at least, and neither spaces nor any outside ASCII",
+    ],
+    [
+      { QUORATE_OPERATOR_KEY: "a pass phrase of words" },
+      "QUORATE_OPERATOR_KEY must have 16 characters at least, and neither spaces nor any outside ASCII",
     ],
     [{ QUORATE_EMBEDDED: "rust" }, 'QUORATE_EMBEDDED is "rust", but must be one of javascript'],
     [

@@ -7,9 +7,12 @@ import { limitBody } from "./body-limit.js";
 import type { App, Env, Services } from "./context.js";
 import { statusOf, toProblem } from "./problem.js";
 import { docsRoutes } from "./routes/docs.js";
+import { electionRoutes } from "./routes/elections.js";
 import { lockRoutes } from "./routes/locks.js";
 import { memberRoutes } from "./routes/members.js";
 import { ownerRoutes } from "./routes/owners.js";
+import { semaphoreRoutes } from "./routes/semaphores.js";
+import { severalLockRoutes } from "./routes/several-locks.js";
 import { systemRoutes } from "./routes/system.js";
 
 /** The HTTP service: everything a request meets before and after its route. */
@@ -25,12 +28,13 @@ export function createApp(services: Services): App {
   app.use(limitBody);
   app.use(async (c, next) => {
     // Probes and metrics answer to the end; work that comes after the signal goes to another instance.
-    if (services.stopping() && c.req.path.startsWith("/v1/")) {
-      throw new CoordinationError("shutting_down", "This instance is stopping. Use another.");
-    }
+    if (c.req.path.startsWith("/v1/")) services.stopping.assertNot();
     await next();
   });
+  severalLockRoutes(app, services);
   lockRoutes(app, services);
+  semaphoreRoutes(app, services);
+  electionRoutes(app, services);
   memberRoutes(app, services);
   ownerRoutes(app, services);
   systemRoutes(app, services);
@@ -49,7 +53,7 @@ function observe({ metrics, log, ids, clock, stopping }: Services): MiddlewareHa
     const { headers, status } = c.res;
     headers.set("x-request-id", requestId);
     if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
-    if (stopping()) headers.set("connection", "close");
+    if (stopping.begun) headers.set("connection", "close");
     const ms = clock.monotonicMs() - started;
     const route = routePath(c, -1);
     const { method, path } = c.req;

@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { CoordinationError } from "../errors.js";
-import { BATCH_BODY_BYTES_MAX, BODY_BYTES_MAX } from "./schemas.js";
+import { BATCH_BODY_BYTES_MAX, BODY_BYTES_MAX } from "./schemas/fields.js";
 
 /**
  * Refuses bodies that are too large: by their announced length, which costs nothing, and only those without one by

@@ -11,6 +11,7 @@ import type { Owners } from "../primitives/owners.js";
 import type { Semaphores } from "../primitives/semaphore.js";
 import type { Primaries } from "../redis/primaries.js";
 import type { Metrics } from "./metrics.js";
+import type { Stopping } from "./stopping.js";
 
 /** What the routes stand on. */
 export interface Services {
@@ -25,8 +26,7 @@ export interface Services {
   readonly log: Logger;
   readonly clock: Clock;
   readonly ids: Ids;
-  /** Whether this instance has been told to stop. */
-  readonly stopping: () => boolean;
+  readonly stopping: Stopping;
 }
 
 export interface Env {

@@ -67,9 +67,17 @@ export class Metrics implements PrimaryObserver {
   }
 
   /** What is known of the primaries from the start, and gauges that are read when Prometheus asks. */
-  observe(primaries: Primaries): void {
+  observe(primaries: Primaries, waiting: { readonly size: number }): void {
     // One that never comes up changes nothing, and is to be seen all the same.
     for (const primary of primaries.all) this.changed(primary, primary.status);
+    new Gauge({
+      name: "quorate_waiting_requests",
+      help: "Requests that stand in line at this instance",
+      registers: [this.registry],
+      collect() {
+        this.set(waiting.size);
+      },
+    });
     new Gauge({
       name: "quorate_configuration_version",
       help: "Version of the configuration that this instance goes by; 0 before the first",

@@ -20,8 +20,11 @@ export function describe(app: App): Record<string, unknown> {
     tags: [
       {
         name: "locks",
-        description: "Exclusive locks by name, each grant with a fencing token that only grows.",
+        description:
+          "Locks by name, exclusive or shared, one or several at once, each grant with a fencing token that only grows.",
       },
+      { name: "semaphores", description: "A limited number of permits, never more of them held than that." },
+      { name: "elections", description: "One leader at a time, with a term that only grows and a value." },
       { name: "members", description: "Instances of services, kept alive by heartbeats." },
       { name: "shard owners", description: "Which member owns a key, by a consistent-hash ring." },
       { name: "service", description: "Quorate itself." },
@@ -29,7 +32,8 @@ export function describe(app: App): Record<string, unknown> {
   });
   const { paths, components, webhooks: _none, ...rest } = document;
   const examples = usedOf(problemExamples(), document);
-  return { ...rest, paths, components: { schemas: components?.schemas ?? {}, examples } };
+  const securitySchemes = { operator: OPERATOR };
+  return { ...rest, paths, components: { schemas: components?.schemas ?? {}, securitySchemes, examples } };
 }
 
 /** The same document as text, as `openapi.yaml` has it. */
@@ -44,12 +48,19 @@ function usedOf<T>(examples: Record<string, T>, document: object): Record<string
   );
 }
 
+const OPERATOR = {
+  type: "http",
+  scheme: "bearer",
+  description: "The QUORATE_OPERATOR_KEY of the service. Where it has none, nobody is an operator.",
+};
+
 const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
 
 const CONVENTIONS = `
-Locks with fencing tokens, membership and shard owners over the Redis you already run.
+Locks with fencing tokens, semaphores, elections, membership and shard owners over the Redis you already run.
 
-JSON in camelCase; a unit ends the name (\`ttlMs\`). Names of locks, services and members match
+JSON in camelCase; a unit ends the name (\`ttlMs\`). Names of locks, semaphores, elections, services
+and members match
 \`[A-Za-z0-9][A-Za-z0-9._:-]{0,127}\`. Fields that a request does not have are refused, so that a typing error is
 not silently ignored. Answers may get new fields.
 
@@ -61,6 +72,10 @@ changes something it may have happened or not: repeat it, every one can be repea
 **Leases.** Whoever knows a \`leaseId\` may renew and release the lease, so keep it to yourself. Trust a lease until
 \`your own send time + waitedMs + validForMs\` on your monotonic clock, and hand its \`fencingToken\` to what the lock
 guards, which refuses tokens below the highest that it has seen.
+
+**Waiting.** Whoever acquires or campaigns with \`waitMs\` stands in line, first come, first served, whichever instance it
+asks; who does not wait does not overtake. When the time is over the answer is \`held\` with the \`queuePosition\`. A closed
+connection leaves the line at once; who chose its own \`leaseId\` keeps its place for 3 s to come back with it.
 
 **Requests** may carry an \`X-Request-Id\` of 1 to 128 letters, digits and \`. _ : -\`; else one is made. Answers, problems
 and log lines have it. Bodies may have 64 KB, batches 2 MB.

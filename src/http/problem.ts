@@ -1,8 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { type CoordinationError, ERROR_CODES, type ErrorCode } from "../errors.js";
-import { problemDetails, problemRequestId } from "./examples.js";
-import { HolderSchema } from "./schemas.js";
+import { problemDetails, problemRequestId } from "./examples/problems.js";
+import { HolderSchema } from "./schemas/leases.js";
 
 /** The only place that knows which status a code has, and its title. Source of the shape: RFC 9457. */
 const TABLE = {
@@ -61,11 +61,10 @@ const ProblemSchema = z
     errors: z.array(z.object({ field: z.string(), detail: z.string() })).optional(),
     allow: z.array(z.string()).optional().openapi({ description: "The methods that the path has." }),
     holder: HolderSchema.optional().openapi({ description: "Who holds it: never with its leaseId." }),
-    queuePosition: z
-      .int()
-      .min(1)
-      .optional()
-      .openapi({ description: "The place in line when the time to wait was over; 1: the next." }),
+    queuePosition: z.int().min(1).optional().openapi({
+      description:
+        "The place in line when the time to wait was over, or where one would have stood; 1: the next.",
+    }),
     limit: z.int().optional().openapi({ description: "The limit that the semaphore has." }),
     lost: z
       .object({

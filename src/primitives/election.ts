@@ -151,7 +151,9 @@ export class Elections {
       watch = new Watch(this, name, this.clock, () => this.#watches.delete(name));
       this.#watches.set(name, watch);
     }
-    return (await watch.until((state) => state.version !== version, deadlineMs, signal)) ?? now;
+    const changed = await watch.until((state) => state.version !== version, deadlineMs, signal);
+    // That nothing has changed is for a majority to say.
+    return changed ?? (signal?.aborted ? now : this.inspect(name));
   }
 }
 

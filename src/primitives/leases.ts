@@ -299,15 +299,13 @@ export function lost(why: Lost["why"], token: number): CoordinationError {
         help: { lost: { why: "broken", reason: why.reason } },
       });
     case "taken":
-      // A release counts one up, so that nothing late can bring the lease back.
-      if (why.counter > token + 1) {
-        return new CoordinationError(
-          "lease_lost",
-          `This lease ended, and a later one with a token of up to ${why.counter} has or had what it held. ${stop}`,
-          { help: { lost: { why: "taken", newest: why.counter } } },
-        );
-      }
-      return lost({ kind: "released" }, token);
+      // Other readers have it, as they had beside it.
+      if (why.counter <= token) return lost({ kind: "expired" }, token);
+      return new CoordinationError(
+        "lease_lost",
+        `This lease ended, and a later one with a token of up to ${why.counter} has or had what it held. ${stop}`,
+        { help: { lost: { why: "taken", newest: why.counter } } },
+      );
     case "released":
       return new CoordinationError("lease_lost", `This lease was released. ${stop}`, {
         help: { lost: { why: "released" } },

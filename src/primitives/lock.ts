@@ -1,6 +1,6 @@
 import type { Keys } from "../redis/keys.js";
 import { breakLock, type Hold, listLocks, type Mode } from "../redis/lease-calls.js";
-import { type Primaries, values } from "../redis/primaries.js";
+import { type Answers, type Primaries, values } from "../redis/primaries.js";
 import { heldOn } from "../redis/redlock.js";
 import {
   type Grant,
@@ -124,7 +124,9 @@ export class Locks {
     most: number,
   ): Promise<{ locks: ListedLock[]; cursor: string | null }> {
     const after = cursor === "" ? "" : resource(cursor);
-    const pages = values(await this.primaries.ask(listLocks(this.keys, resource(prefix), after, most)));
+    // Of all that answer: a majority that lacks one of the votes would leave out what is held.
+    const all = (answers: Answers<unknown>) => !answers.includes(undefined);
+    const pages = values(await this.primaries.ask(listLocks(this.keys, resource(prefix), after, most), all));
     const { majority } = this.primaries;
     if (pages.length < majority) throw this.primaries.noQuorum();
     // What one primary has not looked at yet would lack its vote.

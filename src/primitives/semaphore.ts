@@ -65,7 +65,10 @@ export class Semaphores {
         return wantedOf(name, limit, permits, this.#choose(views, limit, permits), request.leaseId);
       },
     );
-    if (outcome.kind === "held") return outcome;
+    if (outcome.kind === "held") {
+      const { holder } = outcome;
+      return { ...outcome, holder: holder && { ...holder, metadata: (holder.metadata as Stored).metadata } };
+    }
     return {
       kind: "acquired",
       lease: { ...outcome.grant, name, permits, limit, metadata: metadata ?? null },

@@ -213,10 +213,11 @@ export class LeaseVotes {
         (sofar) => this.#isMajority(extending(sofar)) || this.#isMajority(refusing(sofar)),
       );
       const extended = extending(answers);
-      const [first] = extended;
-      if (first && this.#isMajority(extended)) {
-        void this.#repair(lease, first, operation);
-        return { ...first, kind: "renewed", token: lease.token, acks: extended.length };
+      // What was proclaimed on a majority is on one of any majority, which need not be the first.
+      const [latest] = extended.toSorted((one, other) => (one.revision < other.revision ? 1 : -1));
+      if (latest && this.#isMajority(extended)) {
+        void this.#repair(lease, latest, operation);
+        return { ...latest, kind: "renewed", token: lease.token, acks: extended.length };
       }
       const refused = refusing(answers);
       if (this.#isMajority(refused)) return { kind: "lost", why: whyLost(refused) };

@@ -50,6 +50,7 @@ export class Contract {
             },
           };
     if (!declared) throw new Error(`the status is not declared: ${what}`);
+    if (!declared.content && answer.body === "") return;
     const schema = declared.content?.[type]?.schema;
     if (!schema) throw new Error(`the content type is not declared: ${what}`);
     const validate = this.#validator(schema);
@@ -61,10 +62,14 @@ export class Contract {
 
   #operation(method: string, path: string) {
     const bare = path.split("?")[0] ?? "";
-    const template = Object.keys(this.document.paths).find((each) =>
-      new RegExp(`^${each.replaceAll(/\{\w+\}/g, "[^/]+")}$`).test(bare),
+    const verb = method.toLowerCase();
+    // /v1/locks/acquire is a path of its own, and the lock of this name.
+    const template = Object.keys(this.document.paths).find(
+      (each) =>
+        new RegExp(`^${each.replaceAll(/\{\w+\}/g, "[^/]+")}$`).test(bare) &&
+        this.document.paths[each]?.[verb],
     );
-    return template === undefined ? undefined : this.document.paths[template]?.[method.toLowerCase()];
+    return template === undefined ? undefined : this.document.paths[template]?.[verb];
   }
 
   #validator(schema: Schema): ValidateFunction {

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -11,6 +10,9 @@ import { systemIds } from "../../src/ids.js";
 import { type Connection, connectByIoredis } from "../../src/redis/connection.js";
 import { createService, type Service, type World } from "../../src/service.js";
 import { type Answer, Contract } from "./contract.js";
+import { ownPrefix } from "./names.js";
+
+export { chosenId, freshName, ownPrefix } from "./names.js";
 
 /** One instance of the service inside the test's process. */
 export interface Instance extends AsyncDisposable {
@@ -32,11 +34,6 @@ export interface InstanceOptions {
   readonly world?: Partial<World>;
   /** How many primaries must be up before the test goes on; all, unless said otherwise. */
   readonly up?: number;
-}
-
-/** A key prefix that no other test has. */
-export function ownPrefix(): string {
-  return `t${randomBytes(6).toString("hex")}:`;
 }
 
 export async function startInstance(
@@ -154,16 +151,4 @@ export async function until(
     if (performance.now() > endMs) throw new Error(`not within ${patienceMs} ms: ${what}`);
     await sleep(5);
   }
-}
-
-/** A leaseId as a caller would choose it. */
-export function chosenId(): string {
-  return randomBytes(24).toString("base64url");
-}
-
-let lastName = 0;
-
-/** A name that no other part of this file uses. */
-export function freshName(what = "name"): string {
-  return `${what}-${++lastName}`;
 }

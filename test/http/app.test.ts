@@ -23,15 +23,20 @@ async function post(path: string, text: string, headers: Record<string, string> 
 }
 
 describe("a path that is not there", () => {
-  test.each(["/", "/v1", "/v1/locks", "/v1/locks/a/b/c", "/v1/locks//acquire", "/v2/locks/a", "/docs/../x"])(
-    "GET %s is not_found",
-    async (path) => {
-      const { status, headers, body } = await instance.call("GET", path);
-      expect([status, body.code]).toEqual([404, "not_found"]);
-      expect(headers.get("content-type")).toBe("application/problem+json");
-      expect(body.type).toBe("urn:quorate:problem:not_found");
-    },
-  );
+  test.each([
+    "/",
+    "/v1",
+    "/v1/semaphores",
+    "/v1/locks/a/b/c",
+    "/v1/locks//acquire",
+    "/v2/locks/a",
+    "/docs/../x",
+  ])("GET %s is not_found", async (path) => {
+    const { status, headers, body } = await instance.call("GET", path);
+    expect([status, body.code]).toEqual([404, "not_found"]);
+    expect(headers.get("content-type")).toBe("application/problem+json");
+    expect(body.type).toBe("urn:quorate:problem:not_found");
+  });
 });
 
 describe("a method that a path does not have", () => {
@@ -40,6 +45,14 @@ describe("a method that a path does not have", () => {
     ["PUT", "/v1/locks/a/renew", "POST"],
     ["DELETE", "/v1/locks/a/release", "POST"],
     ["POST", "/v1/locks/a", "GET"],
+    ["DELETE", "/v1/locks/acquire", "GET, POST"],
+    ["POST", "/v1/locks", "GET"],
+    ["GET", "/v1/locks/a/check", "POST"],
+    ["GET", "/v1/locks/a/break", "POST"],
+    ["POST", "/v1/semaphores/a", "GET, PUT"],
+    ["GET", "/v1/semaphores/a/acquire", "POST"],
+    ["GET", "/v1/elections/a/campaign", "POST"],
+    ["POST", "/v1/elections/a/events", "GET"],
     ["PATCH", "/v1/services/s/members/m", "DELETE, GET, PUT"],
     ["GET", "/v1/services/s/members/m/heartbeat", "POST"],
     ["POST", "/v1/services/s/members", "GET"],
@@ -255,6 +268,23 @@ describe("without any primary", () => {
     ["POST", "/v1/locks/a/renew", { leaseId: "kVYgQ3QzZ0u3m0n6mPpWqA", ttlMs: 1_000, fencingToken: 7 }],
     ["POST", "/v1/locks/a/release", { leaseId: "kVYgQ3QzZ0u3m0n6mPpWqA" }],
     ["GET", "/v1/locks/a", undefined],
+    ["GET", "/v1/locks", undefined],
+    ["POST", "/v1/locks/a/acquire", { ttlMs: 1_000, waitMs: 20_000 }],
+    ["POST", "/v1/locks/a/check", { fencingToken: 7 }],
+    ["POST", "/v1/locks/acquire", { names: ["a", "b"], ttlMs: 1_000 }],
+    ["POST", "/v1/locks/renew", { names: ["a", "b"], leaseId: "kVYgQ3QzZ0u3m0n6mPpWqA", ttlMs: 1_000 }],
+    ["POST", "/v1/locks/release", { names: ["a", "b"], leaseId: "kVYgQ3QzZ0u3m0n6mPpWqA" }],
+    ["POST", "/v1/semaphores/a/acquire", { limit: 2, ttlMs: 1_000, waitMs: 20_000 }],
+    ["POST", "/v1/semaphores/a/renew", { leaseId: "kVYgQ3QzZ0u3m0n6mPpWqA", ttlMs: 1_000 }],
+    ["POST", "/v1/semaphores/a/release", { leaseId: "kVYgQ3QzZ0u3m0n6mPpWqA" }],
+    ["GET", "/v1/semaphores/a", undefined],
+    ["POST", "/v1/elections/a/campaign", { ttlMs: 1_000, waitMs: 20_000 }],
+    ["POST", "/v1/elections/a/renew", { leaseId: "kVYgQ3QzZ0u3m0n6mPpWqA", ttlMs: 1_000 }],
+    ["POST", "/v1/elections/a/proclaim", { leaseId: "kVYgQ3QzZ0u3m0n6mPpWqA", value: 1 }],
+    ["POST", "/v1/elections/a/resign", { leaseId: "kVYgQ3QzZ0u3m0n6mPpWqA" }],
+    ["GET", "/v1/elections/a", undefined],
+    ["GET", "/v1/elections/a?waitMs=20000", undefined],
+    ["GET", "/v1/elections/a/events", undefined],
     ["PUT", "/v1/services/s/members/m", { address: "10.0.0.7:9000" }],
     ["POST", "/v1/services/s/members/m/heartbeat", undefined],
     ["DELETE", "/v1/services/s/members/m", undefined],

@@ -5,11 +5,14 @@ import { statusOf, toProblem } from "../../src/http/problem.js";
 test("each code has its status", () => {
   expect(Object.fromEntries(ERROR_CODES.map((code) => [code, statusOf(code)]))).toEqual({
     invalid_request: 400,
+    forbidden: 403,
     not_found: 404,
     unknown_member: 404,
     no_members: 404,
     method_not_allowed: 405,
     held: 409,
+    lease_mismatch: 409,
+    limit_mismatch: 409,
     superseded: 409,
     lease_lost: 410,
     too_large: 413,

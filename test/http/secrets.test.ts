@@ -52,6 +52,34 @@ test("no leaseId is in logs, metrics, problems and what is shown of locks, whate
   const lock = (name: string, act: string, body: { leaseId?: string; [field: string]: unknown }) =>
     call("POST", `/v1/locks/${name}/${act}`, body);
 
+  /** The life of a permit. */
+  const permits = async (name: string) => {
+    const path = `/v1/semaphores/${name}`;
+    const { body } = await call("POST", `${path}/acquire`, { limit: 1, ttlMs: 10_000 });
+    const leaseId = body.leaseId ?? chosenId();
+    await call("POST", `${path}/acquire`, { limit: 1, ttlMs: 10_000, waitMs: 20, leaseId: chosenId() });
+    await call("POST", `${path}/acquire`, { limit: 2, ttlMs: 10_000 });
+    await call("POST", `${path}/renew`, { leaseId, ttlMs: 10_000 });
+    await call("GET", path);
+    await call("PUT", path, { limit: 2 });
+    await call("POST", `${path}/release`, { leaseId });
+    await call("POST", `${path}/renew`, { leaseId, ttlMs: 10_000 });
+  };
+
+  /** The life of a term of office. */
+  const term = async (name: string) => {
+    const path = `/v1/elections/${name}`;
+    const { body } = await call("POST", `${path}/campaign`, { ttlMs: 10_000, value: 1 });
+    const leaseId = body.leaseId ?? chosenId();
+    await call("POST", `${path}/campaign`, { ttlMs: 10_000, waitMs: 20, leaseId: chosenId() });
+    await call("POST", `${path}/renew`, { leaseId, ttlMs: 10_000 });
+    await call("POST", `${path}/proclaim`, { leaseId, value: 2 });
+    await call("POST", `${path}/proclaim`, { leaseId });
+    await call("GET", path);
+    await call("POST", `${path}/resign`, { leaseId });
+    await call("POST", `${path}/proclaim`, { leaseId, value: 3 });
+  };
+
   /** The life of a lock by both kinds of leaseId, with everything that a caller can do wrong. */
   const lifecycle = async (name: string) => {
     for (const chosen of [chosenId(), undefined]) {
@@ -73,9 +101,23 @@ test("no leaseId is in logs, metrics, problems and what is shown of locks, whate
       await lock(name, "nothing", { leaseId });
       await call("PUT", `/v1/locks/${name}/acquire`, { leaseId });
       await call("GET", `/v1/locks/${name}`);
+      await call("GET", "/v1/locks");
+      await lock(name, "check", { fencingToken: granted.body.fencingToken ?? 7 });
+      await lock(name, "break", { reason: "stuck" });
+      await lock(name, "acquire", { ttlMs, waitMs: 20, leaseId: chosenId() });
+      await lock(`${name}-other`, "acquire", { leaseId, ttlMs });
       await lock(name, "release", { leaseId: chosenId() });
       await lock(name, "release", { leaseId });
       await lock(name, "acquire", { leaseId, ttlMs });
+      const names = [`${name}-1`, `${name}-2`];
+      const several = await call("POST", "/v1/locks/acquire", { names, ttlMs, leaseId: chosenId() });
+      await call("POST", "/v1/locks/acquire", { names, ttlMs });
+      const both = several.body.leaseId ?? chosenId();
+      await call("POST", "/v1/locks/renew", { names, leaseId: both, ttlMs });
+      await call("POST", "/v1/locks/release", { names, leaseId: both });
+      await call("POST", "/v1/locks/renew", { names, leaseId: both, ttlMs });
+      await permits(name);
+      await term(name);
       const url = await instance.url();
       const path = `/v1/locks/${name}/acquire`;
       const json = { "content-type": "application/json" };
@@ -120,10 +162,13 @@ test("no leaseId is in logs, metrics, problems and what is shown of locks, whate
 
   // That all of it happened.
   expect([...codes].sort()).toEqual([
+    "forbidden",
     "held",
     "internal",
     "invalid_request",
     "lease_lost",
+    "lease_mismatch",
+    "limit_mismatch",
     "method_not_allowed",
     "no_quorum",
     "not_found",

@@ -1,3 +1,6 @@
+import type * as schemas from "../schemas/members.js";
+import type { Answer, Request } from "./typed.js";
+
 const register: Request<typeof schemas.registerBody> = {
   address: "10.0.0.7:9000",
   weight: 1,
@@ -11,7 +14,7 @@ export const registerRequests = {
   least: { summary: "What must be said", value: { address: "10.0.0.7:9000" } },
 };
 
-const member1: Answer<typeof schemas.MemberSchema> = {
+export const member1: Answer<typeof schemas.MemberSchema> = {
   id: "search-1",
   address: "10.0.0.7:9000",
   weight: 1,
@@ -24,7 +27,7 @@ const member1: Answer<typeof schemas.MemberSchema> = {
   ttlMs: 15_000,
   lastHeartbeatAgeMs: 812,
 };
-const member2: typeof member1 = {
+export const member2: typeof member1 = {
   ...member1,
   id: "search-2",
   address: "10.0.0.8:9000",
@@ -74,7 +77,7 @@ export const departures = {
 export const oneMember = { member: { value: member1 } };
 
 // Of exactly these members and zones: anybody can compute it.
-const ringId = "db98c2ea3cd8c6a7";
+export const ringId = "db98c2ea3cd8c6a7";
 
 const members: Answer<typeof schemas.MembersSchema> = { members: [member1, member2, member3], ringId };
 export const memberLists = { members: { value: members } };

@@ -1,3 +1,7 @@
+import type * as schemas from "../schemas/owners.js";
+import { member1, member2, ringId } from "./members.js";
+import type { Answer } from "./typed.js";
+
 const owner: Answer<typeof schemas.OwnerSchema> = {
   key: "user:42",
   owner: member2,

@@ -1,3 +1,6 @@
+import type { ErrorCode, ErrorHelp } from "../../errors.js";
+import { holder } from "./locks.js";
+
 export const problemRequestId = "Xk0lq3bB7u2Rz9aT";
 
 /** What a problem says beside what its code says. */
@@ -20,10 +23,12 @@ export const problemDetails: Record<ErrorCode, { readonly detail: string } & Err
   held: {
     detail: "orders-42 is held by another lease. Try again, at the latest after retryAfterMs.",
     retryAfterMs: 8_412,
+    queuePosition: 2,
     holder,
   },
   forbidden: {
-    detail: "This needs the operator's key: Authorization: Bearer, and the QUORATE_OPERATOR_KEY of this service.",
+    detail:
+      "This needs the operator's key: Authorization: Bearer, and the QUORATE_OPERATOR_KEY of this service.",
   },
   lease_mismatch: {
     detail:
@@ -40,7 +45,8 @@ export const problemDetails: Record<ErrorCode, { readonly detail: string } & Err
   },
   lease_lost: {
     detail:
-      "This lease is not held any more: it expired, was released, or never was. Stop what it protected and acquire again.",
+      "An operator broke this lease: worker-7 was taken down by hand. Stop what it protected and acquire again.",
+    lost: { why: "broken", reason: "worker-7 was taken down by hand" },
   },
   too_large: { detail: "The body may have 65536 bytes at most. Send less at once." },
   unsupported_media_type: {

@@ -1,3 +1,6 @@
+import type * as schemas from "../schemas/system.js";
+import type { Answer } from "./typed.js";
+
 const up = {
   state: "up" as const,
   forMs: 734_112,

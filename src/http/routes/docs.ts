@@ -5,10 +5,10 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { CoordinationError } from "../../errors.js";
 import { json } from "../content.js";
 import type { App } from "../context.js";
-import * as examples from "../examples.js";
+import * as examples from "../examples/system.js";
 import { describe, toYaml } from "../openapi.js";
 import { problemsOutsideV1 } from "../problem.js";
-import { DescriptionSchema } from "../schemas.js";
+import { DescriptionSchema } from "../schemas/system.js";
 
 /** The description of the API and the page that shows it; all made and served here, without the internet. */
 export function docsRoutes(app: App): void {

@@ -1,20 +1,26 @@
 import { createRoute } from "@hono/zod-openapi";
-import { CoordinationError } from "../../errors.js";
 import { body, json } from "../content.js";
 import type { App, Services } from "../context.js";
-import * as examples from "../examples.js";
+import * as examples from "../examples/locks.js";
+import { held } from "../held.js";
+import { byOperator, operatorOnly } from "../operator.js";
 import { problems } from "../problem.js";
+import { ReleaseBody, ReleasedSchema, renewBody } from "../schemas/leases.js";
 import {
   acquireBody,
+  BreakBody,
+  BrokenSchema,
+  CheckBody,
+  CheckedSchema,
   LeaseSchema,
+  ListQuery,
   LockParams,
   LockSchema,
-  ReleaseBody,
-  ReleasedSchema,
-  renewBody,
-} from "../schemas.js";
+  LocksSchema,
+  PAGE,
+} from "../schemas/locks.js";
 
-export function lockRoutes(app: App, { locks, config }: Services): void {
+export function lockRoutes(app: App, { locks, config, log }: Services): void {
   app.openapi(
     createRoute({
       method: "post",
@@ -23,7 +29,7 @@ export function lockRoutes(app: App, { locks, config }: Services): void {
       tags: ["locks"],
       summary: "Acquire a lock",
       description:
-        "Grants the name to one holder at a time, with a fencing token above all earlier ones. A repeated request with the same leaseId gets the same lease while it is held.",
+        "Grants the name to one holder at a time, or to several who share it, with a fencing token above all earlier ones. With waitMs it stands in line, first come, first served, and leaves it when the connection is closed; who chose its leaseId keeps its place for 3 s to come back with it. A repeated request with the same leaseId gets the same lease while it is held.",
       request: { params: LockParams, body: body(acquireBody(config.ttlMaxMs), examples.acquireRequests) },
       responses: {
         200: json("The lease.", LeaseSchema, examples.leases),
@@ -32,6 +38,7 @@ export function lockRoutes(app: App, { locks, config }: Services): void {
           "too_large",
           "unsupported_media_type",
           "held",
+          "lease_mismatch",
           "lease_lost",
           "no_quorum",
         ),
@@ -39,17 +46,10 @@ export function lockRoutes(app: App, { locks, config }: Services): void {
     }),
     async (c) => {
       const { name } = c.req.valid("param");
-      const { ttlMs, owner, leaseId, metadata } = c.req.valid("json");
-      const outcome = await locks.acquire({ names: [name], ttlMs, owner, leaseId, metadata });
-      if (outcome.kind === "acquired") return c.json(outcome.lease, 200);
-      const { holder, retryAfterMs } = outcome;
-      throw new CoordinationError(
-        "held",
-        holder
-          ? `${name} is held by another lease. Try again, at the latest after retryAfterMs.`
-          : `Several asked for ${name} at once and none of them got a majority. Try again.`,
-        { help: { retryAfterMs, ...(holder && { holder }) } },
-      );
+      const request = { ...c.req.valid("json"), names: [name], signal: c.req.raw.signal };
+      const outcome = await locks.acquire(request);
+      if (outcome.kind === "held") throw held(`${name} is held by another lease`, outcome);
+      return c.json(outcome.lease, 200);
     },
   );
 
@@ -96,11 +96,58 @@ export function lockRoutes(app: App, { locks, config }: Services): void {
 
   app.openapi(
     createRoute({
+      method: "post",
+      path: "/v1/locks/{name}/check",
+      operationId: "checkLock",
+      tags: ["locks"],
+      summary: "Check a fencing token",
+      description:
+        "For what a lock guards and cannot remember the highest token that it has seen. It tells how things are while it is asked: between the answer and the write that follows another may have come.",
+      request: { params: LockParams, body: body(CheckBody, examples.checkRequests) },
+      responses: {
+        200: json("Whether the token is the holder's.", CheckedSchema, examples.checks),
+        ...problems("invalid_request", "too_large", "unsupported_media_type", "no_quorum"),
+      },
+    }),
+    async (c) => {
+      const { name } = c.req.valid("param");
+      return c.json(await locks.check(name, c.req.valid("json").fencingToken), 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: "post",
+      path: "/v1/locks/{name}/break",
+      operationId: "breakLock",
+      tags: ["locks"],
+      summary: "End the leases on a lock, as an operator",
+      description:
+        "Whoever holds it is told at the next renewal, by lease_lost with the reason. A holder that does not ask goes on with its work: only what checks the fencing token is safe from it.",
+      security: byOperator,
+      middleware: operatorOnly(config.operatorKey),
+      request: { params: LockParams, body: body(BreakBody, examples.breakRequests) },
+      responses: {
+        200: json("How many leases were ended.", BrokenSchema, examples.breaks),
+        ...problems("invalid_request", "too_large", "unsupported_media_type", "forbidden", "no_quorum"),
+      },
+    }),
+    async (c) => {
+      const { name } = c.req.valid("param");
+      const { reason } = c.req.valid("json");
+      const broken = await locks.break(name, reason);
+      log.info({ requestId: c.get("requestId"), lock: name, reason, broken }, "an operator broke a lock");
+      return c.json({ broken }, 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
       method: "get",
       path: "/v1/locks/{name}",
       operationId: "getLock",
       tags: ["locks"],
-      summary: "See who holds a lock",
+      summary: "See who holds a lock, and who waits for it",
       request: { params: LockParams },
       responses: {
         200: json("The lock, held or not.", LockSchema, examples.locks),
@@ -110,6 +157,27 @@ export function lockRoutes(app: App, { locks, config }: Services): void {
     async (c) => {
       const { name } = c.req.valid("param");
       return c.json({ name, ...(await locks.inspect(name)) }, 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: "get",
+      path: "/v1/locks",
+      operationId: "listLocks",
+      tags: ["locks"],
+      summary: "List the locks that are held",
+      description:
+        "By name, page by page: ask for the next one with the cursor of the last until that is null. A page may be empty though another follows. What is acquired or released meanwhile may be missing or not.",
+      request: { query: ListQuery },
+      responses: {
+        200: json("One page.", LocksSchema, examples.lockLists),
+        ...problems("invalid_request", "no_quorum"),
+      },
+    }),
+    async (c) => {
+      const { prefix = "", cursor = "", limit = PAGE } = c.req.valid("query");
+      return c.json(await locks.list(prefix, cursor, limit), 200);
     },
   );
 }

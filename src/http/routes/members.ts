@@ -2,7 +2,7 @@ import { createRoute } from "@hono/zod-openapi";
 import { ringOf } from "../../primitives/owners.js";
 import { body, json } from "../content.js";
 import type { App, Services } from "../context.js";
-import * as examples from "../examples.js";
+import * as examples from "../examples/members.js";
 import { problems } from "../problem.js";
 import {
   HeartbeatBody,
@@ -15,7 +15,7 @@ import {
   registerBody,
   ServiceParams,
   ServicesSchema,
-} from "../schemas.js";
+} from "../schemas/members.js";
 
 export function memberRoutes(app: App, { membership, owners, config }: Services): void {
   app.openapi(

@@ -3,9 +3,10 @@ import { CoordinationError } from "../../errors.js";
 import type { Member } from "../../primitives/membership.js";
 import { body, json } from "../content.js";
 import type { App, Services } from "../context.js";
-import * as examples from "../examples.js";
+import * as examples from "../examples/owners.js";
 import { problems } from "../problem.js";
-import { OwnerQuery, OwnerSchema, OwnersBody, OwnersSchema, ServiceParams } from "../schemas.js";
+import { ServiceParams } from "../schemas/members.js";
+import { OwnerQuery, OwnerSchema, OwnersBody, OwnersSchema } from "../schemas/owners.js";
 
 export function ownerRoutes(app: App, { owners }: Services): void {
   app.openapi(

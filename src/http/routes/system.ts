@@ -1,10 +1,9 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { CoordinationError } from "../../errors.js";
 import { json } from "../content.js";
 import type { App, Services } from "../context.js";
-import * as examples from "../examples.js";
+import * as examples from "../examples/system.js";
 import { problems, problemsOutsideV1 } from "../problem.js";
-import { LiveSchema, PrimariesSchema, ReadySchema } from "../schemas.js";
+import { LiveSchema, PrimariesSchema, ReadySchema } from "../schemas/system.js";
 
 export function systemRoutes(app: App, { primaries, metrics, stopping }: Services): void {
   app.openapi(
@@ -58,7 +57,7 @@ export function systemRoutes(app: App, { primaries, metrics, stopping }: Service
       },
     }),
     (c) => {
-      if (stopping()) throw new CoordinationError("shutting_down", "This instance is stopping. Use another.");
+      stopping.assertNot();
       return c.json({ status: "ready" as const, quorum: primaries.quorum }, 200);
     },
   );

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { ms } from "./fields.js";
+import { ms, wholeInQuery } from "./fields.js";
 import { MemberSchema, ringId } from "./members.js";
 
 const KEY_BYTES_MAX = 1024;
@@ -15,20 +15,7 @@ const replicasText = "How many members to name, the owner first, distinct zones 
 
 export const OwnerQuery = z.strictObject({
   key: ringKey.openapi({ param: { name: "key", in: "query" } }),
-  replicas: z
-    .string()
-    .regex(/^\d{1,3}$/, "a whole number")
-    .transform(Number)
-    .pipe(z.int().min(1).max(REPLICAS_MAX))
-    .optional()
-    .openapi({
-      type: "integer",
-      minimum: 1,
-      maximum: REPLICAS_MAX,
-      default: 1,
-      description: replicasText,
-      param: { name: "replicas", in: "query" },
-    }),
+  replicas: wholeInQuery("replicas", replicasText, { min: 1, max: REPLICAS_MAX, fallback: 1 }),
 });
 
 const ageMs = ms("Age of the view of the members that this answer was made from", 120);

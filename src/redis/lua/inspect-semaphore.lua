@@ -2,7 +2,7 @@
 --   arg(1)  what the holds of its slots begin with    arg(2)  slots to look at, where no limit is stored
 --   arg(3)  '1' to describe the holds, else ''
 -- Returns {limit or '', {slot, '1' when this lease has it, else '', and where asked for the hold as `describe` has it}
--- ...}, and last {how many wait}.
+-- ..., {how many wait}}.
 
 local limit, highest_slot = limits()
 local found = { limit or '' }

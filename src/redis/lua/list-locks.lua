@@ -1,7 +1,8 @@
 -- Names that are held here, in the order of their bytes, with who holds them. Changes nothing.
 --   arg(1)  counter fields that begin with this    arg(2)  after this one, or ''    arg(3)  how many at most
 --   arg(4)  what the keys of holds begin with
--- Returns {the last name that was looked at, or '' when all were, {name, hold as `describe` has it ...} ...}.
+-- Returns {the last name that was looked at, or '' when all were, {name, {hold as `describe` has it} ...}
+-- ...}.
 
 local most = tonumber(arg(3))
 local from = arg(2) ~= '' and '(' .. arg(2) or '[' .. arg(1)

@@ -9,11 +9,14 @@ if fence[1] ~= ARGV[1] then return redis.error_reply('FENCED this primary holds 
 
 local function int(number) return string.format('%.0f', number) end
 
--- Milliseconds since 1970 by this server's clock: for ages and deadlines on this server, never compared with another's.
-local function now()
+-- Microseconds since 1970 by this server's clock.
+local function micros()
   local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+  return tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
+
+-- Milliseconds since 1970 by this server's clock: for ages and deadlines on this server, never compared with another's.
+local function now() return math.floor(micros() / 1000) end
 
 -- The counter of a name: the current generation, else the older, and nowhere below the floor: a floor that was raised
 -- by a start of all, or taken over from others, stands for what this primary has forgotten. Never falls. And `max` of

@@ -18,6 +18,8 @@ for i = 1, names do
     local other = blocker(i)
     if other then return { 0, 'taken', redis.call('HGET', other, 'counter') } end
     local counter = eff(KEYS[2], KEYS[3], field(i))
+    -- A writer's release counts one up, to where only readers are granted.
+    if counter == token + 1 and counter % 2 == 1 then return { 0, 'gone', 'released' } end
     if counter > token then return { 0, 'taken', int(counter) } end
     missing = true
   end

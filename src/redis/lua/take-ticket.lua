@@ -2,8 +2,7 @@
 -- Returns {ticket, 1}: the lease stands in the lines already, with this one; {ticket, 0}: proposed, microseconds since
 -- 1970 by this server's clock or one more than the last.
 
-local time = redis.call('TIME')
-local ticket = tonumber(time[1]) * 1000000 + tonumber(time[2])
+local ticket = micros()
 for i = lines, #KEYS do
   local mine = redis.call('ZSCORE', KEYS[i], me)
   if mine and instance_of(me) then return { int(tonumber(mine)), 1 } end

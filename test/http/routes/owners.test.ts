@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { buildRing } from "../../src/algorithms/ring.js";
-import { startPrimaries, type TestPrimaries } from "../helpers/primaries.js";
-import { freshName, type Instance, startInstance } from "../helpers/service.js";
+import { buildRing } from "../../../src/algorithms/ring.js";
+import { startPrimaries, type TestPrimaries } from "../../helpers/primaries.js";
+import { freshName, type Instance, startInstance } from "../../helpers/service.js";
 
 const MEMBERS = [
   { id: "search-1", weight: 1, zone: "eu-1a" },

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { ERROR_CODES } from "../../src/errors.js";
-import { statusOf } from "../../src/http/problem.js";
-import { type Instance, startOffline } from "../helpers/service.js";
+import { ERROR_CODES } from "../../../src/errors.js";
+import { statusOf } from "../../../src/http/problem.js";
+import { type Instance, startOffline } from "../../helpers/service.js";
 
 let instance: Instance;
 beforeAll(async () => {

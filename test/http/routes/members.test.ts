@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startPrimaries, type TestPrimaries } from "../helpers/primaries.js";
-import { freshName, type Instance, startInstance } from "../helpers/service.js";
+import { startPrimaries, type TestPrimaries } from "../../helpers/primaries.js";
+import { freshName, type Instance, startInstance } from "../../helpers/service.js";
 
 let primaries: TestPrimaries;
 let instance: Instance;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startPrimaries, type TestPrimaries } from "../helpers/primaries.js";
-import { chosenId, freshName, type Instance, startInstance } from "../helpers/service.js";
+import { startPrimaries, type TestPrimaries } from "../../helpers/primaries.js";
+import { chosenId, freshName, type Instance, startInstance } from "../../helpers/service.js";
 
 let primaries: TestPrimaries;
 let instance: Instance;
@@ -65,6 +65,7 @@ describe("an answer to acquire", () => {
       expiresInMs: expect.any(Number),
     });
     expect(body.retryAfterMs).toBe(body.holder.expiresInMs);
+    expect(body.queuePosition).toBe(1);
     expect(body.retryAfterMs).toBeGreaterThan(4_000);
     expect(headers.get("retry-after")).toBe("5");
     expect(body.detail).toContain(name);
@@ -145,6 +146,9 @@ describe("GET of a lock", () => {
       mode: null,
       holders: [],
       fencingToken: null,
+      newest: expect.any(Number),
+      waiting: 0,
+      queue: [],
     });
   });
 
@@ -181,8 +185,12 @@ describe("what acquire does not take", () => {
     ["ttlMs", "a fraction", { ttlMs: 1_000.5 }],
     ["ttlMs", "a text", { ttlMs: "1000" }],
     ["ttlMs", "null", { ttlMs: null }],
-    ["waitMs", "above 0, until waiting is there", { ttlMs: 1_000, waitMs: 1 }],
-    ["mode", "another one", { ttlMs: 1_000, mode: "shared" }],
+    ["waitMs", "more than is allowed", { ttlMs: 1_000, waitMs: 25_001 }],
+    ["waitMs", "below 0", { ttlMs: 1_000, waitMs: -1 }],
+    ["waitMs", "a fraction", { ttlMs: 1_000, waitMs: 0.5 }],
+    ["waitMs", "a text", { ttlMs: 1_000, waitMs: "5" }],
+    ["mode", "another one", { ttlMs: 1_000, mode: "read" }],
+    ["mode", "null", { ttlMs: 1_000, mode: null }],
     ["owner", "empty", { ttlMs: 1_000, owner: "" }],
     ["owner", "too long", { ttlMs: 1_000, owner: "x".repeat(257) }],
     ["owner", "an object", { ttlMs: 1_000, owner: {} }],

@@ -1,0 +1,32 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { MiddlewareHandler } from "hono";
+import { CoordinationError } from "../errors.js";
+
+/** Lets pass who sends the operator's key; without a key nobody is one. */
+export function operatorOnly(key: string | undefined): MiddlewareHandler {
+  const expected = key === undefined ? null : digest(key);
+  return async (c, next) => {
+    if (!expected) {
+      throw new CoordinationError(
+        "forbidden",
+        "This is for operators only, and this instance knows none: set QUORATE_OPERATOR_KEY.",
+      );
+    }
+    const given = /^Bearer +(\S+) *$/i.exec(c.req.header("authorization") ?? "")?.[1];
+    if (given === undefined || !timingSafeEqual(digest(given), expected)) {
+      throw new CoordinationError(
+        "forbidden",
+        "This is for operators only: send Authorization: Bearer and the QUORATE_OPERATOR_KEY of this instance.",
+      );
+    }
+    await next();
+  };
+}
+
+/** What such a route says in the description. */
+export const byOperator = [{ operator: [] }];
+
+/** Of one length, whatever was sent. */
+function digest(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}

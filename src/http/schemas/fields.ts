@@ -1,0 +1,75 @@
+import { z } from "@hono/zod-openapi";
+
+/** What the schemas of several resources are made of. */
+
+/** Bytes of a request body, at most. */
+export const BODY_BYTES_MAX = 64 * 1024;
+/** Bytes of a request body of the routes that take many things at once. */
+export const BATCH_BODY_BYTES_MAX = 2 * 1024 * 1024;
+
+/** Proxies cut at 60 s, some at 30. */
+const WAIT_MS_MAX = 25_000;
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
+
+export const name = (what: string, example: string) =>
+  z
+    .string()
+    .regex(NAME, `a name of 1 to 128 of A-Z a-z 0-9 . _ : - that begins with a letter or digit`)
+    .openapi({ description: what, example });
+
+function jsonBytes(value: unknown): number {
+  try {
+    return Buffer.byteLength(JSON.stringify(value) ?? "");
+  } catch {
+    // Nested so deep that the stack does not suffice: that takes far more bytes than any limit here.
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
+/** JSON of at most `bytes` when written without spaces. */
+export const json = (bytes: number, what: string, example: unknown = { build: "7f3a" }) =>
+  z
+    .unknown()
+    .refine((value) => jsonBytes(value) <= bytes, `at most ${bytes} bytes of JSON`)
+    .openapi({ description: `${what}; up to ${bytes} bytes of JSON.`, example });
+
+export const label = (max: number, what: string, example: string) =>
+  z.string().min(1).max(max).openapi({ description: what, example });
+
+export const ms = (what: string, example: number) =>
+  z
+    .int()
+    .min(0)
+    .openapi({ description: `${what}, ms.`, example });
+
+export const waitMs = (what: string) =>
+  z
+    .int()
+    .min(0)
+    .max(WAIT_MS_MAX)
+    .openapi({ description: `${what}, ms; 0: not at all.`, example: 10_000 });
+
+/** A whole number in a query. */
+export const wholeInQuery = (
+  name: string,
+  what: string,
+  range: { readonly min: number; readonly max: number; readonly fallback: number },
+) =>
+  z
+    .string()
+    .regex(/^\d{1,5}$/, "a whole number")
+    .transform(Number)
+    .pipe(z.int().min(range.min).max(range.max))
+    .optional()
+    .openapi({
+      type: "integer",
+      minimum: range.min,
+      maximum: range.max,
+      default: range.fallback,
+      description: what,
+      param: { name, in: "query" },
+    });
+
+export const waitMsInQuery = (what: string) =>
+  wholeInQuery("waitMs", `${what}, ms.`, { min: 0, max: WAIT_MS_MAX, fallback: 0 });

@@ -1,0 +1,62 @@
+import { z } from "@hono/zod-openapi";
+import { json, label, name } from "./fields.js";
+import { fencingToken, grant, holding, leaseRequest, line, owner } from "./leases.js";
+
+export const SemaphoreParams = z.object({
+  name: name("Name of the semaphore.", "reports").openapi({ param: { name: "name", in: "path" } }),
+});
+
+const limit = z.int().min(1).max(1000).openapi({
+  description: "How many permits there are in all.",
+  example: 8,
+});
+
+const permits = z.int().min(1).max(100).openapi({ description: "How many permits.", example: 1 });
+
+export const acquirePermitsBody = (ttlMaxMs: number) =>
+  z
+    .strictObject({
+      limit: limit.openapi({ description: "How many permits there are in all: everybody names the same." }),
+      permits: permits.optional().openapi({ description: "How many permits to take, 1 by default." }),
+      ...leaseRequest(ttlMaxMs),
+      owner: label(256, "A label that others see.", "worker-7").optional(),
+      metadata: json(2048, "Whatever others should see").optional(),
+    })
+    .refine((request) => (request.permits ?? 1) <= request.limit, {
+      path: ["permits"],
+      message: "more than the limit",
+    })
+    .openapi("AcquirePermitsRequest");
+
+export const PermitsSchema = z
+  .object({
+    ...grant,
+    name: z.string().openapi({ example: "reports" }),
+    permits,
+    limit,
+    owner,
+    metadata: z.unknown(),
+    fencingToken: fencingToken.openapi({
+      description:
+        "Of the slots that these permits are, each of which counts by itself: the tokens of two holders do not compare. Renew with it.",
+    }),
+  })
+  .openapi("Permits");
+
+export const SemaphoreSchema = z
+  .object({
+    name: z.string().openapi({ example: "reports" }),
+    limit: limit.nullable().openapi({ description: "null: nobody has acquired of it lately." }),
+    held: z.int().min(0).openapi({ description: "Permits that are held.", example: 1 }),
+    holders: z
+      .array(z.object({ owner, metadata: z.unknown(), permits, ...holding }).openapi("PermitHolder"))
+      .readonly(),
+    waiting: line.waiting,
+  })
+  .openapi("Semaphore");
+
+export const LimitBody = z.strictObject({ limit }).openapi("LimitRequest");
+
+export const LimitSchema = z
+  .object({ name: z.string().openapi({ example: "reports" }), limit })
+  .openapi("Limit");
