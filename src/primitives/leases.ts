@@ -173,6 +173,7 @@ export class Leases {
     const started = this.clock.monotonicMs();
     const outcome = await this.votes.renew({ ...wanted, leaseId, token, ttlMs });
     if (outcome.kind === "lost") throw lost(outcome.why, token);
+    if (outcome.kind === "other") throw mismatch();
     const validMs = validForMs(ttlMs, this.clock.monotonicMs() - started);
     if (validMs <= 0) throw tooSlow(ttlMs);
     return {
@@ -198,9 +199,14 @@ export class Leases {
   }
 
   /** The token of a lease whose holder did not send it: only when it is exact on a majority, never from fewer. */
-  async token({ resources }: Wanted, leaseId: string): Promise<number> {
-    const hold = holdOf(await this.votes.inspect(resources[0] ?? ""), leaseId);
-    if (!hold) throw lost({ kind: "expired" }, 0);
+  async token(wanted: Wanted, leaseId: string): Promise<number> {
+    const hold = holdOf(await this.votes.inspect(wanted.resources[0] ?? ""), leaseId);
+    if (!hold) {
+      // No lease has a token as low as that, so this renews nothing; but it tells why.
+      const outcome = await this.votes.renew({ ...wanted, leaseId, token: 0, ttlMs: 1 });
+      const why = outcome.kind === "lost" && outcome.why.kind !== "taken" ? outcome.why : null;
+      throw lost(why ?? { kind: "expired" }, 0);
+    }
     if (hold.token !== null) return hold.token;
     throw new CoordinationError(
       "no_quorum",
@@ -253,10 +259,7 @@ function asRefused(outcome: Exclude<AcquireOutcome, { kind: "granted" }>): Held 
     case "gone":
       throw usedUp();
     case "other":
-      throw new CoordinationError(
-        "lease_mismatch",
-        "This leaseId is for something else: other names, another mode, or another kind. An id is used for one lease: choose a new one.",
-      );
+      throw mismatch();
     case "limit":
       throw new CoordinationError(
         "limit_mismatch",
@@ -280,6 +283,13 @@ function asRefused(outcome: Exclude<AcquireOutcome, { kind: "granted" }>): Held 
       };
     }
   }
+}
+
+function mismatch(): CoordinationError {
+  return new CoordinationError(
+    "lease_mismatch",
+    "This leaseId is for something else: other names, another mode, or another kind. Name all that it was acquired for, or choose a new id: one is used for one lease.",
+  );
 }
 
 function quarantined({ primaries, forMs }: { primaries: number; forMs: number }): CoordinationError {

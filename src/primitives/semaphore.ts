@@ -1,4 +1,5 @@
 import type { Random } from "../clock.js";
+import { CoordinationError } from "../errors.js";
 import type { Keys } from "../redis/keys.js";
 import { type Hold, inspectSemaphore, type SemaphoreView, setLimit } from "../redis/lease-calls.js";
 import type { Primaries } from "../redis/primaries.js";
@@ -19,6 +20,11 @@ import {
 export interface Permits extends Grant {
   readonly name: string;
   readonly permits: number;
+  /**
+   * The slots that the permits are for, from 1 to `limit`. The token is above all earlier ones of each of these: who
+   * guards something by tokens keeps the newest of each slot, since holders of different slots stand side by side.
+   */
+  readonly slots: readonly number[];
   readonly limit: number;
   readonly metadata: unknown;
 }
@@ -71,7 +77,14 @@ export class Semaphores {
     }
     return {
       kind: "acquired",
-      lease: { ...outcome.grant, name, permits, limit, metadata: metadata ?? null },
+      lease: {
+        ...outcome.grant,
+        name,
+        permits,
+        slots: slotsIn(outcome.wanted),
+        limit,
+        metadata: metadata ?? null,
+      },
     };
   }
 
@@ -89,11 +102,13 @@ export class Semaphores {
     const limit = views.find((view) => view.limit !== null)?.limit;
     if (slots.length === 0 || limit === null || limit === undefined) throw lost({ kind: "expired" }, 0);
     const wanted = wantedOf(name, limit, slots.length, slots, leaseId);
-    const { grant, metadata } = await this.leases.renew(wanted, request);
-    const stored = JSON.parse(metadata) as Stored;
-    // Some of its slots were lost: all or none.
-    if (stored.permits !== slots.length) throw lost({ kind: "expired" }, 0);
-    return { ...grant, name, ...stored };
+    const { grant, metadata } = await this.leases.renew(wanted, request).catch((error) => {
+      // Some of its slots were lost: all or none.
+      if (error instanceof CoordinationError && error.code === "lease_mismatch")
+        throw lost({ kind: "expired" }, 0);
+      throw error;
+    });
+    return { ...grant, name, slots: slotsIn(wanted), ...(JSON.parse(metadata) as Stored) };
   }
 
   /** Whether any permit was held until now. Throws `no_quorum`. */
@@ -161,6 +176,8 @@ interface Stored {
 
 const lineOf = (name: string) => `semaphore/${name}`;
 const slotsOf = (name: string) => `permit/${name}/`;
+const slotsIn = ({ resources }: Wanted) =>
+  resources.map((one) => Number(one.slice(one.lastIndexOf("/") + 1)));
 
 function wantedOf(
   name: string,
@@ -171,7 +188,7 @@ function wantedOf(
 ): Wanted {
   return {
     mode: "exclusive",
-    resources: slots.map((slot) => slotsOf(name) + slot),
+    resources: slots.toSorted((a, b) => a - b).map((slot) => slotsOf(name) + slot),
     lines: [lineOf(name)],
     purpose: purposeOf(leaseId, `semaphore/${name} ${permits}`),
     limit: { semaphore: name, permits: limit },

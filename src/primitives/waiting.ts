@@ -37,9 +37,12 @@ export class WaitingRoom {
     const place = new Place(claim, ticket, this);
     for (const line of claim.lines) add(this.#lines, line, place);
     add(this.#byLease, claim.leaseId, place);
-    this.wakes.listen((primary, leaseId) => {
-      for (const one of this.#byLease.get(leaseId) ?? []) one.called(primary, this.primaries.majority);
-    });
+    this.wakes.listen(
+      (primary, leaseId) => {
+        for (const one of this.#byLease.get(leaseId) ?? []) one.called(primary, this.primaries.majority);
+      },
+      () => this.#poll(),
+    );
     if (!this.#ticking) void this.#tick();
     return place;
   }

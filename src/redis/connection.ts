@@ -65,9 +65,13 @@ export const connectByIoredis: Connect = (url, { connectTimeoutMs, name, subscri
     const { channel, onMessage } = subscription;
     redis.on("message", (_, message: string) => onMessage(message));
     // Where it fails the connection was lost; the next one subscribes again.
-    redis.on("ready", () => void redis.subscribe(channel).catch(() => {}));
-  }
-  redis.on("ready", () => tell(true));
+    redis.on("ready", () => {
+      redis.subscribe(channel).then(
+        () => tell(true),
+        () => {},
+      );
+    });
+  } else redis.on("ready", () => tell(true));
   redis.on("close", () => tell(false));
   return {
     get ready() {

@@ -174,7 +174,9 @@ export type RenewVote =
   | { readonly kind: "broken"; readonly reason: string }
   /** Another lease has, or had, a name; its counter. */
   | { readonly kind: "taken"; readonly counter: number }
-  | { readonly kind: "regranted" };
+  | { readonly kind: "regranted" }
+  /** The lease has other names as well, or fewer. */
+  | { readonly kind: "other" };
 
 export function renewLock(keys: Keys, lease: LeaseRenewal): Call<RenewVote> {
   return leaseCall(
@@ -197,7 +199,7 @@ export function renewLock(keys: Keys, lease: LeaseRenewal): Call<RenewVote> {
           return kind === "broken" ? { kind, reason: reason.join("\n") } : { kind: "released" };
         }
         default:
-          return { kind: why === "missing" ? "missing" : "regranted" };
+          return { kind: why === "missing" || why === "other" ? why : "regranted" };
       }
     },
   );

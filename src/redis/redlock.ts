@@ -50,7 +50,9 @@ export interface Refused {
 
 export type RenewOutcome =
   | ({ readonly kind: "renewed"; readonly token: number; readonly acks: number } & Renewal)
-  | Lost;
+  | Lost
+  /** The lease has other names as well, or fewer. */
+  | { readonly kind: "other" };
 
 /** What is known of why a lease is not held any more. */
 export interface Lost {
@@ -220,6 +222,7 @@ export class LeaseVotes {
         return { ...latest, kind: "renewed", token: lease.token, acks: extended.length };
       }
       const refused = refusing(answers);
+      if (refused.some(({ kind }) => kind === "other")) return { kind: "other" };
       if (this.#isMajority(refused)) return { kind: "lost", why: whyLost(refused) };
       throw this.primaries.noQuorum();
     });

@@ -14,16 +14,21 @@ export class Wakes {
     private readonly connectTimeoutMs: number,
   ) {}
 
-  /** `onWake` is told the place of the primary and the leaseId whose turn it is. */
-  listen(onWake: (primary: number, leaseId: string) => void): void {
+  /**
+   * `onWake` is told the place of the primary and the leaseId whose turn it is; `onGap`, that messages may have been
+   * missed until now.
+   */
+  listen(onWake: (primary: number, leaseId: string) => void, onGap: () => void): void {
     if (this.#connections.length > 0) return;
-    this.#connections = this.urls.map((url, place) =>
-      this.connect(url, {
+    this.#connections = this.urls.map((url, place) => {
+      const connection = this.connect(url, {
         connectTimeoutMs: this.connectTimeoutMs,
         name: "quorate-wakes",
         subscription: { channel: this.channel, onMessage: (leaseId) => onWake(place, leaseId) },
-      }),
-    );
+      });
+      connection.onChange((ready) => ready && onGap());
+      return connection;
+    });
   }
 
   close(): void {

@@ -293,15 +293,15 @@ describe("members", () => {
   });
 
   it("that a primary may keep longer are right for as much longer, and no more", () => {
-    const longer = { kind: "kept_longer", atMs: 705, byMs: 700, text: "primary 1 reads late" } as const;
+    const longer = { kind: "late_message", atMs: 5, untilMs: 705, text: "primary 1 reads late" } as const;
     const seen = (atMs: number): Line[] => [
       [0, 10, register, alive()],
       [atMs, atMs + 10, list, listed(1)],
     ];
     expect(broken(seen(2_600), [longer])).toEqual([]);
     expect(broken(seen(2_800), [longer])).toHaveLength(1);
-    expect(broken(seen(2_600), [{ ...longer, atMs: -200 }])).toHaveLength(1);
-    expect(broken(seen(2_600), [{ ...longer, atMs: 2_700 }])).toHaveLength(1);
+    expect(broken(seen(2_600), [{ ...longer, atMs: -900, untilMs: -200 }])).toHaveLength(1);
+    expect(broken(seen(2_600), [{ ...longer, atMs: 2_000, untilMs: 2_700 }])).toHaveLength(1);
   });
 
   it("that left and are seen are found, and so is their owning something", () => {

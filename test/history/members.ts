@@ -166,9 +166,10 @@ function lingering(sight: Sight, life: Life, history: History): Violation[] {
 /** For how much longer than its time to live a primary may have kept it. */
 function keptLongerMs({ events }: History, sight: Sight, { ttlMsMax }: Life): number {
   return events.reduce((longest, event) => {
-    if (event.kind !== "kept_longer" || event.atMs > sight.toMs) return longest;
-    const isOver = event.atMs + event.byMs + ttlMsMax * 1.01 + GONE_WITHIN_MS < sight.fromMs;
-    return isOver ? longest : Math.max(longest, event.byMs);
+    if (event.kind !== "late_message" || event.untilMs > sight.toMs) return longest;
+    const lateMs = event.untilMs - event.atMs;
+    const isOver = event.untilMs + lateMs + ttlMsMax * 1.01 + GONE_WITHIN_MS < sight.fromMs;
+    return isOver ? longest : Math.max(longest, lateMs);
   }, 0);
 }
 

@@ -131,10 +131,10 @@ export type WorldEvent =
       readonly text: string;
     }
   /**
-   * A primary may keep members for so much longer from then on: times to live are counted from when it reads what was
-   * sent, by its own clock.
+   * A primary read at `untilMs` what was sent to it at `atMs`, or has the times of another's clock, which is so much
+   * ahead: times to live are counted from when it reads, by its own clock, so that it may keep members for so much longer.
    */
-  | { readonly kind: "kept_longer"; readonly atMs: number; readonly byMs: number; readonly text: string }
+  | { readonly kind: "late_message"; readonly atMs: number; readonly untilMs: number; readonly text: string }
   /** The instance did not run: its answers are late by so much. */
   | { readonly kind: "paused"; readonly instance: string; readonly atMs: number; readonly untilMs: number };
 

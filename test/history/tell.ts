@@ -32,7 +32,10 @@ function lines(operations: readonly Operation[], events: readonly WorldEvent[]):
       told.push({ atMs: operation.endMs, text });
     }
   }
-  for (const event of events) told.push({ atMs: event.atMs, text: `-- ${tellEvent(event)}` });
+  for (const event of events) {
+    const atMs = event.kind === "late_message" ? event.untilMs : event.atMs;
+    told.push({ atMs, text: `-- ${tellEvent(event)}` });
+  }
   // Stable: at one time a request comes before its answer.
   return told
     .sort((a, b) => a.atMs - b.atMs)
@@ -98,8 +101,8 @@ function tellEvent(event: WorldEvent): string {
       return `${event.text} (nothing is promised of leases and members until ${event.untilMs.toFixed(1)})`;
     case "majority_lost":
       return `${event.text} (members${event.leases ? " and leases" : ""} from before may be lost)`;
-    case "kept_longer":
-      return `${event.text} (members may be kept for ${event.byMs.toFixed(1)} ms longer)`;
+    case "late_message":
+      return `${event.text} (members may be kept for ${(event.untilMs - event.atMs).toFixed(1)} ms longer)`;
     case "paused":
       return `${event.instance} is paused until ${event.untilMs.toFixed(1)}`;
   }

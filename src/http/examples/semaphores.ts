@@ -17,6 +17,7 @@ const lease: Answer<typeof schemas.PermitsSchema> = {
   ...granted,
   name: "reports",
   permits: 1,
+  slots: [3],
   limit: 8,
   owner: "worker-7",
   metadata: null,

@@ -64,7 +64,14 @@ export function lockRoutes(app: App, { locks, config, log }: Services): void {
       request: { params: LockParams, body: body(renewBody(config.ttlMaxMs), examples.renewRequests) },
       responses: {
         200: json("The lease.", LeaseSchema, examples.leases),
-        ...problems("invalid_request", "too_large", "unsupported_media_type", "lease_lost", "no_quorum"),
+        ...problems(
+          "invalid_request",
+          "too_large",
+          "unsupported_media_type",
+          "lease_mismatch",
+          "lease_lost",
+          "no_quorum",
+        ),
       },
     }),
     async (c) => {

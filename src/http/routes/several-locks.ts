@@ -50,7 +50,14 @@ export function severalLockRoutes(app: App, { locks, config }: Services): void {
       request: { body: body(renewSeveralBody(config.ttlMaxMs), examples.renewSeveralRequests) },
       responses: {
         200: json("The lease.", LeaseSchema, examples.severalLeases),
-        ...problems("invalid_request", "too_large", "unsupported_media_type", "lease_lost", "no_quorum"),
+        ...problems(
+          "invalid_request",
+          "too_large",
+          "unsupported_media_type",
+          "lease_mismatch",
+          "lease_lost",
+          "no_quorum",
+        ),
       },
     }),
     async (c) => c.json(await locks.renew(c.req.valid("json")), 200),

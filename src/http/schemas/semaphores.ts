@@ -33,12 +33,16 @@ export const PermitsSchema = z
     ...grant,
     name: z.string().openapi({ example: "reports" }),
     permits,
+    slots: z
+      .array(z.int().min(1).max(1000))
+      .readonly()
+      .openapi({ description: "Which of the `limit` slots the permits are.", example: [3] }),
     limit,
     owner,
     metadata: z.unknown(),
     fencingToken: fencingToken.openapi({
       description:
-        "Of the slots that these permits are, each of which counts by itself: the tokens of two holders do not compare. Renew with it.",
+        "Above all earlier tokens of each of these slots. Holders of different slots stand side by side and their tokens do not compare: who guards something by tokens keeps the newest of each slot.",
     }),
   })
   .openapi("Permits");

@@ -12,7 +12,7 @@ for i = 1, names do
       other = other or string.sub(name, 1, 6) == 'nonce:'
     end
     if not other then
-      free(i)
+      free(own(i), field(i))
       freed = 1
     end
   end

@@ -89,22 +89,38 @@ local function limits()
   return tonumber(string.match(stored, '^%d+')), tonumber(string.match(stored, '%d+$'))
 end
 
+-- All names of this lease, as its holds note them where there are several: it is released, and broken, as a whole.
+local function all_names() return names > 1 and table.concat(ARGV, '\n', 6, 5 + names) or '' end
+
+-- The other names of the lease behind a hold.
+local function others(all, name)
+  local found = {}
+  for other in string.gmatch(all or '', '[^\n]+') do
+    if other ~= name then found[#found + 1] = other end
+  end
+  return found
+end
+
+-- The hold of any name of that kind, and its line.
+local function hold_of(name) return string.sub(hold(1), 1, -1 - #field(1)) .. name end
+local function line_of(name) return string.sub(KEYS[lines], 1, -1 - #field(1)) .. name end
+
 -- `max`: highest counter of the generation. `nonce`: of the attempt, or nil.
 local function take(i, counter, max, time, ttl, owner, metadata, chosen, nonce)
   issue(KEYS[2], field(i), counter, max)
   -- The counter as well: the name's own may be forgotten, for a floor above it, while a lease is renewed for days.
   local text = int(counter)
   redis.call('HSET', own(i), 'lease', lease, 'g', text, 'counter', text, 'mode', mode, 'owner', owner,
-    'metadata', metadata, 'since', int(time), 'chosen', chosen, nonce and 'nonce:' .. nonce or 'repaired', 1)
+    'metadata', metadata, 'since', int(time), 'chosen', chosen, 'names', all_names(), nonce and 'nonce:' .. nonce or 'repaired', 1)
   if shared then extend(i, time, ttl) else redis.call('PEXPIRE', own(i), ttl) end
   if KEYS[8] ~= '' then redis.call('ZADD', KEYS[8], 0, field(i)) end
 end
 
-local function free(i)
-  redis.call('DEL', own(i))
-  if shared then redis.call('ZREM', readers(i), lease) end
+local function free(key, name)
+  redis.call('DEL', key)
+  if shared then redis.call('ZREM', hold_of(name) .. '/readers', lease) end
   -- Readers may be left; and what a sweep finds (sweep-held.lua) need not be found here.
-  if KEYS[8] ~= '' and not shared then redis.call('ZREM', KEYS[8], field(i)) end
+  if KEYS[8] ~= '' and not shared then redis.call('ZREM', KEYS[8], name) end
 end
 
 -- Takes its place in all lines, or the same place again. `wait`: how long it may stay without asking again, ms.
@@ -128,26 +144,28 @@ end
 
 local function is_writer(member) return string.sub(member, 1, 1) == 'w' end
 
--- Wakes who comes first in each line: a writer, or the readers before the first one.
-local function wake()
-  for i = lines, #KEYS do
-    local place = 0
-    while true do
-      local member = redis.call('ZRANGE', KEYS[i], place, place)[1]
-      if not member then break end
-      local instance = instance_of(member)
-      if instance == nil then
-        redis.call('ZREM', KEYS[i], member)
-      else
-        if is_writer(member) and place > 0 then break end
-        if instance ~= '' and member ~= me then
-          redis.call('PUBLISH', base .. 'wake/' .. instance, string.sub(member, 2))
-        end
-        if is_writer(member) then break end
-        place = place + 1
+-- Wakes who comes first in a line: a writer, or the readers before the first one.
+local function wake_first(line)
+  local place = 0
+  while true do
+    local member = redis.call('ZRANGE', line, place, place)[1]
+    if not member then return end
+    local instance = instance_of(member)
+    if instance == nil then
+      redis.call('ZREM', line, member)
+    else
+      if is_writer(member) and place > 0 then return end
+      if instance ~= '' and member ~= me then
+        redis.call('PUBLISH', base .. 'wake/' .. instance, string.sub(member, 2))
       end
+      if is_writer(member) then return end
+      place = place + 1
     end
   end
+end
+
+local function wake()
+  for i = lines, #KEYS do wake_first(KEYS[i]) end
 end
 
 -- How many stand before this lease in the longest of its lines. 0: nobody does whom it has to let go first.

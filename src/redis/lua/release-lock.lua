@@ -1,22 +1,36 @@
--- Ends a lease on this primary. An id that a caller chose leaves a tombstone, so that a late repetition of its
+-- Ends a lease on this primary, with all its names, also where only some are given. An id that a caller chose leaves a tombstone, so that a late repetition of its
 -- acquire takes nothing; so does a release that reaches a primary late, or where the lease is not held: an acquire,
 -- sent by another instance, may still come behind it. A reader's always does: its counter must stay for other readers.
 --   arg(1)  tombstone, where one is due, ms    arg(2)  '1' when a tombstone is due in any case, else ''
 -- Returns {1} when this lease held a name, else {0}.
 
-local held, due = 0, arg(2) == '1' or shared
-for i = 1, names do
-  local mine = redis.call('HMGET', own(i), 'lease', 'chosen', 'counter')
-  if mine[1] == lease then
-    held = held + 1
-    due = due or mine[2] == '1'
-    -- Above its token: a delayed renewal must not repair what was released.
-    if not shared then
-      local counter, max = counter_and_max(KEYS[2], KEYS[3], field(i))
-      issue(KEYS[2], field(i), math.max(counter, tonumber(mine[3])) + 1, max)
-    end
-    free(i)
+local held, due, ended = 0, arg(2) == '1' or shared, {}
+
+local function end_hold(key, name, counter)
+  -- Above its token: a delayed renewal must not repair what was released.
+  if not shared then
+    local known, max = counter_and_max(KEYS[2], KEYS[3], name)
+    issue(KEYS[2], name, math.max(known, tonumber(counter)) + 1, max)
   end
+  free(key, name)
+  ended[name] = true
+end
+
+for i = 1, names do
+  local mine = redis.call('HMGET', own(i), 'lease', 'chosen', 'counter', 'names')
+  if mine[1] == lease then
+    due = due or mine[2] == '1'
+    end_hold(own(i), field(i), mine[3])
+    for _, name in ipairs(others(mine[4], field(i))) do
+      local key = shared and hold_of(name) .. '/' .. lease or hold_of(name)
+      local other = redis.call('HMGET', key, 'lease', 'counter')
+      if other[1] == lease then
+        end_hold(key, name, other[2])
+        if KEYS[8] ~= '' then wake_first(line_of(name)) end
+      end
+    end
+  end
+  if ended[field(i)] then held = held + 1 end
 end
 if due or held < names then redis.call('SET', KEYS[4], 'released', 'PX', arg(1)) end
 if is_waited_for() then

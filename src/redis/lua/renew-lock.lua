@@ -5,15 +5,18 @@
 -- Returns {1, mode, owner, metadata, chosen, revision}: extended (never shortened);
 -- {0, 'missing'}: this primary lacks a hold and nobody had the name since: it may be repaired;
 -- {0, 'gone', 'released' or 'broken' and, in a line of its own, why}; {0, 'taken', counter}: another lease has, or had,
--- a name; {0, 'regranted'}: held by this lease since a later grant than the token's.
+-- a name; {0, 'regranted'}: held by this lease since a later grant than the token's; {0, 'other'}: the lease has other
+-- names as well, or fewer.
 
 local token, ttl, time = tonumber(arg(1)), tonumber(arg(2)), now()
 local gone = redis.call('GET', KEYS[4])
 if gone then return { 0, 'gone', gone } end
 local missing = false
 for i = 1, names do
-  if is_mine(i) then
-    if tonumber(redis.call('HGET', own(i), 'g')) > token then return { 0, 'regranted' } end
+  local mine = redis.call('HMGET', own(i), 'lease', 'g', 'names')
+  if mine[1] == lease then
+    if tonumber(mine[2]) > token then return { 0, 'regranted' } end
+    if mine[3] ~= all_names() then return { 0, 'other' } end
   else
     local other = blocker(i)
     if other then return { 0, 'taken', redis.call('HGET', other, 'counter') } end

@@ -51,6 +51,7 @@ describe("permits", () => {
       leaseId: expect.stringMatching(/^q-[\w-]{22}$/),
       name,
       permits: 1,
+      slots: [expect.any(Number)],
       limit: 3,
       owner: "worker-7",
       metadata: { build: 1 },
