@@ -52,9 +52,9 @@ async function pairsPerSecond({ locks }: Service, seconds: number): Promise<numb
     Array.from({ length: Number(values.clients) }, async (_, client) => {
       for (let i = 0; performance.now() < endMs; i++) {
         const name = `bench-${client}-${i % 100}`;
-        const outcome = await locks.acquire({ name, ttlMs: 10_000 });
+        const outcome = await locks.acquire({ names: [name], ttlMs: 10_000 });
         if (outcome.kind !== "acquired") throw new Error("not acquired");
-        await locks.release({ name, leaseId: outcome.lease.leaseId });
+        await locks.release([name], outcome.lease.leaseId);
         pairs += 1;
       }
     }),

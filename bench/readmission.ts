@@ -64,9 +64,9 @@ print(
 print(`failed requests: ${failures} of ${latencies.length + failures}`);
 
 async function useOnce(name: string, acquired: () => void = () => {}): Promise<void> {
-  const outcome = await instance.locks.acquire({ name, ttlMs: 2_000 });
+  const outcome = await instance.locks.acquire({ names: [name], ttlMs: 2_000 });
   acquired();
-  if (outcome.kind === "acquired") await instance.locks.release({ name, leaseId: outcome.lease.leaseId });
+  if (outcome.kind === "acquired") await instance.locks.release([name], outcome.lease.leaseId);
 }
 
 function p99(fromMs: number, toMs: number): number {

@@ -1,4 +1,7 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { startEmbedded } from "../src/redis/embedded.js";
+import { findProgram } from "../src/redis/embedded-servers.js";
 
 /** Three real Redis servers of this machine without persistence, for as long as `body` runs. */
 export async function withServers<T>(body: (urls: readonly string[]) => Promise<T>): Promise<T> {
@@ -12,6 +15,12 @@ export async function withServers<T>(body: (urls: readonly string[]) => Promise<
   }
 }
 
+/** What `startPrimaries` starts where it starts processes. */
+export async function serverVersion(): Promise<string> {
+  const program = await findProgram();
+  return program ? `${program.name} ${program.version}` : "no server";
+}
+
 /** The middle one of the values. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
@@ -21,4 +30,12 @@ export function median(values: readonly number[]): number {
 export function quantile(values: readonly number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
+}
+
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
+  await Promise.all(servers.map((server) => once(server, "listening")));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => once(server.close(), "close")));
+  return ports;
 }

@@ -53,7 +53,10 @@ export interface LeaseRequest {
 }
 
 /** What is asked for: everything of a claim but the secret. */
-export type Wanted = Omit<Claim, "leaseId">;
+export interface Wanted extends Omit<Claim, "leaseId"> {
+  /** Whether others would do as well, should these be gone: then it is worth to ask again at once. */
+  readonly others?: boolean;
+}
 
 export type Outcome = { readonly kind: "acquired"; readonly grant: Grant; readonly wanted: Wanted } | Held;
 
@@ -132,7 +135,8 @@ export class Leases {
           throw tooSlow(ttlMs);
         }
         const refused = asRefused(outcome);
-        if (!refused.certain && waitMs === 0 && attempt < SPLIT_RETRIES) {
+        const certain = refused.certain && !wanted.others;
+        if (!certain && waitMs === 0 && attempt < (wanted.others ? OTHERS_RETRIES : SPLIT_RETRIES)) {
           // The votes split between several who asked at once; none of them may have won.
           await this.clock.sleep(this.#jitterMs(attempt));
           continue;
@@ -145,7 +149,7 @@ export class Leases {
           place = await this.room.enter(claim);
           continue;
         }
-        const hintMs = refused.certain ? refused.retryAfterMs + 1 : this.#jitterMs(SPLIT_RETRIES);
+        const hintMs = certain ? refused.retryAfterMs + 1 : this.#jitterMs(SPLIT_RETRIES);
         gone = (await place.turn(deadline, hintMs, signal)) === "gone";
         if (gone) return refused;
       }
@@ -345,6 +349,7 @@ function tooSlow(ttlMs: number): CoordinationError {
 }
 
 const SPLIT_RETRIES = 6;
+const OTHERS_RETRIES = 20;
 const SPLIT_DELAY_MS = 4;
 const SPLIT_DELAY_MS_MAX = 40;
 /** Nobody can tell when it is the turn of one that does not wait. */

@@ -2,7 +2,7 @@ import type { Random } from "../clock.js";
 import { CoordinationError } from "../errors.js";
 import type { Keys } from "../redis/keys.js";
 import { type Hold, inspectSemaphore, type SemaphoreView, setLimit } from "../redis/lease-calls.js";
-import type { Primaries } from "../redis/primaries.js";
+import { type Primaries, values } from "../redis/primaries.js";
 import { heldOn } from "../redis/redlock.js";
 import {
   type Grant,
@@ -68,7 +68,10 @@ export class Semaphores {
       { ...request, metadata: JSON.stringify(stored) },
       async (leaseId) => {
         const views = await this.#views(name, { leaseId, limit, holds: false });
-        return wantedOf(name, limit, permits, this.#choose(views, limit, permits), request.leaseId);
+        const slots = this.#choose(views, limit, permits);
+        const wanted = wantedOf(name, limit, permits, slots, request.leaseId);
+        // Where they were free, and are not any more, others may be.
+        return { ...wanted, others: slots.every((slot) => takers(views, slot) === 0) };
       },
     );
     if (outcome.kind === "held") {
@@ -145,12 +148,20 @@ export class Semaphores {
     await this.primaries.askMajority(setLimit(this.keys, name, limit, this.settings.ttlMaxMs + 60_000));
   }
 
-  #views(
+  async #views(
     name: string,
     options: { readonly leaseId: string; readonly limit: number; readonly holds: boolean },
   ): Promise<SemaphoreView[]> {
     const semaphore = { name, line: lineOf(name), slots: slotsOf(name) };
-    return this.primaries.askMajority(inspectSemaphore(this.keys, semaphore, options));
+    const { majority } = this.primaries;
+    // Waits for those who disagree with the first: what one of them lacks is still taken on the others.
+    const answers = await this.primaries.ask(inspectSemaphore(this.keys, semaphore, options), (sofar) => {
+      const seen = values(sofar).map(({ slots }) => slots.map(({ slot, mine }) => `${slot}${mine}`).join());
+      return seen.some((one) => seen.filter((other) => other === one).length >= majority);
+    });
+    const views = values(answers);
+    if (views.length < majority) throw this.primaries.noQuorum();
+    return views;
   }
 
   /** Its own slots first, then free ones, by chance: those who ask at once should not ask for the same. */

@@ -78,6 +78,7 @@ function leaseCall<T>(
   parse: (reply: unknown) => T,
 ): Call<T> {
   const { leaseId, mode, resources, lines, purpose, limit, nonce } = claim;
+  const none = keys.configuration;
   const listed = resources[0]?.startsWith("lock/") ?? true;
   return {
     script: SCRIPTS[name],
@@ -85,10 +86,10 @@ function leaseCall<T>(
       keys.counters,
       keys.countersOlder,
       keys.goneLease(leaseId),
-      purpose === null ? "" : keys.purpose(leaseId),
-      limit === null ? "" : keys.limit(limit.semaphore),
-      nonce === undefined ? "" : keys.goneAttempt(leaseId, nonce),
-      listed ? keys.held : "",
+      purpose === null ? none : keys.purpose(leaseId),
+      limit === null ? none : keys.limit(limit.semaphore),
+      nonce === undefined ? none : keys.goneAttempt(leaseId, nonce),
+      listed ? keys.held : none,
       ...resources.map((resource) => keys.hold(resource)),
       ...lines.map((line) => keys.line(line)),
     ],

@@ -178,7 +178,11 @@ describe("a primary is emptied and readmitted while an acquire is on its way to 
   }
 
   test("without the fence in the votes both get it", async () => {
-    await story((name, text) => (/^(acquire|raise)-lock$/.test(name) ? withoutFence(name, text) : text));
+    // A machine that is busy elsewhere may let the second one ask before the first one's last vote is there.
+    for (let attempt = 0; attempt < 3 && broken().length === 0; attempt++) {
+      prefix = ownPrefix();
+      await story((name, text) => (/^(acquire|raise)-lock$/.test(name) ? withoutFence(name, text) : text));
+    }
     expect(broken()).toContain("holds");
   });
 
@@ -196,7 +200,8 @@ describe("two raises cross, and a hold ends early", () => {
     const two = await instanceWith({ ...(substitute && { substitute }) });
     const keys = new Keys(prefix);
     const floor = Number(await storedField(at(first), prefix, "floor"));
-    await command(at(first), "HSET", keys.counters, `lock/${NAME}`, String(floor + 1));
+    const granted = floor + 2 - (floor % 2);
+    await command(at(first), "HSET", keys.counters, `lock/${NAME}`, String(granted));
     gate.close(second, "raise-lock");
     gate.close(third, "acquire-lock");
     gate.close(third, "raise-lock");
@@ -222,7 +227,7 @@ describe("two raises cross, and a hold ends early", () => {
   test('where "at least t" counts as t, two leases get one token', async () => {
     const atLeast: Substitute = (name, text) =>
       name === "raise-lock"
-        ? text.replace(/return \{ 1, int\(counter\) \}\s*$/, "return { 1, ARGV[4] }")
+        ? text.replace(/return \{ 1, int\(counter\) \}\s*$/, "return { 1, arg(2) }")
         : text;
     await story(atLeast);
     expect(broken()).toEqual(["tokens"]);

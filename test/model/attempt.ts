@@ -5,7 +5,13 @@
  * Messages and replies may be late, lost or repeated. A message under way may be delivered at any time or never, so
  * losing one needs no step of its own.
  */
-import { exactMajority, majorityOf, type Verdict } from "../../src/algorithms/tally.js";
+import {
+  exactMajority,
+  majorityOf,
+  raisedMajority,
+  sharedMajority,
+  type Verdict,
+} from "../../src/algorithms/tally.js";
 import { at } from "./world.js";
 
 /** Between a client and a primary: messages and replies under way (sets as bits), and what the client heard. */
@@ -16,6 +22,8 @@ export const attemptClient = ["phase", "token", "after", "target"] as const;
 export interface AttemptLink {
   acquires: number;
   raises: number;
+  /** For targets from 8 on, where a model has them. */
+  raisesHigh?: number;
   replies: number;
   heard: number;
 }
@@ -41,8 +49,11 @@ export const GAVE_UP = 3;
 /** A primary's refusal. In `heard`, and as a counter, 0 says that there is none yet. */
 export const REFUSED = 0;
 
-/** `exactly` is the design's rule; `at least` counts a raised counter that went beyond its target as well. */
-export type CommitRule = "exactly" | "at least";
+/**
+ * `exactly` is the design's rule, and `shared` that for readers. Wrong: `at least` counts a raised counter that went
+ * beyond its target as well, and `the highest` takes the highest reply of a majority at once.
+ */
+export type CommitRule = "exactly" | "at least" | "shared" | "the highest";
 
 /** Which lease a client asks for: two requests may ask for one. */
 export type LeaseOf = (client: number) => number;
@@ -75,14 +86,12 @@ export function hear(
  * own: a client that refuses, or that never hears enough, does what one does whose replies are all lost. For the same
  * reason a refusal need not be heard.
  */
-export function raisesAtDeadline(world: AttemptWorld, client: number): boolean {
-  return (
-    at(world.clients, client).phase === ASKING && verdictOf(world, client, null, "exactly").kind === "raise"
-  );
+export function raisesAtDeadline(world: AttemptWorld, client: number, rule: CommitRule = "exactly"): boolean {
+  return at(world.clients, client).phase === ASKING && verdictOf(world, client, null, rule).kind === "raise";
 }
 
-export function deadline(world: AttemptWorld, client: number): void {
-  conclude(world, client, null, "exactly");
+export function deadline(world: AttemptWorld, client: number, rule: CommitRule = "exactly"): void {
+  conclude(world, client, null, rule);
 }
 
 function conclude(world: AttemptWorld, client: number, missing: null | undefined, rule: CommitRule): void {
@@ -92,13 +101,27 @@ function conclude(world: AttemptWorld, client: number, missing: null | undefined
     attempt.target = verdict.to;
     for (const primary of world.primaries) {
       const link = at(primary.links, client);
-      link.raises |= 1 << verdict.to;
+      setRaises(link, raisesOf(link) | (1 << verdict.to));
       link.heard = 0;
     }
   } else if (verdict.kind === "token") {
     attempt.token = verdict.token;
     end(world, client, COMMITTED);
   }
+}
+
+/** Targets of the raises under way, as bits. */
+export function raisesOf(link: AttemptLink): number {
+  return link.raises | ((link.raisesHigh ?? 0) << 8);
+}
+
+export function setRaises(link: AttemptLink, bits: number): void {
+  if (link.raisesHigh === undefined) {
+    link.raises = bits;
+    return;
+  }
+  link.raises = bits & 255;
+  link.raisesHigh = bits >> 8;
 }
 
 /** An attempt that is over listens no more; what it sent is still under way. */
@@ -119,38 +142,52 @@ function verdictOf(
   missing: null | undefined,
   rule: CommitRule,
 ): Verdict {
-  const majority = majorityOf(world.primaries.length);
-  if (rule === "at least")
-    return atLeastMajority(repliesTo(world, client, missing), majority, at(world.clients, client).target);
+  const { target } = at(world.clients, client);
   // Asked millions of times of the same few replies, so each answer is kept.
-  let key = missing === null ? 1 : 2;
+  let key = RULES.indexOf(rule) * 2 + (missing === null ? 1 : 2);
+  key = key * 256 + (rule === "exactly" ? 0 : target);
   for (const primary of world.primaries) key = key * 256 + at(primary.links, client).heard;
   let verdict = verdicts.get(key);
   if (verdict === undefined) {
-    verdict = exactMajority(repliesTo(world, client, missing), majority);
+    const majority = majorityOf(world.primaries.length);
+    verdict = judged(repliesTo(world, client, missing), majority, target, rule);
     verdicts.set(key, verdict);
   }
   return verdict;
 }
 
+const RULES: readonly CommitRule[] = ["exactly", "at least", "shared", "the highest"];
 const verdicts = new Map<number, Verdict>();
 
-function repliesTo(
-  world: AttemptWorld,
-  client: number,
-  missing: null | undefined,
-): (number | null | undefined)[] {
+type Replies = readonly (number | null | undefined)[];
+
+function judged(replies: Replies, majority: number, target: number, rule: CommitRule): Verdict {
+  switch (rule) {
+    case "exactly":
+      return exactMajority(replies, majority);
+    case "at least":
+      return atLeastMajority(replies, majority, target);
+    case "shared":
+      return target > 0 ? raisedMajority(replies, majority, target) : sharedMajority(replies, majority);
+    case "the highest":
+      return theHighest(replies, majority);
+  }
+}
+
+function repliesTo(world: AttemptWorld, client: number, missing: null | undefined): Replies {
   return world.primaries.map((primary) => at(primary.links, client).heard || missing);
 }
 
 /** The tempting rule, which is wrong: after a raise to t, "my counter is t or more" counts for token t. */
-function atLeastMajority(
-  replies: readonly (number | null | undefined)[],
-  majority: number,
-  target: number,
-): Verdict {
+function atLeastMajority(replies: Replies, majority: number, target: number): Verdict {
   const enough = replies.filter((reply) => typeof reply === "number" && reply >= target).length >= majority;
   return target > 0 && enough ? { kind: "token", token: target } : exactMajority(replies, majority);
+}
+
+/** Wrong as well, and for readers tempting: the highest of a majority's replies, though only one may have got there. */
+function theHighest(replies: Replies, majority: number): Verdict {
+  const grants = replies.filter((reply) => typeof reply === "number");
+  return grants.length >= majority ? { kind: "token", token: Math.max(...grants) } : { kind: "open" };
 }
 
 /** Tokens are unique from one lease to another, and an attempt that starts after a commit gets a higher one. */

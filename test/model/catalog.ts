@@ -1,8 +1,14 @@
 /** The models with the bounds that the script explores: the right ones, and every wrong variant. */
 import { type Exploration, explore, type Limits, type Model } from "./explore.js";
 import { generations } from "./generations.js";
+import { type ParityOptions, parity } from "./parity.js";
+import { type QueueOptions, queue, type Waiter } from "./queue.js";
 import { readmission } from "./readmission.js";
 import type { ReadmissionOptions } from "./readmission-world.js";
+import { repair } from "./repair.js";
+import type { RepairOptions } from "./repair-world.js";
+import { semaphore } from "./semaphore.js";
+import { type NamesOptions, severalNames } from "./several-names.js";
 import { type SharedLeaseOptions, sharedLease } from "./shared-lease.js";
 import { type TokenRuleOptions, tokenRule } from "./token-rule.js";
 import type { Shape } from "./world.js";
@@ -44,8 +50,68 @@ const one: ReadmissionOptions = {
 };
 const keepers: ReadmissionOptions = { ...one, clients: 0, keepers: 2, marksLost: true };
 
+const names: NamesOptions = {
+  variant: "right",
+  wants: ["ab", "b"],
+  counterMax: 1,
+  holds: "end at any moment",
+};
+const modes: ParityOptions = {
+  variant: "right",
+  modes: ["writer", "reader"],
+  floorMax: 0,
+  lifts: 2,
+  ends: "any",
+  releases: false,
+};
+const renewed: RepairOptions = {
+  variant: "right",
+  modes: ["writer", "writer"],
+  second: "none",
+  renewals: 1,
+  othersRenewals: 0,
+  ending: "none",
+  wipes: 0,
+  clocks: "right",
+  from: "nothing",
+};
+const late: RepairOptions = { ...renewed, from: "acquired late" };
+const writer: Waiter = { mode: "writer", wants: "a", who: "stays" };
+const reader: Waiter = { ...writer, mode: "reader" };
+const again: Waiter = { ...reader, who: "comes again" };
+const severally: Waiter[] = [
+  { ...writer, wants: "ab" },
+  { ...writer, wants: "b" },
+  { ...writer, wants: "a" },
+];
+const waiting: QueueOptions = {
+  variant: "right",
+  waiters: [writer, writer],
+  up: 2,
+  losses: 0,
+  served: "all",
+  order: "kept",
+};
+
 /** Smallest first: what these do not use of the time is left for the others. */
 export const RIGHT: readonly Entry[] = [
+  entry(semaphore({ rule: "slots", permits: 2, clients: 3, tries: 1 })),
+  entry(queue({ ...waiting, losses: 1 })),
+  entry(queue({ ...waiting, waiters: [{ ...writer, who: "may leave" }, reader] })),
+  entry(queue({ ...waiting, waiters: [{ ...writer, who: "may die" }, reader] })),
+  entry(queue({ ...waiting, waiters: [writer, reader, { ...writer, who: "does not wait" }] })),
+  entry(queue({ ...waiting, waiters: [writer, again, again], served: "the first" })),
+  entry(queue({ ...waiting, waiters: [writer, writer, writer] })),
+  entry(queue({ ...waiting, waiters: [reader, writer, reader] })),
+  entry(queue({ ...waiting, waiters: [writer, writer, { ...writer, repeats: 0 }], order: "overlooked" })),
+  entry(queue({ ...waiting, waiters: severally })),
+  entry(queue({ ...waiting, waiters: [reader, writer], up: 3 })),
+  entry(queue({ ...waiting, waiters: [writer, writer, reader], losses: 1 })),
+  entry(repair({ ...renewed, othersRenewals: 1, clocks: "wrong" })),
+  entry(repair({ ...renewed, othersRenewals: 1 })),
+  entry(repair({ ...renewed, othersRenewals: 1, modes: ["reader", "writer"] })),
+  entry(repair({ ...renewed, wipes: 1 })),
+  entry(repair({ ...late, ending: "break", clocks: "wrong" })),
   entry(readmission(keepers)),
   entry(readmission({ ...keepers, ballots: 2 })),
   entry(readmission({ ...keepers, wipes: 2 })),
@@ -66,6 +132,24 @@ export const RIGHT: readonly Entry[] = [
   entry(readmission({ ...one, drops: 1, reading: "counters, then floors" })),
   entry(generations({ ...counted, rotations: 3, lifts: 0 })),
   entry(sharedLease({ ...shared, holds: "end at any moment", counterMax: 0 })),
+  entry(semaphore({ rule: "slots", permits: 2, clients: 3, tries: 2 })),
+  entry(parity({ ...modes, floorMax: 1, lifts: 1, releases: true })),
+  entry(parity({ ...modes, modes: ["writer", "writer"] })),
+  entry(parity({ ...modes, modes: ["reader", "reader", "writer"], lifts: 0 })),
+  entry(parity({ ...modes, modes: ["writer", "writer", "reader"], lifts: 0 })),
+  entry(severalNames({ ...names, wants: ["ab", "ab"] })),
+  entry(severalNames(names)),
+  entry(severalNames({ ...names, wants: ["ab", "a", "b"], counterMax: 0 })),
+  entry(repair({ ...late, ending: "release", renewals: 2, clocks: "wrong" })),
+  entry(repair({ ...late, ending: "release", renewals: 2 })),
+  entry(repair({ ...late, ending: "release", modes: ["reader", "writer"], wipes: 1 })),
+  entry(repair({ ...renewed, from: "acquired", second: "gives up at once" })),
+  entry(repair({ ...renewed, from: "acquired", ending: "release", wipes: 1 })),
+  entry(repair({ ...late, ending: "break", renewals: 2 })),
+  entry(repair({ ...renewed, othersRenewals: 1, wipes: 1 })),
+  entry(repair({ ...renewed, from: "acquired", ending: "break", wipes: 1 })),
+  entry(repair({ ...renewed, from: "acquired", second: "gives up at once", ending: "release" })),
+  entry(repair({ ...renewed, from: "acquired", second: "asks" })),
   entry(tokenRule({ ...rule, clients: 3, counterMax: 0 })),
   entry(tokenRule({ ...rule, primaries: 5, counterMax: 0 })),
   entry(readmission({ ...one, keepers: 2, wipes: 2, marksLost: true })),
@@ -110,6 +194,84 @@ export const WRONG: readonly Entry[] = [
   entry(readmission({ ...keepers, variant: "a ballot used twice" })),
   entry(readmission({ ...keepers, wipes: 2, variant: "an empty primary votes" })),
   entry(readmission({ ...keepers, wipes: 2, variant: "the fence waits for the mark" })),
+  entry(severalNames({ ...names, variant: "each name counts for itself" })),
+  entry(severalNames({ ...names, variant: "a raise of one name alone" })),
+  entry(severalNames({ ...names, variant: "a raise where only some are held" })),
+  entry(severalNames({ ...names, holds: "stay", variant: "a grant where only some are free" })),
+  entry(semaphore({ rule: "counting votes", permits: 2, clients: 3, tries: 1 })),
+  entry(parity({ ...modes, variant: "readers do without the raise" })),
+  entry(parity({ ...modes, variant: "a raise ignores parity" })),
+  entry(parity({ ...modes, variant: "writers count by one" })),
+  entry(repair({ ...renewed, clocks: "wrong", variant: "renewed whatever was granted since" })),
+  entry(repair({ ...late, renewals: 2, clocks: "wrong", variant: "repaired whoever had it since" })),
+  entry(repair({ ...late, ending: "release", variant: "a release leaves the counter" })),
+  entry(repair({ ...late, ending: "release", variant: "a release leaves nothing where it finds nothing" })),
+  entry(repair({ ...late, ending: "release", variant: "a release trusts a repaired hold" })),
+  entry(
+    repair({
+      ...late,
+      ending: "release",
+      modes: ["reader", "writer"],
+      variant: "a reader's release leaves no tombstone",
+    }),
+  ),
+  entry(repair({ ...late, ending: "break", variant: "a break leaves nothing where it finds nothing" })),
+  entry(repair({ ...renewed, from: "acquired", ending: "break", variant: "a break ends whoever holds" })),
+  entry(
+    repair({
+      ...renewed,
+      from: "acquired",
+      second: "gives up at once",
+      variant: "a renewal leaves no nonce",
+    }),
+  ),
+  entry(repair({ ...renewed, from: "acquired", second: "gives up at once", variant: "a repair is a vote" })),
+  entry(repair({ ...renewed, wipes: 1, variant: "no fence" })),
+  entry(repair({ ...renewed, from: "acquired", wipes: 1, variant: "no quarantine" })),
+  entry(queue({ ...waiting, order: "overlooked", variant: "the ticket goes with a grant" })),
+  entry(queue({ ...waiting, order: "overlooked", variant: "the ticket goes in clean-up" })),
+  entry(
+    queue({
+      ...waiting,
+      waiters: [
+        { ...writer, wants: "ab" },
+        { ...writer, wants: "ab" },
+      ],
+      variant: "a ticket for each name",
+    }),
+  ),
+  entry(
+    queue({
+      ...waiting,
+      waiters: [writer, again],
+      served: "the first",
+      order: "overlooked",
+      variant: "readers ignore the line",
+    }),
+  ),
+  entry(
+    queue({
+      ...waiting,
+      waiters: [writer, writer, { ...writer, who: "does not wait" }],
+      variant: "who does not wait ignores the line",
+    }),
+  ),
+  entry(queue({ ...waiting, losses: 1, order: "overlooked", variant: "a retry takes no place again" })),
+  entry(
+    queue({
+      ...waiting,
+      waiters: [{ ...writer, who: "may die" }, writer],
+      variant: "a place is kept for ever",
+    }),
+  ),
+  entry(
+    queue({
+      ...waiting,
+      waiters: [writer, writer, { ...writer, repeats: 0 }],
+      order: "overlooked",
+      variant: "the last ticket counts",
+    }),
+  ),
 ];
 
 function entry<S extends Shape>(model: Model<S>): Entry {

@@ -1,6 +1,7 @@
 /**
  * Exhaustive exploration of a small model, breadth first, so that the history of a violation is a shortest one.
  */
+import { progressTrouble } from "./progress.js";
 import { States } from "./states.js";
 import { type Canonical, canonicalForm } from "./symmetry.js";
 import type { Layout, Shape, World } from "./world.js";
@@ -20,8 +21,20 @@ export interface Model<S extends Shape> {
   /** What is wrong with a state in which no step can be taken, or null. */
   stuck?(world: World<S>): string | null;
   show(world: World<S>): string;
+  /** What must be reached in the end, too. Such a model is explored without reduction by symmetry. */
+  readonly progress?: Progress<S>;
   /** What must be reached somewhere, or the model proves less than it seems to. */
   readonly landmarks?: Readonly<Record<string, (world: World<S>) => boolean>>;
+}
+
+/** From every state a goal can be reached, and no run avoids them for ever in which whatever can always come comes. */
+export interface Progress<S extends Shape> {
+  goal(world: World<S>): boolean;
+  /** Whether a step, by its text, may also never come though it always can. */
+  mayNeverCome?(text: string): boolean;
+  /** What is wrong when there is no way to a goal any more, and when there is one that is never taken. */
+  readonly noWay: string;
+  readonly forEver: string;
 }
 
 export interface Limits {
@@ -43,11 +56,13 @@ export interface Exploration {
   /** Of the violation, if there was one; the history begins with the state before the first step. */
   readonly violation?: string;
   readonly history?: readonly string[];
+  /** So many steps at the end of the history come again and again. */
+  readonly repeated?: number;
 }
 
 export function explore<S extends Shape>(model: Model<S>, limits: Limits = {}): Exploration {
   const { layout } = model;
-  const canonical = limits.symmetry === false ? () => {} : canonicalForm(layout);
+  const canonical = limits.symmetry === false || model.progress ? () => {} : canonicalForm(layout);
   const states = new States(layout.words);
   const parents = new Parents();
   const now = layout.world();
@@ -108,13 +123,20 @@ export function explore<S extends Shape>(model: Model<S>, limits: Limits = {}): 
     else if (taken === 0) violation = model.stuck?.(now) ?? null;
     if (violation !== null && last < 0) last = current;
   }
+  let loop: readonly number[] = [];
+  if (violation === null && model.progress) {
+    const trouble = progressTrouble(model, model.progress, states);
+    if (trouble) ({ violation, state: last, loop } = trouble);
+  }
   if (violation === null) return report("exhausted", depth);
-  const path = parents.pathTo(last).map((number) => {
+  const path = [...parents.pathTo(last), ...loop].map((number) => {
     const words = new Uint32Array(layout.words);
     states.read(number, words);
     return words;
   });
-  return { ...report("violated", path.length - 1), violation, history: retell(model, canonical, path) };
+  const repeated = loop.length > 0 ? { repeated: loop.length } : {};
+  const history = retell(model, canonical, path);
+  return { ...report("violated", path.length - 1), violation, history, ...repeated };
 }
 
 /** The history along representatives, told with the primaries and clients keeping their names throughout. */

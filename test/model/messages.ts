@@ -10,6 +10,8 @@ import {
   hear,
   REFUSED,
   raisesAtDeadline,
+  raisesOf,
+  setRaises,
 } from "./attempt.js";
 import type { Done } from "./explore.js";
 import { at } from "./world.js";
@@ -18,7 +20,8 @@ import { at } from "./world.js";
 export interface Voting<W extends AttemptWorld> {
   acquire(primary: W["primaries"][number], client: number, world: W): number;
   raise(primary: W["primaries"][number], client: number, target: number, world: W): number;
-  readonly rule: CommitRule;
+  /** One for all, or by client. */
+  readonly rule: CommitRule | ((client: number) => CommitRule);
   /** `late`: a reply is under way for as long as it likes; `at once`: it comes with the message's effect, or never. */
   readonly replies: "at once" | "late";
 }
@@ -31,8 +34,11 @@ export function messageSteps<W extends AttemptWorld>(
   voting: Voting<W>,
 ): void {
   const { phase } = at(now.clients, client);
+  const rule = ruleFor(voting, client);
   for (let j = 0; j < now.primaries.length; j++) {
-    const { acquires, raises, replies } = at(at(now.primaries, j).links, client);
+    const link = at(at(now.primaries, j).links, client);
+    const { acquires, replies } = link;
+    const raises = raisesOf(link);
     if (acquires > 0) deliver(now, fork, done, client, j, 0, voting);
     for (let target = 1; 1 << target <= raises; target++)
       if (raises & (1 << target)) deliver(now, fork, done, client, j, target, voting);
@@ -40,16 +46,20 @@ export function messageSteps<W extends AttemptWorld>(
     for (let counter = 1; 1 << counter <= replies; counter++) {
       if (!(replies & (1 << counter))) continue;
       const next = fork();
-      const link = at(at(next.primaries, j).links, client);
-      link.replies &= ~(1 << counter);
-      hear(next, client, link, counter, voting.rule);
+      const nextLink = at(at(next.primaries, j).links, client);
+      nextLink.replies &= ~(1 << counter);
+      hear(next, client, nextLink, counter, rule);
       done(`{client} hears from {primary}: ${counter}`, j, client);
     }
   }
-  if (phase === ASKING && raisesAtDeadline(now, client)) {
-    deadline(fork(), client);
+  if (phase === ASKING && raisesAtDeadline(now, client, rule)) {
+    deadline(fork(), client, rule);
     done("{client} waits no longer, and raises", 0, client);
   }
+}
+
+function ruleFor<W extends AttemptWorld>({ rule }: Voting<W>, client: number): CommitRule {
+  return typeof rule === "function" ? rule(client) : rule;
 }
 
 /** A message reaches a primary: a raise to `target`, or an acquire when that is 0. */
@@ -75,10 +85,10 @@ function deliver<W extends AttemptWorld>(
       if (heard && link.heard === reply) continue;
       if (!heard && same(now.words, next.words)) continue;
       if (twice) next.shared.repeats--;
-      else if (target > 0) link.raises &= ~(1 << target);
+      else if (target > 0) setRaises(link, raisesOf(link) & ~(1 << target));
       else link.acquires = 0;
       if (heard && voting.replies === "late") link.replies |= 1 << reply;
-      else if (heard) hear(next, client, link, reply, voting.rule);
+      else if (heard) hear(next, client, link, reply, ruleFor(voting, client));
       done(textOf(target, twice, heard), place, client);
     }
 }

@@ -34,6 +34,17 @@ export class States {
     return true;
   }
 
+  /** Its number, -1 where it is not there. */
+  find(state: Uint32Array): number {
+    const hash = hashOf(state, 0, this.wordsPerState);
+    const mask = this.#table.length - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const entry = this.#table[slot] as number;
+      if (entry === 0) return -1;
+      if (this.#tags[slot] === hash && this.#equals(entry - 1, state)) return entry - 1;
+    }
+  }
+
   /** Copies state `number` into `into`. */
   read(number: number, into: Uint32Array): void {
     const block = this.#blockOf(number);

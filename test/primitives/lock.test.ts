@@ -267,16 +267,25 @@ test("a refused acquire leaves nothing behind on any primary", async () => {
   }
 });
 
-test("whatever belongs to a lock expires, but for the counter of its name", async () => {
+test("whatever belongs to a lease expires, but for counters; the list of what is held empties by itself", async () => {
   await using fresh = await startInstance(primaries.urls);
+  const { locks, semaphores, elections } = fresh.service;
   const before = await keysOf(primaries.all[0] as TestPrimary, fresh.prefix, true);
+  const lasting = () =>
+    Promise.all(
+      primaries.all.map(async (primary) =>
+        (await keysOf(primary, fresh.prefix, true)).filter((key) => !before.includes(key)),
+      ),
+    );
   const leaseId = chosenId();
-  await acquire(fresh, "held");
+  await acquire(fresh, "held", { ttlMs: 1_500 });
   await acquire(fresh, "released", { leaseId });
   await release(fresh, "released", leaseId);
   expect((await acquire(fresh, "held", { leaseId: chosenId() })).status).toBe(409);
-  for (const primary of primaries.all) {
-    const lasting = await keysOf(primary, fresh.prefix, true);
-    expect(lasting.filter((key) => !before.includes(key))).toEqual(["counters"]);
-  }
+  await locks.acquire({ names: ["a", "b"], mode: "shared", ttlMs: 1_500, leaseId: chosenId() });
+  await locks.acquire({ names: ["held", "a"], ttlMs: 1_500, waitMs: 50 });
+  await semaphores.acquire({ name: "pool", limit: 3, permits: 2, ttlMs: 1_500, leaseId: chosenId() });
+  await elections.campaign({ name: "leader", ttlMs: 1_500, value: 1 });
+  for (const keys of await lasting()) expect(keys).toEqual(["counters", "held"]);
+  await expect.poll(lasting, { timeout: 8_000 }).toEqual([["counters"], ["counters"], ["counters"]]);
 });

@@ -153,3 +153,86 @@ describe("a connection", () => {
     expect(heard).toContainEqual(["select", "3"]);
   });
 });
+
+describe("a connection that listens", () => {
+  const told: string[] = [];
+  beforeEach(() => {
+    told.length = 0;
+    answer = ([name, channel = ""]) =>
+      name === "subscribe"
+        ? `*3\r\n$9\r\nsubscribe\r\n$${channel.length}\r\n${channel}\r\n:1\r\n`
+        : "+OK\r\n";
+  });
+
+  function listen(): Connection {
+    const connection = connectByIoredis(`redis://127.0.0.1:${port}`, {
+      connectTimeoutMs: 500,
+      name: "quorate-wakes",
+      subscription: { channel: "wake/me", onMessage: (message) => told.push(message) },
+    });
+    connections.push(connection);
+    return connection;
+  }
+
+  const subscribed = () =>
+    heard.filter(([name, channel]) => name === "subscribe" && channel === "wake/me").length;
+  const publish = (message: string) => {
+    const text = `*3\r\n$7\r\nmessage\r\n$7\r\nwake/me\r\n$${message.length}\r\n${message}\r\n`;
+    sockets.at(-1)?.write(text);
+  };
+
+  test("subscribes to its channel, and tells what is published there", async () => {
+    listen();
+    await until(() => subscribed() === 1, "subscribed");
+    publish("one");
+    publish("two");
+    await until(() => told.length === 2, "told");
+    expect(told).toEqual(["one", "two"]);
+  });
+
+  test("that was lost subscribes once more when it is there again", async () => {
+    listen();
+    for (let times = 1; times <= 3; times++) {
+      await until(() => subscribed() === times, "subscribed");
+      publish(`after ${times}`);
+      await until(() => told.length === times, "told");
+      sockets.at(-1)?.resetAndDestroy();
+    }
+    await until(() => subscribed() === 4, "subscribed again");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(subscribed(), "once each time").toBe(4);
+  });
+
+  test("is told to be ready when it listens, not before, and again after it was lost", async () => {
+    const changes: boolean[] = [];
+    let letIn = () => {};
+    const subscribe = answer;
+    answer = (command, socket) => {
+      if (command[0] !== "subscribe") return "+OK\r\n";
+      letIn = () => socket.write(subscribe(command, socket) ?? "");
+      return undefined;
+    };
+    listen().onChange((ready) => changes.push(ready));
+    await until(() => subscribed() === 1, "asked");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(changes).toEqual([]);
+    letIn();
+    await until(() => changes.length === 1, "told");
+    sockets.at(-1)?.resetAndDestroy();
+    await until(() => subscribed() === 2, "asked again");
+    letIn();
+    await until(() => changes.length === 3, "told again");
+    expect(changes).toEqual([true, false, true]);
+  });
+
+  test("and may not, is no connection that fails, nor one that has heard all", async () => {
+    const changes = vi.fn();
+    answer = ([name]) => (name === "subscribe" ? "-NOPERM this user has no permissions\r\n" : "+OK\r\n");
+    const connection = listen();
+    connection.onChange(changes);
+    await until(() => subscribed() === 1, "asked");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(changes).not.toHaveBeenCalled();
+    expect(connection.ready).toBe(true);
+  });
+});

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { rotateCounters } from "../../src/redis/configuration-calls.js";
 import { Keys } from "../../src/redis/keys.js";
-import { acquireLock, raiseLock, SCRIPTS } from "../../src/redis/scripts.js";
+import { acquireLock, raiseLock } from "../../src/redis/lease-calls.js";
+import { SCRIPTS } from "../../src/redis/scripts.js";
 import {
   acquire,
   allTakePart,
@@ -14,6 +15,7 @@ import {
 import { startPrimaries, type TestPrimaries, type TestPrimary } from "../helpers/primaries.js";
 import { chosenId, type Instance, startInstance, until } from "../helpers/service.js";
 import { send } from "../helpers/wire.js";
+import { lease, TERMS } from "./one-server.js";
 
 let primaries: TestPrimaries;
 
@@ -25,6 +27,8 @@ afterAll(() => primaries.close());
 const at = (place: number): TestPrimary => primaries.all[place] as TestPrimary;
 const STEP = 2 ** 20;
 const TWO_TO_53 = 2 ** 53;
+/** The token of the first writer above a counter. */
+const writerAbove = (counter: number) => counter + 2 - (counter % 2);
 
 /** Runs one script on one primary, with the stamp that it stores. */
 async function run(
@@ -75,15 +79,16 @@ describe("the counters of names", () => {
     const { prefix } = instance;
     const [primary] = alone.all as [TestPrimary];
     const before = await tokenOf(instance, "before", 200);
-    // What a grant writes, a thousand at a time.
+    // What a grant and its release write, a thousand at a time.
     const grants = `
-      local counter = string.format('%.0f', ARGV[1] + 1)
+      local counter = ARGV[1]
       for i = 0, 999 do
         local names = {}
         for j = 1, 1000 do names[2 * j - 1], names[2 * j] = 'lock/' .. (i * 1000 + j), counter end
         redis.call('HSET', KEYS[1], unpack(names))
       end`;
-    await command(primary, "EVAL", grants, 1, `${prefix}counters`, await floorOf(primary, instance));
+    const counter = String(writerAbove(await floorOf(primary, instance)) + 1);
+    await command(primary, "EVAL", grants, 1, `${prefix}counters`, counter);
     const bytesUsed = async () =>
       Number(/used_memory:(\d+)/.exec(String(await command(primary, "INFO", "memory")))?.[1]);
     const bytes = await bytesUsed();
@@ -136,7 +141,7 @@ describe("the counters of names", () => {
     const floors = async () => new Set(await Promise.all(primaries.all.map((one) => floorOf(one, instance))));
     await until(async () => (await floors()).size === 1, "all have the floor of the highest");
     expect(await floorOf(at(0), instance)).toBeGreaterThan(before);
-    expect(await tokenOf(instance, "new", 200)).toBe((await floorOf(at(0), instance)) + 1);
+    expect(await tokenOf(instance, "new", 200)).toBe(writerAbove(await floorOf(at(0), instance)));
   });
 
   test("grow where only some primaries were rotated, and in any order of who answers", async () => {
@@ -187,7 +192,7 @@ describe("the counters of names", () => {
     // It came back with old counters, and took over a floor from others that had forgotten theirs.
     const floor = String((await floorOf(at(0), instance)) + 5 * STEP);
     for (const one of primaries.all) await command(one, "HSET", `${prefix}configuration`, "floor", floor);
-    expect(await tokenOf(instance, "used", 200)).toBe(Number(floor) + 1);
+    expect(await tokenOf(instance, "used", 200)).toBe(writerAbove(Number(floor)));
   });
 });
 
@@ -292,13 +297,20 @@ describe("tokens of sixteen digits", () => {
     const post = (path: string, body: unknown) =>
       send(url, { path, headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
     for (let i = 1; i <= 20; i++) {
-      const acquired = await post("/v1/locks/n/acquire", { ttlMs: 60_000 });
-      expect(acquired.body.fencingToken).toBe(FLOOR + i);
+      const mode = i % 2 === 1 ? "exclusive" : "shared";
+      // A writer's is the even one above (the floor is odd); its release counts to the odd one that readers have.
+      const token = FLOOR + i;
+      const acquired = await post("/v1/locks/n/acquire", { ttlMs: 60_000, mode });
+      expect(acquired.body.fencingToken).toBe(token);
       const { leaseId, fencingToken } = acquired.body;
-      expect((await send(url, { method: "GET", path: "/v1/locks/n" })).body.fencingToken).toBe(FLOOR + i);
+      expect((await send(url, { method: "GET", path: "/v1/locks/n" })).body.fencingToken).toBe(token);
       const renewed = await post("/v1/locks/n/renew", { leaseId, fencingToken, ttlMs: 60_000 });
-      expect(renewed.body.fencingToken).toBe(FLOOR + i);
-      expect((await post("/v1/locks/n/renew", { leaseId, ttlMs: 60_000 })).body.fencingToken).toBe(FLOOR + i);
+      expect(renewed.body.fencingToken).toBe(token);
+      expect((await post("/v1/locks/n/renew", { leaseId, ttlMs: 60_000 })).body.fencingToken).toBe(token);
+      expect((await post("/v1/locks/n/check", { fencingToken: token })).body).toEqual({
+        current: true,
+        newest: token,
+      });
       await post("/v1/locks/n/release", { leaseId });
     }
   });
@@ -328,20 +340,18 @@ describe("tokens of sixteen digits", () => {
     await using instance = await startAt(FLOOR);
     const { prefix } = instance;
     const keys = new Keys(prefix);
-    const attempt = { resource: "lock/n", leaseId: chosenId(), nonce: "n" };
-    const terms = { ttlMs: 60_000, mode: "exclusive", owner: "", metadata: "", chosen: false };
+    const attempt = { ...lease("lock/n", chosenId()), nonce: "n" };
     const read = (field: string) => command(at(0), "HGET", `${prefix}counters`, field);
-    expect(await run(at(0), prefix, "acquire-lock", acquireLock(keys, attempt, terms))).toEqual([
-      1,
-      String(FLOOR + 1),
-    ]);
+    expect(
+      await run(at(0), prefix, "acquire-lock", acquireLock(keys, attempt, { ...TERMS, ttlMs: 60_000 })),
+    ).toEqual([1, String(FLOOR + 1)]);
     expect(await read("lock/n")).toBe(String(FLOOR + 1));
     expect(await read("max")).toBe(String(FLOOR + 1));
-    expect(await run(at(0), prefix, "raise-lock", raiseLock(keys, attempt, FLOOR + 4))).toEqual([
+    expect(await run(at(0), prefix, "raise-lock", raiseLock(keys, attempt, FLOOR + 5))).toEqual([
       1,
-      String(FLOOR + 4),
+      String(FLOOR + 5),
     ]);
-    expect(await read("lock/n")).toBe(String(FLOOR + 4));
+    expect(await read("lock/n")).toBe(String(FLOOR + 5));
     const counters = { keys: [keys.counters, keys.countersOlder], args: ["lock/m", String(FLOOR + 7)] };
     await run(at(0), prefix, "restore-counters", counters);
     expect(await read("lock/m")).toBe(String(FLOOR + 7));
@@ -365,9 +375,9 @@ describe("tokens of sixteen digits", () => {
     await instance.call("GET", "/v1/locks/n");
     await allTakePart(instance, 1);
     for (const one of primaries.all) {
-      expect(await command(one, "HGET", `${instance.prefix}counters`, "lock/n")).toBe(String(first));
+      expect(await command(one, "HGET", `${instance.prefix}counters`, "lock/n")).toBe(String(first + 1));
     }
-    expect(await tokenOf(instance, "n", 200)).toBe(first + 1);
+    expect(await tokenOf(instance, "n", 200)).toBe(first + 2);
     expect(await storedField(at(1), instance.prefix, "floor")).toBe(String(FLOOR));
   });
 });

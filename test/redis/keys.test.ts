@@ -15,19 +15,60 @@ const treacherous = fc.constantFrom(
   "counters",
   "older",
   "lock",
+  "readers",
+  "permit",
+  "semaphore",
+  "election",
+  "held",
+  "line",
+  "waiting",
+  "lease",
+  "instance",
+  "wake",
+  "purpose",
+  "limit",
+  "1",
   "a",
 );
 const anyName = fc.oneof(name, treacherous);
+
+const slot = fc.integer({ min: 1, max: 1_000 });
+/** What can be held. */
+const resource = fc.oneof(
+  anyName.map((lock) => `lock/${lock}`),
+  anyName.map((election) => `election/${election}`),
+  fc.tuple(anyName, slot).map(([pool, one]) => `permit/${pool}/${one}`),
+);
 
 const keys = new Keys("q:");
 
 /** Every key there is, with what it belongs to: the same key for two of them would be a mistake. */
 const owned = fc.oneof(
-  fc.constantFrom("configuration", "counters", "countersOlder", "services").map((field) => ({
+  fc.constantFrom("configuration", "counters", "countersOlder", "services", "held").map((field) => ({
     owner: field,
-    key: keys[field as "configuration" | "counters" | "countersOlder" | "services"],
+    key: keys[field as "configuration" | "counters" | "countersOlder" | "services" | "held"],
   })),
-  anyName.map((lock) => ({ owner: `hold of lock ${lock}`, key: keys.hold(`lock/${lock}`) })),
+  // What is held, and behind it, as leases.lua has it, the set of readers and the hold of each.
+  resource.map((one) => ({ owner: `hold of ${one}`, key: keys.hold(one) })),
+  resource.map((one) => ({ owner: `readers of ${one}`, key: `${keys.hold(one)}/readers` })),
+  fc.tuple(resource, leaseId).map(([one, id]) => ({
+    owner: `reader ${id} of ${one}`,
+    key: `${keys.hold(one)}/${id}`,
+  })),
+  fc
+    .oneof(
+      resource,
+      anyName.map((pool) => `semaphore/${pool}`),
+    )
+    .map((one) => ({
+      owner: `line of ${one}`,
+      key: keys.line(one),
+    })),
+  leaseId.map((id) => ({ owner: `place of ${id}`, key: `${keys.waiting}lease/${id}` })),
+  nonce.map((id) => ({ owner: `instance ${id}`, key: keys.instance(id) })),
+  nonce.map((id) => ({ owner: `channel of ${id}`, key: keys.wakeChannel(id) })),
+  leaseId.map((id) => ({ owner: `purpose of ${id}`, key: keys.purpose(id) })),
+  anyName.map((pool) => ({ owner: `limit of ${pool}`, key: keys.limit(pool) })),
   leaseId.map((id) => ({ owner: `lease ${id}`, key: keys.goneLease(id) })),
   fc
     .tuple(leaseId, nonce)
@@ -74,6 +115,15 @@ test("every key begins with the prefix, and nothing else depends on it", () => {
         made.countersOlder,
         made.services,
         made.hold(any),
+        made.holdsIn(any),
+        made.held,
+        made.line(any),
+        made.waiting,
+        made.instance(one),
+        made.wakeChannel(one),
+        made.purpose(id),
+        made.limit(any),
+        made.goneLeases,
         made.goneLease(id),
         made.goneAttempt(id, one),
         made.member(any, any),
@@ -94,8 +144,21 @@ test("the patterns for SCAN find the keys of their kind, whatever the prefix has
       const literal = (pattern: string) => pattern.replaceAll(/\\(.)/g, "$1").slice(0, -1);
       expect(made.holdPattern.at(-1)).toBe("*");
       expect(made.hold(`lock/${any}`).startsWith(literal(made.holdPattern))).toBe(true);
+      expect(`${made.hold(`lock/${any}`)}/${id}`.startsWith(literal(made.holdPattern))).toBe(true);
       expect(made.goneLease(id).startsWith(literal(made.gonePattern))).toBe(true);
       expect(made.holdPattern.slice(0, -1)).not.toMatch(/(?<!\\)(?:\\\\)*[*?[\]]/);
+    }),
+  );
+});
+
+test("what begins with a lease, a name or a resource is spelled out by those who add the rest", () => {
+  fc.assert(
+    fc.property(resource, anyName, leaseId, slot, (one, pool, id, i) => {
+      expect(keys.holdsIn() + one).toBe(keys.hold(one));
+      expect(keys.holdsIn(`permit/${pool}/`) + i).toBe(keys.hold(`permit/${pool}/${i}`));
+      expect(keys.goneLeases + id).toBe(keys.goneLease(id));
+      expect(`${keys.waiting}instance/${id}`).toBe(keys.instance(id));
+      expect(`${keys.waiting}wake/${id}`).toBe(keys.wakeChannel(id));
     }),
   );
 });

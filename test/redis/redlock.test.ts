@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { beforeEach, describe, expect, test } from "vitest";
 import { systemIds } from "../../src/ids.js";
 import { Keys } from "../../src/redis/keys.js";
+import type { Claim } from "../../src/redis/lease-calls.js";
 import { Primaries } from "../../src/redis/primaries.js";
 import { type Primary, PrimaryFailure } from "../../src/redis/primary.js";
 import { LeaseVotes } from "../../src/redis/redlock.js";
@@ -11,8 +12,16 @@ import { settled } from "../helpers/fake-clock.js";
 const keys = new Keys("q:");
 const TTL_MAX_MS = 600_000;
 const TOMBSTONE_MS = TTL_MAX_MS + 60_000;
-const LEASE = { resource: "lock/a", leaseId: "lease-0123456789-0123456789" };
-const TERMS = { ttlMs: 10_000, mode: "exclusive", owner: "worker-7", metadata: "", chosen: false };
+const LEASE: Claim = {
+  leaseId: "lease-0123456789-0123456789",
+  mode: "exclusive",
+  resources: ["lock/a"],
+  lines: ["lock/a"],
+  purpose: null,
+  limit: null,
+};
+const READER: Claim = { ...LEASE, mode: "shared" };
+const TERMS = { ttlMs: 10_000, owner: "worker-7", metadata: "", chosen: false, place: null };
 
 const digestOf = (leaseId: string) => createHash("sha1").update(leaseId).digest("hex");
 
@@ -27,32 +36,61 @@ interface Message {
 /**
  * What a primary answers to a script. A number: granted, or raised, with this counter. A letter: held by the lease of
  * that letter. `-`: no answer, and nobody knows whether it ran. `x`: not sent. `?`: it stays open. `late`: some turns
- * after the others.
+ * after the others. `reply`: this very reply.
  */
-type Vote = number | "A" | "B" | "gone" | "lost" | "done" | "nothing" | "-" | "x" | "?" | Quarantined | Late;
+type Vote = number | "A" | "B" | Refusal | "lost" | "done" | "nothing" | "-" | "x" | "?" | Reply | Late;
+/** Of an acquire, or of a renewal. */
+type Refusal = "gone" | "other" | "missing" | "released" | "regranted";
 
-interface Quarantined {
-  readonly quarantinedMs: number;
+interface Reply {
+  readonly reply: readonly unknown[];
 }
 
 interface Late {
   readonly late: Vote;
 }
 
-const hold = (letter: string) => [digestOf(letter), 5_000, "exclusive", `owner-${letter}`, "", "7", 40];
+const quarantined = (ms: number): Reply => ({ reply: [0, "quarantined", ms] });
+const queued = (ahead: number): Reply => ({ reply: [0, "queued", ahead] });
+const held = (letter: string, ahead: number): Reply => ({ reply: [0, "held", ahead, ...hold(letter)] });
+const limit = (of: number): Reply => ({ reply: [0, "limit", of] });
+const broken = (reason: string): Reply => ({ reply: [0, "gone", `broken\n${reason}`] });
+const taken = (counter: number): Reply => ({ reply: [0, "taken", String(counter)] });
+const extended = (revision: string, metadata = ""): Reply => ({
+  reply: [1, "exclusive", "worker-7", metadata, "", revision],
+});
+const seen = (counter: number, holds: unknown[][], waiting = 0, line: string[][] = []): Reply => ({
+  reply: [String(counter), holds, waiting, line],
+});
+
+/** As `describe` in leases.lua has it. */
+const hold = (letter: string, { counter = 7, mode = "exclusive", revision = "" } = {}) => [
+  digestOf(letter),
+  5_000,
+  mode,
+  `owner-${letter}`,
+  "",
+  "7",
+  40,
+  String(counter),
+  revision,
+];
 
 function replyTo(script: string, vote: Exclude<Vote, Late>): unknown {
-  if (typeof vote === "object") return [0, "quarantined", vote.quarantinedMs];
+  if (typeof vote === "object") return vote.reply;
   switch (script) {
     case "acquire-lock":
       if (typeof vote === "number") return [1, String(vote)];
-      return vote === "gone" ? [0, "gone"] : [0, "held", ...hold(vote)];
+      return vote === "gone" || vote === "other" ? [0, vote] : [0, "held", 0, ...hold(vote)];
     case "raise-lock":
       return typeof vote === "number" ? [1, String(vote)] : [0];
     case "renew-lock":
-      return vote === "lost" ? [0] : [1, "exclusive", "worker-7", ""];
+      if (vote === "released") return [0, "gone", "released"];
+      return vote === "done" ? [1, "exclusive", "worker-7", "", "", ""] : [0, vote];
     case "inspect-lock":
-      return typeof vote === "number" ? [String(vote), ...hold("A")] : ["7"];
+      return typeof vote === "number"
+        ? [String(vote), [hold("A", { counter: vote })], 0, []]
+        : ["7", [], 0, []];
     default:
       return [vote === "done" ? 1 : 0];
   }
@@ -122,8 +160,13 @@ beforeEach(() => {
 const sent = (script: string) => messages.filter((message) => message.script === script);
 const placesOf = (script: string) => sent(script).map(({ place }) => place);
 const owedAt = () => fakes.flatMap((fake) => (fake.owed.size > 0 ? [fake.place] : []));
-/** How long an abandoned attempt, or a released lease, is refused from then on. */
-const refusedForMs = (call: { args: readonly (string | number)[] }) => call.args[1];
+/** A script's own arguments: behind those that all scripts of leases have, one of them for each name. */
+const own = ({ args }: { args: readonly (string | number)[] }) => args.slice(4 + Number(args[3]));
+const nonceOf = (call: { args: readonly (string | number)[] }) => own(call)[0];
+/** How long an abandoned attempt is refused from then on. */
+const refusedForMs = (call: { args: readonly (string | number)[] }) => own(call)[1];
+/** What a lost attempt is where nobody can be named. */
+const SPLIT = { kind: "held", hold: null, certain: false, ahead: 0 };
 
 describe("an acquire", () => {
   test("that a majority grants with the very same counter takes one round trip", async () => {
@@ -137,17 +180,21 @@ describe("an acquire", () => {
     await leases.acquire(LEASE, TERMS);
     await settled();
     await leases.acquire(LEASE, TERMS);
-    const nonces = sent("acquire-lock").map(({ args }) => args[2]);
+    const nonces = sent("acquire-lock").map(nonceOf);
     expect(new Set(nonces.slice(0, 3)).size).toBe(1);
     expect(new Set(nonces.slice(3)).size).toBe(1);
     expect(nonces[0]).not.toBe(nonces[3]);
     expect(sent("acquire-lock")[0]?.args).toEqual([
-      "lock/a",
+      keys.waiting,
       LEASE.leaseId,
+      "exclusive",
+      1,
+      "lock/a",
       nonces[0],
       10_000,
-      "exclusive",
       "worker-7",
+      "",
+      "",
       "",
       "",
     ]);
@@ -164,8 +211,8 @@ describe("an acquire", () => {
     const leases = votes(["acquire-lock", 3, 5, "-"], ["raise-lock", 5, 5, "-"]);
     expect(await leases.acquire(LEASE, TERMS)).toEqual({ kind: "granted", token: 5, acks: 2 });
     expect(sent("raise-lock").map(({ args }) => args.at(-1))).toEqual(["5", "5", "5"]);
-    const [nonce] = new Set(sent("acquire-lock").map(({ args }) => args[2]));
-    for (const { args } of sent("raise-lock")) expect(args[1]).toBe(nonce);
+    const [nonce] = new Set(sent("acquire-lock").map(nonceOf));
+    for (const each of sent("raise-lock")) expect(nonceOf(each)).toBe(nonce);
   });
 
   test("is raised again with what they reply, as often as it takes", async () => {
@@ -188,7 +235,7 @@ describe("an acquire", () => {
       "x",
     ]);
     const leases = votes(["acquire-lock", 3, 5, "x"], ...rounds, ["abandon-lock", "done", "done"]);
-    expect(await leases.acquire(LEASE, TERMS)).toEqual({ kind: "held", hold: null, certain: false });
+    expect(await leases.acquire(LEASE, TERMS)).toEqual(SPLIT);
     expect(placesOf("abandon-lock")).toEqual([0, 1]);
   });
 
@@ -198,7 +245,7 @@ describe("an acquire", () => {
       ["raise-lock", "lost", 5, "x"],
       ["abandon-lock", "nothing", "done"],
     );
-    expect(await leases.acquire(LEASE, TERMS)).toEqual({ kind: "held", hold: null, certain: false });
+    expect(await leases.acquire(LEASE, TERMS)).toEqual(SPLIT);
     expect(placesOf("abandon-lock")).toEqual([0, 1]);
   });
 
@@ -206,12 +253,12 @@ describe("an acquire", () => {
     const leases = votes(["acquire-lock", 3, 5, "x"], ["abandon-lock", "done", "done"]);
     const outcome = leases.acquire(LEASE, TERMS);
     version = 2;
-    expect(await outcome).toEqual({ kind: "held", hold: null, certain: false });
+    expect(await outcome).toEqual(SPLIT);
     expect(sent("raise-lock")).toEqual([]);
   });
 
   test("that a majority refuses tells who has it, for certain", async () => {
-    const leases = votes(["acquire-lock", "A", "A", "A"], ["abandon-lock", "nothing", "nothing", "nothing"]);
+    const leases = votes(["acquire-lock", "A", "A", "A"]);
     expect(await leases.acquire(LEASE, TERMS)).toMatchObject({
       kind: "held",
       certain: true,
@@ -221,10 +268,7 @@ describe("an acquire", () => {
 
   test("that a majority refuses though one is down tells who has it: one answer is not enough", async () => {
     for (const away of ["x", "-"] as const) {
-      const leases = votes(
-        ["acquire-lock", away, "A", { late: "A" }],
-        ["abandon-lock", "-", "nothing", "nothing"],
-      );
+      const leases = votes(["acquire-lock", away, "A", { late: "A" }], ["abandon-lock", "-"]);
       expect(await leases.acquire(LEASE, TERMS)).toMatchObject({
         kind: "held",
         certain: true,
@@ -250,19 +294,19 @@ describe("an acquire", () => {
   });
 
   test("whose votes split is uncertain, and takes its own back", async () => {
-    const leases = votes(["acquire-lock", 7, "A", "B"], ["abandon-lock", "done", "nothing", "nothing"]);
+    const leases = votes(["acquire-lock", 7, "A", "B"], ["abandon-lock", "done"]);
     expect(await leases.acquire(LEASE, TERMS)).toMatchObject({ kind: "held", certain: false });
-    expect(placesOf("abandon-lock")).toEqual([0, 1, 2]);
-    const [nonce] = new Set(sent("acquire-lock").map(({ args }) => args[2]));
+    expect(placesOf("abandon-lock"), "who refused has nothing of it").toEqual([0]);
+    const [nonce] = new Set(sent("acquire-lock").map(nonceOf));
     for (const message of sent("abandon-lock")) {
-      expect(message.args[0]).toBe(nonce);
+      expect(nonceOf(message)).toBe(nonce);
       // Its vote has been heard, so nothing of it can come later.
       expect(refusedForMs(message)).toBe(0);
     }
   });
 
   test("of a leaseId that was used up is gone, even when only one primary remembers", async () => {
-    const leases = votes(["acquire-lock", "gone", "A", "x"], ["abandon-lock", "nothing", "nothing"]);
+    const leases = votes(["acquire-lock", "gone", "A", "x"]);
     expect(await leases.acquire(LEASE, TERMS)).toEqual({ kind: "gone" });
   });
 
@@ -274,56 +318,139 @@ describe("an acquire", () => {
 
   test("at primaries in quarantine says when to try again", async () => {
     const leases = votes(
-      ["acquire-lock", { quarantinedMs: 3_000 }, { quarantinedMs: 2_000 }, 7],
-      ["abandon-lock", "nothing", "nothing", "done"],
+      ["acquire-lock", quarantined(3_000), quarantined(2_000), 7],
+      ["abandon-lock", "-", "-", "done"],
     );
-    await expect(leases.acquire(LEASE, TERMS)).rejects.toMatchObject({
-      code: "no_quorum",
-      help: { retryAfterMs: 2_000 },
-    });
+    expect(await leases.acquire(LEASE, TERMS)).toEqual({ kind: "quarantined", primaries: 2, forMs: 2_000 });
+    await settled();
+    await settled();
+    expect(placesOf("abandon-lock")).toEqual([2]);
+  });
+
+  test("that is refused by others, beside one in quarantine, is held", async () => {
+    const leases = votes(["acquire-lock", { late: quarantined(3_000) }, "A", "A"]);
+    expect(await leases.acquire(LEASE, TERMS)).toMatchObject({ kind: "held", certain: true });
   });
 });
 
 describe("the clean-up of an acquire", () => {
   test("is owed to a primary that did not answer it, by the attempt", async () => {
-    const leases = votes(["acquire-lock", 7, "A", "B"], ["abandon-lock", "-", "nothing", "nothing"]);
+    const leases = votes(["acquire-lock", 7, "A", "B"], ["abandon-lock", "-"]);
     await leases.acquire(LEASE, TERMS);
     await settled();
     expect(owedAt()).toEqual([0]);
     const [[name, call]] = [...(fakes[0]?.owed ?? [])] as [[string, Call<unknown>]];
-    const [nonce] = new Set(sent("acquire-lock").map(({ args }) => args[2]));
+    const [nonce] = new Set(sent("acquire-lock").map(nonceOf));
     expect(name).toContain(nonce);
     expect(call.script.name).toBe("abandon-lock");
-    expect(call.args[0]).toBe(nonce);
+    expect(nonceOf(call)).toBe(nonce);
   });
 
   test("refuses the attempt from then on where its vote may still come", async () => {
-    const leases = votes(["acquire-lock", 7, "-", "A"], ["abandon-lock", "done", "-", "nothing"]);
+    const leases = votes(["acquire-lock", 7, "-", "A"], ["abandon-lock", "done", "-"]);
     await leases.acquire(LEASE, TERMS);
     await settled();
     const tombstones = Object.fromEntries(
       sent("abandon-lock").map((each) => [each.place, refusedForMs(each)]),
     );
-    expect(tombstones).toEqual({ 0: 0, 1: TOMBSTONE_MS, 2: 0 });
+    expect(tombstones).toEqual({ 0: 0, 1: TOMBSTONE_MS });
     expect(owedAt()).toEqual([1]);
     for (const call of fakes[1]?.owed.values() ?? []) expect(refusedForMs(call)).toBe(TOMBSTONE_MS);
   });
 
-  test("is not for a primary that the attempt was never sent to", async () => {
-    const leases = votes(["acquire-lock", 7, "x", "A"], ["abandon-lock", "done", "-", "nothing"]);
+  test("is not for a primary that the attempt was never sent to, nor for one that refused it", async () => {
+    const leases = votes(["acquire-lock", 7, "x", "A"], ["abandon-lock", "done"]);
     await leases.acquire(LEASE, TERMS);
     await settled();
-    expect(placesOf("abandon-lock")).toEqual([0, 2]);
+    expect(placesOf("abandon-lock")).toEqual([0]);
     expect(owedAt()).toEqual([]);
   });
 
-  test("names the tombstone of the attempt, not that of the lease", async () => {
-    const leases = votes(["acquire-lock", 7, "A", "B"], ["abandon-lock", "done", "nothing", "nothing"]);
-    await leases.acquire(LEASE, TERMS);
+  test("is for the names, the lines and the tombstone that the attempt was for", async () => {
+    const leases = votes(["acquire-lock", 7, "A", "B"], ["abandon-lock", "done"]);
+    await leases.acquire({ ...LEASE, resources: ["lock/a", "lock/b"], lines: ["lock/a", "lock/b"] }, TERMS);
     const [acquire] = sent("acquire-lock");
-    for (const { keys: named } of sent("abandon-lock")) {
-      expect(named).toEqual([acquire?.keys[0], acquire?.keys.at(-1)]);
-    }
+    const nonce = acquire && nonceOf(acquire);
+    expect(sent("abandon-lock").map(({ keys: named }) => named)).toEqual([acquire?.keys]);
+    expect(acquire?.keys).toContain(keys.goneAttempt(LEASE.leaseId, String(nonce)));
+    expect(acquire?.keys).toContain(keys.hold("lock/b"));
+  });
+});
+
+describe("what an acquire is refused for", () => {
+  const refusal = async (...answers: Vote[]) => {
+    const granting = answers.map((vote): Vote => (typeof vote === "number" ? "done" : "-"));
+    return votes(["acquire-lock", ...answers], ["abandon-lock", ...granting]).acquire(LEASE, TERMS);
+  };
+
+  test.each<[what: string, answers: Vote[], expected: object]>([
+    ["a leaseId for something else", ["other", "A", "A"], { kind: "other" }],
+    ["a leaseId for something else, as only one remembers", [7, "A", "other"], { kind: "other" }],
+    ["a leaseId that is gone", ["A", "gone", "A"], { kind: "gone" }],
+    ["another limit, by a majority", [limit(5), limit(5), 7], { kind: "limit", limit: 5 }],
+    ["another limit, by all", [limit(5), limit(5), limit(5)], { kind: "limit", limit: 5 }],
+    ["another limit by one only: it is held", ["A", "A", limit(5)], { kind: "held", certain: true }],
+    ["the line, by a majority", [queued(2), queued(3), 7], { hold: null, certain: true, ahead: 3 }],
+    [
+      "the line and a holder",
+      [queued(2), held("A", 4), 7],
+      { certain: true, ahead: 4, hold: { owner: "owner-A" } },
+    ],
+    ["the line by one only", [queued(2), 7, "x"], { kind: "held", hold: null, certain: false, ahead: 2 }],
+    ["different holders", ["A", "B", 7], { kind: "held", certain: false }],
+    [
+      "different holders, one on a majority",
+      [{ late: "B" }, "A", "A"],
+      { certain: true, hold: { owner: "owner-A" } },
+    ],
+    [
+      "quarantine everywhere",
+      [quarantined(9), quarantined(5), quarantined(7)],
+      { kind: "quarantined", forMs: 5 },
+    ],
+    ["quarantine and the line", [quarantined(9), queued(1), quarantined(7)], { kind: "held", ahead: 1 }],
+  ])("%s", async (_, answers, expected) => {
+    // The third one may come after the outcome is clear: all are looked at that are there.
+    expect(await refusal(...answers)).toMatchObject(expected);
+  });
+});
+
+describe("an acquire by readers", () => {
+  test("that a majority grants with the highest counter takes one round trip", async () => {
+    const leases = votes(["acquire-lock", 7, 7, "?"]);
+    expect(await leases.acquire(READER, TERMS)).toEqual({ kind: "granted", token: 7, acks: 2 });
+    expect(sent("raise-lock")).toEqual([]);
+    expect(sent("acquire-lock")[0]?.args[2]).toBe("shared");
+  });
+
+  test("whose counters differ is raised once, and a majority at or above it make the token", async () => {
+    const leases = votes(["acquire-lock", 3, 5, "-"], ["raise-lock", 5, 9, "-"]);
+    expect(await leases.acquire(READER, TERMS)).toEqual({ kind: "granted", token: 5, acks: 2 });
+    expect(sent("raise-lock").map((each) => own(each).at(-1))).toEqual(["5", "5", "5"]);
+  });
+
+  test("takes no lower counter, though a majority replied it: the highest may be after a writer's", async () => {
+    const leases = votes(["acquire-lock", 5, 7, "-"], ["raise-lock", 7, 7, "-"]);
+    expect(await leases.acquire(READER, TERMS)).toMatchObject({ token: 7 });
+    const five = votes(["acquire-lock", 9, 5, 5, "x", "x"], ["raise-lock", 9, 9, 9, "-", "-"]);
+    expect(await five.acquire(READER, TERMS)).toMatchObject({ token: 9 });
+  });
+
+  test("whose holds are lost before the raise gives up and cleans up", async () => {
+    const leases = votes(
+      ["acquire-lock", 3, 5, "x"],
+      ["raise-lock", "lost", 5, "x"],
+      ["abandon-lock", "nothing", "done"],
+    );
+    expect(await leases.acquire(READER, TERMS)).toEqual(SPLIT);
+    expect(placesOf("abandon-lock")).toEqual([0, 1]);
+  });
+
+  test("does not mix votes of two configurations", async () => {
+    const leases = votes(["acquire-lock", 3, 5, "x"], ["abandon-lock", "done", "done"]);
+    const outcome = leases.acquire(READER, TERMS);
+    version = 2;
+    expect(await outcome).toEqual(SPLIT);
   });
 });
 
@@ -349,15 +476,16 @@ describe("a release", () => {
     for (const fake of [fakes[0], fakes[2]]) {
       const [call] = [...(fake?.owed.values() ?? [])];
       expect(call?.script.name).toBe("release-lock");
-      expect(call?.args).toEqual([LEASE.leaseId, TOMBSTONE_MS, "1"]);
+      expect(call?.args[1]).toBe(LEASE.leaseId);
+      expect(own(call as Call<unknown>)).toEqual([TOMBSTONE_MS, "1"]);
     }
   });
 
   test("of an id that the caller chose leaves a tombstone everywhere, of one made here none", async () => {
     await release(votes(["release-lock", "done", "done", "done"]), true);
-    expect(sent("release-lock").map(({ args }) => args[2])).toEqual(["1", "1", "1"]);
+    expect(sent("release-lock").map((each) => own(each)[1])).toEqual(["1", "1", "1"]);
     await release(votes(["release-lock", "done", "done", "done"]), false);
-    expect(sent("release-lock").map(({ args }) => args[2])).toEqual(["", "", ""]);
+    expect(sent("release-lock").map((each) => own(each)[1])).toEqual(["", "", ""]);
   });
 
   test("that no majority answers is no_quorum, and is still owed", async () => {
@@ -371,33 +499,47 @@ describe("a release", () => {
 describe("a renewal", () => {
   const renew = (leases: LeaseVotes) => leases.renew({ ...LEASE, token: 7, ttlMs: 10_000 });
 
-  test.each([
+  test.each<[answers: Vote[]]>([
     [["done", "done", "done"]],
-    [["done", "done", "lost"]],
+    [["done", "done", "missing"]],
     [["done", "done", "-"]],
     [["x", "done", "done"]],
-    [["done", "lost", "done"]],
-  ] as [Vote[]][])("that a majority extends is renewed: %j", async (answers) => {
-    const outcome = await renew(votes(["renew-lock", ...answers]));
-    expect(outcome).toMatchObject({ kind: "renewed", token: 7, owner: "worker-7" });
+    [["done", "released", "done"]],
+    [["done", taken(9), "done"]],
+  ])("that a majority extends is renewed: %j", async (answers) => {
+    const outcome = await renew(votes(["renew-lock", ...answers], ["repair-lock", "-", "-", "-"]));
+    expect(outcome).toMatchObject({ kind: "renewed", token: 7, owner: "worker-7", mode: "exclusive" });
     expect((outcome as { acks: number }).acks).toBeGreaterThanOrEqual(2);
-    expect(sent("renew-lock")[0]?.args).toEqual([LEASE.leaseId, "7", 10_000]);
+    expect(own(sent("renew-lock")[0] as Message)).toEqual(["7", 10_000, "", ""]);
   });
 
-  test.each([
-    [["lost", "lost", "lost"]],
-    [["lost", "done", "lost"]],
-    [["lost", "lost", "-"]],
-    [["x", "lost", "lost"]],
-    [["x", "lost", { late: "lost" }]],
-  ] as [Vote[]][])("that a majority refuses is lost: %j", async (answers) => {
-    expect(await renew(votes(["renew-lock", ...answers]))).toEqual({ kind: "lost" });
+  test.each<[answers: Vote[], why: object]>([
+    [["missing", "missing", "missing"], { kind: "expired" }],
+    [["missing", "done", "missing"], { kind: "expired" }],
+    [["regranted", "regranted", "-"], { kind: "expired" }],
+    [["x", "missing", { late: "missing" }], { kind: "expired" }],
+    [["released", "missing", "missing"], { kind: "released" }],
+    [["missing", "released", "-"], { kind: "released" }],
+    [[taken(8), taken(12), "done"], { kind: "taken", counter: 12 }],
+    [["missing", taken(12), "-"], { kind: "taken", counter: 12 }],
+    [["released", taken(12), "-"], { kind: "released" }],
+    [[broken("it hung"), "missing", "-"], { kind: "broken", reason: "it hung" }],
+    [["released", broken("it hung"), taken(12)], { kind: "broken", reason: "it hung" }],
+    [[broken("two\nlines"), "-", taken(12)], { kind: "broken", reason: "two\nlines" }],
+  ])("that a majority refuses is lost: %j, because %j", async (answers, why) => {
+    expect(await renew(votes(["renew-lock", ...answers]))).toEqual({ kind: "lost", why });
+    expect(sent("repair-lock")).toEqual([]);
   });
 
-  test.each([[["done", "lost", "-"]], [["x", "lost", "done"]], [["done", "-", "-"]], [["x", "x", "x"]]] as [
-    Vote[],
-  ][])("that is neither is no_quorum, and never a guess: %j", async (answers) => {
+  test.each<[answers: Vote[]]>([
+    [["done", "missing", "-"]],
+    [["x", "released", "done"]],
+    [["done", "-", "-"]],
+    [["x", "x", "x"]],
+  ])("that is neither is no_quorum, and never a guess: %j", async (answers) => {
     await expect(renew(votes(["renew-lock", ...answers]))).rejects.toMatchObject({ code: "no_quorum" });
+    await settled();
+    expect(sent("repair-lock")).toEqual([]);
   });
 
   test("takes nothing back", async () => {
@@ -409,7 +551,119 @@ describe("a renewal", () => {
   });
 });
 
+describe("the repair behind a renewal", () => {
+  const RENEWAL = { ...LEASE, token: 7, ttlMs: 10_000 };
+  /** Renews, and waits until nothing happens any more. */
+  async function renewed(leases: LeaseVotes, lease = RENEWAL) {
+    const outcome = await leases.renew(lease);
+    for (let turn = 0; turn < 20; turn++) await settled();
+    return outcome;
+  }
+
+  test.each<[answers: Vote[], repaired: number[]]>([
+    [["done", "done", "missing"], [2]],
+    [["missing", "done", "done"], [0]],
+    [["done", { late: "missing" }, "done"], [1]],
+    // What is in the way of a writer may not be in that of a reader, as which it was renewed.
+    [["done", "done", taken(9)], [2]],
+    [["done", "done", "released"], []],
+    [["done", "done", broken("it hung")], []],
+    [["done", "done", "regranted"], []],
+    [["done", "done", "done"], []],
+    [["done", "done", "-"], []],
+    [["x", "done", "done"], []],
+    [
+      ["done", "done", "missing", "missing", "done"],
+      [2, 3],
+    ],
+  ])("goes to those that lack the lease: %j -> %j", async (answers, repaired) => {
+    const outcome = await renewed(
+      votes(["renew-lock", ...answers], ["repair-lock", ...answers.map((): Vote => "done")]),
+    );
+    expect(outcome.kind).toBe("renewed");
+    expect(placesOf("repair-lock")).toEqual(repaired);
+  });
+
+  test("comes after a majority extended, and is no vote: it does not turn a lost lease into one that is held", async () => {
+    const lost = votes(["renew-lock", "done", "missing", "missing"], ["repair-lock", "done", "done", "done"]);
+    expect(await renewed(lost)).toEqual({ kind: "lost", why: { kind: "expired" } });
+    expect(sent("repair-lock")).toEqual([]);
+    const held = votes(
+      ["renew-lock", "done", "done", { late: "missing" }],
+      ["repair-lock", "-", "-", "done"],
+    );
+    expect(await renewed(held)).toMatchObject({ kind: "renewed", acks: 2 });
+    const order = messages.map(({ script }) => script);
+    expect(order).toEqual(["renew-lock", "renew-lock", "renew-lock", "repair-lock"]);
+  });
+
+  test("brings the token, the time to live and what the lease was acquired with", async () => {
+    const claim = {
+      ...RENEWAL,
+      mode: null,
+      purpose: "semaphore/pool 1",
+      limit: { semaphore: "pool", permits: 3 },
+    };
+    const leases = votes(
+      ["renew-lock", extended("000000000002-a", '"v"'), extended("000000000002-a", '"v"'), "missing"],
+      ["repair-lock", "-", "-", "done"],
+    );
+    await renewed(leases, claim);
+    const [repair] = sent("repair-lock");
+    expect(repair?.args[2], "the mode that it is held in").toBe("exclusive");
+    expect(own(repair as Message)).toEqual([
+      "7",
+      10_000,
+      "worker-7",
+      '"v"',
+      "",
+      "000000000002-a",
+      "semaphore/pool 1",
+      "3/3",
+    ]);
+  });
+
+  test("brings the latest revision of what the lease carries, whichever primary has it", async () => {
+    const [older, newer] = [extended("000000000001-a", '"old"'), extended("000000000002-a", '"new"')];
+    for (const [first, second] of [
+      [older, newer],
+      [newer, older],
+    ] as const) {
+      const leases = votes(["renew-lock", first, second, "missing"], ["repair-lock", "-", "-", "done"]);
+      expect(await renewed(leases), "and so is it told").toMatchObject({ metadata: '"new"' });
+      expect(own(sent("repair-lock")[0] as Message)[5]).toBe("000000000002-a");
+    }
+  });
+
+  test("is not owed where it is not answered: the next renewal will see", async () => {
+    const leases = votes(["renew-lock", "done", "done", "missing"], ["repair-lock", "-", "-", "-"]);
+    expect((await renewed(leases)).kind).toBe("renewed");
+    expect(owedAt()).toEqual([]);
+  });
+});
+
+describe("a proclamation", () => {
+  const proclaim = (...answers: Vote[]) =>
+    votes(["proclaim", ...answers]).proclaim({ ...LEASE, token: 7 }, "000000000001-a", '"v"');
+
+  test.each<[answers: Vote[], held: boolean]>([
+    [["done", "done", "-"], true],
+    [["done", "nothing", "done"], true],
+    [["done", "nothing", { late: "done" }], true],
+    [["nothing", "x", "nothing"], false],
+    [["nothing", "done", { late: "nothing" }], false],
+  ])("that the primaries answer by %j: %s", async (answers, held) => {
+    expect(await proclaim(...answers)).toBe(held);
+  });
+
+  test("that is neither is no_quorum", async () => {
+    await expect(proclaim("done", "nothing", "-")).rejects.toMatchObject({ code: "no_quorum" });
+  });
+});
+
 describe("looking at a lock", () => {
+  const look = (...answers: Vote[]) => votes(["inspect-lock", ...answers]).inspect("lock/a");
+
   // A number: held by A, with this counter.
   test.each([
     [[7, 7, 7], "A", 7],
@@ -422,15 +676,63 @@ describe("looking at a lock", () => {
   ] as [Vote[], string | null, number | null][])(
     "%j shows %s with the token %s",
     async (answers, holder, token) => {
-      const seen = await votes(["inspect-lock", ...answers]).inspect(LEASE.resource);
-      expect(seen.hold?.owner ?? null).toBe(holder && `owner-${holder}`);
-      expect(seen.token).toBe(token);
+      const { holds } = await look(...answers);
+      expect(holds.map(({ owner }) => owner)).toEqual(holder === null ? [] : [`owner-${holder}`]);
+      expect(holds[0]?.token ?? null).toBe(token);
     },
   );
 
+  test.each<[answers: Vote[], free: boolean]>([
+    [["nothing", "nothing", 7], true],
+    [["nothing", "nothing", "x"], true],
+    [["nothing", 7, 7], false],
+    [["nothing", 7, "x"], false],
+    [[7, 7, 7], false],
+  ])("%j shows that it is free: %s", async (answers, free) => {
+    expect((await look(...answers)).free).toBe(free);
+  });
+
+  test("waits for a third where the first two disagree", async () => {
+    expect((await look("nothing", 7, { late: 7 })).holds).toHaveLength(1);
+    expect((await look("nothing", 7, { late: "nothing" })).holds).toHaveLength(0);
+  });
+
+  test("shows all readers that a majority name, each with the token where it is exact", async () => {
+    const read = (letter: string, counter: number) => hold(letter, { mode: "shared", counter });
+    const { holds } = await look(
+      seen(9, [read("A", 9), read("B", 9)]),
+      seen(9, [read("B", 7), read("A", 9)]),
+      { late: seen(9, [read("B", 5), read("C", 9)]) },
+    );
+    expect(holds.map(({ owner, mode, token }) => [owner, mode, token])).toEqual([
+      ["owner-A", "shared", 9],
+      ["owner-B", "shared", null],
+    ]);
+  });
+
+  test("shows the latest of what a holder carries", async () => {
+    const { holds } = await look(
+      seen(7, [hold("A", { revision: "000000000001-a" })]),
+      seen(7, [hold("A", { revision: "000000000002-a" })]),
+      "x",
+    );
+    expect(holds).toMatchObject([{ revision: "000000000002-a", token: 7 }]);
+  });
+
+  test("tells a counter that nobody has been given a token above", async () => {
+    expect((await look(seen(7, []), seen(12, []), "x")).highest).toBe(12);
+    expect((await look(seen(7, [hold("A", { counter: 20 })]), seen(12, []), "x")).highest).toBe(20);
+  });
+
+  test("tells how many wait, and names as many as the primary that knows the most of them", async () => {
+    const line = ["A", "B"].map((letter) => [`w${digestOf(letter)}`, `owner-${letter}`]);
+    const inspection = await look(seen(7, [], 1, line.slice(0, 1)), seen(7, [], 2, line), "x");
+    expect(inspection.waiting).toBe(2);
+    expect(inspection.line.map(({ owner }) => owner)).toEqual(["owner-A", "owner-B"]);
+  });
+
   test("without a majority is no_quorum", async () => {
-    const leases = votes(["inspect-lock", 7, "-", "x"]);
-    await expect(leases.inspect(LEASE.resource)).rejects.toMatchObject({ code: "no_quorum" });
+    await expect(look(7, "-", "x")).rejects.toMatchObject({ code: "no_quorum" });
   });
 });
 

@@ -17,15 +17,27 @@ import { Keys } from "../../src/redis/keys.js";
 import {
   abandonLock,
   acquireLock,
-  type Call,
-  heartbeat,
+  breakLock,
   inspectLock,
-  listMembers,
-  listServices,
-  putMember,
+  inspectSemaphore,
+  keepWaiting,
+  leaveLine,
+  listLocks,
+  proclaim,
   raiseLock,
   releaseLock,
   renewLock,
+  repairLock,
+  setLimit,
+  sweepHeld,
+  takeTicket,
+} from "../../src/redis/lease-calls.js";
+import {
+  type Call,
+  heartbeat,
+  listMembers,
+  listServices,
+  putMember,
   SCRIPTS,
 } from "../../src/redis/scripts.js";
 
@@ -37,22 +49,45 @@ const keys = new Keys("q:");
 const MANY = 3;
 const many = <T>(each: (i: number) => T): T[] => Array.from({ length: MANY }, (_, i) => each(i));
 
-const attempt = { resource: "lock/a", leaseId: "lease", nonce: "nonce" };
+const attempt = {
+  leaseId: "lease",
+  nonce: "nonce",
+  mode: "exclusive",
+  resources: many((i) => `permit/pool/${i}`),
+  lines: ["semaphore/pool"],
+  purpose: "semaphore/pool 3",
+  limit: { semaphore: "pool", permits: 7 },
+} as const;
+const renewal = { owner: "", metadata: "", mode: "exclusive", chosen: true, revision: "" } as const;
 const configuration = { version: 2 } as Parameters<typeof commitConfiguration>[1];
 
 const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "acquire-lock": acquireLock(keys, attempt, {
     ttlMs: 1_000,
-    mode: "exclusive",
     owner: "",
     metadata: "",
     chosen: true,
+    place: { ticket: 7, instance: "instance", keptMs: 1_000 },
   }),
   "raise-lock": raiseLock(keys, attempt, 7),
   "renew-lock": renewLock(keys, { ...attempt, token: 7, ttlMs: 1_000 }),
+  "repair-lock": repairLock(keys, { ...attempt, token: 7, ttlMs: 1_000 }, renewal),
   "release-lock": releaseLock(keys, attempt, { forMs: 1_000, always: true }),
   "abandon-lock": abandonLock(keys, attempt, 1_000),
-  "inspect-lock": inspectLock(keys, attempt.resource),
+  "inspect-lock": inspectLock(keys, "lock/a"),
+  "list-locks": listLocks(keys, "lock/", "lock/a", 100),
+  "break-lock": breakLock(keys, "lock/a", "it hung", 1_000),
+  proclaim: proclaim(keys, { ...attempt, token: 7 }, "000000000001-nonce", "{}"),
+  "inspect-semaphore": inspectSemaphore(
+    keys,
+    { name: "pool", line: "semaphore/pool", slots: "permit/pool/" },
+    { leaseId: "lease", limit: 7, holds: true },
+  ),
+  "take-ticket": takeTicket(keys, attempt),
+  "leave-line": leaveLine(keys, attempt, { keepMs: 1_000, wake: true }),
+  "keep-waiting": keepWaiting(keys, "instance", 1_000),
+  "set-limit": setLimit(keys, "pool", 7, 1_000),
+  "sweep-held": sweepHeld(keys),
   "put-member": putMember(keys, "search", {
     id: "search-1",
     incarnation: 1,
@@ -97,6 +132,16 @@ function split(name: string): { header: string; body: string } {
   return { header, body: lines.slice(end).join("\n") };
 }
 
+const LEASES = readFileSync(new URL("leases.lua", LUA), "utf8");
+/** Whether a script builds on leases.lua, which then has the keys, and the arguments but for the script's own. */
+const isOfLeases = (name: string) => SCRIPTS[name as keyof typeof SCRIPTS].text.includes(LEASES);
+
+/** The indices of `arg(..)` in a text: a script's own arguments, behind those of leases.lua. */
+const ownIndices = (text: string) =>
+  [...new Set([...text.matchAll(/\barg\((\d+)\)/g)].map(([, index]) => Number(index)))].sort(
+    (one, other) => one - other,
+  );
+
 /** The indices that `KEYS[..]` or `ARGV[..]` has in a text: numbers, and `2i + 1` for each i. */
 function indices(text: string, of: "KEYS" | "ARGV"): number[] {
   const found = [...text.matchAll(new RegExp(`${of}\\[([^\\]]+)\\]`, "g"))].flatMap(([, index = ""]) => {
@@ -121,7 +166,14 @@ function items(text: string): string[] {
     if (char === "," && depth === 0) found.push("");
     else found[found.length - 1] += char;
   }
-  return found.map((item) => item.trim());
+  return found
+    .map((item) => item.trim())
+    .reduce<string[]>((merged, item) => {
+      // What goes on behind a comma: `'1' when this lease has it, else ''`.
+      if (merged.length > 0 && /^(or|else) /.test(item)) merged.push(`${merged.pop()}, ${item}`);
+      else if (item !== "...") merged.push(item);
+      return merged;
+    }, []);
 }
 
 /** The groups in braces at the top of a text, without their braces. */
@@ -138,13 +190,18 @@ function groups(text: string): string[] {
 
 /** A reply as the header describes it: what it spells is taken at its word, the rest is the text "7". */
 function sample(group: string): unknown[] {
-  return items(group).map((item) => {
+  return items(group).flatMap((item) => {
     if (/^-?\d+$/.test(item)) return Number(item);
-    if (/^'.*'$/.test(item)) return item.slice(1, -1);
+    if (/^'[^']*'$/.test(item)) return item.slice(1, -1);
     const [nested] = groups(item);
-    return nested === undefined ? "7" : sample(nested);
+    if (nested !== undefined) return [sample(nested)];
+    if (/\bholds as `describe` has them/.test(item)) return [[sample(DESCRIBED)]];
+    return /\bhold as `describe` has it/.test(item) ? sample(DESCRIBED) : ["7"];
   });
 }
+
+/** What leases.lua says of its own function. */
+const DESCRIBED = /^-- \{(.*)\}\nlocal function describe/m.exec(LEASES)?.[1] ?? "";
 
 /** Every reply that the header says the script may give. */
 function replies(header: string): unknown[][] {
@@ -160,16 +217,54 @@ function leaves(value: unknown): unknown[] {
 
 test("every file in lua/ is in the table, and every script of the table is called", () => {
   const files = readdirSync(LUA).map((file) => file.replace(/\.lua$/, ""));
-  expect(Object.keys(SCRIPTS).sort()).toEqual(files.filter((name) => name !== "prelude").sort());
+  const scripts = files.filter((name) => !["prelude", "leases"].includes(name));
+  expect(Object.keys(SCRIPTS).sort()).toEqual(scripts.sort());
   expect(Object.keys(CALLS).sort()).toEqual(Object.keys(SCRIPTS).sort());
 });
 
-test("the prelude stands in front of each, and is found under the SHA-1 of both", () => {
+test("the prelude stands in front of each, behind it what leases have in common, under the SHA-1 of all", () => {
   const prelude = readFileSync(new URL("prelude.lua", LUA), "utf8");
   for (const [name, { text, sha1 }] of Object.entries(SCRIPTS)) {
-    expect(text).toBe(`${prelude}\n${readFileSync(new URL(`${name}.lua`, LUA), "utf8")}`);
+    const own = readFileSync(new URL(`${name}.lua`, LUA), "utf8");
+    expect(text).toBe([prelude, ...(isOfLeases(name) ? [LEASES] : []), own].join("\n"));
     expect(sha1).toBe(createHash("sha1").update(text).digest("hex"));
   }
+});
+
+test("what builds on leases.lua is what uses it", () => {
+  for (const name of Object.keys(SCRIPTS)) {
+    const uses = /\b(arg|own|is_mine|instance_of)\(/.test(split(name).body);
+    expect(isOfLeases(name), name).toBe(uses);
+  }
+});
+
+describe("what leases.lua says of keys and arguments", () => {
+  const { header, body } = split("leases");
+  const call = CALLS["raise-lock"];
+
+  test("is what is sent: seven keys, those of the names and of the lines; four arguments, and one a name", () => {
+    expect(indices(header.replace("KEYS[9 ...]", ""), "KEYS")).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(indices(header.replace("ARGV[6 ...]", ""), "ARGV")).toEqual([2, 3, 4, 5]);
+    const { resources, lines } = attempt;
+    expect(call.keys).toHaveLength(7 + resources.length + lines.length);
+    expect(call.keys.slice(7)).toEqual([
+      ...resources.map((one) => keys.hold(one)),
+      ...lines.map((one) => keys.line(one)),
+    ]);
+    expect(call.args.slice(1, 4)).toEqual(["lease", "exclusive", resources.length]);
+    expect(call.args.slice(4, 4 + resources.length)).toEqual(resources);
+  });
+
+  test("is what is used, and no other", () => {
+    const used = (of: string) =>
+      new Set([...body.matchAll(new RegExp(`${of}\\[(\\d+)`, "g"))].map(([, i]) => Number(i)));
+    for (const index of used("KEYS")) expect(index).toBeLessThanOrEqual(8);
+    for (const index of used("ARGV")) expect(index).toBeLessThanOrEqual(5);
+  });
+
+  test("has the fields that `describe` returns", () => {
+    expect(sample(DESCRIBED)).toHaveLength(9);
+  });
 });
 
 describe.each(Object.entries(CALLS))("%s", (name, call) => {
@@ -180,16 +275,28 @@ describe.each(Object.entries(CALLS))("%s", (name, call) => {
   });
 
   test("is sent as many keys as its header says", () => {
+    if (isOfLeases(name)) expect(indices(header, "KEYS"), "leases.lua has said it").toEqual([]);
     // The first is the prelude's.
-    expect([1, ...indices(header, "KEYS")]).toEqual(upTo(1 + call.keys.length));
+    else expect([1, ...indices(header, "KEYS")]).toEqual(upTo(1 + call.keys.length));
   });
 
   test("is sent as many arguments as its header says", () => {
-    expect([1, ...indices(header, "ARGV")]).toEqual(upTo(1 + call.args.length));
+    if (isOfLeases(name)) {
+      const own = call.args.slice(4 + Number(call.args[3]));
+      expect(ownIndices(header)).toEqual(upTo(own.length));
+      expect(indices(header, "ARGV")).toEqual([]);
+    } else expect([1, ...indices(header, "ARGV")]).toEqual(upTo(1 + call.args.length));
     for (const arg of call.args) expect(["string", "number"]).toContain(typeof arg);
   });
 
   test("uses the keys and arguments of its header, and no others", () => {
+    if (isOfLeases(name)) {
+      expect(ownIndices(body)).toEqual(ownIndices(header));
+      expect(body).not.toMatch(/\bARGV\b/);
+      for (const index of indices(body.replaceAll(/KEYS\[(lines|i)\]/g, ""), "KEYS"))
+        expect(index).toBeLessThanOrEqual(8);
+      return;
+    }
     for (const of of ["KEYS", "ARGV"] as const) {
       const fixed = (text: string) =>
         [
@@ -228,8 +335,52 @@ test("the prelude has no keys and arguments but the first", () => {
 
 test("numbers of 16 digits are sent as text: Lua and JSON would round them", () => {
   const token = 9_007_199_254_740_991;
-  expect(raiseLock(keys, attempt, token).args.at(-1)).toBe("9007199254740991");
-  expect(renewLock(keys, { ...attempt, token, ttlMs: 1 }).args[1]).toBe("9007199254740991");
-  expect(admit(configuration, "id", token, 0).args[1]).toBe("9007199254740991");
-  expect(restoreCounters(keys, [["lock/a", token]]).args[1]).toBe("9007199254740991");
+  const text = "9007199254740991";
+  const lease = { ...attempt, token, ttlMs: 1 };
+  const own = ({ args }: Call<unknown>) => args.slice(4 + attempt.resources.length);
+  expect(own(raiseLock(keys, attempt, token)).at(-1)).toBe(text);
+  expect(own(renewLock(keys, lease))[0]).toBe(text);
+  expect(own(repairLock(keys, lease, renewal))[0]).toBe(text);
+  expect(own(proclaim(keys, lease, "", ""))[0]).toBe(text);
+  const place = { ticket: token, instance: "", keptMs: 1 };
+  const terms = { ttlMs: 1, owner: "", metadata: "", chosen: true, place };
+  expect(own(acquireLock(keys, attempt, terms))[7]).toBe(text);
+  expect(admit(configuration, "id", token, 0).args[1]).toBe(text);
+  expect(restoreCounters(keys, [["lock/a", token]]).args[1]).toBe(text);
+});
+
+/** Where there is no key: the first one, which every user of Redis who may use us has the right to. */
+const NONE = keys.configuration;
+
+test("who does not wait is sent without a place, and a lease that has no limit or purpose without these", () => {
+  const terms = { ttlMs: 1_000, owner: "", metadata: "", chosen: true, place: null };
+  const plain = { ...attempt, purpose: null, limit: null };
+  const { keys: sent, args } = acquireLock(keys, plain, terms);
+  expect(args.slice(4 + plain.resources.length)).toEqual(["nonce", 1_000, "", "", "1", "", ""]);
+  expect(sent.slice(0, 7)).toEqual([
+    keys.counters,
+    keys.countersOlder,
+    keys.goneLease("lease"),
+    NONE,
+    NONE,
+    keys.goneAttempt("lease", "nonce"),
+    NONE,
+  ]);
+});
+
+test("locks are listed by name, permits and terms are not", () => {
+  const listed = (resource: string) =>
+    takeTicket(keys, { ...attempt, resources: [resource] }).keys.includes(keys.held);
+  expect(["lock/a", "permit/pool/1", "election/a"].map(listed)).toEqual([true, false, false]);
+});
+
+test("no script is sent a key without the prefix", () => {
+  const plain = { ...attempt, purpose: null, limit: null };
+  const calls = [
+    ...Object.values(CALLS),
+    takeTicket(keys, plain),
+    releaseLock(keys, plain, { forMs: 1, always: true }),
+  ];
+  for (const { script, keys: sent } of calls)
+    for (const key of sent) expect(key.startsWith("q:"), `${script.name}: ${key}`).toBe(true);
 });

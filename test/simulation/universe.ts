@@ -172,7 +172,8 @@ export class Universe {
   }
 
   #keepsLonger(byMs: number, text: string): void {
-    this.recorder.happened({ kind: "kept_longer", atMs: this.scheduler.nowMs(), byMs, text });
+    const untilMs = this.scheduler.nowMs();
+    this.recorder.happened({ kind: "late_message", atMs: untilMs - byMs, untilMs, text });
   }
 
   /** What is promised ends where a majority lost data, and none of them got it back before the last one lost it. */

@@ -13,7 +13,8 @@
 if arg(8) and redis.call('EXISTS', KEYS[4], KEYS[7]) == 0 then join(arg(8), arg(9), tonumber(arg(10)), arg(3)) end
 
 -- One look at all that is mostly not there.
-local seldom = { KEYS[4], KEYS[5], KEYS[7] }
+local seldom = { KEYS[4], KEYS[7] }
+if KEYS[5] ~= KEYS[1] then seldom[3] = KEYS[5] end
 for i = 1, names do seldom[#seldom + 1] = readers(i) end
 for i = lines, #KEYS do seldom[#seldom + 1] = KEYS[i] end
 local plain = redis.call('EXISTS', unpack(seldom)) == 0
@@ -21,10 +22,10 @@ local plain = redis.call('EXISTS', unpack(seldom)) == 0
 local purpose = mode .. ' ' .. arg(6)
 if not plain then
   if redis.call('EXISTS', KEYS[4], KEYS[7]) > 0 then return { 0, 'gone' } end
-  if KEYS[5] ~= '' and (redis.call('GET', KEYS[5]) or purpose) ~= purpose then return { 0, 'other' } end
+  if KEYS[5] ~= KEYS[1] and (redis.call('GET', KEYS[5]) or purpose) ~= purpose then return { 0, 'other' } end
 end
 local limit, highest_slot
-if KEYS[6] ~= '' then
+if KEYS[6] ~= KEYS[1] then
   limit, highest_slot = limits()
   if limit and limit ~= tonumber(string.match(arg(7), '^%d+')) then return { 0, 'limit', limit } end
 end

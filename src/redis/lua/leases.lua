@@ -9,7 +9,7 @@
 --   ARGV[3]  leaseId    ARGV[4]  mode: 'exclusive', 'shared', or '' for the one that it has here
 --   ARGV[5]  how many names
 --   ARGV[6 ...]  counter field of each name; then the script's own, arg(1) ...
--- KEYS[5] to [8] are '' where there is none.
+-- KEYS[5] to [8] are KEYS[1] where there is none: '' is a key that a user's rights may not cover.
 -- A primary gives all names of a lease or none, with one counter for all of them: even for a writer, odd for readers.
 
 local base, lease, mode, names = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
@@ -77,7 +77,7 @@ end
 
 -- What the lease stands on lives as long as it: what its id is for, and the limit that it was granted under.
 local function keep(key, value, ttl)
-  if key == '' then return end
+  if key == KEYS[1] then return end
   redis.call('SET', key, value, 'NX', 'PX', ttl)
   if redis.call('PTTL', key) < ttl then redis.call('PEXPIRE', key, ttl) end
 end
@@ -113,14 +113,14 @@ local function take(i, counter, max, time, ttl, owner, metadata, chosen, nonce)
   redis.call('HSET', own(i), 'lease', lease, 'g', text, 'counter', text, 'mode', mode, 'owner', owner,
     'metadata', metadata, 'since', int(time), 'chosen', chosen, 'names', all_names(), nonce and 'nonce:' .. nonce or 'repaired', 1)
   if shared then extend(i, time, ttl) else redis.call('PEXPIRE', own(i), ttl) end
-  if KEYS[8] ~= '' then redis.call('ZADD', KEYS[8], 0, field(i)) end
+  if KEYS[8] ~= KEYS[1] then redis.call('ZADD', KEYS[8], 0, field(i)) end
 end
 
 local function free(key, name)
   redis.call('DEL', key)
   if shared then redis.call('ZREM', hold_of(name) .. '/readers', lease) end
   -- Readers may be left; and what a sweep finds (sweep-held.lua) need not be found here.
-  if KEYS[8] ~= '' and not shared then redis.call('ZREM', KEYS[8], name) end
+  if KEYS[8] ~= KEYS[1] and not shared then redis.call('ZREM', KEYS[8], name) end
 end
 
 -- Takes its place in all lines, or the same place again. `wait`: how long it may stay without asking again, ms.

@@ -4,7 +4,8 @@
 --   arg(1)  tombstone, where one is due, ms    arg(2)  '1' when a tombstone is due in any case, else ''
 -- Returns {1} when this lease held a name, else {0}.
 
-local held, due, ended = 0, arg(2) == '1' or shared, {}
+local held, due, ended, given = 0, arg(2) == '1' or shared, {}, {}
+for i = 1, names do given[field(i)] = true end
 
 local function end_hold(key, name, counter)
   -- Above its token: a delayed renewal must not repair what was released.
@@ -26,7 +27,7 @@ for i = 1, names do
       local other = redis.call('HMGET', key, 'lease', 'counter')
       if other[1] == lease then
         end_hold(key, name, other[2])
-        if KEYS[8] ~= '' then wake_first(line_of(name)) end
+        if KEYS[8] ~= KEYS[1] and not given[name] then wake_first(line_of(name)) end
       end
     end
   end

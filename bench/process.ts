@@ -1,0 +1,68 @@
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { endWithUs } from "./guard.js";
+
+/** An instance of the service as in production: built, and in a process of its own. */
+export interface InstanceProcess extends AsyncDisposable {
+  readonly url: string;
+  /** Resident memory, and the processor time it has used since it started. */
+  usage(): Promise<{ residentMb: number; cpuMs: number }>;
+}
+
+let built: Promise<unknown> | undefined;
+
+/** `node`: options for the program itself, such as `--cpu-prof`. */
+export async function startInstanceProcess(
+  env: Record<string, string>,
+  node: readonly string[] = [],
+): Promise<InstanceProcess> {
+  built ??= promisify(execFile)("npm", ["run", "--silent", "build"], { cwd: ROOT });
+  await built;
+  const child = spawn(process.execPath, [...node, `${ROOT}dist/main.js`], {
+    env: { PATH: process.env.PATH, PORT: "0", ...env },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const pid = child.pid ?? 0;
+  const over = endWithUs([pid]);
+  const ended = once(child, "close").then(over);
+  const url = await new Promise<string>((resolve, reject) => {
+    let out = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      out += text;
+      const found = /listens on (http:\S+)/.exec(out)?.[1];
+      if (found !== undefined) resolve(found);
+    });
+    child.once("exit", () => reject(new Error(`the service ended before it listened: ${out}`)));
+  });
+  return {
+    url,
+    usage: async () => ({
+      residentMb: await residentMb(pid),
+      cpuMs: await cpuMs(pid),
+    }),
+    [Symbol.asyncDispose]: async () => {
+      // With profiling it writes its file at an orderly end.
+      child.kill("SIGTERM");
+      await ended;
+    },
+  };
+}
+
+async function residentMb(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
+}
+
+async function cpuMs(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8");
+  // The name of the program, in parentheses, may have spaces; user and system time are fields 14 and 15 of all.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
+}
+
+/** What Linux has told programs since ever, whatever the kernel does inside. */
+const TICKS_PER_SECOND = 100;
+const ROOT = fileURLToPath(new URL("../", import.meta.url));

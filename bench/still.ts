@@ -1,0 +1,61 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { hangUp, lockAt } from "./client.js";
+import type { Watched } from "./primaries.js";
+import type { InstanceProcess } from "./process.js";
+
+/** What requests that wait cost an instance while nobody gives anything back. */
+export interface Still {
+  readonly idleMb: number;
+  readonly residentMb: number;
+  readonly cpuPercent: number;
+  /** How long it was measured: shorter than asked for where the first would have waited long enough before. */
+  readonly seconds: number;
+  readonly joinedMs: number;
+}
+
+/** Throws where a request ends before all is measured. */
+export async function standStill(
+  { url, usage }: InstanceProcess,
+  primaries: Watched,
+  wanted: { readonly waiting: number; readonly names: number; readonly seconds: number },
+): Promise<Still> {
+  const names = Array.from({ length: wanted.names }, (_, i) => `still-${wanted.names}-${i}`);
+  const locks = names.map((name) => lockAt(url, name));
+  for (const lock of locks) await lock.acquire({ ttlMs: 300_000 });
+  const { residentMb: idleMb } = await usage();
+  const startMs = performance.now();
+  let failure: unknown;
+  let sent = 0;
+  while (sent < wanted.waiting) {
+    const room = Math.min(wanted.waiting, (await primaries.waiting(names)) + JOINING_MAX) - sent;
+    for (let i = 0; i < room; i++, sent++) {
+      const lock = locks[sent % locks.length] as (typeof locks)[number];
+      // Nobody is to be granted anything, nor to be answered before all is measured.
+      const ended = (how: unknown) => (failure ??= new Error("a request ended too early", { cause: how }));
+      void lock.acquire({ ttlMs: 1_000, waitMs: WAIT_MS }).then(ended, ended);
+    }
+    if (failure) throw failure;
+    await sleep(5);
+  }
+  while ((await primaries.waiting(names)) < wanted.waiting) await sleep(5);
+  const joinedMs = performance.now() - startMs;
+  const before = await usage();
+  const fromMs = performance.now();
+  await sleep(Math.min(wanted.seconds * 1000, Math.max(1000, WAIT_MS - MARGIN_MS - joinedMs)));
+  if (failure) throw failure;
+  const after = await usage();
+  const tookMs = performance.now() - fromMs;
+  hangUp();
+  return {
+    idleMb,
+    residentMb: Math.max(before.residentMb, after.residentMb),
+    cpuPercent: (100 * (after.cpuMs - before.cpuMs)) / tookMs,
+    seconds: tookMs / 1000,
+    joinedMs,
+  };
+}
+
+/** So many are on their way into the lines at once: who comes in a burst is not what is measured here. */
+const JOINING_MAX = 150;
+const WAIT_MS = 25_000;
+const MARGIN_MS = 500;

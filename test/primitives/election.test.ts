@@ -1,0 +1,248 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import type { Campaigned, Elections, Term } from "../../src/primitives/election.js";
+import { Keys } from "../../src/redis/keys.js";
+import { command } from "../helpers/deployment.js";
+import { chosenId, freshName, type Instance, until } from "../helpers/service.js";
+import { Pair } from "./pair.js";
+
+// Elections at two instances that do not know of each other.
+const pair = new Pair();
+
+type Request = Partial<Parameters<Elections["campaign"]>[0]>;
+
+const campaign = (at: Instance, name: string, request: Request = {}): Promise<Campaigned> =>
+  at.service.elections.campaign({ name, ttlMs: 10_000, ...request });
+
+async function lead(at: Instance, name: string, request: Request = {}): Promise<Term> {
+  const outcome = await campaign(at, name, request);
+  if (outcome.kind !== "acquired") throw new Error(`not elected: ${JSON.stringify(outcome)}`);
+  return outcome.term;
+}
+
+const look = (name: string) => pair.other.service.elections.inspect(name);
+const proclaim = ({ name, leaseId }: Term, value: unknown, at = pair.other) =>
+  at.service.elections.proclaim({ name, leaseId, value });
+const resign = ({ name, leaseId }: Term) => pair.other.service.elections.resign(name, leaseId);
+
+describe("an election", () => {
+  test("has one leader, with a value and a term that only grows", async () => {
+    const name = freshName();
+    let last = 0;
+    for (let i = 0; i < 4; i++) {
+      const term = await lead(pair.at(i), name, { candidate: `c${i}`, value: { url: i } });
+      expect(term).toMatchObject({ name, candidate: `c${i}`, value: { url: i } });
+      expect(term.term).toBeGreaterThan(last);
+      last = term.term;
+      const state = await look(name);
+      expect(state).toMatchObject({
+        known: true,
+        leader: { candidate: `c${i}`, term: term.term, value: { url: i } },
+        waiting: 0,
+      });
+      expect(JSON.stringify(state)).not.toContain(term.leaseId);
+      const refused = await campaign(pair.at(i + 1), name, { candidate: "other" });
+      expect(refused).toMatchObject({ kind: "held", holder: { owner: `c${i}` } });
+      expect(await resign(term)).toBe(true);
+      expect(await resign(term)).toBe(false);
+    }
+    expect(await look(name)).toMatchObject({ leader: null, known: true, version: "none" });
+  });
+
+  test("goes on to the next who stands, in the order in which they came", async () => {
+    const name = freshName();
+    let term = await lead(pair.one, name, { candidate: "first" });
+    const standing = [];
+    for (let i = 0; i < 3; i++) {
+      standing.push(campaign(pair.at(i), name, { candidate: `next-${i}`, waitMs: 15_000 }));
+      await until(async () => (await look(name)).waiting === i + 1, "it stands");
+    }
+    expect((await look(name)).queue.map(({ owner }) => owner)).toEqual(["next-0", "next-1", "next-2"]);
+    for (const [i, next] of standing.entries()) {
+      await resign(term);
+      const outcome = await next;
+      expect(outcome).toMatchObject({ kind: "acquired", term: { candidate: `next-${i}` } });
+      term = (outcome as Extract<Campaigned, { kind: "acquired" }>).term;
+    }
+  });
+
+  test("of which no majority name the same leader says that it does not know", async () => {
+    const name = freshName();
+    const term = await lead(pair.one, name, { candidate: "c" });
+    const keys = new Keys(pair.prefix);
+    const hold = keys.hold(`election/${name}`);
+    await command(pair.primary(0), "DEL", hold);
+    await command(pair.primary(1), "HSET", hold, "lease", "another-lease-that-it-knows-of");
+    expect(await look(name)).toMatchObject({ leader: null, known: false, version: "unknown" });
+    await command(pair.primary(1), "HSET", hold, "lease", term.leaseId);
+    expect(await look(name)).toMatchObject({ leader: { candidate: "c" }, known: true });
+    await command(pair.primary(1), "DEL", hold);
+    expect(await look(name), "a majority know that there is none").toMatchObject({
+      leader: null,
+      known: true,
+    });
+  });
+
+  test("of which no majority answers is no_quorum", async () => {
+    await using own = await pair.instance({ env: { QUORATE_COMMAND_TIMEOUT_MS: "200" } });
+    await Promise.all([0, 1].map((place) => pair.primary(place).pause()));
+    await expect(own.service.elections.inspect(freshName())).rejects.toMatchObject({ code: "no_quorum" });
+  });
+});
+
+describe("a leader", () => {
+  test("renews its term, and loses it when its time is over", async () => {
+    const name = freshName();
+    const { leaseId, term } = await lead(pair.one, name, { ttlMs: 400, candidate: "c", value: 1 });
+    for (let i = 0; i < 4; i++) {
+      await sleep(150);
+      const renewed = await pair.at(i).service.elections.renew({
+        name,
+        leaseId,
+        ttlMs: 400,
+        ...(i % 2 === 0 && { term }),
+      });
+      expect(renewed).toMatchObject({ term, candidate: "c", value: 1 });
+    }
+    await sleep(500);
+    expect((await look(name)).leader).toBeNull();
+    const lost = pair.one.service.elections.renew({ name, leaseId, ttlMs: 400 });
+    await expect(lost).rejects.toMatchObject({ code: "lease_lost" });
+    await expect(proclaim({ name, leaseId } as Term, 2)).rejects.toMatchObject({ code: "lease_lost" });
+  });
+
+  test("proclaims a new value in the same term, at either instance, and keeps it when it renews", async () => {
+    const name = freshName();
+    const leading = await lead(pair.one, name, { candidate: "c", value: "first" });
+    const versions = new Set([(await look(name)).version]);
+    for (const [i, value] of ["second", { third: [1, 2] }, null, "fifth"].entries()) {
+      expect(await proclaim(leading, value, pair.at(i))).toEqual({ term: leading.term });
+      const state = await look(name);
+      expect(state).toMatchObject({ leader: { term: leading.term, value, candidate: "c" } });
+      versions.add(state.version);
+      const renewed = await pair.at(i).service.elections.renew({ ...leading });
+      expect(renewed).toMatchObject({ term: leading.term, value });
+      expect((await look(name)).version, "a renewal changes nothing").toBe(state.version);
+    }
+    expect(versions.size, "each has a version of its own").toBe(5);
+  });
+
+  test("cannot be spoken for by others", async () => {
+    const name = freshName();
+    const leading = await lead(pair.one, name, { value: "mine" });
+    const stranger = { ...leading, leaseId: chosenId() };
+    await expect(proclaim(stranger, "theirs")).rejects.toMatchObject({ code: "lease_lost" });
+    expect(await resign(stranger)).toBe(false);
+    expect(await look(name)).toMatchObject({ leader: { value: "mine", term: leading.term } });
+  });
+
+  test("proclaims many values at once, and one of them stays, the same for all", async () => {
+    const name = freshName();
+    const leading = await lead(pair.one, name, { value: -1 });
+    await Promise.all(Array.from({ length: 12 }, (_, i) => proclaim(leading, i, pair.at(i))));
+    const values = await Promise.all(
+      Array.from({ length: 6 }, (_, i) => pair.at(i).service.elections.inspect(name)),
+    );
+    expect(new Set(values.map(({ leader }) => leader?.value)).size).toBe(1);
+    expect(values[0]?.leader?.value).not.toBe(-1);
+  });
+
+  test("keeps an acknowledged value though one primary missed it, another forgets, and it is repaired", async () => {
+    const name = freshName();
+    const leading = await lead(pair.one, name, { value: "old" });
+    const hold = new Keys(pair.prefix).hold(`election/${name}`);
+    await proclaim(leading, "new");
+    // The first primary has not heard of it; the last one forgets the term.
+    await command(pair.primary(0), "HSET", hold, "metadata", '"old"', "revision", "");
+    await command(pair.primary(2), "DEL", hold);
+    expect((await pair.one.service.elections.renew({ ...leading })).value).toBe("new");
+    await until(async () => (await command(pair.primary(2), "EXISTS", hold)) === 1, "it is repaired");
+    expect(await command(pair.primary(2), "HGET", hold, "metadata")).toBe('"new"');
+    for (let i = 0; i < 20; i++) expect((await look(name)).leader?.value).toBe("new");
+  });
+});
+
+describe("who wants to know of a change", () => {
+  const change = (name: string, version: string | null, waitMs: number, signal?: AbortSignal) =>
+    pair.other.service.elections.change(name, version, performance.now() + waitMs, signal);
+
+  test("is told at once where it knows another version, or none", async () => {
+    const name = freshName();
+    await lead(pair.one, name, { candidate: "c" });
+    const beganMs = performance.now();
+    expect((await change(name, null, 5_000)).leader?.candidate).toBe("c");
+    expect((await change(name, "none", 5_000)).leader?.candidate).toBe("c");
+    expect(performance.now() - beganMs).toBeLessThan(1_000);
+  });
+
+  test("is told within a moment of an election, a new value and a resignation", async () => {
+    const name = freshName();
+    let { version } = await look(name);
+    let leading: Term | null = null;
+    for (const act of [
+      async () => {
+        leading = await lead(pair.one, name, { candidate: "c", value: 1 });
+      },
+      () => proclaim(leading as Term, 2),
+      () => resign(leading as Term),
+    ]) {
+      const waiting = change(name, version, 8_000);
+      await sleep(50);
+      await act();
+      const changedMs = performance.now();
+      const state = await waiting;
+      expect(performance.now() - changedMs).toBeLessThan(1_000);
+      expect(state.version).not.toBe(version);
+      version = state.version;
+    }
+    expect(version).toBe("none");
+  });
+
+  test("in vain is told the same again when the time is over, and not later", async () => {
+    const name = freshName();
+    await lead(pair.one, name);
+    const { version } = await look(name);
+    const beganMs = performance.now();
+    expect((await change(name, version, 400)).version).toBe(version);
+    expect(performance.now() - beganMs).toBeGreaterThan(390);
+    expect(performance.now() - beganMs).toBeLessThan(1_200);
+  });
+
+  test("and goes is let go at once", async () => {
+    const name = freshName();
+    const { version } = await look(name);
+    const client = new AbortController();
+    const waiting = change(name, version, 10_000, client.signal);
+    await sleep(50);
+    const goneMs = performance.now();
+    client.abort();
+    expect((await waiting).version).toBe(version);
+    expect(performance.now() - goneMs).toBeLessThan(300);
+  });
+
+  test("is one of many that look together", async () => {
+    const name = freshName();
+    const leading = await lead(pair.one, name);
+    const { version } = await look(name);
+    let looks = 0;
+    const { all } = pair.other.service.primaries;
+    const undo = all.map((primary) => {
+      const original = primary.run.bind(primary);
+      primary.run = (call) => {
+        if (call.script.name === "inspect-lock") looks += 1;
+        return original(call);
+      };
+      return () => {
+        primary.run = original;
+      };
+    });
+    const waiting = Array.from({ length: 100 }, () => change(name, version, 8_000));
+    await sleep(1_000);
+    const first = looks;
+    await sleep(1_000);
+    expect(looks - first, "looks of a second, at three primaries").toBeLessThan(3 * 12);
+    await resign(leading);
+    for (const state of await Promise.all(waiting)) expect(state.leader).toBeNull();
+    for (const each of undo) each();
+  });
+});

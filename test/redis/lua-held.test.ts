@@ -1,0 +1,221 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { beforeEach, describe, expect, test } from "vitest";
+import { breakLock, listLocks, sweepHeld } from "../../src/redis/lease-calls.js";
+import { freshName } from "../helpers/names.js";
+import { lease, lock, OneServer, reader, TOMBSTONE_MS } from "./one-server.js";
+
+// The list of names that are held, and what an operator does with it, on one real server.
+const server = new OneServer();
+const { keys } = server;
+
+beforeEach(async () => {
+  await server.redis.del(keys.held);
+  await server.redis.hdel(keys.configuration, "swept");
+});
+
+const listed = () => server.redis.zrange(keys.held, "0", "-1");
+const sweep = () => server.run(sweepHeld(keys));
+const page = (prefix: string, after = "", most = 100) => server.run(listLocks(keys, prefix, after, most));
+const namesOf = ({ locks }: Awaited<ReturnType<typeof page>>) => locks.map(({ resource }) => resource);
+
+describe("the list of names that are held", () => {
+  test("has a name from its grant to its release, whether by one or by several names", async () => {
+    const [a, b] = [lock(), lock()];
+    const [one, two] = [lease(a), lease([a, b])];
+    await server.granted(one);
+    expect(await listed()).toEqual([a]);
+    await server.release(one);
+    expect(await listed()).toEqual([]);
+    await server.granted(two, { nonce: "n" });
+    expect(await listed()).toEqual([a, b].sort());
+    await server.abandon(two, "n");
+    expect(await listed()).toEqual([]);
+  });
+
+  test("keeps a name that readers are left in, and forgets it when they are gone", async () => {
+    const name = lock();
+    const [one, other] = [reader(name), reader(name)];
+    await server.granted(one);
+    await server.granted(other);
+    await server.release(one);
+    await sweep();
+    expect(await listed()).toEqual([name]);
+    await server.release(other);
+    await sweep();
+    expect(await listed()).toEqual([]);
+  });
+
+  test("forgets names whose leases expired, and keeps those that are renewed", async () => {
+    const names = Array.from({ length: 50 }, lock);
+    for (const name of names) await server.granted(lease(name), { ttlMs: 40 });
+    const [kept, readBy] = [lock(), lock()];
+    const own = lease(kept);
+    const token = await server.granted(own, { ttlMs: 40 });
+    await server.renew(own, token, 60_000);
+    await server.granted(reader(readBy), { ttlMs: 60_000 });
+    await sleep(50);
+    expect(await sweep()).toBe(50);
+    expect((await listed()).sort()).toEqual([kept, readBy].sort());
+  });
+
+  test("is swept a part at a time, and then from the beginning: thousands of names are gone within two minutes", async () => {
+    const dead = Array.from({ length: 9_000 }, (_, i) => `lock/dead-${String(i).padStart(5, "0")}`);
+    await server.redis.zadd(keys.held, ...dead.flatMap((name) => [0, name]));
+    const alive = "lock/dead-04500-alive";
+    await server.granted(lease(alive), { ttlMs: 60_000 });
+    const parts = [];
+    for (let second = 0; second < 120; second++) {
+      parts.push(await sweep());
+      if ((await server.redis.zcard(keys.held)) === 1) break;
+    }
+    expect(Math.max(...parts), "no sweep looks at many").toBeLessThanOrEqual(151);
+    expect(await listed()).toEqual([alive]);
+    await server.redis.zadd(keys.held, 0, "lock/a", 0, "lock/z");
+    await sweep();
+    await sweep();
+    expect(await listed()).toEqual([alive]);
+  });
+
+  test("stays as small as what is held, though names are used once and expire", async () => {
+    const most = [];
+    for (let round = 0; round < 20; round++) {
+      await Promise.all(Array.from({ length: 60 }, () => server.granted(lease(lock()), { ttlMs: 5 })));
+      await sleep(6);
+      await sweep();
+      most.push(await server.redis.zcard(keys.held));
+    }
+    expect(most.at(-1)).toBe(0);
+    expect(Math.max(...most)).toBeLessThanOrEqual(60);
+  });
+
+  test("comes back with a repair", async () => {
+    const name = lock();
+    await server.repair(lease(name), 40);
+    expect(await listed()).toEqual([name]);
+  });
+});
+
+describe("list-locks", () => {
+  test("tells who holds what, in the order of the names, some at a time", async () => {
+    const names = ["a", "B", "b", "b-1", "b.2", "b:3", "c"].map((name) => `lock/${name}`);
+    for (const name of names) await server.granted(lease(name), { owner: `owner of ${name}` });
+    const inOrder = [...names].sort();
+    const found = [];
+    let after = "";
+    for (;;) {
+      const { upTo, locks } = await page("lock/", after, 3);
+      expect(locks.length).toBeLessThanOrEqual(3);
+      for (const { resource, holds } of locks)
+        expect(holds).toMatchObject([{ owner: `owner of ${resource}` }]);
+      found.push(...locks.map(({ resource }) => resource));
+      if (upTo === null) break;
+      expect(upTo).toBe(found.at(-1));
+      after = upTo;
+    }
+    expect(found).toEqual(inOrder);
+    for (const name of names) await server.redis.del(keys.hold(name));
+  });
+
+  test("tells those that begin with a prefix, and none beside them", async () => {
+    const names = ["orders", "orders-1", "orders-2", "ordersx", "order", "paid"].map(
+      (name) => `lock/${name}`,
+    );
+    for (const name of names) await server.granted(lease(name));
+    expect(namesOf(await page("lock/orders"))).toEqual([
+      "lock/orders",
+      "lock/orders-1",
+      "lock/orders-2",
+      "lock/ordersx",
+    ]);
+    expect(namesOf(await page("lock/orders-"))).toEqual(["lock/orders-1", "lock/orders-2"]);
+    expect(namesOf(await page("lock/orders", "lock/orders-1"))).toEqual(["lock/orders-2", "lock/ordersx"]);
+    expect(await page("lock/nobody")).toEqual({ upTo: null, locks: [] });
+  });
+
+  test("passes over names that nobody holds any more, and still says how far it looked", async () => {
+    const names = ["a1", "a2", "a3", "a4"].map((name) => `lock/${name}`);
+    for (const name of names) await server.granted(lease(name), { ttlMs: name === "lock/a3" ? 10_000 : 10 });
+    await sleep(20);
+    expect(await page("lock/a", "", 2)).toEqual({ upTo: "lock/a2", locks: [] });
+    expect(namesOf(await page("lock/a", "lock/a2", 2))).toEqual(["lock/a3"]);
+    expect(await listed(), "looking changes nothing").toEqual(names);
+  });
+
+  test("tells all readers of a name", async () => {
+    const name = lock();
+    for (const owner of ["one", "two", "three"]) await server.granted(reader(name), { owner });
+    const [only] = (await page(name)).locks;
+    expect(only?.holds.map(({ owner, mode }) => [owner, mode]).sort()).toEqual([
+      ["one", "shared"],
+      ["three", "shared"],
+      ["two", "shared"],
+    ]);
+  });
+});
+
+describe("break-lock", () => {
+  const breakIt = (resource: string, reason = "it hung") =>
+    server.run(breakLock(keys, resource, reason, TOMBSTONE_MS));
+
+  test("ends what holds a name, whoever that is, and the next grant is above it", async () => {
+    const name = lock();
+    const own = lease(name);
+    const token = await server.granted(own, { nonce: "n" });
+    await server.raise(own, "n", token + 40);
+    expect(await breakIt(name)).toBe(1);
+    expect((await server.inspect(name)).holds).toEqual([]);
+    expect(await listed()).toEqual([]);
+    expect(await server.granted(lease(name))).toBe(token + 42);
+  });
+
+  test("counts up from the lease's own counter, where the name's was forgotten since", async () => {
+    const name = lock();
+    const token = await server.granted(lease(name));
+    await server.redis.hdel(keys.counters, name);
+    await breakIt(name);
+    expect(await server.counterOf(name)).toBe(token + 1);
+  });
+
+  test("ends all readers", async () => {
+    const name = lock();
+    const readers = [reader(name), reader(name), reader(name)];
+    let token = 0;
+    for (const one of readers) token = await server.granted(one);
+    expect(await breakIt(name)).toBe(3);
+    expect(await server.redis.exists(server.readers(name))).toBe(0);
+    for (const one of readers) {
+      expect(await server.renew(one, token)).toEqual({ kind: "broken", reason: "it hung" });
+      expect(await server.repair(one, token)).toBe(false);
+      expect(await server.acquire(one), "its id is used up").toEqual({ kind: "gone" });
+    }
+    expect(await server.granted(lease(name))).toBeGreaterThan(token);
+  });
+
+  test("of a name that nobody holds changes nothing", async () => {
+    const name = lock();
+    const counter = await server.granted(lease(name), { ttlMs: 10 });
+    await sleep(20);
+    expect(await breakIt(name)).toBe(0);
+    expect(await server.counterOf(name)).toBe(counter);
+    expect(await breakIt(lock())).toBe(0);
+  });
+
+  test("leaves a tombstone that ends, and no more", async () => {
+    const own = lease(lock());
+    await server.granted(own);
+    await breakIt(own.resources[0] as string);
+    const ms = await server.redis.pttl(keys.goneLease(own.leaseId));
+    expect(ms).toBeGreaterThan(TOMBSTONE_MS - 5_000);
+    expect(ms).toBeLessThanOrEqual(TOMBSTONE_MS);
+  });
+
+  test("of one of several names ends the lease for all of them", async () => {
+    const [a, b] = [freshName(), freshName()].map((name) => `lock/${name}`) as [string, string];
+    const own = lease([a, b]);
+    const token = await server.granted(own);
+    await breakIt(a);
+    expect(await server.renew(own, token)).toEqual({ kind: "broken", reason: "it hung" });
+    expect(await server.release(own), "nothing is left to give back").toBe(false);
+    expect((await server.acquire(lease(b))).kind).toBe("granted");
+  });
+});

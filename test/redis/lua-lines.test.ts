@@ -1,0 +1,522 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Redis } from "ioredis";
+import { describe, expect, test } from "vitest";
+import { breakLock, type Claim, keepWaiting, leaveLine, takeTicket } from "../../src/redis/lease-calls.js";
+import { freshName } from "../helpers/names.js";
+import { lease, lock, OneServer, reader, TOMBSTONE_MS } from "./one-server.js";
+
+// Those who wait in line, and who is woken when it is their turn, on one real server.
+const server = new OneServer();
+const { keys } = server;
+
+const ONE = "instance-one";
+const OTHER = "instance-other";
+
+const ticketFor = (claim: Claim) => server.run(takeTicket(keys, claim));
+const leave = (claim: Claim, how: { keepMs?: number; wake?: boolean } = {}) =>
+  server.run(leaveLine(keys, claim, { keepMs: 0, wake: true, ...how }));
+
+/** Asks with a place in line, a fresh ticket unless one is named. */
+async function wait(
+  claim: Claim,
+  how: { instance?: string; ticket?: number; keptMs?: number; owner?: string } = {},
+) {
+  const { instance = ONE, keptMs = 10_000, owner = "" } = how;
+  const ticket = how.ticket ?? (await ticketFor(claim)).ticket;
+  return { ticket, vote: await server.acquire(claim, { owner, place: { ticket, instance, keptMs } }) };
+}
+
+/** All of them wait, one after the other, for what somebody holds. */
+async function waiting(...claims: Claim[]): Promise<void> {
+  for (const claim of claims) expect((await wait(claim)).vote.kind).toMatch(/held|queued/);
+}
+
+/** The server forgets an instance: as if it had not been heard of for long. */
+const dies = (instance: string) => server.redis.del(keys.instance(instance));
+const lineOf = (name: string) => server.redis.zrange(keys.line(name), "0", "-1");
+const inLine = async (claim: Claim, name = claim.resources[0] as string) =>
+  (await lineOf(name)).some((member) => member.slice(1) === claim.leaseId);
+
+/** Everything that is published to an instance, until it is asked for. */
+async function listen(instance: string): Promise<{ heard: () => Promise<string[]> }> {
+  const redis: Redis = server.connect();
+  const heard: string[] = [];
+  redis.on("message", (_, leaseId: string) => heard.push(leaseId));
+  await redis.subscribe(keys.wakeChannel(instance));
+  return {
+    heard: async () => {
+      // What was published before this is heard before its answer.
+      const token = freshName("mark");
+      await server.redis.publish(keys.wakeChannel(instance), token);
+      while (!heard.includes(token)) await sleep(1);
+      return heard.splice(0).filter((message) => !message.startsWith("mark"));
+    },
+  };
+}
+
+describe("take-ticket", () => {
+  test("proposes this server's time in microseconds, and changes nothing", async () => {
+    const name = lock();
+    const { ticket, taken } = await ticketFor(lease(name));
+    expect(taken).toBe(false);
+    expect(Math.abs(ticket / 1000 - Date.now())).toBeLessThan(5_000);
+    expect(await server.redis.exists(keys.line(name))).toBe(0);
+  });
+
+  test("proposes one more than the last, where that is from a clock ahead of this one", async () => {
+    const [a, b] = [lock(), lock()];
+    const ahead = (Date.now() + 3_600_000) * 1000;
+    await server.granted(lease(a));
+    await wait(lease(a), { ticket: ahead });
+    expect((await ticketFor(lease(a))).ticket).toBe(ahead + 1);
+    expect((await ticketFor(lease([b, a]))).ticket, "in the longest of its lines").toBe(ahead + 1);
+    expect((await ticketFor(lease(b))).ticket).toBeLessThan(ahead);
+  });
+
+  test("gives back the ticket with which the lease stands in line already", async () => {
+    const name = lock();
+    await server.granted(lease(name));
+    const own = lease(name);
+    const { ticket } = await wait(own);
+    await waiting(lease(name));
+    expect(await ticketFor(own)).toEqual({ ticket, taken: true });
+    await dies(ONE);
+    expect(await ticketFor(own), "but not where its instance died").toMatchObject({ taken: false });
+  });
+});
+
+describe("one that waits", () => {
+  test("stands in the lines of all its names with one ticket, for as long as it said", async () => {
+    const [a, b] = [lock(), lock()];
+    await server.granted(lease(a));
+    const own = lease([a, b]);
+    const { ticket } = await wait(own, { keptMs: 7_000 });
+    for (const name of [a, b])
+      expect(await server.redis.zscore(keys.line(name), `w${own.leaseId}`)).toBe(String(ticket));
+    const keptMs = await server.redis.pttl(`${keys.waiting}lease/${own.leaseId}`);
+    expect(keptMs).toBeGreaterThan(5_000);
+    expect(keptMs).toBeLessThanOrEqual(7_000);
+  });
+
+  test("is told how many stand before it, in the longest of its lines", async () => {
+    const [a, b] = [lock(), lock()];
+    await server.granted(lease([a, b]));
+    await waiting(lease(a), lease(b), lease(b));
+    expect((await wait(lease(a))).vote).toMatchObject({ kind: "held", ahead: 1 });
+    expect((await wait(lease([a, b]))).vote).toMatchObject({ kind: "held", ahead: 2 });
+  });
+
+  test("is granted in the order of the tickets, whoever asks first", async () => {
+    const name = lock();
+    const holder = lease(name);
+    await server.granted(holder);
+    const line = [lease(name), lease(name), lease(name)];
+    const tickets = new Map<Claim, number>();
+    for (const one of line) tickets.set(one, (await wait(one)).ticket);
+    await server.release(holder);
+    for (const [place, next] of line.entries()) {
+      for (const [behind, late] of line.slice(place + 1).entries()) {
+        const { vote } = await wait(late, { ticket: tickets.get(late) as number });
+        expect(vote).toEqual({ kind: "queued", ahead: behind + 1 });
+      }
+      const { vote } = await wait(next, { ticket: tickets.get(next) as number });
+      expect(vote.kind).toBe("granted");
+      await leave(next, { wake: false });
+      await server.release(next);
+    }
+  });
+
+  test("keeps its place until it leaves, though it was granted and given back", async () => {
+    const name = lock();
+    const [first, second] = [lease(name), lease(name)];
+    const holder = lease(name);
+    await server.granted(holder);
+    await waiting(first, second);
+    await server.release(holder);
+    const ticket = (await ticketFor(first)).ticket;
+    const place = { ticket, instance: ONE, keptMs: 10_000 };
+    expect(await server.acquire(first, { nonce: "n", place })).toMatchObject({ kind: "granted" });
+    await server.abandon(first, "n");
+    expect(await inLine(first)).toBe(true);
+    expect((await wait(second)).vote).toEqual({ kind: "queued", ahead: 1 });
+  });
+
+  test("whose place was lost here gets it back with its ticket, before those who came later", async () => {
+    const name = lock();
+    const holder = lease(name);
+    await server.granted(holder);
+    const [first, second] = [lease(name), lease(name)];
+    const { ticket } = await wait(first);
+    await waiting(second);
+    await server.redis.zrem(keys.line(name), `w${first.leaseId}`);
+    await server.release(holder);
+    expect((await wait(first, { ticket })).vote.kind).toBe("granted");
+    expect(await lineOf(name)).toEqual([`w${first.leaseId}`, `w${second.leaseId}`]);
+  });
+
+  test("is let in by one that expired, too", async () => {
+    const name = lock();
+    await server.granted(lease(name), { ttlMs: 30 });
+    const own = lease(name);
+    await waiting(own);
+    await sleep(40);
+    expect((await wait(own)).vote.kind).toBe("granted");
+  });
+
+  test("does not join for a lease that is gone", async () => {
+    const name = lock();
+    const own = lease(name);
+    await server.release(own, true);
+    expect((await wait(own)).vote).toEqual({ kind: "gone" });
+    expect(await server.redis.exists(keys.line(name))).toBe(0);
+  });
+
+  test("leaves nothing that lasts", async () => {
+    const name = lock();
+    await server.granted(lease(name));
+    const own = lease(name);
+    await waiting(own);
+    const all = [keys.line(name), keys.instance(ONE), `${keys.waiting}lease/${own.leaseId}`];
+    for (const key of all) expect(await server.redis.pttl(key), key).toBeGreaterThan(0);
+  });
+});
+
+describe("one that does not wait", () => {
+  test("does not overtake those who do, though the name is free", async () => {
+    const name = lock();
+    const holder = lease(name);
+    await server.granted(holder);
+    await waiting(lease(name), lease(name));
+    await server.release(holder);
+    const hasty = lease(name);
+    expect(await server.acquire(hasty)).toEqual({ kind: "queued", ahead: 2 });
+    expect(await inLine(hasty)).toBe(false);
+    expect(await server.counterOf(name), "and takes nothing").toBe((await server.inspect(name)).counter);
+    expect((await server.inspect(name)).holds).toEqual([]);
+  });
+
+  test("is let in when those in line are gone", async () => {
+    const name = lock();
+    const own = lease(name);
+    const holder = lease(name);
+    await server.granted(holder);
+    await waiting(own);
+    await server.release(holder);
+    await leave(own);
+    expect((await server.acquire(lease(name))).kind).toBe("granted");
+  });
+
+  test("for several names waits for the line of each", async () => {
+    const [a, b] = [lock(), lock()];
+    const holder = lease(b);
+    await server.granted(holder);
+    await waiting(lease(b));
+    await server.release(holder);
+    expect(await server.acquire(lease([a, b]))).toEqual({ kind: "queued", ahead: 1 });
+    expect((await server.acquire(lease(a))).kind).toBe("granted");
+  });
+});
+
+describe("readers and writers in line", () => {
+  test("a reader waits behind an earlier writer, though it could stand beside the readers that hold", async () => {
+    const name = lock();
+    await server.granted(reader(name));
+    const writer = lease(name);
+    await waiting(writer);
+    const late = reader(name);
+    expect((await wait(late)).vote).toEqual({ kind: "queued", ahead: 1 });
+    expect(await server.acquire(reader(name))).toEqual({ kind: "queued", ahead: 2 });
+    await leave(writer);
+    expect((await wait(late)).vote.kind).toBe("granted");
+  });
+
+  test("a reader does not wait for readers before it, nor for a writer behind it", async () => {
+    const name = lock();
+    const holder = lease(name);
+    await server.granted(holder);
+    const [first, second, writer] = [reader(name), reader(name), lease(name)];
+    const tickets = [];
+    for (const one of [first, second, writer]) tickets.push((await wait(one)).ticket);
+    await server.release(holder);
+    expect((await wait(second, { ticket: tickets[1] as number })).vote.kind).toBe("granted");
+    expect((await wait(first, { ticket: tickets[0] as number })).vote.kind).toBe("granted");
+  });
+
+  test("a writer waits behind earlier readers as well", async () => {
+    const name = lock();
+    const holder = lease(name);
+    await server.granted(holder);
+    await waiting(reader(name));
+    const writer = lease(name);
+    await waiting(writer);
+    await server.release(holder);
+    expect((await wait(writer)).vote).toEqual({ kind: "queued", ahead: 1 });
+  });
+});
+
+describe("places of those who are not there any more", () => {
+  test("of an instance that was not heard of for long are given up, and the next is let in", async () => {
+    const name = lock();
+    const holder = lease(name);
+    await server.granted(holder);
+    const [dead, alsoDead, living] = [lease(name), lease(name), lease(name)];
+    await wait(dead);
+    await wait(alsoDead);
+    await wait(living, { instance: OTHER });
+    await server.release(holder);
+    expect((await wait(living, { instance: OTHER })).vote).toEqual({ kind: "queued", ahead: 2 });
+    await dies(ONE);
+    expect((await wait(living, { instance: OTHER })).vote.kind).toBe("granted");
+    expect(await lineOf(name)).toEqual([`w${living.leaseId}`]);
+  });
+
+  test("an instance is believed to live for 1.2 s after it asked, and as long as it says so", async () => {
+    const name = lock();
+    await server.granted(lease(name));
+    await waiting(lease(name));
+    const alive = () => server.redis.pttl(keys.instance(ONE));
+    expect(await alive()).toBeGreaterThan(1_000);
+    expect(await alive()).toBeLessThanOrEqual(1_200);
+    await server.run(keepWaiting(keys, ONE, 5_000));
+    expect(await alive()).toBeGreaterThan(4_000);
+  });
+
+  test("of one whose time to wait is over are given up", async () => {
+    const name = lock();
+    const holder = lease(name);
+    await server.granted(holder);
+    await wait(lease(name), { keptMs: 30 });
+    await server.release(holder);
+    await sleep(40);
+    expect((await server.acquire(lease(name))).kind).toBe("granted");
+    expect(await server.redis.exists(keys.line(name))).toBe(0);
+  });
+
+  test("of one that may come back are kept for a while, whether its instance lives or not", async () => {
+    const name = lock();
+    const holder = lease(name);
+    await server.granted(holder);
+    const [away, next] = [lease(name), lease(name)];
+    const { ticket } = await wait(away, { owner: "away" });
+    await wait(next, { instance: OTHER });
+    await leave(away, { keepMs: 100 });
+    await dies(ONE);
+    await server.release(holder);
+    expect((await wait(next, { instance: OTHER })).vote).toEqual({ kind: "queued", ahead: 1 });
+    expect((await server.inspect(name)).line[0]).toMatchObject({ owner: "away" });
+    expect(await ticketFor(away), "it can come back to it").toEqual({ ticket, taken: true });
+    await sleep(110);
+    expect((await wait(next, { instance: OTHER })).vote.kind).toBe("granted");
+  });
+
+  test("of one that was granted meanwhile are not kept", async () => {
+    const name = lock();
+    const own = lease(name);
+    expect((await wait(own)).vote.kind).toBe("granted");
+    await leave(own, { wake: false });
+    await leave(own, { keepMs: 3_000 });
+    expect(await server.redis.exists(`${keys.waiting}lease/${own.leaseId}`)).toBe(0);
+    expect(await inLine(own)).toBe(false);
+  });
+});
+
+describe("a wake-up", () => {
+  test("of a release goes to the instance of the first in line, and to no other", async () => {
+    const name = lock();
+    const [one, other] = [await listen(ONE), await listen(OTHER)];
+    const holder = lease(name);
+    await server.granted(holder);
+    const [first, second] = [lease(name), lease(name)];
+    await wait(first, { instance: OTHER });
+    await wait(second, { instance: ONE });
+    await server.release(holder);
+    expect(await other.heard()).toEqual([first.leaseId]);
+    expect(await one.heard()).toEqual([]);
+  });
+
+  test("goes to all readers before the first writer", async () => {
+    const name = lock();
+    const one = await listen(ONE);
+    const holder = lease(name);
+    await server.granted(holder);
+    const [first, second, writer, late] = [reader(name), reader(name), lease(name), reader(name)];
+    await waiting(first, second, writer, late);
+    await server.release(holder);
+    expect(await one.heard()).toEqual([first.leaseId, second.leaseId]);
+  });
+
+  test("goes to a writer alone, though readers come next", async () => {
+    const name = lock();
+    const one = await listen(ONE);
+    const holder = lease(name);
+    await server.granted(holder);
+    const [writer, late] = [lease(name), reader(name)];
+    await waiting(writer, late);
+    await server.release(holder);
+    expect(await one.heard()).toEqual([writer.leaseId]);
+  });
+
+  test("goes to the first in each line of several names", async () => {
+    const [a, b] = [lock(), lock()];
+    const one = await listen(ONE);
+    const holder = lease([a, b]);
+    await server.granted(holder);
+    const [forA, forB] = [lease(a), lease(b)];
+    await waiting(forA, forB);
+    await server.release(holder);
+    expect((await one.heard()).sort()).toEqual([forA.leaseId, forB.leaseId].sort());
+  });
+
+  test("passes over those whose instance died, and over one that is away, and forgets the dead", async () => {
+    const name = lock();
+    const other = await listen(OTHER);
+    const holder = lease(name);
+    await server.granted(holder);
+    const [dead, living] = [lease(name), lease(name)];
+    await wait(dead);
+    await wait(living, { instance: OTHER });
+    await dies(ONE);
+    await server.release(holder);
+    expect(await other.heard()).toEqual([living.leaseId]);
+    expect(await lineOf(name)).toEqual([`w${living.leaseId}`]);
+  });
+
+  test("does not go round one that is away: its place is kept", async () => {
+    const name = lock();
+    const [one, other] = [await listen(ONE), await listen(OTHER)];
+    const holder = lease(name);
+    await server.granted(holder);
+    const [away, next] = [lease(name), lease(name)];
+    await wait(away);
+    await wait(next, { instance: OTHER });
+    await leave(away, { keepMs: 5_000 });
+    await one.heard();
+    await server.release(holder);
+    expect(await one.heard()).toEqual([]);
+    expect(await other.heard()).toEqual([]);
+  });
+
+  test("comes when one leaves the line before the others, and when one was given back", async () => {
+    const name = lock();
+    const one = await listen(ONE);
+    const holder = lease(name);
+    await server.granted(holder, { nonce: "n" });
+    const [first, second] = [lease(name), lease(name)];
+    await waiting(first, second);
+    await leave(first);
+    expect(await one.heard()).toEqual([second.leaseId]);
+    await server.abandon(holder, "n");
+    expect(await one.heard()).toEqual([second.leaseId]);
+  });
+
+  test("does not come when one leaves that was granted: nobody can follow yet", async () => {
+    const name = lock();
+    const one = await listen(ONE);
+    const own = lease(name);
+    await wait(own);
+    await waiting(lease(name));
+    await leave(own, { wake: false });
+    expect(await one.heard()).toEqual([]);
+  });
+
+  test("never goes to the lease that is released or given back itself", async () => {
+    const name = lock();
+    const one = await listen(ONE);
+    const [own, next] = [lease(name), lease(name)];
+    const ticket = (await ticketFor(own)).ticket;
+    const place = { ticket, instance: ONE, keptMs: 10_000 };
+    await server.acquire(own, { nonce: "n", place });
+    await waiting(next);
+    await server.abandon(own, "n");
+    expect(await one.heard(), "it keeps its place, so nobody can follow").toEqual([]);
+    await server.acquire(own, { nonce: "m", place });
+    await server.release(own);
+    expect(await one.heard()).toEqual([next.leaseId]);
+  });
+
+  test("of a release takes the lease out of the line: it does not stand in the way of the next", async () => {
+    const name = lock();
+    const [own, next] = [lease(name), lease(name)];
+    await wait(own);
+    await waiting(next);
+    await server.release(own);
+    expect(await inLine(own)).toBe(false);
+    expect((await wait(next)).vote.kind).toBe("granted");
+  });
+
+  test("comes when one is released that only waits, whichever its mode: nobody needs to say it", async () => {
+    const name = lock();
+    const one = await listen(ONE);
+    await server.granted(lease(name));
+    for (const own of [lease(name), reader(name)]) {
+      const next = lease(name);
+      await waiting(own, next);
+      await server.release({ ...own, mode: null });
+      expect(await inLine(own)).toBe(false);
+      expect(await one.heard()).toEqual([next.leaseId]);
+      await leave(next);
+    }
+  });
+
+  test("comes when an operator breaks the lock", async () => {
+    const name = lock();
+    const one = await listen(ONE);
+    await server.granted(lease(name));
+    const next = lease(name);
+    await waiting(next);
+    await server.run(breakLock(keys, name, "it hung", TOMBSTONE_MS));
+    expect(await one.heard()).toEqual([next.leaseId]);
+  });
+
+  test("comes for the next one when one that asks finds the dead before it", async () => {
+    const name = lock();
+    const other = await listen(OTHER);
+    const holder = lease(name);
+    await server.granted(holder);
+    const [dead, next] = [lease(name), lease(name)];
+    await wait(dead);
+    await wait(next, { instance: OTHER });
+    await server.redis.del(keys.hold(name));
+    await dies(ONE);
+    expect(await server.acquire(lease(name))).toEqual({ kind: "queued", ahead: 1 });
+    expect(await other.heard()).toEqual([next.leaseId]);
+  });
+});
+
+describe("what is told of a line", () => {
+  test("is who waits, in order, with mode and owner, and never a leaseId", async () => {
+    const name = lock();
+    await server.granted(lease(name));
+    const claims = [lease(name), reader(name), lease(name)];
+    for (const [place, claim] of claims.entries()) await wait(claim, { owner: `owner-${place}` });
+    const { waiting: count, line } = await server.inspect(name);
+    expect(count).toBe(3);
+    expect(line.map(({ mode, owner }) => [mode, owner])).toEqual([
+      ["exclusive", "owner-0"],
+      ["shared", "owner-1"],
+      ["exclusive", "owner-2"],
+    ]);
+    expect(JSON.stringify(line)).not.toContain((claims[0] as Claim).leaseId);
+  });
+
+  test("has nobody whose instance died, and forgets nobody", async () => {
+    const name = lock();
+    await server.granted(lease(name));
+    await wait(lease(name), { owner: "dead" });
+    await wait(lease(name), { instance: OTHER, owner: "living" });
+    await dies(ONE);
+    const before = await lineOf(name);
+    expect(await server.inspect(name)).toMatchObject({ waiting: 1, line: [{ owner: "living" }] });
+    expect(await lineOf(name), "looking changes nothing").toEqual(before);
+  });
+
+  test("is no more than the first hundred, but how many there are in all", async () => {
+    const name = lock();
+    await server.granted(lease(name));
+    for (let i = 0; i < 130; i++) await wait(lease(name), { owner: `owner-${i}` });
+    const { waiting: count, line } = await server.inspect(name);
+    expect(count).toBe(130);
+    expect(line).toHaveLength(100);
+    expect(line[99]).toMatchObject({ owner: "owner-99" });
+  });
+});

@@ -1,0 +1,161 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import {
+  heartbeat,
+  listMembers,
+  listServices,
+  type MemberRecord,
+  putMember,
+} from "../../src/redis/scripts.js";
+import { freshName } from "../helpers/names.js";
+import { OneServer } from "./one-server.js";
+
+// The scripts of members, each by itself, on one real server.
+const server = new OneServer();
+const { keys } = server;
+const run: typeof server.run = (call) => server.run(call);
+
+const MEMBER: MemberRecord = {
+  id: "m",
+  incarnation: 5,
+  revision: 3,
+  left: false,
+  nonce: "n5",
+  ttlMs: 20_000,
+  expiresInMs: 20_000,
+  heartbeatAgeMs: 0,
+  registered: '{"address":"m:1"}',
+};
+
+describe("put-member", () => {
+  test.each([
+    { what: "the first", stored: null, put: {}, result: null },
+    { what: "the very same again", stored: {}, put: {}, result: null },
+    {
+      what: "a later incarnation",
+      stored: {},
+      put: { incarnation: 6, revision: 1, nonce: "n6" },
+      result: null,
+    },
+    { what: "an earlier incarnation", stored: {}, put: { incarnation: 4, nonce: "n4" }, result: 5 },
+    { what: "another registration of the same incarnation", stored: {}, put: { nonce: "other" }, result: 5 },
+    { what: "a later revision", stored: {}, put: { revision: 4 }, result: null },
+    { what: "a leave", stored: {}, put: { left: true }, result: null },
+    {
+      what: "a leave that had not seen the last change",
+      stored: {},
+      put: { left: true, revision: 1 },
+      result: null,
+    },
+    { what: "a live record after its leave", stored: { left: true }, put: { revision: 9 }, result: 5 },
+    {
+      what: "a later incarnation after a leave",
+      stored: { left: true },
+      put: { incarnation: 6, nonce: "n6" },
+      result: null,
+    },
+  ])("of $what: stored, or the incarnation that is in the way: $result", async ({ stored, put, result }) => {
+    const service = freshName();
+    if (stored) await run(putMember(keys, service, { ...MEMBER, ...stored }));
+    const record = { ...MEMBER, ...put };
+    expect(await run(putMember(keys, service, record))).toEqual({ superseded: result });
+    const [now] = (await run(listMembers(keys, service))).members;
+    const { incarnation, revision, left, nonce } = result === null ? record : { ...MEMBER, ...stored };
+    expect(now).toMatchObject({ incarnation, revision, left, nonce });
+  });
+
+  test("of an earlier revision changes nothing", async () => {
+    const service = freshName();
+    await run(putMember(keys, service, MEMBER));
+    expect(await run(putMember(keys, service, { ...MEMBER, revision: 2, registered: "{}" }))).toEqual({
+      superseded: null,
+    });
+    expect((await run(listMembers(keys, service))).members).toMatchObject([
+      { revision: 3, registered: MEMBER.registered },
+    ]);
+  });
+
+  test("never shortens the life of the incarnation that is stored", async () => {
+    const service = freshName();
+    await run(putMember(keys, service, MEMBER));
+    await run(putMember(keys, service, { ...MEMBER, revision: 4, expiresInMs: 1_000 }));
+    expect((await run(listMembers(keys, service))).members[0]?.expiresInMs).toBeGreaterThan(15_000);
+  });
+
+  test("with the time that is left lets it live no longer than that", async () => {
+    const service = freshName();
+    await run(putMember(keys, service, { ...MEMBER, expiresInMs: 100, heartbeatAgeMs: 19_900 }));
+    const [now] = (await run(listMembers(keys, service))).members;
+    expect(now?.expiresInMs).toBeLessThanOrEqual(100);
+    expect(now?.heartbeatAgeMs).toBeGreaterThanOrEqual(19_900);
+    await sleep(110);
+    expect((await run(listMembers(keys, service))).members).toEqual([]);
+    expect(await server.redis.exists(keys.member(service, "m"))).toBe(0);
+  });
+});
+
+describe("heartbeat", () => {
+  test("answers many at once, each by itself, and lets those live that it renews", async () => {
+    const service = freshName();
+    const put = (record: Partial<MemberRecord>) => run(putMember(keys, service, { ...MEMBER, ...record }));
+    await put({ id: "a", expiresInMs: 1_000 });
+    await put({ id: "b", left: true });
+    await put({ id: "c" });
+    const beats = [
+      { service, id: "a" },
+      { service, id: "nobody" },
+      { service, id: "b" },
+      { service, id: "c", incarnation: 4 },
+      { service, id: "c", incarnation: 5 },
+    ];
+    const renewed = { kind: "renewed", incarnation: 5, revision: 3, ttlMs: 20_000 };
+    expect(await run(heartbeat(keys, beats))).toEqual([
+      renewed,
+      { kind: "missing" },
+      { kind: "left", incarnation: 5 },
+      { kind: "other", incarnation: 5 },
+      renewed,
+    ]);
+    expect(await server.redis.pttl(keys.member(service, "a"))).toBeGreaterThan(15_000);
+    expect(await server.redis.exists(keys.member(service, "nobody"))).toBe(0);
+  });
+});
+
+describe("what is told of members", () => {
+  test("is of all of them, or of one, by this server's clock", async () => {
+    const service = freshName();
+    for (const id of ["a", "b"]) await run(putMember(keys, service, { ...MEMBER, id, heartbeatAgeMs: 500 }));
+    const all = await run(listMembers(keys, service));
+    expect(all.members.map(({ id }) => id).sort()).toEqual(["a", "b"]);
+    expect(Math.abs(all.serverTimeMs - Date.now())).toBeLessThan(5_000);
+    const [one, ...others] = (await run(listMembers(keys, service, "b"))).members;
+    expect(others).toEqual([]);
+    expect(one).toMatchObject({
+      ...MEMBER,
+      id: "b",
+      expiresInMs: expect.any(Number),
+      heartbeatAgeMs: expect.any(Number),
+    });
+    expect(one?.heartbeatAgeMs).toBeGreaterThanOrEqual(500);
+    expect((await run(listMembers(keys, service, "nobody"))).members).toEqual([]);
+  });
+
+  test("services are those with a member whose time has not passed", async () => {
+    const [live, left, dead] = [freshName("live"), freshName("left"), freshName("dead")];
+    await run(putMember(keys, live, MEMBER));
+    await run(putMember(keys, left, { ...MEMBER, left: true }));
+    await run(putMember(keys, dead, { ...MEMBER, expiresInMs: 50 }));
+    await sleep(60);
+    const services = await run(listServices(keys));
+    expect(services).toContain(live);
+    expect(services).not.toContain(left);
+    expect(services).not.toContain(dead);
+  });
+
+  test("the lists of a service that nobody beats for any more expire", async () => {
+    const service = freshName();
+    await run(putMember(keys, service, MEMBER));
+    expect(await server.redis.pttl(keys.members(service))).toBeGreaterThan(15_000);
+    expect(await server.redis.pttl(keys.members(service))).toBeLessThanOrEqual(20_000);
+  });
+});
