@@ -126,7 +126,7 @@ export function createCore(
   return {
     primaries,
     membership,
-    locks: new Locks(leases, primaries, keys, config),
+    locks: new Locks(leases, primaries, keys),
     semaphores: new Semaphores(leases, primaries, keys, random, config),
     elections: new Elections(leases, clock, ids),
     waiting,

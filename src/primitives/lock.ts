@@ -1,5 +1,5 @@
 import type { Keys } from "../redis/keys.js";
-import { breakLock, type Hold, listLocks, type Mode } from "../redis/lease-calls.js";
+import { type Hold, listLocks, type Mode } from "../redis/lease-calls.js";
 import { type Answers, type Primaries, values } from "../redis/primaries.js";
 import { heldOn } from "../redis/redlock.js";
 import {
@@ -57,7 +57,6 @@ export class Locks {
     private readonly leases: Leases,
     private readonly primaries: Primaries,
     private readonly keys: Keys,
-    private readonly settings: { readonly ttlMaxMs: number },
   ) {}
 
   /** Takes all names or none, or tells who has one of them. Throws as `Leases.acquire` does. */
@@ -109,12 +108,9 @@ export class Locks {
     };
   }
 
-  /** Ends whatever holds the name. How many leases that were. Throws `no_quorum`. */
-  async break(name: string, reason: string): Promise<number> {
-    const tombstoneMs = this.settings.ttlMaxMs + 60_000;
-    const call = breakLock(this.keys, resource(name), reason, tombstoneMs);
-    const broken = await this.primaries.askMajority(call);
-    return Math.max(...broken);
+  /** Ends whatever holds the name, with its other names. How many leases that were. Throws `no_quorum`. */
+  break(name: string, reason: string): Promise<number> {
+    return this.leases.votes.break(resource(name), reason);
   }
 
   /** Locks that are held, by name, some at a time: those after `cursor`. Throws `no_quorum`. */

@@ -72,13 +72,8 @@ export class Keys {
     return `${this.prefix}limit/${semaphore}`;
   }
 
-  /** What the tombstones of leases begin with. */
-  get goneLeases(): string {
-    return `${this.prefix}gone/`;
-  }
-
   goneLease(leaseId: string): string {
-    return this.goneLeases + leaseId;
+    return `${this.prefix}gone/${leaseId}`;
   }
 
   goneAttempt(leaseId: string, nonce: string): string {

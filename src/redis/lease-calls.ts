@@ -231,9 +231,10 @@ export function repairLock(keys: Keys, lease: LeaseRenewal, renewal: Renewal): C
 export function releaseLock(
   keys: Keys,
   claim: Claim,
-  tombstone: { forMs: number; always: boolean },
+  tombstone: { readonly forMs: number; readonly always: boolean; readonly says: string },
 ): Call<boolean> {
-  return leaseCall(keys, "release-lock", claim, [tombstone.forMs, tombstone.always ? "1" : ""], isOne);
+  const { forMs, always, says } = tombstone;
+  return leaseCall(keys, "release-lock", claim, [forMs, always ? "1" : "", says], isOne);
 }
 
 /** Whether holds were freed. `refuseForMs` 0: no message of the attempt can still be under way. */
@@ -298,12 +299,15 @@ export function inspectLock(keys: Keys, resource: string): Call<LockView> {
   });
 }
 
-/** How many leases were ended. */
-export function breakLock(keys: Keys, resource: string, reason: string, tombstoneMs: number): Call<number> {
-  const claim = { ...NOBODY, resources: [resource], lines: [resource] };
-  return leaseCall(keys, "break-lock", claim, [tombstoneMs, reason, keys.goneLeases], (reply) => {
-    return (reply as [number])[0];
-  });
+/** Leases that hold a resource on one primary, each with all its resources. Their ids are secrets. */
+export function listHolders(
+  keys: Keys,
+  resource: string,
+): Call<{ readonly leaseId: string; readonly resources: string[] }[]> {
+  const claim = { ...NOBODY, resources: [resource], lines: [] };
+  return leaseCall(keys, "list-holders", claim, [], (reply) =>
+    (reply as [string, string][]).map(([leaseId, names]) => ({ leaseId, resources: names.split("\n") })),
+  );
 }
 
 /** Some of the names that one primary knows to be held, in the order of their bytes. */

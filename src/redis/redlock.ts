@@ -13,6 +13,7 @@ import {
   type Hold,
   inspectLock,
   type LeaseRenewal,
+  listHolders,
   proclaim,
   type Renewal,
   type RenewVote,
@@ -122,7 +123,40 @@ export class LeaseVotes {
    * `no_quorum` when a majority did not answer: it then ends as soon as they do.
    */
   release(claim: Claim, chosen: boolean): Promise<boolean> {
-    return this.primaries.steadily(() => this.#release(claim, chosen));
+    return this.primaries.steadily(() => this.#release(claim, chosen, "released"));
+  }
+
+  /**
+   * Ends whatever leases hold a resource, with all they hold, by their ids: a primary that hears of it late ends no newer
+   * one, and one that has nothing of them takes nothing of them later. How many they were. Throws `no_quorum`.
+   */
+  async break(resource: string, reason: string): Promise<number> {
+    const { majority, all } = this.primaries;
+    const answers = await this.primaries.ask(listHolders(this.keys, resource), (sofar) =>
+      agreeing(
+        values(sofar).map((holders) =>
+          holders
+            .map(({ leaseId }) => leaseId)
+            .sort()
+            .join(),
+        ),
+        majority,
+      ),
+    );
+    const seen = values(answers);
+    if (seen.length < majority) throw this.primaries.noQuorum();
+    const byLease = new Map<string, { resources: string[]; votes: number }>();
+    for (const { leaseId, resources } of seen.flat())
+      byLease.set(leaseId, { resources, votes: (byLease.get(leaseId)?.votes ?? 0) + 1 });
+    // Who cannot have a majority holds nothing yet, and may be asking for it just now.
+    const holders = [...byLease].filter(([, { votes }]) => votes + all.length - seen.length >= majority);
+    await Promise.all(
+      holders.map(([leaseId, { resources }]) => {
+        const claim = { leaseId, mode: null, resources, lines: resources, purpose: null, limit: null };
+        return this.primaries.steadily(() => this.#release(claim, true, `broken\n${reason}`));
+      }),
+    );
+    return holders.length;
   }
 
   /** Changes the metadata of a lease on a majority; false: it is not held any more. Throws `no_quorum`. */
@@ -242,10 +276,10 @@ export class LeaseVotes {
     );
   }
 
-  async #release(claim: Claim, chosen: boolean): Promise<boolean> {
+  async #release(claim: Claim, chosen: boolean, says: string): Promise<boolean> {
     const operation = new Operation<never, boolean>(this.primaries.all.length, {
       cleanUp: (late) =>
-        releaseLock(this.keys, claim, { forMs: this.#tombstoneMs(), always: late || chosen }),
+        releaseLock(this.keys, claim, { forMs: this.#tombstoneMs(), always: late || chosen, says }),
       debt: `release/${claim.leaseId}`,
     });
     return this.#during(operation, async (id) => {

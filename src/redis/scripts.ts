@@ -28,7 +28,7 @@ const LEASE_NAMES = [
   "abandon-lock",
   "inspect-lock",
   "list-locks",
-  "break-lock",
+  "list-holders",
   "proclaim",
   "inspect-semaphore",
   "take-ticket",

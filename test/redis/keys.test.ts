@@ -123,7 +123,6 @@ test("every key begins with the prefix, and nothing else depends on it", () => {
         made.wakeChannel(one),
         made.purpose(id),
         made.limit(any),
-        made.goneLeases,
         made.goneLease(id),
         made.goneAttempt(id, one),
         made.member(any, any),
@@ -156,7 +155,6 @@ test("what begins with a lease, a name or a resource is spelled out by those who
     fc.property(resource, anyName, leaseId, slot, (one, pool, id, i) => {
       expect(keys.holdsIn() + one).toBe(keys.hold(one));
       expect(keys.holdsIn(`permit/${pool}/`) + i).toBe(keys.hold(`permit/${pool}/${i}`));
-      expect(keys.goneLeases + id).toBe(keys.goneLease(id));
       expect(`${keys.waiting}instance/${id}`).toBe(keys.instance(id));
       expect(`${keys.waiting}wake/${id}`).toBe(keys.wakeChannel(id));
     }),

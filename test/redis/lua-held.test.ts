@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeEach, describe, expect, test } from "vitest";
-import { breakLock, listLocks, sweepHeld } from "../../src/redis/lease-calls.js";
+import { listLocks, sweepHeld } from "../../src/redis/lease-calls.js";
 import { freshName } from "../helpers/names.js";
 import { lease, lock, OneServer, reader, TOMBSTONE_MS } from "./one-server.js";
 
@@ -154,15 +154,12 @@ describe("list-locks", () => {
 });
 
 describe("break-lock", () => {
-  const breakIt = (resource: string, reason = "it hung") =>
-    server.run(breakLock(keys, resource, reason, TOMBSTONE_MS));
-
   test("ends what holds a name, whoever that is, and the next grant is above it", async () => {
     const name = lock();
     const own = lease(name);
     const token = await server.granted(own, { nonce: "n" });
     await server.raise(own, "n", token + 40);
-    expect(await breakIt(name)).toBe(1);
+    expect(await server.break(name)).toBe(1);
     expect((await server.inspect(name)).holds).toEqual([]);
     expect(await listed()).toEqual([]);
     expect(await server.granted(lease(name))).toBe(token + 42);
@@ -172,7 +169,7 @@ describe("break-lock", () => {
     const name = lock();
     const token = await server.granted(lease(name));
     await server.redis.hdel(keys.counters, name);
-    await breakIt(name);
+    await server.break(name);
     expect(await server.counterOf(name)).toBe(token + 1);
   });
 
@@ -181,7 +178,7 @@ describe("break-lock", () => {
     const readers = [reader(name), reader(name), reader(name)];
     let token = 0;
     for (const one of readers) token = await server.granted(one);
-    expect(await breakIt(name)).toBe(3);
+    expect(await server.break(name)).toBe(3);
     expect(await server.redis.exists(server.readers(name))).toBe(0);
     for (const one of readers) {
       expect(await server.renew(one, token)).toEqual({ kind: "broken", reason: "it hung" });
@@ -195,15 +192,15 @@ describe("break-lock", () => {
     const name = lock();
     const counter = await server.granted(lease(name), { ttlMs: 10 });
     await sleep(20);
-    expect(await breakIt(name)).toBe(0);
+    expect(await server.break(name)).toBe(0);
     expect(await server.counterOf(name)).toBe(counter);
-    expect(await breakIt(lock())).toBe(0);
+    expect(await server.break(lock())).toBe(0);
   });
 
   test("leaves a tombstone that ends, and no more", async () => {
     const own = lease(lock());
     await server.granted(own);
-    await breakIt(own.resources[0] as string);
+    await server.break(own.resources[0] as string);
     const ms = await server.redis.pttl(keys.goneLease(own.leaseId));
     expect(ms).toBeGreaterThan(TOMBSTONE_MS - 5_000);
     expect(ms).toBeLessThanOrEqual(TOMBSTONE_MS);
@@ -213,7 +210,7 @@ describe("break-lock", () => {
     const [a, b] = [freshName(), freshName()].map((name) => `lock/${name}`) as [string, string];
     const own = lease([a, b]);
     const token = await server.granted(own);
-    await breakIt(a);
+    await server.break(a);
     expect(await server.renew(own, token)).toEqual({ kind: "broken", reason: "it hung" });
     expect(await server.release(own), "nothing is left to give back").toBe(false);
     expect((await server.acquire(lease(b))).kind).toBe("granted");

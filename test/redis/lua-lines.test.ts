@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import { describe, expect, test } from "vitest";
-import { breakLock, type Claim, keepWaiting, leaveLine, takeTicket } from "../../src/redis/lease-calls.js";
+import { type Claim, keepWaiting, leaveLine, takeTicket } from "../../src/redis/lease-calls.js";
 import { freshName } from "../helpers/names.js";
-import { lease, lock, OneServer, reader, TOMBSTONE_MS } from "./one-server.js";
+import { lease, lock, OneServer, reader } from "./one-server.js";
 
 // Those who wait in line, and who is woken when it is their turn, on one real server.
 const server = new OneServer();
@@ -464,7 +464,7 @@ describe("a wake-up", () => {
     await server.granted(lease(name));
     const next = lease(name);
     await waiting(next);
-    await server.run(breakLock(keys, name, "it hung", TOMBSTONE_MS));
+    await server.break(name);
     expect(await one.heard()).toEqual([next.leaseId]);
   });
 

@@ -1,14 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { breakLock, type Claim, proclaim } from "../../src/redis/lease-calls.js";
-import { lease, lock, OneServer, reader, TOMBSTONE_MS } from "./one-server.js";
+import { type Claim, proclaim } from "../../src/redis/lease-calls.js";
+import { lease, lock, OneServer, reader } from "./one-server.js";
 
 // What a holder does with a lease that it has, and what a primary that lacks it says, on one real server.
 const server = new OneServer();
 const { keys } = server;
-
-const breakIt = (resource: string, reason = "it hung") =>
-  server.run(breakLock(keys, resource, reason, TOMBSTONE_MS));
 
 describe("renew-lock", () => {
   test("extends, never shortens, and tells what the lease was acquired with", async () => {
@@ -83,7 +80,7 @@ describe("renew-lock", () => {
     const name = lock();
     const own = lease(name);
     const token = await server.granted(own);
-    await breakIt(name, reason);
+    await server.break(name, reason);
     expect(await server.renew(own, token)).toEqual({ kind: "broken", reason });
   });
 
@@ -173,7 +170,7 @@ describe("repair-lock", () => {
       "the lease was broken here",
       async (own, name) => {
         await server.granted(own);
-        await breakIt(name);
+        await server.break(name);
       },
     ],
     ["the lease was granted anew", (own) => server.granted(own)],

@@ -9,6 +9,7 @@ import {
   type Claim,
   inspectLock,
   type LockView,
+  listHolders,
   type Mode,
   type Renewal,
   type RenewVote,
@@ -83,8 +84,18 @@ export class OneServer {
     return this.run(repairLock(this.keys, { ...lease, token, ttlMs }, whole));
   }
 
-  release(lease: Claim, always = false): Promise<boolean> {
-    return this.run(releaseLock(this.keys, lease, { forMs: TOMBSTONE_MS, always }));
+  release(lease: Claim, always = false, says = "released"): Promise<boolean> {
+    return this.run(releaseLock(this.keys, lease, { forMs: TOMBSTONE_MS, always, says }));
+  }
+
+  /** Ends what holds a name, as an operator does. How many leases that were. */
+  async break(resource: string, reason = "it hung"): Promise<number> {
+    const holders = await this.run(listHolders(this.keys, resource));
+    for (const { leaseId, resources } of holders) {
+      const claim = { leaseId, mode: null, resources, lines: resources, purpose: null, limit: null };
+      await this.release(claim, true, `broken\n${reason}`);
+    }
+    return holders.length;
   }
 
   abandon(lease: Claim, nonce: string, refuseForMs = 0): Promise<boolean> {

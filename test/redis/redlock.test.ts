@@ -477,7 +477,7 @@ describe("a release", () => {
       const [call] = [...(fake?.owed.values() ?? [])];
       expect(call?.script.name).toBe("release-lock");
       expect(call?.args[1]).toBe(LEASE.leaseId);
-      expect(own(call as Call<unknown>)).toEqual([TOMBSTONE_MS, "1"]);
+      expect(own(call as Call<unknown>)).toEqual([TOMBSTONE_MS, "1", "released"]);
     }
   });
 

@@ -17,11 +17,11 @@ import { Keys } from "../../src/redis/keys.js";
 import {
   abandonLock,
   acquireLock,
-  breakLock,
   inspectLock,
   inspectSemaphore,
   keepWaiting,
   leaveLine,
+  listHolders,
   listLocks,
   proclaim,
   raiseLock,
@@ -72,11 +72,11 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "raise-lock": raiseLock(keys, attempt, 7),
   "renew-lock": renewLock(keys, { ...attempt, token: 7, ttlMs: 1_000 }),
   "repair-lock": repairLock(keys, { ...attempt, token: 7, ttlMs: 1_000 }, renewal),
-  "release-lock": releaseLock(keys, attempt, { forMs: 1_000, always: true }),
+  "release-lock": releaseLock(keys, attempt, { forMs: 1_000, always: true, says: "released" }),
   "abandon-lock": abandonLock(keys, attempt, 1_000),
   "inspect-lock": inspectLock(keys, "lock/a"),
   "list-locks": listLocks(keys, "lock/", "lock/a", 100),
-  "break-lock": breakLock(keys, "lock/a", "it hung", 1_000),
+  "list-holders": listHolders(keys, "lock/a"),
   proclaim: proclaim(keys, { ...attempt, token: 7 }, "000000000001-nonce", "{}"),
   "inspect-semaphore": inspectSemaphore(
     keys,
@@ -233,7 +233,7 @@ test("the prelude stands in front of each, behind it what leases have in common,
 
 test("what builds on leases.lua is what uses it", () => {
   for (const name of Object.keys(SCRIPTS)) {
-    const uses = /\b(arg|own|is_mine|instance_of)\(/.test(split(name).body);
+    const uses = /\b(arg|own|is_mine|instance_of|readers)\(/.test(split(name).body);
     expect(isOfLeases(name), name).toBe(uses);
   }
 });
@@ -379,7 +379,7 @@ test("no script is sent a key without the prefix", () => {
   const calls = [
     ...Object.values(CALLS),
     takeTicket(keys, plain),
-    releaseLock(keys, plain, { forMs: 1, always: true }),
+    releaseLock(keys, plain, { forMs: 1, always: true, says: "released" }),
   ];
   for (const { script, keys: sent } of calls)
     for (const key of sent) expect(key.startsWith("q:"), `${script.name}: ${key}`).toBe(true);

@@ -8,22 +8,11 @@ import { simulate } from "./run.js";
 const SEED = Number(process.env.SIMULATION_SEED ?? 1);
 const RUNS = Number(process.env.SIMULATION_RUNS ?? 5_000);
 
-/** A seed stays here for as long as it means the same: until plans, clients or faults are drawn in another way. */
-const FOUND = [
-  {
-    seed: 777,
-    what: "a heartbeat that revived a member was acknowledged, and not kept where a repair had come first",
-  },
-  { seed: 6842, what: "the same, of a primary that had been away" },
-  {
-    seed: 3636,
-    what: "a member that a primary had copied as a replica lived on by the other server's clock",
-  },
-  {
-    seed: 5432,
-    what: "what was sent to an empty primary fitted it again after it had been flushed once more",
-  },
-];
+/**
+ * Seeds that once found something in the product, and what. One stays here for as long as it means the same: until plans,
+ * clients or faults are drawn in another way.
+ */
+const FOUND: readonly { readonly seed: number; readonly what: string }[] = [];
 
 describe("the simulation", () => {
   it(`finds every promise kept in ${RUNS} runs from seed ${SEED} on`, { timeout: 600_000 }, async () => {
@@ -46,6 +35,13 @@ describe("the simulation", () => {
     expect(outcome.runs).toBe(RUNS);
   });
 
+  it("finds no more what it once found", async () => {
+    for (const { seed, what } of FOUND) {
+      const { violations } = await simulate(seed);
+      expect(violations.map((violation) => tellViolation(violation)).join("\n"), what).toBe("");
+    }
+  });
+
   it("repeats a run exactly from its seed", async () => {
     const tell = async () => {
       const lines: string[] = [];
@@ -64,13 +60,6 @@ describe("the simulation", () => {
   it("differs from seed to seed", async () => {
     const [one, other] = [await simulate(SEED), await simulate(SEED + 1)];
     expect(tellHistory(one.history)).not.toBe(tellHistory(other.history));
-  });
-});
-
-describe("seeds that once found something", () => {
-  it.each(FOUND)("$seed: $what", async ({ seed }) => {
-    const { violations } = await simulate(seed);
-    expect(violations.map((violation) => tellViolation(violation)).join("\n")).toBe("");
   });
 });
 

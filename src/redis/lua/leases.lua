@@ -126,7 +126,9 @@ end
 -- Takes its place in all lines, or the same place again. `wait`: how long it may stay without asking again, ms.
 local function join(ticket, instance, wait, owner)
   for i = lines, #KEYS do
-    redis.call('ZADD', KEYS[i], ticket, me)
+    -- Two requests for one lease may have a ticket each: the earlier one counts for both, or they would take turns.
+    local mine = redis.call('ZSCORE', KEYS[i], me)
+    if not mine or tonumber(mine) > tonumber(ticket) then redis.call('ZADD', KEYS[i], ticket, me) end
     redis.call('PEXPIRE', KEYS[i], 60000)
   end
   redis.call('SET', base .. 'lease/' .. lease, instance .. '\n' .. owner, 'PX', wait)
@@ -156,7 +158,8 @@ local function wake_first(line)
     else
       if is_writer(member) and place > 0 then return end
       if instance ~= '' and member ~= me then
-        redis.call('PUBLISH', base .. 'wake/' .. instance, string.sub(member, 2))
+        -- A user who may not publish lets others wait for longer, and must fail nothing.
+        redis.pcall('PUBLISH', base .. 'wake/' .. instance, string.sub(member, 2))
       end
       if is_writer(member) then return end
       place = place + 1

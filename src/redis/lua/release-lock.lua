@@ -1,7 +1,8 @@
 -- Ends a lease on this primary, with all its names, also where only some are given. An id that a caller chose leaves a tombstone, so that a late repetition of its
--- acquire takes nothing; so does a release that reaches a primary late, or where the lease is not held: an acquire,
--- sent by another instance, may still come behind it. A reader's always does: its counter must stay for other readers.
+-- acquire takes nothing; so does a release that reaches a primary late, or where the lease is not held, or was repaired
+-- only: an acquire may still come behind it. A reader's always does: its counter must stay for other readers.
 --   arg(1)  tombstone, where one is due, ms    arg(2)  '1' when a tombstone is due in any case, else ''
+--   arg(3)  what the tombstone says: 'released', or 'broken' and, in a line of its own, why
 -- Returns {1} when this lease held a name, else {0}.
 
 local held, due, ended, given = 0, arg(2) == '1' or shared, {}, {}
@@ -18,9 +19,9 @@ local function end_hold(key, name, counter)
 end
 
 for i = 1, names do
-  local mine = redis.call('HMGET', own(i), 'lease', 'chosen', 'counter', 'names')
+  local mine = redis.call('HMGET', own(i), 'lease', 'chosen', 'counter', 'names', 'repaired')
   if mine[1] == lease then
-    due = due or mine[2] == '1'
+    due = due or mine[2] == '1' or mine[5]
     end_hold(own(i), field(i), mine[3])
     for _, name in ipairs(others(mine[4], field(i))) do
       local key = shared and hold_of(name) .. '/' .. lease or hold_of(name)
@@ -33,7 +34,7 @@ for i = 1, names do
   end
   if ended[field(i)] then held = held + 1 end
 end
-if due or held < names then redis.call('SET', KEYS[4], 'released', 'PX', arg(1)) end
+if due or held < names then redis.call('SET', KEYS[4], arg(3), 'PX', arg(1)) end
 if is_waited_for() then
   leave()
   wake()

@@ -28,7 +28,11 @@ for i = 1, names do
   end
 end
 if missing then return { 0, 'missing' } end
-for i = 1, names do extend(i, time, ttl) end
+for i = 1, names do
+  extend(i, time, ttl)
+  -- From now on it is more than what an attempt asked for: the clean-up of one that gives up must not free it.
+  redis.call('HSET', own(i), 'kept', 1)
+end
 keep(KEYS[5], mode .. ' ' .. arg(3), ttl)
 keep(KEYS[6], arg(4), ttl)
 mark_lease(time, ttl)
