@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes this machine ready for `npm test`, which needs a Docker engine and, where no registry can be reached, a
-# redis-server to make an image of.
+# redis-server to make an image of; and an nginx for the tests that go through one, which are skipped without it.
 #
 #   npm run setup              does what is missing, and says what it did
 #   npm run setup -- --stop    stops the engine that this script started, and nothing else
@@ -50,9 +50,9 @@ stop() {
   say "stopped the Docker engine (process $pid)"
 }
 
-# Packages are installed without starting their services: redis-server would take port 6379, now and at every boot, and
-# the engine is started below, on machines without an init system as well. In a subshell, so that the guard goes away
-# however this ends.
+# Packages are installed without starting their services: redis-server would take port 6379 and nginx port 80, now and
+# at every boot, and the engine is started below, on machines without an init system as well. In a subshell, so that the
+# guard goes away however this ends.
 install_packages() (
   policy=/usr/sbin/policy-rc.d
   say "installing $*"
@@ -60,8 +60,10 @@ install_packages() (
   trap 'rm -f "$policy"; [[ ! -e $policy.quorate-setup ]] || mv "$policy.quorate-setup" "$policy"' EXIT
   printf '#!/bin/sh\nexit 101\n' >"$policy"
   chmod +x "$policy"
-  apt_install "$@"
+  # Not by `set -e`, which is off where a caller looks at how this ends.
+  apt_install "$@" || return 1
   if [[ " $* " == *' redis-server '* ]]; then update-rc.d redis-server disable >/dev/null 2>&1 || true; fi
+  if [[ " $* " == *' nginx-light '* ]]; then update-rc.d nginx disable >/dev/null 2>&1 || true; fi
   say "installed $* (without starting their services)"
 )
 
@@ -133,12 +135,20 @@ if [[ ${1:-} == --stop ]]; then
   exit
 fi
 
-if engine_answers; then
-  say "a Docker engine answers; nothing to do"
+can_install() { [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; }
+
+has_nginx() { command -v nginx >/dev/null; }
+
+if engine_answers && has_nginx; then
+  say "a Docker engine answers and nginx is installed; nothing to do"
   exit
 fi
 
-if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
+if ! can_install; then
+  if engine_answers; then
+    say "a Docker engine answers; the tests that go through nginx are skipped until it is installed"
+    exit
+  fi
   say "no Docker engine answers this user, and this script can install one only as root on Debian or Ubuntu."
   say "Install and start Docker (or Podman with its Docker socket); or a redis-server, for TEST_REDIS=process npm test."
   exit 1
@@ -148,8 +158,12 @@ fi
 mkdir -p "$state"
 exec 9>"$state/lock"
 flock 9
+
+if ! has_nginx; then
+  install_packages nginx-light || say "nginx cannot be installed; the tests that go through it are skipped"
+fi
 if engine_answers; then
-  say "a Docker engine answers by now; nothing to do"
+  say "a Docker engine answers"
   exit
 fi
 

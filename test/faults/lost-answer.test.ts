@@ -58,13 +58,12 @@ describe("a client that dies between the grant and its answer", () => {
     }
   });
 
-  test("and did not, holds the lock until it expires, and no longer", async () => {
+  test("and did not, holds the lock until it expires at the latest: who was never told of it has no use for it", async () => {
     const name = freshName();
     await sendAndDie(`/v1/locks/${name}/acquire`, { ttlMs: 500 });
-    await until(() => isHeld(name), "the lock is granted");
-    const heldMs = performance.now();
-    await sleep(heldMs + 510 - performance.now());
-    expect((await acquire(other, name)).status).toBe(200);
+    const sentMs = performance.now();
+    await until(async () => (await acquire(other, name)).status === 200, "another gets it");
+    expect(performance.now() - sentMs).toBeLessThan(1_500);
   });
 
   test("many at once leave a service that serves", async () => {

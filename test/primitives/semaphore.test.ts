@@ -167,6 +167,23 @@ describe("permits", () => {
     }
   });
 
+  test("that one primary lacks while another does not answer are not told to be lost: nobody knows", async () => {
+    await using own = await pair.instance({ env: { QUORATE_COMMAND_TIMEOUT_MS: "200" } });
+    const name = freshName();
+    const lease = await take(own, { name, permits: 2 });
+    const slots = await slotsOn(0, name, 3);
+    await command(pair.primary(0), "DEL", ...slots.map((i) => slot(name, i)));
+    await pair.primary(2).pause();
+    try {
+      for (const renewal of [lease, { ...lease, fencingToken: undefined }])
+        await expect(own.service.semaphores.renew(renewal)).rejects.toMatchObject({ code: "no_quorum" });
+    } finally {
+      await pair.primary(2).resume();
+    }
+    await until(() => own.service.primaries.all.every((primary) => primary.up), "all take part again");
+    expect((await own.service.semaphores.renew(lease)).fencingToken).toBe(lease.fencingToken);
+  });
+
   test("that a primary lacks are still counted", async () => {
     const name = freshName();
     await take(pair.one, { name, permits: 2 });

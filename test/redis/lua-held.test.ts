@@ -130,6 +130,8 @@ describe("list-locks", () => {
     expect(namesOf(await page("lock/orders-"))).toEqual(["lock/orders-1", "lock/orders-2"]);
     expect(namesOf(await page("lock/orders", "lock/orders-1"))).toEqual(["lock/orders-2", "lock/ordersx"]);
     expect(await page("lock/nobody")).toEqual({ upTo: null, locks: [] });
+    expect(namesOf(await page("lock/paid", "lock/order")), "whatever the cursor").toEqual(["lock/paid"]);
+    expect(namesOf(await page("lock/order", "lock/paid"))).toEqual([]);
   });
 
   test("passes over names that nobody holds any more, and still says how far it looked", async () => {

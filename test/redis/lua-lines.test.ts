@@ -141,6 +141,20 @@ describe("one that waits", () => {
     expect((await wait(second)).vote).toEqual({ kind: "queued", ahead: 1 });
   });
 
+  test("by two requests with a ticket each stands where the earlier one does", async () => {
+    const name = lock();
+    await server.granted(lease(name));
+    const [own, between] = [lease(name), lease(name)];
+    const { ticket } = await wait(own);
+    const { ticket: next } = await wait(between);
+    for (const each of [next + 1000, ticket, next + 1000]) {
+      await wait(own, { ticket: each });
+      expect(await lineOf(name)).toEqual([`w${own.leaseId}`, `w${between.leaseId}`]);
+    }
+    await wait(own, { ticket: ticket - 1 });
+    expect(await server.redis.zscore(keys.line(name), `w${own.leaseId}`)).toBe(String(ticket - 1));
+  });
+
   test("whose place was lost here gets it back with its ticket, before those who came later", async () => {
     const name = lock();
     const holder = lease(name);

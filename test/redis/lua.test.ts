@@ -151,6 +151,19 @@ describe("abandon-lock", () => {
   });
 });
 
+describe("what a renewal has counted", () => {
+  test("is not freed by the clean-up of an attempt that gives up", async () => {
+    const resource = lock();
+    const own = lease(resource);
+    const token = await server.granted(own, { nonce: "n" });
+    expect(await server.renew(own, token)).toMatchObject({ kind: "extended" });
+    expect(await server.abandon(own, "n")).toBe(false);
+    expect(await isHeld(resource)).toBe(true);
+    expect(await server.release(own)).toBe(true);
+    expect(await isHeld(resource)).toBe(false);
+  });
+});
+
 describe("release-lock", () => {
   test("of another lease changes nothing", async () => {
     const resource = lock();
@@ -198,6 +211,13 @@ describe("release-lock", () => {
     const own = lease(lock());
     await server.granted(own, { chosen: false });
     await server.granted(own, { chosen: true });
+    await server.release(own);
+    expect(await server.acquire(own)).toEqual({ kind: "gone" });
+  });
+
+  test("leaves one where the lease was repaired only: its acquire may still come behind it", async () => {
+    const own = lease(lock());
+    await server.repair(own, 40);
     await server.release(own);
     expect(await server.acquire(own)).toEqual({ kind: "gone" });
   });

@@ -531,6 +531,11 @@ describe("a renewal", () => {
     expect(sent("repair-lock")).toEqual([]);
   });
 
+  test("of other names than the lease has is told so, whatever the rest say", async () => {
+    expect(await renew(votes(["renew-lock", "other", "other", "other"]))).toEqual({ kind: "other" });
+    expect(await renew(votes(["renew-lock", "missing", "other", "-"]))).toEqual({ kind: "other" });
+  });
+
   test.each<[answers: Vote[]]>([
     [["done", "missing", "-"]],
     [["x", "released", "done"]],
@@ -658,6 +663,63 @@ describe("a proclamation", () => {
 
   test("that is neither is no_quorum", async () => {
     await expect(proclaim("done", "nothing", "-")).rejects.toMatchObject({ code: "no_quorum" });
+  });
+});
+
+describe("a break", () => {
+  /** What a primary says of the holders of a name: their ids, or that nobody has it. */
+  const holders = (...ids: string[]): Reply => ({ reply: ids.map((id) => [id, "lock/a\nlock/b"]) });
+  const breaking = (...answers: Vote[]) =>
+    votes(
+      ["list-holders", ...answers],
+      ...["A", "B"].map((): [string, ...Vote[]] => ["release-lock", ...answers.map((): Vote => "done")]),
+    );
+  const ended = () => [...new Set(sent("release-lock").map(({ args }) => args[1]))].sort();
+
+  test.each<[answers: Vote[], ended: string[]]>([
+    [[holders("A"), holders("A"), holders("A")], ["A"]],
+    [[holders("A"), holders("A"), "x"], ["A"]],
+    [[holders(), holders("A"), { late: holders("A") }], ["A"]],
+    [
+      [holders("A", "B"), holders("B", "A"), holders()],
+      ["A", "B"],
+    ],
+    [[holders(), holders(), holders("A")], []],
+    [[holders(), holders(), "x"], []],
+    // With the third it may have a majority.
+    [[holders("A"), holders(), "x"], ["A"]],
+    // Nobody knows yet who will have it.
+    [[holders("A"), holders("B"), { late: holders() }], []],
+  ])("of what the primaries tell by %j ends %j", async (answers, leases) => {
+    expect(await breaking(...answers).break("lock/a", "it hung")).toBe(leases.length);
+    await settled();
+    expect(ended()).toEqual(leases);
+  });
+
+  test("ends the lease on all primaries, with all its names, and leaves the reason as a tombstone", async () => {
+    await breaking(holders("A"), holders("A"), holders()).break("lock/a", "it hung");
+    expect(placesOf("release-lock")).toEqual([0, 1, 2]);
+    for (const each of sent("release-lock")) {
+      expect(each.args.slice(2, 6)).toEqual(["", 2, "lock/a", "lock/b"]);
+      expect(own(each)).toEqual([TOMBSTONE_MS, "1", "broken\nit hung"]);
+    }
+  });
+
+  test("is owed to those that did not answer it", async () => {
+    const leases = votes(
+      ["list-holders", holders("A"), holders("A"), "x"],
+      ["release-lock", "done", "done", "-"],
+    );
+    expect(await leases.break("lock/a", "it hung")).toBe(1);
+    await settled();
+    expect(owedAt()).toEqual([2]);
+  });
+
+  test("without a majority is no_quorum", async () => {
+    await expect(breaking(holders("A"), "x", "-").break("lock/a", "")).rejects.toMatchObject({
+      code: "no_quorum",
+    });
+    expect(sent("release-lock")).toEqual([]);
   });
 });
 

@@ -5,7 +5,7 @@
 -- ...}.
 
 local most = tonumber(arg(3))
-local from = arg(2) ~= '' and '(' .. arg(2) or '[' .. arg(1)
+local from = arg(2) >= arg(1) and '(' .. arg(2) or '[' .. arg(1)
 local listed = redis.call('ZRANGEBYLEX', KEYS[8], from, '[' .. arg(1) .. '\255', 'LIMIT', 0, most)
 local found = { #listed == most and listed[most] or '' }
 for _, name in ipairs(listed) do
