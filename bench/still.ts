@@ -20,29 +20,15 @@ export async function standStill(
   wanted: { readonly waiting: number; readonly names: number; readonly seconds: number },
 ): Promise<Still> {
   const names = Array.from({ length: wanted.names }, (_, i) => `still-${wanted.names}-${i}`);
-  const locks = names.map((name) => lockAt(url, name));
-  for (const lock of locks) await lock.acquire({ ttlMs: 300_000 });
+  for (const name of names) await lockAt(url, name).acquire({ ttlMs: 300_000 });
   const { residentMb: idleMb } = await usage();
   const startMs = performance.now();
-  let failure: unknown;
-  let sent = 0;
-  while (sent < wanted.waiting) {
-    const room = Math.min(wanted.waiting, (await primaries.waiting(names)) + JOINING_MAX) - sent;
-    for (let i = 0; i < room; i++, sent++) {
-      const lock = locks[sent % locks.length] as (typeof locks)[number];
-      // Nobody is to be granted anything, nor to be answered before all is measured.
-      const ended = (how: unknown) => (failure ??= new Error("a request ended too early", { cause: how }));
-      void lock.acquire({ ttlMs: 1_000, waitMs: WAIT_MS }).then(ended, ended);
-    }
-    if (failure) throw failure;
-    await sleep(5);
-  }
-  while ((await primaries.waiting(names)) < wanted.waiting) await sleep(5);
+  const failed = await join(url, primaries, names, wanted.waiting);
   const joinedMs = performance.now() - startMs;
   const before = await usage();
   const fromMs = performance.now();
   await sleep(Math.min(wanted.seconds * 1000, Math.max(1000, WAIT_MS - MARGIN_MS - joinedMs)));
-  if (failure) throw failure;
+  failed.assertNot();
   const after = await usage();
   const tookMs = performance.now() - fromMs;
   hangUp();
@@ -53,6 +39,33 @@ export async function standStill(
     seconds: tookMs / 1000,
     joinedMs,
   };
+}
+
+/** So many join the lines of these locks in turn. Nobody is to be granted anything, nor answered before all is measured. */
+async function join(
+  url: string,
+  primaries: Watched,
+  names: readonly string[],
+  total: number,
+): Promise<{ assertNot(): void }> {
+  const locks = names.map((name) => lockAt(url, name));
+  let failure: Error | null = null;
+  const ended = (how: unknown) => {
+    failure ??= new Error("a request ended too early", { cause: how });
+  };
+  const assertNot = () => {
+    if (failure) throw failure;
+  };
+  let sent = 0;
+  for (let waiting = 0; waiting < total; waiting = await primaries.waiting(names)) {
+    for (const most = Math.min(total, waiting + JOINING_MAX); sent < most; sent++) {
+      const lock = locks[sent % locks.length] as (typeof locks)[number];
+      void lock.acquire({ ttlMs: 1_000, waitMs: WAIT_MS }).then(ended, ended);
+    }
+    await sleep(5);
+    assertNot();
+  }
+  return { assertNot };
 }
 
 /** So many are on their way into the lines at once: who comes in a burst is not what is measured here. */

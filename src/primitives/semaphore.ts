@@ -100,8 +100,13 @@ export class Semaphores {
   }): Promise<Permits> {
     const { name, leaseId } = request;
     const views = await this.#views(name, { leaseId, limit: SLOTS_MAX, holds: false });
-    const { majority } = this.primaries;
-    const slots = mine(views).filter((slot) => takers(views, slot) >= majority);
+    const { majority, all } = this.primaries;
+    const votes = (slot: number) => views.filter((view) => mine([view]).includes(slot)).length;
+    const slots = mine(views).filter((slot) => votes(slot) >= majority);
+    // Who was not heard may have what makes it a majority.
+    const unheard = all.length - views.length;
+    if (mine(views).some((slot) => votes(slot) < majority && votes(slot) + unheard >= majority))
+      throw this.primaries.noQuorum();
     const limit = views.find((view) => view.limit !== null)?.limit;
     if (slots.length === 0 || limit === null || limit === undefined) throw lost({ kind: "expired" }, 0);
     const wanted = wantedOf(name, limit, slots.length, slots, leaseId);
