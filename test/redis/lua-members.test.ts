@@ -82,6 +82,17 @@ describe("put-member", () => {
     expect((await run(listMembers(keys, service))).members[0]?.expiresInMs).toBeGreaterThan(15_000);
   });
 
+  // A heartbeat puts its member back everywhere and counts the votes: found by the simulation, seed 14.
+  test("of the very same again lets it live as long as was asked, and be listed as long", async () => {
+    const service = freshName();
+    await run(putMember(keys, service, { ...MEMBER, expiresInMs: 100, heartbeatAgeMs: 19_900 }));
+    await run(putMember(keys, service, MEMBER));
+    await sleep(150);
+    const [now] = (await run(listMembers(keys, service))).members;
+    expect(now?.expiresInMs).toBeGreaterThan(15_000);
+    expect(now?.heartbeatAgeMs).toBeLessThan(5_000);
+  });
+
   test("with the time that is left lets it live no longer than that", async () => {
     const service = freshName();
     await run(putMember(keys, service, { ...MEMBER, expiresInMs: 100, heartbeatAgeMs: 19_900 }));
