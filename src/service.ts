@@ -121,7 +121,7 @@ export function createCore(
   const votes = new LeaseVotes(primaries, keys, ids, config, (rounds) => observer.granted?.(rounds));
   const instance = ids.nonce();
   const wakes = new Wakes(redis.urls, connect, keys.wakeChannel(instance), config.connectTimeoutMs);
-  const waiting = new WaitingRoom(primaries, keys, clock, wakes, instance);
+  const waiting = new WaitingRoom(primaries, keys, clock, wakes, ids, instance);
   const leases = new Leases(votes, waiting, primaries.all.length, clock, random, ids);
   return {
     primaries,

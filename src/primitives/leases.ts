@@ -4,9 +4,10 @@ import { validForMs } from "../algorithms/validity.js";
 import type { Clock, Random } from "../clock.js";
 import { CoordinationError } from "../errors.js";
 import { type Ids, madeHere } from "../ids.js";
-import type { Claim, Hold, Mode } from "../redis/lease-calls.js";
+import type { AcquireTerms, Claim, Hold, Mode } from "../redis/lease-calls.js";
 import type { AcquireOutcome, Inspection, LeaseVotes, Lost } from "../redis/redlock.js";
-import type { Place, WaitingRoom } from "./waiting.js";
+import type { Place } from "./place.js";
+import type { WaitingRoom } from "./waiting.js";
 
 /** What every kind of lease has, as its holder sees it. */
 export interface Grant {
@@ -92,46 +93,49 @@ export class Leases {
     const { ttlMs, owner = "", waitMs = 0, signal } = request;
     const chosen = request.leaseId !== undefined;
     const leaseId = request.leaseId ?? this.ids.leaseId();
-    const asked = this.clock.monotonicMs();
-    const deadline = asked + waitMs;
+    const askedMs = this.clock.monotonicMs();
+    const deadline = askedMs + waitMs;
     let place: Place | null = null;
     let granted = false;
     let gone = false;
+    // Null where nothing is left of it.
+    const accept = async (
+      claim: Claim,
+      startedMs: number,
+      won: { token: number; acks: number },
+    ): Promise<Grant | null> => {
+      const validMs = validForMs(ttlMs, this.clock.monotonicMs() - startedMs);
+      // Who has gone cannot hold what it was never told of.
+      if (validMs <= 0 || (signal?.aborted === true && !chosen)) {
+        await this.votes.release(claim, chosen);
+        return null;
+      }
+      granted = true;
+      return {
+        leaseId,
+        owner: request.owner ?? null,
+        fencingToken: won.token,
+        ttlMs,
+        validForMs: validMs,
+        waitedMs: Math.floor(startedMs - askedMs),
+        acks: won.acks,
+        primaries: this.primaries,
+      };
+    };
     try {
       for (let attempt = 0; ; attempt++) {
         const wanted = await want(leaseId);
         const claim = { ...wanted, leaseId };
-        const started = this.clock.monotonicMs();
-        const outcome = await this.votes.acquire(claim, {
-          ttlMs,
-          owner,
-          metadata: request.metadata,
-          chosen,
-          place: place && {
-            ticket: place.ticket,
-            instance: this.room.instance,
-            keptMs: Math.ceil(Math.max(0, deadline - started)) + KEPT_MS,
-          },
-        });
-        const ended = this.clock.monotonicMs();
+        const startedMs = this.clock.monotonicMs();
+        const outcome = await this.votes.acquire(
+          claim,
+          { ttlMs, owner, metadata: request.metadata, chosen, place: this.#standing(place, deadline) },
+          place,
+        );
+        const endedMs = this.clock.monotonicMs();
         if (outcome.kind === "granted") {
-          const grant = {
-            leaseId,
-            owner: request.owner ?? null,
-            fencingToken: outcome.token,
-            ttlMs,
-            validForMs: validForMs(ttlMs, ended - started),
-            waitedMs: Math.floor(started - asked),
-            acks: outcome.acks,
-            primaries: this.primaries,
-          };
-          // Who has gone cannot hold what it was never told of.
-          const wasted = signal?.aborted === true && !chosen;
-          if (grant.validForMs > 0 && !wasted) {
-            granted = true;
-            return { kind: "acquired", grant, wanted };
-          }
-          await this.votes.release(claim, chosen);
+          const grant = await accept(claim, startedMs, outcome);
+          if (grant) return { kind: "acquired", grant, wanted };
           throw tooSlow(ttlMs);
         }
         const refused = asRefused(outcome);
@@ -141,7 +145,7 @@ export class Leases {
           await this.clock.sleep(this.#jitterMs(attempt));
           continue;
         }
-        if (ended >= deadline) {
+        if (endedMs >= deadline) {
           if (outcome.kind === "quarantined") throw quarantined(outcome);
           return refused;
         }
@@ -150,13 +154,26 @@ export class Leases {
           continue;
         }
         const hintMs = certain ? refused.retryAfterMs + 1 : this.#jitterMs(SPLIT_RETRIES);
-        gone = (await place.turn(deadline, hintMs, signal)) === "gone";
+        const turn = await place.turn(deadline, hintMs, signal);
+        gone = turn === "gone";
         if (gone) return refused;
+        const won = turn === "handed" ? this.votes.handed(place.votes) : null;
+        if (!won || validForMs(ttlMs, this.clock.monotonicMs() - won.sinceMs) <= 0) continue;
+        const grant = await accept(claim, Math.max(askedMs, won.sinceMs), won);
+        if (grant) return { kind: "acquired", grant, wanted };
+        throw tooSlow(ttlMs);
       }
     } finally {
       // One that chose its id may come back with it for its place.
       if (place) this.room.leave(place, { granted, keepMs: gone && chosen ? COME_BACK_MS : 0 });
     }
+  }
+
+  #standing(place: Place | null, deadlineMs: number): AcquireTerms["place"] {
+    if (!place) return null;
+    const { ticket, handedOn } = place;
+    const keptMs = Math.ceil(Math.max(0, deadlineMs - this.clock.monotonicMs())) + KEPT_MS;
+    return { ticket, instance: this.room.instance, keptMs, handedOn };
   }
 
   /**

@@ -1,20 +1,23 @@
+import { type ClockReading, earliestMs } from "../algorithms/validity.js";
 import type { Clock } from "../clock.js";
 import { CoordinationError } from "../errors.js";
+import type { Ids } from "../ids.js";
 import type { Keys } from "../redis/keys.js";
 import { type Claim, keepWaiting, leaveLine, takeTicket } from "../redis/lease-calls.js";
-import { answerOf, type Primaries } from "../redis/primaries.js";
-import type { Wakes } from "../redis/wakes.js";
-
-/** How a wait ended: it is worth to ask again; the time is over; the client has gone. */
-export type Turn = "try" | "late" | "gone";
+import { type Answers, answerOf, type Primaries, values } from "../redis/primaries.js";
+import type { Wake, Wakes } from "../redis/wakes.js";
+import { Place, POLL_MS, type Room } from "./place.js";
 
 /**
  * Those who wait at this instance. The lines themselves are on the primaries; here everybody sleeps until a primary
- * says that it is their turn, the holder's time is over, or a second has passed for who is first.
+ * says that it is their turn, or that it has granted them what they want; or the holder's time is over; or a second has
+ * passed for who is first.
  */
-export class WaitingRoom {
+export class WaitingRoom implements Room {
   readonly #lines = new Map<string, Set<Place>>();
   readonly #byLease = new Map<string, Set<Place>>();
+  /** The clock of each primary, as it was read last. */
+  readonly #clocks: (ClockReading | undefined)[] = [];
   #stopped = false;
   #ticking = false;
 
@@ -23,6 +26,7 @@ export class WaitingRoom {
     private readonly keys: Keys,
     private readonly clock: Clock,
     private readonly wakes: Wakes,
+    private readonly ids: Ids,
     /** Names this instance in the lines. */
     readonly instance: string,
   ) {}
@@ -30,18 +34,20 @@ export class WaitingRoom {
   /** Takes a ticket, behind all who wait already. Throws `no_quorum` and `shutting_down`. */
   async enter(claim: Claim): Promise<Place> {
     this.#assertOpen();
-    const proposals = await this.primaries.askMajority(takeTicket(this.keys, claim));
+    const askedMs = this.clock.monotonicMs();
+    const answers = await this.primaries.ask(takeTicket(this.keys, claim));
     this.#assertOpen();
+    this.#readClocks(askedMs, answers);
+    const proposals = values(answers);
+    if (proposals.length < this.majority) throw this.primaries.noQuorum();
     const taken = proposals.filter((proposal) => proposal.taken);
     const ticket = Math.max(...(taken.length > 0 ? taken : proposals).map((proposal) => proposal.ticket));
-    const place = new Place(claim, ticket, this);
+    const place = new Place(claim, ticket, this.ids.nonce(), this);
     for (const line of claim.lines) add(this.#lines, line, place);
     add(this.#byLease, claim.leaseId, place);
     this.wakes.listen(
-      (primary, leaseId) => {
-        for (const one of this.#byLease.get(leaseId) ?? []) one.called(primary, this.primaries.majority);
-      },
-      () => this.#poll(),
+      (primary, wake) => this.#hear(primary, wake),
+      () => this.#nudgeFirst(),
     );
     if (!this.#ticking) void this.#tick();
     return place;
@@ -51,23 +57,25 @@ export class WaitingRoom {
    * Gives the place up. `granted`: for good, and nobody can follow yet. `keepMs`: it is kept for a client that may come
    * back. What a primary does not hear now it is told later.
    */
-  leave(place: Place, how: { granted: boolean; keepMs: number }): void {
+  leave(place: Place, { granted, keepMs }: { granted: boolean; keepMs: number }): void {
     const { claim } = place;
     for (const line of claim.lines) remove(this.#lines, line, place);
     remove(this.#byLease, claim.leaseId, place);
     // The same lease may be waited for by two requests, one a repetition of the other.
-    if (!how.granted && this.#byLease.has(claim.leaseId)) return;
-    const call = leaveLine(this.keys, claim, {
-      keepMs: how.keepMs,
+    const same = this.#byLease.get(claim.leaseId);
+    const call = leaveLine(this.keys, claim, place.nonce, {
+      granted,
+      keepMs: same && !granted ? POLL_MS : keepMs,
       // One release may have been enough for several permits.
-      wake: !how.granted || claim.limit !== null,
+      wake: !granted || claim.limit !== null,
     });
     for (const primary of this.primaries.all) {
       void answerOf(primary, call).then((answer) => {
-        if (!answer.ok) primary.owe(`leave/${claim.leaseId}`, call);
+        if (!answer.ok) primary.owe(`leave/${claim.leaseId}/${place.nonce}`, call);
       });
     }
-    if (!how.granted || claim.mode === "exclusive") return;
+    for (const other of same ?? []) other.nudge();
+    if (!granted || claim.mode === "exclusive") return;
     // Readers that stand behind one that was let in may be let in, too.
     for (const line of claim.lines)
       for (const other of this.#lines.get(line) ?? []) if (other.claim.mode === "shared") other.nudge();
@@ -85,6 +93,10 @@ export class WaitingRoom {
     let size = 0;
     for (const places of this.#byLease.values()) size += places.size;
     return size;
+  }
+
+  get majority(): number {
+    return this.primaries.majority;
   }
 
   after(ms: number, task: () => void): () => void {
@@ -110,80 +122,77 @@ export class WaitingRoom {
       throw new CoordinationError("shutting_down", "This instance is stopping. Use another.");
   }
 
-  /** As long as somebody waits: says that this instance lives, and lets the first ones ask again. */
+  #hear(primary: number, { leaseId, handed }: Wake): void {
+    const places = [...(this.#byLease.get(leaseId) ?? [])];
+    if (!handed) {
+      for (const place of places) place.called(primary);
+      return;
+    }
+    const place = places.find(({ nonce }) => nonce === handed.nonce);
+    const clock = this.#clocks[primary];
+    const sinceMs = clock ? earliestMs(clock, handed.serverMicros) : Number.POSITIVE_INFINITY;
+    // A clock that has jumped tells nothing about when: then it has to ask, which finds the hold and extends it.
+    if (sinceMs > this.clock.monotonicMs()) place?.called(primary);
+    else place?.handed(primary, handed, sinceMs);
+  }
+
+  /** As long as somebody waits: says that this instance lives, and looks after the first ones. */
   async #tick(): Promise<void> {
     this.#ticking = true;
-    const call = keepWaiting(this.keys, this.instance, ALIVE_MS);
     for (let tick = 1; this.#byLease.size > 0 && !this.#stopped; tick++) {
       await this.clock.sleep(TICK_MS);
       if (this.#byLease.size === 0) break;
-      for (const primary of this.primaries.all) void answerOf(primary, call);
-      if (tick % TICKS_PER_POLL === 0) this.#poll();
+      const first = tick % TICKS_PER_POLL === 0 ? this.#first() : [];
+      const asking = first.filter(({ handedOn }) => handedOn);
+      // At least one call: that this instance lives is said even where nobody is looked after.
+      for (let at = 0; at === 0 || at < asking.length; at += LOOKS)
+        void this.#look(asking.slice(at, at + LOOKS));
+      // What these wait for a primary cannot tell in a word.
+      for (const place of first) if (!place.handedOn) place.nudge();
     }
     this.#ticking = false;
   }
 
-  #poll(): void {
+  /** Lets those ask again of whom a majority say that it is worth it, or that it will be before the next look. */
+  async #look(places: readonly Place[]): Promise<void> {
+    const waiting = places.map(({ claim: { leaseId, resources } }) => ({
+      leaseId,
+      resource: resources[0] as string,
+    }));
+    const call = keepWaiting(this.keys, this.instance, ALIVE_MS, waiting);
+    const askedMs = this.clock.monotonicMs();
+    const answers = await this.primaries.ask(call, (sofar) => !sofar.includes(undefined));
+    this.#readClocks(askedMs, answers);
+    const seen = values(answers);
+    places.forEach((place, at) => {
+      const endsInMs = seen.map((one) => one.endsInMs[at] as number).sort((one, other) => one - other);
+      // Where a majority say nothing it finds out that there is no quorum.
+      const majorityMs = endsInMs[this.majority - 1] ?? 0;
+      if (majorityMs <= 0) {
+        if (this.isFirst(place)) place.nudge();
+      } else if (majorityMs < POLL_MS) place.nudgeIn(majorityMs + 1);
+    });
+  }
+
+  #readClocks(askedMs: number, answers: Answers<{ readonly serverMicros: number }>): void {
+    answers.forEach((answer, primary) => {
+      if (answer?.ok) this.#clocks[primary] = { askedMs, serverMicros: answer.value.serverMicros };
+    });
+  }
+
+  #nudgeFirst(): void {
+    for (const place of this.#first()) place.nudge();
+  }
+
+  /** Those before whom nobody here stands in any of their lines. */
+  #first(): Place[] {
     const first = new Set<Place>();
     for (const places of this.#lines.values()) {
       let best: Place | null = null;
       for (const place of places) if (!best || place.ticket < best.ticket) best = place;
       if (best) first.add(best);
     }
-    for (const place of first) if (place.claim.lines.length === 1 || this.isFirst(place)) place.nudge();
-  }
-}
-
-/** One request's place in the lines of what it wants. */
-export class Place {
-  #nudged = false;
-  #wake: (() => void) | null = null;
-  readonly #callers = new Set<number>();
-
-  constructor(
-    readonly claim: Claim,
-    readonly ticket: number,
-    private readonly room: WaitingRoom,
-  ) {}
-
-  /** A primary says that it is its turn. One that hurries to the others would be there before the release. */
-  called(primary: number, majority: number): void {
-    this.#callers.add(primary);
-    if (this.#callers.size >= majority) this.nudge();
-    else if (this.#callers.size === 1) this.room.after(STRAGGLER_MS, () => this.nudge());
-  }
-
-  /** It should ask again. */
-  nudge(): void {
-    this.#callers.clear();
-    this.#nudged = true;
-    this.#wake?.();
-  }
-
-  /**
-   * Sleeps until it is worth to ask again: when it is nudged, or `hintMs` from now if it is first then; at the latest at
-   * `deadlineMs`. Throws `shutting_down`.
-   */
-  async turn(deadlineMs: number, hintMs: number, signal?: AbortSignal): Promise<Turn> {
-    const { room } = this;
-    if (!this.#nudged && !signal?.aborted) {
-      await new Promise<void>((resolve) => {
-        const end = () => {
-          for (const cancel of timers) cancel();
-          signal?.removeEventListener("abort", end);
-          this.#wake = null;
-          resolve();
-        };
-        const timers = [room.after(Math.max(0, deadlineMs - room.monotonicMs()), end)];
-        if (hintMs < POLL_MS) timers.push(room.after(hintMs, () => room.isFirst(this) && this.nudge()));
-        signal?.addEventListener("abort", end);
-        this.#wake = end;
-      });
-    }
-    this.#nudged = false;
-    if (room.stopped) throw new CoordinationError("shutting_down", "This instance is stopping. Use another.");
-    if (signal?.aborted) return "gone";
-    return room.monotonicMs() >= deadlineMs ? "late" : "try";
+    return [...first].filter((place) => place.claim.lines.length === 1 || this.isFirst(place));
   }
 }
 
@@ -200,10 +209,9 @@ function remove<T>(map: Map<string, Set<T>>, key: string, value: T): void {
 }
 
 /** With these, a place whose instance died is given up, and the next one let in, within two seconds. */
-const TICK_MS = 400;
 const TICKS_PER_POLL = 2;
-const POLL_MS = TICK_MS * TICKS_PER_POLL;
+const TICK_MS = POLL_MS / TICKS_PER_POLL;
 /** Places of an instance that was not heard of for so long are given up. As in leases.lua, `join`. */
 const ALIVE_MS = 1_200;
-/** Of a release the primaries tell within a millisecond of each other, or not at all. */
-const STRAGGLER_MS = 5;
+/** Lines that a primary looks at in one script: some tenths of a millisecond. */
+const LOOKS = 100;

@@ -76,8 +76,8 @@ export class Keys {
     return `${this.prefix}gone/${leaseId}`;
   }
 
-  goneAttempt(leaseId: string, nonce: string): string {
-    return `${this.prefix}gone/${leaseId}/${nonce}`;
+  goneAttempt(leaseId: string, nonce: string, turn: number): string {
+    return `${this.prefix}gone/${leaseId}/${nonce}/${turn}`;
   }
 
   memberPrefix(service: string): string {

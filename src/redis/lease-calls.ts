@@ -19,8 +19,10 @@ export interface Claim {
 }
 
 export interface Attempt extends Claim {
-  /** Tells this attempt from others for the same lease. */
+  /** Tells the request from others for the same lease. */
   readonly nonce: string;
+  /** Tells the attempt from others of the same request: once a primary has heard of a later one, this one is over there. */
+  readonly turn: number;
 }
 
 export interface AcquireTerms {
@@ -36,6 +38,8 @@ export interface AcquireTerms {
     readonly instance: string;
     /** How long the place is kept when nothing is heard, ms. */
     readonly keptMs: number;
+    /** Whether a primary may hand the name on to it, in the turn after this one. */
+    readonly handedOn: boolean;
   } | null;
 }
 
@@ -73,11 +77,11 @@ export type AcquireVote =
 function leaseCall<T>(
   keys: Keys,
   name: keyof typeof SCRIPTS,
-  claim: Claim & { readonly nonce?: string },
+  claim: Claim & Partial<Pick<Attempt, "nonce" | "turn">>,
   own: readonly (string | number)[],
   parse: (reply: unknown) => T,
 ): Call<T> {
-  const { leaseId, mode, resources, lines, purpose, limit, nonce } = claim;
+  const { leaseId, mode, resources, lines, purpose, limit, nonce, turn } = claim;
   const none = keys.configuration;
   const listed = resources[0]?.startsWith("lock/") ?? true;
   return {
@@ -88,7 +92,7 @@ function leaseCall<T>(
       keys.goneLease(leaseId),
       purpose === null ? none : keys.purpose(leaseId),
       limit === null ? none : keys.limit(limit.semaphore),
-      nonce === undefined ? none : keys.goneAttempt(leaseId, nonce),
+      nonce === undefined || turn === undefined ? none : keys.goneAttempt(leaseId, nonce, turn),
       listed ? keys.held : none,
       ...resources.map((resource) => keys.hold(resource)),
       ...lines.map((line) => keys.line(line)),
@@ -114,13 +118,16 @@ export function acquireLock(keys: Keys, attempt: Attempt, terms: AcquireTerms): 
     attempt,
     [
       attempt.nonce,
+      attempt.turn,
       terms.ttlMs,
       terms.owner,
       terms.metadata,
       terms.chosen ? "1" : "",
       attempt.purpose ?? "",
       limitText(attempt),
-      ...(place === null ? [] : [String(place.ticket), place.instance, place.keptMs]),
+      ...(place === null
+        ? []
+        : [String(place.ticket), place.instance, place.keptMs, place.handedOn ? "1" : ""]),
     ],
     (reply): AcquireVote => {
       const [granted, second, third, ...rest] = reply as [number, string, number, ...unknown[]];
@@ -146,7 +153,7 @@ const limitText = ({ limit }: Claim) => (limit === null ? "" : `${limit.permits}
 
 /** The counter after the raise; null when the attempt lacks a hold here. */
 export function raiseLock(keys: Keys, attempt: Attempt, to: number): Call<number | null> {
-  return leaseCall(keys, "raise-lock", attempt, [attempt.nonce, String(to)], (reply) => {
+  return leaseCall(keys, "raise-lock", attempt, [attempt.nonce, attempt.turn, String(to)], (reply) => {
     const [raised, counter] = reply as [number, string?];
     return raised === 1 ? Number(counter) : null;
   });
@@ -239,28 +246,56 @@ export function releaseLock(
 
 /** Whether holds were freed. `refuseForMs` 0: no message of the attempt can still be under way. */
 export function abandonLock(keys: Keys, attempt: Attempt, refuseForMs: number): Call<boolean> {
-  return leaseCall(keys, "abandon-lock", attempt, [attempt.nonce, refuseForMs], isOne);
+  return leaseCall(keys, "abandon-lock", attempt, [attempt.nonce, attempt.turn, refuseForMs], isOne);
 }
 
-/** A place in the lines: where the lease stands already, or behind all who do. */
-export function takeTicket(keys: Keys, claim: Claim): Call<{ ticket: number; taken: boolean }> {
+/** A place in the lines: where the lease stands already, or behind all who do. And the server's clock. */
+export function takeTicket(
+  keys: Keys,
+  claim: Claim,
+): Call<{ ticket: number; taken: boolean; serverMicros: number }> {
   return leaseCall(keys, "take-ticket", claim, [], (reply) => {
-    const [ticket, taken] = reply as [string, number];
-    return { ticket: Number(ticket), taken: taken === 1 };
+    const [ticket, taken, micros] = reply as [string, number, string];
+    return { ticket: Number(ticket), taken: taken === 1, serverMicros: Number(micros) };
   });
 }
 
-/** `keepMs`: how long the place is kept for a client that may come back. */
-export function leaveLine(keys: Keys, claim: Claim, how: { keepMs: number; wake: boolean }): Call<void> {
-  return leaseCall(keys, "leave-line", claim, [how.keepMs, how.wake ? "1" : ""], () => {});
+/**
+ * Takes a request out of the lines. `granted`: its lease was. `keepMs`: how long the place is kept for a client that may
+ * come back. `wake`: whoever comes first may be let in now, though nothing became free by this.
+ */
+export function leaveLine(
+  keys: Keys,
+  claim: Claim,
+  nonce: string,
+  how: { granted: boolean; keepMs: number; wake: boolean },
+): Call<void> {
+  const own = [nonce, how.granted ? "1" : "", how.keepMs, how.wake ? "1" : ""];
+  return leaseCall(keys, "leave-line", claim, own, () => {});
 }
 
-export function keepWaiting(keys: Keys, instance: string, forMs: number): Call<void> {
+/** What a primary tells an instance that says it lives. */
+export interface StillWaiting {
+  readonly serverMicros: number;
+  /** Time until each of the holds ends by itself, ms; 0 where it is free, or the lease's own. */
+  readonly endsInMs: readonly number[];
+}
+
+/** `waiting`: who asks, and for what. */
+export function keepWaiting(
+  keys: Keys,
+  instance: string,
+  forMs: number,
+  waiting: readonly { readonly leaseId: string; readonly resource: string }[] = [],
+): Call<StillWaiting> {
   return {
     script: SCRIPTS["keep-waiting"],
-    keys: [keys.instance(instance)],
-    args: [forMs],
-    parse: () => {},
+    keys: [keys.instance(instance), ...waiting.map(({ resource }) => keys.hold(resource))],
+    args: [forMs, ...waiting.map(({ leaseId }) => leaseId)],
+    parse: (reply) => {
+      const [micros, ...endsInMs] = reply as [string, ...number[]];
+      return { serverMicros: Number(micros), endsInMs };
+    },
   };
 }
 

@@ -49,6 +49,12 @@ export interface Refused {
   readonly ahead: number;
 }
 
+/** The attempts of one request. */
+export interface Attempts {
+  /** The next one: those before it are over. */
+  begin(): Pick<Attempt, "nonce" | "turn">;
+}
+
 export type RenewOutcome =
   | ({ readonly kind: "renewed"; readonly token: number; readonly acks: number } & Renewal)
   | Lost
@@ -108,9 +114,31 @@ export class LeaseVotes {
     );
   }
 
-  /** One attempt, with its clean-up when it fails. Throws `no_quorum`. */
-  acquire(claim: Claim, terms: AcquireTerms): Promise<AcquireOutcome> {
-    return this.primaries.steadily(() => this.#attempt({ ...claim, nonce: this.ids.nonce() }, terms));
+  /**
+   * One attempt, with its clean-up when it fails. `request`: numbers the attempts of one that makes several. Throws
+   * `no_quorum`.
+   */
+  acquire(claim: Claim, terms: AcquireTerms, request?: Attempts | null): Promise<AcquireOutcome> {
+    return this.primaries.steadily(() => {
+      const attempt = request?.begin() ?? { nonce: this.ids.nonce(), turn: 1 };
+      return this.#attempt({ ...claim, ...attempt }, terms);
+    });
+  }
+
+  /**
+   * Whether a majority have handed the lease on with exactly one counter, its token, and since when. Null: it has to be
+   * asked for. The votes are those of one turn and one configuration.
+   */
+  handed<V extends { readonly counter: number; readonly sinceMs: number }>(
+    votes: readonly V[],
+  ): { token: number; acks: number; sinceMs: number } | null {
+    const verdict = this.tally(
+      votes.map(({ counter }) => counter),
+      this.primaries.majority,
+    );
+    if (verdict.kind !== "token") return null;
+    this.onGrant(1);
+    return { token: verdict.token, acks: votes.length, sinceMs: Math.min(...votes.map((vote) => vote.sinceMs)) };
   }
 
   /** Extends a lease on a majority. Throws `no_quorum`. */
@@ -213,7 +241,7 @@ export class LeaseVotes {
       vote: acquireLock(this.keys, attempt, terms),
       isFor: (vote) => vote.kind === "granted",
       cleanUp: (late) => abandonLock(this.keys, attempt, late ? this.#tombstoneMs() : 0),
-      debt: `abandon/${attempt.leaseId}/${attempt.nonce}`,
+      debt: `abandon/${attempt.leaseId}/${attempt.nonce}/${attempt.turn}`,
     });
     return this.#during(operation, async (id) => {
       const { version } = this.primaries;

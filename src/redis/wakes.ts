@@ -1,5 +1,23 @@
 import type { Connect, Connection } from "./connection.js";
 
+/** What a primary tells the instance where somebody waits. */
+export interface Wake {
+  readonly leaseId: string;
+  /** The primary granted it what it waits for; null: it is its turn to ask. */
+  readonly handed: Handed | null;
+}
+
+/** A grant that nobody asked for just then: a vote of the turn after an attempt that was refused. */
+export interface Handed {
+  readonly nonce: string;
+  readonly turn: number;
+  readonly counter: number;
+  /** When, in microseconds since 1970 by that server's clock. */
+  readonly serverMicros: number;
+  /** The configuration in which it was granted: votes of two of them must not be mixed. */
+  readonly configuration: string;
+}
+
 /**
  * Listens on every primary for those that say whose turn it is. Connections are opened when somebody waits for the
  * first time. What is lost while one is down costs a second: whoever waits asks again then.
@@ -14,17 +32,14 @@ export class Wakes {
     private readonly connectTimeoutMs: number,
   ) {}
 
-  /**
-   * `onWake` is told the place of the primary and the leaseId whose turn it is; `onGap`, that messages may have been
-   * missed until now.
-   */
-  listen(onWake: (primary: number, leaseId: string) => void, onGap: () => void): void {
+  /** `onWake` is told the place of the primary; `onGap`, that messages may have been missed until now. */
+  listen(onWake: (primary: number, wake: Wake) => void, onGap: () => void): void {
     if (this.#connections.length > 0) return;
     this.#connections = this.urls.map((url, place) => {
       const connection = this.connect(url, {
         connectTimeoutMs: this.connectTimeoutMs,
         name: "quorate-wakes",
-        subscription: { channel: this.channel, onMessage: (leaseId) => onWake(place, leaseId) },
+        subscription: { channel: this.channel, onMessage: (message) => onWake(place, parse(message)) },
       });
       connection.onChange((ready) => ready && onGap());
       return connection;
@@ -34,4 +49,21 @@ export class Wakes {
   close(): void {
     for (const connection of this.#connections) connection.close();
   }
+}
+
+/** As `hand_on` and `wake_first` in leases.lua have it. */
+function parse(message: string): Wake {
+  const [leaseId = "", nonce, turn, counter, micros, stamp = ""] = message.split(" ");
+  if (nonce === undefined) return { leaseId, handed: null };
+  return {
+    leaseId,
+    handed: {
+      nonce,
+      turn: Number(turn),
+      counter: Number(counter),
+      serverMicros: Number(micros),
+      // Behind it stands the id of the primary.
+      configuration: stamp.slice(0, stamp.lastIndexOf(":")),
+    },
+  };
 }

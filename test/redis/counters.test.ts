@@ -340,7 +340,7 @@ describe("tokens of sixteen digits", () => {
     await using instance = await startAt(FLOOR);
     const { prefix } = instance;
     const keys = new Keys(prefix);
-    const attempt = { ...lease("lock/n", chosenId()), nonce: "n" };
+    const attempt = { ...lease("lock/n", chosenId()), nonce: "n", turn: 1 };
     const read = (field: string) => command(at(0), "HGET", `${prefix}counters`, field);
     expect(
       await run(at(0), prefix, "acquire-lock", acquireLock(keys, attempt, { ...TERMS, ttlMs: 60_000 })),

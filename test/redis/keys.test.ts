@@ -72,7 +72,7 @@ const owned = fc.oneof(
   leaseId.map((id) => ({ owner: `lease ${id}`, key: keys.goneLease(id) })),
   fc
     .tuple(leaseId, nonce)
-    .map(([id, one]) => ({ owner: `attempt ${id} ${one}`, key: keys.goneAttempt(id, one) })),
+    .map(([id, one]) => ({ owner: `attempt ${id} ${one}`, key: keys.goneAttempt(id, one, 1) })),
   fc.tuple(anyName, anyName).map(([service, id]) => ({
     owner: `member ${service} ${id}`,
     key: keys.member(service, id),
@@ -124,7 +124,7 @@ test("every key begins with the prefix, and nothing else depends on it", () => {
         made.purpose(id),
         made.limit(any),
         made.goneLease(id),
-        made.goneAttempt(id, one),
+        made.goneAttempt(id, one, 1),
         made.member(any, any),
         made.members(any),
         made.agreement(7),

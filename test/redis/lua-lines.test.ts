@@ -13,17 +13,33 @@ const ONE = "instance-one";
 const OTHER = "instance-other";
 
 const ticketFor = (claim: Claim) => server.run(takeTicket(keys, claim));
-const leave = (claim: Claim, how: { keepMs?: number; wake?: boolean } = {}) =>
-  server.run(leaveLine(keys, claim, { keepMs: 0, wake: true, ...how }));
+/** Ungranted unless `how` says otherwise; of whichever request stands there unless its nonce is named. */
+async function leave(
+  claim: Claim,
+  how: { granted?: boolean; keepMs?: number; wake?: boolean; nonce?: string } = {},
+): Promise<void> {
+  const stands = await server.redis.hget(`${keys.waiting}lease/${claim.leaseId}`, "nonce");
+  const { nonce = stands ?? "none", ...rest } = how;
+  await server.run(leaveLine(keys, claim, nonce, { granted: false, keepMs: 0, wake: true, ...rest }));
+}
 
 /** Asks with a place in line, a fresh ticket unless one is named. */
 async function wait(
   claim: Claim,
-  how: { instance?: string; ticket?: number; keptMs?: number; owner?: string } = {},
+  how: {
+    instance?: string;
+    ticket?: number;
+    keptMs?: number;
+    owner?: string;
+    nonce?: string;
+    turn?: number;
+    handedOn?: boolean;
+  } = {},
 ) {
-  const { instance = ONE, keptMs = 10_000, owner = "" } = how;
+  const { instance = ONE, keptMs = 10_000, owner = "", handedOn = false, nonce = freshName("nonce"), turn = 1 } = how;
   const ticket = how.ticket ?? (await ticketFor(claim)).ticket;
-  return { ticket, vote: await server.acquire(claim, { owner, place: { ticket, instance, keptMs } }) };
+  const place = { ticket, instance, keptMs, handedOn };
+  return { ticket, vote: await server.acquire(claim, { owner, place, nonce, turn }) };
 }
 
 /** All of them wait, one after the other, for what somebody holds. */
@@ -79,7 +95,7 @@ describe("take-ticket", () => {
     const own = lease(name);
     const { ticket } = await wait(own);
     await waiting(lease(name));
-    expect(await ticketFor(own)).toEqual({ ticket, taken: true });
+    expect(await ticketFor(own)).toMatchObject({ ticket, taken: true });
     await dies(ONE);
     expect(await ticketFor(own), "but not where its instance died").toMatchObject({ taken: false });
   });
@@ -121,7 +137,7 @@ describe("one that waits", () => {
       }
       const { vote } = await wait(next, { ticket: tickets.get(next) as number });
       expect(vote.kind).toBe("granted");
-      await leave(next, { wake: false });
+      await leave(next, { granted: true, wake: false });
       await server.release(next);
     }
   });
@@ -134,7 +150,7 @@ describe("one that waits", () => {
     await waiting(first, second);
     await server.release(holder);
     const ticket = (await ticketFor(first)).ticket;
-    const place = { ticket, instance: ONE, keptMs: 10_000 };
+    const place = { ticket, instance: ONE, keptMs: 10_000, handedOn: false };
     expect(await server.acquire(first, { nonce: "n", place })).toMatchObject({ kind: "granted" });
     await server.abandon(first, "n");
     expect(await inLine(first)).toBe(true);
@@ -318,7 +334,7 @@ describe("places of those who are not there any more", () => {
     await server.release(holder);
     expect((await wait(next, { instance: OTHER })).vote).toEqual({ kind: "queued", ahead: 1 });
     expect((await server.inspect(name)).line[0]).toMatchObject({ owner: "away" });
-    expect(await ticketFor(away), "it can come back to it").toEqual({ ticket, taken: true });
+    expect(await ticketFor(away), "it can come back to it").toMatchObject({ ticket, taken: true });
     await sleep(110);
     expect((await wait(next, { instance: OTHER })).vote.kind).toBe("granted");
   });
@@ -327,7 +343,7 @@ describe("places of those who are not there any more", () => {
     const name = lock();
     const own = lease(name);
     expect((await wait(own)).vote.kind).toBe("granted");
-    await leave(own, { wake: false });
+    await leave(own, { granted: true, wake: false });
     await leave(own, { keepMs: 3_000 });
     expect(await server.redis.exists(`${keys.waiting}lease/${own.leaseId}`)).toBe(0);
     expect(await inLine(own)).toBe(false);
@@ -429,7 +445,7 @@ describe("a wake-up", () => {
     const own = lease(name);
     await wait(own);
     await waiting(lease(name));
-    await leave(own, { wake: false });
+    await leave(own, { granted: true, wake: false });
     expect(await one.heard()).toEqual([]);
   });
 
@@ -438,7 +454,7 @@ describe("a wake-up", () => {
     const one = await listen(ONE);
     const [own, next] = [lease(name), lease(name)];
     const ticket = (await ticketFor(own)).ticket;
-    const place = { ticket, instance: ONE, keptMs: 10_000 };
+    const place = { ticket, instance: ONE, keptMs: 10_000, handedOn: false };
     await server.acquire(own, { nonce: "n", place });
     await waiting(next);
     await server.abandon(own, "n");

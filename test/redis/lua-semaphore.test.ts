@@ -151,7 +151,7 @@ describe("slots", () => {
     const own = permits(name, 5, [2, 4]);
     await server.granted(own, { owner: "me", metadata: '{"permits":2}' });
     await server.granted(permits(name, 5, [5]), { owner: "another" });
-    const place = { ticket: 7, instance: "instance", keptMs: 5_000 };
+    const place = { ticket: 7, instance: "instance", keptMs: 5_000, handedOn: false };
     await server.acquire(permits(name, 5, [5]), { place });
     const plain = await look(name, { leaseId: own.leaseId });
     expect(plain).toEqual({
@@ -201,7 +201,7 @@ test("who waits for permits stands in one line, whichever slots it asks for", as
   const holder = permits(name, 2, [1, 2]);
   await server.granted(holder);
   const [first, second] = [permits(name, 2, [1]), permits(name, 2, [2])];
-  const place = (ticket: number) => ({ ticket, instance: "instance", keptMs: 5_000 });
+  const place = (ticket: number) => ({ ticket, instance: "instance", keptMs: 5_000, handedOn: false });
   expect((await server.acquire(first, { place: place(1) })).kind).toBe("held");
   expect(await server.acquire(second, { place: place(2) })).toMatchObject({ kind: "held", ahead: 1 });
   await server.release(holder);

@@ -100,7 +100,7 @@ describe.each([
       listener.on("message", (__, leaseId: string) => heard.push(leaseId));
       await listener.subscribe(keys.wakeChannel("instance"));
       const waiting = [lease(a), lease(b)];
-      const place = { ticket: 7, instance: "instance", keptMs: 5_000 };
+      const place = { ticket: 7, instance: "instance", keptMs: 5_000, handedOn: false };
       for (const one of waiting) await server.acquire(one, { place });
       await end(own, a);
       await expect.poll(() => heard.length).toBe(2);

@@ -14,7 +14,7 @@ const isHeld = async (resource: string) => (await server.redis.exists(keys.hold(
 describe("the fence", () => {
   test("refuses a stamp that is not the stored one, before anything is read or written", async () => {
     const resource = lock();
-    const call = acquireLock(keys, { ...lease(resource), nonce: "n" }, TERMS);
+    const call = acquireLock(keys, { ...lease(resource), nonce: "n", turn: 1 }, TERMS);
     await expect(server.run(call, "another")).rejects.toThrow(/^FENCED/);
     expect(await isHeld(resource)).toBe(false);
   });
@@ -146,7 +146,7 @@ describe("abandon-lock", () => {
     const own = lease(lock());
     await server.abandon(own, "late", 60_000);
     expect(await server.acquire(own, { nonce: "late" })).toEqual({ kind: "gone" });
-    expect(await server.redis.pttl(keys.goneAttempt(own.leaseId, "late"))).toBeGreaterThan(50_000);
+    expect(await server.redis.pttl(keys.goneAttempt(own.leaseId, "late", 1))).toBeGreaterThan(50_000);
     expect(await server.acquire(own, { nonce: "next" })).toMatchObject({ kind: "granted" });
   });
 });

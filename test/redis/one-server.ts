@@ -58,20 +58,20 @@ export class OneServer {
   }
 
   /** A vote of the attempt; each gets a nonce of its own unless one is named. */
-  acquire(lease: Claim, how: Partial<AcquireTerms> & { nonce?: string } = {}): Promise<AcquireVote> {
-    const { nonce = freshName("nonce"), ...terms } = how;
-    return this.run(acquireLock(this.keys, { ...lease, nonce }, { ...TERMS, ...terms }));
+  acquire(lease: Claim, how: Partial<AcquireTerms> & { nonce?: string; turn?: number } = {}): Promise<AcquireVote> {
+    const { nonce = freshName("nonce"), turn = 1, ...terms } = how;
+    return this.run(acquireLock(this.keys, { ...lease, nonce, turn }, { ...TERMS, ...terms }));
   }
 
   /** The counter of the grant; throws where there is none. */
-  async granted(lease: Claim, how: Partial<AcquireTerms> & { nonce?: string } = {}): Promise<number> {
+  async granted(lease: Claim, how: Partial<AcquireTerms> & { nonce?: string; turn?: number } = {}): Promise<number> {
     const vote = await this.acquire(lease, how);
     if (vote.kind !== "granted") throw new Error(`not granted: ${JSON.stringify(vote)}`);
     return vote.counter;
   }
 
-  raise(lease: Claim, nonce: string, to: number): Promise<number | null> {
-    return this.run(raiseLock(this.keys, { ...lease, nonce }, to));
+  raise(lease: Claim, nonce: string, to: number, turn = 1): Promise<number | null> {
+    return this.run(raiseLock(this.keys, { ...lease, nonce, turn }, to));
   }
 
   renew(lease: Claim, token: number, ttlMs = 10_000): Promise<RenewVote> {
@@ -98,8 +98,8 @@ export class OneServer {
     return holders.length;
   }
 
-  abandon(lease: Claim, nonce: string, refuseForMs = 0): Promise<boolean> {
-    return this.run(abandonLock(this.keys, { ...lease, nonce }, refuseForMs));
+  abandon(lease: Claim, nonce: string, refuseForMs = 0, turn = 1): Promise<boolean> {
+    return this.run(abandonLock(this.keys, { ...lease, nonce, turn }, refuseForMs));
   }
 
   inspect(resource: string): Promise<LockView> {

@@ -164,7 +164,7 @@ const owedAt = () => fakes.flatMap((fake) => (fake.owed.size > 0 ? [fake.place] 
 const own = ({ args }: { args: readonly (string | number)[] }) => args.slice(4 + Number(args[3]));
 const nonceOf = (call: { args: readonly (string | number)[] }) => own(call)[0];
 /** How long an abandoned attempt is refused from then on. */
-const refusedForMs = (call: { args: readonly (string | number)[] }) => own(call)[1];
+const refusedForMs = (call: { args: readonly (string | number)[] }) => own(call)[2];
 /** What a lost attempt is where nobody can be named. */
 const SPLIT = { kind: "held", hold: null, certain: false, ahead: 0 };
 
@@ -191,6 +191,7 @@ describe("an acquire", () => {
       1,
       "lock/a",
       nonces[0],
+      1,
       10_000,
       "worker-7",
       "",
@@ -372,7 +373,7 @@ describe("the clean-up of an acquire", () => {
     const [acquire] = sent("acquire-lock");
     const nonce = acquire && nonceOf(acquire);
     expect(sent("abandon-lock").map(({ keys: named }) => named)).toEqual([acquire?.keys]);
-    expect(acquire?.keys).toContain(keys.goneAttempt(LEASE.leaseId, String(nonce)));
+    expect(acquire?.keys).toContain(keys.goneAttempt(LEASE.leaseId, String(nonce), 1));
     expect(acquire?.keys).toContain(keys.hold("lock/b"));
   });
 });

@@ -52,6 +52,7 @@ const many = <T>(each: (i: number) => T): T[] => Array.from({ length: MANY }, (_
 const attempt = {
   leaseId: "lease",
   nonce: "nonce",
+  turn: 1,
   mode: "exclusive",
   resources: many((i) => `permit/pool/${i}`),
   lines: ["semaphore/pool"],
@@ -67,7 +68,7 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
     owner: "",
     metadata: "",
     chosen: true,
-    place: { ticket: 7, instance: "instance", keptMs: 1_000 },
+    place: { ticket: 7, instance: "instance", keptMs: 1_000, handedOn: true },
   }),
   "raise-lock": raiseLock(keys, attempt, 7),
   "renew-lock": renewLock(keys, { ...attempt, token: 7, ttlMs: 1_000 }),
@@ -84,8 +85,13 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
     { leaseId: "lease", limit: 7, holds: true },
   ),
   "take-ticket": takeTicket(keys, attempt),
-  "leave-line": leaveLine(keys, attempt, { keepMs: 1_000, wake: true }),
-  "keep-waiting": keepWaiting(keys, "instance", 1_000),
+  "leave-line": leaveLine(keys, attempt, "nonce", { granted: false, keepMs: 1_000, wake: true }),
+  "keep-waiting": keepWaiting(
+    keys,
+    "instance",
+    1_000,
+    many((i) => ({ leaseId: "lease", resource: `lock/${i}` })),
+  ),
   "set-limit": setLimit(keys, "pool", 7, 1_000),
   "sweep-held": sweepHeld(keys),
   "put-member": putMember(keys, "search", {
@@ -342,9 +348,9 @@ test("numbers of 16 digits are sent as text: Lua and JSON would round them", () 
   expect(own(renewLock(keys, lease))[0]).toBe(text);
   expect(own(repairLock(keys, lease, renewal))[0]).toBe(text);
   expect(own(proclaim(keys, lease, "", ""))[0]).toBe(text);
-  const place = { ticket: token, instance: "", keptMs: 1 };
+  const place = { ticket: token, instance: "", keptMs: 1, handedOn: false };
   const terms = { ttlMs: 1, owner: "", metadata: "", chosen: true, place };
-  expect(own(acquireLock(keys, attempt, terms))[7]).toBe(text);
+  expect(own(acquireLock(keys, attempt, terms))[8]).toBe(text);
   expect(admit(configuration, "id", token, 0).args[1]).toBe(text);
   expect(restoreCounters(keys, [["lock/a", token]]).args[1]).toBe(text);
 });
@@ -356,14 +362,14 @@ test("who does not wait is sent without a place, and a lease that has no limit o
   const terms = { ttlMs: 1_000, owner: "", metadata: "", chosen: true, place: null };
   const plain = { ...attempt, purpose: null, limit: null };
   const { keys: sent, args } = acquireLock(keys, plain, terms);
-  expect(args.slice(4 + plain.resources.length)).toEqual(["nonce", 1_000, "", "", "1", "", ""]);
+  expect(args.slice(4 + plain.resources.length)).toEqual(["nonce", 1, 1_000, "", "", "1", "", ""]);
   expect(sent.slice(0, 7)).toEqual([
     keys.counters,
     keys.countersOlder,
     keys.goneLease("lease"),
     NONE,
     NONE,
-    keys.goneAttempt("lease", "nonce"),
+    keys.goneAttempt("lease", "nonce", 1),
     NONE,
   ]);
 });

@@ -1,25 +1,25 @@
 -- Votes for one attempt to take a lease: takes all its names when they are free and it is its turn, repeats the vote
 -- when the lease has them already. One that waits takes its place in the lines first.
---   arg(1)  nonce of the attempt     arg(2)  time to live, ms    arg(3)  owner, a label for others
---   arg(4)  metadata, JSON           arg(5)  '1' when the caller chose the leaseId, else ''
---   arg(6)  what the lease is for    arg(7)  limit of the semaphore, or ''
+--   arg(1)  nonce of the request     arg(2)  turn: the number of the attempt among those of the request
+--   arg(3)  time to live, ms         arg(4)  owner, a label for others
+--   arg(5)  metadata, JSON           arg(6)  '1' when the caller chose the leaseId, else ''
+--   arg(7)  what the lease is for    arg(8)  limit of the semaphore, or ''
 -- and for one that waits:
---   arg(8)  ticket    arg(9)  service instance that waits    arg(10) how long its place is kept, ms
+--   arg(9)  ticket    arg(10)  service instance that waits    arg(11) how long its place is kept, ms
+--   arg(12) '1' where the name may be handed on to it, in the turn after this one, when it is free; else ''
 -- Returns {1, counter}: granted; {0, 'held', how many wait before it, hold as `describe` has it}: another lease is in
 -- the way; {0, 'queued', how many wait before it}; {0, 'gone'}: the lease was released, or the attempt given up;
 -- {0, 'other'}: the leaseId is for something else; {0, 'limit', limit}: the semaphore has another one;
 -- {0, 'quarantined', ms}: this primary came back without its data and grants no new lease for so long.
-
-if arg(8) and redis.call('EXISTS', KEYS[4], KEYS[7]) == 0 then join(arg(8), arg(9), tonumber(arg(10)), arg(3)) end
 
 -- One look at all that is mostly not there.
 local seldom = { KEYS[4], KEYS[7] }
 if KEYS[5] ~= KEYS[1] then seldom[3] = KEYS[5] end
 for i = 1, names do seldom[#seldom + 1] = readers(i) end
 for i = lines, #KEYS do seldom[#seldom + 1] = KEYS[i] end
-local plain = redis.call('EXISTS', unpack(seldom)) == 0
+local plain = not arg(9) and redis.call('EXISTS', unpack(seldom)) == 0
 
-local purpose = mode .. ' ' .. arg(6)
+local purpose = mode .. ' ' .. arg(7)
 if not plain then
   if redis.call('EXISTS', KEYS[4], KEYS[7]) > 0 then return { 0, 'gone' } end
   if KEYS[5] ~= KEYS[1] and (redis.call('GET', KEYS[5]) or purpose) ~= purpose then return { 0, 'other' } end
@@ -27,10 +27,16 @@ end
 local limit, highest_slot
 if KEYS[6] ~= KEYS[1] then
   limit, highest_slot = limits()
-  if limit and limit ~= tonumber(string.match(arg(7), '^%d+')) then return { 0, 'limit', limit } end
+  if limit and limit ~= tonumber(string.match(arg(8), '^%d+')) then return { 0, 'limit', limit } end
 end
 
-local time, ttl = now(), tonumber(arg(2))
+if arg(9) then
+  local offer = arg(12) == '1' and { 'hold', hold(1), 'name', field(1), 'ttl', arg(3), 'metadata', arg(5), 'chosen', arg(6),
+    'purpose_key', KEYS[5], 'purpose', purpose } or { 'hold', '' }
+  join(arg(9), arg(10), tonumber(arg(11)), arg(4), arg(1), arg(2), unpack(offer))
+end
+
+local time, ttl = now(), tonumber(arg(3))
 local held, counter = 0, 0
 for i = 1, names do
   local mine = redis.call('HMGET', own(i), 'lease', 'counter')
@@ -54,8 +60,9 @@ end
 
 if held == names then
   for i = 1, names do
-    redis.call('HSET', own(i), 'nonce:' .. arg(1), 1)
-    if arg(5) == '1' then redis.call('HSET', own(i), 'chosen', '1') end
+    local turn = redis.call('HGET', own(i), 'nonce:' .. arg(1))
+    if not turn or tonumber(turn) < tonumber(arg(2)) then redis.call('HSET', own(i), 'nonce:' .. arg(1), arg(2)) end
+    if arg(6) == '1' then redis.call('HSET', own(i), 'chosen', '1') end
     extend(i, time, ttl)
   end
 else
@@ -70,11 +77,11 @@ else
   counter = lift(top + (shared and 0 or 1))
   for i = 1, names do
     -- What another attempt of this lease has here already stays its own, too.
-    take(i, counter, max, time, ttl, arg(3), arg(4), arg(5), arg(1))
+    take(i, counter, max, time, ttl, arg(4), arg(5), arg(6), 'nonce:' .. arg(1), arg(2))
     max = counter
   end
 end
 keep(KEYS[5], purpose, ttl)
-keep(KEYS[6], arg(7), ttl)
+keep(KEYS[6], arg(8), ttl)
 mark_lease(time, ttl)
 return { 1, int(counter) }

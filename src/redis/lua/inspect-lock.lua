@@ -12,8 +12,9 @@ end
 local waiting, members = {}, redis.call('ZRANGE', KEYS[lines], 0, most - 1)
 for _, member in ipairs(members) do
   if instance_of(member) then
-    local owner = string.match(redis.call('GET', base .. 'lease/' .. string.sub(member, 2)), '\n(.*)$')
-    waiting[#waiting + 1] = { string.sub(member, 1, 1) .. redis.sha1hex(string.sub(member, 2)), owner }
+    local id = string.sub(member, 2)
+    local owner = redis.call('HGET', waiter(id), 'owner')
+    waiting[#waiting + 1] = { string.sub(member, 1, 1) .. redis.sha1hex(id), owner }
   end
 end
 return { int(eff(KEYS[2], KEYS[3], field(1))), holds,

@@ -5,7 +5,8 @@
 --   KEYS[8]  names that are held (sorted set)
 --   KEYS[9 ...]  hold of each name (hash): of a writer; beside it, in {hold}/readers (sorted set) and
 --                {hold}/{leaseId} (hash), of readers; then the lines (sorted sets)
---   ARGV[2]  what the keys of those who wait begin with: lease/{leaseId}, instance/{id}, and the channel wake/{id}
+--   ARGV[2]  what the keys of those who wait begin with: lease/{leaseId} (hash, see `join`), instance/{id}, and the
+--            channel wake/{id}
 --   ARGV[3]  leaseId    ARGV[4]  mode: 'exclusive', 'shared', or '' for the one that it has here
 --   ARGV[5]  how many names
 --   ARGV[6 ...]  counter field of each name; then the script's own, arg(1) ...
@@ -29,10 +30,12 @@ local me = (shared and 'r' or 'w') .. lease
 local function own(i) return shared and hold(i) .. '/' .. lease or hold(i) end
 local function is_mine(i) return redis.call('HGET', own(i), 'lease') == lease end
 
--- The smallest counter from this one on that a grant of this mode may have.
-local function lift(counter)
-  return counter % 2 == (shared and 1 or 0) and counter or counter + 1
+-- The smallest counter from this one on that a grant may have: a writer's, or a reader's.
+local function lift_for(readers_too, counter)
+  return counter % 2 == (readers_too and 1 or 0) and counter or counter + 1
 end
+
+local function lift(counter) return lift_for(shared, counter) end
 
 -- The highest counter of the names, and of the generation.
 local function highest()
@@ -105,15 +108,20 @@ end
 local function hold_of(name) return string.sub(hold(1), 1, -1 - #field(1)) .. name end
 local function line_of(name) return string.sub(KEYS[lines], 1, -1 - #field(1)) .. name end
 
--- `max`: highest counter of the generation. `nonce`: of the attempt, or nil.
-local function take(i, counter, max, time, ttl, owner, metadata, chosen, nonce)
-  issue(KEYS[2], field(i), counter, max)
+-- Writes a hold. `max`: highest counter of the generation. What follows are further fields and their values.
+local function put(key, name, counter, max, time, ...)
+  issue(KEYS[2], name, counter, max)
   -- The counter as well: the name's own may be forgotten, for a floor above it, while a lease is renewed for days.
   local text = int(counter)
-  redis.call('HSET', own(i), 'lease', lease, 'g', text, 'counter', text, 'mode', mode, 'owner', owner,
-    'metadata', metadata, 'since', int(time), 'chosen', chosen, 'names', all_names(), nonce and 'nonce:' .. nonce or 'repaired', 1)
+  redis.call('HSET', key, 'g', text, 'counter', text, 'since', int(time), ...)
+  if KEYS[8] ~= KEYS[1] then redis.call('ZADD', KEYS[8], 0, name) end
+end
+
+-- `mark`, `value`: how the hold came to be, a nonce and its turn or 'repaired'.
+local function take(i, counter, max, time, ttl, owner, metadata, chosen, mark, value)
+  put(own(i), field(i), counter, max, time, 'lease', lease, 'mode', mode, 'owner', owner, 'metadata', metadata,
+    'chosen', chosen, 'names', all_names(), mark, value)
   if shared then extend(i, time, ttl) else redis.call('PEXPIRE', own(i), ttl) end
-  if KEYS[8] ~= KEYS[1] then redis.call('ZADD', KEYS[8], 0, field(i)) end
 end
 
 local function free(key, name)
@@ -123,30 +131,70 @@ local function free(key, name)
   if KEYS[8] ~= KEYS[1] and not shared then redis.call('ZREM', KEYS[8], name) end
 end
 
--- Takes its place in all lines, or the same place again. `wait`: how long it may stay without asking again, ms.
-local function join(ticket, instance, wait, owner)
+-- What is known of one who waits, by its leaseId.
+local function waiter(id) return base .. 'lease/' .. id end
+
+-- Takes its place in all lines, or the same place again. `wait`: how long it may stay without asking again, ms. `nonce`
+-- and `turn`: of its attempt, which is over once the next turn is heard of. The rest are fields of what it offers to
+-- be granted when it is its turn, as `hand_on` has them; none where it has to ask itself.
+local function join(ticket, instance, wait, owner, nonce, turn, ...)
   for i = lines, #KEYS do
     -- Two requests for one lease may have a ticket each: the earlier one counts for both, or they would take turns.
     local mine = redis.call('ZSCORE', KEYS[i], me)
     if not mine or tonumber(mine) > tonumber(ticket) then redis.call('ZADD', KEYS[i], ticket, me) end
     redis.call('PEXPIRE', KEYS[i], 60000)
   end
-  redis.call('SET', base .. 'lease/' .. lease, instance .. '\n' .. owner, 'PX', wait)
+  local known = redis.call('HMGET', waiter(lease), 'nonce', 'turn')
+  -- A message that comes late, or twice, must not bring an earlier turn back.
+  if known[1] ~= nonce or tonumber(known[2]) < tonumber(turn) then
+    redis.call('HSET', waiter(lease), 'instance', instance, 'owner', owner, 'nonce', nonce, 'turn', turn, ...)
+    redis.call('PEXPIRE', waiter(lease), wait)
+  end
   redis.call('SET', base .. 'instance/' .. instance, 1, 'PX', 1200)
 end
 
 -- The instance that a place in a line is kept for: '' while its client may come back; nil: nobody waits there any more.
 local function instance_of(member)
-  local waiting = redis.call('GET', base .. 'lease/' .. string.sub(member, 2))
-  if not waiting then return nil end
-  local instance = string.match(waiting, '^[^\n]*')
+  local instance = redis.call('HGET', waiter(string.sub(member, 2)), 'instance')
+  if not instance then return nil end
   if instance ~= '' and redis.call('EXISTS', base .. 'instance/' .. instance) == 0 then return nil end
   return instance
 end
 
 local function is_writer(member) return string.sub(member, 1, 1) == 'w' end
 
--- Wakes who comes first in a line: a writer, or the readers before the first one.
+-- A user who may not publish lets others wait for longer, and must fail nothing. How many have heard it.
+local function publish(instance, text)
+  local heard = redis.pcall('PUBLISH', base .. 'wake/' .. instance, text)
+  return type(heard) == 'number' and heard or 0
+end
+
+-- Grants what is free to the writer that comes first, as its own acquire would if it arrived just now, and tells it so:
+-- that saves it a round trip. False where it has to ask itself.
+local function hand_on(id, instance)
+  local offer = redis.call('HMGET', waiter(id), 'hold', 'name', 'nonce', 'turn', 'ttl', 'owner', 'metadata', 'chosen',
+    'purpose_key', 'purpose')
+  local key, name, purpose_key, purpose = offer[1], offer[2], offer[9], offer[10]
+  if (key or '') == '' or redis.call('EXISTS', key, key .. '/readers') > 0 then return false end
+  -- One that may have forgotten leases grants to those that ask, when it may.
+  if tonumber(fence[3] or 0) > 0 then return false end
+  if purpose_key ~= KEYS[1] and (redis.call('GET', purpose_key) or purpose) ~= purpose then return false end
+  local counter, max = counter_and_max(KEYS[2], KEYS[3], name)
+  counter = lift_for(false, counter + 1)
+  local turn, instant = int(offer[4] + 1), micros()
+  -- Which one it is counts as well: what two primaries say in two configurations is no majority.
+  local told = table.concat({ id, offer[3], turn, int(counter), int(instant), ARGV[1] }, ' ')
+  if publish(instance, told) == 0 then return false end
+  local time, ttl = math.floor(instant / 1000), tonumber(offer[5])
+  put(key, name, counter, max, time, 'lease', id, 'mode', 'exclusive', 'owner', offer[6], 'metadata', offer[7],
+    'chosen', offer[8], 'names', '', 'nonce:' .. offer[3], turn)
+  redis.call('PEXPIRE', key, ttl)
+  keep(purpose_key, purpose, ttl)
+  mark_lease(time, ttl)
+  return true
+end
+
+-- Lets in or wakes who comes first in a line: a writer, or the readers before the first one.
 local function wake_first(line)
   local place = 0
   while true do
@@ -157,9 +205,9 @@ local function wake_first(line)
       redis.call('ZREM', line, member)
     else
       if is_writer(member) and place > 0 then return end
-      if instance ~= '' and member ~= me then
-        -- A user who may not publish lets others wait for longer, and must fail nothing.
-        redis.pcall('PUBLISH', base .. 'wake/' .. instance, string.sub(member, 2))
+      local id = string.sub(member, 2)
+      if instance ~= '' and member ~= me and not (is_writer(member) and hand_on(id, instance)) then
+        publish(instance, id)
       end
       if is_writer(member) then return end
       place = place + 1
@@ -198,5 +246,26 @@ local function is_waited_for() return lines <= #KEYS and redis.call('EXISTS', un
 
 local function leave()
   for i = lines, #KEYS do redis.call('ZREM', KEYS[i], 'w' .. lease, 'r' .. lease) end
-  redis.call('DEL', base .. 'lease/' .. lease)
+  redis.call('DEL', waiter(lease))
+end
+
+-- Takes back what a request has of the names, of one turn or of any (nil), and frees those that no other request of the
+-- lease has and no renewal has counted. Whether any was freed.
+local function give_back(nonce, turn)
+  local freed = false
+  for i = 1, names do
+    local had = redis.call('HGET', own(i), 'nonce:' .. nonce)
+    if had and had == (turn or had) then
+      redis.call('HDEL', own(i), 'nonce:' .. nonce)
+      local other = false
+      for _, name in ipairs(redis.call('HKEYS', own(i))) do
+        other = other or name == 'kept' or string.sub(name, 1, 6) == 'nonce:'
+      end
+      if not other then
+        free(own(i), field(i))
+        freed = true
+      end
+    end
+  end
+  return freed
 end

@@ -1,13 +1,21 @@
--- Takes a lease out of the lines, or keeps its place for a while for a client that may come back.
---   arg(1)  how long the place is kept, ms; '0': not at all
---   arg(2)  '1' to wake who comes first now, '' where this lease was granted and nobody can be
+-- Takes a request out of the lines, with what was handed on to it unheard; or keeps its place for a while for a client
+-- that may come back. Where another request for the same lease has joined since, the place is that one's.
+--   arg(1)  nonce of the request
+--   arg(2)  '1' where the lease was granted: nobody can follow yet, and no request for it waits any more; else ''
+--   arg(3)  how long the place is kept, ms; '0': not at all
+--   arg(4)  '1' to wake who comes first now in any case, '' where only what becomes free is a reason
 -- Returns {1}.
 
-local waiting = redis.call('GET', base .. 'lease/' .. lease)
-if arg(1) ~= '0' and waiting then
-  redis.call('SET', base .. 'lease/' .. lease, '\n' .. string.match(waiting, '\n(.*)$'), 'PX', arg(1))
-else
-  leave()
-  if arg(2) == '1' then wake() end
+local granted, kept = arg(2) == '1', arg(3)
+local freed = not granted and give_back(arg(1))
+local nonce = redis.call('HGET', waiter(lease), 'nonce')
+if granted or not nonce or nonce == arg(1) then
+  if nonce and kept ~= '0' then
+    redis.call('HSET', waiter(lease), 'instance', '', 'hold', '')
+    redis.call('PEXPIRE', waiter(lease), kept)
+  else
+    leave()
+  end
 end
+if freed or arg(4) == '1' then wake() end
 return { 1 }

@@ -17,7 +17,7 @@ end
 for i = 1, names do
   if not is_mine(i) then
     local _, max = highest()
-    take(i, token, max, time, ttl, arg(3), arg(4), arg(5))
+    take(i, token, max, time, ttl, arg(3), arg(4), arg(5), 'repaired', 1)
     redis.call('HSET', own(i), 'revision', arg(6))
   end
 end
