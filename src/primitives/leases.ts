@@ -4,8 +4,9 @@ import { validForMs } from "../algorithms/validity.js";
 import type { Clock, Random } from "../clock.js";
 import { CoordinationError } from "../errors.js";
 import { type Ids, madeHere } from "../ids.js";
+import type { Lost } from "../redis/hold-votes.js";
 import type { AcquireTerms, Claim, Hold, Mode } from "../redis/lease-calls.js";
-import type { AcquireOutcome, Inspection, LeaseVotes, Lost } from "../redis/redlock.js";
+import type { AcquireOutcome, Inspection, LeaseVotes } from "../redis/redlock.js";
 import type { Place } from "./place.js";
 import type { WaitingRoom } from "./waiting.js";
 

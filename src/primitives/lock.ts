@@ -1,7 +1,7 @@
+import { heldOn } from "../redis/hold-votes.js";
 import type { Keys } from "../redis/keys.js";
 import { type Hold, listLocks, type Mode } from "../redis/lease-calls.js";
 import { type Answers, type Primaries, values } from "../redis/primaries.js";
-import { heldOn } from "../redis/redlock.js";
 import {
   type Grant,
   type Held,

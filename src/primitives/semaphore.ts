@@ -1,9 +1,9 @@
 import type { Random } from "../clock.js";
 import { CoordinationError } from "../errors.js";
+import { heldOn } from "../redis/hold-votes.js";
 import type { Keys } from "../redis/keys.js";
 import { type Hold, inspectSemaphore, type SemaphoreView, setLimit } from "../redis/lease-calls.js";
 import { type Primaries, values } from "../redis/primaries.js";
-import { heldOn } from "../redis/redlock.js";
 import {
   type Grant,
   type Held,

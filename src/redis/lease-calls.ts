@@ -74,7 +74,7 @@ export type AcquireVote =
   | { readonly kind: "quarantined"; readonly forMs: number };
 
 /** A call to a script that builds on leases.lua. */
-function leaseCall<T>(
+export function leaseCall<T>(
   keys: Keys,
   name: keyof typeof SCRIPTS,
   claim: Claim & Partial<Pick<Attempt, "nonce" | "turn">>,
@@ -247,56 +247,6 @@ export function releaseLock(
 /** Whether holds were freed. `refuseForMs` 0: no message of the attempt can still be under way. */
 export function abandonLock(keys: Keys, attempt: Attempt, refuseForMs: number): Call<boolean> {
   return leaseCall(keys, "abandon-lock", attempt, [attempt.nonce, attempt.turn, refuseForMs], isOne);
-}
-
-/** A place in the lines: where the lease stands already, or behind all who do. And the server's clock. */
-export function takeTicket(
-  keys: Keys,
-  claim: Claim,
-): Call<{ ticket: number; taken: boolean; serverMicros: number }> {
-  return leaseCall(keys, "take-ticket", claim, [], (reply) => {
-    const [ticket, taken, micros] = reply as [string, number, string];
-    return { ticket: Number(ticket), taken: taken === 1, serverMicros: Number(micros) };
-  });
-}
-
-/**
- * Takes a request out of the lines. `granted`: its lease was. `keepMs`: how long the place is kept for a client that may
- * come back. `wake`: whoever comes first may be let in now, though nothing became free by this.
- */
-export function leaveLine(
-  keys: Keys,
-  claim: Claim,
-  nonce: string,
-  how: { granted: boolean; keepMs: number; wake: boolean },
-): Call<void> {
-  const own = [nonce, how.granted ? "1" : "", how.keepMs, how.wake ? "1" : ""];
-  return leaseCall(keys, "leave-line", claim, own, () => {});
-}
-
-/** What a primary tells an instance that says it lives. */
-export interface StillWaiting {
-  readonly serverMicros: number;
-  /** Time until each of the holds ends by itself, ms; 0 where it is free, or the lease's own. */
-  readonly endsInMs: readonly number[];
-}
-
-/** `waiting`: who asks, and for what. */
-export function keepWaiting(
-  keys: Keys,
-  instance: string,
-  forMs: number,
-  waiting: readonly { readonly leaseId: string; readonly resource: string }[] = [],
-): Call<StillWaiting> {
-  return {
-    script: SCRIPTS["keep-waiting"],
-    keys: [keys.instance(instance), ...waiting.map(({ resource }) => keys.hold(resource))],
-    args: [forMs, ...waiting.map(({ leaseId }) => leaseId)],
-    parse: (reply) => {
-      const [micros, ...endsInMs] = reply as [string, ...number[]];
-      return { serverMicros: Number(micros), endsInMs };
-    },
-  };
 }
 
 /** One who waits, as others may see it. */

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import Redlock, { Lock } from "redlock";
 import { exactMajority, raisedMajority, sharedMajority, type Verdict } from "../algorithms/tally.js";
 import type { Ids } from "../ids.js";
+import { agreeing, heldOn, type Lost, mostNamed, whyLost } from "./hold-votes.js";
 import type { Keys } from "./keys.js";
 import {
   type AcquireTerms,
@@ -60,17 +61,6 @@ export type RenewOutcome =
   | Lost
   /** The lease has other names as well, or fewer. */
   | { readonly kind: "other" };
-
-/** What is known of why a lease is not held any more. */
-export interface Lost {
-  readonly kind: "lost";
-  readonly why:
-    | { readonly kind: "expired" }
-    | { readonly kind: "released" }
-    | { readonly kind: "broken"; readonly reason: string }
-    /** Another lease has or had a name; the highest counter that was seen. */
-    | { readonly kind: "taken"; readonly counter: number };
-}
 
 /** What is known of a name when a majority was asked. */
 export interface Inspection {
@@ -138,7 +128,11 @@ export class LeaseVotes {
     );
     if (verdict.kind !== "token") return null;
     this.onGrant(1);
-    return { token: verdict.token, acks: votes.length, sinceMs: Math.min(...votes.map((vote) => vote.sinceMs)) };
+    return {
+      token: verdict.token,
+      acks: votes.length,
+      sinceMs: Math.min(...votes.map((vote) => vote.sinceMs)),
+    };
   }
 
   /** Extends a lease on a majority. Throws `no_quorum`. */
@@ -415,41 +409,6 @@ export class LeaseVotes {
       quit: async () => {},
     };
   }
-}
-
-/** Whether as many as `majority` of the texts are the same. */
-function agreeing(texts: readonly string[], majority: number): boolean {
-  return texts.some((text) => texts.filter((other) => other === text).length >= majority);
-}
-
-/** The holds that as many as `majority` of the primaries name, each with the latest of its metadata. */
-export function heldOn(majority: number, primaries: readonly (readonly Hold[])[]): Hold[] {
-  const byDigest = new Map<string, Hold[]>();
-  for (const hold of primaries.flat())
-    byDigest.set(hold.digest, [...(byDigest.get(hold.digest) ?? []), hold]);
-  return [...byDigest.values()]
-    .filter((holds) => holds.length >= majority)
-    .map((holds) => holds.reduce((latest, hold) => (hold.revision > latest.revision ? hold : latest)));
-}
-
-/** What is most to be said of them: an operator's reason, a release, another lease; else its time ran out. */
-function whyLost(votes: readonly RenewVote[]): Lost["why"] {
-  const broken = votes.find((vote) => vote.kind === "broken");
-  if (broken) return broken;
-  if (votes.some(({ kind }) => kind === "released")) return { kind: "released" };
-  const counters = votes.flatMap((vote) => (vote.kind === "taken" ? [vote.counter] : []));
-  return counters.length > 0 ? { kind: "taken", counter: Math.max(...counters) } : { kind: "expired" };
-}
-
-/** The hold that the most primaries name. */
-function mostNamed(holds: readonly Hold[]): { hold: Hold; votes: number } | undefined {
-  const votes = (hold: Hold) => holds.filter((other) => other.digest === hold.digest).length;
-  return holds
-    .map((hold) => ({ hold, votes: votes(hold) }))
-    .reduce<{ hold: Hold; votes: number } | undefined>(
-      (best, one) => (best && best.votes >= one.votes ? best : one),
-      undefined,
-    );
 }
 
 function toCounters(answers: Answers<number | null>): (number | null | undefined)[] {

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import { describe, expect, test } from "vitest";
-import { type Claim, keepWaiting, leaveLine, takeTicket } from "../../src/redis/lease-calls.js";
+import type { Claim } from "../../src/redis/lease-calls.js";
+import { keepWaiting, leaveLine, takeTicket } from "../../src/redis/line-calls.js";
 import { freshName } from "../helpers/names.js";
-import { lease, lock, OneServer, reader } from "./one-server.js";
+import { lease, lock, OneServer, reader, STAMP } from "./one-server.js";
 
 // Those who wait in line, and who is woken when it is their turn, on one real server.
 const server = new OneServer();
@@ -36,7 +37,14 @@ async function wait(
     handedOn?: boolean;
   } = {},
 ) {
-  const { instance = ONE, keptMs = 10_000, owner = "", handedOn = false, nonce = freshName("nonce"), turn = 1 } = how;
+  const {
+    instance = ONE,
+    keptMs = 10_000,
+    owner = "",
+    handedOn = false,
+    nonce = freshName("nonce"),
+    turn = 1,
+  } = how;
   const ticket = how.ticket ?? (await ticketFor(claim)).ticket;
   const place = { ticket, instance, keptMs, handedOn };
   return { ticket, vote: await server.acquire(claim, { owner, place, nonce, turn }) };
@@ -510,6 +518,224 @@ describe("a wake-up", () => {
     await dies(ONE);
     expect(await server.acquire(lease(name))).toEqual({ kind: "queued", ahead: 1 });
     expect(await other.heard()).toEqual([next.leaseId]);
+  });
+});
+
+describe("a name that becomes free", () => {
+  /** What an instance is told of a grant that it did not ask for just then. */
+  const told = (message: string | undefined) => {
+    const [leaseId, nonce, turn, counter, micros, stamp] = (message ?? "").split(" ");
+    return { leaseId, nonce, turn: Number(turn), counter: Number(counter), micros: Number(micros), stamp };
+  };
+  const offers = { handedOn: true, nonce: "request" } as const;
+
+  /** Somebody holds the name, and `claims` wait for it in turn, each ready to be handed it. */
+  async function lineFor(
+    ...claims: Claim[]
+  ): Promise<{ holder: Claim; one: Awaited<ReturnType<typeof listen>> }> {
+    const one = await listen(ONE);
+    const holder = lease(claims[0]?.resources ?? []);
+    await server.granted(holder, { nonce: "holder" });
+    for (const claim of claims) await wait(claim, offers);
+    return { holder, one };
+  }
+
+  test("is handed on to who is first, as if it had asked just then", async () => {
+    const name = lock();
+    const own = lease(name);
+    const { holder, one } = await lineFor(own, lease(name));
+    const before = await server.counterOf(name);
+    await server.release(holder);
+    const [message, ...others] = await one.heard();
+    expect(others).toEqual([]);
+    const { counter, micros, ...rest } = told(message);
+    expect(rest).toEqual({ leaseId: own.leaseId, nonce: "request", turn: 2, stamp: STAMP });
+    expect(Math.abs(micros / 1000 - Date.now())).toBeLessThan(5_000);
+    // The release counted one up, and a writer's counter is even.
+    expect(counter).toBe((before as number) + 2);
+    expect(await server.counterOf(name)).toBe(counter);
+    const { holds } = await server.inspect(name);
+    expect(holds).toMatchObject([{ owner: "", mode: "exclusive", grantedAt: counter, counter }]);
+    expect(await server.holds(own, name)).toBe(true);
+    expect(await server.redis.pttl(keys.hold(name))).toBeGreaterThan(9_000);
+    expect(await inLine(own), "it keeps its place until it says that it was granted").toBe(true);
+    expect(await server.renew(own, counter)).toMatchObject({ kind: "extended" });
+  });
+
+  test("carries what was asked for: owner, metadata, time to live, and what its leaseId is for", async () => {
+    const name = lock();
+    const own = lease(name, undefined, { purpose: name });
+    const { holder } = await lineFor(lease(name));
+    await leave(holder);
+    const place = { ticket: 1, instance: ONE, keptMs: 10_000, handedOn: true };
+    await server.acquire(own, { place, owner: "me", metadata: '{"a":1}', ttlMs: 70_000, chosen: true });
+    await server.release(holder);
+    expect((await server.inspect(name)).holds).toMatchObject([{ owner: "me", metadata: '{"a":1}' }]);
+    expect(await server.redis.pttl(keys.hold(name))).toBeGreaterThan(60_000);
+    expect(await server.redis.pttl(keys.purpose(own.leaseId))).toBeGreaterThan(60_000);
+    expect(await server.acquire({ ...own, purpose: "lock/other" })).toEqual({ kind: "other" });
+    await server.release(own);
+    expect(
+      await server.redis.exists(keys.goneLease(own.leaseId)),
+      "an id of its own leaves a tombstone",
+    ).toBe(1);
+  });
+
+  test("by a clean-up, by one that leaves, and by an operator, too", async () => {
+    const name = lock();
+    const [first, second, third] = [lease(name), lease(name), lease(name)];
+    const { holder, one } = await lineFor(first, second, third);
+    await server.abandon(holder, "holder");
+    expect(told((await one.heard())[0]).leaseId).toBe(first.leaseId);
+    await leave(first);
+    expect(told((await one.heard())[0]).leaseId, "what was handed on goes with who leaves").toBe(
+      second.leaseId,
+    );
+    await leave(second, { granted: true, wake: false });
+    await server.break(name);
+    expect(told((await one.heard())[0]).leaseId).toBe(third.leaseId);
+  });
+
+  test("is not handed on to an instance that does not listen", async () => {
+    const name = lock();
+    const holder = lease(name);
+    await server.granted(holder);
+    await wait(lease(name), { ...offers, instance: "instance-that-hears-nothing" });
+    await server.release(holder);
+    expect((await server.inspect(name)).holds).toEqual([]);
+  });
+
+  test("is not handed on past readers, nor to a reader", async () => {
+    const name = lock();
+    const { holder, one } = await lineFor(reader(name), lease(name));
+    await server.release({ ...holder, mode: null });
+    const [message, ...others] = await one.heard();
+    expect(message).toMatch(/^lease-\d+$/);
+    expect(others).toEqual([]);
+    expect((await server.inspect(name)).holds).toEqual([]);
+  });
+
+  test("is not handed on while another reader has it", async () => {
+    const name = lock();
+    const [one, other] = [reader(name), reader(name)];
+    await server.granted(one);
+    await server.granted(other);
+    const heard = await listen(ONE);
+    const own = lease(name);
+    await wait(own, offers);
+    await server.release(one);
+    expect(await heard.heard()).toEqual([own.leaseId]);
+    await server.release(other);
+    expect(told((await heard.heard())[0]).counter % 2, "a writer's counter behind a reader's").toBe(0);
+  });
+
+  test("is not handed on by a primary that may have forgotten leases", async () => {
+    const name = lock();
+    const own = lease(name);
+    const { holder, one } = await lineFor(own);
+    await server.redis.hset(keys.configuration, "quarantine_until", String(Date.now() + 60_000));
+    await server.release(holder);
+    await server.redis.hdel(keys.configuration, "quarantine_until");
+    expect(await one.heard()).toEqual([own.leaseId]);
+  });
+
+  test("is not handed on to a leaseId that is for something else by now", async () => {
+    const name = lock();
+    const own = lease(name, undefined, { purpose: "this" });
+    const { holder, one } = await lineFor(own);
+    await server.redis.set(keys.purpose(own.leaseId), "exclusive that");
+    await server.release(holder);
+    expect(await one.heard()).toEqual([own.leaseId]);
+  });
+
+  test("stays with whom it was handed on to, whatever cleans up after its attempt before", async () => {
+    const name = lock();
+    const own = lease(name);
+    const { holder } = await lineFor(own);
+    await server.release(holder);
+    expect(await server.abandon(own, "request", 0, 1)).toBe(false);
+    expect(await server.holds(own, name)).toBe(true);
+  });
+
+  test("goes over to the next attempt of the request, and is given back with that", async () => {
+    const name = lock();
+    const own = lease(name);
+    const { holder, one } = await lineFor(own);
+    await server.release(holder);
+    const { counter } = told((await one.heard())[0]);
+    expect((await wait(own, { ...offers, turn: 3 })).vote).toEqual({ kind: "granted", counter });
+    expect(await server.raise(own, "request", counter + 2, 2), "its turn is over").toBeNull();
+    expect(await server.abandon(own, "request", 0, 3)).toBe(true);
+    expect(await server.holds(own, name)).toBe(false);
+  });
+
+  test("is handed on in the latest turn, though an earlier message comes late or twice", async () => {
+    const name = lock();
+    const own = lease(name);
+    const { holder, one } = await lineFor(own);
+    await wait(own, { ...offers, turn: 3 });
+    await wait(own, { ...offers, turn: 1 });
+    await server.release(holder);
+    expect(told((await one.heard())[0]).turn).toBe(4);
+    expect((await wait(own, { ...offers, turn: 1 })).vote.kind).toBe("granted");
+    expect(await server.abandon(own, "request", 0, 1), "nor does it take a later turn over").toBe(false);
+  });
+
+  test("of two requests for one lease is handed on to the last that joined; the other takes nothing of it along", async () => {
+    const name = lock();
+    const own = lease(name);
+    const { holder, one } = await lineFor(own);
+    await wait(own, { handedOn: true, nonce: "again" });
+    await server.release(holder);
+    expect(told((await one.heard())[0])).toMatchObject({ nonce: "again", turn: 2 });
+    await leave(own, { nonce: "request" });
+    expect(await server.holds(own, name)).toBe(true);
+    expect(await inLine(own), "the place is that of the other").toBe(true);
+    await leave(own, { nonce: "again", granted: true });
+    expect(await server.holds(own, name)).toBe(true);
+    expect(await inLine(own)).toBe(false);
+  });
+
+  test("is not handed on to one whose client may come back: it knows nothing of it", async () => {
+    const name = lock();
+    const own = lease(name);
+    const { holder, one } = await lineFor(own);
+    await leave(own, { keepMs: 5_000 });
+    await server.release(holder);
+    expect(await one.heard()).toEqual([]);
+    expect((await server.inspect(name)).holds).toEqual([]);
+  });
+});
+
+describe("an instance that says it lives", () => {
+  const look = (...waiting: [Claim, string][]) =>
+    server.run(
+      keepWaiting(
+        keys,
+        ONE,
+        5_000,
+        waiting.map(([{ leaseId }, resource]) => ({ leaseId, resource })),
+      ),
+    );
+
+  test("hears the time, and when each name that is waited for becomes free by itself", async () => {
+    const [free, held, read] = [lock(), lock(), lock()];
+    await server.granted(lease(held), { ttlMs: 3_000 });
+    await server.granted(reader(read), { ttlMs: 5_000 });
+    const own = lease(held);
+    const { serverMicros, endsInMs } = await look([own, free], [own, held], [own, read]);
+    expect(Math.abs(serverMicros / 1000 - Date.now())).toBeLessThan(5_000);
+    expect(endsInMs[0]).toBe(0);
+    expect(Math.abs((endsInMs[1] as number) - 2_900)).toBeLessThan(200);
+    expect(Math.abs((endsInMs[2] as number) - 4_900)).toBeLessThan(200);
+  });
+
+  test("hears of one that holds what it waits for that it should ask", async () => {
+    const name = lock();
+    const own = lease(name);
+    await server.granted(own);
+    expect((await look([own, name])).endsInMs).toEqual([0]);
+    expect((await look([lease(name), name])).endsInMs).not.toEqual([0]);
   });
 });
 

@@ -58,13 +58,19 @@ export class OneServer {
   }
 
   /** A vote of the attempt; each gets a nonce of its own unless one is named. */
-  acquire(lease: Claim, how: Partial<AcquireTerms> & { nonce?: string; turn?: number } = {}): Promise<AcquireVote> {
+  acquire(
+    lease: Claim,
+    how: Partial<AcquireTerms> & { nonce?: string; turn?: number } = {},
+  ): Promise<AcquireVote> {
     const { nonce = freshName("nonce"), turn = 1, ...terms } = how;
     return this.run(acquireLock(this.keys, { ...lease, nonce, turn }, { ...TERMS, ...terms }));
   }
 
   /** The counter of the grant; throws where there is none. */
-  async granted(lease: Claim, how: Partial<AcquireTerms> & { nonce?: string; turn?: number } = {}): Promise<number> {
+  async granted(
+    lease: Claim,
+    how: Partial<AcquireTerms> & { nonce?: string; turn?: number } = {},
+  ): Promise<number> {
     const vote = await this.acquire(lease, how);
     if (vote.kind !== "granted") throw new Error(`not granted: ${JSON.stringify(vote)}`);
     return vote.counter;

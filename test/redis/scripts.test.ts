@@ -19,8 +19,6 @@ import {
   acquireLock,
   inspectLock,
   inspectSemaphore,
-  keepWaiting,
-  leaveLine,
   listHolders,
   listLocks,
   proclaim,
@@ -30,8 +28,8 @@ import {
   repairLock,
   setLimit,
   sweepHeld,
-  takeTicket,
 } from "../../src/redis/lease-calls.js";
+import { keepWaiting, leaveLine, takeTicket } from "../../src/redis/line-calls.js";
 import {
   type Call,
   heartbeat,

@@ -141,10 +141,14 @@ export class SimulatedConnection implements Connection, Peer {
     this.#end("closed");
   }
 
+  listensTo(channel: string): boolean {
+    return this.options.subscription?.channel === channel;
+  }
+
   /** What is published is told once, or lost with the connection. */
-  hear(channel: string, message: string): void {
+  hear(message: string): void {
     const { network, options } = this;
-    if (options.subscription?.channel !== channel || network.happens(network.weather.lostReplyShare)) return;
+    if (network.happens(network.weather.lostReplyShare)) return;
     const generation = this.#generation;
     this.#link.replies.send(network.delayMs(), () =>
       this.instance.receive(() => {

@@ -27,8 +27,9 @@ export type Late = (primary: SimulatedPrimary, sentMs: number) => void;
 export interface Peer {
   /** The server is gone. */
   cut(reason: string): void;
-  /** Something was published; for whoever listens. */
-  hear(channel: string, message: string): void;
+  listensTo(channel: string): boolean;
+  /** Something was published where it listens. */
+  hear(message: string): void;
 }
 
 /** One primary of the simulation: a Redis on a machine that can pause, die and come back, with a clock of its own. */
@@ -62,6 +63,11 @@ export class SimulatedPrimary {
       lua,
       substitute,
     });
+    this.server.keyspace.listeners = (channel) => this.#listeners(channel).length;
+  }
+
+  #listeners(channel: string): Peer[] {
+    return [...this.peers].filter((peer) => peer.listensTo(channel));
   }
 
   get name(): string {
@@ -97,7 +103,7 @@ export class SimulatedPrimary {
     const reply = this.server.execute(command, args);
     const { keyspace } = this.server;
     for (const { channel, message } of keyspace.published)
-      for (const peer of this.peers) peer.hear(channel, message);
+      for (const peer of this.#listeners(channel)) peer.hear(message);
     keyspace.published = [];
     this.watch?.(this, command, args, reply);
     return reply;

@@ -156,7 +156,7 @@ const WRITES: Readonly<Record<string, Command>> = {
   },
   PUBLISH: (keys, [channel = "", message = ""]) => {
     keys.published.push({ channel, message });
-    return 0;
+    return keys.listeners(channel);
   },
 };
 

@@ -25,6 +25,9 @@ export class Keyspace {
   /** What was published and not passed on yet. */
   published: { readonly channel: string; readonly message: string }[] = [];
 
+  /** How many listen on a channel. */
+  listeners: (channel: string) => number = () => 0;
+
   constructor(private readonly nowMs: () => number) {}
 
   get(key: string): Value | undefined {

@@ -1,0 +1,53 @@
+import type { Keys } from "./keys.js";
+import { type Claim, leaseCall } from "./lease-calls.js";
+import { type Call, SCRIPTS } from "./scripts.js";
+
+/** A place in the lines: where the lease stands already, or behind all who do. And the server's clock. */
+export function takeTicket(
+  keys: Keys,
+  claim: Claim,
+): Call<{ ticket: number; taken: boolean; serverMicros: number }> {
+  return leaseCall(keys, "take-ticket", claim, [], (reply) => {
+    const [ticket, taken, micros] = reply as [string, number, string];
+    return { ticket: Number(ticket), taken: taken === 1, serverMicros: Number(micros) };
+  });
+}
+
+/**
+ * Takes a request out of the lines. `granted`: its lease was. `keepMs`: how long the place is kept for a client that may
+ * come back. `wake`: whoever comes first may be let in now, though nothing became free by this.
+ */
+export function leaveLine(
+  keys: Keys,
+  claim: Claim,
+  nonce: string,
+  how: { granted: boolean; keepMs: number; wake: boolean },
+): Call<void> {
+  const own = [nonce, how.granted ? "1" : "", how.keepMs, how.wake ? "1" : ""];
+  return leaseCall(keys, "leave-line", claim, own, () => {});
+}
+
+/** What a primary tells an instance that says it lives. */
+export interface StillWaiting {
+  readonly serverMicros: number;
+  /** Time until each of the holds ends by itself, ms; 0 where it is free, or the lease's own. */
+  readonly endsInMs: readonly number[];
+}
+
+/** `waiting`: who asks, and for what. */
+export function keepWaiting(
+  keys: Keys,
+  instance: string,
+  forMs: number,
+  waiting: readonly { readonly leaseId: string; readonly resource: string }[] = [],
+): Call<StillWaiting> {
+  return {
+    script: SCRIPTS["keep-waiting"],
+    keys: [keys.instance(instance), ...waiting.map(({ resource }) => keys.hold(resource))],
+    args: [forMs, ...waiting.map(({ leaseId }) => leaseId)],
+    parse: (reply) => {
+      const [micros, ...endsInMs] = reply as [string, ...number[]];
+      return { serverMicros: Number(micros), endsInMs };
+    },
+  };
+}
