@@ -212,7 +212,7 @@ function remove<T>(map: Map<string, Set<T>>, key: string, value: T): void {
 /** With these, a place whose instance died is given up, and the next one let in, within two seconds. */
 const TICKS_PER_POLL = 2;
 const TICK_MS = POLL_MS / TICKS_PER_POLL;
-/** Places of an instance that was not heard of for so long are given up. As in leases.lua, `join`. */
+/** Places of an instance that was not heard of for so long are given up. As in leases.lua. */
 const ALIVE_MS = 1_200;
 /** Lines that a primary looks at in one script: some tenths of a millisecond. */
 const LOOKS = 100;

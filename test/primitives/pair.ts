@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll } from "vitest";
 import type { LockState } from "../../src/primitives/lock.js";
+import { Keys } from "../../src/redis/keys.js";
+import { command } from "../helpers/deployment.js";
 import { startPrimaries, type TestPrimaries, type TestPrimary } from "../helpers/primaries.js";
 import { type Instance, type InstanceOptions, ownPrefix, startInstance, until } from "../helpers/service.js";
 
@@ -29,6 +31,17 @@ export class Pair {
   /** One more. */
   instance(options: InstanceOptions = {}): Promise<Instance> {
     return startInstance(this.primaries.urls, { prefix: this.prefix, ...options });
+  }
+
+  /** An instance dies without a word; resolves when the primaries have noticed that nobody listens there any more. */
+  async kill({ service }: Instance): Promise<void> {
+    service.close();
+    const channel = new Keys(this.prefix).wakeChannel(service.waiting.instance);
+    const listeners = async () => {
+      const all = this.primaries.all.map((primary) => command(primary, "PUBSUB", "NUMSUB", channel));
+      return (await Promise.all(all)).map((reply) => Number((reply as [string, number])[1]));
+    };
+    await until(async () => (await listeners()).every((count) => count === 0), "nobody listens");
   }
 
   /** Of an even number the one, of an odd one the other. */

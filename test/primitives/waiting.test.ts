@@ -33,11 +33,15 @@ async function line(
   name: string,
   request: Partial<AcquireRequest> = {},
 ): Promise<{ outcome: Promise<Acquired>; gone: () => void }> {
-  const before = (await pair.lock(name)).waiting;
   const client = new AbortController();
-  const outcome = ask(at, name, { waitMs: 15_000, signal: client.signal, ...request });
+  // By its name, and not by how many there are: whoever was granted before may be just about to leave.
+  const { owner = freshName("owner") } = request;
+  const outcome = ask(at, name, { waitMs: 15_000, signal: client.signal, ...request, owner });
   outcome.catch(() => {});
-  await pair.untilWaiting(name, before + 1);
+  await until(
+    async () => (await pair.lock(name)).queue.some((waiter) => waiter.owner === owner),
+    `${owner} waits for ${name}`,
+  );
   return { outcome, gone: () => client.abort() };
 }
 
@@ -352,7 +356,7 @@ describe("an instance that dies", () => {
       const { outcome } = await line(pair.other, name);
       await sleep(round * 300);
       // Nothing of it is heard any more, and it says nothing.
-      dying.service.close();
+      await pair.kill(dying);
       const diedMs = performance.now();
       await give(pair.one, holder);
       await give(pair.other, await granted(outcome));

@@ -605,6 +605,16 @@ describe("a name that becomes free", () => {
     expect((await server.inspect(name)).holds).toEqual([]);
   });
 
+  test("is not handed on to an instance that was not heard of lately, though its connection stands", async () => {
+    const name = lock();
+    const own = lease(name);
+    const { holder, one } = await lineFor(own);
+    await server.redis.pexpire(keys.instance(ONE), 550);
+    await server.release(holder);
+    expect(await one.heard()).toEqual([own.leaseId]);
+    expect((await server.inspect(name)).holds).toEqual([]);
+  });
+
   test("is not handed on past readers, nor to a reader", async () => {
     const name = lock();
     const { holder, one } = await lineFor(reader(name), lease(name));

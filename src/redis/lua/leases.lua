@@ -13,6 +13,9 @@
 -- KEYS[5] to [8] are KEYS[1] where there is none: '' is a key that a user's rights may not cover.
 -- A primary gives all names of a lease or none, with one counter for all of them: even for a writer, odd for readers.
 
+-- For how long a service instance is believed to live after it was heard of, ms. As in waiting.ts.
+local ALIVE = 1200
+
 local base, lease, mode, names = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local lines = 9 + names
 
@@ -150,7 +153,7 @@ local function join(ticket, instance, wait, owner, nonce, turn, ...)
     redis.call('HSET', waiter(lease), 'instance', instance, 'owner', owner, 'nonce', nonce, 'turn', turn, ...)
     redis.call('PEXPIRE', waiter(lease), wait)
   end
-  redis.call('SET', base .. 'instance/' .. instance, 1, 'PX', 1200)
+  redis.call('SET', base .. 'instance/' .. instance, 1, 'PX', ALIVE)
 end
 
 -- The instance that a place in a line is kept for: '' while its client may come back; nil: nobody waits there any more.
@@ -178,6 +181,9 @@ local function hand_on(id, instance)
   if (key or '') == '' or redis.call('EXISTS', key, key .. '/readers') > 0 then return false end
   -- One that may have forgotten leases grants to those that ask, when it may.
   if tonumber(fence[3] or 0) > 0 then return false end
+  -- Nor to an instance that has missed saying that it lives, as it does every 0.4 s: whoever is dead would hold the name
+  -- for its whole time to live. One that has died just now is seen by its connection, which nobody hears.
+  if redis.call('PTTL', base .. 'instance/' .. instance) < ALIVE - 600 then return false end
   if purpose_key ~= KEYS[1] and (redis.call('GET', purpose_key) or purpose) ~= purpose then return false end
   local counter, max = counter_and_max(KEYS[2], KEYS[3], name)
   counter = lift_for(false, counter + 1)
