@@ -1,6 +1,7 @@
 import type { Random } from "../clock.js";
 import { CoordinationError } from "../errors.js";
-import { heldOn } from "../redis/hold-votes.js";
+import { madeHere } from "../ids.js";
+import { heldOn, type Lost } from "../redis/hold-votes.js";
 import type { Keys } from "../redis/keys.js";
 import { type Hold, inspectSemaphore, type SemaphoreView, setLimit } from "../redis/lease-calls.js";
 import { type Primaries, values } from "../redis/primaries.js";
@@ -108,7 +109,8 @@ export class Semaphores {
     if (mine(views).some((slot) => votes(slot) < majority && votes(slot) + unheard >= majority))
       throw this.primaries.noQuorum();
     const limit = views.find((view) => view.limit !== null)?.limit;
-    if (slots.length === 0 || limit === null || limit === undefined) throw lost({ kind: "expired" }, 0);
+    if (slots.length === 0 || limit === null || limit === undefined)
+      throw lost(await this.#whyLost(name, leaseId), 0);
     const wanted = wantedOf(name, limit, slots.length, slots, leaseId);
     const { grant, metadata } = await this.leases.renew(wanted, request).catch((error) => {
       // Some of its slots were lost: all or none.
@@ -121,8 +123,10 @@ export class Semaphores {
 
   /** Whether any permit was held until now. Throws `no_quorum`. */
   async release(name: string, leaseId: string): Promise<boolean> {
-    const views = await this.#views(name, { leaseId, limit: SLOTS_MAX, holds: false });
-    return this.leases.release(wantedOf(name, 0, 0, mine(views), leaseId), leaseId);
+    const slots = mine(await this.#views(name, { leaseId, limit: SLOTS_MAX, holds: false }));
+    // A lock's counter tells that it was released. Nobody knows which slots the permits were: so a tombstone tells it.
+    const isTold = slots.length > 0 || !madeHere(leaseId);
+    return this.leases.votes.release({ ...wantedOf(name, 0, 0, slots, leaseId), leaseId }, isTold);
   }
 
   /** Throws `no_quorum`. */
@@ -151,6 +155,14 @@ export class Semaphores {
   /** Changes the limit. One that is lowered begins when the permits above it have ended. Throws `no_quorum`. */
   async setLimit(name: string, limit: number): Promise<void> {
     await this.primaries.askMajority(setLimit(this.keys, name, limit, this.settings.ttlMaxMs + 60_000));
+  }
+
+  /** What is known of why nothing of it is held any more. */
+  async #whyLost(name: string, leaseId: string): Promise<Lost["why"]> {
+    // No lease has a token as low as that, so this renews nothing; and whoever has the slot now, came later.
+    const renewal = { ...wantedOf(name, 0, 1, [1], leaseId), leaseId, token: 0, ttlMs: 1 };
+    const outcome = await this.leases.votes.renew(renewal);
+    return outcome.kind === "lost" && outcome.why.kind !== "taken" ? outcome.why : { kind: "expired" };
   }
 
   async #views(

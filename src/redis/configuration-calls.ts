@@ -88,11 +88,18 @@ export function restoreCounters(keys: Keys, counters: readonly (readonly [string
   };
 }
 
-export function restoreTombstones(tombstones: readonly (readonly [string, number])[]): Call<void> {
+/** That a lease was ended, or an attempt given up. */
+export interface Tombstone {
+  readonly key: string;
+  readonly says: string;
+  readonly leftMs: number;
+}
+
+export function restoreTombstones(tombstones: readonly Tombstone[]): Call<void> {
   return {
     script: SCRIPTS["restore-tombstones"],
-    keys: tombstones.map(([key]) => key),
-    args: tombstones.map(([, ms]) => ms),
+    keys: tombstones.map(({ key }) => key),
+    args: tombstones.flatMap(({ says, leftMs }) => [says, leftMs]),
     parse: () => {},
   };
 }

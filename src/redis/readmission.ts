@@ -5,6 +5,7 @@ import {
   handOver,
   restoreCounters,
   restoreTombstones,
+  type Tombstone,
 } from "./configuration-calls.js";
 import type { Keys } from "./keys.js";
 import type { Primary } from "./primary.js";
@@ -89,10 +90,14 @@ async function copyMembers(source: CopyEnd, target: CopyEnd, keys: Keys): Promis
 }
 
 async function copyTombstones(source: CopyEnd, target: CopyEnd, gone: readonly string[]): Promise<void> {
-  const lives = await Promise.all(gone.map((key) => source.primary.command(source.era, "PTTL", key)));
-  const tombstones = gone
-    .map((key, place) => [key, Number(lives[place])] as const)
-    .filter(([, ms]) => ms > 0);
+  const ask = (command: string, key: string) => source.primary.command(source.era, command, key);
+  const found = await Promise.all(
+    gone.map(async (key) => {
+      const [says, leftMs] = await Promise.all([ask("GET", key), ask("PTTL", key)]);
+      return { key, says: says as string | null, leftMs: Number(leftMs) };
+    }),
+  );
+  const tombstones = found.filter((one): one is Tombstone => one.says !== null && one.leftMs > 0);
   if (tombstones.length > 0) await run(target, restoreTombstones(tombstones));
 }
 

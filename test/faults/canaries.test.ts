@@ -15,6 +15,7 @@ import { countUp, type Instance, ownPrefix, startInstance, until } from "../help
 import { check } from "../history/check.js";
 import { checkHolds } from "../history/holds.js";
 import { Recorder } from "../history/recorder.js";
+import { countingVotes } from "../simulation/counting-votes.js";
 import { RedlockLocks } from "./load/plain-redlock.js";
 import { startStage } from "./stage/stage.js";
 import { Gate, type Sending, type Substitute, tampered } from "./tampered.js";
@@ -268,6 +269,50 @@ describe("two ask at once", () => {
     const two = await instanceWith({});
     await acquire("one", one);
     await acquire("two", two);
+    expect(broken()).toEqual([]);
+  });
+});
+
+describe("three want one of two permits, and each primary misses one of them", () => {
+  async function story(variant?: typeof countingVotes): Promise<void> {
+    const gates = [third, second].map((missing) => {
+      const gate = new Gate();
+      gate.close(missing, "acquire-lock");
+      return { missing, gate };
+    });
+    for (const [i, on] of [...gates.map(({ gate }) => gate.pass), undefined].entries()) {
+      const instance = await instanceWith({
+        ...(on && { on }),
+        ...(variant && { substitute: (_, text) => variant.substitute(text) }),
+      });
+      variant?.change(instance.service);
+      await acquirePermit(`client ${i}`, instance);
+    }
+    for (const { missing, gate } of gates) gate.open(missing, "acquire-lock");
+  }
+
+  async function acquirePermit(client: string, instance: Instance): Promise<void> {
+    const wanted = { permits: 1, limit: 2, ttlMs: TTL_MS };
+    const asking = { client, instance: client, withinMs: 10_000 };
+    const answered = recorder.asks(asking, { kind: "acquire", name: NAME, ...wanted });
+    const { status, body } = await instance.call("POST", `/v1/semaphores/${NAME}/acquire`, wanted);
+    if (status !== 200)
+      return answered(status === 409 ? { kind: "held" } : { kind: "failed", code: body.code });
+    const { leaseId, fencingToken: token, waitedMs, validForMs } = body;
+    answered({ kind: "granted", leaseId, token, validUntilMs: answered.startMs + waitedMs + validForMs });
+  }
+
+  const outcomes = () => recorder.history().operations.map(({ outcome }) => outcome?.kind);
+
+  test("where votes are counted, all three get one", async () => {
+    await story(countingVotes);
+    expect(outcomes()).toEqual(["granted", "granted", "granted"]);
+    expect(broken()).toEqual(["holds"]);
+  });
+
+  test("where permits are slots, two do", async () => {
+    await story();
+    expect(outcomes()).toEqual(["granted", "granted", "held"]);
     expect(broken()).toEqual([]);
   });
 });

@@ -30,31 +30,37 @@ export function checkHolds(history: History): Violation[] {
       return Math.min(a.askedMs, b.askedMs) <= event.atMs && Math.max(a.fromMs, b.fromMs) >= event.atMs;
     });
   const violations: Violation[] = [];
-  for (const [name, holds] of groupBy(holdsOf(operations), (hold) => hold.name)) {
+  for (const holds of groupBy(holdsOf(operations), (hold) => hold.name).values()) {
     holds.sort((a, b) => a.fromMs - b.fromMs);
     // The holds before that are still trusted: nearly always one.
     let open: Hold[] = [];
     for (const hold of holds) {
       open = open.filter(({ untilMs }) => untilMs > hold.fromMs);
       const others = open.filter((other) => other.leaseId !== hold.leaseId && !excused(other, hold));
-      for (const other of hold.wanted.limit === undefined ? others : tooMany(others, hold)) {
-        if (other.wanted.mode === "shared" && hold.wanted.mode === "shared") continue;
-        const ms = Math.min(other.untilMs, hold.untilMs) - hold.fromMs;
-        const what = `${name} had two holders for ${ms.toFixed(1)} ms from ${hold.fromMs.toFixed(1)} on`;
-        violations.push(violation("holds", what, other.by, hold.by));
-      }
+      violations.push(...(hold.wanted.limit === undefined ? besideOne(others, hold) : tooMany(others, hold)));
       open.push(hold);
     }
   }
   return violations;
 }
 
-/** The holds beside which this one's permits are more than there are. */
-function tooMany(others: readonly Hold[], hold: Hold): readonly Hold[] {
+function besideOne(others: readonly Hold[], { name, wanted, ...hold }: Hold): Violation[] {
+  const inTheWay = others.filter((other) => !(other.wanted.mode === "shared" && wanted.mode === "shared"));
+  return inTheWay.map((other) => {
+    const ms = Math.min(other.untilMs, hold.untilMs) - hold.fromMs;
+    const what = `${name} had two holders for ${ms.toFixed(1)} ms from ${hold.fromMs.toFixed(1)} on`;
+    return violation("holds", what, other.by, hold.by);
+  });
+}
+
+function tooMany(others: readonly Hold[], hold: Hold): Violation[] {
+  const { name, fromMs, by, wanted } = hold;
   // A renewed lease is in there with each of its renewals.
   const leases = [...groupBy([...others, hold], ({ leaseId }) => leaseId).values()];
   const permits = leases.reduce((sum, [first]) => sum + (first?.wanted.permits ?? 1), 0);
-  return permits > (hold.wanted.limit ?? 0) ? others : [];
+  if (permits <= (wanted.limit ?? 0)) return [];
+  const what = `${permits} of the ${wanted.limit} permits of ${name} were held from ${fromMs.toFixed(1)} on`;
+  return [violation("holds", what, ...others.map((other) => other.by), by)];
 }
 
 function holdsOf(operations: readonly Operation[]): Hold[] {

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
+import type { CoordinationError } from "../../src/errors.js";
 import type { PermitRequest, Permits, PermitsAcquired } from "../../src/primitives/semaphore.js";
 import { Keys } from "../../src/redis/keys.js";
+import type { LeaseVotes } from "../../src/redis/redlock.js";
 import { command } from "../helpers/deployment.js";
 import { chosenId, freshName, type Instance, until } from "../helpers/service.js";
 import { Pair } from "./pair.js";
@@ -21,6 +23,18 @@ async function take(at: Instance, request: Request): Promise<Permits> {
 }
 
 const give = ({ name, leaseId }: Permits) => pair.other.service.semaphores.release(name, leaseId);
+/** What the other instance is told of why they are lost; throws where they are not. */
+async function whyLost(renewal: Parameters<typeof pair.other.service.semaphores.renew>[0]): Promise<unknown> {
+  const error = await pair.other.service.semaphores.renew(renewal).then(
+    () => null,
+    (failure: CoordinationError) => failure,
+  );
+  if (error?.code !== "lease_lost") throw error ?? new Error("it is renewed");
+  return error.help.lost;
+}
+
+/** What nobody can ask for over HTTP: permits are not broken as locks are. */
+const votes = () => (pair.one.service.locks as unknown as { leases: { votes: LeaseVotes } }).leases.votes;
 const look = (name: string) => pair.one.service.semaphores.inspect(name);
 const slot = (name: string, i: number) => new Keys(pair.prefix).hold(`permit/${name}/${i}`);
 /** The slots of a semaphore that one primary knows to be taken. */
@@ -217,6 +231,46 @@ describe("permits", () => {
     await expect(ask(pair.other, { name, permits: 2, leaseId })).rejects.toMatchObject({
       code: "lease_lost",
     });
+  });
+
+  test("that are renewed after their release are told that they were released", async () => {
+    for (const leaseId of [undefined, chosenId()]) {
+      const name = freshName();
+      const lease = await take(pair.one, { name, permits: 2, leaseId });
+      await give(lease);
+      for (const renewal of [lease, { ...lease, fencingToken: undefined }])
+        expect(await whyLost(renewal)).toEqual({ why: "released" });
+      await take(pair.other, { name, permits: 3 });
+      expect(await whyLost(lease), "others have them by now").toEqual({ why: "released" });
+    }
+  });
+
+  test("that were broken are told so, with the reason", async () => {
+    const name = freshName();
+    const lease = await take(pair.one, { name });
+    const [place] = await slotsOn(0, name, 3);
+    await votes().break(`permit/${name}/${place}`, "it hung");
+    expect(await whyLost(lease)).toEqual({ why: "broken", reason: "it hung" });
+  });
+
+  test("that expired, or never were, are told to have expired, whoever asks to release them", async () => {
+    const name = freshName();
+    const lease = await take(pair.one, { name, ttlMs: 50 });
+    await until(async () => (await look(name)).held === 0, "they expire");
+    for (const leaseId of [lease.leaseId, `q-${"x".repeat(22)}`, chosenId()])
+      expect(await whyLost({ name, leaseId, ttlMs: 1_000 })).toEqual({ why: "expired" });
+    expect(await give(lease)).toBe(false);
+    expect(await whyLost(lease), "nothing was released").toEqual({ why: "expired" });
+  });
+
+  test("that are renewed while they are released are never told to have expired", async () => {
+    const name = freshName();
+    for (let i = 0; i < 20; i++) {
+      const lease = await take(pair.at(i), { name, limit: 2 });
+      const renewal = whyLost(lease).catch(() => "renewed");
+      await give(lease);
+      expect(["renewed", { why: "released" }]).toContainEqual(await renewal);
+    }
   });
 
   test("are had by all who ask at the same moment, where there are enough", async () => {

@@ -10,7 +10,7 @@ const { keys } = server;
 
 beforeEach(async () => {
   await server.redis.del(keys.held);
-  await server.redis.hdel(keys.configuration, "swept");
+  await server.redis.hdel(keys.configuration, "swept", "sweeping");
 });
 
 const listed = () => server.redis.zrange(keys.held, "0", "-1");
@@ -58,22 +58,62 @@ describe("the list of names that are held", () => {
     expect((await listed()).sort()).toEqual([kept, readBy].sort());
   });
 
-  test("is swept a part at a time, and then from the beginning: thousands of names are gone within two minutes", async () => {
-    const dead = Array.from({ length: 9_000 }, (_, i) => `lock/dead-${String(i).padStart(5, "0")}`);
-    await server.redis.zadd(keys.held, ...dead.flatMap((name) => [0, name]));
-    const alive = "lock/dead-04500-alive";
-    await server.granted(lease(alive), { ttlMs: 60_000 });
+  /** So many names in the list, which are held until they are let go. */
+  async function heldNames(count: number): Promise<{ letGo: () => Promise<unknown> }> {
+    const names = Array.from({ length: count }, (_, i) => `lock/dead-${String(i).padStart(6, "0")}`);
+    const holds = names.map((name) => keys.hold(name));
+    await server.redis.zadd(keys.held, ...names.flatMap((name) => [0, name]));
+    await server.redis.mset(...holds.flatMap((key) => [key, 1]));
+    return { letGo: () => server.redis.unlink(...holds) };
+  }
+
+  /** How many were forgotten by each sweep, until only so many are left or it takes more than a minute of them. */
+  async function sweepUntil(left: number): Promise<number[]> {
     const parts = [];
-    for (let second = 0; second < 120; second++) {
-      parts.push(await sweep());
-      if ((await server.redis.zcard(keys.held)) === 1) break;
-    }
-    expect(Math.max(...parts), "no sweep looks at many").toBeLessThanOrEqual(151);
+    while (parts.length <= 60 && (await server.redis.zcard(keys.held)) > left) parts.push(await sweep());
+    return parts;
+  }
+
+  test("is swept a part at a time, and then from the beginning: thousands of names are gone within half a minute", async () => {
+    const { letGo } = await heldNames(9_000);
+    await letGo();
+    const alive = "lock/dead-004500-alive";
+    await server.granted(lease(alive), { ttlMs: 60_000 });
+    const parts = await sweepUntil(1);
+    expect(parts.length).toBeLessThanOrEqual(26);
+    expect(Math.max(...parts), "no sweep looks at many").toBeLessThanOrEqual(361);
     expect(await listed()).toEqual([alive]);
     await server.redis.zadd(keys.held, 0, "lock/a", 0, "lock/z");
     await sweep();
     await sweep();
     expect(await listed()).toEqual([alive]);
+  });
+
+  test.each([1, 12, 24])(
+    "forgets within a minute what ended behind its look, %i seconds into it",
+    async (seconds) => {
+      const { letGo } = await heldNames(9_000);
+      for (let i = 0; i < seconds; i++) expect(await sweep()).toBe(0);
+      await letGo();
+      expect((await sweepUntil(0)).length).toBeLessThanOrEqual(50);
+    },
+  );
+
+  test("is swept faster when it grows meanwhile", async () => {
+    const few = await heldNames(200);
+    await sweep();
+    const many = await heldNames(9_000);
+    await few.letGo();
+    await many.letGo();
+    expect((await sweepUntil(0)).length).toBeLessThanOrEqual(50);
+  });
+
+  test("of tens of thousands is swept by no more than a thousand at once", async () => {
+    const { letGo } = await heldNames(40_000);
+    await letGo();
+    const parts = await sweepUntil(0);
+    expect(Math.max(...parts)).toBe(1_000);
+    expect(parts.length).toBeLessThanOrEqual(42);
   });
 
   test("stays as small as what is held, though names are used once and expire", async () => {

@@ -314,6 +314,26 @@ describe.concurrent("a readmission", SLOW, () => {
     expect(await tokenOf(instance, "used")).toBeGreaterThan(used);
   });
 
+  test("of one after the other keeps why a lease was ended", async ({ expect }) => {
+    await using instance = await startInstance(primaries.urls);
+    const broken = await acquire(instance, "broken");
+    await instance.service.locks.break("broken", "it hung");
+    const leaseId = "chosen-by-the-caller-itself";
+    await instance.call("POST", "/v1/locks/released/acquire", { ttlMs: 10_000, leaseId });
+    await release(instance, "released", leaseId);
+    for (const [round, place] of [0, 1, 2].entries()) {
+      await forget(at(place), instance.prefix);
+      await noticed(instance);
+      await allTakePart(instance, round + 1);
+    }
+    const renewed = async (name: string, leaseId: string, fencingToken: number) =>
+      (await instance.call("POST", `/v1/locks/${name}/renew`, { leaseId, fencingToken, ttlMs: 10_000 })).body;
+    expect(await renewed("broken", broken.leaseId, broken.fencingToken)).toMatchObject({
+      lost: { why: "broken", reason: "it hung" },
+    });
+    expect(await renewed("released", leaseId, 1)).toMatchObject({ lost: { why: "released" } });
+  });
+
   test("brings all counters, members and tombstones that the others have", async ({ expect }) => {
     await using instance = await startInstance(primaries.urls);
     const { prefix } = instance;

@@ -118,7 +118,9 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
     keys,
     many((i) => [`lock/${i}`, 7]),
   ),
-  "restore-tombstones": restoreTombstones(many((i) => [keys.goneLease(`${i}`), 1_000])),
+  "restore-tombstones": restoreTombstones(
+    many((i) => ({ key: keys.goneLease(`${i}`), says: "released", leftMs: 1_000 })),
+  ),
   "drop-holds": dropHolds(many((i) => keys.hold(`lock/${i}`))),
   "drop-overlong": dropOverlong(many((i) => keys.member("search", `search-${i}`))),
   "rotate-counters": rotateCounters(keys, 1_000),

@@ -10,7 +10,7 @@ import { simulate } from "./run.js";
 const RUNS_MAX = 2_000;
 
 describe("the checks catch", () => {
-  it.each(CANARIES)("$name", { timeout: 300_000 }, async ({ name, breaks, from = 1 }) => {
+  it.each(CANARIES)("$name", { timeout: 300_000 }, async ({ name, breaks, replan, from = 1 }) => {
     const caughtIn = ({ failures }: Outcome) =>
       failures.filter(({ promises }) => promises.some((promise) => breaks.includes(promise)));
     const outcome = await runMany({
@@ -26,7 +26,7 @@ describe("the checks catch", () => {
       `${name}: caught in ${outcome.runs} runs ` +
         `(npm run simulate -- --canary "${name}" --seed ${caught.seed} --history)\n${caught.text}`,
     );
-    const { violations } = await simulate(caught.seed);
+    const { violations } = await simulate(caught.seed, { ...(replan && { replan }) });
     expect(violations.map((one) => tellViolation(one)).join("\n"), "of the production code").toBe("");
   });
 });

@@ -89,7 +89,8 @@ const someName = (plan: Plan, chance: Chance) => `n${chance.whole(1, plan.names)
 
 function someWish(plan: Plan, chance: Chance): Wanted {
   const name = someName(plan, chance);
-  switch (chance.weighted({ writer: 6, reader: 3, several: 1.5, permits: 1.5 })) {
+  const what = plan.crowd ? "permits" : chance.weighted({ writer: 6, reader: 3, several: 1.5, permits: 1.5 });
+  switch (what) {
     case "writer":
       return { name };
     case "reader":

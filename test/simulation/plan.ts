@@ -39,6 +39,8 @@ export interface Plan {
   readonly instances: number;
   readonly clients: number;
   readonly names: number;
+  /** All clients want permits of one semaphore, and nothing else. */
+  readonly crowd: boolean;
   readonly members: number;
   readonly settings: InstanceSettings;
   readonly weather: Weather;
@@ -58,12 +60,13 @@ export function planOf(seed: number): Plan {
   // Slow runs have the same number of operations and faults: what lasts, lasts for longer.
   const pace = chance.happens(0.85) ? 1 : 4;
   const faultsMs = pace * chance.between(700, 1_500);
-  return {
+  const plan: Plan = {
     seed,
     primaries,
     instances: chance.happens(0.7) ? 2 : 3,
     clients: chance.whole(2, 5),
     names: chance.whole(1, 2),
+    crowd: false,
     members: chance.whole(1, 3),
     settings: {
       ttlMaxMs: chance.pick([3_000, 5_000]),
@@ -84,6 +87,12 @@ export function planOf(seed: number): Plan {
     ]),
     memberTtlMs: pace * chance.pick([400, 800]),
   };
+  return new Chance(seed, "crowd").happens(0.05) ? crowded(plan) : plan;
+}
+
+/** So many clients that want permits that several are always asking at once. */
+export function crowded(plan: Plan): Plan {
+  return { ...plan, crowd: true, clients: 8, thinkMs: plan.thinkMs / 4 };
 }
 
 function weatherOf(chance: Chance): Weather {

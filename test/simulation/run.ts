@@ -31,7 +31,7 @@ export interface RunOptions {
 
 /** One run: everything in it follows from the seed. Takes no real time but the processor's. */
 export async function simulate(seed: number, options: RunOptions = {}): Promise<Run> {
-  const { variant = PRODUCTION, log, watch, replan = (plan) => plan } = options;
+  const { variant = PRODUCTION, log, watch, replan = variant.replan ?? ((plan) => plan) } = options;
   const plan = replan(planOf(seed));
   const scheduler = new Scheduler();
   const recorder = new Recorder(scheduler.nowMs);

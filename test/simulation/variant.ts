@@ -1,6 +1,7 @@
 import type { Locks } from "../../src/primitives/lock.js";
 import type { Core } from "../../src/service.js";
 import type { Instance } from "./instance.js";
+import type { Plan } from "./plan.js";
 
 /** A way in which the code under test differs from the production code; all parts may be left out. */
 export interface Variant {
@@ -8,6 +9,8 @@ export interface Variant {
   readonly substitute?: (text: string) => string;
   /** Changes an instance that was just put together. */
   readonly change?: (core: Core, instance: Instance) => void;
+  /** Changes what the seed decided. */
+  readonly replan?: (plan: Plan) => Plan;
   /** Nobody can tell that a primary started again or lost its data: it keeps what it is known by, and nothing else. */
   readonly unnoticed?: boolean;
   /** What clients ask in place of the instance's locks. It has no tokens: what is recorded for one counts up. */

@@ -118,7 +118,7 @@ describe("permits", () => {
     expect(await release(name, leaseId, there)).toBe(true);
     expect(await release(name, leaseId)).toBe(false);
     const lost = await on(name, "renew", { leaseId, ttlMs: 30_000 });
-    expect([lost.status, lost.body.code]).toEqual([410, "lease_lost"]);
+    expect([lost.status, lost.body.code, lost.body.lost]).toEqual([410, "lease_lost", { why: "released" }]);
   });
 
   test("end by themselves", async () => {
