@@ -5,6 +5,7 @@ import { routePath } from "hono/route";
 import { CoordinationError } from "../errors.js";
 import { limitBody } from "./body-limit.js";
 import type { App, Env, Services } from "./context.js";
+import { inTurn } from "./in-turn.js";
 import { statusOf, toProblem } from "./problem.js";
 import { docsRoutes } from "./routes/docs.js";
 import { electionRoutes } from "./routes/elections.js";
@@ -25,12 +26,8 @@ export function createApp(services: Services): App {
   app.onError((error, c) => answerFailure(error, c, services));
   app.notFound((c) => answerFailure(missing(app, c), c, services));
   app.use(observe(services));
-  app.use(limitBody);
-  app.use(async (c, next) => {
-    // Probes and metrics answer to the end; work that comes after the signal goes to another instance.
-    if (c.req.path.startsWith("/v1/")) services.stopping.assertNot();
-    await next();
-  });
+  app.use(admit(services));
+  inTurn(app);
   severalLockRoutes(app, services);
   lockRoutes(app, services);
   semaphoreRoutes(app, services);
@@ -63,6 +60,17 @@ function observe({ metrics, log, ids, clock, stopping }: Services): MiddlewareHa
     const line = { requestId, method, path, status, code, ms: Math.round(ms * 10) / 10 };
     if (status >= 500) log.warn(line, "request failed");
     else log.debug(line, "request");
+  };
+}
+
+/** Lets pass what is not too large, as long as there is new work to be taken. */
+function admit({ stopping }: Services): MiddlewareHandler<Env> {
+  // Not async: its frame would stay in memory for as long as a request waits.
+  return (c, next) => {
+    const counted = limitBody(c);
+    // Probes and metrics answer to the end; work that comes after the signal goes to another instance.
+    if (c.req.path.startsWith("/v1/")) stopping.assertNot();
+    return counted ? counted.then(next) : next();
   };
 }
 
