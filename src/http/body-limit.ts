@@ -7,17 +7,17 @@ import { BATCH_BODY_BYTES_MAX, BODY_BYTES_MAX } from "./schemas/fields.js";
  * Refuses bodies that are too large: by their announced length, which costs nothing, and only those without one by
  * counting (a web stream, some 180 us).
  */
-export function limitBody(c: Context): Promise<unknown> | undefined {
+export async function limitBody(c: Context): Promise<void> {
   const bytesMax = BATCH.test(c.req.path) ? BATCH_BODY_BYTES_MAX : BODY_BYTES_MAX;
   const length = c.req.header("content-length");
   if (length === undefined && c.req.header("transfer-encoding") !== undefined) {
-    return bodyLimit({ maxSize: bytesMax, onError: () => tooLarge(bytesMax) })(c, async () => {
+    await bodyLimit({ maxSize: bytesMax, onError: () => tooLarge(bytesMax) })(c, async () => {
       if ((await c.req.text()) === "") takeForEmpty(c);
     });
+    return;
   }
   if (Number(length ?? 0) > bytesMax) tooLarge(bytesMax);
   if (Number(length ?? 0) === 0) takeForEmpty(c);
-  return undefined;
 }
 
 /** A content type without a body is what many clients send when they have nothing to say. */
