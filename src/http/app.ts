@@ -1,11 +1,12 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
-import type { Context, MiddlewareHandler } from "hono";
+import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { routePath } from "hono/route";
 import { CoordinationError } from "../errors.js";
 import { limitBody } from "./body-limit.js";
 import type { App, Env, Services } from "./context.js";
 import { statusOf, toProblem } from "./problem.js";
+import { type Answer, oneHandlerEach } from "./route-handler.js";
 import { docsRoutes } from "./routes/docs.js";
 import { electionRoutes } from "./routes/elections.js";
 import { lockRoutes } from "./routes/locks.js";
@@ -23,14 +24,13 @@ export function createApp(services: Services): App {
     },
   });
   app.onError((error, c) => answerFailure(error, c, services));
-  app.notFound((c) => answerFailure(missing(app, c), c, services));
-  app.use(observe(services));
-  app.use(limitBody);
-  app.use(async (c, next) => {
-    // Probes and metrics answer to the end; work that comes after the signal goes to another instance.
-    if (c.req.path.startsWith("/v1/")) services.stopping.assertNot();
-    await next();
-  });
+  const around = (answer: Answer) => observe(services, answer);
+  app.notFound(
+    around(async (c) => {
+      throw missing(app, c);
+    }),
+  );
+  oneHandlerEach(app, around);
   severalLockRoutes(app, services);
   lockRoutes(app, services);
   semaphoreRoutes(app, services);
@@ -42,15 +42,24 @@ export function createApp(services: Services): App {
   return app;
 }
 
-/** Request id, headers, metrics and one log line for each request. */
-function observe({ metrics, log, ids, clock, stopping }: Services): MiddlewareHandler<Env> {
-  return async (c, next) => {
+/** What every request meets: request id, size of the body, whether this instance stops, headers, metrics and one log line. */
+function observe(services: Services, answer: Answer): Answer {
+  const { metrics, log, ids, clock, stopping } = services;
+  return async (c) => {
     const started = clock.monotonicMs();
     const given = c.req.header("x-request-id");
     const requestId = given && REQUEST_ID.test(given) ? given : ids.nonce();
     c.set("requestId", requestId);
-    await next();
-    const { headers, status } = c.res;
+    let response: Response;
+    try {
+      await limitBody(c);
+      // Probes and metrics answer to the end; work that comes after the signal goes to another instance.
+      if (c.req.path.startsWith("/v1/")) stopping.assertNot();
+      response = await answer(c);
+    } catch (error) {
+      response = answerFailure(error, c, services);
+    }
+    const { headers, status } = response;
     headers.set("x-request-id", requestId);
     if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
     if (stopping.begun) headers.set("connection", "close");
@@ -58,11 +67,12 @@ function observe({ metrics, log, ids, clock, stopping }: Services): MiddlewareHa
     const route = routePath(c, -1);
     const { method, path } = c.req;
     const code = c.get("code");
-    metrics.request(method, route.endsWith("*") ? "none" : route, status, code ?? "", ms);
+    metrics.request(method, route || "none", status, code ?? "", ms);
     // Not the query: keys of others may be in it. Not the body: leaseIds are.
     const line = { requestId, method, path, status, code, ms: Math.round(ms * 10) / 10 };
     if (status >= 500) log.warn(line, "request failed");
     else log.debug(line, "request");
+    return response;
   };
 }
 

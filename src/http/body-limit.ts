@@ -1,4 +1,4 @@
-import type { Context, MiddlewareHandler } from "hono";
+import type { Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { CoordinationError } from "../errors.js";
 import { BATCH_BODY_BYTES_MAX, BODY_BYTES_MAX } from "./schemas/fields.js";
@@ -7,19 +7,18 @@ import { BATCH_BODY_BYTES_MAX, BODY_BYTES_MAX } from "./schemas/fields.js";
  * Refuses bodies that are too large: by their announced length, which costs nothing, and only those without one by
  * counting (a web stream, some 180 us).
  */
-export const limitBody: MiddlewareHandler = async (c, next) => {
+export async function limitBody(c: Context): Promise<void> {
   const bytesMax = BATCH.test(c.req.path) ? BATCH_BODY_BYTES_MAX : BODY_BYTES_MAX;
   const length = c.req.header("content-length");
   if (length === undefined && c.req.header("transfer-encoding") !== undefined) {
-    return bodyLimit({ maxSize: bytesMax, onError: () => tooLarge(bytesMax) })(c, async () => {
+    await bodyLimit({ maxSize: bytesMax, onError: () => tooLarge(bytesMax) })(c, async () => {
       if ((await c.req.text()) === "") takeForEmpty(c);
-      await next();
     });
+    return;
   }
   if (Number(length ?? 0) > bytesMax) tooLarge(bytesMax);
   if (Number(length ?? 0) === 0) takeForEmpty(c);
-  await next();
-};
+}
 
 /** A content type without a body is what many clients send when they have nothing to say. */
 function takeForEmpty(c: Context): void {

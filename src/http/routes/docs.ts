@@ -55,9 +55,9 @@ export function docsRoutes(app: App): void {
     },
   );
 
-  app.get("/docs", (c) => c.html(PAGE, 200, { "content-security-policy": POLICY }));
-  app.get("/docs/", (c) => c.redirect("../docs"));
-  app.get("/docs/:file", async (c) => {
+  app.on("GET", "/docs", (c) => c.html(PAGE, 200, { "content-security-policy": POLICY }));
+  app.on("GET", "/docs/", (c) => c.redirect("../docs"));
+  app.on("GET", "/docs/:file", async (c) => {
     const name = c.req.param("file");
     const type = FILES.get(name);
     if (!type) throw new CoordinationError("not_found", "There is no such file. The page is at /docs.");
