@@ -1,6 +1,7 @@
 import { exactMajority } from "../../src/algorithms/tally.js";
 import { Keys } from "../../src/redis/keys.js";
 import { LeaseVotes } from "../../src/redis/redlock.js";
+import type { Core } from "../../src/service.js";
 import { countingVotes } from "./counting-votes.js";
 import { patched } from "./patched.js";
 import { plainRedlock } from "./plain-redlock.js";
@@ -27,10 +28,7 @@ export const CANARIES: readonly Canary[] = [
     name: "tokens that a majority confirm at least",
     breaks: ["tokens"],
     change: (core, { ids, settings }) => {
-      const { leases } = core.locks as unknown as { leases: { votes: unknown } };
-      if (!(leases.votes instanceof LeaseVotes))
-        throw new Error("the canary does not find where votes are told");
-      leases.votes = new LeaseVotes(core.primaries, new Keys("q:"), ids, settings, () => {}, atLeast);
+      leasesOf(core).votes = new LeaseVotes(core.primaries, new Keys("q:"), ids, settings, () => {}, atLeast);
     },
   },
   {
@@ -63,13 +61,40 @@ export const CANARIES: readonly Canary[] = [
     },
   },
   {
+    name: "what was handed on is trusted from when it is heard",
+    breaks: ["holds"],
+    // Messages that an instance finds when it goes on, of which nobody can tell by themselves how late they are.
+    replan: (plan) => ({
+      ...crowded(plan, "line"),
+      faults: [0.1, 0.25, 0.4, 0.55, 0.7].map((share) => ({
+        kind: "instance freezes",
+        atMs: share * plan.faultsMs,
+        forMs: 200,
+      })),
+    }),
+    change: (core, { clock }) => {
+      const { votes } = leasesOf(core);
+      const handed = votes.handed.bind(votes);
+      votes.handed = (all) => {
+        const won = handed(all);
+        return won && { ...won, sinceMs: clock.monotonicMs() };
+      };
+    },
+  },
+  {
     name: "semaphore by counting votes",
     breaks: ["holds"],
     // What three ask for at once arrives in another order everywhere.
-    replan: (plan) => ({ ...crowded(plan), weather: { ...plan.weather, delayMs: [0.1, 15] } }),
+    replan: (plan) => ({ ...crowded(plan, "permits"), weather: { ...plan.weather, delayMs: [0.1, 15] } }),
     ...countingVotes,
   },
 ];
+
+function leasesOf(core: Core): { votes: LeaseVotes } {
+  const { leases } = core.locks as unknown as { leases: { votes: LeaseVotes } };
+  if (!(leases.votes instanceof LeaseVotes)) throw new Error("the canary does not find where votes are told");
+  return leases;
+}
 
 /** A majority that says "at least t" is taken for one that says "exactly t". */
 function atLeast(...[replies, majority]: Parameters<typeof exactMajority>): ReturnType<typeof exactMajority> {

@@ -58,7 +58,8 @@ async function acquire(
 ): Promise<Held | null> {
   // What others do not have, they cannot be asked for.
   const wanted = variant.locks ? { name: someName(plan, chance) } : someWish(plan, chance);
-  const waitMs = !variant.locks && chance.happens(0.3) ? chance.between(20, 600) : 0;
+  const waits = plan.crowd === "line" ? 0.9 : 0.3;
+  const waitMs = !variant.locks && chance.happens(waits) ? chance.between(20, 600) : 0;
   const ttlMs = chance.pick(plan.leaseTtlsMs);
   const chosen = chance.happens(0.25);
   const leaseId = chosen ? chance.digits(24, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") : undefined;
@@ -89,8 +90,9 @@ const someName = (plan: Plan, chance: Chance) => `n${chance.whole(1, plan.names)
 
 function someWish(plan: Plan, chance: Chance): Wanted {
   const name = someName(plan, chance);
-  const what = plan.crowd ? "permits" : chance.weighted({ writer: 6, reader: 3, several: 1.5, permits: 1.5 });
+  const what = plan.crowd ?? chance.weighted({ writer: 6, reader: 3, several: 1.5, permits: 1.5 });
   switch (what) {
+    case "line":
     case "writer":
       return { name };
     case "reader":

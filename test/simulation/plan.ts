@@ -39,8 +39,8 @@ export interface Plan {
   readonly instances: number;
   readonly clients: number;
   readonly names: number;
-  /** All clients want permits of one semaphore, and nothing else. */
-  readonly crowd: boolean;
+  /** What all clients want, and nothing else: permits of one semaphore, or to wait for one name. Null: one this, one that. */
+  readonly crowd: "permits" | "line" | null;
   readonly members: number;
   readonly settings: InstanceSettings;
   readonly weather: Weather;
@@ -66,7 +66,7 @@ export function planOf(seed: number): Plan {
     instances: chance.happens(0.7) ? 2 : 3,
     clients: chance.whole(2, 5),
     names: chance.whole(1, 2),
-    crowd: false,
+    crowd: null,
     members: chance.whole(1, 3),
     settings: {
       ttlMaxMs: chance.pick([3_000, 5_000]),
@@ -87,12 +87,14 @@ export function planOf(seed: number): Plan {
     ]),
     memberTtlMs: pace * chance.pick([400, 800]),
   };
-  return new Chance(seed, "crowd").happens(0.05) ? crowded(plan) : plan;
+  const crowd = new Chance(seed, "crowd").weighted({ permits: 1, line: 2, none: 17 });
+  return crowd === "none" ? plan : crowded(plan, crowd);
 }
 
-/** So many clients that want permits that several are always asking at once. */
-export function crowded(plan: Plan): Plan {
-  return { ...plan, crowd: true, clients: 8, thinkMs: plan.thinkMs / 4 };
+/** So many clients that several are always asking at once, or waiting. */
+export function crowded(plan: Plan, crowd: "permits" | "line"): Plan {
+  const clients = crowd === "permits" ? 8 : 5;
+  return { ...plan, crowd, clients, names: 1, thinkMs: plan.thinkMs / 4 };
 }
 
 function weatherOf(chance: Chance): Weather {
