@@ -68,7 +68,7 @@ export class Semaphores {
     const outcome = await this.leases.acquire(
       { ...request, metadata: JSON.stringify(stored) },
       async (leaseId) => {
-        const views = await this.#views(name, { leaseId, limit, holds: false });
+        const views = await this.#views(name, { leaseId, holds: false });
         const slots = this.#choose(views, limit, permits);
         const wanted = wantedOf(name, limit, permits, slots, request.leaseId);
         // Where they were free, and are not any more, others may be.
@@ -100,7 +100,7 @@ export class Semaphores {
     readonly fencingToken?: number | undefined;
   }): Promise<Permits> {
     const { name, leaseId } = request;
-    const views = await this.#views(name, { leaseId, limit: SLOTS_MAX, holds: false });
+    const views = await this.#views(name, { leaseId, holds: false });
     const { majority, all } = this.primaries;
     const votes = (slot: number) => views.filter((view) => mine([view]).includes(slot)).length;
     const slots = mine(views).filter((slot) => votes(slot) >= majority);
@@ -123,7 +123,7 @@ export class Semaphores {
 
   /** Whether any permit was held until now. Throws `no_quorum`. */
   async release(name: string, leaseId: string): Promise<boolean> {
-    const slots = mine(await this.#views(name, { leaseId, limit: SLOTS_MAX, holds: false }));
+    const slots = mine(await this.#views(name, { leaseId, holds: false }));
     // A lock's counter tells that it was released. Nobody knows which slots the permits were: so a tombstone tells it.
     const isTold = slots.length > 0 || !madeHere(leaseId);
     return this.leases.votes.release({ ...wantedOf(name, 0, 0, slots, leaseId), leaseId }, isTold);
@@ -131,7 +131,7 @@ export class Semaphores {
 
   /** Throws `no_quorum`. */
   async inspect(name: string): Promise<SemaphoreState> {
-    const views = await this.#views(name, { leaseId: "", limit: SLOTS_MAX, holds: true });
+    const views = await this.#views(name, { leaseId: "", holds: true });
     const { majority } = this.primaries;
     const bySlot = new Map<number, (readonly Hold[])[]>();
     for (const { slot, hold } of views.flatMap(({ slots }) => slots))
@@ -167,7 +167,7 @@ export class Semaphores {
 
   async #views(
     name: string,
-    options: { readonly leaseId: string; readonly limit: number; readonly holds: boolean },
+    options: { readonly leaseId: string; readonly holds: boolean },
   ): Promise<SemaphoreView[]> {
     const semaphore = { name, line: lineOf(name), slots: slotsOf(name) };
     const { majority } = this.primaries;
@@ -233,6 +233,3 @@ function mine(views: readonly SemaphoreView[]): number[] {
 function takers(views: readonly SemaphoreView[], slot: number): number {
   return views.filter((view) => view.slots.some((one) => one.slot === slot)).length;
 }
-
-/** Slots of a semaphore, at most. */
-export const SLOTS_MAX = 1_000;

@@ -359,16 +359,16 @@ export interface SemaphoreView {
 export function inspectSemaphore(
   keys: Keys,
   semaphore: { readonly line: string; readonly slots: string; readonly name: string },
-  options: { readonly leaseId: string; readonly limit: number; readonly holds: boolean },
+  options: { readonly leaseId: string; readonly holds: boolean },
 ): Call<SemaphoreView> {
   const claim = {
     ...NOBODY,
     leaseId: options.leaseId,
     resources: [],
     lines: [semaphore.line],
-    limit: { semaphore: semaphore.name, permits: options.limit },
+    limit: { semaphore: semaphore.name, permits: 0 },
   };
-  const args = [keys.holdsIn(semaphore.slots), options.limit, options.holds ? "1" : ""];
+  const args = [keys.holdsIn(semaphore.slots), options.holds ? "1" : ""];
   return leaseCall(keys, "inspect-semaphore", claim, args, (reply) => {
     const [limit, ...rest] = reply as [string | number, ...unknown[][]];
     const waiting = rest.pop() as [number];

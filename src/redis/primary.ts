@@ -287,9 +287,7 @@ export class Primary {
       while (!this.#closed && !this.#answering && this.#connection.ready) {
         try {
           await this.#wire.send("PING");
-          await Promise.all(
-            Object.values(SCRIPTS).map(({ text }) => this.#wire.send("SCRIPT", "LOAD", text)),
-          );
+          await this.#loadScripts();
           if (!this.#connection.ready || this.#closed) continue;
           this.#answering = true;
           this.#era += 1;
@@ -303,6 +301,15 @@ export class Primary {
       this.#recovering = false;
     }
     if (this.#answering) this.onDoubt(this);
+  }
+
+  /** Only those that it lacks: one that was merely away for a moment has them all. */
+  async #loadScripts(): Promise<void> {
+    const scripts = Object.values(SCRIPTS);
+    const digests = scripts.map(({ sha1 }) => sha1);
+    const there = (await this.#wire.send("SCRIPT", "EXISTS", ...digests)) as number[];
+    const missing = scripts.filter((_, place) => there[place] !== 1);
+    await Promise.all(missing.map(({ text }) => this.#wire.send("SCRIPT", "LOAD", text)));
   }
 }
 

@@ -43,6 +43,10 @@ export function tampered(
           const send = () => connection.call(command, script?.otherSha1 ?? "", ...args.slice(1));
           return on({ place, script: script?.name ?? "", send });
         }
+        if (command === "SCRIPT" && first === "EXISTS") {
+          const other = (digest: unknown) => all.find(({ sha1 }) => sha1 === digest)?.otherSha1 ?? "";
+          return connection.call(command, "EXISTS", ...args.slice(1).map(other));
+        }
         if (command === "SCRIPT") {
           const script = all.find(({ text }) => text === second);
           return connection.call(command, String(first), script?.other ?? String(second));

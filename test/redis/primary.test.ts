@@ -59,14 +59,25 @@ describe("until it is connected", () => {
 
   test("and has all scripts, it takes no part", async () => {
     let loaded: (reply: string) => void = () => {};
-    connection.answers.SCRIPT = () => new Promise((resolve) => (loaded = resolve));
+    connection.answers.SCRIPT = (subcommand) =>
+      subcommand === "EXISTS" ? [] : new Promise((resolve) => (loaded = resolve));
     connection.open();
     await settled();
     expect(primary.up).toBe(false);
     expect(await run()).toBe("not_sent");
     loaded("sha");
-    const texts = connection.sent.filter(([name]) => name === "SCRIPT").map(([, , text]) => text);
-    expect(texts).toEqual(Object.values(SCRIPTS).map(({ text }) => text));
+    const texts = connection.sent.filter(([name, one]) => name === "SCRIPT" && one === "LOAD");
+    expect(texts.map(([, , text]) => text)).toEqual(Object.values(SCRIPTS).map(({ text }) => text));
+  });
+
+  test("and has all scripts but one, it is sent that one", async () => {
+    const lacks = SCRIPTS["list-services"];
+    connection.answers.SCRIPT = (subcommand, ...digests) =>
+      subcommand === "EXISTS" ? digests.map((digest) => Number(digest !== lacks.sha1)) : "sha";
+    connection.open();
+    await settled();
+    const loads = connection.sent.filter(([name, one]) => name === "SCRIPT" && one === "LOAD");
+    expect(loads).toEqual([["SCRIPT", "LOAD", lacks.text]]);
   });
 
   test("and admitted, it takes no part", async () => {

@@ -80,7 +80,7 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "inspect-semaphore": inspectSemaphore(
     keys,
     { name: "pool", line: "semaphore/pool", slots: "permit/pool/" },
-    { leaseId: "lease", limit: 7, holds: true },
+    { leaseId: "lease", holds: true },
   ),
   "take-ticket": takeTicket(keys, attempt),
   "leave-line": leaveLine(keys, attempt, "nonce", { granted: false, keepMs: 1_000, wake: true }),

@@ -214,6 +214,7 @@ describe("Lua", () => {
     const [digest, other] = await both("SCRIPT", "LOAD", "return 7");
     expect(digest).toBe(other);
     await same("EVALSHA", String(digest), 0);
+    await same("SCRIPT", "EXISTS", String(digest), "0".repeat(40));
     await same("SCRIPT", "FLUSH");
     await same("EVALSHA", String(digest), 0);
     await same("EVAL", "return 7", 0);

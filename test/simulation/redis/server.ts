@@ -92,6 +92,8 @@ export class SimulatedRedis {
       case "LOAD":
         this.#load(text);
         return sha1hex(text);
+      case "EXISTS":
+        return args.slice(1).map((digest) => (this.#scripts.has(digest) ? 1 : 0));
       case "FLUSH":
         this.flushScripts();
         return OK;
