@@ -70,11 +70,16 @@ export class WaitingRoom implements Room {
       // One release may have been enough for several permits.
       wake: !granted || claim.limit !== null,
     });
-    for (const primary of this.primaries.all) {
-      void answerOf(primary, call).then((answer) => {
-        if (!answer.ok) primary.owe(`leave/${claim.leaseId}/${place.nonce}`, call);
-      });
-    }
+    const tell = () => {
+      for (const primary of this.primaries.all) {
+        void answerOf(primary, call).then((answer) => {
+          if (!answer.ok) primary.owe(`leave/${claim.leaseId}/${place.nonce}`, call);
+        });
+      }
+    };
+    // Who was granted is told so first: nobody waits for its place.
+    if (granted) this.clock.soon(tell);
+    else tell();
     for (const other of same ?? []) other.nudge();
     if (!granted || claim.mode === "exclusive") return;
     // Readers that stand behind one that was let in may be let in, too.
