@@ -1,6 +1,7 @@
 /** The models with the bounds that the script explores: the right ones, and every wrong variant. */
 import { type Exploration, explore, type Limits, type Model } from "./explore.js";
 import { generations } from "./generations.js";
+import { type HandOnOptions, handOn } from "./hand-on.js";
 import { type ParityOptions, parity } from "./parity.js";
 import { type QueueOptions, queue, type Waiter } from "./queue.js";
 import { readmission } from "./readmission.js";
@@ -93,9 +94,12 @@ const waiting: QueueOptions = {
   order: "kept",
 };
 
+const handed: HandOnOptions = { variant: "right", waiters: ["stays", "stays", "stays"], up: 2 };
+
 /** Smallest first: what these do not use of the time is left for the others. */
 export const RIGHT: readonly Entry[] = [
   entry(semaphore({ rule: "slots", permits: 2, clients: 3, tries: 1 })),
+  entry(handOn({ ...handed, waiters: ["may leave", "stays"] })),
   entry(queue({ ...waiting, losses: 1 })),
   entry(queue({ ...waiting, waiters: [{ ...writer, who: "may leave" }, reader] })),
   entry(queue({ ...waiting, waiters: [{ ...writer, who: "may die" }, reader] })),
@@ -106,6 +110,9 @@ export const RIGHT: readonly Entry[] = [
   entry(queue({ ...waiting, waiters: [writer, writer, { ...writer, repeats: 0 }], order: "overlooked" })),
   entry(queue({ ...waiting, waiters: severally })),
   entry(queue({ ...waiting, waiters: [reader, writer], up: 3 })),
+  entry(handOn(handed)),
+  entry(handOn({ ...handed, waiters: ["stays", "stays"], up: 3 })),
+  entry(handOn({ ...handed, waiters: ["stays", "may leave", "stays"] })),
   entry(queue({ ...waiting, waiters: [writer, writer, reader], losses: 1 })),
   entry(repair({ ...renewed, othersRenewals: 1, clocks: "wrong" })),
   entry(repair({ ...renewed, othersRenewals: 1 })),
@@ -270,6 +277,17 @@ export const WRONG: readonly Entry[] = [
       waiters: [writer, writer, { ...writer, repeats: 0 }],
       order: "overlooked",
       variant: "the last ticket counts",
+    }),
+  ),
+  entry(handOn({ ...handed, variant: "clean-up takes what was handed on" })),
+  entry(handOn({ ...handed, variant: "handed on past the line" })),
+  entry(handOn({ ...handed, variant: "what was handed on outlives its turn" })),
+  entry(handOn({ ...handed, variant: "an attempt takes nothing over" })),
+  entry(
+    handOn({
+      ...handed,
+      waiters: ["may leave", "stays"],
+      variant: "who leaves leaves what was handed on",
     }),
   ),
 ];

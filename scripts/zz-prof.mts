@@ -1,0 +1,10 @@
+import "../test/simulation/unnamed.js";
+import { simulate } from "../test/simulation/run.js";
+Error.stackTraceLimit = 0;
+const n = Number(process.argv[2] ?? 100);
+for (let s=1;s<=20;s++) await simulate(s);
+const c0 = process.cpuUsage();
+for (let s=1;s<=n;s++) await simulate(s);
+const c = process.cpuUsage(c0);
+console.log(((c.user+c.system)/1000/n).toFixed(1), "ms cpu/run");
+process.exit(0);
