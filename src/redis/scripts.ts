@@ -20,17 +20,21 @@ export interface Call<T> {
 
 /** Names of the files in lua/ that build on leases.lua. */
 const LEASE_NAMES = [
-  "acquire-lock",
   "raise-lock",
   "renew-lock",
   "repair-lock",
-  "release-lock",
-  "abandon-lock",
-  "inspect-lock",
   "list-locks",
   "list-holders",
   "proclaim",
   "inspect-semaphore",
+] as const;
+
+/** And on lines.lua as well. */
+const LINE_NAMES = [
+  "acquire-lock",
+  "release-lock",
+  "abandon-lock",
+  "inspect-lock",
   "take-ticket",
   "leave-line",
 ] as const;
@@ -58,6 +62,7 @@ const OTHER_NAMES = [
 
 const read = (name: string) => readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), "utf8");
 const PRELUDE = read("prelude");
+const LEASES = read("leases");
 
 function load<N extends string>(names: readonly N[], ...before: string[]): Record<N, Script> {
   return Object.fromEntries(
@@ -70,7 +75,8 @@ function load<N extends string>(names: readonly N[], ...before: string[]): Recor
 
 /** All scripts by name; loaded once, when the process starts. */
 export const SCRIPTS = Object.freeze({
-  ...load(LEASE_NAMES, PRELUDE, read("leases")),
+  ...load(LEASE_NAMES, PRELUDE, LEASES),
+  ...load(LINE_NAMES, PRELUDE, LEASES, read("lines")),
   ...load(OTHER_NAMES, PRELUDE),
 });
 

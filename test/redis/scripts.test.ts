@@ -141,6 +141,8 @@ function split(name: string): { header: string; body: string } {
 const LEASES = readFileSync(new URL("leases.lua", LUA), "utf8");
 /** Whether a script builds on leases.lua, which then has the keys, and the arguments but for the script's own. */
 const isOfLeases = (name: string) => SCRIPTS[name as keyof typeof SCRIPTS].text.includes(LEASES);
+const LINES = readFileSync(new URL("lines.lua", LUA), "utf8");
+const isOfLines = (name: string) => SCRIPTS[name as keyof typeof SCRIPTS].text.includes(LINES);
 
 /** The indices of `arg(..)` in a text: a script's own arguments, behind those of leases.lua. */
 const ownIndices = (text: string) =>
@@ -223,7 +225,7 @@ function leaves(value: unknown): unknown[] {
 
 test("every file in lua/ is in the table, and every script of the table is called", () => {
   const files = readdirSync(LUA).map((file) => file.replace(/\.lua$/, ""));
-  const scripts = files.filter((name) => !["prelude", "leases"].includes(name));
+  const scripts = files.filter((name) => !["prelude", "leases", "lines"].includes(name));
   expect(Object.keys(SCRIPTS).sort()).toEqual(scripts.sort());
   expect(Object.keys(CALLS).sort()).toEqual(Object.keys(SCRIPTS).sort());
 });
@@ -232,15 +234,20 @@ test("the prelude stands in front of each, behind it what leases have in common,
   const prelude = readFileSync(new URL("prelude.lua", LUA), "utf8");
   for (const [name, { text, sha1 }] of Object.entries(SCRIPTS)) {
     const own = readFileSync(new URL(`${name}.lua`, LUA), "utf8");
-    expect(text).toBe([prelude, ...(isOfLeases(name) ? [LEASES] : []), own].join("\n"));
+    const between = [...(isOfLeases(name) ? [LEASES] : []), ...(isOfLines(name) ? [LINES] : [])];
+    expect(text).toBe([prelude, ...between, own].join("\n"));
     expect(sha1).toBe(createHash("sha1").update(text).digest("hex"));
   }
 });
 
-test("what builds on leases.lua is what uses it", () => {
+test("what builds on leases.lua, and on lines.lua, is what uses it", () => {
+  const functions = (text: string) => [...text.matchAll(/^local function (\w+)/gm)].map(([, name]) => name);
+  const using = (names: readonly (string | undefined)[]) => new RegExp(`\\b(${names.join("|")})\\(`);
+  const [leases, lines] = [using(functions(LEASES)), using(functions(LINES))];
   for (const name of Object.keys(SCRIPTS)) {
-    const uses = /\b(arg|own|is_mine|instance_of|readers)\(/.test(split(name).body);
-    expect(isOfLeases(name), name).toBe(uses);
+    const { body } = split(name);
+    expect(isOfLines(name), name).toBe(lines.test(body));
+    expect(isOfLeases(name), name).toBe(lines.test(body) || leases.test(body));
   }
 });
 
