@@ -2,6 +2,7 @@ import { checkDeadlines } from "./deadlines.js";
 import { checkHolds } from "./holds.js";
 import { checkMembers } from "./members.js";
 import type { History, Operation } from "./operation.js";
+import { checkOrder } from "./order.js";
 import { checkOwners } from "./owners.js";
 import { checkRecovery } from "./recovery.js";
 import { checkTokens } from "./tokens.js";
@@ -20,6 +21,8 @@ export type Promised =
   | "tokens"
   /** One exclusive holder at a time. */
   | "holds"
+  /** Who waits in line is not overtaken. */
+  | "order"
   /** A live member is never missing, a dead one is gone in time, a leave is seen. */
   | "members"
   /** The same ringId gives the same owner for a key; a member that is gone owns nothing. */
@@ -34,6 +37,7 @@ export function check(history: History): Violation[] {
   return [
     ...checkTokens(history),
     ...checkHolds(history),
+    ...checkOrder(history),
     ...checkMembers(history),
     ...checkOwners(history),
     ...checkDeadlines(history),

@@ -241,6 +241,55 @@ describe("the lease family", () => {
   });
 });
 
+describe("the order of those who wait", () => {
+  const calm = { kind: "undisturbed", atMs: 0, untilMs: 5_000, joinsWithinMs: 20 } as const;
+  const waits = { ...acquire, waitMs: 1_000 };
+  const of = (client: string) => ({ client });
+  /** `earlier` asks at 100, somebody later from `startMs` on and is granted at 500; the first ends at `endMs`. */
+  const overtaking = (earlier: Request, later: Request, startMs = 200, endMs = 600, more: Line[] = []) =>
+    broken(
+      [
+        [100, endMs, earlier, granted("a", 4, endMs), of("c1")],
+        [startMs, 500, later, granted("b", 2, 550), of("c2")],
+        ...more,
+      ],
+      [calm],
+    );
+
+  it("is broken by who comes later and is granted sooner, whether it waits, shares, or wants several names", () => {
+    const found = ["order: c2 overtook c1, which waited"];
+    expect(overtaking(waits, waits)).toEqual(found);
+    expect(overtaking(waits, acquire)).toEqual(found);
+    expect(overtaking(waits, { ...acquire, mode: "shared" })).toEqual(found);
+    expect(overtaking(waits, { ...acquire, name: "m", others: ["n"] })).toEqual(found);
+    expect(overtaking({ ...waits, name: "m", others: ["n"] }, acquire)).toEqual(found);
+  });
+
+  it("is not broken by who came in the same moment, wants another name, or a permit, or comes after", () => {
+    expect(overtaking(waits, waits, 115)).toEqual([]);
+    expect(overtaking(waits, { ...waits, name: "m" })).toEqual([]);
+    expect(overtaking(waits, { ...waits, permits: 1, limit: 3 })).toEqual([]);
+    expect(overtaking(waits, waits, 200, 510)).toEqual([]);
+  });
+
+  it("is not broken where the first does not wait, shares, waits no more, or asks for the same lease", () => {
+    expect(overtaking(acquire, waits)).toEqual([]);
+    expect(overtaking({ ...waits, mode: "shared" }, waits)).toEqual([]);
+    expect(overtaking({ ...waits, waitMs: 300 }, waits)).toEqual([]);
+    expect(overtaking({ ...waits, leaseId: "x" }, { ...waits, leaseId: "x" })).toEqual([]);
+  });
+
+  it("is not looked at where anything may be wrong", () => {
+    const lines: Line[] = [
+      [100, 600, waits, granted("a", 4, 600)],
+      [200, 500, waits, granted("b", 2, 550)],
+    ];
+    expect(broken(lines)).toEqual([]);
+    expect(broken(lines, [{ ...calm, atMs: 150 }])).toEqual([]);
+    expect(broken(lines, [{ ...calm, untilMs: 450 }])).toEqual([]);
+  });
+});
+
 describe("members", () => {
   it("that are listed while they are alive, gone when dead, and either way in between, are right", () => {
     expect(

@@ -135,6 +135,13 @@ export type WorldEvent =
    * ahead: times to live are counted from when it reads, by its own clock, so that it may keep members for so much longer.
    */
   | { readonly kind: "late_message"; readonly atMs: number; readonly untilMs: number; readonly text: string }
+  /** Nothing is wrong in this time, and whoever waits stands in line so long after it asked. */
+  | {
+      readonly kind: "undisturbed";
+      readonly atMs: number;
+      readonly untilMs: number;
+      readonly joinsWithinMs: number;
+    }
   /** The instance did not run: its answers are late by so much. */
   | { readonly kind: "paused"; readonly instance: string; readonly atMs: number; readonly untilMs: number };
 

@@ -103,6 +103,8 @@ function tellEvent(event: WorldEvent): string {
       return `${event.text} (members${event.leases ? " and leases" : ""} from before may be lost)`;
     case "late_message":
       return `${event.text} (members may be kept for ${(event.untilMs - event.atMs).toFixed(1)} ms longer)`;
+    case "undisturbed":
+      return `nothing is wrong until ${event.untilMs.toFixed(1)}`;
     case "paused":
       return `${event.instance} is paused until ${event.untilMs.toFixed(1)}`;
   }

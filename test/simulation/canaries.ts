@@ -5,7 +5,7 @@ import type { Core } from "../../src/service.js";
 import { countingVotes } from "./counting-votes.js";
 import { patched } from "./patched.js";
 import { plainRedlock } from "./plain-redlock.js";
-import { crowded } from "./plan.js";
+import { crowded, undisturbed } from "./plan.js";
 import type { Variant } from "./variant.js";
 
 /** A variant that is wrong, and what must be found broken in it. */
@@ -80,6 +80,22 @@ export const CANARIES: readonly Canary[] = [
         return won && { ...won, sinceMs: clock.monotonicMs() };
       };
     },
+  },
+  {
+    name: "a name is handed on to who came last",
+    breaks: ["order"],
+    replan: (plan) => undisturbed(crowded(plan, "line")),
+    substitute: patched(
+      "lines",
+      "local member = redis.call('ZRANGE', line",
+      "local member = redis.call('ZREVRANGE', line",
+    ),
+  },
+  {
+    name: "who does not wait overtakes",
+    breaks: ["order"],
+    replan: (plan) => undisturbed(crowded(plan, "line")),
+    substitute: patched("acquire-lock", "if before > 0 then", "if before > 0 and arg(9) then"),
   },
   {
     name: "semaphore by counting votes",

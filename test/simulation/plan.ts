@@ -87,9 +87,18 @@ export function planOf(seed: number): Plan {
     ]),
     memberTtlMs: pace * chance.pick([400, 800]),
   };
-  const crowd = new Chance(seed, "crowd").weighted({ permits: 1, line: 2, none: 17 });
-  return crowd === "none" ? plan : crowded(plan, crowd);
+  const crowd = new Chance(seed, "crowd").weighted({ permits: 1, line: 1, calm: 1, none: 17 });
+  if (crowd === "none") return plan;
+  return crowd === "calm" ? undisturbed(crowded(plan, "line")) : crowded(plan, crowd);
 }
+
+/** Nothing goes wrong: then the order of those who wait is looked at. */
+export function undisturbed(plan: Plan): Plan {
+  return { ...plan, weather: CALM, faults: [], calmStart: true };
+}
+
+export const isUndisturbed = ({ weather, faults, calmStart }: Plan) =>
+  weather === CALM && faults.length === 0 && calmStart;
 
 /** So many clients that several are always asking at once, or waiting. */
 export function crowded(plan: Plan, crowd: "permits" | "line"): Plan {
@@ -98,16 +107,15 @@ export function crowded(plan: Plan, crowd: "permits" | "line"): Plan {
 }
 
 function weatherOf(chance: Chance): Weather {
-  const calm: Weather = { delayMs: [0.1, 0.8], lateShare: 0, lateMsMax: 0, lostReplyShare: 0, twiceShare: 0 };
   switch (chance.weighted({ calm: 3, uneven: 4, wild: 2, repeating: 1 })) {
     case "calm":
-      return calm;
+      return CALM;
     case "uneven":
-      return { ...calm, delayMs: [0.1, 8], lateShare: 0.01, lateMsMax: 150, lostReplyShare: 0.002 };
+      return { ...CALM, delayMs: [0.1, 8], lateShare: 0.01, lateMsMax: 150, lostReplyShare: 0.002 };
     case "wild":
-      return { ...calm, delayMs: [0.1, 15], lateShare: 0.03, lateMsMax: 400, lostReplyShare: 0.005 };
+      return { ...CALM, delayMs: [0.1, 15], lateShare: 0.03, lateMsMax: 400, lostReplyShare: 0.005 };
     case "repeating":
-      return { ...calm, delayMs: [0.1, 8], lateShare: 0.02, lateMsMax: 100, twiceShare: 0.05 };
+      return { ...CALM, delayMs: [0.1, 8], lateShare: 0.02, lateMsMax: 100, twiceShare: 0.05 };
   }
 }
 
@@ -143,3 +151,5 @@ function faultsOf(chance: Chance, endMs: number, pace: number): Fault[] {
     forMs: pace * (chance.happens(0.7) ? chance.between(5, 200) : chance.between(100, 800)),
   })).sort((a, b) => a.atMs - b.atMs);
 }
+
+const CALM: Weather = { delayMs: [0.1, 0.8], lateShare: 0, lateMsMax: 0, lostReplyShare: 0, twiceShare: 0 };

@@ -3,7 +3,7 @@ import type { History } from "../history/operation.js";
 import { Recorder } from "../history/recorder.js";
 import { runClients } from "./clients.js";
 import { inflict } from "./faults.js";
-import { type Plan, planOf } from "./plan.js";
+import { isUndisturbed, type Plan, planOf } from "./plan.js";
 import type { Watch } from "./primary.js";
 import { Chance } from "./random.js";
 import { type Leftover, recover } from "./recovery.js";
@@ -67,6 +67,13 @@ async function live(universe: Universe, plan: Plan, variant: Variant): Promise<L
   const faults = chance.stream("faults");
   for (const fault of plan.faults) scheduler.after(fault.atMs, () => inflict(universe, fault, faults));
   const faultsEndMs = scheduler.nowMs() + plan.faultsMs;
+  if (isUndisturbed(plan))
+    universe.recorder.happened({
+      kind: "undisturbed",
+      atMs: scheduler.nowMs(),
+      untilMs: faultsEndMs,
+      joinsWithinMs: JOINS_WITHIN_MS,
+    });
   const surroundings = { universe, plan, variant, chance, faultsEndMs };
   const held = await runClients(surroundings);
   return recover(surroundings, held);
@@ -84,5 +91,7 @@ function machine(): Promise<LuaMachine> {
 
 let made: Promise<LuaMachine> | undefined;
 
+/** A refusal, a ticket and another refusal, each there and back; and what a name that is handed on takes. */
+const JOINS_WITHIN_MS = 20;
 /** A run that is not over by then hangs: what it waits for is found open. */
 const RUN_MS_MAX = 60_000;

@@ -1,0 +1,40 @@
+import { type Violation, violation } from "./check.js";
+import { asked, type History, namesOf, type Operation, type Request } from "./operation.js";
+
+type Acquire = Operation & { readonly request: Extract<Request, { kind: "acquire" }> };
+
+/**
+ * First come, first served: who came later is not granted a name while a writer waits for it that stands in line. Only
+ * where nothing was wrong: a primary that loses data, or an instance that is not heard of, loses places in line.
+ */
+export function checkOrder({ operations, events }: History): Violation[] {
+  const locks = asked(operations, "acquire").filter(({ request }) => request.limit === undefined);
+  return events.flatMap((event) => {
+    if (event.kind !== "undisturbed") return [];
+    const within = locks.filter(({ startMs }) => startMs >= event.atMs && startMs <= event.untilMs);
+    const waiters = within.filter(({ request }) => (request.waitMs ?? 0) > 0 && request.mode !== "shared");
+    return within.flatMap((later) =>
+      later.outcome?.kind !== "granted" || (later.endMs as number) > event.untilMs
+        ? []
+        : waiters
+            .filter((earlier) => isOvertaken(earlier, later, event.joinsWithinMs))
+            .map((earlier) =>
+              violation("order", `${later.client} overtook ${earlier.client}, which waited`, earlier, later),
+            ),
+    );
+  });
+}
+
+function isOvertaken(earlier: Acquire, later: Acquire, joinsWithinMs: number): boolean {
+  const grantedMs = later.endMs as number;
+  const { request } = earlier;
+  const waitsUntilMs = earlier.startMs + (request.waitMs ?? 0);
+  return (
+    earlier.startMs + joinsWithinMs < later.startMs &&
+    // It was in line all the time: neither granted, nor at the end of its patience when the other was.
+    (earlier.endMs ?? Number.POSITIVE_INFINITY) > grantedMs + joinsWithinMs &&
+    waitsUntilMs > grantedMs &&
+    (request.leaseId === undefined || request.leaseId !== later.request.leaseId) &&
+    namesOf(request).some((name) => namesOf(later.request).includes(name))
+  );
+}
