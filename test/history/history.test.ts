@@ -277,6 +277,12 @@ describe("the order of those who wait", () => {
     expect(overtaking({ ...waits, mode: "shared" }, waits)).toEqual([]);
     expect(overtaking({ ...waits, waitMs: 300 }, waits)).toEqual([]);
     expect(overtaking({ ...waits, leaseId: "x" }, { ...waits, leaseId: "x" })).toEqual([]);
+    const twice = { ...waits, leaseId: "x" };
+    const inVain: Line = [100, 600, twice, { kind: "held" }];
+    const instead: Line = [110, 120, twice, granted("x", 1, 150)];
+    const later: Line = [200, 500, waits, granted("b", 2, 550)];
+    expect(broken([inVain, instead, later], [calm]), "which another request got").toEqual([]);
+    expect(broken([inVain, later], [calm])).toHaveLength(1);
   });
 
   it("is not looked at where anything may be wrong", () => {

@@ -1,5 +1,5 @@
 import { type Violation, violation } from "./check.js";
-import { asked, type History, namesOf, type Operation, type Request } from "./operation.js";
+import { asked, done, type History, namesOf, type Operation, type Request } from "./operation.js";
 
 type Acquire = Operation & { readonly request: Extract<Request, { kind: "acquire" }> };
 
@@ -9,10 +9,17 @@ type Acquire = Operation & { readonly request: Extract<Request, { kind: "acquire
  */
 export function checkOrder({ operations, events }: History): Violation[] {
   const locks = asked(operations, "acquire").filter(({ request }) => request.limit === undefined);
+  const granted = new Set(done(operations, "acquire", "granted").map(({ outcome }) => outcome.leaseId));
   return events.flatMap((event) => {
     if (event.kind !== "undisturbed") return [];
     const within = locks.filter(({ startMs }) => startMs >= event.atMs && startMs <= event.untilMs);
-    const waiters = within.filter(({ request }) => (request.waitMs ?? 0) > 0 && request.mode !== "shared");
+    const waiters = within.filter(
+      ({ request, outcome }) =>
+        (request.waitMs ?? 0) > 0 &&
+        request.mode !== "shared" &&
+        // Another request for the same lease may have got it: then its turn has come.
+        (outcome?.kind === "granted" || !request.leaseId || !granted.has(request.leaseId)),
+    );
     return within.flatMap((later) =>
       later.outcome?.kind !== "granted" || (later.endMs as number) > event.untilMs
         ? []
