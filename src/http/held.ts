@@ -1,5 +1,5 @@
 import { CoordinationError } from "../errors.js";
-import type { Held } from "../primitives/leases.js";
+import type { Held } from "../primitives/lease-terms.js";
 
 /** The failure of whoever did not get what it asked for, be it a lock, a permit or a term: `orders-42 is held by ...`. */
 export function held(what: string, { holder, retryAfterMs, queuePosition }: Held): CoordinationError {

@@ -1,19 +1,19 @@
 import type { Clock } from "../clock.js";
 import type { Ids } from "../ids.js";
+import { lost } from "./lease-failures.js";
 import {
   type Grant,
   type Held,
   holdOf,
   type LeaseRequest,
-  type Leases,
-  lost,
   metadataText,
   parseMetadata,
   purposeOf,
   toQueue,
   type Waiting,
   type Wanted,
-} from "./leases.js";
+} from "./lease-terms.js";
+import type { Leases } from "./leases.js";
 
 /** A term of office, as the leader sees it. */
 export interface Term extends Omit<Grant, "fencingToken" | "owner"> {

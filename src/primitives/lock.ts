@@ -7,7 +7,6 @@ import {
   type Held,
   type Holder,
   type LeaseRequest,
-  type Leases,
   metadataText,
   parseMetadata,
   purposeOf,
@@ -15,7 +14,8 @@ import {
   toQueue,
   type Waiting,
   type Wanted,
-} from "./leases.js";
+} from "./lease-terms.js";
+import type { Leases } from "./leases.js";
 
 /** A lock, or several under one lease, as its holder sees it. */
 export interface Lease extends Grant {

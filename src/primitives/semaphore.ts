@@ -5,17 +5,17 @@ import { heldOn, type Lost } from "../redis/hold-votes.js";
 import type { Keys } from "../redis/keys.js";
 import { type Hold, inspectSemaphore, type SemaphoreView, setLimit } from "../redis/lease-calls.js";
 import { type Primaries, values } from "../redis/primaries.js";
+import { lost } from "./lease-failures.js";
 import {
   type Grant,
   type Held,
   type Holder,
   type LeaseRequest,
-  type Leases,
-  lost,
   purposeOf,
   toHolder,
   type Wanted,
-} from "./leases.js";
+} from "./lease-terms.js";
+import type { Leases } from "./leases.js";
 
 /** Some permits of a semaphore, as their holder sees them. */
 export interface Permits extends Grant {

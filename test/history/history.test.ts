@@ -279,10 +279,15 @@ describe("the order of those who wait", () => {
     expect(overtaking({ ...waits, leaseId: "x" }, { ...waits, leaseId: "x" })).toEqual([]);
     const twice = { ...waits, leaseId: "x" };
     const inVain: Line = [100, 600, twice, { kind: "held" }];
-    const instead: Line = [110, 120, twice, granted("x", 1, 150)];
+    const again: Line = [100, 700, twice, granted("x", 5, 800)];
     const later: Line = [200, 500, waits, granted("b", 2, 550)];
-    expect(broken([inVain, instead, later], [calm]), "which another request got").toEqual([]);
-    expect(broken([inVain, later], [calm])).toHaveLength(1);
+    const instead: Line = [110, 120, twice, granted("x", 1, 150)];
+    const tooLate: Line = [110, 600, twice, granted("x", 5, 800)];
+    for (const first of [inVain, again]) {
+      expect(broken([first, instead, later], [calm]), "which another request got before").toEqual([]);
+      expect(broken([first, later], [calm])).toHaveLength(1);
+    }
+    expect(broken([again, tooLate, later], [calm]), "which another request got after").toHaveLength(2);
   });
 
   it("is not looked at where anything may be wrong", () => {

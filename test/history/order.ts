@@ -1,6 +1,7 @@
 import { type Violation, violation } from "./check.js";
-import { asked, done, type History, namesOf, type Operation, type Request } from "./operation.js";
+import { asked, type Done, done, type History, namesOf, type Operation, type Request } from "./operation.js";
 
+type Granted = Done<"acquire", "granted">;
 type Acquire = Operation & { readonly request: Extract<Request, { kind: "acquire" }> };
 
 /**
@@ -9,27 +10,35 @@ type Acquire = Operation & { readonly request: Extract<Request, { kind: "acquire
  */
 export function checkOrder({ operations, events }: History): Violation[] {
   const locks = asked(operations, "acquire").filter(({ request }) => request.limit === undefined);
-  const granted = new Set(done(operations, "acquire", "granted").map(({ outcome }) => outcome.leaseId));
+  const grants = done(operations, "acquire", "granted");
   return events.flatMap((event) => {
     if (event.kind !== "undisturbed") return [];
     const within = locks.filter(({ startMs }) => startMs >= event.atMs && startMs <= event.untilMs);
-    const waiters = within.filter(
-      ({ request, outcome }) =>
-        (request.waitMs ?? 0) > 0 &&
-        request.mode !== "shared" &&
-        // Another request for the same lease may have got it: then its turn has come.
-        (outcome?.kind === "granted" || !request.leaseId || !granted.has(request.leaseId)),
-    );
+    const waiters = within.filter(({ request }) => (request.waitMs ?? 0) > 0 && request.mode !== "shared");
     return within.flatMap((later) =>
       later.outcome?.kind !== "granted" || (later.endMs as number) > event.untilMs
         ? []
         : waiters
-            .filter((earlier) => isOvertaken(earlier, later, event.joinsWithinMs))
+            .filter(
+              (earlier) =>
+                isOvertaken(earlier, later, event.joinsWithinMs) &&
+                !grants.some((grant) => hadItsTurn(earlier, grant, later, event.joinsWithinMs)),
+            )
             .map((earlier) =>
               violation("order", `${later.client} overtook ${earlier.client}, which waited`, earlier, later),
             ),
     );
   });
+}
+
+/** Two requests for one lease have one place in line: what the other got before `later` was served was its turn. */
+function hadItsTurn(earlier: Acquire, grant: Granted, later: Acquire, joinsWithinMs: number): boolean {
+  return (
+    earlier.request.leaseId === grant.outcome.leaseId &&
+    earlier.id !== grant.id &&
+    grant.endMs > earlier.startMs &&
+    grant.endMs <= (later.endMs as number) + joinsWithinMs
+  );
 }
 
 function isOvertaken(earlier: Acquire, later: Acquire, joinsWithinMs: number): boolean {

@@ -1,0 +1,186 @@
+import { fullJitterMs } from "../algorithms/backoff.js";
+import { validForMs } from "../algorithms/validity.js";
+import type { Clock, Random } from "../clock.js";
+import type { AcquireTerms, Claim } from "../redis/lease-calls.js";
+import type { AcquireOutcome, LeaseVotes } from "../redis/redlock.js";
+import { limitMismatch, mismatch, quarantined, tooSlow, usedUp } from "./lease-failures.js";
+import { type Held, type LeaseRequest, type Outcome, toHolder, type Wanted } from "./lease-terms.js";
+import type { Place } from "./place.js";
+import type { WaitingRoom } from "./waiting.js";
+
+/** What an acquisition needs of the service. */
+export interface Surroundings {
+  readonly votes: LeaseVotes;
+  readonly room: WaitingRoom;
+  readonly primaries: number;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** One request for a lease on its way: attempt by attempt, with its place in line once it has to wait. */
+export class Acquisition {
+  readonly #askedMs: number;
+  readonly #deadlineMs: number;
+  #attempts = 0;
+  #place: Place | null = null;
+  #granted = false;
+  #gone = false;
+
+  constructor(
+    private readonly leaseId: string,
+    private readonly request: LeaseRequest & { readonly metadata: string },
+    /** Asked for each attempt anew. */
+    private readonly want: (leaseId: string) => Wanted | Promise<Wanted>,
+    private readonly by: Surroundings,
+  ) {
+    this.#askedMs = by.clock.monotonicMs();
+    this.#deadlineMs = this.#askedMs + (request.waitMs ?? 0);
+  }
+
+  /** Ends with what came of it; its place in line is given up however it ends. */
+  async run(): Promise<Outcome> {
+    try {
+      for (;;) {
+        const outcome = await this.#attempt();
+        if (outcome) return outcome;
+      }
+    } finally {
+      // One that chose its id may come back with it for its place.
+      const keepMs = this.#gone && this.#chosen ? COME_BACK_MS : 0;
+      if (this.#place) this.by.room.leave(this.#place, { granted: this.#granted, keepMs });
+    }
+  }
+
+  get #chosen(): boolean {
+    return this.request.leaseId !== undefined;
+  }
+
+  /** Null: it is to be tried again. */
+  async #attempt(): Promise<Outcome | null> {
+    const { votes, room, clock } = this.by;
+    const wanted = await this.want(this.leaseId);
+    const claim = { ...wanted, leaseId: this.leaseId };
+    const startedMs = clock.monotonicMs();
+    const outcome = await votes.acquire(claim, this.#terms(), this.#place);
+    if (outcome.kind === "granted") return this.#accept(claim, wanted, startedMs, outcome);
+    const refused = asRefused(outcome);
+    const certain = refused.certain && !wanted.others;
+    const retries = wanted.others ? OTHERS_RETRIES : SPLIT_RETRIES;
+    if (!certain && !this.request.waitMs && this.#attempts < retries) {
+      // The votes split between several who asked at once; none of them may have won.
+      await clock.sleep(this.#jitterMs(this.#attempts++));
+      return null;
+    }
+    if (clock.monotonicMs() >= this.#deadlineMs) {
+      if (outcome.kind === "quarantined") throw quarantined(outcome);
+      return refused;
+    }
+    if (!this.#place) {
+      this.#place = await room.enter(claim);
+      return null;
+    }
+    const hintMs = certain ? refused.retryAfterMs + 1 : this.#jitterMs(SPLIT_RETRIES);
+    return this.#wait(this.#place, hintMs, claim, wanted, refused);
+  }
+
+  async #wait(
+    place: Place,
+    hintMs: number,
+    claim: Claim,
+    wanted: Wanted,
+    refused: Held,
+  ): Promise<Outcome | null> {
+    const { votes, clock } = this.by;
+    const turn = await place.turn(this.#deadlineMs, hintMs, this.request.signal);
+    this.#gone = turn === "gone";
+    if (this.#gone) return refused;
+    const won = turn === "handed" ? votes.handed(place.votes) : null;
+    // Of what was heard so late that nothing is left the next attempt makes something.
+    if (!won || validForMs(this.request.ttlMs, clock.monotonicMs() - won.sinceMs) <= 0) return null;
+    return this.#accept(claim, wanted, Math.max(this.#askedMs, won.sinceMs), won);
+  }
+
+  /** `startedMs`: from when on its time to live may have run. */
+  async #accept(
+    claim: Claim,
+    wanted: Wanted,
+    startedMs: number,
+    { token, acks }: { readonly token: number; readonly acks: number },
+  ): Promise<Outcome> {
+    const { votes, clock, primaries } = this.by;
+    const { ttlMs, owner = null, signal } = this.request;
+    const validMs = validForMs(ttlMs, clock.monotonicMs() - startedMs);
+    // Who has gone cannot hold what it was never told of.
+    if (validMs <= 0 || (signal?.aborted === true && !this.#chosen)) {
+      await votes.release(claim, this.#chosen);
+      throw tooSlow(ttlMs);
+    }
+    this.#granted = true;
+    const grant = {
+      leaseId: this.leaseId,
+      owner,
+      fencingToken: token,
+      ttlMs,
+      validForMs: validMs,
+      waitedMs: Math.floor(startedMs - this.#askedMs),
+      acks,
+      primaries,
+    };
+    return { kind: "acquired", grant, wanted };
+  }
+
+  #terms(): AcquireTerms {
+    const { ttlMs, owner = "", metadata } = this.request;
+    return { ttlMs, owner, metadata, chosen: this.#chosen, place: this.#standing() };
+  }
+
+  #standing(): AcquireTerms["place"] {
+    const { room, clock } = this.by;
+    if (!this.#place) return null;
+    const { ticket, handedOn } = this.#place;
+    const keptMs = Math.ceil(Math.max(0, this.#deadlineMs - clock.monotonicMs())) + KEPT_MS;
+    return { ticket, instance: room.instance, keptMs, handedOn };
+  }
+
+  #jitterMs(attempt: number): number {
+    return fullJitterMs(attempt, SPLIT_DELAY_MS, SPLIT_DELAY_MS_MAX, this.by.random());
+  }
+}
+
+/** Throws where asking again changes nothing. */
+function asRefused(outcome: Exclude<AcquireOutcome, { kind: "granted" }>): Held & { certain: boolean } {
+  switch (outcome.kind) {
+    case "gone":
+      throw usedUp();
+    case "other":
+      throw mismatch();
+    case "limit":
+      throw limitMismatch(outcome.limit);
+    case "quarantined":
+      return { kind: "held", holder: null, retryAfterMs: outcome.forMs, queuePosition: 1, certain: true };
+    case "held": {
+      const holder = outcome.hold && toHolder(outcome.hold);
+      return {
+        kind: "held",
+        holder,
+        retryAfterMs: holder
+          ? Math.max(1, holder.expiresInMs)
+          : outcome.certain
+            ? QUEUED_RETRY_MS
+            : SPLIT_DELAY_MS_MAX,
+        queuePosition: outcome.ahead + 1,
+        certain: outcome.certain,
+      };
+    }
+  }
+}
+
+const SPLIT_RETRIES = 6;
+const OTHERS_RETRIES = 20;
+const SPLIT_DELAY_MS = 4;
+const SPLIT_DELAY_MS_MAX = 40;
+/** Nobody can tell when it is the turn of one that does not wait. */
+const QUEUED_RETRY_MS = 1_000;
+/** What a place in line is kept for beyond the time to wait, should a message be late. */
+const KEPT_MS = 2_000;
+const COME_BACK_MS = 3_000;
