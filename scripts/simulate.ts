@@ -66,12 +66,18 @@ async function countRuns(): Promise<number> {
     return `${runs} runs, ${operations} operations, ${failures.length} failed, ${perSecond.toFixed(0)} runs/s`;
   };
   let toldMs = startedMs;
+  const told = new Set<number>();
   const outcome = await runMany({
     seed,
     runs,
     workers,
     canary: values.canary,
     onProgress: (soFar) => {
+      // At once: a long run may be stopped before its end.
+      for (const { seed, promises } of soFar.failures) {
+        if (!told.has(seed)) console.log(`seed ${seed} broke: ${promises.join(", ")}`);
+        told.add(seed);
+      }
       if (performance.now() - toldMs < 5_000) return;
       toldMs = performance.now();
       console.log(tell(soFar));
