@@ -16,6 +16,7 @@ import { check } from "../history/check.js";
 import { checkHolds } from "../history/holds.js";
 import { Recorder } from "../history/recorder.js";
 import { countingVotes } from "../simulation/counting-votes.js";
+import { patched } from "../simulation/patched.js";
 import { RedlockLocks } from "./load/plain-redlock.js";
 import { startStage } from "./stage/stage.js";
 import { Gate, type Sending, type Substitute, tampered } from "./tampered.js";
@@ -59,11 +60,12 @@ async function instanceWith(
 async function acquire(
   client: string,
   instance: Instance,
-  { mustSucceed = false, ttlMs = TTL_MS }: { mustSucceed?: boolean; ttlMs?: number } = {},
+  { mustSucceed = false, ...more }: { mustSucceed?: boolean; ttlMs?: number; waitMs?: number } = {},
 ): Promise<{ leaseId: string } | null> {
+  const request = { ttlMs: TTL_MS, ...more };
   const asking = { client, instance: client, withinMs: 10_000, mustSucceed };
-  const answered = recorder.asks(asking, { kind: "acquire", name: NAME, ttlMs });
-  const { status, body } = await instance.call("POST", `/v1/locks/${NAME}/acquire`, { ttlMs });
+  const answered = recorder.asks(asking, { kind: "acquire", name: NAME, ...request });
+  const { status, body } = await instance.call("POST", `/v1/locks/${NAME}/acquire`, request);
   if (status !== 200) {
     answered(status === 409 ? { kind: "held" } : { kind: "failed", code: body.code });
     return null;
@@ -313,6 +315,44 @@ describe("three want one of two permits, and each primary misses one of them", (
   test("where permits are slots, two do", async () => {
     await story();
     expect(outcomes()).toEqual(["granted", "granted", "held"]);
+    expect(broken()).toEqual([]);
+  });
+});
+
+describe("three wait for a name, one after the other, and it is released", () => {
+  async function story(substitute?: Substitute): Promise<void> {
+    const instance = await instanceWith({ ...(substitute && { substitute }) });
+    const atMs = performance.now();
+    const lease = await acquire("holder", instance);
+    const waiting: Promise<void>[] = [];
+    for (const [place, client] of ["first", "second", "third"].entries()) {
+      waiting.push(
+        acquire(client, instance, { waitMs: TTL_MS }).then(async (granted) => {
+          await sleep(20);
+          if (granted) await release(client, instance, granted.leaseId);
+        }),
+      );
+      const inLine = async () => (await instance.call("GET", `/v1/locks/${NAME}`)).body.waiting === place + 1;
+      await until(inLine, `${client} is in line`);
+      await sleep(5);
+    }
+    await release("holder", instance, lease?.leaseId ?? "");
+    await Promise.all(waiting);
+    const untilMs = performance.now();
+    recorder.happened({ kind: "undisturbed", atMs, untilMs, joinsWithinMs: 5 });
+  }
+
+  test("where it is handed on to who came last, those before are overtaken", async () => {
+    const lastOfAll = patched("lines", "redis.call('ZRANGE', line", "redis.call('ZREVRANGE', line");
+    await story((_, text) => lastOfAll(text));
+    expect(broken()).toEqual(["order"]);
+  });
+
+  test("where it is handed on to who came first, nobody is", async () => {
+    await story();
+    expect(recorder.history().operations.filter(({ outcome }) => outcome?.kind === "granted")).toHaveLength(
+      4,
+    );
     expect(broken()).toEqual([]);
   });
 });

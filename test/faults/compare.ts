@@ -17,7 +17,7 @@ export function comparison(runs: readonly [Run, Run]): string {
   return [
     row("", ({ options }) => options.subject),
     row("faults", ({ happened }) => happened.length),
-    row("locks granted", (run) => grantMs(run).length),
+    row("locks granted without waiting", (run) => grantMs(run).length),
     row("times two clients held one name at once", ({ history }) => checkHolds(history).length),
     row("acquires refused: another has it", (run) => refusals(run).held),
     row("acquires that failed otherwise", (run) => refusals(run).other),

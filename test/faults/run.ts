@@ -74,7 +74,7 @@ export async function runFaults(options: RunOptions): Promise<Run> {
   try {
     const { timetable } = options;
     const endMs = startMs + options.minutes * 60_000;
-    await sleep(500);
+    await undisturbed(recorder);
     for (const fault of schedule(stage, new Chance(seed, "faults"))) {
       if (performance.now() > endMs - LAST_FAULT_MS || happened.length === timetable?.length) break;
       await sleep(Math.max(0, startMs + (timetable?.[happened.length] ?? 0) - performance.now()));
@@ -113,6 +113,14 @@ export async function runFaults(options: RunOptions): Promise<Run> {
   };
 }
 
+/** Before anything goes wrong: who waits in line then must not be overtaken. */
+async function undisturbed(recorder: Recorder): Promise<void> {
+  const atMs = performance.now();
+  await sleep(UNDISTURBED_MS);
+  const untilMs = performance.now();
+  recorder.happened({ kind: "undisturbed", atMs, untilMs, joinsWithinMs: JOINS_WITHIN_MS });
+}
+
 async function cause(
   fault: Fault,
   stage: Stage,
@@ -142,6 +150,9 @@ async function cause(
   return { kind: fault.kind, majority: fault.majority, beganMs, undoneMs, recoveredMs };
 }
 
+const UNDISTURBED_MS = 5_000;
+/** From when a request leaves until it stands in line, on a machine that has other things to do. */
+const JOINS_WITHIN_MS = 300;
 const HOLDS_BACK = /^(primary|majority)_paused|stalled|_late|cut_off|lose/;
 /** From the end of a fault until all take part again, ms; on a busy machine, so far more than it should take. */
 const RECOVERY_MS_MAX = 30_000;

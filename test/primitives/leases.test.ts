@@ -3,8 +3,8 @@ import { describe, expect, test } from "vitest";
 import type { Acquired, AcquireRequest, Lease } from "../../src/primitives/lock.js";
 import { Keys } from "../../src/redis/keys.js";
 import { allTakePart, command, forget, noticed, shown } from "../helpers/deployment.js";
+import { Pair } from "../helpers/pair.js";
 import { chosenId, freshName, type Instance, until } from "../helpers/service.js";
-import { Pair } from "./pair.js";
 
 // What locks, permits and terms have in common: what a lease is for, how it ends, and how it survives restarts.
 const pair = new Pair();

@@ -3,8 +3,8 @@ import { describe, expect, test } from "vitest";
 import type { Lease } from "../../src/primitives/lock.js";
 import { Keys } from "../../src/redis/keys.js";
 import { command } from "../helpers/deployment.js";
+import { Pair } from "../helpers/pair.js";
 import { freshName } from "../helpers/service.js";
-import { Pair } from "./pair.js";
 
 // What can be known of locks, and what an operator does with them.
 const pair = new Pair();

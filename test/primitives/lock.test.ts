@@ -1,26 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type Connect, connectByIoredis } from "../../src/redis/connection.js";
-import { startPrimaries, type TestPrimaries, type TestPrimary } from "../helpers/primaries.js";
-import { chosenId, freshName, type Instance, ownPrefix, startInstance } from "../helpers/service.js";
+import { Pair } from "../helpers/pair.js";
+import type { TestPrimary } from "../helpers/primaries.js";
+import { chosenId, freshName, type Instance, startInstance } from "../helpers/service.js";
 
 // Two instances of the service on the same three primaries: neither knows of the other.
-let primaries: TestPrimaries;
-let one: Instance;
-let other: Instance;
-beforeAll(async () => {
-  primaries = await startPrimaries(3);
-  const prefix = ownPrefix();
-  [one, other] = await Promise.all([
-    startInstance(primaries.urls, { prefix }),
-    startInstance(primaries.urls, { prefix }),
-  ]);
-});
-afterAll(async () => {
-  await one[Symbol.asyncDispose]();
-  await other[Symbol.asyncDispose]();
-  await primaries.close();
-});
+const pair = new Pair();
 
 const acquire = (at: Instance, name: string, body: object = {}) =>
   at.call("POST", `/v1/locks/${name}/acquire`, { ttlMs: 10_000, ...body });
@@ -57,7 +43,7 @@ async function once(at: Instance, name: string): Promise<Grant> {
 test("200 who want 5 names of two instances get them one after the other, with tokens that only grow", async () => {
   const names = Array.from({ length: 5 }, () => freshName("contended"));
   const grants = await Promise.all(
-    Array.from({ length: 200 }, (_, i) => once(i % 2 === 0 ? one : other, names[i % 5] as string)),
+    Array.from({ length: 200 }, (_, i) => once(i % 2 === 0 ? pair.one : pair.other, names[i % 5] as string)),
   );
   expect(grants).toHaveLength(200);
   for (const name of names) {
@@ -79,10 +65,10 @@ test("200 who want 5 names of two instances get them one after the other, with t
 describe("a lease that expires", () => {
   test("can be taken by another, with a higher token; its old holder's renewal gets 410", async () => {
     const name = freshName();
-    const { body: old } = await acquire(one, name, { ttlMs: 500 });
-    expect((await acquire(other, name)).status).toBe(409);
+    const { body: old } = await acquire(pair.one, name, { ttlMs: 500 });
+    expect((await acquire(pair.other, name)).status).toBe(409);
     await sleep(510);
-    const taken = await acquire(other, name);
+    const taken = await acquire(pair.other, name);
     expect(taken.status).toBe(200);
     expect(taken.body.fencingToken).toBeGreaterThan(old.fencingToken);
     const { leaseId, fencingToken } = old;
@@ -92,61 +78,61 @@ describe("a lease that expires", () => {
       // One that claims the token of the newer lease.
       { leaseId, ttlMs: 10_000, fencingToken: taken.body.fencingToken },
     ]) {
-      const answer = await renew(one, name, body);
+      const answer = await renew(pair.one, name, body);
       expect([answer.status, answer.body.code]).toEqual([410, "lease_lost"]);
     }
-    expect((await renew(one, name, { leaseId: taken.body.leaseId, ttlMs: 10_000 })).status).toBe(200);
+    expect((await renew(pair.one, name, { leaseId: taken.body.leaseId, ttlMs: 10_000 })).status).toBe(200);
   });
 
   test("is not released by its old holder any more", async () => {
     const name = freshName();
-    const { body: old } = await acquire(one, name, { ttlMs: 250 });
+    const { body: old } = await acquire(pair.one, name, { ttlMs: 250 });
     await sleep(260);
-    const taken = await acquire(other, name);
-    expect((await release(one, name, old.leaseId)).body).toEqual({ released: false });
-    expect((await one.call("GET", `/v1/locks/${name}`)).body.fencingToken).toBe(taken.body.fencingToken);
+    const taken = await acquire(pair.other, name);
+    expect((await release(pair.one, name, old.leaseId)).body).toEqual({ released: false });
+    expect((await pair.one.call("GET", `/v1/locks/${name}`)).body.fencingToken).toBe(taken.body.fencingToken);
   });
 
   test("stays for as long as it is renewed, at either instance", async () => {
     const name = freshName();
-    const { body: lease } = await acquire(one, name, { ttlMs: 600 });
+    const { body: lease } = await acquire(pair.one, name, { ttlMs: 600 });
     const endMs = performance.now() + 1_300;
     for (let i = 0; performance.now() < endMs; i++) {
-      const answer = await renew(i % 2 ? one : other, name, { leaseId: lease.leaseId, ttlMs: 600 });
+      const answer = await renew(i % 2 ? pair.one : pair.other, name, { leaseId: lease.leaseId, ttlMs: 600 });
       expect(answer.body.fencingToken).toBe(lease.fencingToken);
       await sleep(50);
     }
-    expect((await acquire(other, name)).status).toBe(409);
+    expect((await acquire(pair.other, name)).status).toBe(409);
   });
 });
 
 describe("a release", () => {
   test("by a stranger changes nothing", async () => {
     const name = freshName();
-    const { body: lease } = await acquire(one, name);
-    expect((await release(other, name, chosenId())).body).toEqual({ released: false });
-    expect((await acquire(other, name)).status).toBe(409);
-    const renewed = await renew(one, name, { leaseId: lease.leaseId, ttlMs: 10_000 });
+    const { body: lease } = await acquire(pair.one, name);
+    expect((await release(pair.other, name, chosenId())).body).toEqual({ released: false });
+    expect((await acquire(pair.other, name)).status).toBe(409);
+    const renewed = await renew(pair.one, name, { leaseId: lease.leaseId, ttlMs: 10_000 });
     expect(renewed.body.fencingToken).toBe(lease.fencingToken);
   });
 
   test("at one instance frees the name at the other at once", async () => {
     const name = freshName();
     for (let i = 0; i < 10; i++) {
-      const { body: lease } = await acquire(one, name);
-      await release(one, name, lease.leaseId);
-      const next = await acquire(other, name);
+      const { body: lease } = await acquire(pair.one, name);
+      await release(pair.one, name, lease.leaseId);
+      const next = await acquire(pair.other, name);
       expect(next.status).toBe(200);
       expect(next.body.fencingToken).toBeGreaterThan(lease.fencingToken);
-      await release(other, name, next.body.leaseId);
+      await release(pair.other, name, next.body.leaseId);
     }
   });
 
   test("under another name frees nothing", async () => {
     const [name, another] = [freshName(), freshName()];
-    const { body: lease } = await acquire(one, name);
-    expect((await release(one, another, lease.leaseId)).body).toEqual({ released: false });
-    expect((await acquire(other, name)).status).toBe(409);
+    const { body: lease } = await acquire(pair.one, name);
+    expect((await release(pair.one, another, lease.leaseId)).body).toEqual({ released: false });
+    expect((await acquire(pair.other, name)).status).toBe(409);
   });
 });
 
@@ -154,13 +140,13 @@ describe("a leaseId that the caller chose", () => {
   test("gets the same lease and token when the request is repeated, at either instance", async () => {
     const name = freshName();
     const leaseId = chosenId();
-    const { body: first } = await acquire(one, name, { leaseId });
+    const { body: first } = await acquire(pair.one, name, { leaseId });
     expect(first.leaseId).toBe(leaseId);
-    for (const at of [one, other]) {
+    for (const at of [pair.one, pair.other]) {
       const { status, body } = await acquire(at, name, { leaseId });
       expect([status, body.leaseId, body.fencingToken]).toEqual([200, leaseId, first.fencingToken]);
     }
-    expect((await acquire(other, name)).status).toBe(409);
+    expect((await acquire(pair.other, name)).status).toBe(409);
   });
 
   test("gets one lease when the requests run beside each other", async () => {
@@ -168,7 +154,7 @@ describe("a leaseId that the caller chose", () => {
       const name = freshName();
       const leaseId = chosenId();
       const answers = await Promise.all(
-        Array.from({ length: 4 }, (_, n) => acquire(n % 2 ? one : other, name, { leaseId })),
+        Array.from({ length: 4 }, (_, n) => acquire(n % 2 ? pair.one : pair.other, name, { leaseId })),
       );
       expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
       expect(new Set(answers.map(({ body }) => body.fencingToken)).size).toBe(1);
@@ -178,34 +164,34 @@ describe("a leaseId that the caller chose", () => {
   test("is refused after its release, at both instances and for every name", async () => {
     const name = freshName();
     const leaseId = chosenId();
-    await acquire(one, name, { leaseId });
-    await release(one, name, leaseId);
+    await acquire(pair.one, name, { leaseId });
+    await release(pair.one, name, leaseId);
     for (const [at, of] of [
-      [one, name],
-      [other, name],
-      [other, freshName()],
+      [pair.one, name],
+      [pair.other, name],
+      [pair.other, freshName()],
     ] as const) {
       const { status, body } = await acquire(at, of, { leaseId });
       expect([status, body.code]).toEqual([410, "lease_lost"]);
       expect(body.detail).toContain("used for one lease");
     }
     // The refused attempts hold nothing.
-    expect((await acquire(other, name)).status).toBe(200);
+    expect((await acquire(pair.other, name)).status).toBe(200);
   });
 
   test("is refused after a release that came before its acquire", async () => {
     const name = freshName();
     const leaseId = chosenId();
-    expect((await release(other, name, leaseId)).body).toEqual({ released: false });
-    expect((await acquire(one, name, { leaseId })).status).toBe(410);
+    expect((await release(pair.other, name, leaseId)).body).toEqual({ released: false });
+    expect((await acquire(pair.one, name, { leaseId })).status).toBe(410);
   });
 
   test("of a lease that expired may take the name again, with a new token", async () => {
     const name = freshName();
     const leaseId = chosenId();
-    const { body: first } = await acquire(one, name, { leaseId, ttlMs: 250 });
+    const { body: first } = await acquire(pair.one, name, { leaseId, ttlMs: 250 });
     await sleep(260);
-    const { status, body } = await acquire(one, name, { leaseId });
+    const { status, body } = await acquire(pair.one, name, { leaseId });
     expect(status, JSON.stringify(body)).toBe(200);
     expect(body.fencingToken).toBeGreaterThan(first.fencingToken);
   });
@@ -238,20 +224,23 @@ test("a grant that nothing is left of is given back, and not returned", async ()
     };
     return Object.create(connection, { call: { value: call } });
   };
-  await using slow = await startInstance(primaries.urls, { prefix: one.prefix, world: { connect } });
+  await using slow = await startInstance(pair.primaries.urls, {
+    prefix: pair.one.prefix,
+    world: { connect },
+  });
   for (const leaseId of [undefined, chosenId()]) {
     const name = freshName();
     const { status, body } = await acquire(slow, name, { ttlMs: 200, leaseId });
     expect([status, body.code]).toEqual([503, "no_quorum"]);
     expect(body.detail).toContain("nothing was left");
-    expect((await acquire(other, name)).status).toBe(200);
+    expect((await acquire(pair.other, name)).status).toBe(200);
   }
 });
 
 test("a refused acquire leaves nothing behind on any primary", async () => {
-  await using fresh = await startInstance(primaries.urls);
+  await using fresh = await startInstance(pair.primaries.urls);
   await acquire(fresh, "name");
-  const stored = () => Promise.all(primaries.all.map((primary) => keysOf(primary, fresh.prefix)));
+  const stored = () => Promise.all(pair.primaries.all.map((primary) => keysOf(primary, fresh.prefix)));
   await expect
     .poll(stored)
     .toSatisfy((all: string[][]) => all.every((keys) => keys.includes("hold/lock/name")));
@@ -261,19 +250,19 @@ test("a refused acquire leaves nothing behind on any primary", async () => {
     expect((await acquire(fresh, "name", { leaseId })).status).toBe(409);
   }
   await expect.poll(stored).toEqual(before);
-  for (const primary of primaries.all) {
+  for (const primary of pair.primaries.all) {
     const fields = await primary.cli("HKEYS", `${fresh.prefix}hold/lock/name`);
     expect(fields.match(/nonce:/g)).toHaveLength(1);
   }
 });
 
 test("whatever belongs to a lease expires, but for counters; the list of what is held empties by itself", async () => {
-  await using fresh = await startInstance(primaries.urls);
+  await using fresh = await startInstance(pair.primaries.urls);
   const { locks, semaphores, elections } = fresh.service;
-  const before = await keysOf(primaries.all[0] as TestPrimary, fresh.prefix, true);
+  const before = await keysOf(pair.primaries.all[0] as TestPrimary, fresh.prefix, true);
   const lasting = () =>
     Promise.all(
-      primaries.all.map(async (primary) =>
+      pair.primaries.all.map(async (primary) =>
         (await keysOf(primary, fresh.prefix, true)).filter((key) => !before.includes(key)),
       ),
     );

@@ -1,25 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startPrimaries, type TestPrimaries } from "../helpers/primaries.js";
-import { freshName, type Instance, ownPrefix, startInstance } from "../helpers/service.js";
+import { describe, expect, test } from "vitest";
+import { Pair } from "../helpers/pair.js";
+import { freshName, type Instance } from "../helpers/service.js";
 
 // Two instances of the service on the same three primaries: neither knows of the other.
-let primaries: TestPrimaries;
-let one: Instance;
-let other: Instance;
-beforeAll(async () => {
-  primaries = await startPrimaries(3);
-  const prefix = ownPrefix();
-  [one, other] = await Promise.all([
-    startInstance(primaries.urls, { prefix }),
-    startInstance(primaries.urls, { prefix }),
-  ]);
-});
-afterAll(async () => {
-  await one[Symbol.asyncDispose]();
-  await other[Symbol.asyncDispose]();
-  await primaries.close();
-});
+const pair = new Pair();
 
 const path = (service: string, id: string) => `/v1/services/${service}/members/${id}`;
 const register = (at: Instance, service: string, id: string, body: object = {}) =>
@@ -46,8 +31,8 @@ describe("what one instance acknowledged, the other shows at once", () => {
   test("a registration, and the next one of the same member", async () => {
     const service = freshName();
     for (let i = 0; i < 10; i++) {
-      const { body } = await register(i % 2 ? one : other, service, "m", { metadata: i });
-      const seen = await (i % 2 ? other : one).call("GET", path(service, "m"));
+      const { body } = await register(i % 2 ? pair.one : pair.other, service, "m", { metadata: i });
+      const seen = await (i % 2 ? pair.other : pair.one).call("GET", path(service, "m"));
       expect(seen.body).toMatchObject({ metadata: i, incarnation: body.incarnation });
     }
   });
@@ -55,12 +40,12 @@ describe("what one instance acknowledged, the other shows at once", () => {
   test("a leave", async () => {
     const service = freshName();
     for (let i = 0; i < 10; i++) {
-      await register(one, service, "m");
-      expect(await idsAt(other, service)).toEqual(["m"]);
-      expect((await leave(one, service, "m")).body).toEqual({ left: true });
-      expect(await idsAt(other, service)).toEqual([]);
-      expect((await other.call("GET", path(service, "m"))).status).toBe(404);
-      expect((await beat(other, service, "m")).status).toBe(404);
+      await register(pair.one, service, "m");
+      expect(await idsAt(pair.other, service)).toEqual(["m"]);
+      expect((await leave(pair.one, service, "m")).body).toEqual({ left: true });
+      expect(await idsAt(pair.other, service)).toEqual([]);
+      expect((await pair.other.call("GET", path(service, "m"))).status).toBe(404);
+      expect((await beat(pair.other, service, "m")).status).toBe(404);
     }
   });
 });
@@ -68,50 +53,50 @@ describe("what one instance acknowledged, the other shows at once", () => {
 describe("a member without heartbeats", () => {
   test("lives for its time to live, and is gone from list, ring and services within a second after", async () => {
     const service = freshName("dying");
-    await register(one, service, "stays", { ttlMs: 60_000 });
+    await register(pair.one, service, "stays", { ttlMs: 60_000 });
     const askedMs = performance.now();
-    await register(one, service, "dies", { ttlMs: 1_000 });
+    await register(pair.one, service, "dies", { ttlMs: 1_000 });
     const registeredMs = performance.now();
     while (performance.now() < askedMs + 900) {
-      const ids = await idsAt(other, service);
+      const ids = await idsAt(pair.other, service);
       // A slow answer may be of a later time than it was asked at.
       if (performance.now() < askedMs + 1_000) expect(ids).toEqual(["dies", "stays"]);
       await sleep(50);
     }
     await sleep(registeredMs + 2_000 - performance.now());
-    for (const at of [one, other]) {
+    for (const at of [pair.one, pair.other]) {
       expect(await idsAt(at, service)).toEqual(["stays"]);
       expect(await ownsAnything(at, service, "dies")).toBe(false);
       expect((await at.call("GET", path(service, "dies"))).status).toBe(404);
       const { body } = await at.call("GET", "/v1/services");
       expect(body.services).toContainEqual({ service, members: 1 });
     }
-    expect((await beat(one, service, "dies")).body.code).toBe("unknown_member");
+    expect((await beat(pair.one, service, "dies")).body.code).toBe("unknown_member");
   });
 
   test("was the last of its service: then the service is gone as well", async () => {
     const service = freshName("dying");
-    await register(one, service, "m", { ttlMs: 1_000 });
+    await register(pair.one, service, "m", { ttlMs: 1_000 });
     await sleep(2_000);
-    const { body } = await other.call("GET", "/v1/services");
+    const { body } = await pair.other.call("GET", "/v1/services");
     expect(body.services.map((each: { service: string }) => each.service)).not.toContain(service);
-    const owner = await other.call("GET", `/v1/services/${service}/owner?key=k`);
+    const owner = await pair.other.call("GET", `/v1/services/${service}/owner?key=k`);
     expect(owner.body.code).toBe("no_members");
   });
 
   test("is never missed while it has them, at whichever instance", async () => {
     const service = freshName();
-    const { body } = await register(one, service, "m", { ttlMs: 1_000 });
+    const { body } = await register(pair.one, service, "m", { ttlMs: 1_000 });
     const endMs = performance.now() + 2_200;
     for (let i = 0; performance.now() < endMs; i++) {
       const pulse = await beat(
-        i % 2 ? one : other,
+        i % 2 ? pair.one : pair.other,
         service,
         "m",
         i % 3 ? undefined : { incarnation: body.incarnation },
       );
       expect([pulse.status, pulse.body.incarnation]).toEqual([200, body.incarnation]);
-      expect(await idsAt(i % 2 ? other : one, service)).toEqual(["m"]);
+      expect(await idsAt(i % 2 ? pair.other : pair.one, service)).toEqual(["m"]);
       await sleep(100);
     }
   });
@@ -120,10 +105,10 @@ describe("a member without heartbeats", () => {
 describe("two processes with one id", () => {
   test("the later registration wins: the earlier process hears of it at its next heartbeat", async () => {
     const service = freshName();
-    const { body: earlier } = await register(one, service, "m", { address: "earlier:1" });
-    const { body: later } = await register(other, service, "m", { address: "later:1" });
+    const { body: earlier } = await register(pair.one, service, "m", { address: "earlier:1" });
+    const { body: later } = await register(pair.other, service, "m", { address: "later:1" });
     expect(later.incarnation).toBeGreaterThan(earlier.incarnation);
-    for (const at of [one, other]) {
+    for (const at of [pair.one, pair.other]) {
       const superseded = await beat(at, service, "m", { incarnation: earlier.incarnation });
       expect([superseded.status, superseded.body.code]).toEqual([409, "superseded"]);
       expect((await beat(at, service, "m", { incarnation: later.incarnation })).status).toBe(200);
@@ -136,7 +121,7 @@ describe("two processes with one id", () => {
       const service = freshName();
       const registered = await Promise.all(
         Array.from({ length: 6 }, (_, i) =>
-          register(i % 2 ? one : other, service, "m", { address: `p${i}:1` }),
+          register(i % 2 ? pair.one : pair.other, service, "m", { address: `p${i}:1` }),
         ),
       );
       const winners = registered.filter(({ status }) => status < 300);
@@ -146,11 +131,11 @@ describe("two processes with one id", () => {
       }
       expect(new Set(winners.map(({ body }) => body.incarnation)).size).toBe(winners.length);
       const alive = await Promise.all(
-        winners.map(({ body }) => beat(one, service, "m", { incarnation: body.incarnation })),
+        winners.map(({ body }) => beat(pair.one, service, "m", { incarnation: body.incarnation })),
       );
       expect(alive.filter(({ status }) => status === 200)).toHaveLength(1);
       const survivor = winners[alive.findIndex(({ status }) => status === 200)];
-      const { body } = await other.call("GET", path(service, "m"));
+      const { body } = await pair.other.call("GET", path(service, "m"));
       expect(body.incarnation).toBe(survivor?.body.incarnation);
       expect(body.address).toBe(survivor?.body.address);
     }
@@ -159,19 +144,19 @@ describe("two processes with one id", () => {
 
 describe("a primary that lacks a member", () => {
   const missing = (place: number, service: string) =>
-    primaries.all[place]?.cli("DEL", `${one.prefix}member/${service}/m`);
+    pair.primaries.all[place]?.cli("DEL", `${pair.one.prefix}member/${service}/m`);
   const lives = async (place: number, service: string) =>
-    Number(await primaries.all[place]?.cli("PTTL", `${one.prefix}member/${service}/m`));
+    Number(await pair.primaries.all[place]?.cli("PTTL", `${pair.one.prefix}member/${service}/m`));
 
   test("gets it back from a read, for what is left of its time and no longer", async () => {
     const service = freshName();
-    await register(one, service, "m", { ttlMs: 20_000 });
+    await register(pair.one, service, "m", { ttlMs: 20_000 });
     await sleep(300);
     await missing(0, service);
     // A read asks all and takes the first two answers: it sees the one that lacks it sooner or later.
     await expect
       .poll(async () => {
-        expect(await idsAt(one, service)).toEqual(["m"]);
+        expect(await idsAt(pair.one, service)).toEqual(["m"]);
         return lives(0, service);
       })
       .toBeGreaterThan(0);
@@ -180,11 +165,11 @@ describe("a primary that lacks a member", () => {
 
   test("gets it back from a heartbeat, even when two of three lack it", async () => {
     const service = freshName();
-    const { body } = await register(one, service, "m");
+    const { body } = await register(pair.one, service, "m");
     for (const place of [0, 1]) await missing(place, service);
     await expect
       .poll(async () => {
-        const pulse = await beat(other, service, "m");
+        const pulse = await beat(pair.other, service, "m");
         // While the one that has it is not among the first two to answer, nobody knows the member.
         if (pulse.status === 200) expect(pulse.body.incarnation).toBe(body.incarnation);
         return Math.min(...(await Promise.all([0, 1, 2].map((place) => lives(place, service)))));

@@ -1,25 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startPrimaries, type TestPrimaries } from "../helpers/primaries.js";
-import { freshName, type Instance, ownPrefix, startInstance } from "../helpers/service.js";
+import { describe, expect, test } from "vitest";
+import { Pair } from "../helpers/pair.js";
+import { freshName, type Instance, startInstance } from "../helpers/service.js";
 
 // Two instances of the service on the same three primaries: neither knows of the other.
-let primaries: TestPrimaries;
-let one: Instance;
-let other: Instance;
-beforeAll(async () => {
-  primaries = await startPrimaries(3);
-  const prefix = ownPrefix();
-  [one, other] = await Promise.all([
-    startInstance(primaries.urls, { prefix }),
-    startInstance(primaries.urls, { prefix }),
-  ]);
-});
-afterAll(async () => {
-  await one[Symbol.asyncDispose]();
-  await other[Symbol.asyncDispose]();
-  await primaries.close();
-});
+const pair = new Pair();
 
 const KEYS = Array.from({ length: 10_000 }, (_, i) => `user:${i}`);
 const VIEW_AGE_MS = 250;
@@ -41,41 +26,41 @@ test("two instances agree on the owners of 10,000 keys, and on the name of the r
   const service = freshName();
   await Promise.all(
     Array.from({ length: 20 }, (_, i) =>
-      register(i % 2 ? one : other, service, `m${i}`, { weight: 1 + (i % 3), zone: `z${i % 4}` }),
+      register(i % 2 ? pair.one : pair.other, service, `m${i}`, { weight: 1 + (i % 3), zone: `z${i % 4}` }),
     ),
   );
   await sleep(VIEW_AGE_MS);
-  const [ours, theirs] = [await ownersAt(one, service), await ownersAt(other, service)];
+  const [ours, theirs] = [await ownersAt(pair.one, service), await ownersAt(pair.other, service)];
   expect(ours.ringId).toBe(theirs.ringId);
   expect(ours.owners).toEqual(theirs.owners);
   expect(new Set(ours.owners.map(({ owner }) => owner)).size).toBe(20);
-  const list = await other.call("GET", `/v1/services/${service}/members`);
+  const list = await pair.other.call("GET", `/v1/services/${service}/members`);
   expect(list.body.ringId).toBe(ours.ringId);
 });
 
 describe("a change of the members", () => {
   test("shows at once at the instance that made it", async () => {
     const service = freshName();
-    await register(one, service, "a");
+    await register(pair.one, service, "a");
     for (let i = 0; i < 5; i++) {
-      const before = await ownersAt(one, service, ["k"]);
-      await register(one, service, `b${i}`);
-      const after = await ownersAt(one, service, ["k"]);
+      const before = await ownersAt(pair.one, service, ["k"]);
+      await register(pair.one, service, `b${i}`);
+      const after = await ownersAt(pair.one, service, ["k"]);
       expect(after.ringId).not.toBe(before.ringId);
-      await one.call("DELETE", `/v1/services/${service}/members/b${i}`);
-      expect((await ownersAt(one, service, ["k"])).ringId).toBe(before.ringId);
+      await pair.one.call("DELETE", `/v1/services/${service}/members/b${i}`);
+      expect((await ownersAt(pair.one, service, ["k"])).ringId).toBe(before.ringId);
     }
   });
 
   test("shows at the other within its view's age, which every answer tells", async () => {
     const service = freshName();
-    await register(one, service, "a");
-    const before = await ownersAt(other, service, ["k"]);
-    await register(one, service, "b");
+    await register(pair.one, service, "a");
+    const before = await ownersAt(pair.other, service, ["k"]);
+    await register(pair.one, service, "b");
     const changedMs = performance.now();
     for (;;) {
       const askedMs = performance.now();
-      const { ringId, ageMs } = await ownersAt(other, service, ["k"]);
+      const { ringId, ageMs } = await ownersAt(pair.other, service, ["k"]);
       if (ringId !== before.ringId) break;
       // An old view says so: it was read before the change.
       expect(performance.now() - ageMs).toBeLessThan(changedMs + 100);
@@ -86,23 +71,23 @@ describe("a change of the members", () => {
 
   test("moves only keys of the member that came or left", async () => {
     const service = freshName();
-    for (const id of ["a", "b", "c"]) await register(one, service, id);
-    const before = await ownersAt(one, service);
-    await register(one, service, "d");
-    const after = await ownersAt(one, service);
+    for (const id of ["a", "b", "c"]) await register(pair.one, service, id);
+    const before = await ownersAt(pair.one, service);
+    await register(pair.one, service, "d");
+    const after = await ownersAt(pair.one, service);
     const moved = before.owners.filter(({ owner }, i) => owner !== after.owners[i]?.owner);
     expect(moved.length).toBeGreaterThan(1_500);
     expect(moved.length).toBeLessThan(3_500);
     before.owners.forEach(({ owner }, i) => {
       expect([owner, "d"]).toContain(after.owners[i]?.owner);
     });
-    await one.call("DELETE", `/v1/services/${service}/members/d`);
-    expect((await ownersAt(one, service)).owners).toEqual(before.owners);
+    await pair.one.call("DELETE", `/v1/services/${service}/members/d`);
+    expect((await ownersAt(pair.one, service)).owners).toEqual(before.owners);
   });
 });
 
 test("views that nobody asks for are read by nobody, and a crowd is one read", async () => {
-  await using fresh = await startInstance(primaries.urls);
+  await using fresh = await startInstance(pair.primaries.urls);
   await register(fresh, "s", "a");
   const calls = async () => {
     const { body } = await fresh.call("GET", "/metrics");

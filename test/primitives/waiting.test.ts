@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import type { Acquired, AcquireRequest, Lease } from "../../src/primitives/lock.js";
 import { allTakePart, command, noticed, shown } from "../helpers/deployment.js";
+import { Pair } from "../helpers/pair.js";
 import { chosenId, freshName, type Instance, until } from "../helpers/service.js";
-import { Pair } from "./pair.js";
 
 // Those who wait in line at two instances that do not know of each other.
 const pair = new Pair();

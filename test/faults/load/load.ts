@@ -3,7 +3,7 @@ import type { Recorder } from "../../history/recorder.js";
 import { Chance } from "../../simulation/random.js";
 import { INSTANCES, type Stage } from "../stage/stage.js";
 import { type LockClient, ServiceLocks } from "./lock-service.js";
-import { contend, type LockUser, probe, takeFresh } from "./locks.js";
+import { contend, type LockUser, probe, standInLine, takeFresh } from "./locks.js";
 import { live, look, type MemberUser } from "./members.js";
 import { RedlockLocks } from "./plain-redlock.js";
 
@@ -40,6 +40,7 @@ export class Load {
     ];
     if (subject === "service") {
       clients.push(
+        ...many(8, (i) => standInLine(this.#lockUser(`waiter-${i}`, 20), "line")),
         ...many(4, (i) => live(this.#memberUser(`member-${i}`, 100))),
         ...many(2, (i) => look(this.#memberUser(`looker-${i}`, 50), VIEW_AGE_MS_MAX)),
       );

@@ -56,6 +56,20 @@ function someWish(chance: Chance, names: readonly string[]): Wanted {
   }
 }
 
+/** Waits in line for what all others of its kind wait for, holds it for a moment, and goes to the end of the line. */
+export async function standInLine(user: LockUser, name: string): Promise<void> {
+  const { chance } = user;
+  while (!user.signal.aborted) {
+    const at = someInstance(user);
+    const answer = await acquire(user, at, { name, ttlMs: chance.pick([500, 1_000, 3_000]), waitMs: 3_000 });
+    if (answer.kind === "granted") {
+      await sleep(chance.between(20, 200));
+      await release(user, someInstance(user), { ...answer, name });
+    }
+    await sleep(chance.between(0.2, 1.8) * user.thinkMs * patience(answer));
+  }
+}
+
 /** Takes a name that nobody else wants, and gives it back: what should always work, in one round trip. */
 export async function takeFresh(user: LockUser, at: number): Promise<void> {
   for (let count = 0; !user.signal.aborted; count++) {

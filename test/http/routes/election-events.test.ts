@@ -1,42 +1,23 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { readEvents } from "../../helpers/events.js";
-import { startPrimaries, type TestPrimaries } from "../../helpers/primaries.js";
+import { Pair } from "../../helpers/pair.js";
+import { startPrimaries } from "../../helpers/primaries.js";
 import { type ServiceProcess, startProcess } from "../../helpers/process.js";
-import {
-  freshName,
-  type Instance,
-  ownPrefix,
-  startInstance,
-  startOffline,
-  until,
-} from "../../helpers/service.js";
+import { freshName, startInstance, startOffline, until } from "../../helpers/service.js";
 
-let primaries: TestPrimaries;
-let here: Instance;
-let there: Instance;
-const prefix = ownPrefix();
-beforeAll(async () => {
-  primaries = await startPrimaries(3);
-  here = await startInstance(primaries.urls, { prefix });
-  there = await startInstance(primaries.urls, { prefix });
-});
-afterAll(async () => {
-  await here[Symbol.asyncDispose]();
-  await there[Symbol.asyncDispose]();
-  await primaries.close();
-});
+const pair = new Pair();
 
 type Body = Record<string, unknown>;
 
-const on = (name: string, act: string, body: Body, at = here) =>
+const on = (name: string, act: string, body: Body, at = pair.one) =>
   at.call("POST", `/v1/elections/${name}/${act}`, body);
 
 const campaign = async (name: string, more: Body = {}) =>
   (await on(name, "campaign", { ttlMs: 20_000, ...more })).body;
 
-const look = (name: string, at = here) => at.call("GET", `/v1/elections/${name}`);
+const look = (name: string, at = pair.one) => at.call("GET", `/v1/elections/${name}`);
 
-const follow = async (name: string, at = here, headers: Record<string, string> = {}, query = "") =>
+const follow = async (name: string, at = pair.one, headers: Record<string, string> = {}, query = "") =>
   readEvents(`${await at.url()}/v1/elections/${name}/events${query}`, headers);
 
 /** The headers and the query that say where to go on. */
@@ -47,7 +28,7 @@ const settle = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 describe("a stream of an election", () => {
   test("begins with how it is, and tells every change, whichever instance it happened at", async () => {
     const name = freshName();
-    using stream = await follow(name, there);
+    using stream = await follow(name, pair.other);
     const { response } = stream;
     expect(response.statusCode).toBe(200);
     expect(response.headers).toMatchObject({
@@ -91,7 +72,7 @@ describe("a stream of an election", () => {
     const { id } = await first.at(0);
     first.cut();
     {
-      using same = await follow(name, there, ...by(id));
+      using same = await follow(name, pair.other, ...by(id));
       await settle(300);
       expect(same.response.statusCode).toBe(200);
       expect(same.events()).toEqual([]);
@@ -99,7 +80,7 @@ describe("a stream of an election", () => {
       expect((await same.at(0)).data.leader.value).toBe(2);
     }
     await on(name, "proclaim", { leaseId, value: 3 });
-    using later = await follow(name, there, ...by(id));
+    using later = await follow(name, pair.other, ...by(id));
     expect((await later.at(0)).data.leader.value).toBe(3);
   });
 
@@ -119,7 +100,7 @@ describe("a stream of an election", () => {
     const stream = await follow(name);
     await stream.at(0);
     stream.cut();
-    const looks = vi.spyOn(here.service.elections, "inspect");
+    const looks = vi.spyOn(pair.one.service.elections, "inspect");
     const looksHere = () => looks.mock.calls.filter(([looked]) => looked === name).length;
     await settle(300);
     const before = looksHere();
@@ -130,8 +111,8 @@ describe("a stream of an election", () => {
 
   test("ends when the instance stops, and takes part of no drain", async () => {
     const service: ServiceProcess = startProcess({
-      REDIS_URLS: primaries.urls.join(","),
-      QUORATE_KEY_PREFIX: prefix,
+      REDIS_URLS: pair.primaries.urls.join(","),
+      QUORATE_KEY_PREFIX: pair.prefix,
     });
     await using _ = service;
     const name = freshName();
@@ -160,7 +141,7 @@ describe("a stream of an election", () => {
     expect(await service.ended).toBe(0);
     expect(performance.now() - beganMs).toBeLessThan(2_000);
     // It goes on at another.
-    using other = await follow(name, here, { "last-event-id": id });
+    using other = await follow(name, pair.one, { "last-event-id": id });
     await settle(100);
     expect(other.events()).toEqual([]);
   });
@@ -188,14 +169,14 @@ test("a stream is kept alive by a comment", async () => {
   // Of what is told in 15 s a test waits for nothing: the first look at what is known already is such a comment.
   const name = freshName();
   const { headers } = await look(name);
-  using stream = await follow(name, here, { "last-event-id": (headers.get("etag") ?? "").slice(1, -1) });
+  using stream = await follow(name, pair.one, { "last-event-id": (headers.get("etag") ?? "").slice(1, -1) });
   await until(() => stream.text().includes(": keep-alive\n\n"), "the comment has come");
   expect(stream.text().startsWith("retry: 1000\n\n")).toBe(true);
   expect(stream.events()).toEqual([]);
 });
 
 test("a HEAD of a stream ends", async () => {
-  const response = await fetch(`${await here.url()}/v1/elections/a/events`, { method: "HEAD" });
+  const response = await fetch(`${await pair.one.url()}/v1/elections/a/events`, { method: "HEAD" });
   expect([response.status, await response.text()]).toEqual([200, ""]);
 });
 

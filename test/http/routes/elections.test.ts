@@ -1,38 +1,19 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startPrimaries, type TestPrimaries } from "../../helpers/primaries.js";
-import {
-  chosenId,
-  freshName,
-  type Instance,
-  ownPrefix,
-  startInstance,
-  until,
-} from "../../helpers/service.js";
+import { describe, expect, test } from "vitest";
+import { Pair } from "../../helpers/pair.js";
+import { startPrimaries } from "../../helpers/primaries.js";
+import { chosenId, freshName, startInstance, until } from "../../helpers/service.js";
 
-let primaries: TestPrimaries;
-let here: Instance;
-let there: Instance;
-beforeAll(async () => {
-  primaries = await startPrimaries(3);
-  const prefix = ownPrefix();
-  here = await startInstance(primaries.urls, { prefix });
-  there = await startInstance(primaries.urls, { prefix });
-});
-afterAll(async () => {
-  await here[Symbol.asyncDispose]();
-  await there[Symbol.asyncDispose]();
-  await primaries.close();
-});
+const pair = new Pair();
 
 type Body = Record<string, unknown>;
 
-const on = (name: string, act: string, body: Body, at = here) =>
+const on = (name: string, act: string, body: Body, at = pair.one) =>
   at.call("POST", `/v1/elections/${name}/${act}`, body);
 
-const campaign = (name: string, more: Body = {}, at = here) =>
+const campaign = (name: string, more: Body = {}, at = pair.one) =>
   on(name, "campaign", { ttlMs: 20_000, ...more }, at);
 
-const look = (name: string, query = "", headers: Record<string, string> = {}, at = here) =>
+const look = (name: string, query = "", headers: Record<string, string> = {}, at = pair.one) =>
   at.call("GET", `/v1/elections/${name}${query}`, undefined, headers);
 
 const since = (etag: string | null) => ({ "if-none-match": etag ?? "" });
@@ -55,7 +36,7 @@ describe("a campaign", () => {
       acks: expect.any(Number),
       primaries: 3,
     });
-    const seen = await look(name, "", {}, there);
+    const seen = await look(name, "", {}, pair.other);
     expect(seen.body).toEqual({
       name,
       leader: {
@@ -75,7 +56,7 @@ describe("a campaign", () => {
   test("is lost where another leads, and says who", async () => {
     const name = freshName();
     await campaign(name, { candidate: "worker-7", value: { url: "here" } });
-    const { status, body } = await campaign(name, { candidate: "worker-8" }, there);
+    const { status, body } = await campaign(name, { candidate: "worker-8" }, pair.other);
     expect([status, body.code, body.queuePosition]).toEqual([409, "held", 1]);
     expect(body.holder).toMatchObject({ owner: "worker-7", metadata: { url: "here" } });
     expect(body.detail).toContain(name);
@@ -84,7 +65,7 @@ describe("a campaign", () => {
   test("that waits is won when the leader resigns, with a higher term", async () => {
     const name = freshName();
     const { body: first } = await campaign(name);
-    const waiting = campaign(name, { candidate: "worker-8", waitMs: 20_000 }, there);
+    const waiting = campaign(name, { candidate: "worker-8", waitMs: 20_000 }, pair.other);
     await until(async () => (await look(name)).body.waiting === 1, "it waits");
     expect((await look(name)).body.queue).toEqual([{ position: 1, mode: "exclusive", owner: "worker-8" }]);
     expect((await on(name, "resign", { leaseId: first.leaseId })).body).toEqual({ resigned: true });
@@ -98,16 +79,16 @@ describe("a campaign", () => {
     const name = freshName();
     const leaseId = chosenId();
     const first = await campaign(name, { leaseId });
-    expect((await campaign(name, { leaseId }, there)).body.term).toBe(first.body.term);
+    expect((await campaign(name, { leaseId }, pair.other)).body.term).toBe(first.body.term);
     expect((await campaign(freshName(), { leaseId })).body.code).toBe("lease_mismatch");
-    const lock = await here.call("POST", `/v1/locks/${name}/acquire`, { ttlMs: 1_000, leaseId });
+    const lock = await pair.one.call("POST", `/v1/locks/${name}/acquire`, { ttlMs: 1_000, leaseId });
     expect(lock.body.code).toBe("lease_mismatch");
   });
 
   test("has nothing to do with a lock of the same name", async () => {
     const name = freshName();
     await campaign(name);
-    expect((await here.call("POST", `/v1/locks/${name}/acquire`, { ttlMs: 1_000 })).status).toBe(200);
+    expect((await pair.one.call("POST", `/v1/locks/${name}/acquire`, { ttlMs: 1_000 })).status).toBe(200);
   });
 });
 
@@ -117,7 +98,7 @@ describe("a leader", () => {
     const { body: first } = await campaign(name, { candidate: "worker-7", value: 7 });
     const { leaseId, term } = first;
     for (const extra of [{ term }, {}]) {
-      const { body } = await on(name, "renew", { leaseId, ttlMs: 30_000, ...extra }, there);
+      const { body } = await on(name, "renew", { leaseId, ttlMs: 30_000, ...extra }, pair.other);
       expect(body).toMatchObject({ leaseId, name, candidate: "worker-7", term, value: 7, ttlMs: 30_000 });
     }
     expect((await look(name)).body.leader.expiresInMs).toBeGreaterThan(25_000);
@@ -128,7 +109,7 @@ describe("a leader", () => {
     const { body } = await campaign(name, { value: "zero" });
     const { leaseId, term } = body;
     for (const value of ["one", { two: 2 }, null, "x".repeat(4_094)]) {
-      expect((await on(name, "proclaim", { leaseId, value }, there)).body).toEqual({ term });
+      expect((await on(name, "proclaim", { leaseId, value }, pair.other)).body).toEqual({ term });
       expect((await look(name)).body.leader).toMatchObject({ term, value });
     }
     // Renewing keeps it.
@@ -168,7 +149,7 @@ describe("the ETag of an election", () => {
     const { leaseId } = body;
     const led = await tag();
     await on(name, "renew", { leaseId, ttlMs: 30_000 });
-    const waiting = campaign(name, { waitMs: 20_000 }, there);
+    const waiting = campaign(name, { waitMs: 20_000 }, pair.other);
     await until(async () => (await look(name)).body.waiting === 1, "one waits");
     expect(await tag()).toBe(led);
     await on(name, "proclaim", { leaseId, value: 1 });
@@ -193,7 +174,7 @@ describe("the ETag of an election", () => {
     await campaign(name);
     const { headers } = await look(name);
     const etag = headers.get("etag") ?? "";
-    const again = await look(name, "", since(change(etag)), there);
+    const again = await look(name, "", since(change(etag)), pair.other);
     expect([again.status, again.body, again.headers.get("etag")]).toEqual([304, "", etag]);
     expect((await look(name, "", since('"other"'))).status).toBe(200);
   });
@@ -204,7 +185,7 @@ describe("a read that waits", () => {
     const name = freshName();
     const { headers } = await look(name);
     const reading = look(name, "?waitMs=20000", since(headers.get("etag")));
-    const { body } = await campaign(name, { candidate: "worker-7" }, there);
+    const { body } = await campaign(name, { candidate: "worker-7" }, pair.other);
     const beganMs = performance.now();
     const answer = await reading;
     expect(performance.now() - beganMs).toBeLessThan(1_500);
@@ -218,11 +199,11 @@ describe("a read that waits", () => {
     const { leaseId } = body;
     const first = await look(name);
     const value = look(name, "?waitMs=20000", since(first.headers.get("etag")));
-    await on(name, "proclaim", { leaseId, value: 2 }, there);
+    await on(name, "proclaim", { leaseId, value: 2 }, pair.other);
     const second = await value;
     expect(second.body.leader.value).toBe(2);
     const end = look(name, "?waitMs=20000", since(second.headers.get("etag")));
-    await on(name, "resign", { leaseId }, there);
+    await on(name, "resign", { leaseId }, pair.other);
     expect((await end).body).toMatchObject({ leader: null, known: true });
   });
 
@@ -257,7 +238,7 @@ describe("a read that waits", () => {
   });
 
   test("ends with shutting_down when the instance stops", async () => {
-    const stops = await startInstance(primaries.urls);
+    const stops = await startInstance(pair.primaries.urls);
     const { headers } = await look("a", "", {}, stops);
     const reading = look("a", "?waitMs=20000", since(headers.get("etag")), stops);
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -274,8 +255,8 @@ test("an election of which no majority tells the same has no leader that is know
   const name = freshName();
   await campaign(name);
   // As if the votes were split: one primary says it is another's, one that it is nobody's.
-  const [one, other] = primaries.all;
-  const key = `${here.prefix}hold/election/${name}`;
+  const [one, other] = pair.primaries.all;
+  const key = `${pair.one.prefix}hold/election/${name}`;
   await one?.cli("HSET", key, "lease", "somebody-else-with-22-x");
   await other?.cli("DEL", key);
   const { status, body } = await look(name);

@@ -1,46 +1,26 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startPrimaries, type TestPrimaries } from "../../helpers/primaries.js";
-import {
-  chosenId,
-  freshName,
-  type Instance,
-  ownPrefix,
-  startInstance,
-  until,
-} from "../../helpers/service.js";
+import { describe, expect, test } from "vitest";
+import { Pair } from "../../helpers/pair.js";
+import { chosenId, freshName, until } from "../../helpers/service.js";
 
 const KEY = "the-key-of-the-operator";
 
-let primaries: TestPrimaries;
-let here: Instance;
-let there: Instance;
-beforeAll(async () => {
-  primaries = await startPrimaries(3);
-  const shared = { prefix: ownPrefix(), env: { QUORATE_OPERATOR_KEY: KEY } };
-  here = await startInstance(primaries.urls, shared);
-  there = await startInstance(primaries.urls, shared);
-});
-afterAll(async () => {
-  await here[Symbol.asyncDispose]();
-  await there[Symbol.asyncDispose]();
-  await primaries.close();
-});
+const pair = new Pair({ env: { QUORATE_OPERATOR_KEY: KEY } });
 
 type Body = Record<string, unknown>;
 
-const on = (name: string, act: string, body: Body, at = here) =>
+const on = (name: string, act: string, body: Body, at = pair.one) =>
   at.call("POST", `/v1/semaphores/${name}/${act}`, body);
 
-const acquire = (name: string, more: Body = {}, at = here) =>
+const acquire = (name: string, more: Body = {}, at = pair.one) =>
   on(name, "acquire", { limit: 3, ttlMs: 20_000, ...more }, at);
 
-const release = async (name: string, leaseId: string, at = here) =>
+const release = async (name: string, leaseId: string, at = pair.one) =>
   (await on(name, "release", { leaseId }, at)).body.released;
 
-const look = async (name: string) => (await here.call("GET", `/v1/semaphores/${name}`)).body;
+const look = async (name: string) => (await pair.one.call("GET", `/v1/semaphores/${name}`)).body;
 
 const setLimit = (name: string, limit: unknown) =>
-  here.call("PUT", `/v1/semaphores/${name}`, { limit }, { authorization: `Bearer ${KEY}` });
+  pair.one.call("PUT", `/v1/semaphores/${name}`, { limit }, { authorization: `Bearer ${KEY}` });
 
 describe("permits", () => {
   test("are a lease with a token", async () => {
@@ -66,15 +46,15 @@ describe("permits", () => {
 
   test("are granted up to the limit, then refused until one is released, at whichever instance", async () => {
     const name = freshName();
-    const granted = [await acquire(name), await acquire(name, {}, there), await acquire(name)];
+    const granted = [await acquire(name), await acquire(name, {}, pair.other), await acquire(name)];
     expect(granted.map(({ status }) => status)).toEqual([200, 200, 200]);
-    const { status, body, headers } = await acquire(name, {}, there);
+    const { status, body, headers } = await acquire(name, {}, pair.other);
     expect([status, body.code]).toEqual([409, "held"]);
     expect(body.queuePosition).toBeGreaterThan(0);
     expect(body.detail).toContain(name);
     expect(headers.get("retry-after")).toMatch(/^\d+$/);
-    expect(await release(name, granted[1]?.body.leaseId, here)).toBe(true);
-    expect((await acquire(name, {}, there)).status).toBe(200);
+    expect(await release(name, granted[1]?.body.leaseId, pair.one)).toBe(true);
+    expect((await acquire(name, {}, pair.other)).status).toBe(200);
   });
 
   test("may be several: all that are asked for or none", async () => {
@@ -85,7 +65,7 @@ describe("permits", () => {
     expect(await look(name)).toMatchObject({ limit: 3, held: 2, waiting: 0 });
     expect((await acquire(name)).status).toBe(200);
     expect(await release(name, two.leaseId)).toBe(true);
-    expect((await acquire(name, { permits: 2 }, there)).status).toBe(200);
+    expect((await acquire(name, { permits: 2 }, pair.other)).status).toBe(200);
     expect((await look(name)).held).toBe(3);
   });
 
@@ -101,7 +81,7 @@ describe("permits", () => {
     const { body } = await acquire(name, { permits: 2, owner: "worker-7", metadata: [1] });
     const { leaseId, fencingToken } = body;
     for (const extra of [{}, { fencingToken }]) {
-      const renewed = await on(name, "renew", { leaseId, ttlMs: 30_000, ...extra }, there);
+      const renewed = await on(name, "renew", { leaseId, ttlMs: 30_000, ...extra }, pair.other);
       expect(renewed.body).toMatchObject({
         leaseId,
         name,
@@ -115,7 +95,7 @@ describe("permits", () => {
     }
     expect((await look(name)).holders[0].expiresInMs).toBeGreaterThan(25_000);
     expect(await release(name, chosenId())).toBe(false);
-    expect(await release(name, leaseId, there)).toBe(true);
+    expect(await release(name, leaseId, pair.other)).toBe(true);
     expect(await release(name, leaseId)).toBe(false);
     const lost = await on(name, "renew", { leaseId, ttlMs: 30_000 });
     expect([lost.status, lost.body.code, lost.body.lost]).toEqual([410, "lease_lost", { why: "released" }]);
@@ -124,14 +104,14 @@ describe("permits", () => {
   test("end by themselves", async () => {
     const name = freshName();
     await acquire(name, { limit: 1, ttlMs: 200 });
-    expect((await acquire(name, { limit: 1, waitMs: 5_000 }, there)).status).toBe(200);
+    expect((await acquire(name, { limit: 1, waitMs: 5_000 }, pair.other)).status).toBe(200);
   });
 
   test("asked for again with the same leaseId are the same", async () => {
     const name = freshName();
     const leaseId = chosenId();
     const first = await acquire(name, { leaseId, permits: 2 });
-    const again = await acquire(name, { leaseId, permits: 2 }, there);
+    const again = await acquire(name, { leaseId, permits: 2 }, pair.other);
     expect(again.body.fencingToken).toBe(first.body.fencingToken);
     expect((await look(name)).held).toBe(2);
     const more = await acquire(name, { leaseId, permits: 1 });
@@ -144,7 +124,7 @@ describe("who waits for permits", () => {
     const name = freshName();
     const one = (await acquire(name)).body;
     const two = (await acquire(name, { permits: 2 })).body;
-    const waiting = acquire(name, { permits: 3, waitMs: 20_000 }, there);
+    const waiting = acquire(name, { permits: 3, waitMs: 20_000 }, pair.other);
     await until(async () => (await look(name)).waiting === 1, "it waits");
     await release(name, one.leaseId);
     // Who comes later and would have enough does not overtake it.
@@ -158,7 +138,7 @@ describe("who waits for permits", () => {
   test("is refused when its time is over", async () => {
     const name = freshName();
     await acquire(name, { permits: 3 });
-    const { status, body } = await acquire(name, { waitMs: 200 }, there);
+    const { status, body } = await acquire(name, { waitMs: 200 }, pair.other);
     expect([status, body.code, body.queuePosition]).toEqual([409, "held", 1]);
     await until(async () => (await look(name)).waiting === 0, "it has left");
   });
@@ -169,7 +149,7 @@ describe("who waits for permits", () => {
     let most = 0;
     const served = await Promise.all(
       Array.from({ length: 12 }, async (_, i) => {
-        const at = i % 2 ? here : there;
+        const at = i % 2 ? pair.one : pair.other;
         const { status, body } = await acquire(name, { waitMs: 20_000 }, at);
         held += 1;
         most = Math.max(most, held);
@@ -189,7 +169,7 @@ describe("the limit", () => {
   test("must be the same for all who acquire", async () => {
     const name = freshName();
     await acquire(name);
-    const { status, body } = await acquire(name, { limit: 4 }, there);
+    const { status, body } = await acquire(name, { limit: 4 }, pair.other);
     expect([status, body.code, body.limit]).toEqual([409, "limit_mismatch", 3]);
   });
 
@@ -200,7 +180,7 @@ describe("the limit", () => {
     expect([answer.status, answer.body]).toEqual([200, { name, limit: 4 }]);
     const old = await acquire(name);
     expect([old.body.code, old.body.limit]).toEqual(["limit_mismatch", 4]);
-    expect((await acquire(name, { limit: 4 }, there)).status).toBe(200);
+    expect((await acquire(name, { limit: 4 }, pair.other)).status).toBe(200);
     expect(await look(name)).toMatchObject({ limit: 4, held: 4 });
   });
 
@@ -236,7 +216,7 @@ describe("GET of a semaphore", () => {
   test("shows who holds how many permits, and never a leaseId", async () => {
     const name = freshName();
     const a = (await acquire(name, { owner: "a", metadata: { build: 1 }, permits: 2 })).body;
-    const b = (await acquire(name, { owner: "b" }, there)).body;
+    const b = (await acquire(name, { owner: "b" }, pair.other)).body;
     const seen = await look(name);
     const times = { heldForMs: expect.any(Number), expiresInMs: expect.any(Number) };
     expect(seen).toMatchObject({ name, limit: 3, held: 3, waiting: 0 });
@@ -286,6 +266,6 @@ describe("what is not taken", () => {
 
   test("a name that is none", async () => {
     expect((await acquire("-a")).body.field).toBe("name");
-    expect((await here.call("GET", "/v1/semaphores/a%20b")).body.field).toBe("name");
+    expect((await pair.one.call("GET", "/v1/semaphores/a%20b")).body.field).toBe("name");
   });
 });

@@ -1,39 +1,19 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startPrimaries, type TestPrimaries } from "../../helpers/primaries.js";
-import {
-  chosenId,
-  freshName,
-  type Instance,
-  ownPrefix,
-  startInstance,
-  until,
-} from "../../helpers/service.js";
+import { describe, expect, test } from "vitest";
+import { Pair } from "../../helpers/pair.js";
+import { chosenId, freshName, until } from "../../helpers/service.js";
 
-let primaries: TestPrimaries;
-let here: Instance;
-let there: Instance;
-beforeAll(async () => {
-  primaries = await startPrimaries(3);
-  const prefix = ownPrefix();
-  here = await startInstance(primaries.urls, { prefix });
-  there = await startInstance(primaries.urls, { prefix });
-});
-afterAll(async () => {
-  await here[Symbol.asyncDispose]();
-  await there[Symbol.asyncDispose]();
-  await primaries.close();
-});
+const pair = new Pair();
 
-const all = (act: string, body: Record<string, unknown>, at = here) =>
+const all = (act: string, body: Record<string, unknown>, at = pair.one) =>
   at.call("POST", `/v1/locks/${act}`, body);
 
-const acquire = (names: readonly string[], more: Record<string, unknown> = {}, at = here) =>
+const acquire = (names: readonly string[], more: Record<string, unknown> = {}, at = pair.one) =>
   all("acquire", { names, ttlMs: 20_000, ...more }, at);
 
-const one = (name: string, act: string, body: Record<string, unknown>, at = here) =>
+const one = (name: string, act: string, body: Record<string, unknown>, at = pair.one) =>
   at.call("POST", `/v1/locks/${name}/${act}`, body);
 
-const isHeld = async (name: string) => (await here.call("GET", `/v1/locks/${name}`)).body.mode !== null;
+const isHeld = async (name: string) => (await pair.one.call("GET", `/v1/locks/${name}`)).body.mode !== null;
 
 describe("several names", () => {
   test("are one lease with one token, above all earlier ones of each", async () => {
@@ -55,11 +35,11 @@ describe("several names", () => {
     expect([...lease.names].sort()).toEqual([...names].sort());
     expect(lease.fencingToken).toBeGreaterThan(Math.max(...earlier));
     for (const name of names) {
-      const seen = (await there.call("GET", `/v1/locks/${name}`)).body;
+      const seen = (await pair.other.call("GET", `/v1/locks/${name}`)).body;
       expect(seen).toMatchObject({ fencingToken: lease.fencingToken, holders: [{ owner: "worker-7" }] });
     }
 
-    const renewed = await all("renew", { names, leaseId: lease.leaseId, ttlMs: 30_000 }, there);
+    const renewed = await all("renew", { names, leaseId: lease.leaseId, ttlMs: 30_000 }, pair.other);
     expect(renewed.body).toMatchObject({
       names: lease.names,
       fencingToken: lease.fencingToken,
@@ -68,7 +48,7 @@ describe("several names", () => {
     const { fencingToken, leaseId } = lease;
     expect((await all("renew", { names, leaseId, fencingToken, ttlMs: 30_000 })).status).toBe(200);
 
-    expect((await all("release", { names, leaseId }, there)).body).toEqual({ released: true });
+    expect((await all("release", { names, leaseId }, pair.other)).body).toEqual({ released: true });
     expect((await all("release", { names, leaseId })).body).toEqual({ released: false });
     for (const name of names) expect(await isHeld(name)).toBe(false);
     const lost = await all("renew", { names, leaseId, fencingToken, ttlMs: 30_000 });
@@ -86,9 +66,10 @@ describe("several names", () => {
   test("keep each of them from others, until they are released together", async () => {
     const names = [freshName(), freshName()];
     const { body } = await acquire(names);
-    for (const name of names) expect((await one(name, "acquire", { ttlMs: 1_000 }, there)).status).toBe(409);
-    const waiting = acquire([...names].reverse(), { waitMs: 20_000 }, there);
-    await until(() => there.service.waiting.size === 1, "it waits");
+    for (const name of names)
+      expect((await one(name, "acquire", { ttlMs: 1_000 }, pair.other)).status).toBe(409);
+    const waiting = acquire([...names].reverse(), { waitMs: 20_000 }, pair.other);
+    await until(() => pair.other.service.waiting.size === 1, "it waits");
     await all("release", { names, leaseId: body.leaseId });
     expect((await waiting).status).toBe(200);
   });
@@ -106,7 +87,7 @@ describe("several names", () => {
     let busy = new Set<string>();
     const served = await Promise.all(
       sets.map(async (names, i) => {
-        const at = i % 2 ? here : there;
+        const at = i % 2 ? pair.one : pair.other;
         const { status, body } = await acquire(names, { waitMs: 20_000 }, at);
         for (const name of names) expect(busy.has(name)).toBe(false);
         busy = new Set([...busy, ...names]);
@@ -122,7 +103,7 @@ describe("several names", () => {
   test("may be shared", async () => {
     const names = [freshName(), freshName()];
     const a = await acquire(names, { mode: "shared" });
-    const b = await acquire(names, { mode: "shared" }, there);
+    const b = await acquire(names, { mode: "shared" }, pair.other);
     expect([a.body.mode, b.status, b.body.fencingToken]).toEqual(["shared", 200, a.body.fencingToken]);
     expect((await acquire(names.slice(1))).status).toBe(409);
   });
@@ -131,7 +112,7 @@ describe("several names", () => {
     const names = [freshName(), freshName()];
     const leaseId = chosenId();
     const first = await acquire(names, { leaseId });
-    const again = await acquire([...names].reverse(), { leaseId }, there);
+    const again = await acquire([...names].reverse(), { leaseId }, pair.other);
     expect(again.body).toMatchObject({ leaseId, fencingToken: first.body.fencingToken });
     for (const others of [names.slice(1), [...names, freshName()]]) {
       const answer = await acquire(others, { leaseId });
@@ -152,7 +133,7 @@ test("a lock may be called like an act, and is not mistaken for it", async () =>
   for (const name of ["acquire", "renew", "release"]) {
     const { status, body } = await one(name, "acquire", { ttlMs: 5_000 });
     expect([status, body.names]).toEqual([200, [name]]);
-    expect((await here.call("GET", `/v1/locks/${name}`)).body.name).toBe(name);
+    expect((await pair.one.call("GET", `/v1/locks/${name}`)).body.name).toBe(name);
     expect((await one(name, "renew", { leaseId: body.leaseId, ttlMs: 5_000 })).status).toBe(200);
     expect((await one(name, "release", { leaseId: body.leaseId })).body).toEqual({ released: true });
   }

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startPrimaries, type TestPrimaries } from "../../helpers/primaries.js";
+import { describe, expect, test } from "vitest";
+import { Pair } from "../../helpers/pair.js";
 import {
   chosenId,
   freshName,
@@ -10,20 +10,7 @@ import {
 } from "../../helpers/service.js";
 
 // Two instances of one deployment: who waits at one is served by what happens at the other.
-let primaries: TestPrimaries;
-let here: Instance;
-let there: Instance;
-beforeAll(async () => {
-  primaries = await startPrimaries(3);
-  const prefix = ownPrefix();
-  here = await startInstance(primaries.urls, { prefix });
-  there = await startInstance(primaries.urls, { prefix });
-});
-afterAll(async () => {
-  await here[Symbol.asyncDispose]();
-  await there[Symbol.asyncDispose]();
-  await primaries.close();
-});
+const pair = new Pair();
 
 type Body = Record<string, unknown>;
 
@@ -36,7 +23,7 @@ const acquire = (instance: Instance, name: string, body: Body = {}) =>
 const release = (instance: Instance, name: string, leaseId: string) =>
   on(instance, name, "release", { leaseId });
 
-const look = async (name: string) => (await here.call("GET", `/v1/locks/${name}`)).body;
+const look = async (name: string) => (await pair.one.call("GET", `/v1/locks/${name}`)).body;
 
 const untilWaiting = (name: string, count: number) =>
   until(async () => (await look(name)).waiting === count, `${count} wait for ${name}`);
@@ -44,11 +31,11 @@ const untilWaiting = (name: string, count: number) =>
 describe("who waits", () => {
   test("gets the lock when it is released at another instance, and is told how long it waited", async () => {
     const name = freshName();
-    const first = await acquire(here, name);
-    const waiting = acquire(there, name, { waitMs: 20_000, owner: "worker-8" });
+    const first = await acquire(pair.one, name);
+    const waiting = acquire(pair.other, name, { waitMs: 20_000, owner: "worker-8" });
     await untilWaiting(name, 1);
     const releasedMs = performance.now();
-    await release(here, name, first.body.leaseId);
+    await release(pair.one, name, first.body.leaseId);
     const { status, body } = await waiting;
     // Far below a second, which is how often it would ask if nobody woke it.
     expect(performance.now() - releasedMs).toBeLessThan(500);
@@ -60,19 +47,19 @@ describe("who waits", () => {
 
   test("is shown in its place, and those who come later behind it", async () => {
     const name = freshName();
-    const { body: first } = await acquire(here, name);
-    const second = acquire(there, name, { waitMs: 20_000, owner: "worker-8" });
+    const { body: first } = await acquire(pair.one, name);
+    const second = acquire(pair.other, name, { waitMs: 20_000, owner: "worker-8" });
     await untilWaiting(name, 1);
-    const third = acquire(here, name, { waitMs: 20_000, mode: "shared" });
+    const third = acquire(pair.one, name, { waitMs: 20_000, mode: "shared" });
     await untilWaiting(name, 2);
     const seen = await look(name);
     expect(seen.queue).toEqual([
       { position: 1, mode: "exclusive", owner: "worker-8" },
       { position: 2, mode: "shared", owner: null },
     ]);
-    await release(there, name, first.leaseId);
+    await release(pair.other, name, first.leaseId);
     const { body: next } = await second;
-    await release(there, name, next.leaseId);
+    await release(pair.other, name, next.leaseId);
     expect((await third).body.mode).toBe("shared");
     // It is told of its grant before its place in line is given up.
     await untilWaiting(name, 0);
@@ -81,18 +68,18 @@ describe("who waits", () => {
 
   test("gets it in the order in which all came, whichever instance they asked", async () => {
     const name = freshName();
-    let { body: held } = await acquire(here, name);
+    let { body: held } = await acquire(pair.one, name);
     const order: number[] = [];
     const waiters = [];
     for (let i = 1; i <= 6; i++) {
-      const waiter = acquire(i % 2 ? here : there, name, { waitMs: 20_000 });
+      const waiter = acquire(i % 2 ? pair.one : pair.other, name, { waitMs: 20_000 });
       void waiter.then(() => order.push(i));
       waiters.push(waiter);
       await untilWaiting(name, i);
     }
     const tokens = [held.fencingToken];
     for (const waiter of waiters) {
-      await release(here, name, held.leaseId);
+      await release(pair.one, name, held.leaseId);
       held = (await waiter).body;
       tokens.push(held.fencingToken);
     }
@@ -103,30 +90,30 @@ describe("who waits", () => {
 
   test("is refused when its time is over, and told its place in line", async () => {
     const name = freshName();
-    const { body: held } = await acquire(here, name, { owner: "worker-7" });
-    const first = acquire(here, name, { waitMs: 20_000 });
+    const { body: held } = await acquire(pair.one, name, { owner: "worker-7" });
+    const first = acquire(pair.one, name, { waitMs: 20_000 });
     await untilWaiting(name, 1);
     const beganMs = performance.now();
-    const { status, body, headers } = await acquire(there, name, { waitMs: 200 });
+    const { status, body, headers } = await acquire(pair.other, name, { waitMs: 200 });
     expect(performance.now() - beganMs).toBeGreaterThanOrEqual(195);
     expect(performance.now() - beganMs).toBeLessThan(2_000);
     expect([status, body.code, body.queuePosition]).toEqual([409, "held", 2]);
     expect(body.holder.owner).toBe("worker-7");
     expect(Number(headers.get("retry-after"))).toBe(Math.ceil(body.retryAfterMs / 1_000));
     await untilWaiting(name, 1);
-    await release(here, name, held.leaseId);
+    await release(pair.one, name, held.leaseId);
     expect((await first).status).toBe(200);
   });
 
   test("does not wait where the lock is free", async () => {
-    const { body } = await acquire(here, freshName(), { waitMs: 25_000 });
+    const { body } = await acquire(pair.one, freshName(), { waitMs: 25_000 });
     expect(body.waitedMs).toBeLessThan(500);
   });
 
   test("gets it when the holder's time ends and nobody releases it", async () => {
     const name = freshName();
-    await acquire(here, name, { ttlMs: 400 });
-    const { status, body } = await acquire(there, name, { waitMs: 10_000 });
+    await acquire(pair.one, name, { ttlMs: 400 });
+    const { status, body } = await acquire(pair.other, name, { waitMs: 10_000 });
     expect(status).toBe(200);
     expect(body.waitedMs).toBeLessThan(2_500);
   });
@@ -135,13 +122,13 @@ describe("who waits", () => {
 describe("who does not wait", () => {
   test("does not overtake those who do, and is told where it would stand", async () => {
     const name = freshName();
-    const { body: first } = await acquire(here, name, { mode: "shared" });
-    const writer = acquire(there, name, { waitMs: 20_000 });
+    const { body: first } = await acquire(pair.one, name, { mode: "shared" });
+    const writer = acquire(pair.other, name, { waitMs: 20_000 });
     await untilWaiting(name, 1);
     // A reader could stand beside the first one, but not before the writer that waits.
-    const { status, body } = await acquire(here, name, { mode: "shared" });
+    const { status, body } = await acquire(pair.one, name, { mode: "shared" });
     expect([status, body.code, body.queuePosition]).toEqual([409, "held", 2]);
-    await release(here, name, first.leaseId);
+    await release(pair.one, name, first.leaseId);
     expect((await writer).status).toBe(200);
   });
 });
@@ -149,8 +136,8 @@ describe("who does not wait", () => {
 describe("readers", () => {
   test("hold a lock together, with one token below the next writer's", async () => {
     const name = freshName();
-    const a = await acquire(here, name, { mode: "shared", owner: "reader-1" });
-    const b = await acquire(there, name, { mode: "shared", owner: "reader-2" });
+    const a = await acquire(pair.one, name, { mode: "shared", owner: "reader-1" });
+    const b = await acquire(pair.other, name, { mode: "shared", owner: "reader-2" });
     expect([a.status, b.status, b.body.mode]).toEqual([200, 200, "shared"]);
     expect(b.body.fencingToken).toBe(a.body.fencingToken);
     const seen = await look(name);
@@ -160,20 +147,22 @@ describe("readers", () => {
       "reader-2",
     ]);
     expect(seen.fencingToken).toBe(a.body.fencingToken);
-    const refused = await acquire(there, name);
+    const refused = await acquire(pair.other, name);
     expect([refused.status, refused.body.holder.mode]).toEqual([409, "shared"]);
-    await release(here, name, a.body.leaseId);
-    await release(here, name, b.body.leaseId);
-    const writer = await acquire(there, name);
+    await release(pair.one, name, a.body.leaseId);
+    await release(pair.one, name, b.body.leaseId);
+    const writer = await acquire(pair.other, name);
     expect(writer.body.fencingToken).toBeGreaterThan(a.body.fencingToken);
   });
 
   test("that wait are let in together when the writer goes", async () => {
     const name = freshName();
-    const { body: writer } = await acquire(here, name);
-    const readers = [here, there, here].map((at) => acquire(at, name, { mode: "shared", waitMs: 20_000 }));
+    const { body: writer } = await acquire(pair.one, name);
+    const readers = [pair.one, pair.other, pair.one].map((at) =>
+      acquire(at, name, { mode: "shared", waitMs: 20_000 }),
+    );
     await untilWaiting(name, 3);
-    await release(there, name, writer.leaseId);
+    await release(pair.other, name, writer.leaseId);
     const tokens = (await Promise.all(readers)).map(({ body }) => body.fencingToken);
     expect(new Set(tokens).size).toBe(1);
     expect((await look(name)).holders).toHaveLength(3);
@@ -184,12 +173,12 @@ describe("a leaseId of one's own", () => {
   test("is for one name and one mode", async () => {
     const leaseId = chosenId();
     const name = freshName();
-    await acquire(here, name, { leaseId });
+    await acquire(pair.one, name, { leaseId });
     for (const [other, body] of [
       [freshName(), { leaseId }],
       [name, { leaseId, mode: "shared" }],
     ] as const) {
-      const answer = await acquire(there, other, body);
+      const answer = await acquire(pair.other, other, body);
       expect([answer.status, answer.body.code]).toEqual([409, "lease_mismatch"]);
     }
   });
@@ -197,11 +186,11 @@ describe("a leaseId of one's own", () => {
   test("may be repeated while its first request waits, and both get the same lease", async () => {
     const name = freshName();
     const leaseId = chosenId();
-    const { body: held } = await acquire(here, name);
-    const one = acquire(here, name, { leaseId, waitMs: 20_000 });
+    const { body: held } = await acquire(pair.one, name);
+    const one = acquire(pair.one, name, { leaseId, waitMs: 20_000 });
     await untilWaiting(name, 1);
-    const other = acquire(there, name, { leaseId, waitMs: 20_000 });
-    await release(here, name, held.leaseId);
+    const other = acquire(pair.other, name, { leaseId, waitMs: 20_000 });
+    await release(pair.one, name, held.leaseId);
     const [a, b] = await Promise.all([one, other]);
     expect([a.status, b.status]).toEqual([200, 200]);
     expect(a.body.fencingToken).toBe(b.body.fencingToken);
@@ -229,8 +218,8 @@ describe("a client that goes", () => {
 
   test.each([{ chunked: false }, { chunked: true }])("leaves the line at once, %o", async ({ chunked }) => {
     const name = freshName();
-    await acquire(here, name);
-    const waiter = await waitAt(there, name, {}, chunked);
+    await acquire(pair.one, name);
+    const waiter = await waitAt(pair.other, name, {}, chunked);
     await untilWaiting(name, 1);
     const cutMs = performance.now();
     waiter.cut();
@@ -241,15 +230,15 @@ describe("a client that goes", () => {
 
   test("does not hold up who stands behind it, nor gets what it no longer wants", async () => {
     const name = freshName();
-    const { body: held } = await acquire(here, name);
-    const first = await waitAt(there, name, {});
+    const { body: held } = await acquire(pair.one, name);
+    const first = await waitAt(pair.other, name, {});
     await untilWaiting(name, 1);
-    const second = acquire(here, name, { waitMs: 20_000, owner: "worker-9" });
+    const second = acquire(pair.one, name, { waitMs: 20_000, owner: "worker-9" });
     await untilWaiting(name, 2);
     first.cut();
     // One that is granted before it is known to be gone holds the lock until its time is over: nobody can help that.
-    await until(() => there.service.waiting.size === 0, "it is known to be gone");
-    await release(here, name, held.leaseId);
+    await until(() => pair.other.service.waiting.size === 0, "it is known to be gone");
+    await release(pair.one, name, held.leaseId);
     const beganMs = performance.now();
     expect((await second).body.owner).toBe("worker-9");
     expect(performance.now() - beganMs).toBeLessThan(1_000);
@@ -259,36 +248,36 @@ describe("a client that goes", () => {
   test("keeps its place for a while if it chose its leaseId, and comes back to it at another instance", async () => {
     const name = freshName();
     const leaseId = chosenId();
-    const { body: held } = await acquire(here, name);
-    const first = await waitAt(here, name, { leaseId, owner: "first" });
+    const { body: held } = await acquire(pair.one, name);
+    const first = await waitAt(pair.one, name, { leaseId, owner: "first" });
     await untilWaiting(name, 1);
-    const second = acquire(here, name, { waitMs: 20_000, owner: "second" });
+    const second = acquire(pair.one, name, { waitMs: 20_000, owner: "second" });
     await untilWaiting(name, 2);
     first.cut();
-    await until(() => here.service.waiting.size === 1, "the first has left");
-    const again = acquire(there, name, { leaseId, owner: "first", waitMs: 20_000 });
-    await until(() => there.service.waiting.size === 1, "it is back");
+    await until(() => pair.one.service.waiting.size === 1, "the first has left");
+    const again = acquire(pair.other, name, { leaseId, owner: "first", waitMs: 20_000 });
+    await until(() => pair.other.service.waiting.size === 1, "it is back");
     expect((await look(name)).queue.map(({ owner }: { owner: string }) => owner)).toEqual([
       "first",
       "second",
     ]);
-    await release(here, name, held.leaseId);
+    await release(pair.one, name, held.leaseId);
     const { body: mine } = await again;
     expect(mine).toMatchObject({ leaseId, owner: "first" });
-    await release(here, name, mine.leaseId);
+    await release(pair.one, name, mine.leaseId);
     expect((await second).body.owner).toBe("second");
   });
 
   test("and chose its leaseId, but does not come back, is not waited for longer than 3 s", async () => {
     const name = freshName();
-    const { body: held } = await acquire(here, name);
-    const first = await waitAt(here, name, { leaseId: chosenId() });
+    const { body: held } = await acquire(pair.one, name);
+    const first = await waitAt(pair.one, name, { leaseId: chosenId() });
     await untilWaiting(name, 1);
-    const second = acquire(there, name, { waitMs: 20_000 });
+    const second = acquire(pair.other, name, { waitMs: 20_000 });
     await untilWaiting(name, 2);
     first.cut();
-    await until(() => here.service.waiting.size === 0, "it is known to be gone");
-    await release(here, name, held.leaseId);
+    await until(() => pair.one.service.waiting.size === 0, "it is known to be gone");
+    await release(pair.one, name, held.leaseId);
     const { status, body } = await second;
     expect(status).toBe(200);
     expect(body.waitedMs).toBeLessThan(6_000);
@@ -297,8 +286,8 @@ describe("a client that goes", () => {
 
 test("an instance that stops sends those who wait away, and they find another", async () => {
   const prefix = ownPrefix();
-  await using stays = await startInstance(primaries.urls, { prefix });
-  const stops = await startInstance(primaries.urls, { prefix });
+  await using stays = await startInstance(pair.primaries.urls, { prefix });
+  const stops = await startInstance(pair.primaries.urls, { prefix });
   const name = freshName();
   const { body: held } = await acquire(stays, name);
   const waiting = acquire(stops, name, { waitMs: 20_000 });
@@ -314,11 +303,11 @@ test("an instance that stops sends those who wait away, and they find another", 
 
 test("metrics tell how many wait here", async () => {
   const name = freshName();
-  const { body: held } = await acquire(here, name);
-  const waiting = acquire(there, name, { waitMs: 20_000 });
+  const { body: held } = await acquire(pair.one, name);
+  const waiting = acquire(pair.other, name, { waitMs: 20_000 });
   await untilWaiting(name, 1);
-  const metrics = await (await there.service.app.request("/metrics")).text();
+  const metrics = await (await pair.other.service.app.request("/metrics")).text();
   expect(metrics).toMatch(/^quorate_waiting_requests 1$/m);
-  await release(here, name, held.leaseId);
+  await release(pair.one, name, held.leaseId);
   await waiting;
 });

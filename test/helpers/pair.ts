@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll } from "vitest";
 import type { LockState } from "../../src/primitives/lock.js";
 import { Keys } from "../../src/redis/keys.js";
-import { command } from "../helpers/deployment.js";
-import { startPrimaries, type TestPrimaries, type TestPrimary } from "../helpers/primaries.js";
-import { type Instance, type InstanceOptions, ownPrefix, startInstance, until } from "../helpers/service.js";
+import { command } from "./deployment.js";
+import { startPrimaries, type TestPrimaries, type TestPrimary } from "./primaries.js";
+import { type Instance, type InstanceOptions, ownPrefix, startInstance, until } from "./service.js";
 
 /** Two instances of the service on the same three primaries: neither knows of the other. For a whole test file. */
 export class Pair {
