@@ -39,27 +39,43 @@ export class Scheduler {
   }
 
   /** Goes on until `stop()`, or until nothing is to come. */
-  async run(): Promise<void> {
-    await this.#settle();
+  run(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const turn = () => {
+        try {
+          if (this.#goOn()) this.#whenSettled(turn);
+          else resolve();
+        } catch (error) {
+          reject(error);
+        }
+      };
+      this.#whenSettled(turn);
+    });
+  }
+
+  /** What is left of this turn, or the next event. False: that was all. */
+  #goOn(): boolean {
+    if (this.#endOfTurn.length > 0) {
+      const tasks = this.#endOfTurn;
+      this.#endOfTurn = [];
+      for (const task of tasks) task();
+      return true;
+    }
     for (let event = this.#pop(); event && !this.#stopped; event = this.#pop()) {
       const { task } = event;
       if (!task) continue;
       this.#nowMs = event.atMs;
       task();
-      await this.#settle();
+      return true;
     }
+    return false;
   }
 
-  async #settle(): Promise<void> {
+  #whenSettled(turn: () => void): void {
     // Node tells of rejections that nobody handles, and reads messages, only when it gets a turn of its own.
-    if (++this.#turns % TURNS_OF_NODE === 0) await nodeHadItsTurn();
-    else await promisesSettled();
-    while (this.#endOfTurn.length > 0) {
-      const tasks = this.#endOfTurn;
-      this.#endOfTurn = [];
-      for (const task of tasks) task();
-      await promisesSettled();
-    }
+    if (++this.#turns % TURNS_OF_NODE === 0) setImmediate(turn);
+    // Ticks come after all promises that can go on, whatever their depth, where a promise asks for one.
+    else queueMicrotask(() => process.nextTick(turn));
   }
 
   #push(event: Event): void {
@@ -102,14 +118,5 @@ interface Event {
 
 const isBefore = (a: Event, b: Event) => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
 
-/** Ticks come after all promises that can go on, whatever their depth; immediates cost far more. */
-function promisesSettled(): Promise<void> {
-  return new Promise((resolve) => void process.nextTick(resolve));
-}
-
-function nodeHadItsTurn(): Promise<void> {
-  return new Promise((resolve) => void setImmediate(resolve));
-}
-
-/** After so many events. */
+/** After so many turns. */
 const TURNS_OF_NODE = 16;
