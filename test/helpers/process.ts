@@ -28,9 +28,11 @@ export function startProcess(env: Record<string, string>): ServiceProcess {
     err += text;
   });
   const listening = new Promise<string>((resolve, reject) => {
+    let url: string | undefined;
     child.stdout?.setEncoding("utf8").on("data", (text: string) => {
       out += text;
-      const url = /listens on (http:\S+)/.exec(out)?.[1];
+      // Once is enough: after minutes of faults the output is long.
+      url ??= /listens on (http:\S+)/.exec(out)?.[1];
       if (url !== undefined) resolve(url);
     });
     child.once("exit", () => reject(new Error(`ended before it listened: ${out}${err}`)));
