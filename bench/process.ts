@@ -30,11 +30,14 @@ export async function startInstanceProcess(
   const ended = once(child, "close").then(over);
   const url = await new Promise<string>((resolve, reject) => {
     let out = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    const read = (text: string) => {
       out += text;
       const found = /listens on (http:\S+)/.exec(out)?.[1];
-      if (found !== undefined) resolve(found);
-    });
+      if (found === undefined) return;
+      resolve(found);
+      child.stdout.off("data", read).resume();
+    };
+    child.stdout.setEncoding("utf8").on("data", read);
     child.once("exit", () => reject(new Error(`the service ended before it listened: ${out}`)));
   });
   return {
