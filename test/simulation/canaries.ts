@@ -64,14 +64,15 @@ export const CANARIES: readonly Canary[] = [
     name: "what was handed on is trusted from when it is heard",
     breaks: ["holds"],
     // Messages that an instance finds when it goes on, of which nobody can tell by themselves how late they are.
-    replan: (plan) => ({
-      ...crowded(plan, "line"),
-      faults: [0.1, 0.25, 0.4, 0.55, 0.7].map((share) => ({
-        kind: "instance freezes",
+    replan: (one) => {
+      const plan = crowded(one, "line");
+      const faults = [0.1, 0.25, 0.4, 0.55, 0.7].map((share) => ({
+        kind: "instance freezes" as const,
         atMs: share * plan.faultsMs,
         forMs: 200,
-      })),
-    }),
+      }));
+      return { ...plan, faults };
+    },
     change: (core, { clock }) => {
       const { votes } = leasesOf(core);
       const handed = votes.handed.bind(votes);

@@ -56,15 +56,15 @@ export interface Plan {
 
 export function planOf(seed: number): Plan {
   const chance = new Chance(seed, "plan");
-  const primaries = chance.happens(0.85) ? 3 : 5;
+  const primaries = chance.happens(0.9) ? 3 : 5;
   // Slow runs have the same number of operations and faults: what lasts, lasts for longer.
-  const pace = chance.happens(0.85) ? 1 : 4;
+  const pace = chance.happens(0.9) ? 1 : 4;
   const faultsMs = pace * chance.between(700, 1_500);
   const plan: Plan = {
     seed,
     primaries,
-    instances: chance.happens(0.7) ? 2 : 3,
-    clients: chance.whole(2, 5),
+    instances: chance.happens(0.8) ? 2 : 3,
+    clients: chance.whole(2, 4),
     names: chance.whole(1, 2),
     crowd: null,
     members: chance.whole(1, 3),
@@ -100,10 +100,12 @@ export function undisturbed(plan: Plan): Plan {
 export const isUndisturbed = ({ weather, faults, calmStart }: Plan) =>
   weather === CALM && faults.length === 0 && calmStart;
 
-/** So many clients that several are always asking at once, or waiting. */
+/** So many clients that several are always asking at once, or waiting; for a shorter time, since so much happens in it. */
 export function crowded(plan: Plan, crowd: "permits" | "line"): Plan {
   const clients = crowd === "permits" ? 8 : 5;
-  return { ...plan, crowd, clients, names: 1, thinkMs: plan.thinkMs / 4 };
+  const faults = plan.faults.map((fault) => ({ ...fault, atMs: fault.atMs * CROWD_LASTS }));
+  const faultsMs = plan.faultsMs * CROWD_LASTS;
+  return { ...plan, crowd, clients, names: 1, thinkMs: plan.thinkMs / 4, faults, faultsMs };
 }
 
 function weatherOf(chance: Chance): Weather {
@@ -153,3 +155,5 @@ function faultsOf(chance: Chance, endMs: number, pace: number): Fault[] {
 }
 
 const CALM: Weather = { delayMs: [0.1, 0.8], lateShare: 0, lateMsMax: 0, lostReplyShare: 0, twiceShare: 0 };
+/** Share of the time of other runs. */
+const CROWD_LASTS = 0.6;
