@@ -152,7 +152,7 @@ async function cause(
 
 const UNDISTURBED_MS = 5_000;
 /** From when a request leaves until it stands in line, on a machine that has other things to do. */
-const JOINS_WITHIN_MS = 300;
+const JOINS_WITHIN_MS = 1_000;
 const HOLDS_BACK = /^(primary|majority)_paused|stalled|_late|cut_off|lose/;
 /** From the end of a fault until all take part again, ms; on a busy machine, so far more than it should take. */
 const RECOVERY_MS_MAX = 30_000;
