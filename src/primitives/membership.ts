@@ -5,6 +5,7 @@ import type { Ids } from "../ids.js";
 import type { Keys } from "../redis/keys.js";
 import { type Answers, type Primaries, values } from "../redis/primaries.js";
 import {
+  announceIncarnation,
   type HeartbeatVote,
   heartbeat,
   listMembers,
@@ -59,11 +60,14 @@ export class Membership {
   ): Promise<{ member: Member; isNew: boolean }> {
     const nonce = this.ids.nonce();
     for (let attempt = 0; attempt < REGISTER_ATTEMPTS_MAX; attempt++) {
-      const { record: known, serverTimeMs } = await this.#find(service, id);
+      const { record: known, nextIncarnation } = await this.#find(service, id);
+      // Above all earlier ones, those long forgotten as well: hence the servers' clock.
+      const incarnation = Math.max((known?.incarnation ?? 0) + 1, nextIncarnation);
+      // And those that failed, of which a primary may have a record that nobody who registers next is told of.
+      await this.primaries.askMajority(announceIncarnation(this.keys, incarnation));
       const record = {
         id,
-        // Above all earlier ones, those long forgotten as well: hence the servers' clock.
-        incarnation: Math.max((known?.incarnation ?? 0) + 1, serverTimeMs),
+        incarnation,
         revision: 1,
         left: false,
         nonce,
@@ -141,16 +145,16 @@ export class Membership {
   async #find(
     service: string,
     id: string,
-  ): Promise<{ record: MemberRecord | undefined; serverTimeMs: number }> {
-    const { merged, serverTimeMs } = await this.#read(service, id);
-    return { record: merged[0]?.record, serverTimeMs };
+  ): Promise<{ record: MemberRecord | undefined; nextIncarnation: number }> {
+    const { merged, nextIncarnation } = await this.#read(service, id);
+    return { record: merged[0]?.record, nextIncarnation };
   }
 
   /** Reads a majority, and in the background repairs those of them that are behind. */
   async #read(
     service: string,
     id?: string,
-  ): Promise<{ merged: Merged<MemberRecord>[]; serverTimeMs: number }> {
+  ): Promise<{ merged: Merged<MemberRecord>[]; nextIncarnation: number }> {
     const startedMs = this.clock.monotonicMs();
     const answers = await this.primaries.ask(listMembers(this.keys, service, id));
     const replies = values(answers);
@@ -171,7 +175,7 @@ export class Membership {
         answered[place]?.run(putMember(this.keys, service, { ...record, expiresInMs })).catch(() => {});
       }
     }
-    return { merged, serverTimeMs: Math.max(...replies.map((reply) => reply.serverTimeMs)) };
+    return { merged, nextIncarnation: Math.max(...replies.map((reply) => reply.nextIncarnation)) };
   }
 
   /** Whether a majority store this record; false when others are in the way. Throws `no_quorum`. */

@@ -65,16 +65,18 @@ export interface HandOver {
   readonly rotations: number;
   /** Time until the last lease that this primary voted for has ended, ms. */
   readonly leasesEndInMs: number;
+  /** The highest incarnation of a member that was announced. */
+  readonly incarnation: number;
 }
 
 export function handOver(keys: Keys): Call<HandOver> {
   return {
     script: SCRIPTS["hand-over"],
-    keys: [keys.counters, keys.countersOlder],
+    keys: [keys.counters, keys.countersOlder, keys.incarnation],
     args: [],
     parse: (reply) => {
-      const [floor, max, rotations, leasesEndInMs] = (reply as (string | number)[]).map(Number);
-      return { floor, max, rotations, leasesEndInMs } as HandOver;
+      const [floor, max, rotations, leasesEndInMs, incarnation] = (reply as (string | number)[]).map(Number);
+      return { floor, max, rotations, leasesEndInMs, incarnation } as HandOver;
     },
   };
 }

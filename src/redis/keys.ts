@@ -7,6 +7,8 @@ export class Keys {
   readonly counters: string;
   readonly countersOlder: string;
   readonly services: string;
+  /** The highest incarnation of a member that was announced. */
+  readonly incarnation: string;
   /** Names of the locks that are held, and of some that are not any more. */
   readonly held: string;
   /** What the keys of those who wait in line begin with; leases.lua tells what follows. */
@@ -17,6 +19,7 @@ export class Keys {
     this.counters = `${prefix}counters`;
     this.countersOlder = `${prefix}counters/older`;
     this.services = `${prefix}services`;
+    this.incarnation = `${prefix}incarnation`;
     this.held = `${prefix}held`;
     this.waiting = `${prefix}waiting/`;
   }

@@ -9,7 +9,7 @@ import {
 } from "./configuration-calls.js";
 import type { Keys } from "./keys.js";
 import type { Primary } from "./primary.js";
-import { type Call, listMembers, listServices, putMember } from "./scripts.js";
+import { announceIncarnation, type Call, listMembers, listServices, putMember } from "./scripts.js";
 
 /** One end of a copy: a primary as it was seen. Everything is refused once it is not that any more. */
 export interface CopyEnd {
@@ -19,7 +19,8 @@ export interface CopyEnd {
 }
 
 /**
- * Copies to `target` what `sources` have: the maximum of the counters, members with their remaining time, tombstones.
+ * Copies to `target` what `sources` have: the maximum of the counters, members with their remaining time and the maximum
+ * of their incarnations, tombstones.
  * Frees the target's own holds, which may lack a release or a later grant, and forgets members that only another
  * server's clock keeps alive. Doing it twice, or two at once, does no
  * harm. Rejects with `PrimaryFailure` when one of them changed meanwhile. Returns the floor to begin with.
@@ -28,7 +29,7 @@ export async function copyState(sources: readonly CopyEnd[], target: CopyEnd, ke
   await scan(target, keys.holdPattern, (holds) => run(target, dropHolds(holds)));
   await scan(target, keys.memberPattern, (members) => run(target, dropOverlong(members)));
   const others = sources.filter(({ primary }) => primary !== target.primary);
-  const floor = await floorOf(sources, keys);
+  const { floor } = await highestOf(sources, keys);
   // One after the other and in small pages: requests go on meanwhile, and must not wait for this.
   for (const source of others) {
     await copyCounters(source, target, keys, floor);
@@ -37,12 +38,20 @@ export async function copyState(sources: readonly CopyEnd[], target: CopyEnd, ke
   }
   // Once more, after the counters: a rotation meanwhile has moved names from those into its floor. It also shows
   // that no source has lost its data since, which the pages, that are no scripts, would not have told.
-  return await floorOf(sources, keys);
+  const last = await highestOf(sources, keys);
+  await run(target, announceIncarnation(keys, last.incarnation));
+  return last.floor;
 }
 
-async function floorOf(sources: readonly CopyEnd[], keys: Keys): Promise<number> {
+async function highestOf(
+  sources: readonly CopyEnd[],
+  keys: Keys,
+): Promise<Pick<HandOver, "floor" | "incarnation">> {
   const handOvers = await Promise.all(sources.map((source) => run(source, handOver(keys))));
-  return Math.max(0, ...handOvers.map((one) => one.floor));
+  return {
+    floor: Math.max(0, ...handOvers.map((one) => one.floor)),
+    incarnation: Math.max(0, ...handOvers.map((one) => one.incarnation)),
+  };
 }
 
 /**

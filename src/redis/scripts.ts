@@ -44,6 +44,7 @@ const OTHER_NAMES = [
   "keep-waiting",
   "sweep-held",
   "set-limit",
+  "announce-incarnation",
   "put-member",
   "heartbeat",
   "list-members",
@@ -94,6 +95,16 @@ export interface MemberRecord {
   readonly heartbeatAgeMs: number;
   /** What was registered, as JSON. */
   readonly registered: string;
+}
+
+/** To a majority, before the first record of an incarnation is put: later registrations are above it then. */
+export function announceIncarnation(keys: Keys, incarnation: number): Call<void> {
+  return {
+    script: SCRIPTS["announce-incarnation"],
+    keys: [keys.incarnation],
+    args: [incarnation],
+    parse: () => {},
+  };
 }
 
 /** Stored (`superseded: null`), or the incarnation that is in the way. */
@@ -166,19 +177,22 @@ export function heartbeat(keys: Keys, beats: readonly Heartbeat[]): Call<Heartbe
   };
 }
 
-/** Members and tombstones of a service (of one id, when given), and the server's clock in ms since 1970. */
+/**
+ * Members and tombstones of a service (of one id, when given), and the lowest incarnation for a registration that begins
+ * now: above all that were announced, and at least the server's clock in ms since 1970.
+ */
 export function listMembers(
   keys: Keys,
   service: string,
   id = "",
-): Call<{ serverTimeMs: number; members: MemberRecord[] }> {
+): Call<{ nextIncarnation: number; members: MemberRecord[] }> {
   return {
     script: SCRIPTS["list-members"],
-    keys: [keys.members(service)],
+    keys: [keys.members(service), keys.incarnation],
     args: [keys.memberPrefix(service), id],
     parse: (reply) => {
-      const [time, ...members] = reply as [string, ...unknown[][]];
-      return { serverTimeMs: Number(time), members: members.map(parseMember) };
+      const [next, ...members] = reply as [string, ...unknown[][]];
+      return { nextIncarnation: Number(next), members: members.map(parseMember) };
     },
   };
 }

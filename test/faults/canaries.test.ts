@@ -357,6 +357,79 @@ describe("three wait for a name, one after the other, and it is released", () =>
   });
 });
 
+describe("a registration reaches one primary only, whose clock is ahead, and fails; then the member registers again", () => {
+  const PATH = "/v1/services/s/members/m";
+  const AHEAD_MS = 60_000;
+  const asking = (client: string) => ({ client, instance: client, withinMs: 10_000 });
+  const member = { service: "s", member: "m" };
+
+  async function register(client: string, instance: Instance): Promise<void> {
+    const answered = recorder.asks(asking(client), { kind: "register", ...member, ttlMs: TTL_MS });
+    const { status, body } = await instance.call("PUT", PATH, { address: "m:1", ttlMs: TTL_MS });
+    answered(
+      status < 300 ? { kind: "alive", incarnation: body.incarnation } : { kind: "failed", code: body.code },
+    );
+  }
+
+  async function list(client: string, instance: Instance): Promise<void> {
+    const answered = recorder.asks(asking(client), { kind: "list", service: "s" });
+    const { body } = await instance.call("GET", "/v1/services/s/members");
+    answered({ kind: "listed", members: body.members });
+  }
+
+  /** So the third is one of the majority that tell of members; its clock is ahead. */
+  function askedBeforeTheFirst(aheadMs: number): (sending: Sending) => Promise<unknown> {
+    let thirdHasTold = () => {};
+    const told = new Promise<void>((resolve) => {
+      thirdHasTold = resolve;
+    });
+    return async ({ place, script, send }) => {
+      if (script !== "list-members") return send();
+      if (place === first) await told;
+      const reply = await send();
+      if (place !== third || !Array.isArray(reply)) return reply;
+      thirdHasTold();
+      return [String(Number(reply[0]) + aheadMs), ...reply.slice(1)];
+    };
+  }
+
+  async function story(substitute?: Substitute): Promise<string[]> {
+    const lost = async () => {
+      throw new Error("lost");
+    };
+    const asked = askedBeforeTheFirst(AHEAD_MS);
+    const one = await instanceWith({
+      ...(substitute && { substitute }),
+      on: (sending) => (sending.script === "put-member" && sending.place !== third ? lost() : asked(sending)),
+    });
+    const apart = new Set(["list-members", "put-member"]);
+    const two = await instanceWith({
+      ...(substitute && { substitute }),
+      on: ({ place, script, send }) => (place === third && apart.has(script) ? lost() : send()),
+    });
+    await register("one", one);
+    await register("two", two);
+    // Nobody else knows that messages of these two were lost.
+    await list(
+      "three",
+      await instanceWith({ on: askedBeforeTheFirst(0), ...(substitute && { substitute }) }),
+    );
+    return recorder.history().operations.map(({ outcome }) => outcome?.kind ?? "open");
+  }
+
+  test("where it is not announced, it supersedes the one that was acknowledged", async () => {
+    const silent: Substitute = (name, text) =>
+      name === "announce-incarnation" ? text.replace(/^if tonumber.*$/m, "") : text;
+    expect(await story(silent)).toEqual(["failed", "alive", "listed"]);
+    expect(broken()).toEqual(["members"]);
+  });
+
+  test("where it is, the later one counts", async () => {
+    expect(await story()).toEqual(["failed", "alive", "listed"]);
+    expect(broken()).toEqual([]);
+  });
+});
+
 describe("a paused primary executes an acquire after its release", () => {
   async function story(forgetful: boolean): Promise<void> {
     const one = await instanceWith({}, { QUORATE_COMMAND_TIMEOUT_MS: "100" });

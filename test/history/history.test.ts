@@ -336,6 +336,22 @@ describe("members", () => {
     ).toEqual(["members: m of s was seen as incarnation 1, after 2 was acknowledged"]);
   });
 
+  it("that are seen as a registration which had failed before another was acknowledged are found", () => {
+    const then: Line[] = [
+      [0, 10, register, noQuorum],
+      [20, 30, register, alive(2)],
+    ];
+    const found = ["members: m of s was seen as incarnation 3, after 2 was acknowledged"];
+    expect(broken([...then, [40, 50, list, listed(3)]])).toEqual(found);
+    expect(broken([...then, [31, 32, heartbeat, alive(2)], [40, 50, list, listed(3)]])).toEqual(found);
+    // One beside it may have come after it, and so may one of which nobody knows what becomes of it.
+    const beside: Line = [5, 25, register, noQuorum, { client: "c2" }];
+    expect(broken([...then, beside, [40, 50, list, listed(3)]])).toEqual([]);
+    const unknown: Line = [0, 10, register, { kind: "no_answer", why: "broken" }];
+    expect(broken([unknown, ...then, [40, 50, list, listed(3)]])).toEqual([]);
+    expect(broken([...then, [40, 50, list, listed(3)]], [lost])).toEqual([]);
+  });
+
   it("that are listed more than a second after their time to live are found", () => {
     expect(
       broken([

@@ -133,14 +133,35 @@ function missing(sight: Sight, life: Life, history: History): Violation[] {
   return [violation("members", `${life.id} of ${sight.service} is alive and was not seen`, proof, sight.by)];
 }
 
-/** Seen in an incarnation that was over. */
+/** Seen in an incarnation that was over: a lower one, or one of a registration that had failed before. */
 function outdated(sight: Sight, life: Life, history: History): Violation[] {
   const incarnation = sight.seen.get(life.id) ?? null;
   if (incarnation === null) return [];
   const proof = proofOfLife(sight, life, history);
-  if (!proof || proof.outcome.incarnation <= incarnation) return [];
+  if (!proof || proof.outcome.incarnation === incarnation) return [];
+  const registered = life.byIncarnation.get(proof.outcome.incarnation);
+  if (proof.outcome.incarnation < incarnation && mayBeLater(incarnation, registered, sight, life, history))
+    return [];
   const what = `${life.id} of ${sight.service} was seen as incarnation ${incarnation}, after ${proof.outcome.incarnation} was acknowledged`;
   return [violation("members", what, proof, sight.by)];
+}
+
+/** Whether there is a registration that was not over when this one began, and can have got that incarnation. */
+function mayBeLater(
+  incarnation: number,
+  registered: Operation | undefined,
+  sight: Sight,
+  { registers }: Life,
+  history: History,
+): boolean {
+  if (!registered || isExcused(history, registered.startMs, sight.toMs)) return true;
+  return registers.some(
+    (other) =>
+      other.id !== registered.id &&
+      other.startMs < sight.toMs &&
+      !(isAnswered(other) && other.endMs < registered.startMs) &&
+      (other.outcome?.kind !== "alive" || other.outcome.incarnation === incarnation),
+  );
 }
 
 function ghost(sight: Sight, life: Life, history: History): Violation[] {

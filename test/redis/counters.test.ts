@@ -355,7 +355,7 @@ describe("tokens of sixteen digits", () => {
     const counters = { keys: [keys.counters, keys.countersOlder], args: ["lock/m", String(FLOOR + 7)] };
     await run(at(0), prefix, "restore-counters", counters);
     expect(await read("lock/m")).toBe(String(FLOOR + 7));
-    const handOver = { keys: [keys.counters, keys.countersOlder], args: [] };
+    const handOver = { keys: [keys.counters, keys.countersOlder, keys.incarnation], args: [] };
     expect(((await run(at(0), prefix, "hand-over", handOver)) as string[]).slice(0, 2)).toEqual([
       String(FLOOR),
       String(FLOOR + 7),

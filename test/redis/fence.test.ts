@@ -77,7 +77,7 @@ describe("a call with another stamp than the one that is stored", () => {
 
   test("with the stored one it would have run", async () => {
     const own = (await storedField(at(0), instance.prefix, "stamp")) as string;
-    expect(await run(SCRIPTS["hand-over"], own)).toHaveLength(4);
+    expect(await run(SCRIPTS["hand-over"], own)).toHaveLength(5);
   });
 
   test("a primary that stores nothing refuses every stamp, and none", async () => {

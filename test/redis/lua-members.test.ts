@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import {
+  announceIncarnation,
   heartbeat,
   listMembers,
   listServices,
@@ -138,7 +139,7 @@ describe("what is told of members", () => {
     for (const id of ["a", "b"]) await run(putMember(keys, service, { ...MEMBER, id, heartbeatAgeMs: 500 }));
     const all = await run(listMembers(keys, service));
     expect(all.members.map(({ id }) => id).sort()).toEqual(["a", "b"]);
-    expect(Math.abs(all.serverTimeMs - Date.now())).toBeLessThan(5_000);
+    expect(Math.abs(all.nextIncarnation - Date.now())).toBeLessThan(5_000);
     const [one, ...others] = (await run(listMembers(keys, service, "b"))).members;
     expect(others).toEqual([]);
     expect(one).toMatchObject({
@@ -149,6 +150,16 @@ describe("what is told of members", () => {
     });
     expect(one?.heartbeatAgeMs).toBeGreaterThanOrEqual(500);
     expect((await run(listMembers(keys, service, "nobody"))).members).toEqual([]);
+  });
+
+  test("the incarnation that a registration may have is above all that were announced, whatever the clock shows", async () => {
+    const next = async () => (await run(listMembers(keys, freshName()))).nextIncarnation;
+    const aheadMs = Date.now() + 3_600_000;
+    await run(announceIncarnation(keys, aheadMs));
+    await run(announceIncarnation(keys, aheadMs - 1_000));
+    expect(await next()).toBe(aheadMs + 1);
+    await server.redis.set(keys.incarnation, "5");
+    expect(Math.abs((await next()) - Date.now())).toBeLessThan(5_000);
   });
 
   test("services are those with a member whose time has not passed", async () => {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, test } from "vitest";
+import { Keys } from "../../src/redis/keys.js";
 import { SCRIPTS } from "../../src/redis/scripts.js";
 import {
   acquire,
@@ -365,5 +366,9 @@ describe.concurrent("a readmission", SLOW, () => {
     }
     expect(await command(at(2), "HGET", `${prefix}member/s0/m0`, "left")).toBe("1");
     expect(await command(at(2), "EXISTS", `${prefix}gone/${leaseId}`)).toBe(1);
+    const { incarnation } = new Keys(prefix);
+    const announced = await Promise.all(primaries.all.map((one) => command(one, "GET", incarnation)));
+    expect(Number(announced[2])).toBeGreaterThan(0);
+    expect(announced[2]).toBe(announced.toSorted()[2]);
   });
 });

@@ -31,6 +31,7 @@ import {
 } from "../../src/redis/lease-calls.js";
 import { keepWaiting, leaveLine, takeTicket } from "../../src/redis/line-calls.js";
 import {
+  announceIncarnation,
   type Call,
   heartbeat,
   listMembers,
@@ -92,6 +93,7 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   ),
   "set-limit": setLimit(keys, "pool", 7, 1_000),
   "sweep-held": sweepHeld(keys),
+  "announce-incarnation": announceIncarnation(keys, 7),
   "put-member": putMember(keys, "search", {
     id: "search-1",
     incarnation: 1,
