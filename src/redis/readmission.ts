@@ -19,11 +19,10 @@ export interface CopyEnd {
 }
 
 /**
- * Copies to `target` what `sources` have: the maximum of the counters, members with their remaining time and the maximum
- * of their incarnations, tombstones.
- * Frees the target's own holds, which may lack a release or a later grant, and forgets members that only another
- * server's clock keeps alive. Doing it twice, or two at once, does no
- * harm. Rejects with `PrimaryFailure` when one of them changed meanwhile. Returns the floor to begin with.
+ * Copies to `target` what `sources` have: the maximum of the counters, members with their remaining time, the maximum of
+ * their incarnations, and tombstones. Frees the target's own holds, which may lack a release or a later grant, and forgets
+ * members that only another server's clock keeps alive. Doing it twice, or two at once, does no harm. Rejects with
+ * `PrimaryFailure` when one of them changed meanwhile. Returns the floor to begin with.
  */
 export async function copyState(sources: readonly CopyEnd[], target: CopyEnd, keys: Keys): Promise<number> {
   await scan(target, keys.holdPattern, (holds) => run(target, dropHolds(holds)));

@@ -3,8 +3,8 @@
 --   KEYS[3]  highest incarnation that was announced (string)
 --   ARGV[2]  prefix of the keys of this service's records
 --   ARGV[3]  '' for all members, else the id of one
--- Returns {the lowest incarnation for a registration that begins now, then per member: {id, incarnation, revision, left, nonce, time to live in ms, time left in
--- ms, age of the last heartbeat in ms, what was registered as JSON}}.
+-- Returns {the lowest incarnation for a registration that begins now, then per member: {id, incarnation, revision, left,
+-- nonce, time to live in ms, time left in ms, age of the last heartbeat in ms, what was registered as JSON}}.
 
 local time = now()
 local ids = ARGV[3] ~= '' and { ARGV[3] } or redis.call('ZRANGE', KEYS[2], 0, -1)
