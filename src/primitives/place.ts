@@ -36,6 +36,7 @@ export class Place {
   #configuration = "";
   readonly #handed = new Map<number, HandedVote>();
   readonly #callers = new Set<number>();
+  readonly #voting: Promise<unknown>[] = [];
 
   constructor(
     readonly claim: Claim,
@@ -56,6 +57,17 @@ export class Place {
     this.#offered += 2;
     this.#handed.clear();
     return { nonce: this.nonce, turn: this.#offered - 1 };
+  }
+
+  decided(voting: readonly Promise<unknown>[]): void {
+    voting.forEach((vote, primary) => {
+      this.#voting[primary] = this.answered(primary).then(() => vote);
+    });
+  }
+
+  /** Resolves when no attempt asks the primary any more: what came behind one could be overtaken by it. */
+  async answered(primary: number): Promise<unknown> {
+    return this.#voting[primary];
   }
 
   /** What primaries have handed on since the last attempt. */

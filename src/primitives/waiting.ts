@@ -71,11 +71,12 @@ export class WaitingRoom implements Room {
       wake: !granted || claim.limit !== null,
     });
     const tell = () => {
-      for (const primary of this.primaries.all) {
-        void answerOf(primary, call).then((answer) => {
-          if (!answer.ok) primary.owe(`leave/${claim.leaseId}/${place.nonce}`, call);
-        });
-      }
+      this.primaries.all.forEach(async (primary, at) => {
+        // An attempt may be sent once more, as text, and would stand in line again.
+        await place.answered(at);
+        const answer = await answerOf(primary, call);
+        if (!answer.ok) primary.owe(`leave/${claim.leaseId}/${place.nonce}`, call);
+      });
     };
     // Who was granted is told so first: nobody waits for its place.
     if (granted) this.clock.soon(tell);

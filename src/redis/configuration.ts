@@ -82,6 +82,20 @@ export class ConfigurationKeeper {
     return this.#round;
   }
 
+  /**
+   * The same for a request. False where it takes too long: in a start of all everything is copied, and nobody must wait
+   * for that.
+   */
+  catchUp(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const cancel = this.clock.after(CATCH_UP_MS_MAX, () => resolve(false));
+      void this.refresh().then(() => {
+        cancel();
+        resolve(true);
+      });
+    });
+  }
+
   close(): void {
     this.#closed = true;
   }
@@ -140,6 +154,12 @@ export class ConfigurationKeeper {
   ): Promise<boolean> {
     if (this.#current?.nonce !== current.nonce) {
       this.log.info({ version: current.version }, "configuration is in force");
+      if (this.#current && this.#current.deployment !== current.deployment) {
+        this.log.warn(
+          { version: current.version },
+          "all primaries forgot, and an instance that knew of nothing began anew: leases from before are not waited for",
+        );
+      }
       this.#current = current;
     }
     const doing = (step: string) =>
@@ -420,6 +440,8 @@ function withDrift(ms: number): number {
 
 const READMITTING = "it restarted, or was a replica: what it may have forgotten is copied to it";
 const WATCH_INTERVAL_MS = 1_000;
+/** A change takes some round trips; what takes longer is a start of all. */
+const CATCH_UP_MS_MAX = 1_000;
 const STEPS_MAX = 20;
 const RETRY_DELAY_MS_MAX = 50;
 /** By how much a mark may lie beyond the end of the last lease (prelude.lua, `mark_lease`). */

@@ -6,7 +6,8 @@ import type { Call } from "./scripts.js";
 export class Operation<V, C = unknown> {
   readonly answers: (Answer<V> | undefined)[];
   readonly cleanUps: (Answer<C> | undefined)[];
-  readonly #voting: Promise<unknown>[] = [];
+  /** One a primary, for the time until it has answered or failed. */
+  readonly voting: Promise<unknown>[] = [];
 
   constructor(
     primaries: number,
@@ -20,7 +21,7 @@ export class Operation<V, C = unknown> {
     const { vote, isFor } = this.plan;
     if (!vote || !isFor) throw new Error("an operation without a vote");
     const voting = answerOf(primary, vote);
-    this.#voting[place] = voting;
+    this.voting[place] = voting;
     const answer = await voting;
     this.answers[place] = answer;
     return answer.ok && isFor(answer.value) ? 1 : 0;
@@ -29,7 +30,7 @@ export class Operation<V, C = unknown> {
   /** The votes when they decide, at the latest when all are there. */
   async until(decided: (answers: Answers<V>) => boolean): Promise<Answers<V>> {
     while (!decided(this.answers) && this.answers.includes(undefined)) {
-      await Promise.race(this.#voting.filter((_, place) => this.answers[place] === undefined));
+      await Promise.race(this.voting.filter((_, place) => this.answers[place] === undefined));
     }
     return [...this.answers];
   }
@@ -39,7 +40,7 @@ export class Operation<V, C = unknown> {
     const { cleanUp, debt, isFor } = this.plan;
     if (!cleanUp || !debt) throw new Error("an operation without clean-up");
     // What is still asked may be sent once more, as text, behind the clean-up.
-    await this.#voting[place];
+    await this.voting[place];
     const vote = this.answers[place];
     const failed = vote && !vote.ok ? vote.failure.kind : undefined;
     // Who refused has nothing to be taken back.

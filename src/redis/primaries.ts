@@ -14,8 +14,11 @@ export type Answers<T> = readonly (Answer<T> | undefined)[];
 /** The configuration that this instance goes by. */
 export interface InForce {
   readonly version: number | null;
-  /** Looks at the primaries and takes over what they agreed on; resolves when this instance is up to date. */
-  refresh(): Promise<void>;
+  /**
+   * Looks at the primaries and takes over what they agreed on. Whether this instance is up to date now: a request does
+   * not wait for long.
+   */
+  catchUp(): Promise<boolean>;
 }
 
 /** Whether the answers so far decide. */
@@ -46,7 +49,7 @@ export class Primaries {
     for (let attempt = 1; ; attempt++) {
       const answers = await this.askOnce(call, settled);
       if (settled(answers) || !isFenced(answers) || attempt === FENCED_ATTEMPTS_MAX) return answers;
-      await this.configuration.refresh();
+      if (!(await this.configuration.catchUp())) return answers;
     }
   }
 
@@ -78,7 +81,7 @@ export class Primaries {
       } catch (error) {
         const lacksQuorum = error instanceof CoordinationError && error.code === "no_quorum";
         if (!lacksQuorum || this.#fenced() === before || attempt === FENCED_ATTEMPTS_MAX) throw error;
-        await this.configuration.refresh();
+        if (!(await this.configuration.catchUp())) throw error;
       }
     }
   }

@@ -54,6 +54,8 @@ export interface Refused {
 export interface Attempts {
   /** The next one: those before it are over. */
   begin(): Pick<Attempt, "nonce" | "turn">;
+  /** It was decided; what still asks a primary, a promise each, may go on. */
+  decided(voting: readonly Promise<unknown>[]): void;
 }
 
 export type RenewOutcome =
@@ -111,7 +113,7 @@ export class LeaseVotes {
   acquire(claim: Claim, terms: AcquireTerms, request?: Attempts | null): Promise<AcquireOutcome> {
     return this.primaries.steadily(() => {
       const attempt = request?.begin() ?? { nonce: this.ids.nonce(), turn: 1 };
-      return this.#attempt({ ...claim, ...attempt }, terms);
+      return this.#attempt({ ...claim, ...attempt }, terms, request);
     });
   }
 
@@ -230,14 +232,14 @@ export class LeaseVotes {
     };
   }
 
-  async #attempt(attempt: Attempt, terms: AcquireTerms): Promise<AcquireOutcome> {
+  async #attempt(attempt: Attempt, terms: AcquireTerms, request?: Attempts | null): Promise<AcquireOutcome> {
     const operation = new Operation<AcquireVote>(this.primaries.all.length, {
       vote: acquireLock(this.keys, attempt, terms),
       isFor: (vote) => vote.kind === "granted",
       cleanUp: (late) => abandonLock(this.keys, attempt, late ? this.#tombstoneMs() : 0),
       debt: `abandon/${attempt.leaseId}/${attempt.nonce}/${attempt.turn}`,
     });
-    return this.#during(operation, async (id) => {
+    return this.#during(operation, async (id): Promise<AcquireOutcome> => {
       const { version } = this.primaries;
       try {
         await this.#redlock.acquire([id], terms.ttlMs);
@@ -253,7 +255,7 @@ export class LeaseVotes {
       }
       await this.#redlock.release(this.#lock(id)).catch(() => {});
       return { kind: "held", hold: null, certain: false, ahead: 0 };
-    });
+    }).finally(() => request?.decided(operation.voting));
   }
 
   async #renew(lease: LeaseRenewal): Promise<RenewOutcome> {

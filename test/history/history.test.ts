@@ -201,13 +201,24 @@ describe("the lease family", () => {
     ).toEqual(["tokens: two leases of n got token 3", "holds: n had two holders for 870.0 ms from 30.0 on"]);
   });
 
-  it("a reader with a token below an earlier writer's is found", () => {
-    expect(
-      broken([
-        [0, 10, acquire, granted("w", 4, 15)],
-        [20, 30, read, granted("a", 3, 900)],
-      ]),
-    ).toEqual(["tokens: n was granted with token 3 after token 4 had been returned"]);
+  it("a reader with a token below an earlier writer's is found, also one that is asked for again", () => {
+    const found = ["tokens: n was granted with token 3 after token 4 had been returned"];
+    const writer: Line = [0, 10, acquire, granted("w", 4, 15)];
+    expect(broken([writer, [20, 30, read, granted("a", 3, 900)]])).toEqual(found);
+    const mine = { ...read, leaseId: "a" };
+    const inVain: Line = [0, 5, mine, { kind: "failed", code: "no_quorum" }];
+    expect(broken([inVain, writer, [20, 30, mine, granted("a", 3, 900)]])).toEqual(found);
+  });
+
+  it("a reader that is asked for again may be below another, and one that is not is found", () => {
+    const mine = { ...read, leaseId: "a" };
+    const another: Line = [20, 30, { ...read, others: ["m"] }, granted("b", 5, 900)];
+    const again: Line = [40, 50, mine, granted("a", 3, 900)];
+    expect(broken([[0, 10, mine, { kind: "failed", code: "no_quorum" }], another, again])).toEqual([]);
+    expect(broken([[0, 10, mine, granted("a", 3, 900)], another, again])).toEqual([]);
+    const found = ["tokens: n was granted with token 3 after token 5 had been returned"];
+    expect(broken([another, again])).toEqual(found);
+    expect(broken([[35, 60, mine, { kind: "failed", code: "no_quorum" }], another, again])).toEqual(found);
   });
 
   it("every name of a lease is held, and its token above all earlier ones of each", () => {
@@ -277,6 +288,9 @@ describe("the order of those who wait", () => {
     expect(overtaking({ ...waits, mode: "shared" }, waits)).toEqual([]);
     expect(overtaking({ ...waits, waitMs: 300 }, waits)).toEqual([]);
     expect(overtaking({ ...waits, leaseId: "x" }, { ...waits, leaseId: "x" })).toEqual([]);
+    const samePlace = { ...waits, leaseId: "y" };
+    const before: Line = [110, 700, samePlace, { kind: "held" }];
+    expect(overtaking(waits, samePlace, 200, 600, [before]), "whose lease was asked for before").toEqual([]);
     const twice = { ...waits, leaseId: "x" };
     const inVain: Line = [100, 600, twice, { kind: "held" }];
     const again: Line = [100, 700, twice, granted("x", 5, 800)];

@@ -177,6 +177,16 @@ export function done<R extends RequestKind, O extends OutcomeKind>(
   >[];
 }
 
+/** When the lease of an acquire was asked for first: a client that chose its id may ask again, and stands where it stood. */
+export function firstAskedMs(operations: readonly Operation[]) {
+  const first = new Map<string, number>();
+  for (const { request, startMs } of asked(operations, "acquire"))
+    if (request.leaseId !== undefined)
+      first.set(request.leaseId, Math.min(startMs, first.get(request.leaseId) ?? startMs));
+  return ({ request, startMs }: ReturnType<typeof asked<"acquire">>[number]) =>
+    first.get(request.leaseId ?? "") ?? startMs;
+}
+
 /** All names of a lease. */
 export function namesOf({ name, others = [] }: Wanted): string[] {
   return [name, ...others];

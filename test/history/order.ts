@@ -1,5 +1,14 @@
 import { type Violation, violation } from "./check.js";
-import { asked, type Done, done, type History, namesOf, type Operation, type Request } from "./operation.js";
+import {
+  asked,
+  type Done,
+  done,
+  firstAskedMs,
+  type History,
+  namesOf,
+  type Operation,
+  type Request,
+} from "./operation.js";
 
 type Granted = Done<"acquire", "granted">;
 type Acquire = Operation & { readonly request: Extract<Request, { kind: "acquire" }> };
@@ -11,6 +20,7 @@ type Acquire = Operation & { readonly request: Extract<Request, { kind: "acquire
 export function checkOrder({ operations, events }: History): Violation[] {
   const locks = asked(operations, "acquire").filter(({ request }) => request.limit === undefined);
   const grants = done(operations, "acquire", "granted");
+  const cameMs = firstAskedMs(operations);
   return events.flatMap((event) => {
     if (event.kind !== "undisturbed") return [];
     const within = locks.filter(({ startMs }) => startMs >= event.atMs && startMs <= event.untilMs);
@@ -21,7 +31,7 @@ export function checkOrder({ operations, events }: History): Violation[] {
         : waiters
             .filter(
               (earlier) =>
-                isOvertaken(earlier, later, event.joinsWithinMs) &&
+                isOvertaken(earlier, later, cameMs(later), event.joinsWithinMs) &&
                 !grants.some((grant) => hadItsTurn(earlier, grant, later, event.joinsWithinMs)),
             )
             .map((earlier) =>
@@ -41,12 +51,12 @@ function hadItsTurn(earlier: Acquire, grant: Granted, later: Acquire, joinsWithi
   );
 }
 
-function isOvertaken(earlier: Acquire, later: Acquire, joinsWithinMs: number): boolean {
+function isOvertaken(earlier: Acquire, later: Acquire, cameMs: number, joinsWithinMs: number): boolean {
   const grantedMs = later.endMs as number;
   const { request } = earlier;
   const waitsUntilMs = earlier.startMs + (request.waitMs ?? 0);
   return (
-    earlier.startMs + joinsWithinMs < later.startMs &&
+    earlier.startMs + joinsWithinMs < cameMs &&
     // It was in line all the time: neither granted, nor at the end of its patience when the other was.
     (earlier.endMs ?? Number.POSITIVE_INFINITY) > grantedMs + joinsWithinMs &&
     waitsUntilMs > grantedMs &&

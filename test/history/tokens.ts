@@ -1,5 +1,5 @@
 import { type Violation, violation } from "./check.js";
-import { type Done, done, groupBy, type History, namesOf } from "./operation.js";
+import { type Done, done, firstAskedMs, groupBy, type History, namesOf } from "./operation.js";
 
 type Grant = Done<"acquire", "granted">;
 type Renewed = Done<"renew", "renewed">;
@@ -7,15 +7,17 @@ type Renewed = Done<"renew", "renewed">;
 /**
  * Tokens of a name are unique, and an acquire that starts after another's grant was returned gets a higher one; nor is
  * a lease renewed after a newer grant was returned. All this holds always: whatever clocks do, and whatever is lost. A
- * repeated acquire of one lease may get its token again, and readers may share one: then an equal one is no lower.
+ * repeated acquire of one lease may get its token again, and readers may share one: then an equal one is no lower. A
+ * reader that is asked for again stands where it stood, below one that came in between for more names than this.
  * Those of a semaphore are the tokens of slots, which a client does not see.
  */
 export function checkTokens({ operations }: History): Violation[] {
   const grants = byName(done(operations, "acquire", "granted"));
   const renewals = byName(done(operations, "renew", "renewed"));
+  const asked = firstAskedMs(operations);
   return [...grants].flatMap(([name, ofName]) => [
     ...duplicates(name, ofName),
-    ...disorder(name, ofName),
+    ...disorder(name, ofName, asked),
     ...lateRenewals(name, ofName, renewals.get(name) ?? []),
   ]);
 }
@@ -42,8 +44,11 @@ function duplicates(name: string, grants: readonly Grant[]): Violation[] {
   });
 }
 
-function disorder(name: string, grants: readonly Grant[]): Violation[] {
-  return sweep(grants, grants).flatMap(([grant, newest]) => {
+function disorder(name: string, grants: readonly Grant[], asked: (grant: Grant) => number): Violation[] {
+  const readers = grants.filter(isShared);
+  const writers = grants.filter((grant) => !isShared(grant));
+  const pairs = [...sweep(writers, grants), ...sweep(readers, writers), ...sweep(readers, readers, asked)];
+  return pairs.flatMap(([grant, newest]) => {
     const { token, leaseId } = grant.outcome;
     const repeated = newest.outcome.leaseId === leaseId && newest.outcome.token === token;
     // An equal token of another lease is a duplicate, told above.
@@ -75,14 +80,15 @@ function lateRenewals(name: string, grants: readonly Grant[], renewals: readonly
 function sweep<T extends { readonly startMs: number }>(
   later: readonly T[],
   grants: readonly Grant[],
+  startOf = (one: T) => one.startMs,
 ): [T, Grant][] {
   const byEnd = [...grants].sort((a, b) => a.endMs - b.endMs);
-  const byStart = [...later].sort((a, b) => a.startMs - b.startMs);
+  const byStart = [...later].sort((a, b) => startOf(a) - startOf(b));
   const pairs: [T, Grant][] = [];
   let newest: Grant | undefined;
   let next = 0;
   for (const one of byStart) {
-    for (let grant = byEnd[next]; grant && grant.endMs < one.startMs; grant = byEnd[++next]) {
+    for (let grant = byEnd[next]; grant && grant.endMs < startOf(one); grant = byEnd[++next]) {
       if (!newest || grant.outcome.token > newest.outcome.token) newest = grant;
     }
     if (newest) pairs.push([one, newest]);

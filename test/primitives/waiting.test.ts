@@ -1,7 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import type { Acquired, AcquireRequest, Lease } from "../../src/primitives/lock.js";
+import { type Connect, connectByIoredis } from "../../src/redis/connection.js";
+import { Keys } from "../../src/redis/keys.js";
+import { SCRIPTS } from "../../src/redis/scripts.js";
 import { allTakePart, command, noticed, shown } from "../helpers/deployment.js";
+import { Gate } from "../helpers/gate.js";
 import { Pair } from "../helpers/pair.js";
 import { chosenId, freshName, type Instance, until } from "../helpers/service.js";
 
@@ -251,6 +255,24 @@ describe("one who waits", () => {
     // The hold began at the end of the wait at the earliest.
     expect(waitedMs + validForMs).toBeLessThanOrEqual(nowMs - askedMs + 5_000);
     expect(validForMs).toBeGreaterThan(4_000);
+  });
+
+  test("in vain is in no line afterwards, though an attempt reaches a primary behind all the others", async () => {
+    const name = freshName();
+    const holder = await take(pair.one, name);
+    const gate = new Gate((_command, sha1) => sha1 === SCRIPTS["acquire-lock"].sha1);
+    const connect: Connect = (url, options) =>
+      url === pair.primary(2).url ? gate.connect(url, options) : connectByIoredis(url, options);
+    await using slowly = await pair.instance({ world: { connect } });
+    gate.shut();
+    expect(await ask(slowly, name, { waitMs: 200 })).toMatchObject({ kind: "held" });
+    expect(gate.waiting).toBeGreaterThan(0);
+    gate.open();
+    await until(() => gate.waiting === 0, "the attempts are on their way");
+    const lock = `lock/${name}`;
+    const line = () => command(pair.primary(2), "ZCARD", new Keys(pair.prefix).line(lock));
+    await until(async () => (await line()) === 0, "it has left the line there", 1_000);
+    await give(pair.one, holder);
   });
 
   test("and goes, frees its place at once", async () => {

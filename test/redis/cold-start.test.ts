@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, type TestContext, test } from "vitest";
+import { SCRIPTS } from "../../src/redis/scripts.js";
 import {
   acquire,
   acquireAtLast,
@@ -12,6 +13,7 @@ import {
   untilShown,
 } from "../helpers/deployment.js";
 import { Dying } from "../helpers/dying.js";
+import { Gate } from "../helpers/gate.js";
 import { startPrimaries, type TestPrimaries, type TestPrimary } from "../helpers/primaries.js";
 import { type Instance, ownPrefix, startInstance, until } from "../helpers/service.js";
 
@@ -33,7 +35,7 @@ const env = { QUORATE_TTL_MAX_MS: String(TTL_MAX_MS) };
 
 /** All at once, as by a power cut. */
 async function all(
-  primaries: TestPrimaries,
+  primaries: Pick<TestPrimaries, "all">,
   does: (primary: TestPrimary) => Promise<unknown>,
 ): Promise<void> {
   await Promise.all(primaries.all.map(does));
@@ -159,6 +161,43 @@ describe.concurrent("a start of all of which many know", SLOW, () => {
     const warnings = instance.logged.filter((line) => line.includes("what their disks had not kept is gone"));
     expect(warnings).toHaveLength(1);
     expect(JSON.parse(warnings[0] as string)).toMatchObject({ level: 40, coldQuarantine: TTL_MAX_MS });
+  });
+
+  test("is told by an instance that knew more than the one that began anew", async () => {
+    const prefix = ownPrefix();
+    const gate = new Gate();
+    await using knowing = await startInstance(shared.urls, {
+      prefix,
+      env: { QUORATE_LOG_LEVEL: "warn", QUORATE_COMMAND_TIMEOUT_MS: "5000" },
+      world: gate,
+    });
+    gate.shut();
+    await all(shared, (primary) => forget(primary, prefix));
+    await using _unknowing = await startInstance(shared.urls, { prefix });
+    gate.open();
+    await until(
+      () => knowing.logged.some((line) => line.includes("leases from before are not waited for")),
+      "it has seen that",
+    );
+  });
+
+  test("takes as long as it takes, for which no request waits", async ({ expect }) => {
+    const prefix = ownPrefix();
+    const gate = new Gate((_command, sha1) => sha1 === SCRIPTS["announce-incarnation"].sha1);
+    await using instance = await startInstance(shared.urls, {
+      prefix,
+      env: { ...env, QUORATE_COMMAND_TIMEOUT_MS: "5000" },
+      world: gate,
+    });
+    gate.shut();
+    await all({ all: [at(0), at(1)] }, (primary) => forget(primary, prefix));
+    const askedMs = performance.now();
+    const answer = await acquire(instance, "used", 1_000);
+    expect(gate.waiting, "it is copied to those that forgot").toBeGreaterThan(0);
+    expect(answer).toMatchObject({ status: 503, code: "no_quorum" });
+    expect(performance.now() - askedMs).toBeLessThan(3_000);
+    gate.open();
+    await allTakePart(instance, 1);
   });
 });
 

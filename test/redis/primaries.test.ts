@@ -23,9 +23,9 @@ function controlled(count: number) {
       }),
     close: vi.fn(),
   }));
-  const refresh = vi.fn(async () => {});
-  const primaries = new Primaries(all as unknown as Primary[], { version: 1, refresh });
-  return { asked, all, refresh, primaries };
+  const catchUp = vi.fn(async () => true);
+  const primaries = new Primaries(all as unknown as Primary[], { version: 1, catchUp });
+  return { asked, all, catchUp, primaries };
 }
 
 const call = { name: "any" } as unknown as Call<number>;
@@ -93,13 +93,13 @@ describe("asking all primaries", () => {
 
 describe("a configuration that changes under the question", () => {
   test("makes it be asked again, once this instance is up to date", async () => {
-    const { asked, primaries, refresh } = controlled(3);
+    const { asked, primaries, catchUp } = controlled(3);
     const answers = primaries.ask(call);
     asked[0]?.answer(1);
     asked[1]?.fail(fenced);
     asked[2]?.fail(fenced);
     await settled();
-    expect(refresh).toHaveBeenCalledOnce();
+    expect(catchUp).toHaveBeenCalledOnce();
     expect(asked).toHaveLength(6);
     asked[3]?.answer(10);
     asked[4]?.answer(20);
@@ -107,39 +107,54 @@ describe("a configuration that changes under the question", () => {
   });
 
   test("matters not where a majority has answered", async () => {
-    const { asked, primaries, refresh } = controlled(3);
+    const { asked, primaries, catchUp } = controlled(3);
     const answers = primaries.ask(call);
     asked[0]?.fail(fenced);
     asked[1]?.answer(1);
     asked[2]?.answer(2);
     await answers;
-    expect(refresh).not.toHaveBeenCalled();
+    expect(catchUp).not.toHaveBeenCalled();
   });
 
   test("again and again ends the question", async () => {
-    const { asked, primaries, refresh } = controlled(1);
+    const { asked, primaries, catchUp } = controlled(1);
     const answers = primaries.ask(call);
     for (let i = 0; i < 4; i++) {
       asked[i]?.fail(fenced);
       await settled();
     }
     expect(values(await answers)).toEqual([]);
-    expect(refresh).toHaveBeenCalledTimes(3);
+    expect(catchUp).toHaveBeenCalledTimes(3);
+  });
+
+  test("for longer than a request may wait ends the question at once", async () => {
+    const { asked, all, primaries, catchUp } = controlled(1);
+    catchUp.mockResolvedValue(false);
+    const answers = primaries.ask(call);
+    asked[0]?.fail(fenced);
+    expect(values(await answers)).toEqual([]);
+    const operation = vi.fn(async () => {
+      (all[0] as { fenced: number }).fenced += 1;
+      throw primaries.noQuorum();
+    });
+    await expect(primaries.steadily(operation)).rejects.toMatchObject({ code: "no_quorum" });
+    expect(asked).toHaveLength(1);
+    expect(operation).toHaveBeenCalledOnce();
   });
 
   test("makes an operation of several steps run again when it found no quorum", async () => {
-    const { all, primaries, refresh } = controlled(3);
+    const { all, primaries, catchUp } = controlled(3);
     const operation = vi.fn(async () => {
       if (operation.mock.calls.length > 1) return "done";
       (all[1] as { fenced: number }).fenced += 1;
       throw primaries.noQuorum();
     });
     expect(await primaries.steadily(operation)).toBe("done");
-    expect(refresh).toHaveBeenCalledOnce();
+    expect(catchUp).toHaveBeenCalledOnce();
   });
 
   test("is not the reason of every failure: others are passed on at once", async () => {
-    const { all, primaries, refresh } = controlled(3);
+    const { all, primaries, catchUp } = controlled(3);
     const noQuorum = primaries.noQuorum();
     await expect(primaries.steadily(() => Promise.reject(noQuorum))).rejects.toBe(noQuorum);
     const held = new CoordinationError("held", "It is held.");
@@ -148,7 +163,7 @@ describe("a configuration that changes under the question", () => {
       return Promise.reject(held);
     };
     await expect(primaries.steadily(operation)).rejects.toBe(held);
-    expect(refresh).not.toHaveBeenCalled();
+    expect(catchUp).not.toHaveBeenCalled();
   });
 });
 

@@ -148,7 +148,7 @@ function votes(...rows: [script: string, ...answers: Vote[]][]): LeaseVotes {
     get version() {
       return version;
     },
-    refresh: async () => {},
+    catchUp: async () => true,
   });
   return new LeaseVotes(primaries, keys, systemIds, { ttlMaxMs: TTL_MAX_MS });
 }

@@ -85,6 +85,7 @@ export class Universe {
     const instance = new Instance(name, scheduler, network, primaries, chance, this.plan.settings, this.log);
     this.variant.change?.(instance.core, instance);
     this.instances.push(instance);
+    if (this.#mayBeginAsFirst) this.#promisesEnd(true, `all primaries forgot, and ${name} knows of nothing`);
   }
 
   /** What it did may be left half-done when it is killed. */
@@ -182,13 +183,19 @@ export class Universe {
     if (this.#lost.get(primary) !== "all") this.#lost.set(primary, what);
     if (this.#lost.size < this.majority) return;
     const empty = [...this.#lost.values()].filter((lost) => lost === "all").length;
-    this.recorder.happened({
-      kind: "majority_lost",
-      atMs: this.scheduler.nowMs(),
-      // Where a majority lost their high-water marks as well, the longest time to live is waited for.
-      leases: empty < this.majority,
-      text: `${[...this.#lost.keys()].map(({ name }) => name).join(", ")} lost data together`,
-    });
+    const names = [...this.#lost.keys()].map(({ name }) => name).join(", ");
+    // Where a majority lost their high-water marks as well, the longest time to live is waited for.
+    this.#promisesEnd(empty < this.majority || this.#mayBeginAsFirst, `${names} lost data together`);
+  }
+
+  #promisesEnd(leases: boolean, text: string): void {
+    this.recorder.happened({ kind: "majority_lost", atMs: this.scheduler.nowMs(), leases, text });
+  }
+
+  /** No primary knows of anything, nor does every instance: for that one it is the first start, with nothing to wait for. */
+  get #mayBeginAsFirst(): boolean {
+    const forgot = (primary: SimulatedPrimary) => this.#lost.get(primary) === "all" && !isWhole(primary);
+    return this.primaries.every(forgot) && this.alive.some(({ core }) => core.primaries.version === null);
   }
 
   /** Ends all faults. */
