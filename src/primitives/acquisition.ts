@@ -23,7 +23,7 @@ export class Acquisition {
   readonly #deadlineMs: number;
   #attempts = 0;
   #place: Place | null = null;
-  #granted = false;
+  #granted: "asked" | "handed" | null = null;
   #gone = false;
 
   constructor(
@@ -62,7 +62,7 @@ export class Acquisition {
     const claim = { ...wanted, leaseId: this.leaseId };
     const startedMs = clock.monotonicMs();
     const outcome = await votes.acquire(claim, this.#terms(), this.#place);
-    if (outcome.kind === "granted") return this.#accept(claim, wanted, startedMs, outcome);
+    if (outcome.kind === "granted") return this.#accept("asked", claim, wanted, startedMs, outcome);
     const refused = asRefused(outcome);
     const certain = refused.certain && !wanted.others;
     const retries = wanted.others ? OTHERS_RETRIES : SPLIT_RETRIES;
@@ -97,11 +97,12 @@ export class Acquisition {
     const won = turn === "handed" ? votes.handed(place.votes) : null;
     // Of what was heard so late that nothing is left the next attempt makes something.
     if (!won || validForMs(this.request.ttlMs, clock.monotonicMs() - won.sinceMs) <= 0) return null;
-    return this.#accept(claim, wanted, Math.max(this.#askedMs, won.sinceMs), won);
+    return this.#accept("handed", claim, wanted, Math.max(this.#askedMs, won.sinceMs), won);
   }
 
   /** `startedMs`: from when on its time to live may have run. */
   async #accept(
+    how: "asked" | "handed",
     claim: Claim,
     wanted: Wanted,
     startedMs: number,
@@ -115,7 +116,7 @@ export class Acquisition {
       await votes.release(claim, this.#chosen);
       throw tooSlow(ttlMs);
     }
-    this.#granted = true;
+    this.#granted = how;
     const grant = {
       leaseId: this.leaseId,
       owner,

@@ -59,6 +59,11 @@ export class Place {
     return { nonce: this.nonce, turn: this.#offered - 1 };
   }
 
+  /** The turn of what is handed on after the last attempt. */
+  get offered(): number {
+    return this.#offered;
+  }
+
   decided(voting: readonly Promise<unknown>[]): void {
     voting.forEach((vote, primary) => {
       this.#voting[primary] = this.answered(primary).then(() => vote);
@@ -83,9 +88,11 @@ export class Place {
   }
 
   /** A primary says that it has granted it what it waits for. */
-  handed(primary: number, { turn, counter, configuration }: Handed, sinceMs: number): void {
+  handed(primary: number, { turn, counter, stamp }: Handed, sinceMs: number): void {
     // Of an attempt that was over when it was granted: the next one found it, or will.
     if (turn !== this.#offered) return;
+    // Votes of two configurations must not be mixed. Behind it stands the id of the primary.
+    const configuration = stamp.slice(0, stamp.lastIndexOf(":"));
     if (configuration !== this.#configuration) this.#handed.clear();
     this.#configuration = configuration;
     this.#handed.set(primary, { counter, sinceMs });

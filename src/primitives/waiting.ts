@@ -55,17 +55,18 @@ export class WaitingRoom implements Room {
   }
 
   /**
-   * Gives the place up. `granted`: for good, and nobody can follow yet. `keepMs`: it is kept for a client that may come
-   * back. What a primary does not hear now it is told later.
+   * Gives the place up. `granted`: for good, and nobody can follow yet; by the last attempt, or by what was handed on after
+   * it. `keepMs`: it is kept for a client that may come back. What a primary does not hear now it is told later.
    */
-  leave(place: Place, { granted, keepMs }: { granted: boolean; keepMs: number }): void {
+  leave(place: Place, { granted, keepMs }: { granted: "asked" | "handed" | null; keepMs: number }): void {
     const { claim } = place;
     for (const line of claim.lines) remove(this.#lines, line, place);
     remove(this.#byLease, claim.leaseId, place);
     // The same lease may be waited for by two requests, one a repetition of the other.
     const same = this.#byLease.get(claim.leaseId);
     const call = leaveLine(this.keys, claim, place.nonce, {
-      granted,
+      // What one handed on late, after an attempt that others have granted, nobody would ever release.
+      back: granted === null ? "all" : granted === "asked" ? place.offered : "none",
       keepMs: same && !granted ? POLL_MS : keepMs,
       // One release may have been enough for several permits.
       wake: !granted || claim.limit !== null,
@@ -138,8 +139,10 @@ export class WaitingRoom implements Room {
     const place = places.find(({ nonce }) => nonce === handed.nonce);
     const clock = this.#clocks[primary];
     const sinceMs = clock ? earliestMs(clock, handed.serverMicros) : Number.POSITIVE_INFINITY;
-    // A clock that has jumped tells nothing about when: then it has to ask, which finds the hold and extends it.
-    if (sinceMs > this.clock.monotonicMs()) place?.called(primary);
+    // What one says for another, as its replica does, is no vote; and a clock that has jumped tells nothing about when.
+    // Then it has to ask, which finds the hold and extends it.
+    const isVote = handed.stamp === this.primaries.all[primary]?.stamp;
+    if (!isVote || sinceMs > this.clock.monotonicMs()) place?.called(primary);
     else place?.handed(primary, handed, sinceMs);
   }
 

@@ -14,16 +14,17 @@ export function takeTicket(
 }
 
 /**
- * Takes a request out of the lines. `granted`: its lease was. `keepMs`: how long the place is kept for a client that may
- * come back. `wake`: whoever comes first may be let in now, though nothing became free by this.
+ * Takes a request out of the lines. `back`: what it gives back of what it has; where its lease was granted, only what was
+ * handed on in that turn, if anything. `keepMs`: how long the place is kept for a client that may come back. `wake`:
+ * whoever comes first may be let in now, though nothing became free by this.
  */
 export function leaveLine(
   keys: Keys,
   claim: Claim,
   nonce: string,
-  how: { granted: boolean; keepMs: number; wake: boolean },
+  how: { back: "all" | "none" | number; keepMs: number; wake: boolean },
 ): Call<void> {
-  const own = [nonce, how.granted ? "1" : "", how.keepMs, how.wake ? "1" : ""];
+  const own = [nonce, how.back, how.keepMs, how.wake ? "1" : ""];
   return leaseCall(keys, "leave-line", claim, own, () => {});
 }
 

@@ -119,6 +119,11 @@ export class Primary {
     return this.#stamp !== null;
   }
 
+  /** What names it in the configuration in which it takes part; null while it does not. */
+  get stamp(): string | null {
+    return this.#stamp;
+  }
+
   /** How many calls its fence refused: they were made in another configuration than the one in force. */
   get fenced(): number {
     return this.#fenced;

@@ -14,8 +14,8 @@ export interface Handed {
   readonly counter: number;
   /** When, in microseconds since 1970 by that server's clock. */
   readonly serverMicros: number;
-  /** The configuration in which it was granted: votes of two of them must not be mixed. */
-  readonly configuration: string;
+  /** Who granted it, in which configuration. Not who told of it: a replica passes on what its primary publishes. */
+  readonly stamp: string;
 }
 
 /**
@@ -62,8 +62,7 @@ function parse(message: string): Wake {
       turn: Number(turn),
       counter: Number(counter),
       serverMicros: Number(micros),
-      // Behind it stands the id of the primary.
-      configuration: stamp.slice(0, stamp.lastIndexOf(":")),
+      stamp,
     },
   };
 }

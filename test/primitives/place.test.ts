@@ -33,7 +33,7 @@ const grant = (counter: number, other: Partial<Handed> = {}): Handed => ({
   turn: 2,
   counter,
   serverMicros: 0,
-  configuration: "1:nonce",
+  stamp: "1:nonce:primary",
   ...other,
 });
 
@@ -92,9 +92,9 @@ test("nothing that was handed on before an attempt counts after it", async () =>
 test("votes of two configurations are not put together", () => {
   const { place } = placed();
   place.handed(0, grant(8), 0);
-  place.handed(1, grant(8, { configuration: "2:nonce" }), 0);
+  place.handed(1, grant(8, { stamp: "2:nonce:primary" }), 0);
   expect(place.votes).toHaveLength(1);
-  place.handed(2, grant(8, { configuration: "2:nonce" }), 0);
+  place.handed(2, grant(8, { stamp: "2:nonce:primary" }), 0);
   expect(place.votes).toHaveLength(2);
 });
 

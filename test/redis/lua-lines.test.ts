@@ -17,11 +17,11 @@ const ticketFor = (claim: Claim) => server.run(takeTicket(keys, claim));
 /** Ungranted unless `how` says otherwise; of whichever request stands there unless its nonce is named. */
 async function leave(
   claim: Claim,
-  how: { granted?: boolean; keepMs?: number; wake?: boolean; nonce?: string } = {},
+  how: { back?: "all" | "none" | number; keepMs?: number; wake?: boolean; nonce?: string } = {},
 ): Promise<void> {
   const stands = await server.redis.hget(`${keys.waiting}lease/${claim.leaseId}`, "nonce");
   const { nonce = stands ?? "none", ...rest } = how;
-  await server.run(leaveLine(keys, claim, nonce, { granted: false, keepMs: 0, wake: true, ...rest }));
+  await server.run(leaveLine(keys, claim, nonce, { back: "all", keepMs: 0, wake: true, ...rest }));
 }
 
 /** Asks with a place in line, a fresh ticket unless one is named. */
@@ -145,7 +145,7 @@ describe("one that waits", () => {
       }
       const { vote } = await wait(next, { ticket: tickets.get(next) as number });
       expect(vote.kind).toBe("granted");
-      await leave(next, { granted: true, wake: false });
+      await leave(next, { back: "none", wake: false });
       await server.release(next);
     }
   });
@@ -351,7 +351,7 @@ describe("places of those who are not there any more", () => {
     const name = lock();
     const own = lease(name);
     expect((await wait(own)).vote.kind).toBe("granted");
-    await leave(own, { granted: true, wake: false });
+    await leave(own, { back: "none", wake: false });
     await leave(own, { keepMs: 3_000 });
     expect(await server.redis.exists(`${keys.waiting}lease/${own.leaseId}`)).toBe(0);
     expect(await inLine(own)).toBe(false);
@@ -453,7 +453,7 @@ describe("a wake-up", () => {
     const own = lease(name);
     await wait(own);
     await waiting(lease(name));
-    await leave(own, { granted: true, wake: false });
+    await leave(own, { back: "none", wake: false });
     expect(await one.heard()).toEqual([]);
   });
 
@@ -591,7 +591,7 @@ describe("a name that becomes free", () => {
     expect(told((await one.heard())[0]).leaseId, "what was handed on goes with who leaves").toBe(
       second.leaseId,
     );
-    await leave(second, { granted: true, wake: false });
+    await leave(second, { back: "none", wake: false });
     await server.break(name);
     expect(told((await one.heard())[0]).leaseId).toBe(third.leaseId);
   });
@@ -701,9 +701,22 @@ describe("a name that becomes free", () => {
     await leave(own, { nonce: "request" });
     expect(await server.holds(own, name)).toBe(true);
     expect(await inLine(own), "the place is that of the other").toBe(true);
-    await leave(own, { nonce: "again", granted: true });
+    await leave(own, { nonce: "again", back: "none" });
     expect(await server.holds(own, name)).toBe(true);
     expect(await inLine(own)).toBe(false);
+  });
+
+  test("behind the attempt that others have granted is given back with the place: nobody knows of it", async () => {
+    const name = lock();
+    const [own, next] = [lease(name), lease(name)];
+    const { holder, one } = await lineFor(own, next);
+    await server.release(holder);
+    expect(told((await one.heard())[0])).toMatchObject({ leaseId: own.leaseId, turn: 2 });
+    await leave(own, { nonce: "request", back: 4, wake: false });
+    expect(await server.holds(own, name), "of another turn").toBe(true);
+    await leave(own, { nonce: "request", back: 2, wake: false });
+    expect(await server.holds(own, name)).toBe(false);
+    expect(told((await one.heard())[0]).leaseId).toBe(next.leaseId);
   });
 
   test("is not handed on to one whose client may come back: it knows nothing of it", async () => {

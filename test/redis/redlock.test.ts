@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { systemIds } from "../../src/ids.js";
 import { Keys } from "../../src/redis/keys.js";
 import type { Claim } from "../../src/redis/lease-calls.js";
@@ -292,6 +292,22 @@ describe("an acquire", () => {
       ["abandon-lock", "-", "-", "-", "done", "done"],
     );
     await expect(fewer.acquire(LEASE, TERMS)).rejects.toMatchObject({ code: "no_quorum" });
+  });
+
+  test("of one that waits is refused from then on where nobody knows whether it arrived, though it was granted", async () => {
+    const request = { begin: () => ({ nonce: "request", turn: 3 }), decided: vi.fn() };
+    const leases = votes(["acquire-lock", 7, 7, { late: "-" }], ["abandon-lock", "?", "?", "?"]);
+    expect(await leases.acquire(LEASE, TERMS, request)).toMatchObject({ kind: "granted", token: 7 });
+    await settled();
+    await settled();
+    expect(owedAt()).toEqual([2]);
+    const [call] = [...(fakes[2]?.owed.values() ?? [])] as [Call<unknown>];
+    expect(own(call)).toEqual(["request", 3, TOMBSTONE_MS]);
+    expect(request.decided).toHaveBeenCalledOnce();
+    const alone = votes(["acquire-lock", 7, 7, "-"]);
+    await alone.acquire(LEASE, TERMS);
+    await settled();
+    expect(owedAt(), "the release of one that does not wait does it").toEqual([]);
   });
 
   test("whose votes split is uncertain, and takes its own back", async () => {

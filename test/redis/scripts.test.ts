@@ -84,7 +84,7 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
     { leaseId: "lease", holds: true },
   ),
   "take-ticket": takeTicket(keys, attempt),
-  "leave-line": leaveLine(keys, attempt, "nonce", { granted: false, keepMs: 1_000, wake: true }),
+  "leave-line": leaveLine(keys, attempt, "nonce", { back: "all", keepMs: 1_000, wake: true }),
   "keep-waiting": keepWaiting(
     keys,
     "instance",
