@@ -210,8 +210,32 @@ function undead(sight: Sight, life: Life, history: History): Violation[] {
         endMs < sight.fromMs &&
         !isExcused(history, startMs, sight.toMs),
     );
-  if (!left) return [];
+  if (!left || isForgotten(left, sight, life, history)) return [];
   return [violation("members", `${life.id} of ${sight.service} was seen after it had left`, left, sight.by)];
+}
+
+/**
+ * A member that came back after it had left, and died then, is remembered by nobody: a primary that reads only then what
+ * was sent before it left keeps it like any other that died.
+ */
+function isForgotten(
+  left: Asked<"leave">,
+  sight: Sight,
+  { registers, ttlMsMax }: Life,
+  { events }: History,
+): boolean {
+  const cameBack = registers.find(
+    ({ startMs, outcome }) => startMs > left.startMs && outcome?.kind === "alive",
+  );
+  if (!cameBack) return false;
+  return events.some(
+    (event) =>
+      event.kind === "late_message" &&
+      event.atMs < left.startMs &&
+      event.untilMs > cameBack.startMs &&
+      event.untilMs <= sight.toMs &&
+      event.untilMs + ttlMsMax * 1.01 + GONE_WITHIN_MS >= sight.fromMs,
+  );
 }
 
 /** How many of these, which are in the order of their starts, started before that time. */

@@ -164,6 +164,7 @@ function replicate(universe: Universe, { forMs }: Fault, chance: Chance): void {
   const sync = () => {
     if (primary.life !== life || master.server.keyspace === server.keyspace) return;
     universe.copied(primary, master);
+    master.replicas.add(primary);
   };
   // Of itself: as a foreign master that is empty.
   const foreign = master === primary;
@@ -179,6 +180,7 @@ function replicate(universe: Universe, { forMs }: Fault, chance: Chance): void {
   universe.scheduler.after(forMs, () => {
     if (primary.life !== life) return;
     if (!foreign && master.alive) sync();
+    master.replicas.delete(primary);
     server.replicaOf(null);
     universe.note(`${primary.name} is a primary again`);
   });

@@ -36,6 +36,8 @@ export interface Peer {
 export class SimulatedPrimary {
   readonly server: SimulatedRedis;
   readonly peers = new Set<Peer>();
+  /** Those that have its data, and pass on what it publishes, for as long as they are replicas. */
+  readonly replicas = new Set<SimulatedPrimary>();
   /** Counts its processes. */
   life = 1;
   #alive = true;
@@ -103,7 +105,9 @@ export class SimulatedPrimary {
     const reply = this.server.execute(command, args);
     const { keyspace } = this.server;
     for (const { channel, message } of keyspace.published)
-      for (const peer of this.#listeners(channel)) peer.hear(message);
+      for (const one of [this, ...this.replicas])
+        if (one === this || one.server.isReplica)
+          for (const peer of one.#listeners(channel)) peer.hear(message);
     keyspace.published = [];
     this.watch?.(this, command, args, reply);
     return reply;
@@ -126,6 +130,7 @@ export class SimulatedPrimary {
     this.#alive = false;
     this.#paused = false;
     this.#received = [];
+    this.replicas.clear();
     for (const peer of [...this.peers]) peer.cut("connection reset");
     this.peers.clear();
   }

@@ -208,6 +208,7 @@ export class Universe {
     }
     for (const primary of this.primaries) {
       primary.resume();
+      primary.replicas.clear();
       primary.server.replicaOf(null);
       this.start(primary);
     }

@@ -52,6 +52,10 @@ export class SimulatedRedis {
     this.#master = master;
   }
 
+  get isReplica(): boolean {
+    return this.#master !== null;
+  }
+
   flushScripts(): void {
     this.#scripts.clear();
   }
