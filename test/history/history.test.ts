@@ -426,6 +426,23 @@ describe("members", () => {
     expect(broken([...unknown, [60, 70, list, listed(1)]])).toHaveLength(1);
   });
 
+  it("that came back and died may be seen as before they left, where a primary reads late, and for as long as it keeps that", () => {
+    const late = { kind: "late_message", atMs: 5, untilMs: 1_205, text: "primary 1 reads late" } as const;
+    const lines: Line[] = [
+      [0, 10, register, alive()],
+      [20, 30, leave, left],
+      [40, 50, register, alive(2)],
+    ];
+    const seen: Line = [1_300, 1_310, list, listed(1)];
+    const found = ["members: m of s was seen after it had left"];
+    expect(broken([...lines, seen], [late])).toEqual([]);
+    expect(broken([...lines, seen])).toEqual(found);
+    expect(broken([...lines.slice(0, 2), seen], [late]), "it did not come back").toEqual(found);
+    expect(broken([...lines, seen], [{ ...late, atMs: 35 }]), "sent after it had left").toEqual(found);
+    expect(broken([...lines, seen], [{ ...late, untilMs: 39 }]), "read before it came back").toEqual(found);
+    expect(broken([...lines, [3_400, 3_410, list, listed(1)]], [late])).toContain(found[0]);
+  });
+
   it("are not judged across a clock fault, nor across the loss of a majority", () => {
     const lines: Line[] = [
       [0, 10, register, alive()],
