@@ -64,19 +64,21 @@ export class WaitingRoom implements Room {
     remove(this.#byLease, claim.leaseId, place);
     // The same lease may be waited for by two requests, one a repetition of the other.
     const same = this.#byLease.get(claim.leaseId);
-    const call = leaveLine(this.keys, claim, place.nonce, {
-      // What one handed on late, after an attempt that others have granted, nobody would ever release.
-      back: granted === null ? "all" : granted === "asked" ? place.offered : "none",
+    const how = {
       keepMs: same && !granted ? POLL_MS : keepMs,
       // One release may have been enough for several permits.
       wake: !granted || claim.limit !== null,
-    });
+    };
+    const call = leaveLine(this.keys, claim, place.nonce, { ...how, back: granted ? "none" : "all" });
+    // By then it may have been handed on behind the release of what others had granted: nobody would release it again.
+    const late =
+      granted === "asked" ? leaveLine(this.keys, claim, place.nonce, { ...how, back: place.offered }) : call;
     const tell = () => {
       this.primaries.all.forEach(async (primary, at) => {
         // An attempt may be sent once more, as text, and would stand in line again.
         await place.answered(at);
         const answer = await answerOf(primary, call);
-        if (!answer.ok) primary.owe(`leave/${claim.leaseId}/${place.nonce}`, call);
+        if (!answer.ok) primary.owe(`leave/${claim.leaseId}/${place.nonce}`, late);
       });
     };
     // Who was granted is told so first: nobody waits for its place.

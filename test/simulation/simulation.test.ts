@@ -12,7 +12,11 @@ const RUNS = Number(process.env.SIMULATION_RUNS ?? 5_000);
  * Seeds that once found something in the product, and what. One stays here for as long as it means the same: until plans,
  * clients or faults are drawn in another way.
  */
-const FOUND: readonly { readonly seed: number; readonly what: string }[] = [];
+const FOUND: readonly { readonly seed: number; readonly what: string }[] = [
+  { seed: 63_976, what: "an attempt that was sent again, as text, stood in line once more" },
+  { seed: 92_079, what: "a request waited for a start of all" },
+  { seed: 119_354, what: "an attempt that came behind the release stood in line once more" },
+];
 
 describe("the simulation", () => {
   it(`finds every promise kept in ${RUNS} runs from seed ${SEED} on`, { timeout: 600_000 }, async () => {
@@ -35,7 +39,7 @@ describe("the simulation", () => {
     expect(outcome.runs).toBe(RUNS);
   });
 
-  it("finds no more what it once found", async () => {
+  it("finds no more what it once found", { timeout: 60_000 }, async () => {
     for (const { seed, what } of FOUND) {
       const { violations } = await simulate(seed);
       expect(violations.map((violation) => tellViolation(violation)).join("\n"), what).toBe("");
