@@ -117,7 +117,7 @@ export function createCore(
   const settings = { ...config, embedded: redis.embedded };
   const keeper = new ConfigurationKeeper(all, keys, clock, random, ids, settings, log);
   const primaries = new Primaries(all, keeper);
-  const membership = new Membership(primaries, keys, clock, ids);
+  const membership = new Membership(primaries, keys, clock, ids, config);
   const votes = new LeaseVotes(primaries, keys, ids, config, (rounds) => observer.granted?.(rounds));
   const instance = ids.nonce();
   const wakes = new Wakes(redis.urls, connect, keys.wakeChannel(instance), config.connectTimeoutMs);

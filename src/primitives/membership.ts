@@ -3,7 +3,7 @@ import type { Clock } from "../clock.js";
 import { CoordinationError } from "../errors.js";
 import type { Ids } from "../ids.js";
 import type { Keys } from "../redis/keys.js";
-import { type Answers, type Primaries, values } from "../redis/primaries.js";
+import { type Answers, type Primaries, type Settled, values } from "../redis/primaries.js";
 import {
   announceIncarnation,
   type HeartbeatVote,
@@ -49,6 +49,7 @@ export class Membership {
     private readonly keys: Keys,
     private readonly clock: Clock,
     private readonly ids: Ids,
+    private readonly settings: { readonly ttlMaxMs: number },
   ) {}
 
   /** Begins a new incarnation of the member. Throws `superseded` and `no_quorum`. */
@@ -58,26 +59,11 @@ export class Membership {
     ttlMs: number,
     registration: Registration,
   ): Promise<{ member: Member; isNew: boolean }> {
-    const nonce = this.ids.nonce();
     for (let attempt = 0; attempt < REGISTER_ATTEMPTS_MAX; attempt++) {
-      const { record: known, nextIncarnation } = await this.#find(service, id);
-      // Above all earlier ones, those long forgotten as well: hence the servers' clock.
-      const incarnation = Math.max((known?.incarnation ?? 0) + 1, nextIncarnation);
-      // And those that failed, of which a primary may have a record that nobody who registers next is told of.
-      await this.primaries.askMajority(announceIncarnation(this.keys, incarnation));
-      const record = {
-        id,
-        incarnation,
-        revision: 1,
-        left: false,
-        nonce,
-        ttlMs,
-        expiresInMs: ttlMs,
-        heartbeatAgeMs: 0,
-        registered: JSON.stringify(registration),
-      };
+      const known = await this.#find(service, id);
+      const record = await this.#next(id, known, ttlMs, registration);
       if (await this.#put(service, record)) {
-        return { member: toMember(record), isNew: !known || known.left };
+        return { member: toMember(record), isNew: !known.record || known.record.left };
       }
     }
     throw new CoordinationError(
@@ -101,11 +87,15 @@ export class Membership {
   /** Whether the member was registered until now. Throws `no_quorum`. */
   async leave(service: string, id: string): Promise<boolean> {
     for (;;) {
-      const { record } = await this.#find(service, id);
-      if (!record || record.left) return false;
+      let known = await this.#find(service, id);
+      // One that does not answer may have it still, from a heartbeat that reached nobody else.
+      if (!known.record) known = await this.#find(service, id, ALL);
+      const { record, unanswered } = known;
+      if (record ? record.left : unanswered === 0) return false;
+      const leaving = record ?? (await this.#next(id, known, this.settings.ttlMaxMs, null));
       // The tombstone outlives every live record of this incarnation that a primary may still have.
-      const expiresInMs = record.ttlMs + TOMBSTONE_MARGIN_MS;
-      if (await this.#put(service, { ...record, left: true, expiresInMs })) return true;
+      const expiresInMs = leaving.ttlMs + TOMBSTONE_MARGIN_MS;
+      if (await this.#put(service, { ...leaving, left: true, expiresInMs })) return record !== undefined;
     }
   }
 
@@ -142,21 +132,43 @@ export class Membership {
     return record;
   }
 
-  async #find(
-    service: string,
+  /** The first record of an incarnation above all earlier ones; it is announced, and not yet stored. */
+  async #next(
     id: string,
-  ): Promise<{ record: MemberRecord | undefined; nextIncarnation: number }> {
-    const { merged, nextIncarnation } = await this.#read(service, id);
-    return { record: merged[0]?.record, nextIncarnation };
+    { record: known, nextIncarnation }: Known,
+    ttlMs: number,
+    registration: Registration | null,
+  ): Promise<MemberRecord> {
+    // Above those long forgotten as well: hence the servers' clock.
+    const incarnation = Math.max((known?.incarnation ?? 0) + 1, nextIncarnation);
+    // And those that failed, of which a primary may have a record that nobody who registers next is told of.
+    await this.primaries.askMajority(announceIncarnation(this.keys, incarnation));
+    return {
+      id,
+      incarnation,
+      revision: 1,
+      left: false,
+      nonce: this.ids.nonce(),
+      ttlMs,
+      expiresInMs: ttlMs,
+      heartbeatAgeMs: 0,
+      registered: JSON.stringify(registration),
+    };
   }
 
-  /** Reads a majority, and in the background repairs those of them that are behind. */
+  async #find(service: string, id: string, settled?: Settled<unknown>): Promise<Known> {
+    const { merged, ...known } = await this.#read(service, id, settled);
+    return { record: merged[0]?.record, ...known };
+  }
+
+  /** Reads a majority unless told otherwise, and in the background repairs those of them that are behind. */
   async #read(
     service: string,
     id?: string,
-  ): Promise<{ merged: Merged<MemberRecord>[]; nextIncarnation: number }> {
+    settled?: Settled<unknown>,
+  ): Promise<{ merged: Merged<MemberRecord>[] } & Omit<Known, "record">> {
     const startedMs = this.clock.monotonicMs();
-    const answers = await this.primaries.ask(listMembers(this.keys, service, id));
+    const answers = await this.primaries.ask(listMembers(this.keys, service, id), settled);
     const replies = values(answers);
     if (replies.length < this.primaries.majority) throw this.primaries.noQuorum();
     const merged = mergeMembers(
@@ -175,7 +187,8 @@ export class Membership {
         answered[place]?.run(putMember(this.keys, service, { ...record, expiresInMs })).catch(() => {});
       }
     }
-    return { merged, nextIncarnation: Math.max(...replies.map((reply) => reply.nextIncarnation)) };
+    const nextIncarnation = Math.max(...replies.map((reply) => reply.nextIncarnation));
+    return { merged, nextIncarnation, unanswered: this.primaries.all.length - replies.length };
   }
 
   /** Whether a majority store this record; false when others are in the way. Throws `no_quorum`. */
@@ -192,6 +205,17 @@ export class Membership {
     return false;
   }
 }
+
+/** What the primaries know of one member. */
+interface Known {
+  readonly record: MemberRecord | undefined;
+  /** The lowest for a registration that begins now. */
+  readonly nextIncarnation: number;
+  /** How many primaries were not heard. */
+  readonly unanswered: number;
+}
+
+const ALL: Settled<unknown> = (answers) => !answers.includes(undefined);
 
 /** The renewal that a majority agree on, if no primary knows better: a later incarnation, or a tombstone of this one. */
 function pulseOf(votes: readonly HeartbeatVote[], majority: number): Pulse | null {

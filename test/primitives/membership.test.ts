@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
+import { allTakePart } from "../helpers/deployment.js";
 import { Pair } from "../helpers/pair.js";
 import { freshName, type Instance } from "../helpers/service.js";
 
@@ -175,5 +176,30 @@ describe("a primary that lacks a member", () => {
         return Math.min(...(await Promise.all([0, 1, 2].map((place) => lives(place, service)))));
       })
       .toBeGreaterThan(0);
+  });
+
+  test("does not hide it from a leave", async () => {
+    for (let i = 0; i < 5; i++) {
+      const service = freshName();
+      await register(pair.one, service, "m");
+      for (const place of [0, 1]) await missing(place, service);
+      expect((await leave(pair.one, service, "m")).body).toEqual({ left: true });
+      expect(await idsAt(pair.other, service)).toEqual([]);
+    }
+  });
+
+  test("has a leave that found nothing stand before what the one that did not answer has still", async () => {
+    const service = freshName();
+    await register(pair.one, service, "m", { ttlMs: 60_000 });
+    for (const place of [0, 1]) await missing(place, service);
+    await pair.primary(2).pause();
+    expect((await leave(pair.one, service, "m")).body).toEqual({ left: false });
+    await pair.primary(2).resume();
+    await Promise.all([pair.one, pair.other].map((instance) => allTakePart(instance)));
+    // A read takes the first two answers: it hears the one that has it sooner or later.
+    for (let i = 0; i < 10; i++) expect(await idsAt(pair.at(i), service)).toEqual([]);
+    expect((await beat(pair.one, service, "m")).status).toBe(404);
+    const { body } = await register(pair.one, service, "m");
+    expect((await beat(pair.other, service, "m")).body).toMatchObject({ incarnation: body.incarnation });
   });
 });

@@ -221,11 +221,15 @@ describe.concurrent("a majority that forgot", SLOW, () => {
       const held = await hold(instance);
       const registeredMs = performance.now();
       await register(instance);
+      const forgotMs = performance.now();
       await Promise.all(places.map((place) => forget(at(place), prefix)));
       await Promise.all([noticed(instance), noticed(other)]);
       await allTakePart(instance);
       await allTakePart(other);
-      expect(await acquire(other, "other", 1_000)).toMatchObject({ status: 503, code: "no_quorum" });
+      const refused = await acquire(other, "other", 1_000);
+      // On a slow machine it may be over by now.
+      if (performance.now() < forgotMs + TTL_MAX_MS)
+        expect(refused).toMatchObject({ status: 503, code: "no_quorum" });
       // What one has kept, all have; but on a slow machine it has expired by now.
       const members = await membersOf(other);
       if (performance.now() < registeredMs + TTL_MAX_MS)
