@@ -113,7 +113,8 @@ export class Acquisition {
     const validMs = validForMs(ttlMs, clock.monotonicMs() - startedMs);
     // Who has gone cannot hold what it was never told of.
     if (validMs <= 0 || (signal?.aborted === true && !this.#chosen)) {
-      await votes.release(claim, this.#chosen);
+      // By its own id another request may have been granted it meanwhile. What this one has ends as soon as it was slow.
+      if (!this.#chosen) await votes.release(claim, false);
       throw tooSlow(ttlMs);
     }
     this.#granted = how;

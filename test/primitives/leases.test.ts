@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Acquired, AcquireRequest, Lease } from "../../src/primitives/lock.js";
 import { Keys } from "../../src/redis/keys.js";
 import { allTakePart, command, forget, noticed, shown } from "../helpers/deployment.js";
+import { Gate } from "../helpers/gate.js";
 import { Pair } from "../helpers/pair.js";
 import { chosenId, freshName, type Instance, until } from "../helpers/service.js";
 
@@ -38,6 +39,25 @@ async function whyLost(lease: Lease): Promise<unknown> {
 const keys = () => new Keys(pair.prefix);
 const holdsOn = async (place: number, name: string) =>
   (await command(pair.primary(place), "HGET", keys().hold(`lock/${name}`), "lease")) as string | null;
+
+describe("a lease that was asked for twice, with an id of the client's own", () => {
+  test("is not ended by the request that is granted too late, where the other was granted in time", async () => {
+    const name = freshName();
+    const leaseId = chosenId();
+    const gate = new Gate();
+    await using slowly = await pair.instance({ world: gate });
+    gate.shut();
+    const late = ask(slowly, name, { leaseId, ttlMs: 200 });
+    late.catch(() => {});
+    const lease = await take(pair.one, name, { leaseId });
+    await sleep(250);
+    gate.open();
+    await expect(late).rejects.toMatchObject({ code: "no_quorum" });
+    await renew(lease);
+    expect(await ask(pair.one, name)).toMatchObject({ kind: "held" });
+    await give(lease);
+  });
+});
 
 describe("a lease that was lost", () => {
   test("by a release says so", async () => {
