@@ -5,7 +5,7 @@ import type { AcquireTerms, Claim } from "../redis/lease-calls.js";
 import type { AcquireOutcome, LeaseVotes } from "../redis/redlock.js";
 import { limitMismatch, mismatch, quarantined, tooSlow, usedUp } from "./lease-failures.js";
 import { type Held, type LeaseRequest, type Outcome, toHolder, type Wanted } from "./lease-terms.js";
-import type { Place } from "./place.js";
+import type { Granted, Place } from "./place.js";
 import type { WaitingRoom } from "./waiting.js";
 
 /** What an acquisition needs of the service. */
@@ -23,7 +23,7 @@ export class Acquisition {
   readonly #deadlineMs: number;
   #attempts = 0;
   #place: Place | null = null;
-  #granted: "asked" | "handed" | null = null;
+  #granted: Granted | null = null;
   #gone = false;
 
   constructor(
@@ -102,7 +102,7 @@ export class Acquisition {
 
   /** `startedMs`: from when on its time to live may have run. */
   async #accept(
-    how: "asked" | "handed",
+    how: Granted,
     claim: Claim,
     wanted: Wanted,
     startedMs: number,

@@ -1,7 +1,7 @@
 import { heldOn } from "../redis/hold-votes.js";
 import type { Keys } from "../redis/keys.js";
 import { type Hold, listLocks, type Mode } from "../redis/lease-calls.js";
-import { type Answers, type Primaries, values } from "../redis/primaries.js";
+import { allAnswered, type Primaries, values } from "../redis/primaries.js";
 import {
   type Grant,
   type Held,
@@ -121,8 +121,8 @@ export class Locks {
   ): Promise<{ locks: ListedLock[]; cursor: string | null }> {
     const after = cursor === "" ? "" : resource(cursor);
     // Of all that answer: a majority that lacks one of the votes would leave out what is held.
-    const all = (answers: Answers<unknown>) => !answers.includes(undefined);
-    const pages = values(await this.primaries.ask(listLocks(this.keys, resource(prefix), after, most), all));
+    const call = listLocks(this.keys, resource(prefix), after, most);
+    const pages = values(await this.primaries.ask(call, allAnswered));
     const { majority } = this.primaries;
     if (pages.length < majority) throw this.primaries.noQuorum();
     // What one primary has not looked at yet would lack its vote.

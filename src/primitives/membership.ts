@@ -3,7 +3,7 @@ import type { Clock } from "../clock.js";
 import { CoordinationError } from "../errors.js";
 import type { Ids } from "../ids.js";
 import type { Keys } from "../redis/keys.js";
-import { type Answers, type Primaries, type Settled, values } from "../redis/primaries.js";
+import { type Answers, allAnswered, type Primaries, type Settled, values } from "../redis/primaries.js";
 import {
   announceIncarnation,
   type HeartbeatVote,
@@ -89,7 +89,7 @@ export class Membership {
     for (;;) {
       let known = await this.#find(service, id);
       // One that does not answer may have it still, from a heartbeat that reached nobody else.
-      if (!known.record) known = await this.#find(service, id, ALL);
+      if (!known.record) known = await this.#find(service, id, allAnswered);
       const { record, unanswered } = known;
       if (record ? record.left : unanswered === 0) return false;
       const leaving = record ?? (await this.#next(id, known, this.settings.ttlMaxMs, null));
@@ -214,8 +214,6 @@ interface Known {
   /** How many primaries were not heard. */
   readonly unanswered: number;
 }
-
-const ALL: Settled<unknown> = (answers) => !answers.includes(undefined);
 
 /** The renewal that a majority agree on, if no primary knows better: a later incarnation, or a tombstone of this one. */
 function pulseOf(votes: readonly HeartbeatVote[], majority: number): Pulse | null {

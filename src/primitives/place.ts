@@ -8,6 +8,9 @@ import type { Handed } from "../redis/wakes.js";
  */
 export type Turn = "try" | "handed" | "late" | "gone";
 
+/** How a request got its lease: its last attempt was granted, or a majority handed on what it offered after that one. */
+export type Granted = "asked" | "handed";
+
 /** What a place needs of the room that it is in. */
 export interface Room {
   readonly majority: number;

@@ -5,9 +5,9 @@ import type { Ids } from "../ids.js";
 import type { Keys } from "../redis/keys.js";
 import type { Claim } from "../redis/lease-calls.js";
 import { keepWaiting, leaveLine, takeTicket } from "../redis/line-calls.js";
-import { type Answers, answerOf, type Primaries, values } from "../redis/primaries.js";
+import { type Answers, allAnswered, answerOf, type Primaries, values } from "../redis/primaries.js";
 import type { Wake, Wakes } from "../redis/wakes.js";
-import { Place, POLL_MS, type Room } from "./place.js";
+import { type Granted, Place, POLL_MS, type Room } from "./place.js";
 
 /**
  * Those who wait at this instance. The lines themselves are on the primaries; here everybody sleeps until a primary
@@ -55,30 +55,32 @@ export class WaitingRoom implements Room {
   }
 
   /**
-   * Gives the place up. `granted`: for good, and nobody can follow yet; by the last attempt, or by what was handed on after
-   * it. `keepMs`: it is kept for a client that may come back. What a primary does not hear now it is told later.
+   * Gives the place up. `granted`: for good, and nobody can follow yet. `keepMs`: it is kept for a client that may come
+   * back. What a primary does not hear now it is told later.
    */
-  leave(place: Place, { granted, keepMs }: { granted: "asked" | "handed" | null; keepMs: number }): void {
+  leave(place: Place, { granted, keepMs }: { granted: Granted | null; keepMs: number }): void {
     const { claim } = place;
     for (const line of claim.lines) remove(this.#lines, line, place);
     remove(this.#byLease, claim.leaseId, place);
     // The same lease may be waited for by two requests, one a repetition of the other.
     const same = this.#byLease.get(claim.leaseId);
-    const how = {
-      keepMs: same && !granted ? POLL_MS : keepMs,
-      // One release may have been enough for several permits.
-      wake: !granted || claim.limit !== null,
-    };
-    const call = leaveLine(this.keys, claim, place.nonce, { ...how, back: granted ? "none" : "all" });
-    // By then it may have been handed on behind the release of what others had granted: nobody would release it again.
-    const late =
-      granted === "asked" ? leaveLine(this.keys, claim, place.nonce, { ...how, back: place.offered }) : call;
+    const leaving = (back: "all" | "none" | number) =>
+      leaveLine(this.keys, claim, place.nonce, {
+        back,
+        keepMs: same && !granted ? POLL_MS : keepMs,
+        // One release may have been enough for several permits.
+        wake: !granted || claim.limit !== null,
+      });
+    const call = leaving(granted ? "none" : "all");
     const tell = () => {
       this.primaries.all.forEach(async (primary, at) => {
         // An attempt may be sent once more, as text, and would stand in line again.
         await place.answered(at);
         const answer = await answerOf(primary, call);
-        if (!answer.ok) primary.owe(`leave/${claim.leaseId}/${place.nonce}`, late);
+        if (answer.ok) return;
+        // By then it may have been handed on behind the release of what others had granted: nobody would release it again.
+        const late = granted === "asked" ? leaving(place.offered) : call;
+        primary.owe(`leave/${claim.leaseId}/${place.nonce}`, late);
       });
     };
     // Who was granted is told so first: nobody waits for its place.
@@ -173,7 +175,7 @@ export class WaitingRoom implements Room {
     }));
     const call = keepWaiting(this.keys, this.instance, ALIVE_MS, waiting);
     const askedMs = this.clock.monotonicMs();
-    const answers = await this.primaries.ask(call, (sofar) => !sofar.includes(undefined));
+    const answers = await this.primaries.ask(call, allAnswered);
     this.#readClocks(askedMs, answers);
     const seen = values(answers);
     places.forEach((place, at) => {

@@ -35,10 +35,19 @@ export class Operation<V, C = unknown> {
     return [...this.answers];
   }
 
+  /** Cleans up later where nobody knows whether the vote arrived, or will, though the others have decided for it. */
+  async refuseLate(primaries: readonly Primary[]): Promise<void> {
+    const answers = await this.until(() => false);
+    primaries.forEach((primary, place) => {
+      const vote = answers[place];
+      if (vote?.ok === false && vote.failure.kind === "unknown") this.#oweCleanUp(primary);
+    });
+  }
+
   /** Done when the primary answered; one that did not is told when it is back. */
   async cleanUpOn(primary: Primary, place: number): Promise<number> {
-    const { cleanUp, debt, isFor } = this.plan;
-    if (!cleanUp || !debt) throw new Error("an operation without clean-up");
+    const { cleanUp, isFor } = this.plan;
+    if (!cleanUp) throw new Error("an operation without clean-up");
     // What is still asked may be sent once more, as text, behind the clean-up.
     await this.voting[place];
     const vote = this.answers[place];
@@ -47,8 +56,14 @@ export class Operation<V, C = unknown> {
     if (failed === "not_sent" || (vote?.ok && isFor && !isFor(vote.value))) return 1;
     const answer = await answerOf(primary, cleanUp(failed === "unknown"));
     this.cleanUps[place] = answer;
-    if (!answer.ok) primary.owe(debt, cleanUp(true));
+    if (!answer.ok) this.#oweCleanUp(primary);
     return answer.ok ? 1 : 0;
+  }
+
+  #oweCleanUp(primary: Primary): void {
+    const { cleanUp, debt } = this.plan;
+    if (!cleanUp || !debt) throw new Error("an operation without clean-up");
+    primary.owe(debt, cleanUp(true));
   }
 }
 

@@ -24,6 +24,9 @@ export interface InForce {
 /** Whether the answers so far decide. */
 export type Settled<T> = (answers: Answers<T>) => boolean;
 
+/** Waits for all, also for those that the answers of a majority would not need. */
+export const allAnswered: Settled<unknown> = (answers) => !answers.includes(undefined);
+
 /** All primaries of one deployment. Knows votes, not what is voted on. */
 export class Primaries {
   readonly majority: number;

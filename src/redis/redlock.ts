@@ -237,7 +237,7 @@ export class LeaseVotes {
       vote: acquireLock(this.keys, attempt, terms),
       isFor: (vote) => vote.kind === "granted",
       cleanUp: (late) => abandonLock(this.keys, attempt, late ? this.#tombstoneMs() : 0),
-      debt: debtOf(attempt),
+      debt: `abandon/${attempt.leaseId}/${attempt.nonce}/${attempt.turn}`,
     });
     return this.#during(operation, async (id): Promise<AcquireOutcome> => {
       const { version } = this.primaries;
@@ -251,22 +251,13 @@ export class LeaseVotes {
       if (token !== null) {
         const { rounds, ...grant } = token;
         this.onGrant(rounds);
-        if (request) void this.#refuseLate(attempt, operation);
+        // What reaches a primary after the release of one that waited would stand in line there once more.
+        if (request) void operation.refuseLate(this.primaries.all);
         return { kind: "granted", ...grant };
       }
       await this.#redlock.release(this.#lock(id)).catch(() => {});
       return { kind: "held", hold: null, certain: false, ahead: 0 };
     }).finally(() => request?.decided(operation.voting));
-  }
-
-  /** What reaches a primary after the lease was released would stand in line there once more. */
-  async #refuseLate(attempt: Attempt, operation: Operation<AcquireVote>): Promise<void> {
-    const answers = await operation.until(() => false);
-    this.primaries.all.forEach((primary, place) => {
-      const answer = answers[place];
-      if (answer?.ok === false && answer.failure.kind === "unknown")
-        primary.owe(debtOf(attempt), abandonLock(this.keys, attempt, this.#tombstoneMs()));
-    });
   }
 
   async #renew(lease: LeaseRenewal): Promise<RenewOutcome> {
@@ -423,8 +414,6 @@ export class LeaseVotes {
     };
   }
 }
-
-const debtOf = ({ leaseId, nonce, turn }: Attempt) => `abandon/${leaseId}/${nonce}/${turn}`;
 
 function toCounters(answers: Answers<number | null>): (number | null | undefined)[] {
   return answers.map((answer) => (answer ? (answer.ok ? answer.value : null) : undefined));

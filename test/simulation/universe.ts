@@ -208,7 +208,6 @@ export class Universe {
     }
     for (const primary of this.primaries) {
       primary.resume();
-      primary.replicas.clear();
       primary.server.replicaOf(null);
       this.start(primary);
     }
