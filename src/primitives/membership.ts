@@ -115,7 +115,7 @@ export class Membership {
     return toMember(record);
   }
 
-  /** Names of the services that had a member lately. Throws `no_quorum`. */
+  /** Names of the services that have a member, or had one lately. Throws `no_quorum`. */
   async services(): Promise<string[]> {
     const replies = await this.primaries.askMajority(listServices(this.keys));
     return [...new Set(replies.flat())].sort();

@@ -162,7 +162,7 @@ describe("what is told of members", () => {
     expect(Math.abs((await next()) - Date.now())).toBeLessThan(5_000);
   });
 
-  test("services are those with a member whose time has not passed", async () => {
+  test("services are those with a member, or the tombstone of one, whose time has not passed", async () => {
     const [live, left, dead] = [freshName("live"), freshName("left"), freshName("dead")];
     await run(putMember(keys, live, MEMBER));
     await run(putMember(keys, left, { ...MEMBER, left: true }));
@@ -170,7 +170,7 @@ describe("what is told of members", () => {
     await sleep(60);
     const services = await run(listServices(keys));
     expect(services).toContain(live);
-    expect(services).not.toContain(left);
+    expect(services).toContain(left);
     expect(services).not.toContain(dead);
   });
 

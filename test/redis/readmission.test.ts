@@ -343,10 +343,17 @@ describe.concurrent("a readmission", SLOW, () => {
     for (let i = 0; i < 30; i++) {
       await instance.call("PUT", `/v1/services/s${i % 7}/members/m${i}`, { address: "a:1", ttlMs: 60_000 });
     }
-    await instance.call("DELETE", "/v1/services/s0/members/m0");
+    const ttlMs = 1_000;
+    await instance.call("PUT", "/v1/services/ended/members/last", { address: "a:1", ttlMs });
+    const left = ["s0/m0", "ended/last"];
+    for (const [service, id] of left.map((each) => each.split("/"))) {
+      await instance.call("DELETE", `/v1/services/${service}/members/${id}`);
+    }
     const leaseId = "chosen-by-the-caller-itself";
     await instance.call("POST", "/v1/locks/once/acquire", { ttlMs: 10_000, leaseId });
     await release(instance, "once", leaseId);
+    // Until nothing but the tombstone tells of its service.
+    await sleep(ttlMs);
 
     await forget(at(2), prefix);
     await noticed(instance);
@@ -364,7 +371,9 @@ describe.concurrent("a readmission", SLOW, () => {
         "0",
       );
     }
-    expect(await command(at(2), "HGET", `${prefix}member/s0/m0`, "left")).toBe("1");
+    for (const member of left) {
+      expect(await command(at(2), "HGET", `${prefix}member/${member}`, "left"), member).toBe("1");
+    }
     expect(await command(at(2), "EXISTS", `${prefix}gone/${leaseId}`)).toBe(1);
     const { incarnation } = new Keys(prefix);
     const announced = await Promise.all(primaries.all.map((one) => command(one, "GET", incarnation)));

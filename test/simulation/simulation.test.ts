@@ -21,6 +21,7 @@ const FOUND: readonly { readonly seed: number; readonly what: string }[] = [
     seed: 340_142,
     what: "a request that was granted too late ended the lease that another for it had been granted",
   },
+  { seed: 447_495, what: "a primary was readmitted without the tombstone of a service's last member" },
 ];
 
 describe("the simulation", () => {

@@ -1,4 +1,4 @@
--- Tells the services that have a live member. Changes nothing.
+-- Tells the services that have a member or a tombstone of one. Changes nothing.
 --   KEYS[2]  deadlines of all services (sorted set)
 -- Returns their names.
 

@@ -17,10 +17,9 @@ local function let_live(life)
   redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', int(time))
   redis.call('ZADD', KEYS[3], int(time + life), ARGV[3])
   if redis.call('PTTL', KEYS[3]) < life then redis.call('PEXPIRE', KEYS[3], life) end
-  if ARGV[6] == '0' then
-    redis.call('ZADD', KEYS[4], 'GT', int(time + life), ARGV[2])
-    if redis.call('PTTL', KEYS[4]) < life then redis.call('PEXPIRE', KEYS[4], life) end
-  end
+  -- Of a tombstone as well: a primary that is readmitted finds by it what it must not take for alive.
+  redis.call('ZADD', KEYS[4], 'GT', int(time + life), ARGV[2])
+  if redis.call('PTTL', KEYS[4]) < life then redis.call('PEXPIRE', KEYS[4], life) end
 end
 
 local stored = redis.call('HMGET', KEYS[2], 'incarnation', 'revision', 'left', 'nonce', 'heartbeat')
