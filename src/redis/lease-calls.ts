@@ -234,14 +234,17 @@ export function repairLock(keys: Keys, lease: LeaseRenewal, renewal: Renewal): C
   );
 }
 
-/** Whether the lease held a name here. */
+/** The last attempt that got the lease here, empty when it was repaired; null when it held no name. */
 export function releaseLock(
   keys: Keys,
   claim: Claim,
   tombstone: { readonly forMs: number; readonly always: boolean; readonly says: string },
-): Call<boolean> {
+): Call<string | null> {
   const { forMs, always, says } = tombstone;
-  return leaseCall(keys, "release-lock", claim, [forMs, always ? "1" : "", says], isOne);
+  return leaseCall(keys, "release-lock", claim, [forMs, always ? "1" : "", says], (reply) => {
+    const [held, attempt] = reply as [number, string];
+    return held === 1 ? attempt : null;
+  });
 }
 
 /** Whether holds were freed. `refuseForMs` 0: no message of the attempt can still be under way. */

@@ -57,6 +57,7 @@ export class Operation<V, C = unknown> {
     const answer = await answerOf(primary, cleanUp(failed === "unknown"));
     this.cleanUps[place] = answer;
     if (!answer.ok) this.#oweCleanUp(primary);
+    if (!this.cleanUps.includes(undefined)) this.plan.cleanedUp?.(this.cleanUps);
     return answer.ok ? 1 : 0;
   }
 
@@ -73,6 +74,8 @@ interface Plan<V, C> {
   readonly isFor?: (value: V) => boolean;
   /** `late`: another message of this operation may reach the primary after this one. */
   readonly cleanUp?: (late: boolean) => Call<C>;
+  /** Told what the clean-ups found, when all primaries have answered or failed. */
+  readonly cleanedUp?: (found: Answers<C>) => void;
   /** Name of what is owed to a primary that did not answer the clean-up. */
   readonly debt?: string;
 }

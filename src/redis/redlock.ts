@@ -303,16 +303,24 @@ export class LeaseVotes {
   }
 
   async #release(claim: Claim, chosen: boolean, says: string): Promise<boolean> {
-    const operation = new Operation<never, boolean>(this.primaries.all.length, {
-      cleanUp: (late) =>
-        releaseLock(this.keys, claim, { forMs: this.#tombstoneMs(), always: late || chosen, says }),
-      debt: `release/${claim.leaseId}`,
+    const { all, majority } = this.primaries;
+    const call = (always: boolean) =>
+      releaseLock(this.keys, claim, { forMs: this.#tombstoneMs(), always, says });
+    const debt = `release/${claim.leaseId}`;
+    const operation = new Operation<never, string | null>(all.length, {
+      cleanUp: (late) => call(late || chosen),
+      cleanedUp: (found) => {
+        const attempts = new Set(values(found).filter((attempt) => attempt !== null));
+        // Where an earlier one had got it, the one that was granted may still come, behind the release.
+        if (attempts.size > 1 && !chosen) for (const primary of all) primary.owe(debt, call(true));
+      },
+      debt,
     });
     return this.#during(operation, async (id) => {
       await this.#redlock.release(this.#lock(id)).catch(() => {});
       const released = values(operation.cleanUps);
-      if (released.length < this.primaries.majority) throw this.primaries.noQuorum();
-      return released.includes(true);
+      if (released.length < majority) throw this.primaries.noQuorum();
+      return released.some((attempt) => attempt !== null);
     });
   }
 

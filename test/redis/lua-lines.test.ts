@@ -560,6 +560,7 @@ describe("a name that becomes free", () => {
     expect(await server.redis.pttl(keys.hold(name))).toBeGreaterThan(9_000);
     expect(await inLine(own), "it keeps its place until it says that it was granted").toBe(true);
     expect(await server.renew(own, counter)).toMatchObject({ kind: "extended" });
+    expect(await server.endedAttempt(own)).toBe("request/2");
   });
 
   test("carries what was asked for: owner, metadata, time to live, and what its leaseId is for", async () => {

@@ -207,6 +207,24 @@ describe("release-lock", () => {
     expect((await server.redis.pttl(keys.goneLease(own.leaseId))) > 0).toBe(gone);
   });
 
+  test("tells the last attempt that got it, and nothing of what was not held", async () => {
+    const own = lease(lock());
+    await server.granted(own, { nonce: "a" });
+    expect(await server.endedAttempt(own)).toBe("a/1");
+    await server.granted(own, { nonce: "a" });
+    await server.granted(own, { nonce: "b" });
+    await server.granted(own, { nonce: "b", turn: 3 });
+    await server.granted(own, { nonce: "b", turn: 2 });
+    expect(await server.endedAttempt(own)).toBe("b/3");
+    expect(await server.endedAttempt(own)).toBeNull();
+  });
+
+  test("tells of one that was repaired only that it was held", async () => {
+    const own = lease(lock());
+    expect(await server.repair(own, FLOOR)).toBe(true);
+    expect(await server.endedAttempt(own)).toBe("");
+  });
+
   test("leaves one as soon as one of its requests said that the caller chose the id", async () => {
     const own = lease(lock());
     await server.granted(own, { chosen: false });

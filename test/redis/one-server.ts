@@ -90,8 +90,14 @@ export class OneServer {
     return this.run(repairLock(this.keys, { ...lease, token, ttlMs }, whole));
   }
 
-  release(lease: Claim, always = false, says = "released"): Promise<boolean> {
+  /** Releases it; the attempt by which it was held, or null. */
+  endedAttempt(lease: Claim, always = false, says = "released"): Promise<string | null> {
     return this.run(releaseLock(this.keys, lease, { forMs: TOMBSTONE_MS, always, says }));
+  }
+
+  /** Whether the lease was held. */
+  async release(lease: Claim, always = false, says = "released"): Promise<boolean> {
+    return (await this.endedAttempt(lease, always, says)) !== null;
   }
 
   /** Ends what holds a name, as an operator does. How many leases that were. */

@@ -505,6 +505,33 @@ describe("a release", () => {
     expect(sent("release-lock").map((each) => own(each)[1])).toEqual(["", "", ""]);
   });
 
+  describe("of what one primary had got by another attempt than the others", () => {
+    const by = (attempt: string): Reply => ({ reply: [1, attempt] });
+
+    test.each([
+      ["an earlier one", [by("n/1"), by("n/3"), by("n/3")], true],
+      ["one before it", [by("n/3"), "-", by("m/1")], true],
+      ["the same", [by("n/3"), by("n/3"), by("n/3")], false],
+      ["the same, and one has none", [by("n/3"), "nothing", by("n/3")], false],
+    ] as [string, Vote[], boolean][])(
+      "%s: whether all are told once more, with a tombstone for the one that is still under way",
+      async (_which, answers, told) => {
+        await release(votes(["release-lock", ...answers]));
+        await settled();
+        const owed = fakes.flatMap((fake) => [...fake.owed.values()]);
+        expect(owed.map((call) => own(call))).toEqual(
+          told ? [0, 1, 2].map(() => [TOMBSTONE_MS, "1", "released"]) : [],
+        );
+      },
+    );
+
+    test("is told no more than once where it left a tombstone at once", async () => {
+      await release(votes(["release-lock", by("n/1"), by("n/3"), by("n/3")]), true);
+      await settled();
+      expect(owedAt()).toEqual([]);
+    });
+  });
+
   test("that no majority answers is no_quorum, and is still owed", async () => {
     const leases = votes(["release-lock", "done", "-", "x"]);
     await expect(release(leases)).rejects.toMatchObject({ code: "no_quorum" });

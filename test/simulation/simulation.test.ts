@@ -22,6 +22,14 @@ const FOUND: readonly { readonly seed: number; readonly what: string }[] = [
     what: "a request that was granted too late ended the lease that another for it had been granted",
   },
   { seed: 447_495, what: "a primary was readmitted without the tombstone of a service's last member" },
+  {
+    seed: 539_895,
+    what: "the attempt that was granted came behind the release, which had ended an earlier one",
+  },
+  {
+    seed: 545_592,
+    what: "the attempt that was granted came behind the release, which had ended what was handed on",
+  },
 ];
 
 describe("the simulation", () => {

@@ -61,7 +61,7 @@ end
 if held == names then
   for i = 1, names do
     local turn = redis.call('HGET', own(i), 'nonce:' .. arg(1))
-    if not turn or tonumber(turn) < tonumber(arg(2)) then redis.call('HSET', own(i), 'nonce:' .. arg(1), arg(2)) end
+    if not turn or tonumber(turn) < tonumber(arg(2)) then redis.call('HSET', own(i), by(arg(1), arg(2))) end
     if arg(6) == '1' then redis.call('HSET', own(i), 'chosen', '1') end
     extend(i, time, ttl)
   end
@@ -77,7 +77,7 @@ else
   counter = lift(top + (shared and 0 or 1))
   for i = 1, names do
     -- What another attempt of this lease has here already stays its own, too.
-    take(i, counter, max, time, ttl, arg(4), arg(5), arg(6), 'nonce:' .. arg(1), arg(2))
+    take(i, counter, max, time, ttl, arg(4), arg(5), arg(6), by(arg(1), arg(2)))
     max = counter
   end
 end

@@ -107,6 +107,9 @@ end
 -- The hold of any name of that kind.
 local function hold_of(name) return string.sub(hold(1), 1, -1 - #field(1)) .. name end
 
+-- What a hold notes of an attempt: the turn of each request that has it, and the last of all.
+local function by(nonce, turn) return 'nonce:' .. nonce, turn, 'attempt', nonce .. '/' .. turn end
+
 -- Writes a hold. `max`: highest counter of the generation. What follows are further fields and their values.
 local function put(key, name, counter, max, time, ...)
   issue(KEYS[2], name, counter, max)
@@ -116,10 +119,10 @@ local function put(key, name, counter, max, time, ...)
   if KEYS[8] ~= KEYS[1] then redis.call('ZADD', KEYS[8], 0, name) end
 end
 
--- `mark`, `value`: how the hold came to be, a nonce and its turn or 'repaired'.
-local function take(i, counter, max, time, ttl, owner, metadata, chosen, mark, value)
+-- What follows tells how the hold came to be, in fields and their values: see `by`, or 'repaired'.
+local function take(i, counter, max, time, ttl, owner, metadata, chosen, ...)
   put(own(i), field(i), counter, max, time, 'lease', lease, 'mode', mode, 'owner', owner, 'metadata', metadata,
-    'chosen', chosen, 'names', all_names(), mark, value)
+    'chosen', chosen, 'names', all_names(), ...)
   if shared then extend(i, time, ttl) else redis.call('PEXPIRE', own(i), ttl) end
 end
 

@@ -65,7 +65,7 @@ local function hand_on(id, instance)
   if publish(instance, told) == 0 then return false end
   local time, ttl = math.floor(instant / 1000), tonumber(offer[5])
   put(key, name, counter, max, time, 'lease', id, 'mode', 'exclusive', 'owner', offer[6], 'metadata', offer[7],
-    'chosen', offer[8], 'names', '', 'nonce:' .. offer[3], turn)
+    'chosen', offer[8], 'names', '', by(offer[3], turn))
   redis.call('PEXPIRE', key, ttl)
   keep(purpose_key, purpose, ttl)
   mark_lease(time, ttl)

@@ -3,9 +3,9 @@
 -- only: an acquire may still come behind it. A reader's always does: its counter must stay for other readers.
 --   arg(1)  tombstone, where one is due, ms    arg(2)  '1' when a tombstone is due in any case, else ''
 --   arg(3)  what the tombstone says: 'released', or 'broken' and, in a line of its own, why
--- Returns {1} when this lease held a name, else {0}.
+-- Returns {1, the last attempt that got it here} when this lease held a name, else {0}.
 
-local held, due, ended, given = 0, arg(2) == '1' or shared, {}, {}
+local held, due, ended, given, attempt = 0, arg(2) == '1' or shared, {}, {}, ''
 for i = 1, names do given[field(i)] = true end
 
 local function end_hold(key, name, counter)
@@ -19,9 +19,10 @@ local function end_hold(key, name, counter)
 end
 
 for i = 1, names do
-  local mine = redis.call('HMGET', own(i), 'lease', 'chosen', 'counter', 'names', 'repaired')
+  local mine = redis.call('HMGET', own(i), 'lease', 'chosen', 'counter', 'names', 'repaired', 'attempt')
   if mine[1] == lease then
     due = due or mine[2] == '1' or mine[5]
+    attempt = mine[6] or ''
     end_hold(own(i), field(i), mine[3])
     for _, name in ipairs(others(mine[4], field(i))) do
       local key = shared and hold_of(name) .. '/' .. lease or hold_of(name)
@@ -39,4 +40,4 @@ if is_waited_for() then
   leave()
   wake()
 end
-return { held > 0 and 1 or 0 }
+return held > 0 and { 1, attempt } or { 0 }
