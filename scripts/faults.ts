@@ -1,29 +1,47 @@
 /**
  * Real faults: real Redis servers and two real instances of the service under load, while one thing after the other
  * goes wrong; then the check of everything that was seen.
- *   npm run test:faults -- [--minutes 1] [--seed 1] [--primaries 3] [--load 2] [--containers] [--history FILE]
- *   npm run test:faults -- --compare ...     the same faults against the service and against plain redlock
- *   npm run test:faults -- --figures [--seconds 10]     what one primary that is paused or dead costs, and no schedule
- * --history writes all that clients asked and were told to FILE, and the logs of the instances to FILE.log.
  */
 import { writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
+import { z } from "zod";
 import type { Happened } from "../test/faults/run.js";
+import { commandLine, whole } from "./command-line.js";
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: "string", default: "1" },
-    seed: { type: "string", default: "1" },
-    primaries: { type: "string", default: "3" },
-    load: { type: "string", default: "2" },
-    compare: { type: "boolean", default: false },
-    figures: { type: "boolean", default: false },
-    containers: { type: "boolean", default: false },
-    process: { type: "boolean", default: false },
-    seconds: { type: "string", default: "10" },
+const USAGE = `npm run test:faults -- [--minutes M] [--seed S] [--primaries N] [--load L] [--containers] [--history FILE]
+npm run test:faults -- --compare ...     the same faults against the service and against plain redlock
+npm run test:faults -- --figures [--seconds 10]     what one primary that is paused or dead costs, and no schedule
+  --minutes     for how long there are faults (1)
+  --seed        decides what goes wrong, and when (1)
+  --primaries   how many (3)
+  --load        multiplies the clients (2)
+  --containers  Redis in containers, in place of processes
+  --history     writes all that clients asked and were told to FILE, and the logs of the instances to FILE.log`;
+
+const values = commandLine(
+  USAGE,
+  {
+    minutes: { type: "string" },
+    seed: { type: "string" },
+    primaries: { type: "string" },
+    load: { type: "string" },
+    compare: { type: "boolean" },
+    figures: { type: "boolean" },
+    containers: { type: "boolean" },
+    seconds: { type: "string" },
     history: { type: "string" },
   },
-});
+  z.object({
+    minutes: z.coerce.number().positive().default(1),
+    seed: whole(0).default(1),
+    primaries: whole(3).default(3),
+    load: whole(1).default(2),
+    compare: z.boolean().default(false),
+    figures: z.boolean().default(false),
+    containers: z.boolean().default(false),
+    seconds: z.coerce.number().positive().default(10),
+    history: z.string().optional(),
+  }),
+);
 if (!values.containers) process.env.TEST_REDIS = "process";
 const { closeRun } = await import("../test/helpers/run.js");
 const { runFaults } = await import("../test/faults/run.js");
@@ -34,13 +52,13 @@ const { tellHistory } = await import("../test/history/tell.js");
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 const kind = values.containers ? "container" : "process";
-const primaries = Number(values.primaries);
+const { seed, minutes, primaries, load } = values;
 const options = {
-  seed: Number(values.seed),
-  minutes: Number(values.minutes),
+  seed,
+  minutes,
   primaries,
   kind,
-  load: Number(values.load),
+  load,
   onFault: ({ kind, beganMs, undoneMs, recoveredMs }: Happened) => {
     const after = recoveredMs === null ? "not in time" : `after ${Math.round(recoveredMs - undoneMs)} ms`;
     print(
@@ -52,7 +70,7 @@ let violations = 0;
 // A mistake of plain redlock must be counted, not end this process.
 process.on("unhandledRejection", () => {});
 try {
-  if (values.figures) print(await figures({ primaries, kind, seconds: Number(values.seconds), clients: 16 }));
+  if (values.figures) print(await figures({ primaries, kind, seconds: values.seconds, clients: 16 }));
   else if (values.compare) {
     const runs = await compare(options);
     print(report(runs[0]));

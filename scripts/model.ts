@@ -5,23 +5,24 @@
  * exhausted or its share of the time or of the memory is used up. NAME picks those whose name contains it.
  * Exits with 1 when a wrong variant is not caught or a right one is found wrong.
  */
-import { parseArgs } from "node:util";
+import { z } from "zod";
 import { type Entry, RIGHT, WRONG } from "../test/model/catalog.js";
 import type { Exploration } from "../test/model/explore.js";
 import { told } from "../test/model/telling.js";
+import { commandLine } from "./command-line.js";
 
 /** Of the states themselves and what finds them again; some more is needed while a table grows. */
 const MEMORY_BYTES_MAX = 2.4e9;
 /** Table and tags at their emptiest, and the parent. */
 const OVERHEAD_BYTES = 28;
 
-const { values } = parseArgs({
-  options: { minutes: { type: "string", default: "10" }, model: { type: "string", default: "" } },
-});
-const minutes = Number(values.minutes);
-if (!(minutes > 0)) throw new RangeError("--minutes takes a number above 0");
+const { minutes, model } = commandLine(
+  "npm run model -- [--minutes 10] [--model NAME]",
+  { minutes: { type: "string" }, model: { type: "string" } },
+  z.object({ minutes: z.coerce.number().positive().default(10), model: z.string().default("") }),
+);
 const endMs = performance.now() + minutes * 60_000;
-const named = (entries: readonly Entry[]) => entries.filter(({ name }) => name.includes(values.model));
+const named = (entries: readonly Entry[]) => entries.filter(({ name }) => name.includes(model));
 
 const wrong = named(WRONG).map((entry) => run(entry, endMs));
 const right = named(RIGHT).map((entry, place, all) => {

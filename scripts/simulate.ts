@@ -3,13 +3,14 @@
  * one run, exactly the same happens again and is told line by line.
  */
 import { availableParallelism } from "node:os";
-import { parseArgs } from "node:util";
+import { z } from "zod";
 import { tellHistory, tellViolation } from "../test/history/tell.js";
 import { CANARIES } from "../test/simulation/canaries.js";
 import { type Outcome, runMany } from "../test/simulation/many.js";
 import { simulate } from "../test/simulation/run.js";
 import { Trace } from "../test/simulation/trace.js";
 import { PRODUCTION } from "../test/simulation/variant.js";
+import { commandLine, whole } from "./command-line.js";
 
 const USAGE = `npm run simulate -- [--seed S] [--runs N] [--workers W] [--canary NAME] [--history] [--trace]
   --seed      the first seed; each run has the next (1)
@@ -19,26 +20,27 @@ const USAGE = `npm run simulate -- [--seed S] [--runs N] [--workers W] [--canary
   --history   tell each run line by line
   --trace     the same with all that the primaries were asked`;
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: "string", default: "1" },
+const { seed, workers, canary, history, trace, ...values } = commandLine(
+  USAGE,
+  {
+    seed: { type: "string" },
     runs: { type: "string" },
-    workers: { type: "string", default: String(availableParallelism()) },
+    workers: { type: "string" },
     canary: { type: "string" },
-    history: { type: "boolean", default: false },
-    trace: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
+    history: { type: "boolean" },
+    trace: { type: "boolean" },
   },
-});
-const tells = values.history || values.trace;
-const seed = Number(values.seed);
-const runs = Number(values.runs ?? (tells ? 1 : 1000));
-const workers = Number(values.workers);
-const canary = CANARIES.find(({ name }) => name === values.canary);
-if (values.help || ![seed, runs, workers].every(Number.isSafeInteger) || (values.canary && !canary)) {
-  console.log(USAGE);
-  process.exit(values.help ? 0 : 2);
-}
+  z.object({
+    seed: whole(0).default(1),
+    runs: whole(1).optional(),
+    workers: whole(1).default(availableParallelism()),
+    canary: z.enum(CANARIES.map(({ name }) => name)).optional(),
+    history: z.boolean().default(false),
+    trace: z.boolean().default(false),
+  }),
+);
+const tells = history || trace;
+const runs = values.runs ?? (tells ? 1 : 1000);
 process.exitCode = (await (tells ? tellRuns() : countRuns())) > 0 ? 1 : 0;
 
 /** How many failed. */
@@ -47,9 +49,9 @@ async function tellRuns(): Promise<number> {
   for (let one = seed; one < seed + runs; one++) {
     const trace = new Trace();
     const { plan, history, violations } = await simulate(one, {
-      variant: canary ?? PRODUCTION,
+      variant: CANARIES.find(({ name }) => name === canary) ?? PRODUCTION,
       log: trace.log,
-      ...(values.trace && { watch: trace.watch }),
+      ...(trace && { watch: trace.watch }),
     });
     console.log(`seed ${one}\n${JSON.stringify(plan, null, 2)}`);
     console.log(tellHistory({ ...history, events: [...history.events, ...trace.notes] }));
@@ -71,7 +73,7 @@ async function countRuns(): Promise<number> {
     seed,
     runs,
     workers,
-    canary: values.canary,
+    canary,
     onProgress: (soFar) => {
       // At once: a long run may be stopped before its end.
       for (const { seed, promises } of soFar.failures) {
