@@ -5,43 +5,32 @@
 import { writeFileSync } from "node:fs";
 import { z } from "zod";
 import type { Happened } from "../test/faults/run.js";
-import { commandLine, whole } from "./command-line.js";
+import { commandLine, flag, positive, whole } from "./command-line.js";
 
 const USAGE = `npm run test:faults -- [--minutes M] [--seed S] [--primaries N] [--load L] [--containers] [--history FILE]
 npm run test:faults -- --compare ...     the same faults against the service and against plain redlock
 npm run test:faults -- --figures [--seconds 10]     what one primary that is paused or dead costs, and no schedule
   --minutes     for how long there are faults (1)
   --seed        decides what goes wrong, and when (1)
-  --primaries   how many (3)
+  --primaries   3, 5 or 7 (3)
   --load        multiplies the clients (2)
   --containers  Redis in containers, in place of processes
   --history     writes all that clients asked and were told to FILE, and the logs of the instances to FILE.log`;
 
-const values = commandLine(
-  USAGE,
-  {
-    minutes: { type: "string" },
-    seed: { type: "string" },
-    primaries: { type: "string" },
-    load: { type: "string" },
-    compare: { type: "boolean" },
-    figures: { type: "boolean" },
-    containers: { type: "boolean" },
-    seconds: { type: "string" },
-    history: { type: "string" },
-  },
-  z.object({
-    minutes: z.coerce.number().positive().default(1),
-    seed: whole(0).default(1),
-    primaries: whole(3).default(3),
-    load: whole(1).default(2),
-    compare: z.boolean().default(false),
-    figures: z.boolean().default(false),
-    containers: z.boolean().default(false),
-    seconds: z.coerce.number().positive().default(10),
-    history: z.string().optional(),
-  }),
-);
+const values = commandLine(USAGE, {
+  minutes: positive.default(1),
+  seed: whole(0).default(1),
+  primaries: z.coerce
+    .number()
+    .pipe(z.literal([3, 5, 7]))
+    .default(3),
+  load: whole(1).default(2),
+  compare: flag,
+  figures: flag,
+  containers: flag,
+  seconds: positive.default(10),
+  history: z.string().optional(),
+});
 if (!values.containers) process.env.TEST_REDIS = "process";
 const { closeRun } = await import("../test/helpers/run.js");
 const { runFaults } = await import("../test/faults/run.js");

@@ -9,18 +9,17 @@ import { z } from "zod";
 import { type Entry, RIGHT, WRONG } from "../test/model/catalog.js";
 import type { Exploration } from "../test/model/explore.js";
 import { told } from "../test/model/telling.js";
-import { commandLine } from "./command-line.js";
+import { commandLine, positive } from "./command-line.js";
 
 /** Of the states themselves and what finds them again; some more is needed while a table grows. */
 const MEMORY_BYTES_MAX = 2.4e9;
 /** Table and tags at their emptiest, and the parent. */
 const OVERHEAD_BYTES = 28;
 
-const { minutes, model } = commandLine(
-  "npm run model -- [--minutes 10] [--model NAME]",
-  { minutes: { type: "string" }, model: { type: "string" } },
-  z.object({ minutes: z.coerce.number().positive().default(10), model: z.string().default("") }),
-);
+const { minutes, model } = commandLine("npm run model -- [--minutes 10] [--model NAME]", {
+  minutes: positive.default(10),
+  model: z.string().default(""),
+});
 const endMs = performance.now() + minutes * 60_000;
 const named = (entries: readonly Entry[]) => entries.filter(({ name }) => name.includes(model));
 

@@ -10,7 +10,7 @@ import { type Outcome, runMany } from "../test/simulation/many.js";
 import { simulate } from "../test/simulation/run.js";
 import { Trace } from "../test/simulation/trace.js";
 import { PRODUCTION } from "../test/simulation/variant.js";
-import { commandLine, whole } from "./command-line.js";
+import { commandLine, flag, whole } from "./command-line.js";
 
 const USAGE = `npm run simulate -- [--seed S] [--runs N] [--workers W] [--canary NAME] [--history] [--trace]
   --seed      the first seed; each run has the next (1)
@@ -20,26 +20,22 @@ const USAGE = `npm run simulate -- [--seed S] [--runs N] [--workers W] [--canary
   --history   tell each run line by line
   --trace     the same with all that the primaries were asked`;
 
-const { seed, workers, canary, history, trace, ...values } = commandLine(
-  USAGE,
-  {
-    seed: { type: "string" },
-    runs: { type: "string" },
-    workers: { type: "string" },
-    canary: { type: "string" },
-    history: { type: "boolean" },
-    trace: { type: "boolean" },
-  },
-  z.object({
-    seed: whole(0).default(1),
-    runs: whole(1).optional(),
-    workers: whole(1).default(availableParallelism()),
-    canary: z.enum(CANARIES.map(({ name }) => name)).optional(),
-    history: z.boolean().default(false),
-    trace: z.boolean().default(false),
-  }),
-);
-const tells = history || trace;
+const {
+  seed,
+  workers,
+  canary,
+  history: tellsHistory,
+  trace: tellsAll,
+  ...values
+} = commandLine(USAGE, {
+  seed: whole(0).default(1),
+  runs: whole(1).optional(),
+  workers: whole(1).default(availableParallelism()),
+  canary: z.enum(CANARIES.map(({ name }) => name)).optional(),
+  history: flag,
+  trace: flag,
+});
+const tells = tellsHistory || tellsAll;
 const runs = values.runs ?? (tells ? 1 : 1000);
 process.exitCode = (await (tells ? tellRuns() : countRuns())) > 0 ? 1 : 0;
 
@@ -51,7 +47,7 @@ async function tellRuns(): Promise<number> {
     const { plan, history, violations } = await simulate(one, {
       variant: CANARIES.find(({ name }) => name === canary) ?? PRODUCTION,
       log: trace.log,
-      ...(trace && { watch: trace.watch }),
+      ...(tellsAll && { watch: trace.watch }),
     });
     console.log(`seed ${one}\n${JSON.stringify(plan, null, 2)}`);
     console.log(tellHistory({ ...history, events: [...history.events, ...trace.notes] }));
