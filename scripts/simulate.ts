@@ -5,25 +5,26 @@
 import { availableParallelism } from "node:os";
 import { z } from "zod";
 import { tellHistory, tellViolation } from "../test/history/tell.js";
-import { CANARIES } from "../test/simulation/canaries.js";
+import { CANARIES, variantOf } from "../test/simulation/canaries.js";
 import { type Outcome, runMany } from "../test/simulation/many.js";
 import { simulate } from "../test/simulation/run.js";
 import { Trace } from "../test/simulation/trace.js";
-import { PRODUCTION } from "../test/simulation/variant.js";
 import { commandLine, flag, whole } from "./command-line.js";
 
-const USAGE = `npm run simulate -- [--seed S] [--runs N] [--workers W] [--canary NAME] [--history] [--trace]
-  --seed      the first seed; each run has the next (1)
-  --runs      how many (1000; 1 with --history)
-  --workers   processes (as many as there are cores)
-  --canary    a variant that is wrong, in place of the production code: ${CANARIES.map(({ name }) => `"${name}"`).join(", ")}
-  --history   tell each run line by line
-  --trace     the same with all that the primaries were asked`;
+const USAGE = `npm run simulate -- [--seed S] [--runs N] [--workers W] [--canary NAME] [--first-start] [--history] [--trace]
+  --seed         the first seed; each run has the next (1)
+  --runs         how many (1000; 1 with --history)
+  --workers      processes (as many as there are cores)
+  --canary       a variant that is wrong, in place of the production code: ${CANARIES.map(({ name }) => `"${name}"`).join(", ")}
+  --first-start  every run begins with one, not with a deployment that was there before
+  --history      tell each run line by line
+  --trace        the same with all that the primaries were asked`;
 
 const {
   seed,
   workers,
   canary,
+  "first-start": firstStart,
   history: tellsHistory,
   trace: tellsAll,
   ...values
@@ -32,6 +33,7 @@ const {
   runs: whole(1).optional(),
   workers: whole(1).default(availableParallelism()),
   canary: z.enum(CANARIES.map(({ name }) => name)).optional(),
+  "first-start": flag,
   history: flag,
   trace: flag,
 });
@@ -45,7 +47,7 @@ async function tellRuns(): Promise<number> {
   for (let one = seed; one < seed + runs; one++) {
     const trace = new Trace();
     const { plan, history, violations } = await simulate(one, {
-      variant: CANARIES.find(({ name }) => name === canary) ?? PRODUCTION,
+      variant: variantOf({ canary, firstStart }),
       log: trace.log,
       ...(tellsAll && { watch: trace.watch }),
     });
@@ -70,6 +72,7 @@ async function countRuns(): Promise<number> {
     runs,
     workers,
     canary,
+    firstStart,
     onProgress: (soFar) => {
       // At once: a long run may be stopped before its end.
       for (const { seed, promises } of soFar.failures) {
@@ -82,7 +85,9 @@ async function countRuns(): Promise<number> {
     },
   });
   for (const { seed, text } of outcome.failures.slice(0, 10)) {
-    console.log(`\nseed ${seed}: npm run simulate -- --seed ${seed} --history\n${text}`);
+    console.log(
+      `\nseed ${seed}: npm run simulate -- --seed ${seed} --history${firstStart ? " --first-start" : ""}\n${text}`,
+    );
   }
   console.log(`\nseeds ${seed} to ${seed + runs - 1}: ${tell(outcome)}`);
   if (outcome.failures.length > 0)

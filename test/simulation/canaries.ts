@@ -5,8 +5,8 @@ import type { Core } from "../../src/service.js";
 import { countingVotes } from "./counting-votes.js";
 import { patched } from "./patched.js";
 import { plainRedlock } from "./plain-redlock.js";
-import { crowded, undisturbed } from "./plan.js";
-import type { Variant } from "./variant.js";
+import { crowded, undisturbed, withFirstStart } from "./plan.js";
+import { PRODUCTION, type Variant } from "./variant.js";
 
 /** A variant that is wrong, and what must be found broken in it. */
 export interface Canary extends Variant {
@@ -15,6 +15,22 @@ export interface Canary extends Variant {
   readonly breaks: readonly string[];
   /** A seed from which on it is caught soon; 1 where any will do. */
   readonly from?: number;
+}
+
+/** What to run. */
+export interface Chosen {
+  /** Name of a canary, in place of the production code. */
+  readonly canary?: string | undefined;
+  /** Every run begins with a first start. */
+  readonly firstStart?: boolean | undefined;
+}
+
+export function variantOf({ canary, firstStart = false }: Chosen): Variant {
+  const variant = canary === undefined ? PRODUCTION : CANARIES.find(({ name }) => name === canary);
+  if (!variant) throw new Error(`there is no canary "${canary}"`);
+  if (!firstStart) return variant;
+  const { replan = (plan) => plan } = variant;
+  return { ...variant, replan: (plan) => withFirstStart(replan(plan)) };
 }
 
 /** Every canary that the simulation must catch. */
@@ -95,6 +111,7 @@ export const CANARIES: readonly Canary[] = [
   {
     name: "who does not wait overtakes",
     breaks: ["order"],
+    from: 151,
     replan: (plan) => undisturbed(crowded(plan, "line")),
     substitute: patched("acquire-lock", "if before > 0 then", "if before > 0 and arg(9) then"),
   },

@@ -3,7 +3,7 @@ import type { Scheduler } from "./scheduler.js";
 /** One direction between two machines: messages arrive in their order, late, or only when it is open again. */
 export class Lane {
   #closed = false;
-  #lastMs = 0;
+  #lastMs = Number.NEGATIVE_INFINITY;
   readonly #arriving: (() => void)[] = [];
 
   constructor(private readonly scheduler: Scheduler) {}

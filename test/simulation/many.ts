@@ -1,15 +1,14 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { setPriority } from "node:os";
 import { fileURLToPath } from "node:url";
+import type { Chosen } from "./canaries.js";
 
 /** Many runs, by several processes. */
-export interface Campaign {
+export interface Campaign extends Chosen {
   /** The first seed; each run has the next. */
   readonly seed: number;
   readonly runs: number;
   readonly workers: number;
-  /** Name of a canary to run in place of the production code. */
-  readonly canary?: string | undefined;
   /** No more runs are begun once this is true. */
   readonly isEnough?: (soFar: Outcome) => boolean;
   readonly onProgress?: (soFar: Outcome) => void;
@@ -32,21 +31,20 @@ export interface Failure {
 }
 
 /** What a process is told to do; the answer is an `Outcome`. */
-export interface Share {
+export interface Share extends Chosen {
   readonly seed: number;
   readonly runs: number;
-  readonly canary?: string | undefined;
 }
 
 export async function runMany(campaign: Campaign): Promise<Outcome> {
-  const { runs, canary, isEnough = () => false } = campaign;
+  const { runs, canary, firstStart, isEnough = () => false } = campaign;
   let next = 0;
   let outcome: Outcome = { runs: 0, operations: 0, failures: [] };
   const work = async () => {
     const worker = new Worker();
     try {
       while (next < runs && !isEnough(outcome)) {
-        const share = { seed: campaign.seed + next, runs: Math.min(SHARE, runs - next), canary };
+        const share = { seed: campaign.seed + next, runs: Math.min(SHARE, runs - next), canary, firstStart };
         next += share.runs;
         const more = await worker.run(share);
         outcome = sum(outcome, more);

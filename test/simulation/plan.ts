@@ -32,6 +32,9 @@ export interface Fault {
   readonly forMs: number;
 }
 
+/** `begun`: of a deployment that was there before. `calm`: of a new one, and nothing is broken until all is up. */
+export type Start = "begun" | "calm" | "amid faults";
+
 /** All that a seed decides before a run begins. */
 export interface Plan {
   readonly seed: number;
@@ -47,8 +50,7 @@ export interface Plan {
   readonly faults: readonly Fault[];
   /** For how long there are faults. */
   readonly faultsMs: number;
-  /** Nothing is broken before the first start is done. */
-  readonly calmStart: boolean;
+  readonly start: Start;
   readonly thinkMs: number;
   readonly leaseTtlsMs: readonly number[];
   readonly memberTtlMs: number;
@@ -77,7 +79,7 @@ export function planOf(seed: number): Plan {
     weather: weatherOf(chance),
     faults: faultsOf(chance, faultsMs, pace),
     faultsMs,
-    calmStart: chance.happens(0.9),
+    start: chance.happens(0.9) ? "calm" : "amid faults",
     thinkMs: pace * chance.pick([60, 120, 200]),
     // Long ones show what is not given back; short ones end during the run.
     leaseTtlsMs: chance.pick([
@@ -87,18 +89,33 @@ export function planOf(seed: number): Plan {
     ]),
     memberTtlMs: pace * chance.pick([400, 800]),
   };
-  const crowd = new Chance(seed, "crowd").weighted({ permits: 1, line: 1, calm: 1, none: 17 });
+  return begun(gathered(plan));
+}
+
+/** What comes of a crowd, in some runs. */
+function gathered(plan: Plan): Plan {
+  const crowd = new Chance(plan.seed, "crowd").weighted({ permits: 1, line: 1, calm: 1, none: 17 });
   if (crowd === "none") return plan;
   return crowd === "calm" ? undisturbed(crowded(plan, "line")) : crowded(plan, crowd);
 }
 
-/** Nothing goes wrong: then the order of those who wait is looked at. */
-export function undisturbed(plan: Plan): Plan {
-  return { ...plan, weather: CALM, faults: [], calmStart: true };
+/** A first start that nothing disturbs is always the same, and a quarter of a run's work: a few do. */
+function begun(plan: Plan): Plan {
+  const isBegun = plan.start === "calm" && new Chance(plan.seed, "start").happens(0.9);
+  return isBegun ? { ...plan, start: "begun" } : plan;
 }
 
-export const isUndisturbed = ({ weather, faults, calmStart }: Plan) =>
-  weather === CALM && faults.length === 0 && calmStart;
+export function withFirstStart(plan: Plan): Plan {
+  return plan.start === "begun" ? { ...plan, start: "calm" } : plan;
+}
+
+/** Nothing goes wrong: then the order of those who wait is looked at. */
+export function undisturbed(plan: Plan): Plan {
+  return { ...plan, weather: CALM, faults: [], start: "calm" };
+}
+
+export const isUndisturbed = ({ weather, faults, start }: Plan) =>
+  weather === CALM && faults.length === 0 && start !== "amid faults";
 
 /** So many clients that several are always asking at once, or waiting; for a shorter time, since so much happens in it. */
 export function crowded(plan: Plan, crowd: "permits" | "line"): Plan {

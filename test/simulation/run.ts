@@ -1,6 +1,7 @@
 import { check, type Violation, violation } from "../history/check.js";
 import type { History } from "../history/operation.js";
 import { Recorder } from "../history/recorder.js";
+import { begunBefore, goOnWith } from "./begun.js";
 import { runClients } from "./clients.js";
 import { inflict } from "./faults.js";
 import { isUndisturbed, type Plan, planOf } from "./plan.js";
@@ -36,7 +37,10 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
   const scheduler = new Scheduler();
   const recorder = new Recorder(scheduler.nowMs);
   const write = log ? (line: string) => log(scheduler.nowMs(), line) : () => {};
-  const universe = new Universe(plan, scheduler, recorder, await machine(), variant, write, watch);
+  const lua = await machine();
+  const before = plan.start === "begun" ? await begunBefore(plan.primaries, lua) : null;
+  const universe = new Universe(plan, scheduler, recorder, lua, variant, write, watch);
+  if (before) goOnWith(universe, before);
   let crash: unknown = null;
   let leftovers: readonly Leftover[] = [];
   live(universe, plan, variant)
@@ -59,9 +63,9 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
 async function live(universe: Universe, plan: Plan, variant: Variant): Promise<Leftover[]> {
   const { scheduler, network } = universe;
   const chance = new Chance(plan.seed, "run");
-  if (plan.calmStart) {
+  if (plan.start !== "amid faults") {
     network.calm = true;
-    while (!universe.isUp) await scheduler.sleep(5);
+    await universe.untilUp();
     network.calm = false;
   }
   const faults = chance.stream("faults");

@@ -3,12 +3,16 @@
  * so that code under test takes no time, and the same events come in the same order whenever a run is repeated.
  */
 export class Scheduler {
-  #nowMs = 0;
+  #nowMs: number;
   #sequence = 0;
   readonly #heap: Event[] = [];
   #endOfTurn: (() => void)[] = [];
   #stopped = false;
   #turns = 0;
+
+  constructor(startMs = 0) {
+    this.#nowMs = startMs;
+  }
 
   readonly nowMs = (): number => this.#nowMs;
 

@@ -73,6 +73,10 @@ export class Universe {
     return this.instances.every(({ core }) => core.primaries.all.every(({ up }) => up));
   }
 
+  async untilUp(): Promise<void> {
+    while (!this.isUp) await this.scheduler.sleep(5);
+  }
+
   note(text: string): void {
     this.recorder.note(text);
   }

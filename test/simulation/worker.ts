@@ -1,9 +1,8 @@
 import "./unnamed.js";
 import { tellViolation } from "../history/tell.js";
-import { CANARIES } from "./canaries.js";
+import { variantOf } from "./canaries.js";
 import type { Failure, Outcome, Share } from "./many.js";
 import { type Run, simulate } from "./run.js";
-import { PRODUCTION, type Variant } from "./variant.js";
 
 // A process of many.ts: runs what it is told.
 
@@ -24,8 +23,8 @@ process.on("unhandledRejection", crash);
 process.on("uncaughtException", crash);
 process.on("disconnect", () => process.exit(0));
 
-async function work({ seed, runs, canary }: Share): Promise<Outcome> {
-  const variant = variantOf(canary);
+async function work({ seed, runs, ...code }: Share): Promise<Outcome> {
+  const variant = variantOf(code);
   const failures: Failure[] = [];
   let operations = 0;
   for (running = seed; running < seed + runs; running++) {
@@ -34,13 +33,6 @@ async function work({ seed, runs, canary }: Share): Promise<Outcome> {
     if (run.violations.length > 0) failures.push(failureOf(run));
   }
   return { runs, operations, failures };
-}
-
-function variantOf(canary: string | undefined): Variant {
-  if (canary === undefined) return PRODUCTION;
-  const variant = CANARIES.find(({ name }) => name === canary);
-  if (!variant) throw new Error(`there is no canary "${canary}"`);
-  return variant;
 }
 
 function failureOf({ seed, history, violations }: Run): Failure {

@@ -3,6 +3,7 @@ import { Redis, ReplyError } from "ioredis";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { SCRIPTS } from "../../../src/redis/scripts.js";
 import { startPrimaries, type TestPrimaries } from "../../helpers/primaries.js";
+import { withFirstStart } from "../plan.js";
 import { Chance } from "../random.js";
 import { simulate } from "../run.js";
 import { LuaMachine, sha1hex } from "./lua.js";
@@ -286,7 +287,7 @@ ${text}`,
     const all: Asked[] = [{ command: "FLUSHALL", args: [], clockMs: 0 }];
     await simulate(seed, {
       replan: (plan) => ({
-        ...plan,
+        ...withFirstStart(plan),
         // So many that counters differ now and then, and are raised.
         clients: 6,
         memberTtlMs: 100_000,

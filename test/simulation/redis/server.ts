@@ -38,6 +38,13 @@ export class SimulatedRedis {
     return this.#replid;
   }
 
+  /** Is from now on what another was: the same server with the same data. */
+  takeOver(other: SimulatedRedis): void {
+    this.#runId = other.runId;
+    this.#replid = other.replid;
+    this.keyspace.copyFrom(other.keyspace);
+  }
+
   /** Starts again, with the data it has. */
   restart(): void {
     this.#runId = this.settings.newId();
