@@ -12,8 +12,24 @@ beforeAll(async () => {
 });
 afterAll(() => primaries.close());
 
+// As in startInstance: the machine of a test may be slow at times.
+const PATIENT = { QUORATE_COMMAND_TIMEOUT_MS: "1000" };
+
 const start = (env: Record<string, string> = {}): ServiceProcess =>
-  startProcess({ REDIS_URLS: primaries.urls.join(","), QUORATE_KEY_PREFIX: ownPrefix(), ...env });
+  startProcess({
+    REDIS_URLS: primaries.urls.join(","),
+    QUORATE_KEY_PREFIX: ownPrefix(),
+    ...PATIENT,
+    ...env,
+  });
+
+/** Waits until it has found its primaries: on a slow machine it listens before. */
+async function hasQuorum(url: string): Promise<void> {
+  await until(async () => {
+    const { quorum } = (await (await fetch(`${url}/readyz`)).json()) as { quorum: boolean };
+    return quorum;
+  }, "it has a quorum");
+}
 
 async function post(url: string, body?: object, method = "POST") {
   const response = await fetch(url, {
@@ -68,8 +84,9 @@ describe.concurrent("without Redis", () => {
   });
 
   test("the JavaScript fallback does the main job: locks, members and owners, by nothing but HTTP", async () => {
-    await using service = startProcess({ QUORATE_EMBEDDED: "javascript" });
+    await using service = startProcess({ QUORATE_EMBEDDED: "javascript", ...PATIENT });
     const url = await service.listening;
+    await hasQuorum(url);
     expect(service.out()).toContain("keep nothing");
 
     const lock = `${url}/v1/locks/orders-42`;
@@ -136,10 +153,7 @@ describe("SIGTERM", () => {
   test("lets a request under way end, refuses new ones, and exits with 0 within 10 s", async () => {
     await using service = start({ QUORATE_COMMAND_TIMEOUT_MS: "5000" });
     const url = await service.listening;
-    await until(async () => {
-      const { quorum } = (await (await fetch(`${url}/readyz`)).json()) as { quorum: boolean };
-      return quorum;
-    }, "it has a quorum");
+    await hasQuorum(url);
     // Without an answer of two primaries the request takes as long as we like.
     await Promise.all(primaries.all.slice(1).map((primary) => primary.pause()));
     const underWay = post(`${url}/v1/locks/slow/acquire`, { ttlMs: 20_000 });
@@ -185,10 +199,7 @@ describe("SIGTERM", () => {
   test("a second time ends it at once, when that is not a repetition of the first", async () => {
     await using service = start({ QUORATE_COMMAND_TIMEOUT_MS: "9000" });
     const url = await service.listening;
-    await until(async () => {
-      const { quorum } = (await (await fetch(`${url}/readyz`)).json()) as { quorum: boolean };
-      return quorum;
-    }, "it has a quorum");
+    await hasQuorum(url);
     await Promise.all(primaries.all.map((primary) => primary.pause()));
     try {
       const underWay = post(`${url}/v1/locks/slow/acquire`, { ttlMs: 20_000 }).catch((error) => error);
