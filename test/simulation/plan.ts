@@ -32,7 +32,7 @@ export interface Fault {
   readonly forMs: number;
 }
 
-/** `begun`: of a deployment that was there before. `calm`: of a new one, and nothing is broken until all is up. */
+/** A deployment that was there before; a first start, and nothing is broken until all is up; a first start as any. */
 export type Start = "begun" | "calm" | "amid faults";
 
 /** All that a seed decides before a run begins. */
@@ -105,6 +105,7 @@ function begun(plan: Plan): Plan {
   return isBegun ? { ...plan, start: "begun" } : plan;
 }
 
+/** As every run was once. */
 export function withFirstStart(plan: Plan): Plan {
   return plan.start === "begun" ? { ...plan, start: "calm" } : plan;
 }

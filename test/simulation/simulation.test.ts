@@ -1,8 +1,9 @@
 import { availableParallelism } from "node:os";
 import { describe, expect, it } from "vitest";
+import { SCRIPTS } from "../../src/redis/scripts.js";
 import { tellHistory, tellViolation } from "../history/tell.js";
 import { runMany } from "./many.js";
-import { withFirstStart } from "./plan.js";
+import { type Start, undisturbed, withFirstStart } from "./plan.js";
 import { simulate } from "./run.js";
 
 /** Another seed: SIMULATION_SEED=4711 npx vitest run test/simulation; the same one finds the same. */
@@ -11,7 +12,7 @@ const RUNS = Number(process.env.SIMULATION_RUNS ?? 5_000);
 
 /**
  * Seeds that once found something in the product, and what. One stays here for as long as it means the same: until plans,
- * clients or faults are drawn in another way.
+ * clients or faults are drawn in another way. All are of the time when every run began with a first start.
  */
 const FOUND: readonly { readonly seed: number; readonly what: string }[] = [
   { seed: 63_976, what: "an attempt that was sent again, as text, stood in line once more" },
@@ -59,6 +60,22 @@ describe("the simulation", () => {
       const { violations } = await simulate(seed, { replan: withFirstStart });
       expect(violations.map((violation) => tellViolation(violation)).join("\n"), what).toBe("");
     }
+  });
+
+  it("goes on with a deployment that began before, unless it is told to begin one", async () => {
+    const agreements = async (start: Start) => {
+      let asked = 0;
+      const { plan, history } = await simulate(SEED, {
+        replan: (plan) => ({ ...undisturbed(plan), start }),
+        watch: (_primary, _command, [digest]) => {
+          if (digest === SCRIPTS.accept.sha1) asked += 1;
+        },
+      });
+      expect(history.operations.filter(({ outcome }) => outcome?.kind === "granted")).not.toEqual([]);
+      return asked / plan.primaries;
+    };
+    expect(await agreements("begun")).toBe(0);
+    expect(await agreements("calm")).toBeGreaterThanOrEqual(1);
   });
 
   it("repeats a run exactly from its seed", async () => {
