@@ -41,22 +41,26 @@ export async function runMany(campaign: Campaign): Promise<Outcome> {
   let next = 0;
   let outcome: Outcome = { runs: 0, operations: 0, failures: [] };
   const work = async () => {
-    const worker = new Worker();
-    try {
-      while (next < runs && !isEnough(outcome)) {
-        const share = { seed: campaign.seed + next, runs: Math.min(SHARE, runs - next), canary, firstStart };
-        next += share.runs;
-        const more = await worker.run(share);
-        outcome = sum(outcome, more);
-        campaign.onProgress?.(outcome);
-      }
-    } finally {
-      worker.end();
+    const worker = idle.pop() ?? new Worker();
+    while (next < runs && !isEnough(outcome)) {
+      const share = { seed: campaign.seed + next, runs: Math.min(SHARE, runs - next), canary, firstStart };
+      next += share.runs;
+      const more = await worker.run(share).catch((error: unknown) => {
+        // Then nobody goes on with the rest.
+        next = runs;
+        throw error;
+      });
+      outcome = sum(outcome, more);
+      campaign.onProgress?.(outcome);
     }
+    idle.push(worker);
   };
   await Promise.all(Array.from({ length: Math.min(campaign.workers, Math.ceil(runs / SHARE)) }, work));
   return outcome;
 }
+
+/** Those that have nothing to do now: to start one takes as long as many a campaign. They end with this process. */
+const idle: Worker[] = [];
 
 /** One process that runs shares, one after the other. */
 class Worker {
@@ -69,9 +73,17 @@ class Worker {
     this.#process = fork(script, { execArgv, stdio: ["ignore", "inherit", "inherit", "ipc"] });
     // Tests beside this one measure time; this one only needs much of it.
     if (this.#process.pid !== undefined) setPriority(this.#process.pid, 10);
+    this.#rest();
+  }
+
+  /** Does not keep this process from ending. */
+  #rest(): void {
+    this.#process.unref();
+    this.#process.channel?.unref();
   }
 
   run(share: Share): Promise<Outcome> {
+    this.#process.channel?.ref();
     return new Promise((resolve, reject) => {
       const where = `seeds ${share.seed} to ${share.seed + share.runs - 1}`;
       const onExit = (code: number | null) =>
@@ -79,15 +91,14 @@ class Worker {
       this.#process.once("exit", onExit);
       this.#process.once("message", (answer: Outcome | { crash: string }) => {
         this.#process.off("exit", onExit);
-        if ("crash" in answer) reject(new Error(`${where}: ${answer.crash}`));
-        else resolve(answer);
+        this.#rest();
+        if ("crash" in answer) {
+          this.#process.kill();
+          reject(new Error(`${where}: ${answer.crash}`));
+        } else resolve(answer);
       });
       this.#process.send(share);
     });
-  }
-
-  end(): void {
-    this.#process.kill();
   }
 }
 
@@ -99,5 +110,5 @@ function sum(a: Outcome, b: Outcome): Outcome {
   };
 }
 
-/** Runs that a process is given at once: about a second's work. */
-const SHARE = 25;
+/** Runs that a process is given at once: half a second's work. */
+const SHARE = 10;
