@@ -16,8 +16,8 @@ export default defineConfig({
           testTimeout: 20_000,
           hookTimeout: 30_000,
           expect: { poll: { timeout: 10_000 } },
-          // Tests wait for Redis as much as they compute: one worker more than cores (vitest takes one less).
-          maxWorkers: availableParallelism() + 1,
+          // Tests wait for Redis far more than they compute, so every core gets a worker (vitest leaves one idle).
+          maxWorkers: Math.max(2, availableParallelism()),
         },
       },
       {

@@ -91,6 +91,11 @@ export async function noticed(instance: Instance): Promise<void> {
   await instance.call("GET", "/v1/locks/any");
 }
 
+/** Asks until a majority answers: an instance whose majority forgot knows by then what came of it. */
+export async function caughtUp(instance: Instance): Promise<void> {
+  while ((await instance.call("GET", "/v1/locks/any")).status === 503) await sleep(20);
+}
+
 export async function isListed(instance: Instance, service: string, id: string): Promise<boolean> {
   const { body } = await instance.call("GET", `/v1/services/${service}/members`);
   return body.members.some((member: { id: string }) => member.id === id);

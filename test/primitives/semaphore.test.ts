@@ -344,13 +344,17 @@ describe("those who wait for permits", () => {
 test("50 clients at once, some of which die, never hold more than the limit, and all permits come back", async () => {
   const name = freshName("pool");
   const LIMIT = 7;
-  const endMs = performance.now() + 6_000;
+  const GRANTS_MIN = 100;
+  const DEATHS_MIN = 5;
+  const beganMs = performance.now();
   let held = 0;
   let most = 0;
   let grants = 0;
   let deaths = 0;
+  // For longer on a slow machine: until there is something to judge.
+  const goesOn = () => performance.now() < beganMs + 6_000 || grants < GRANTS_MIN || deaths < DEATHS_MIN;
   const client = async (i: number) => {
-    while (performance.now() < endMs) {
+    while (goesOn()) {
       const permits = 1 + Math.floor(Math.random() * 3);
       const ttlMs = 400;
       const waitMs = Math.random() < 0.7 ? 3_000 : 0;
@@ -390,8 +394,6 @@ test("50 clients at once, some of which die, never hold more than the limit, and
   expect(failures.length, "a client may lose its quorum while a primary restarts").toBeLessThan(25);
   expect(most).toBeLessThanOrEqual(LIMIT);
   expect(most, "they were wanted").toBeGreaterThan(LIMIT - 3);
-  expect(grants).toBeGreaterThan(100);
-  expect(deaths).toBeGreaterThan(5);
   const all = await ask(pair.one, { name, limit: LIMIT, permits: LIMIT, waitMs: 10_000 });
   expect(all.kind, "none is lost").toBe("acquired");
 }, 60_000);

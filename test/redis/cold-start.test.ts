@@ -5,6 +5,7 @@ import {
   acquire,
   acquireAtLast,
   allTakePart,
+  caughtUp,
   command,
   forget,
   noticed,
@@ -162,7 +163,7 @@ describe.concurrent("a start of all of which many know", SLOW, () => {
       env: { ...env, QUORATE_LOG_LEVEL: "warn" },
     });
     await all(shared, (primary) => forget(primary, prefix));
-    await noticed(instance);
+    await caughtUp(instance);
     await allTakePart(instance);
     const warnings = instance.logged.filter((line) => line.includes("what their disks had not kept is gone"));
     expect(warnings).toHaveLength(1);
@@ -229,7 +230,7 @@ describe.concurrent("a majority that forgot", SLOW, () => {
       await register(instance);
       const forgotMs = performance.now();
       await Promise.all(places.map((place) => forget(at(place), prefix)));
-      await Promise.all([noticed(instance), noticed(other)]);
+      await Promise.all([caughtUp(instance), caughtUp(other)]);
       await allTakePart(instance);
       await allTakePart(other);
       const refused = await acquire(other, "other", 1_000);
