@@ -4,16 +4,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startPrimaries, type TestPrimaries } from "./helpers/primaries.js";
 import { type ServiceProcess, startProcess } from "./helpers/process.js";
-import { ownPrefix, until } from "./helpers/service.js";
+import { ownPrefix, PATIENT, until } from "./helpers/service.js";
 
 let primaries: TestPrimaries;
 beforeAll(async () => {
   primaries = await startPrimaries(3);
 });
 afterAll(() => primaries.close());
-
-// As in startInstance: the machine of a test may be slow at times.
-const PATIENT = { QUORATE_COMMAND_TIMEOUT_MS: "1000" };
 
 const start = (env: Record<string, string> = {}): ServiceProcess =>
   startProcess({

@@ -36,6 +36,9 @@ export interface InstanceOptions {
   readonly up?: number;
 }
 
+/** The machine of a test may be slow at times. Tests that are about slow primaries set what users have: 100. */
+export const PATIENT = { QUORATE_COMMAND_TIMEOUT_MS: "1000" };
+
 export async function startInstance(
   urls: readonly string[],
   options: InstanceOptions = {},
@@ -44,8 +47,7 @@ export async function startInstance(
     REDIS_URLS: urls.join(","),
     QUORATE_KEY_PREFIX: options.prefix ?? ownPrefix(),
     QUORATE_LOG_LEVEL: "silent",
-    // The machine of a test may be slow at times. Tests that are about slow primaries set what users have: 100.
-    QUORATE_COMMAND_TIMEOUT_MS: "1000",
+    ...PATIENT,
     ...options.env,
   });
   const logged: string[] = [];

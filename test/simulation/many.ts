@@ -37,13 +37,13 @@ export interface Share extends Chosen {
 }
 
 export async function runMany(campaign: Campaign): Promise<Outcome> {
-  const { runs, canary, firstStart, isEnough = () => false } = campaign;
+  const { seed, runs, workers, isEnough = () => false, onProgress, ...chosen } = campaign;
   let next = 0;
   let outcome: Outcome = { runs: 0, operations: 0, failures: [] };
   const work = async () => {
     const worker = idle.pop() ?? new Worker();
     while (next < runs && !isEnough(outcome)) {
-      const share = { seed: campaign.seed + next, runs: Math.min(SHARE, runs - next), canary, firstStart };
+      const share = { seed: seed + next, runs: Math.min(SHARE, runs - next), ...chosen };
       next += share.runs;
       const more = await worker.run(share).catch((error: unknown) => {
         // Then nobody goes on with the rest.
@@ -51,11 +51,11 @@ export async function runMany(campaign: Campaign): Promise<Outcome> {
         throw error;
       });
       outcome = sum(outcome, more);
-      campaign.onProgress?.(outcome);
+      onProgress?.(outcome);
     }
     idle.push(worker);
   };
-  await Promise.all(Array.from({ length: Math.min(campaign.workers, Math.ceil(runs / SHARE)) }, work));
+  await Promise.all(Array.from({ length: Math.min(workers, Math.ceil(runs / SHARE)) }, work));
   return outcome;
 }
 
@@ -83,6 +83,7 @@ class Worker {
   }
 
   run(share: Share): Promise<Outcome> {
+    this.#process.ref();
     this.#process.channel?.ref();
     return new Promise((resolve, reject) => {
       const where = `seeds ${share.seed} to ${share.seed + share.runs - 1}`;

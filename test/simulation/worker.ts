@@ -23,8 +23,8 @@ process.on("unhandledRejection", crash);
 process.on("uncaughtException", crash);
 process.on("disconnect", () => process.exit(0));
 
-async function work({ seed, runs, ...code }: Share): Promise<Outcome> {
-  const variant = variantOf(code);
+async function work({ seed, runs, ...chosen }: Share): Promise<Outcome> {
+  const variant = variantOf(chosen);
   const failures: Failure[] = [];
   let operations = 0;
   for (running = seed; running < seed + runs; running++) {
