@@ -11,7 +11,18 @@ export interface Config {
   readonly connectTimeoutMs: number;
   readonly viewAgeMsMax: number;
   readonly rotateAfterMs: number;
+  /** How long after the signal to stop the port stays open, so that load balancers see `/readyz` say 503 first. */
+  readonly drainDelayMs: number;
   readonly drainMs: number;
+  /** How long a connection may idle between two requests. */
+  readonly keepAliveMs: number;
+  /** How long a client may take to send the headers of a request, and all of it. */
+  readonly headersTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  /** Connections at a time; more are closed at once. */
+  readonly connectionsMax: number;
+  /** Names that a `Host` or `Origin` may have besides the default; undefined: the default alone. */
+  readonly allowedHosts: readonly string[] | undefined;
   readonly logLevel: string;
   /** What an operator proves to be one with; without it nobody is. Never shown. */
   readonly operatorKey: string | undefined;
@@ -63,7 +74,13 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     connectTimeoutMs: whole("QUORATE_CONNECT_TIMEOUT_MS", 500, 10, 10_000),
     viewAgeMsMax: whole("QUORATE_VIEW_AGE_MS_MAX", 250, 0, 900),
     rotateAfterMs: whole("QUORATE_ROTATE_AFTER_MS", 86_400_000, 1_000, 365 * 86_400_000),
+    drainDelayMs: whole("QUORATE_DRAIN_DELAY_MS", 0, 0, 60_000),
     drainMs: whole("QUORATE_DRAIN_MS", 7_000, 0, 7_500),
+    keepAliveMs: whole("QUORATE_KEEP_ALIVE_MS", 75_000, 1_000, 600_000),
+    headersTimeoutMs: whole("QUORATE_HEADERS_TIMEOUT_MS", 10_000, 100, 300_000),
+    requestTimeoutMs: whole("QUORATE_REQUEST_TIMEOUT_MS", 30_000, 100, 300_000),
+    connectionsMax: whole("QUORATE_CONNECTIONS_MAX", 20_000, 10, 1_000_000),
+    allowedHosts: readHosts(env.QUORATE_ALLOWED_HOSTS),
     logLevel: oneOf("QUORATE_LOG_LEVEL", "info", ["trace", "debug", "info", "warn", "error", "silent"]),
     operatorKey: secret("QUORATE_OPERATOR_KEY"),
   };
@@ -84,7 +101,13 @@ const KNOWN = new Set([
   "QUORATE_CONNECT_TIMEOUT_MS",
   "QUORATE_VIEW_AGE_MS_MAX",
   "QUORATE_ROTATE_AFTER_MS",
+  "QUORATE_DRAIN_DELAY_MS",
   "QUORATE_DRAIN_MS",
+  "QUORATE_KEEP_ALIVE_MS",
+  "QUORATE_HEADERS_TIMEOUT_MS",
+  "QUORATE_REQUEST_TIMEOUT_MS",
+  "QUORATE_CONNECTIONS_MAX",
+  "QUORATE_ALLOWED_HOSTS",
   "QUORATE_LOG_LEVEL",
   "QUORATE_OPERATOR_KEY",
 ]);
@@ -125,6 +148,11 @@ function readUrls(text: string | undefined, mistakes: string[]): readonly string
     );
   }
   return Object.freeze(urls);
+}
+
+function readHosts(text: string | undefined): readonly string[] | undefined {
+  const hosts = (text ?? "").split(",").flatMap((host) => host.trim().toLowerCase() || []);
+  return hosts.length === 0 ? undefined : Object.freeze(hosts);
 }
 
 /** Host and port of a Redis URL: what may be logged and shown. */

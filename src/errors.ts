@@ -13,8 +13,10 @@ export const ERROR_CODES = [
   "limit_mismatch",
   "superseded",
   "lease_lost",
+  "too_many",
   "internal",
   "no_quorum",
+  "overloaded",
   "shutting_down",
   "outcome_unknown",
 ] as const;

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 import { existsSync } from "node:fs";
 import type { Server } from "node:http";
-import { createAdaptorServer } from "@hono/node-server";
 import { type Logger, pino } from "pino";
 import { systemClock, systemRandom } from "./clock.js";
 import { addressOf, type Config, ConfigError, readConfig } from "./config.js";
+import { createServer } from "./http/server.js";
 import { systemIds } from "./ids.js";
 import { connectByIoredis } from "./redis/connection.js";
 import { startEmbedded } from "./redis/embedded.js";
@@ -27,7 +27,7 @@ async function main(): Promise<void> {
       log,
     },
   );
-  const server = createAdaptorServer({ fetch: service.app.fetch }) as Server;
+  const server = createServer(service, config, systemIds);
   stopOnSignals(server, service, config, log, async () => embedded?.stop());
   await someTimeForQuorum(service);
   server.on("error", async (error) => {
@@ -36,7 +36,7 @@ async function main(): Promise<void> {
     await embedded?.stop();
     process.exit(1);
   });
-  server.listen(config.port, config.host, () => {
+  server.listen({ port: config.port, host: config.host, backlog: BACKLOG }, () => {
     const address = server.address();
     const port = typeof address === "object" ? address?.port : config.port;
     log.info(
@@ -106,6 +106,8 @@ function stopOnSignals(
   process.on("SIGINT", onSignal);
 }
 
+/** Connections that may come at once, before the event loop takes them in. Linux allows 4,096 (net.core.somaxconn). */
+const BACKLOG = 4_096;
 const START_MS = 300;
 const START_MS_MAX = 2_000;
 const SAME_SIGNAL_MS = 300;

@@ -3,6 +3,7 @@ import type { Clock, Random } from "./clock.js";
 import { addressOf, type Config } from "./config.js";
 import { createApp } from "./http/app.js";
 import type { App } from "./http/context.js";
+import type { Gate } from "./http/gate.js";
 import { Metrics } from "./http/metrics.js";
 import { Stopping } from "./http/stopping.js";
 import type { Ids } from "./ids.js";
@@ -33,6 +34,8 @@ export interface World {
 /** One instance of the service, put together but not listening. */
 export interface Service extends Core {
   readonly app: App;
+  /** What a request passes before it reaches the app. */
+  readonly gates: readonly Gate[];
   /** From now on: not ready, and no new work. */
   stop(): void;
 }
@@ -73,6 +76,7 @@ export function createService(config: Config, redis: RedisServers, world: World)
   return {
     ...core,
     app,
+    gates: [],
     stop: () => {
       stopping.begin();
       waiting.stop();

@@ -5,6 +5,7 @@ import { routePath } from "hono/route";
 import { CoordinationError } from "../errors.js";
 import { limitBody } from "./body-limit.js";
 import type { App, Env, Services } from "./context.js";
+import { requestIdOf } from "./gate.js";
 import { statusOf, toProblem } from "./problem.js";
 import { type Answer, oneHandlerEach } from "./route-handler.js";
 import { docsRoutes } from "./routes/docs.js";
@@ -47,8 +48,7 @@ function observe(services: Services, answer: Answer): Answer {
   const { metrics, log, ids, clock, stopping } = services;
   return async (c) => {
     const started = clock.monotonicMs();
-    const given = c.req.header("x-request-id");
-    const requestId = given && REQUEST_ID.test(given) ? given : ids.nonce();
+    const requestId = requestIdOf(c.req.header("x-request-id"), ids);
     c.set("requestId", requestId);
     let response: Response;
     try {
@@ -146,5 +146,4 @@ function patternOf(path: string): RegExp {
   return new RegExp(`^${path.replaceAll(/:[a-z]+/g, "[^/]+").replaceAll(".", "\\.")}$`);
 }
 
-const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 const ISSUES_MAX = 10;

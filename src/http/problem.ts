@@ -7,7 +7,7 @@ import { HolderSchema } from "./schemas/leases.js";
 /** The only place that knows which status a code has, and its title. Source of the shape: RFC 9457. */
 const TABLE = {
   invalid_request: [400, "The request is not valid"],
-  forbidden: [403, "This needs the operator's key"],
+  forbidden: [403, "This is not allowed"],
   not_found: [404, "There is nothing at this path"],
   unknown_member: [404, "The service has no such member"],
   no_members: [404, "The service has no member that could own a key"],
@@ -19,8 +19,10 @@ const TABLE = {
   lease_lost: [410, "The lease is not held any more"],
   too_large: [413, "The body is too large"],
   unsupported_media_type: [415, "The body is not JSON"],
+  too_many: [429, "There are too many of these now"],
   internal: [500, "Quorate made a mistake"],
   no_quorum: [503, "No majority of the primaries can decide this now"],
+  overloaded: [503, "This instance has more to do than it can"],
   shutting_down: [503, "This instance is stopping"],
   outcome_unknown: [504, "It may have happened or not"],
 } as const satisfies Record<ErrorCode, readonly [ContentfulStatusCode, string]>;
@@ -82,7 +84,7 @@ const ProblemSchema = z
 
 /** The responses of an operation under /v1 that can fail with these codes, beside those that all of them have. */
 export function problems(...codes: ErrorCode[]) {
-  return problemsOutsideV1(...codes, "shutting_down");
+  return problemsOutsideV1(...codes, "overloaded", "shutting_down");
 }
 
 /** The same of an operation outside /v1: such ones answer to the end. */

@@ -2,10 +2,10 @@ import { once } from "node:events";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createAdaptorServer } from "@hono/node-server";
 import { pino } from "pino";
 import { systemClock, systemRandom } from "../../src/clock.js";
 import { type Config, readConfig } from "../../src/config.js";
+import { createServer } from "../../src/http/server.js";
 import { systemIds } from "../../src/ids.js";
 import { type Connection, connectByIoredis } from "../../src/redis/connection.js";
 import { createService, type Service, type World } from "../../src/service.js";
@@ -90,7 +90,7 @@ export async function startInstance(
     },
     url: async () => {
       if (!server) {
-        server = createAdaptorServer({ fetch: service.app.fetch }) as Server;
+        server = createServer(service, config, systemIds);
         await once(server.listen(0, "127.0.0.1"), "listening");
       }
       return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

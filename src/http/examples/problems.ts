@@ -52,12 +52,18 @@ export const problemDetails: Record<ErrorCode, { readonly detail: string } & Err
   unsupported_media_type: {
     detail: "Send the body as JSON, with the header content-type: application/json.",
   },
+  too_many: { detail: "There are too many of these now. Try again after retryAfterMs.", retryAfterMs: 1_000 },
   internal: {
     detail: `This is a mistake in Quorate. Its log tells more under requestId ${problemRequestId}.`,
   },
   no_quorum: {
     detail:
       "1 of 3 primaries answered; 2 are needed. Try again when more are up: GET /v1/primaries tells which.",
+    retryAfterMs: 1_000,
+  },
+  overloaded: {
+    detail:
+      "This instance has more to do than it can. Nothing was done. Try again after retryAfterMs, or ask another.",
     retryAfterMs: 1_000,
   },
   shutting_down: { detail: "This instance is stopping. Use another." },
