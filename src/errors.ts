@@ -13,7 +13,6 @@ export const ERROR_CODES = [
   "limit_mismatch",
   "superseded",
   "lease_lost",
-  "too_many",
   "internal",
   "no_quorum",
   "overloaded",

@@ -22,12 +22,12 @@ export function refuse(
   const requestId = requestIdOf(incoming.headers["x-request-id"], ids);
   const { retryAfterMs } = error.help;
   const body = JSON.stringify(toProblem(error, requestId));
+  if (retryAfterMs !== undefined) outgoing.setHeader("retry-after", Math.ceil(retryAfterMs / 1000));
   outgoing.writeHead(statusOf(error.code), {
     "content-type": "application/problem+json",
     "content-length": Buffer.byteLength(body),
     "cache-control": "no-store",
     "x-request-id": requestId,
-    ...(retryAfterMs === undefined ? {} : { "retry-after": Math.ceil(retryAfterMs / 1000) }),
   });
   outgoing.end(body);
 }

@@ -19,7 +19,6 @@ const TABLE = {
   lease_lost: [410, "The lease is not held any more"],
   too_large: [413, "The body is too large"],
   unsupported_media_type: [415, "The body is not JSON"],
-  too_many: [429, "There are too many of these now"],
   internal: [500, "Quorate made a mistake"],
   no_quorum: [503, "No majority of the primaries can decide this now"],
   overloaded: [503, "This instance has more to do than it can"],

@@ -16,7 +16,6 @@ test("each code has its status", () => {
     superseded: 409,
     lease_lost: 410,
     too_large: 413,
-    too_many: 429,
     unsupported_media_type: 415,
     internal: 500,
     no_quorum: 503,

@@ -52,7 +52,6 @@ export const problemDetails: Record<ErrorCode, { readonly detail: string } & Err
   unsupported_media_type: {
     detail: "Send the body as JSON, with the header content-type: application/json.",
   },
-  too_many: { detail: "There are too many of these now. Try again after retryAfterMs.", retryAfterMs: 1_000 },
   internal: {
     detail: `This is a mistake in Quorate. Its log tells more under requestId ${problemRequestId}.`,
   },
