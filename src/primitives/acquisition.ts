@@ -1,7 +1,9 @@
 import { fullJitterMs } from "../algorithms/backoff.js";
 import { validForMs } from "../algorithms/validity.js";
 import type { Clock, Random } from "../clock.js";
+import { mostNamed } from "../redis/hold-votes.js";
 import type { AcquireTerms, Claim } from "../redis/lease-calls.js";
+import { values } from "../redis/primaries.js";
 import type { AcquireOutcome, LeaseVotes } from "../redis/redlock.js";
 import { limitMismatch, mismatch, quarantined, tooSlow, usedUp } from "./lease-failures.js";
 import { type Held, type LeaseRequest, type Outcome, toHolder, type Wanted } from "./lease-terms.js";
@@ -47,7 +49,7 @@ export class Acquisition {
     } finally {
       // One that chose its id may come back with it for its place.
       const keepMs = this.#gone && this.#chosen ? COME_BACK_MS : 0;
-      if (this.#place) this.by.room.leave(this.#place, { granted: this.#granted, keepMs });
+      if (this.#place) void this.by.room.leave(this.#place, { granted: this.#granted, keepMs });
     }
   }
 
@@ -61,7 +63,8 @@ export class Acquisition {
     const wanted = await this.want(this.leaseId);
     const claim = { ...wanted, leaseId: this.leaseId };
     const startedMs = clock.monotonicMs();
-    const outcome = await votes.acquire(claim, this.#terms(), this.#place);
+    const ask = () => votes.acquire(claim, this.#terms(), this.#place);
+    const outcome = await (this.#place ? room.ask(ask) : ask());
     if (outcome.kind === "granted") return this.#accept("asked", claim, wanted, startedMs, outcome);
     const refused = asRefused(outcome);
     const certain = refused.certain && !wanted.others;
@@ -90,14 +93,27 @@ export class Acquisition {
     wanted: Wanted,
     refused: Held,
   ): Promise<Outcome | null> {
-    const { votes, clock } = this.by;
+    const { votes, clock, room } = this.by;
     const turn = await place.turn(this.#deadlineMs, hintMs, this.request.signal);
     this.#gone = turn === "gone";
     if (this.#gone) return refused;
+    // Of one that others stand before nothing new is to be expected; the first asks once more.
+    if (turn === "late" && !room.isFirst(place)) return this.#giveUp(place);
     const won = turn === "handed" ? votes.handed(place.votes) : null;
     // Of what was heard so late that nothing is left the next attempt makes something.
     if (!won || validForMs(this.request.ttlMs, clock.monotonicMs() - won.sinceMs) <= 0) return null;
     return this.#accept("handed", claim, wanted, Math.max(this.#askedMs, won.sinceMs), won);
+  }
+
+  /** Leaves the line, and is told on its way out what is in the way. Null where too few told: then it has to ask. */
+  async #giveUp(place: Place): Promise<Outcome | null> {
+    const { room } = this.by;
+    this.#place = null;
+    const left = values(await room.leave(place, { granted: null, keepMs: 0 }));
+    if (left.length < room.majority) return null;
+    const holds = left.flatMap(({ hold }) => hold ?? []);
+    const ahead = Math.max(...left.map((one) => one.ahead));
+    return asRefused({ kind: "held", hold: mostNamed(holds)?.hold ?? null, certain: true, ahead });
   }
 
   /** `startedMs`: from when on its time to live may have run. */

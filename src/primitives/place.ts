@@ -16,6 +16,7 @@ export interface Room {
   readonly majority: number;
   readonly stopped: boolean;
   isFirst(place: Place): boolean;
+  refused(place: Place): void;
   after(ms: number, task: () => void): () => void;
   monotonicMs(): number;
 }
@@ -126,6 +127,7 @@ export class Place {
    */
   async turn(deadlineMs: number, hintMs: number, signal?: AbortSignal): Promise<Turn> {
     const { room } = this;
+    room.refused(this);
     if (!this.#nudged && !this.#isHanded && !signal?.aborted) {
       await new Promise<void>((resolve) => {
         const end = () => {
@@ -151,6 +153,6 @@ export class Place {
 /** Those who are first in a line are looked after so often, should a message have been lost. */
 export const POLL_MS = 800;
 /** Of a release the primaries tell within a millisecond of each other, or not at all. */
-const STRAGGLER_MS = 5;
+export const STRAGGLER_MS = 5;
 /** What one has granted already is worth to wait for the disks of the others. */
 const HANDED_STRAGGLER_MS = 20;

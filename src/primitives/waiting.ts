@@ -4,10 +4,11 @@ import { CoordinationError } from "../errors.js";
 import type { Ids } from "../ids.js";
 import type { Keys } from "../redis/keys.js";
 import type { Claim } from "../redis/lease-calls.js";
-import { keepWaiting, leaveLine, takeTicket } from "../redis/line-calls.js";
+import { keepWaiting, type Left, leaveLine, takeTicket } from "../redis/line-calls.js";
 import { type Answers, allAnswered, answerOf, type Primaries, values } from "../redis/primaries.js";
 import type { Wake, Wakes } from "../redis/wakes.js";
-import { type Granted, Place, POLL_MS, type Room } from "./place.js";
+import { Line } from "./line.js";
+import { type Granted, Place, POLL_MS, type Room, STRAGGLER_MS } from "./place.js";
 
 /**
  * Those who wait at this instance. The lines themselves are on the primaries; here everybody sleeps until a primary
@@ -15,10 +16,12 @@ import { type Granted, Place, POLL_MS, type Room } from "./place.js";
  * passed for who is first.
  */
 export class WaitingRoom implements Room {
-  readonly #lines = new Map<string, Set<Place>>();
+  readonly #lines = new Map<string, Line>();
   readonly #byLease = new Map<string, Set<Place>>();
   /** The clock of each primary, as it was read last. */
   readonly #clocks: (ClockReading | undefined)[] = [];
+  #asking = 0;
+  readonly #toAsk: (() => void)[] = [];
   #stopped = false;
   #ticking = false;
 
@@ -44,7 +47,7 @@ export class WaitingRoom implements Room {
     const taken = proposals.filter((proposal) => proposal.taken);
     const ticket = Math.max(...(taken.length > 0 ? taken : proposals).map((proposal) => proposal.ticket));
     const place = new Place(claim, ticket, this.ids.nonce(), this);
-    for (const line of claim.lines) add(this.#lines, line, place);
+    for (const line of claim.lines) this.#line(line).add(place);
     add(this.#byLease, claim.leaseId, place);
     this.wakes.listen(
       (primary, wake) => this.#hear(primary, wake),
@@ -56,11 +59,19 @@ export class WaitingRoom implements Room {
 
   /**
    * Gives the place up. `granted`: for good, and nobody can follow yet. `keepMs`: it is kept for a client that may come
-   * back. What a primary does not hear now it is told later.
+   * back. What the primaries knew of it; one that does not hear it now is told later.
    */
-  leave(place: Place, { granted, keepMs }: { granted: Granted | null; keepMs: number }): void {
+  async leave(
+    place: Place,
+    { granted, keepMs }: { granted: Granted | null; keepMs: number },
+  ): Promise<Answers<Left>> {
     const { claim } = place;
-    for (const line of claim.lines) remove(this.#lines, line, place);
+    for (const name of claim.lines) {
+      const line = this.#line(name);
+      line.remove(place);
+      if (granted && claim.mode === "shared") line.readerGranted(place);
+      if (line.size === 0) this.#lines.delete(name);
+    }
     remove(this.#byLease, claim.leaseId, place);
     // The same lease may be waited for by two requests, one a repetition of the other.
     const same = this.#byLease.get(claim.leaseId);
@@ -69,34 +80,47 @@ export class WaitingRoom implements Room {
         back,
         keepMs: same && !granted ? POLL_MS : keepMs,
         // One release may have been enough for several permits.
-        wake: !granted || claim.limit !== null,
+        wake: claim.limit !== null,
       });
     const call = leaving(granted ? "none" : "all");
-    const tell = () => {
-      this.primaries.all.forEach(async (primary, at) => {
+    for (const other of same ?? []) other.nudge();
+    // Who was granted is told so first: nobody waits for its place.
+    if (granted) await new Promise<void>((resolve) => this.clock.soon(resolve));
+    return Promise.all(
+      this.primaries.all.map(async (primary, at) => {
         // An attempt may be sent once more, as text, and would stand in line again.
         await place.answered(at);
         const answer = await answerOf(primary, call);
-        if (answer.ok) return;
         // By then it may have been handed on behind the release of what others had granted: nobody would release it again.
         const late = granted === "asked" ? leaving(place.offered) : call;
-        primary.owe(`leave/${claim.leaseId}/${place.nonce}`, late);
-      });
-    };
-    // Who was granted is told so first: nobody waits for its place.
-    if (granted) this.clock.soon(tell);
-    else tell();
-    for (const other of same ?? []) other.nudge();
-    if (!granted || claim.mode === "exclusive") return;
-    // Readers that stand behind one that was let in may be let in, too.
-    for (const line of claim.lines)
-      for (const other of this.#lines.get(line) ?? []) if (other.claim.mode === "shared") other.nudge();
+        if (!answer.ok) primary.owe(`leave/${claim.leaseId}/${place.nonce}`, late);
+        return answer;
+      }),
+    );
+  }
+
+  /** Runs one more attempt of a request that waits, in its turn: a crowd that was woken must not ask all at once. */
+  async ask<T>(attempt: () => Promise<T>): Promise<T> {
+    if (this.#asking >= ASKING_MAX) await new Promise<void>((resolve) => this.#toAsk.push(resolve));
+    else this.#asking += 1;
+    try {
+      return await attempt();
+    } finally {
+      const next = this.#toAsk.shift();
+      if (next) next();
+      else this.#asking -= 1;
+    }
+  }
+
+  /** Its attempt was refused, and it waits from now on. */
+  refused({ claim }: Place): void {
+    if (claim.mode === "shared") for (const line of claim.lines) this.#lines.get(line)?.readerRefused();
   }
 
   /** Whether nobody at this instance stands before it: then it is the one that asks again and again. */
   isFirst(place: Place): boolean {
-    return place.claim.lines.every((line) =>
-      [...(this.#lines.get(line) ?? [])].every((other) => other.ticket >= place.ticket),
+    return place.claim.lines.every(
+      (line) => (this.#lines.get(line)?.first?.ticket ?? place.ticket) >= place.ticket,
     );
   }
 
@@ -134,7 +158,29 @@ export class WaitingRoom implements Room {
       throw new CoordinationError("shutting_down", "This instance is stopping. Use another.");
   }
 
-  #hear(primary: number, { leaseId, handed }: Wake): void {
+  #line(name: string): Line {
+    let line = this.#lines.get(name);
+    if (!line) {
+      line = new Line();
+      this.#lines.set(name, line);
+    }
+    return line;
+  }
+
+  #hear(primary: number, wake: Wake): void {
+    if (wake.kind === "readers") this.#hearOfReaders(primary, wake);
+    else this.#hearOfLease(primary, wake);
+  }
+
+  /** As with one that is called by its leaseId, those who hurry to the other primaries would be there before the release. */
+  #hearOfReaders(primary: number, { lineKey, before }: Extract<Wake, { kind: "readers" }>): void {
+    const line = this.#lines.get(this.keys.resourceOf(lineKey));
+    const callers = line?.called(primary);
+    if (callers === this.majority) line?.letReadersIn(before);
+    else if (callers === 1) this.clock.after(STRAGGLER_MS, () => line?.letReadersIn(before));
+  }
+
+  #hearOfLease(primary: number, { leaseId, handed }: Extract<Wake, { kind: "lease" }>): void {
     const places = [...(this.#byLease.get(leaseId) ?? [])];
     if (!handed) {
       for (const place of places) place.called(primary);
@@ -201,11 +247,7 @@ export class WaitingRoom implements Room {
   /** Those before whom nobody here stands in any of their lines. */
   #first(): Place[] {
     const first = new Set<Place>();
-    for (const places of this.#lines.values()) {
-      let best: Place | null = null;
-      for (const place of places) if (!best || place.ticket < best.ticket) best = place;
-      if (best) first.add(best);
-    }
+    for (const line of this.#lines.values()) if (line.first) first.add(line.first);
     return [...first].filter((place) => place.claim.lines.length === 1 || this.isFirst(place));
   }
 }
@@ -229,3 +271,8 @@ const TICK_MS = POLL_MS / TICKS_PER_POLL;
 const ALIVE_MS = 1_200;
 /** Lines that a primary looks at in one script: some tenths of a millisecond. */
 const LOOKS = 100;
+/**
+ * Attempts of requests that wait, at a time. 5,000 readers that may all enter would else ask at once, and fill the primaries
+ * for longer than the command timeout.
+ */
+const ASKING_MAX = 128;

@@ -57,6 +57,11 @@ export class Keys {
     return `${this.prefix}line/${resource}`;
   }
 
+  /** What is waited for in the line with this key. */
+  resourceOf(lineKey: string): string {
+    return lineKey.slice(this.line("").length);
+  }
+
   instance(id: string): string {
     return `${this.waiting}instance/${id}`;
   }

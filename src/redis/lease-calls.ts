@@ -398,7 +398,8 @@ export function setLimit(keys: Keys, semaphore: string, limit: number, keptMs: n
 
 const isOne = (reply: unknown) => (reply as [number])[0] === 1;
 
-function parseHold(fields: readonly unknown[]): Hold {
+/** A hold as `describe` of leases.lua has it. */
+export function parseHold(fields: readonly unknown[]): Hold {
   const [digest, expiresInMs, mode, owner, metadata, grantedAt, heldForMs, counter, revision] = fields as [
     string,
     number,

@@ -1,5 +1,5 @@
 import type { Keys } from "./keys.js";
-import { type Claim, leaseCall } from "./lease-calls.js";
+import { type Claim, type Hold, leaseCall, parseHold } from "./lease-calls.js";
 import { type Call, SCRIPTS } from "./scripts.js";
 
 /** A place in the lines: where the lease stands already, or behind all who do. And the server's clock. */
@@ -13,6 +13,14 @@ export function takeTicket(
   });
 }
 
+/** What a primary knew of a request that left the lines ungranted. */
+export interface Left {
+  /** How many stood before it. */
+  readonly ahead: number;
+  /** Another lease that has one of the names. */
+  readonly hold: Hold | null;
+}
+
 /**
  * Takes a request out of the lines. `back`: what it gives back of what it has; where its lease was granted, only what was
  * handed on in that turn, if anything. `keepMs`: how long the place is kept for a client that may come back. `wake`:
@@ -23,9 +31,12 @@ export function leaveLine(
   claim: Claim,
   nonce: string,
   how: { back: "all" | "none" | number; keepMs: number; wake: boolean },
-): Call<void> {
+): Call<Left> {
   const own = [nonce, how.back, how.keepMs, how.wake ? "1" : ""];
-  return leaseCall(keys, "leave-line", claim, own, () => {});
+  return leaseCall(keys, "leave-line", claim, own, (reply) => {
+    const [ahead, ...hold] = reply as [number, ...unknown[]];
+    return { ahead: Number(ahead), hold: hold.length > 0 ? parseHold(hold) : null };
+  });
 }
 
 /** What a primary tells an instance that says it lives. */

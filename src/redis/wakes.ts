@@ -1,11 +1,15 @@
 import type { Connect, Connection } from "./connection.js";
 
 /** What a primary tells the instance where somebody waits. */
-export interface Wake {
-  readonly leaseId: string;
-  /** The primary granted it what it waits for; null: it is its turn to ask. */
-  readonly handed: Handed | null;
-}
+export type Wake =
+  | {
+      readonly kind: "lease";
+      readonly leaseId: string;
+      /** The primary granted it what it waits for; null: it is its turn to ask. */
+      readonly handed: Handed | null;
+    }
+  /** All readers in a line may ask that have a ticket below `before`. */
+  | { readonly kind: "readers"; readonly lineKey: string; readonly before: number };
 
 /** A grant that nobody asked for just then: a vote of the turn after an attempt that was refused. */
 export interface Handed {
@@ -51,11 +55,16 @@ export class Wakes {
   }
 }
 
-/** As `hand_on` and `wake_first` in leases.lua have it. */
+/** As `hand_on` and `wake_first` in lines.lua have it. */
 function parse(message: string): Wake {
   const [leaseId = "", nonce, turn, counter, micros, stamp = ""] = message.split(" ");
-  if (nonce === undefined) return { leaseId, handed: null };
+  if (leaseId === "readers" && nonce !== undefined) {
+    const lineKey = message.slice(`${leaseId} ${nonce} `.length);
+    return { kind: "readers", lineKey, before: nonce === "-" ? Number.POSITIVE_INFINITY : Number(nonce) };
+  }
+  if (nonce === undefined) return { kind: "lease", leaseId, handed: null };
   return {
+    kind: "lease",
     leaseId,
     handed: {
       nonce,

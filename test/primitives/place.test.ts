@@ -20,6 +20,7 @@ function placed(claim: Partial<Claim> = {}) {
     majority: 2,
     stopped: false,
     isFirst: () => true,
+    refused: () => {},
     after: clock.after,
     monotonicMs: clock.monotonicMs,
   } satisfies Room;

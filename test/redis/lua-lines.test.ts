@@ -372,15 +372,67 @@ describe("a wake-up", () => {
     expect(await one.heard()).toEqual([]);
   });
 
-  test("goes to all readers before the first writer", async () => {
+  test("goes to all readers before the first writer, in one message to each of their instances", async () => {
+    const name = lock();
+    const [one, other] = [await listen(ONE), await listen(OTHER)];
+    const holder = lease(name);
+    await server.granted(holder);
+    for (let i = 0; i < 5; i++) await wait(reader(name), { instance: i < 3 ? ONE : OTHER });
+    const { ticket } = await wait(lease(name));
+    await wait(reader(name), { instance: "instance-third" });
+    await server.release(holder);
+    const message = `readers ${ticket} ${keys.line(name)}`;
+    expect([await one.heard(), await other.heard()]).toEqual([[message], [message]]);
+  });
+
+  test("goes to all readers, where no writer waits, and forgets instances that died", async () => {
+    const name = lock();
+    const [one, other] = [await listen(ONE), await listen(OTHER)];
+    const holder = lease(name);
+    await server.granted(holder);
+    await wait(reader(name));
+    await wait(reader(name), { instance: OTHER });
+    await dies(OTHER);
+    await server.release(holder);
+    expect([await one.heard(), await other.heard()]).toEqual([[`readers - ${keys.line(name)}`], []]);
+    expect(await server.redis.smembers(`${keys.line(name)}/instances`)).toEqual([ONE]);
+  });
+
+  test("goes to a reader that waits at an instance of the version before by its leaseId", async () => {
     const name = lock();
     const one = await listen(ONE);
     const holder = lease(name);
     await server.granted(holder);
-    const [first, second, writer, late] = [reader(name), reader(name), lease(name), reader(name)];
-    await waiting(first, second, writer, late);
+    const first = reader(name);
+    await waiting(first);
+    await server.redis.del(`${keys.line(name)}/instances`);
     await server.release(holder);
-    expect(await one.heard()).toEqual([first.leaseId, second.leaseId]);
+    expect(await one.heard()).toEqual([first.leaseId]);
+  });
+
+  test("does not come where nothing became free", async () => {
+    const name = lock();
+    const one = await listen(ONE);
+    const [holder, beside] = [reader(name), reader(name)];
+    for (const each of [holder, beside]) await server.granted(each);
+    const [first, second, late] = [lease(name), lease(name), reader(name)];
+    await waiting(first, second, late);
+    await server.release(holder);
+    await leave(second);
+    await leave(late);
+    expect(await one.heard(), "a reader holds it still").toEqual([]);
+    await leave(first);
+    expect(await one.heard()).toEqual([]);
+  });
+
+  test("comes for readers when the writer before them leaves, and others hold it already", async () => {
+    const name = lock();
+    const one = await listen(ONE);
+    await server.granted(reader(name));
+    const writer = lease(name);
+    await waiting(writer, reader(name));
+    await leave(writer);
+    expect(await one.heard()).toEqual([`readers - ${keys.line(name)}`]);
   });
 
   test("goes to a writer alone, though readers come next", async () => {
@@ -439,12 +491,14 @@ describe("a wake-up", () => {
     const one = await listen(ONE);
     const holder = lease(name);
     await server.granted(holder, { nonce: "n" });
-    const [first, second] = [lease(name), lease(name)];
-    await waiting(first, second);
+    const [first, second, third] = [lease(name), lease(name), lease(name)];
+    await waiting(first, second, third);
     await leave(first);
-    expect(await one.heard()).toEqual([second.leaseId]);
+    expect(await one.heard(), "it is held").toEqual([]);
     await server.abandon(holder, "n");
     expect(await one.heard()).toEqual([second.leaseId]);
+    await leave(second);
+    expect(await one.heard()).toEqual([third.leaseId]);
   });
 
   test("does not come when one leaves that was granted: nobody can follow yet", async () => {
@@ -485,10 +539,13 @@ describe("a wake-up", () => {
   test("comes when one is released that only waits, whichever its mode: nobody needs to say it", async () => {
     const name = lock();
     const one = await listen(ONE);
-    await server.granted(lease(name));
     for (const own of [lease(name), reader(name)]) {
       const next = lease(name);
+      const holder = lease(name);
+      await server.granted(holder, { nonce: "n" });
       await waiting(own, next);
+      await server.abandon(holder, "n");
+      await one.heard();
       await server.release({ ...own, mode: null });
       expect(await inLine(own)).toBe(false);
       expect(await one.heard()).toEqual([next.leaseId]);
@@ -621,7 +678,7 @@ describe("a name that becomes free", () => {
     const { holder, one } = await lineFor(reader(name), lease(name));
     await server.release({ ...holder, mode: null });
     const [message, ...others] = await one.heard();
-    expect(message).toMatch(/^lease-\d+$/);
+    expect(message).toMatch(/^readers \d+ /);
     expect(others).toEqual([]);
     expect((await server.inspect(name)).holds).toEqual([]);
   });
@@ -635,7 +692,7 @@ describe("a name that becomes free", () => {
     const own = lease(name);
     await wait(own, offers);
     await server.release(one);
-    expect(await heard.heard()).toEqual([own.leaseId]);
+    expect(await heard.heard()).toEqual([]);
     await server.release(other);
     expect(told((await heard.heard())[0]).counter % 2, "a writer's counter behind a reader's").toBe(0);
   });

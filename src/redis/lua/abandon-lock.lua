@@ -6,5 +6,5 @@
 
 if arg(3) ~= '0' then redis.call('SET', KEYS[7], 1, 'PX', arg(3)) end
 local freed = give_back(arg(1), arg(2))
-if freed and is_waited_for() then wake() end
+if freed and is_waited_for() then wake(not shared) end
 return { freed and 1 or 0 }

@@ -71,7 +71,11 @@ else
   -- It is over for good: a clock that is set back later must not bring it back.
   if tonumber(fence[3] or 0) > 0 then redis.call('HSET', KEYS[1], 'quarantine_until', 0) end
   local before = plain and 0 or ahead()
-  if before > 0 then return { 0, 'queued', before } end
+  if before > 0 then
+    -- Too many of the dead stood before it for one script: it should ask again at once.
+    if is_cut and arg(9) then publish(arg(10), lease) end
+    return { 0, 'queued', before }
+  end
   local top, max = highest()
   -- Above what a reader has, only the first of them moves it.
   counter = lift(top + (shared and 0 or 1))

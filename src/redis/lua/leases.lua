@@ -48,19 +48,25 @@ local function highest()
   return top, max
 end
 
--- The hold of another lease that this one cannot stand beside, or nil. The holds count; the set of readers only
--- tells where they are.
+-- The hold of a reader of a name, that of whom holds it longest, or nil. The holds count; the set of readers only tells where they
+-- are, and loses here what has ended.
+local function reader_of(key)
+  local set = key .. '/readers'
+  while true do
+    local last = redis.call('ZRANGE', set, -1, -1, 'WITHSCORES')
+    if not last[1] then return nil end
+    local own = key .. '/' .. last[1]
+    if redis.call('EXISTS', own) == 1 then return own end
+    redis.call('ZREM', set, last[1])
+    if tonumber(last[2]) <= now() then redis.call('ZREMRANGEBYSCORE', set, '-inf', last[2]) end
+  end
+end
+
+-- The hold of another lease that this one cannot stand beside, or nil.
 local function blocker(i)
   local holder = redis.call('HGET', hold(i), 'lease')
   if holder and holder ~= lease then return hold(i) end
-  if shared then return nil end
-  while true do
-    local reader = redis.call('ZRANGE', readers(i), -1, -1)[1]
-    if not reader then return nil end
-    local key = hold(i) .. '/' .. reader
-    if redis.call('EXISTS', key) == 1 then return key end
-    redis.call('ZREM', readers(i), reader)
-  end
+  return not shared and reader_of(hold(i)) or nil
 end
 
 -- {lease digest, time left in ms, mode, owner, metadata, counter at the grant, held for ms, counter, revision}

@@ -29,7 +29,7 @@ for i = 1, names do
       local other = redis.call('HMGET', key, 'lease', 'counter')
       if other[1] == lease then
         end_hold(key, name, other[2])
-        if KEYS[8] ~= KEYS[1] and not given[name] then wake_first(line_of(name)) end
+        if KEYS[8] ~= KEYS[1] and not given[name] then wake_first(line_of(name), hold_of(name), not shared) end
       end
     end
   end
@@ -38,6 +38,6 @@ end
 if due or held < names then redis.call('SET', KEYS[4], arg(3), 'PX', arg(1)) end
 if is_waited_for() then
   leave()
-  wake()
+  wake(not shared)
 end
 return held > 0 and { 1, attempt } or { 0 }
