@@ -112,7 +112,7 @@ const NOBODY: Omit<Claim, "resources" | "lines"> = {
 
 export function acquireLock(keys: Keys, attempt: Attempt, terms: AcquireTerms): Call<AcquireVote> {
   const { place } = terms;
-  return leaseCall(
+  const call = leaseCall(
     keys,
     "acquire-lock",
     attempt,
@@ -146,6 +146,8 @@ export function acquireLock(keys: Keys, attempt: Attempt, terms: AcquireTerms): 
       }
     },
   );
+  // Readers that wait may be let in many at once; all others ask one at a time.
+  return place && attempt.mode === "shared" ? { ...call, together: true } : call;
 }
 
 /** What is stored of a limit: itself, and the highest slot that may still be taken from before it was lowered. */

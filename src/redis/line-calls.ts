@@ -7,10 +7,11 @@ export function takeTicket(
   keys: Keys,
   claim: Claim,
 ): Call<{ ticket: number; taken: boolean; serverMicros: number }> {
-  return leaseCall(keys, "take-ticket", claim, [], (reply) => {
+  const call = leaseCall(keys, "take-ticket", claim, [], (reply) => {
     const [ticket, taken, micros] = reply as [string, number, string];
     return { ticket: Number(ticket), taken: taken === 1, serverMicros: Number(micros) };
   });
+  return { ...call, together: true };
 }
 
 /** What a primary knew of a request that left the lines ungranted. */
@@ -33,10 +34,11 @@ export function leaveLine(
   how: { back: "all" | "none" | number; keepMs: number; wake: boolean },
 ): Call<Left> {
   const own = [nonce, how.back, how.keepMs, how.wake ? "1" : ""];
-  return leaseCall(keys, "leave-line", claim, own, (reply) => {
+  const call = leaseCall(keys, "leave-line", claim, own, (reply) => {
     const [ahead, ...hold] = reply as [number, ...unknown[]];
     return { ahead: Number(ahead), hold: hold.length > 0 ? parseHold(hold) : null };
   });
+  return { ...call, together: true };
 }
 
 /** What a primary tells an instance that says it lives. */

@@ -3,7 +3,8 @@ import { type Connect, type Connection, RedisReplyError } from "./connection.js"
 import { Debts } from "./debts.js";
 import type { Keys } from "./keys.js";
 import { LatencyWindow } from "./latency-window.js";
-import { type Call, SCRIPTS } from "./scripts.js";
+import { type Call, SCRIPTS, TOGETHER } from "./scripts.js";
+import { Together } from "./together.js";
 import { Overload, Wire } from "./wire.js";
 
 /** Why a primary gave no answer to a call, and what that means for the call. */
@@ -73,6 +74,7 @@ export class Primary {
   readonly #connection: Connection;
   readonly #wire: Wire;
   readonly #debts: Debts;
+  readonly #together: Together;
   /** Counts the times that it began to answer: what was seen before means nothing after. */
   #era = 0;
   #answering = false;
@@ -107,6 +109,7 @@ export class Primary {
       (call) => this.#isAnswered(call),
       () => observer.dropped(this),
     );
+    this.#together = new Together((call) => this.run({ ...call, together: false }), clock);
     this.#connection.onChange((ready, reason) => {
       if (ready) void this.#recover();
       else this.#open(reason?.message ?? (this.#era === 0 ? NEVER_ANSWERED : "connection lost"));
@@ -146,6 +149,7 @@ export class Primary {
 
   /** Runs one script once. Rejects with `PrimaryFailure`, at the latest after the command timeout. */
   async run<T>(call: Call<T>): Promise<T> {
+    if (call.together) return this.#together.add(call);
     if (this.#stamp === null) throw new PrimaryFailure("not_sent", this.#reason ?? this.#state);
     return this.#run(call, this.#stamp);
   }
@@ -310,7 +314,7 @@ export class Primary {
 
   /** Only those that it lacks: one that was merely away for a moment has them all. */
   async #loadScripts(): Promise<void> {
-    const scripts = Object.values(SCRIPTS);
+    const scripts = [...Object.values(SCRIPTS), ...TOGETHER.values()];
     const digests = scripts.map(({ sha1 }) => sha1);
     const there = (await this.#wire.send("SCRIPT", "EXISTS", ...digests)) as number[];
     const missing = scripts.filter((_, place) => there[place] !== 1);

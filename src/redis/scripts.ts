@@ -14,6 +14,8 @@ export interface Call<T> {
   readonly script: Script;
   readonly keys: readonly string[];
   readonly args: readonly (string | number)[];
+  /** Whether it may wait for the end of this turn of the event loop, to go with others of the same script (together.ts). */
+  readonly together?: boolean;
   /** Turns the reply, as the header of the Lua file describes it, into a value. */
   readonly parse: (reply: unknown) => T;
 }
@@ -69,9 +71,13 @@ function load<N extends string>(names: readonly N[], ...before: string[]): Recor
   return Object.fromEntries(
     names.map((name) => {
       const text = [...before, read(name)].join("\n");
-      return [name, Object.freeze({ name, text, sha1: createHash("sha1").update(text).digest("hex") })];
+      return [name, scriptOf(name, text)];
     }),
   ) as unknown as Record<N, Script>;
+}
+
+function scriptOf(name: string, text: string): Script {
+  return Object.freeze({ name, text, sha1: createHash("sha1").update(text).digest("hex") });
 }
 
 /** All scripts by name; loaded once, when the process starts. */
@@ -80,6 +86,14 @@ export const SCRIPTS = Object.freeze({
   ...load(LINE_NAMES, PRELUDE, LEASES, read("lines")),
   ...load(OTHER_NAMES, PRELUDE),
 });
+
+/** Of those that a crowd which is woken, or leaves, calls at once: what runs them several times in one script. By name. */
+export const TOGETHER: ReadonlyMap<string, Script> = new Map(
+  (["acquire-lock", "leave-line", "take-ticket"] as const).map((name) => {
+    const text = read("together").replace("--SCRIPT\n", () => `${SCRIPTS[name].text}\n`);
+    return [name, scriptOf(`${name} together`, text)];
+  }),
+);
 
 /** A member, or the tombstone of one, as one primary stores it. */
 export interface MemberRecord {

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 import { RedisReplyError } from "../../src/redis/connection.js";
 import { Keys } from "../../src/redis/keys.js";
 import { Primary, type PrimaryFailure, type PrimaryObserver } from "../../src/redis/primary.js";
-import { type Call, listServices, SCRIPTS } from "../../src/redis/scripts.js";
+import { type Call, listServices, SCRIPTS, TOGETHER } from "../../src/redis/scripts.js";
 import { FakeClock, settled } from "../helpers/fake-clock.js";
 import { FakeConnection, silence } from "../helpers/fake-connection.js";
 
@@ -67,7 +67,9 @@ describe("until it is connected", () => {
     expect(await run()).toBe("not_sent");
     loaded("sha");
     const texts = connection.sent.filter(([name, one]) => name === "SCRIPT" && one === "LOAD");
-    expect(texts.map(([, , text]) => text)).toEqual(Object.values(SCRIPTS).map(({ text }) => text));
+    expect(texts.map(([, , text]) => text)).toEqual(
+      [...Object.values(SCRIPTS), ...TOGETHER.values()].map(({ text }) => text),
+    );
   });
 
   test("and has all scripts but one, it is sent that one", async () => {
