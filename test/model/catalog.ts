@@ -12,6 +12,7 @@ import { semaphore } from "./semaphore.js";
 import { type NamesOptions, severalNames } from "./several-names.js";
 import { type SharedLeaseOptions, sharedLease } from "./shared-lease.js";
 import { type TokenRuleOptions, tokenRule } from "./token-rule.js";
+import { type WakingOptions, waking } from "./waking.js";
 import type { Shape } from "./world.js";
 
 export interface Entry {
@@ -94,10 +95,19 @@ const waiting: QueueOptions = {
   order: "kept",
 };
 
+const woken: WakingOptions["requests"] = [
+  { mode: "writer" },
+  { mode: "reader", mayLeave: true },
+  { mode: "writer", mayLeave: true },
+  { mode: "reader" },
+  { mode: "writer" },
+];
+
 const handed: HandOnOptions = { variant: "right", waiters: ["stays", "stays", "stays"], up: 2 };
 
 /** Smallest first: what these do not use of the time is left for the others. */
 export const RIGHT: readonly Entry[] = [
+  entry(waking({ variant: "right", requests: woken })),
   entry(semaphore({ rule: "slots", permits: 2, clients: 3, tries: 1 })),
   entry(handOn({ ...handed, waiters: ["may leave", "stays"] })),
   entry(queue({ ...waiting, losses: 1 })),
@@ -290,6 +300,11 @@ export const WRONG: readonly Entry[] = [
       variant: "who leaves leaves what was handed on",
     }),
   ),
+  entry(waking({ variant: "only the first reader is woken", requests: woken })),
+  entry(waking({ variant: "one that leaves wakes nobody", requests: woken })),
+  entry(waking({ variant: "only the first in line matters when it leaves", requests: woken })),
+  entry(waking({ variant: "a reader's release wakes nobody", requests: woken })),
+  entry(waking({ variant: "a wake that comes while it asks is lost", requests: woken })),
 ];
 
 function entry<S extends Shape>(model: Model<S>): Entry {
