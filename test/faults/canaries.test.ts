@@ -16,7 +16,7 @@ import { check } from "../history/check.js";
 import { checkHolds } from "../history/holds.js";
 import { Recorder } from "../history/recorder.js";
 import { countingVotes } from "../simulation/counting-votes.js";
-import { patched } from "../simulation/patched.js";
+import { LAST_FIRST, patched } from "../simulation/patched.js";
 import { RedlockLocks } from "./load/plain-redlock.js";
 import { startStage } from "./stage/stage.js";
 import { Gate, type Sending, type Substitute, tampered } from "./tampered.js";
@@ -343,7 +343,7 @@ describe("three wait for a name, one after the other, and it is released", () =>
   }
 
   test("where it is handed on to who came last, those before are overtaken", async () => {
-    const lastOfAll = patched("lines", "redis.call('ZRANGE', line", "redis.call('ZREVRANGE', line");
+    const lastOfAll = patched("lines", ...LAST_FIRST);
     await story((_, text) => lastOfAll(text));
     expect(broken()).toEqual(["order"]);
   });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, it } from "vitest";
 import { expectCaught, expectSound } from "./expectations.js";
 import { type WakingOptions, type WakingVariant, waking } from "./waking.js";
 

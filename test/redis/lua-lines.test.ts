@@ -395,7 +395,7 @@ describe("a wake-up", () => {
     await dies(OTHER);
     await server.release(holder);
     expect([await one.heard(), await other.heard()]).toEqual([[`readers - ${keys.line(name)}`], []]);
-    expect(await server.redis.smembers(`${keys.line(name)}/instances`)).toEqual([ONE]);
+    expect(await server.redis.zrange(`${keys.line(name)}/instances`, "0", "-1")).toEqual([ONE]);
   });
 
   test("goes to a reader that waits at an instance of the version before by its leaseId", async () => {

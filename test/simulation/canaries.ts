@@ -3,7 +3,7 @@ import { Keys } from "../../src/redis/keys.js";
 import { LeaseVotes } from "../../src/redis/redlock.js";
 import type { Core } from "../../src/service.js";
 import { countingVotes } from "./counting-votes.js";
-import { patched } from "./patched.js";
+import { LAST_FIRST, patched } from "./patched.js";
 import { plainRedlock } from "./plain-redlock.js";
 import { crowded, undisturbed, withFirstStart } from "./plan.js";
 import { PRODUCTION, type Variant } from "./variant.js";
@@ -102,11 +102,7 @@ export const CANARIES: readonly Canary[] = [
     name: "a name is handed on to who came last",
     breaks: ["order"],
     replan: (plan) => undisturbed(crowded(plan, "line")),
-    substitute: patched(
-      "lines",
-      "local member = redis.call('ZRANGE', line",
-      "local member = redis.call('ZREVRANGE', line",
-    ),
+    substitute: patched("lines", ...LAST_FIRST),
   },
   {
     name: "who does not wait overtakes",

@@ -6,3 +6,12 @@ export function patched(name: string, from: string, to: string): (text: string) 
   if (!file.includes(from)) throw new Error(`the canary does not find "${from}" in ${name}.lua`);
   return (text) => (text.includes(file) ? text.replace(from, () => to) : text);
 }
+
+/** In lines.lua: what becomes free is given to whoever came last. */
+export const LAST_FIRST = [
+  `  local head, instance = first(line, line)
+  if not head or`,
+  `  local head = redis.call('ZREVRANGE', line, 0, 0)[1]
+  local instance = head and instance_of(head)
+  if not head or`,
+] as const;

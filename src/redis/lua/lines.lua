@@ -1,6 +1,6 @@
 -- Behind leases.lua, for the scripts in which somebody waits, or somebody's waiting ends: the lines, and whose turn it is.
 -- A line is a sorted set by ticket. Its members are 'w' or 'r', for a writer or a reader, and the leaseId. Beside it are, in
--- {line}/writers (sorted set), those of them that are writers, and in {line}/instances (set) the service instances whose readers
+-- {line}/writers (sorted set), those of them that are writers, and in {line}/instances (sorted set) the service instances whose readers
 -- wait there: so nothing here costs more the more there are that wait.
 
 -- For how long a service instance is believed to live after it was heard of, ms. As in waiting.ts.
@@ -28,7 +28,7 @@ local function join(ticket, instance, wait, owner, nonce, turn, ...)
     redis.call('ZADD', KEYS[i], place, me)
     redis.call('PEXPIRE', KEYS[i], 60000)
     local beside = shared and instances_of(KEYS[i]) or writers_in(KEYS[i])
-    if shared then redis.call('SADD', beside, instance) else redis.call('ZADD', beside, place, me) end
+    if shared then redis.call('ZADD', beside, 0, instance) else redis.call('ZADD', beside, place, me) end
     redis.call('PEXPIRE', beside, 60000)
   end
   local known = redis.call('HMGET', waiter(lease), 'nonce', 'turn')
@@ -136,11 +136,11 @@ local function wake_first(line, key, readers_too)
   local writer = first(line, writers_in(line))
   local before = writer and redis.call('ZSCORE', line, writer) or '-'
   local all = instances_of(line)
-  for _, one in ipairs(redis.call('SMEMBERS', all)) do
-    if is_alive(one) then publish(one, 'readers ' .. before .. ' ' .. line) else redis.call('SREM', all, one) end
+  for _, one in ipairs(redis.call('ZRANGE', all, 0, -1)) do
+    if is_alive(one) then publish(one, 'readers ' .. before .. ' ' .. line) else redis.call('ZREM', all, one) end
   end
   -- One of the version before this is told of each of its readers by itself.
-  if instance ~= '' and head ~= me and redis.call('SISMEMBER', all, instance) == 0 then publish(instance, id) end
+  if instance ~= '' and head ~= me and not redis.call('ZSCORE', all, instance) then publish(instance, id) end
 end
 
 -- The hold behind a line: lines of names are in their order, that of a semaphore has none.
