@@ -71,6 +71,11 @@ export class ConfigurationKeeper {
     return this.#current?.version ?? null;
   }
 
+  /** No counter is below that was given out since the last start of all, as far as this instance knows. */
+  get floor(): number {
+    return this.#current?.floor ?? 0;
+  }
+
   /** Looks anew, and resolves when a look that began after this call has led to all it can. */
   refresh(): Promise<void> {
     this.#again = true;
@@ -404,9 +409,10 @@ export class ConfigurationKeeper {
     const call = rotateCounters(this.keys, rotateAfterMs, Math.max(0, ...members.map(({ floor }) => floor)));
     const sweep = sweepHeld(this.keys);
     await Promise.all(
-      members.flatMap(({ primary }) => [
-        primary.run(call).catch(() => {}),
-        primary.run(sweep).catch(() => {}),
+      members.flatMap((member) => [
+        this.#lookout.tryToWrite(member),
+        member.primary.run(call).catch(() => {}),
+        member.primary.run(sweep).catch(() => {}),
       ]),
     );
   }
