@@ -268,7 +268,7 @@ describe("a primary that refuses writes", () => {
       "MISCONF Errors writing to the AOF file: No space left on device",
     ],
     ["NOREPLICAS Not enough good replicas to write.", "NOREPLICAS Not enough good replicas to write"],
-    [`MISCONF ${"x".repeat(9_000)}`, `MISCONF ${"x".repeat(391)}`],
+    [`MISCONF ${"x".repeat(9_000)}`, `MISCONF ${"x".repeat(392)}`],
   ])("says so: %s", async (message, reason) => {
     await connected();
     refuse(message);
