@@ -11,7 +11,7 @@ export function mismatch(): CoordinationError {
 export function quarantined({ primaries, forMs }: { primaries: number; forMs: number }): CoordinationError {
   return new CoordinationError(
     "no_quorum",
-    `${primaries} primaries restarted, and may have forgotten leases: they grant no new one until those have ended. Try again after retryAfterMs.`,
+    `${primaries} primaries restarted, and grant no new lease until those that they may have forgotten have ended. Try again after retryAfterMs.`,
     { help: { retryAfterMs: forMs } },
   );
 }

@@ -1,12 +1,11 @@
 import { ballotAbove } from "../algorithms/ballot.js";
 import {
   type Configuration,
-  type Entry,
   entryOf,
   type Judgement,
   judge,
+  newEntry,
   quarantineAfter,
-  type Sighting,
   stampOf,
 } from "../algorithms/configuration.js";
 import { majorityOf } from "../algorithms/tally.js";
@@ -174,6 +173,7 @@ export class ConfigurationKeeper {
       primary.admit(era, stamp, this.settings.embedded ? "" : runId, quarantineMs);
       this.#obstacles.delete(primary);
     }
+    for (const member of members) void this.#lookout.tryToWrite(member);
     for (const { primary } of doing("foreign")) {
       primary.exclude(
         "misconfigured",
@@ -409,10 +409,9 @@ export class ConfigurationKeeper {
     const call = rotateCounters(this.keys, rotateAfterMs, Math.max(0, ...members.map(({ floor }) => floor)));
     const sweep = sweepHeld(this.keys);
     await Promise.all(
-      members.flatMap((member) => [
-        this.#lookout.tryToWrite(member),
-        member.primary.run(call).catch(() => {}),
-        member.primary.run(sweep).catch(() => {}),
+      members.flatMap(({ primary }) => [
+        primary.run(call).catch(() => {}),
+        primary.run(sweep).catch(() => {}),
       ]),
     );
   }
@@ -431,12 +430,6 @@ const isCopying = (one: Seen) => one.stored?.stage === "copying";
 /** All were seen: what `judge` promises of its cold kinds. */
 function all(seen: readonly (Seen | null)[]): Seen[] {
   return seen.filter((one) => one !== null);
-}
-
-function newEntry(one: Sighting, latest: Configuration | null, version: number, newId: string): Entry {
-  const { address, runId, replid } = one;
-  const id = (latest ? entryOf(latest, one)?.id : undefined) ?? newId;
-  return { id, address, runId, replid, admitted: version };
 }
 
 /** Primaries' clocks may differ in speed by 1 %, and expiry has a precision of a ms. */

@@ -89,7 +89,9 @@ describe.each(CAUSES)("after %s", (_what, cause) => {
     expect(Math.abs((now.grantsInMs ?? 0) - ready.grantsInMs)).toBeLessThan(2_000);
     const refused = await instance.call("POST", "/v1/locks/other/acquire", { ttlMs: 1_000 });
     expect([refused.status, refused.body.code]).toEqual([503, "no_quorum"]);
-    expect(refused.body.detail).toMatch(/^[23] primaries restarted, and may have forgotten leases: /);
+    expect(refused.body.detail).toMatch(
+      /^[23] primaries restarted, and grant no new lease until those that they may have forgotten have ended\. /,
+    );
     expect(refused.body.retryAfterMs).toBeLessThanOrEqual(ready.grantsInMs);
 
     await endQuarantine(instance);

@@ -5,9 +5,9 @@
 -- Returns {1, mode, owner, metadata, chosen, revision}: extended (never shortened);
 -- {0, 'missing'}: this primary lacks a hold and nobody had the name since: it may be repaired;
 -- {0, 'gone', 'released' or 'broken' and, in a line of its own, why}; {0, 'taken', counter}: another lease has, or had,
--- a name; {0, 'forgotten'}: this primary lacks a hold, and counters up to one above the token: nobody is known to have
--- had a name since, but somebody may have; {0, 'regranted'}: held by this lease since a later grant than the token's; {0, 'other'}: the lease has other
--- names as well, or fewer.
+-- a name; {0, 'forgotten'}: this primary lacks a hold, and the counters up to one above the token: nobody is known to
+-- have had a name since, but somebody may have; {0, 'regranted'}: held by this lease since a later grant than the
+-- token's; {0, 'other'}: the lease has other names as well, or fewer.
 
 local token, ttl, time = tonumber(arg(1)), tonumber(arg(2)), now()
 local gone = redis.call('GET', KEYS[4])
