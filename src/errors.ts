@@ -40,7 +40,7 @@ export interface ErrorHelp {
   readonly limit?: number;
   /** What is known of why a lease was lost. */
   readonly lost?: {
-    readonly why: "expired" | "released" | "broken" | "taken";
+    readonly why: "expired" | "released" | "broken" | "taken" | "restarted";
     /** Why an operator broke it. */
     readonly reason?: string;
     /** No token above this one has been given out since. */

@@ -52,7 +52,8 @@ export function createService(config: Config, redis: RedisServers, world: World)
       const { state, reason } = status;
       metrics.changed(primary, status);
       const line = { primary: primary.address, state, ...(reason && { reason }) };
-      if (primary.up) log.info(line, "primary takes part");
+      if (state === "refusing") log.warn(line, "primary refuses writes");
+      else if (primary.up) log.info(line, "primary takes part");
       else log.warn(line, "primary takes no part");
     },
   });

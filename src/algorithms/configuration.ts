@@ -157,6 +157,13 @@ export function entryOf(configuration: Configuration, sighting: Sighting): Entry
   );
 }
 
+/** Of a primary in a start of all, which keeps the id that it had in the configuration before. */
+export function newEntry(one: Sighting, latest: Configuration | null, version: number, newId: string): Entry {
+  const { address, runId, replid } = one;
+  const id = (latest ? entryOf(latest, one)?.id : undefined) ?? newId;
+  return { id, address, runId, replid, admitted: version };
+}
+
 /** What scripts compare: this configuration, and which primary of it. */
 export function stampOf(configuration: Configuration, id: string, stage: Stored["stage"]): string {
   const { version, nonce } = configuration;

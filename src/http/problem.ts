@@ -69,7 +69,10 @@ const ProblemSchema = z
     limit: z.int().optional().openapi({ description: "The limit that the semaphore has." }),
     lost: z
       .object({
-        why: z.enum(["expired", "released", "broken", "taken"]),
+        why: z.enum(["expired", "released", "broken", "taken", "restarted"]).openapi({
+          description:
+            "taken: a later lease has or had what it held. restarted: a majority of the primaries restarted since it was granted, and nobody is known to have had it.",
+        }),
         reason: z.string().optional().openapi({ description: "Why an operator broke it." }),
         newest: z
           .int()

@@ -11,7 +11,7 @@ export function mismatch(): CoordinationError {
 export function quarantined({ primaries, forMs }: { primaries: number; forMs: number }): CoordinationError {
   return new CoordinationError(
     "no_quorum",
-    `${primaries} primaries lost their data and grant no new lease until those that they may have forgotten have ended. Try again after retryAfterMs.`,
+    `${primaries} primaries restarted, and grant no new lease until those that they may have forgotten have ended. Try again after retryAfterMs.`,
     { help: { retryAfterMs: forMs } },
   );
 }
@@ -31,6 +31,12 @@ export function lost(why: Lost["why"], token: number): CoordinationError {
         "lease_lost",
         `This lease ended, and a later one with a token of up to ${why.counter} has or had what it held. ${stop}`,
         { help: { lost: { why: "taken", newest: why.counter } } },
+      );
+    case "restarted":
+      return new CoordinationError(
+        "lease_lost",
+        `A majority of the primaries restarted since this lease was granted, and leases of before cannot be renewed. Nobody is known to have had what it held. ${stop}`,
+        { help: { lost: { why: "restarted" } } },
       );
     case "released":
       return new CoordinationError("lease_lost", `This lease was released. ${stop}`, {

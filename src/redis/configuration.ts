@@ -1,12 +1,11 @@
 import { ballotAbove } from "../algorithms/ballot.js";
 import {
   type Configuration,
-  type Entry,
   entryOf,
   type Judgement,
   judge,
+  newEntry,
   quarantineAfter,
-  type Sighting,
   stampOf,
 } from "../algorithms/configuration.js";
 import { majorityOf } from "../algorithms/tally.js";
@@ -69,6 +68,11 @@ export class ConfigurationKeeper {
   /** The version that this instance goes by; null before the first. */
   get version(): number | null {
     return this.#current?.version ?? null;
+  }
+
+  /** No counter is below that was given out since the last start of all, as far as this instance knows. */
+  get floor(): number {
+    return this.#current?.floor ?? 0;
   }
 
   /** Looks anew, and resolves when a look that began after this call has led to all it can. */
@@ -169,6 +173,7 @@ export class ConfigurationKeeper {
       primary.admit(era, stamp, this.settings.embedded ? "" : runId, quarantineMs);
       this.#obstacles.delete(primary);
     }
+    for (const member of members) void this.#lookout.tryToWrite(member);
     for (const { primary } of doing("foreign")) {
       primary.exclude(
         "misconfigured",
@@ -425,12 +430,6 @@ const isCopying = (one: Seen) => one.stored?.stage === "copying";
 /** All were seen: what `judge` promises of its cold kinds. */
 function all(seen: readonly (Seen | null)[]): Seen[] {
   return seen.filter((one) => one !== null);
-}
-
-function newEntry(one: Sighting, latest: Configuration | null, version: number, newId: string): Entry {
-  const { address, runId, replid } = one;
-  const id = (latest ? entryOf(latest, one)?.id : undefined) ?? newId;
-  return { id, address, runId, replid, admitted: version };
 }
 
 /** Primaries' clocks may differ in speed by 1 %, and expiry has a precision of a ms. */

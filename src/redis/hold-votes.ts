@@ -8,7 +8,9 @@ export interface Lost {
     | { readonly kind: "released" }
     | { readonly kind: "broken"; readonly reason: string }
     /** Another lease has or had a name; the highest counter that was seen. */
-    | { readonly kind: "taken"; readonly counter: number };
+    | { readonly kind: "taken"; readonly counter: number }
+    /** All began anew since it was granted, and forgot it; nobody is known to have had a name since. */
+    | { readonly kind: "restarted" };
 }
 
 /** Whether as many as `majority` of the texts are the same. */
@@ -26,13 +28,18 @@ export function heldOn(majority: number, primaries: readonly (readonly Hold[])[]
     .map((holds) => holds.reduce((latest, hold) => (hold.revision > latest.revision ? hold : latest)));
 }
 
-/** What is most to be said of them: an operator's reason, a release, another lease; else its time ran out. */
-export function whyLost(votes: readonly RenewVote[]): Lost["why"] {
+/**
+ * What is most to be said of them: an operator's reason, a release, another lease, a start of all; else its time ran out.
+ * `before`: whether the lease was granted before the last start of all.
+ */
+export function whyLost(votes: readonly RenewVote[], before: boolean): Lost["why"] {
   const broken = votes.find((vote) => vote.kind === "broken");
   if (broken) return broken;
   if (votes.some(({ kind }) => kind === "released")) return { kind: "released" };
   const counters = votes.flatMap((vote) => (vote.kind === "taken" ? [vote.counter] : []));
-  return counters.length > 0 ? { kind: "taken", counter: Math.max(...counters) } : { kind: "expired" };
+  if (counters.length > 0) return { kind: "taken", counter: Math.max(...counters) };
+  // Counters are also forgotten with age, after which nobody knows more than that the lease is over.
+  return { kind: before && votes.some(({ kind }) => kind === "forgotten") ? "restarted" : "expired" };
 }
 
 /** The hold that the most primaries name. */

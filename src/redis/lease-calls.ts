@@ -184,6 +184,8 @@ export type RenewVote =
   | { readonly kind: "broken"; readonly reason: string }
   /** Another lease has, or had, a name; its counter. */
   | { readonly kind: "taken"; readonly counter: number }
+  /** It is not held here, and the counters up to one above its token are forgotten; nobody is known to have had it since. */
+  | { readonly kind: "forgotten" }
   | { readonly kind: "regranted" }
   /** The lease has other names as well, or fewer. */
   | { readonly kind: "other" };
@@ -209,7 +211,9 @@ export function renewLock(keys: Keys, lease: LeaseRenewal): Call<RenewVote> {
           return kind === "broken" ? { kind, reason: reason.join("\n") } : { kind: "released" };
         }
         default:
-          return { kind: why === "missing" || why === "other" ? why : "regranted" };
+          return {
+            kind: why === "missing" || why === "forgotten" || why === "other" ? why : "regranted",
+          };
       }
     },
   );

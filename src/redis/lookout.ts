@@ -55,6 +55,16 @@ export class Lookout {
     await primary.command(era, "HSETNX", this.keys.configuration, "stamp", `empty:${this.ids.nonce()}`);
   }
 
+  /** Finds out whether one that takes part accepts writes, by one that changes nothing: it has a stamp. */
+  async tryToWrite(member: Seen): Promise<void> {
+    try {
+      await this.mark(member);
+      member.primary.acceptsWrites(member.era);
+    } catch {
+      // The primary has noted what it said.
+    }
+  }
+
   #warnOfNoPersistence(primary: Primary, look: Look): void {
     if (look.persistent || this.embedded || this.#warned.has(primary)) return;
     this.#warned.add(primary);

@@ -14,6 +14,8 @@ export type Answers<T> = readonly (Answer<T> | undefined)[];
 /** The configuration that this instance goes by. */
 export interface InForce {
   readonly version: number | null;
+  /** No counter is below that was given out since the last start of all; 0 before the first. */
+  readonly floor: number;
   /**
    * Looks at the primaries and takes over what they agreed on. Whether this instance is up to date now: a request does
    * not wait for long.
@@ -38,9 +40,31 @@ export class Primaries {
     this.majority = majorityOf(all.length);
   }
 
-  /** Whether a majority answers, as far as is known now. */
+  /** Whether a majority take part and accept writes, as far as is known now. */
   get quorum(): boolean {
-    return this.all.filter((primary) => primary.up).length >= this.majority;
+    return this.shortage === null;
+  }
+
+  /** Why there is no quorum, in a sentence; null where there is one. */
+  get shortage(): string | null {
+    const { all, majority } = this;
+    const up = all.filter((primary) => primary.up);
+    const refusals = up.flatMap(({ refusal }) => refusal ?? []);
+    if (up.length - refusals.length >= majority) return null;
+    if (refusals.length === 0)
+      return `${up.length} of ${all.length} primaries take part now; ${majority} are needed.`;
+    const away = all.length - up.length;
+    const others = away > 0 ? `, and ${away} ${away === 1 ? "takes" : "take"} no part` : "";
+    const refuse = refusals.length === 1 ? "refuses" : "refuse";
+    const why = [...new Set(refusals)].join("; ");
+    return `${refusals.length} of ${all.length} primaries ${refuse} writes${others}; ${majority} must accept them. The reason: ${why}.`;
+  }
+
+  /** Time until a majority grant new leases, ms; 0: they do. Null while there is no quorum, since nobody knows. */
+  get grantsInMs(): number | null {
+    const granting = this.all.filter(({ up, refusal }) => up && !refusal);
+    const quarantines = granting.map(({ status }) => status.quarantineMs).sort((one, other) => one - other);
+    return quarantines[this.majority - 1] ?? null;
   }
 
   /**
@@ -94,6 +118,11 @@ export class Primaries {
     return this.configuration.version;
   }
 
+  /** No counter is below that was given out since the last start of all. */
+  get floor(): number {
+    return this.configuration.floor;
+  }
+
   /** The values of a majority; throws `no_quorum` when fewer answered. */
   async askMajority<T>(call: Call<T>): Promise<T[]> {
     const answered = values(await this.ask(call));
@@ -103,11 +132,8 @@ export class Primaries {
 
   /** The failure to find a majority, with what is known of the primaries by now. */
   noQuorum(): CoordinationError {
-    const up = this.all.filter((primary) => primary.up).length;
     const seen =
-      up < this.majority
-        ? `${up} of ${this.all.length} primaries take part now; ${this.majority} are needed.`
-        : `Fewer than ${this.majority} of ${this.all.length} primaries answered in time.`;
+      this.shortage ?? `Fewer than ${this.majority} of ${this.all.length} primaries answered in time.`;
     return new CoordinationError(
       "no_quorum",
       `${seen} Try again later: GET /v1/primaries tells how each of them is.`,

@@ -42,6 +42,8 @@ export const PRIMARY_STATES = [
   "up",
   /** It takes part, but grants no new lease for a while, since it may have forgotten some. */
   "quarantined",
+  /** It takes part, but refuses writes: its memory or its disk is full, or it lacks replicas. */
+  "refusing",
   /** It lost its data or missed a change: it gets what it lacks. */
   "readmitting",
   /** It does not answer. */
@@ -84,6 +86,7 @@ export class Primary {
   #state: PrimaryState = "down";
   #sinceMs: number;
   #reason: string | null = "not connected yet";
+  #refusal: string | null = null;
   #quarantineEndsMs = 0;
   #closed = false;
   #fenced = 0;
@@ -127,6 +130,11 @@ export class Primary {
     return this.#stamp;
   }
 
+  /** Why it refuses writes, in Redis' words; null while it is not known to. */
+  get refusal(): string | null {
+    return this.#refusal;
+  }
+
   /** How many calls its fence refused: they were made in another configuration than the one in force. */
   get fenced(): number {
     return this.#fenced;
@@ -142,7 +150,7 @@ export class Primary {
     return {
       state: this.#state,
       forMs: Math.round(nowMs - this.#sinceMs),
-      reason: this.up ? null : this.#reason,
+      reason: this.up ? this.#refusal : this.#reason,
       quarantineMs: this.up ? Math.max(0, Math.round(this.#quarantineEndsMs - nowMs)) : 0,
     };
   }
@@ -177,7 +185,18 @@ export class Primary {
     this.#stamp = stamp;
     this.#reason = null;
     this.#quarantineEndsMs = this.clock.monotonicMs() + quarantineMs;
-    this.#change(quarantineMs > 0 ? "quarantined" : "up");
+    this.#tellWhetherItServes();
+    void this.#debts.pay();
+  }
+
+  /**
+   * A write that was tried for this was accepted. Only this ends a refusal: under a full memory scripts that free or
+   * extend something succeed all along.
+   */
+  acceptsWrites(era: number): void {
+    if (era !== this.era || this.#refusal === null) return;
+    this.#refusal = null;
+    this.#tellWhetherItServes();
     void this.#debts.pay();
   }
 
@@ -185,6 +204,7 @@ export class Primary {
   exclude(state: "readmitting" | "wrong_role" | "misconfigured", reason: string): void {
     if (!this.#answering) return;
     this.#stamp = null;
+    this.#refusal = null;
     this.#reason = reason;
     this.#change(state);
   }
@@ -192,7 +212,8 @@ export class Primary {
   /** Runs the call until it was answered once: now, or when this primary is back. `key` names the debt. */
   owe(key: string, call: Call<unknown>): void {
     this.#debts.owe(key, call);
-    if (this.up) void this.#debts.pay();
+    // What one refuses now it is told when it accepts writes again, or at the next look.
+    if (this.up && this.#refusal === null) void this.#debts.pay();
   }
 
   close(): void {
@@ -205,7 +226,8 @@ export class Primary {
       await this.run(call);
       return true;
     } catch (error) {
-      return error instanceof PrimaryFailure && error.kind === "refused" && this.up;
+      const refused = error instanceof PrimaryFailure && error.kind === "refused";
+      return refused && this.up && this.#refusal === null;
     }
   }
 
@@ -256,12 +278,26 @@ export class Primary {
         this.onDoubt(this);
         return new PrimaryFailure("fenced", message, { cause: error });
       }
-      if (UNAVAILABLE.test(message)) this.#open(message);
+      const refusal = refusalIn(message);
+      if (refusal !== null) this.#refuse(refusal);
+      else if (UNAVAILABLE.test(message)) this.#open(message);
       return new PrimaryFailure("refused", message, { cause: error });
     }
     // Of a connection that was lost the reason is known better than from the commands that it took along.
     if (this.#answering && !(error instanceof Overload)) this.#open(message);
     return new PrimaryFailure("unknown", message, { cause: error });
+  }
+
+  /** It takes part all the same: it can be read, and can free and extend what it has. */
+  #refuse(refusal: string): void {
+    if (!this.up) return;
+    this.#refusal = refusal;
+    this.#tellWhetherItServes();
+  }
+
+  #tellWhetherItServes(): void {
+    const quarantined = this.#quarantineEndsMs > this.clock.monotonicMs();
+    this.#change(this.#refusal !== null ? "refusing" : quarantined ? "quarantined" : "up");
   }
 
   /** Opens the breaker. */
@@ -271,6 +307,7 @@ export class Primary {
     if (this.#state === "misconfigured" && !this.#answering && HUNG_UP.test(reason)) return;
     this.#reason = reason;
     this.#stamp = null;
+    this.#refusal = null;
     this.#change(REFUSING.test(reason) ? "misconfigured" : "down");
     if (!this.#answering) return;
     this.#answering = false;
@@ -295,7 +332,7 @@ export class Primary {
     try {
       while (!this.#closed && !this.#answering && this.#connection.ready) {
         try {
-          await this.#wire.send("PING");
+          await this.#ping();
           await this.#loadScripts();
           if (!this.#connection.ready || this.#closed) continue;
           this.#answering = true;
@@ -312,6 +349,15 @@ export class Primary {
     if (this.#answering) this.onDoubt(this);
   }
 
+  /** Where the disk is full, Redis refuses PING as well; it answers then, all the same. */
+  async #ping(): Promise<void> {
+    try {
+      await this.#wire.send("PING");
+    } catch (error) {
+      if (!(error instanceof RedisReplyError) || refusalIn(error.message) === null) throw error;
+    }
+  }
+
   /** Only those that it lacks: one that was merely away for a moment has them all. */
   async #loadScripts(): Promise<void> {
     const scripts = [...Object.values(SCRIPTS), ...TOGETHER.values()];
@@ -322,10 +368,24 @@ export class Primary {
   }
 }
 
+/** Why a server refuses writes, where its reply says that it does. Redis 6.2 puts the name of the script in front. */
+function refusalIn(message: string): string | null {
+  const found = /(?:^|\s-)((?:OOM|MISCONF|NOREPLICAS) [^\n]*)/.exec(message);
+  return (
+    found?.[1]
+      ?.replace(/ script: .*$/, "")
+      .trim()
+      .replace(/\.$/, "")
+      .slice(0, REFUSAL_LENGTH_MAX) ?? null
+  );
+}
+
+/** Redis' longest has 315. */
+const REFUSAL_LENGTH_MAX = 400;
 const PROBE_INTERVAL_MS = 50;
 /** Replies of a server that does not let us in: no use in waiting for it. */
 const REFUSING = /^(NOAUTH|WRONGPASS|NOPERM|DENIED|ERR)/;
 const NEVER_ANSWERED = "it closes the connection without an answer: is it a Redis or Valkey server?";
 const HUNG_UP = /connection lost|isn't writeable|max retries|is closed/;
 /** Replies of a server that cannot serve now, whatever it is asked. */
-const UNAVAILABLE = /^(LOADING|READONLY|MASTERDOWN|NOAUTH|NOPERM|MISCONF|CLUSTERDOWN|BUSY)/;
+const UNAVAILABLE = /^(LOADING|READONLY|MASTERDOWN|NOAUTH|NOPERM|CLUSTERDOWN|BUSY)/;

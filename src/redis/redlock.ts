@@ -283,7 +283,9 @@ export class LeaseVotes {
       }
       const refused = refusing(answers);
       if (refused.some(({ kind }) => kind === "other")) return { kind: "other" };
-      if (this.#isMajority(refused)) return { kind: "lost", why: whyLost(refused) };
+      // Whoever does not know its token sends 0.
+      const before = lease.token > 0 && lease.token < this.primaries.floor;
+      if (this.#isMajority(refused)) return { kind: "lost", why: whyLost(refused, before) };
       throw this.primaries.noQuorum();
     });
   }

@@ -15,6 +15,7 @@ export interface Shown {
   }[];
   readonly configurationVersion: number | null;
   readonly quorum: boolean;
+  readonly grantsInMs: number | null;
 }
 
 export async function shown(instance: Instance): Promise<Shown> {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { PRIMARY_STATES } from "../../src/redis/primary.js";
 import {
   acquire,
   allTakePart,
@@ -180,7 +181,7 @@ describe("/metrics", () => {
   test("give every primary one state and every state a series", async () => {
     await using instance = await startInstance(primaries.urls);
     const states = await series(instance, "quorate_primary_state");
-    expect(states.size).toBe(3 * 6);
+    expect(states.size).toBe(3 * PRIMARY_STATES.length);
     for (const primary of primaries.all) expect(await measuredStates(instance, primary)).toEqual(["up"]);
     const up = await series(instance, "quorate_primary_up");
     expect([...up.values()]).toEqual([1, 1, 1]);

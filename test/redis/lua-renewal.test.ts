@@ -84,6 +84,66 @@ describe("renew-lock", () => {
     expect(await server.renew(own, token)).toEqual({ kind: "broken", reason });
   });
 
+  describe("of a lease that is not here, below a floor", () => {
+    test("says that counters are forgotten: nobody is known to have had the name", async () => {
+      const name = lock();
+      const own = lease(name);
+      const token = await server.granted(own);
+      await server.redis.del(keys.hold(name));
+      await server.withFloor(token + 1_000_000, async () => {
+        expect(await server.renew(own, token), "its own counter is known").toEqual({ kind: "forgotten" });
+        await server.redis.hdel(keys.counters, name);
+        expect(await server.renew(own, token), "nor is that").toEqual({ kind: "forgotten" });
+        expect(await server.repair(own, token), "it gives nothing back").toBe(false);
+      });
+      await server.withFloor(token, async () => {
+        expect(await server.renew(own, token), "not above the token").toEqual({ kind: "missing" });
+      });
+    });
+
+    test.each(["current", "older"])(
+      "tells a grant that is known of, in the %s generation",
+      async (generation) => {
+        const name = lock();
+        const [own, next] = [lease(name), lease(name)];
+        const token = await server.granted(own);
+        await server.redis.del(keys.hold(name));
+        const later = await server.granted(next);
+        await server.redis.del(keys.hold(name));
+        if (generation === "older") {
+          await server.redis.hdel(keys.counters, name);
+          await server.redis.hset(keys.countersOlder, name, later);
+        }
+        await server.withFloor(later + 500, async () => {
+          expect(await server.renew(own, token)).toEqual({ kind: "taken", counter: later + 500 });
+        });
+        await server.redis.hdel(keys.countersOlder, name);
+      },
+    );
+
+    test("and of several names tells the one that was taken, wherever it stands", async () => {
+      for (const place of [0, 1, 2]) {
+        const names = [lock(), lock(), lock()];
+        const own = lease(names);
+        const token = await server.granted(own);
+        await server.redis.del(...names.map((name) => keys.hold(name)));
+        const later = await server.granted(lease(names[place] as string));
+        await server.redis.del(keys.hold(names[place] as string));
+        await server.withFloor(later, async () => {
+          expect(await server.renew(own, token)).toEqual({ kind: "taken", counter: later });
+        });
+      }
+    });
+
+    test("where it is held yet is extended: a floor is raised over leases that live for long", async () => {
+      const own = lease(lock());
+      const token = await server.granted(own);
+      await server.withFloor(token + 1_000_000, async () => {
+        expect(await server.renew(own, token)).toMatchObject({ kind: "extended" });
+      });
+    });
+  });
+
   test("of several names is taken where one of them is, though another is missing", async () => {
     const [a, b] = [lock(), lock()];
     const own = lease([a, b]);

@@ -16,6 +16,8 @@ function controlled(count: number) {
   const asked: Asked[] = [];
   const all = Array.from({ length: count }, () => ({
     up: true,
+    refusal: null as string | null,
+    status: { quarantineMs: 0 },
     fenced: 0,
     run: (call: Call<number>) =>
       new Promise<number>((answer, fail) => {
@@ -24,7 +26,7 @@ function controlled(count: number) {
     close: vi.fn(),
   }));
   const catchUp = vi.fn(async () => true);
-  const primaries = new Primaries(all as unknown as Primary[], { version: 1, catchUp });
+  const primaries = new Primaries(all as unknown as Primary[], { version: 1, floor: 0, catchUp });
   return { asked, all, catchUp, primaries };
 }
 
@@ -197,6 +199,49 @@ test("no_quorum says whether too few take part, or answered in time", () => {
   expect(primaries.quorum).toBe(false);
   expect(primaries.noQuorum().message).toMatch(/^1 of 3 primaries take part now; 2 are needed\./);
 });
+
+describe("primaries that refuse writes", () => {
+  const OOM = "OOM command not allowed when used memory > 'maxmemory'";
+
+  test("are no quorum where they leave no majority, and the problem says how many and why", () => {
+    const { all, primaries } = controlled(3);
+    const [first, second, third] = all as [(typeof all)[0], (typeof all)[0], (typeof all)[0]];
+    second.refusal = OOM;
+    expect([primaries.quorum, primaries.shortage, primaries.grantsInMs]).toEqual([true, null, 0]);
+    expect(primaries.noQuorum().message).toMatch(/^Fewer than 2 of 3 primaries answered in time\./);
+    third.refusal = OOM;
+    expect([primaries.quorum, primaries.grantsInMs]).toEqual([false, null]);
+    expect(primaries.noQuorum().message).toBe(
+      `2 of 3 primaries refuse writes; 2 must accept them. The reason: ${OOM}. Try again later: GET /v1/primaries tells how each of them is.`,
+    );
+    third.refusal = "MISCONF disk";
+    expect(primaries.shortage).toContain(`The reason: ${OOM}; MISCONF disk.`);
+    first.up = false;
+    third.refusal = null;
+    expect(primaries.shortage).toBe(
+      `1 of 3 primaries refuses writes, and 1 takes no part; 2 must accept them. The reason: ${OOM}.`,
+    );
+  });
+});
+
+test.each<[quarantinesMs: number[], down: number, grantsInMs: number | null]>([
+  [[0, 0, 0], 0, 0],
+  [[0, 9_000, 0], 0, 0],
+  [[9_000, 0, 4_000], 0, 4_000],
+  [[9_000, 5_000, 7_000], 0, 7_000],
+  [[9_000, 0, 4_000], 1, 9_000],
+  [[0, 0, 0], 2, null],
+])(
+  "quarantines of %j, the last %d of %s down: a majority grant in %s ms",
+  (quarantinesMs, down, grantsInMs) => {
+    const { all, primaries } = controlled(3);
+    all.forEach((primary, place) => {
+      primary.status.quarantineMs = quarantinesMs[place] as number;
+      primary.up = place < 3 - down;
+    });
+    expect(primaries.grantsInMs).toBe(grantsInMs);
+  },
+);
 
 test("a reply that cannot be understood may have done what was asked", async () => {
   const answering = (run: () => Promise<number>) => answerOf({ run } as unknown as Primary, call);

@@ -213,7 +213,7 @@ describe("the breaker", () => {
     expect(states()).toEqual(["up", "down", "up"]);
   });
 
-  test.each(["LOADING", "READONLY", "MASTERDOWN", "MISCONF", "BUSY"])(
+  test.each(["LOADING", "READONLY", "MASTERDOWN", "BUSY"])(
     "opens on %s: it cannot serve now",
     async (code) => {
       await connected();
@@ -252,6 +252,106 @@ describe("the breaker", () => {
     expect(states()).toEqual(["up", "down"]);
     await clock.advance(250);
     expect(primary.status).toMatchObject({ forMs: 250, reason: "connect ECONNREFUSED" });
+  });
+});
+
+describe("a primary that refuses writes", () => {
+  const OOM = "OOM command not allowed when used memory > 'maxmemory'";
+  const refuse = (message: string) => {
+    connection.answers.EVALSHA = () => Promise.reject(new RedisReplyError(message));
+  };
+
+  test.each([
+    [`${OOM}.`, OOM],
+    [`${OOM}. script: 0a9f75e991483d02789696e4c90d26c10395863e, on @user_script:1.`, OOM],
+    [`ERR Error running script (call to f_0a9f): @user_script:9: @user_script: 9: -${OOM}. `, OOM],
+    [
+      "MISCONF Errors writing to the AOF file: No space left on device",
+      "MISCONF Errors writing to the AOF file: No space left on device",
+    ],
+    ["NOREPLICAS Not enough good replicas to write.", "NOREPLICAS Not enough good replicas to write"],
+    [`MISCONF ${"x".repeat(9_000)}`, `MISCONF ${"x".repeat(392)}`],
+  ])("says so: %s", async (message, reason) => {
+    await connected();
+    refuse(message);
+    expect(await run()).toBe("refused");
+    expect(primary.status).toMatchObject({ state: "refusing", reason });
+    expect([primary.up, primary.refusal]).toEqual([true, reason]);
+  });
+
+  test.each(["WRONGTYPE Operation against a key", "ERR OOMING", "ERR wrong value 'x OOM y'"])(
+    "is not one that says: %s",
+    async (message) => {
+      await connected();
+      refuse(message);
+      await run();
+      expect(primary.status).toMatchObject({ state: "up", reason: null });
+    },
+  );
+
+  test("is asked all the same, and tells of the change once; what succeeds there does not end it", async () => {
+    await connected();
+    for (let i = 0; i < 5; i++) {
+      refuse(OOM);
+      expect(await run()).toBe("refused");
+      connection.answers.EVALSHA = () => ["search"];
+      expect(await run()).toEqual(["search"]);
+      primary.admit(primary.era as number, STAMP, "", 0);
+    }
+    expect(states()).toEqual(["up", "refusing"]);
+  });
+
+  test("is what it was before once a write that was tried is accepted", async () => {
+    await connected();
+    const era = primary.era as number;
+    primary.admit(era, STAMP, "", 5_000);
+    refuse(OOM);
+    await run();
+    expect(primary.status).toMatchObject({ state: "refusing", quarantineMs: 5_000 });
+    primary.acceptsWrites(era - 1);
+    expect(primary.status.state).toBe("refusing");
+    primary.acceptsWrites(era);
+    expect(primary.status).toMatchObject({ state: "quarantined", reason: null });
+    await clock.advance(6_000);
+    refuse(OOM);
+    await run();
+    primary.acceptsWrites(era);
+    primary.acceptsWrites(era);
+    expect(states()).toEqual(["up", "quarantined", "refusing", "quarantined", "refusing", "up"]);
+  });
+
+  test("is down when it is gone, and up when it is back, until it refuses again", async () => {
+    await connected();
+    refuse(OOM);
+    await run();
+    connection.lose(new Error("read ECONNRESET"));
+    expect(primary.status).toMatchObject({ state: "down", reason: "read ECONNRESET" });
+    expect(primary.refusal).toBeNull();
+    connection.open();
+    await settled();
+    expect(primary.status).toMatchObject({ state: "up", reason: null });
+  });
+
+  test("answers, though it refuses PING as well", async () => {
+    connection.answers.PING = () => Promise.reject(new RedisReplyError("MISCONF disk"));
+    await connected();
+    expect(await run()).toEqual(["search"]);
+  });
+
+  test("is owed what it refused, and told when it accepts writes", async () => {
+    await connected();
+    refuse(OOM);
+    primary.owe("debt", call);
+    await settled();
+    primary.owe("debt 2", call);
+    await settled();
+    expect(connection.count("EVALSHA"), "not once for each that is owed").toBe(1);
+    connection.answers.EVALSHA = () => ["heard"];
+    primary.acceptsWrites(primary.era as number);
+    await settled();
+    expect(connection.count("EVALSHA")).toBe(3);
+    await clock.advance(1_000);
+    expect(connection.count("EVALSHA")).toBe(3);
   });
 });
 

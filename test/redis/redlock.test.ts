@@ -40,7 +40,7 @@ interface Message {
  */
 type Vote = number | "A" | "B" | Refusal | "lost" | "done" | "nothing" | "-" | "x" | "?" | Reply | Late;
 /** Of an acquire, or of a renewal. */
-type Refusal = "gone" | "other" | "missing" | "released" | "regranted";
+type Refusal = "gone" | "other" | "missing" | "forgotten" | "released" | "regranted";
 
 interface Reply {
   readonly reply: readonly unknown[];
@@ -98,6 +98,7 @@ function replyTo(script: string, vote: Exclude<Vote, Late>): unknown {
 
 class Fake {
   readonly up = true;
+  readonly refusal = null;
   readonly fenced = 0;
   readonly owed = new Map<string, Call<unknown>>();
 
@@ -131,6 +132,8 @@ class Fake {
 let messages: Message[];
 let fakes: Fake[];
 let version: number;
+/** Since the last start of all no counter is below. */
+let floor: number;
 
 /** Rows are scripts in the order in which they are sent; each has what every primary answers. */
 function votes(...rows: [script: string, ...answers: Vote[]][]): LeaseVotes {
@@ -148,6 +151,9 @@ function votes(...rows: [script: string, ...answers: Vote[]][]): LeaseVotes {
     get version() {
       return version;
     },
+    get floor() {
+      return floor;
+    },
     catchUp: async () => true,
   });
   return new LeaseVotes(primaries, keys, systemIds, { ttlMaxMs: TTL_MAX_MS });
@@ -155,6 +161,7 @@ function votes(...rows: [script: string, ...answers: Vote[]][]): LeaseVotes {
 
 beforeEach(() => {
   version = 1;
+  floor = 0;
 });
 
 const sent = (script: string) => messages.filter((message) => message.script === script);
@@ -575,6 +582,27 @@ describe("a renewal", () => {
     expect(sent("repair-lock")).toEqual([]);
   });
 
+  test.each<[answers: Vote[], floor: number, token: number, why: object]>([
+    [["forgotten", "forgotten", "forgotten"], 8, 7, { kind: "restarted" }],
+    [["forgotten", "missing", "-"], 8, 7, { kind: "restarted" }],
+    [["missing", "missing", "missing"], 8, 7, { kind: "expired" }],
+    // Granted since: the counters were forgotten with age.
+    [["forgotten", "forgotten", "forgotten"], 7, 7, { kind: "expired" }],
+    [["forgotten", "forgotten", "forgotten"], 0, 7, { kind: "expired" }],
+    // Nobody knows its token.
+    [["forgotten", "forgotten", "forgotten"], 8, 0, { kind: "expired" }],
+    [["forgotten", taken(12), "x"], 8, 7, { kind: "taken", counter: 12 }],
+    [["forgotten", "x", "released"], 8, 7, { kind: "released" }],
+    [["forgotten", broken("it hung"), "-"], 8, 7, { kind: "broken", reason: "it hung" }],
+  ])(
+    "refused as %j, with a start of all at %d, of token %d is lost, because %j",
+    async (answers, at, token, why) => {
+      floor = at;
+      const leases = votes(["renew-lock", ...answers]);
+      expect(await leases.renew({ ...LEASE, token, ttlMs: 10_000 })).toMatchObject({ kind: "lost", why });
+    },
+  );
+
   test("of other names than the lease has is told so, whatever the rest say", async () => {
     expect(await renew(votes(["renew-lock", "other", "other", "other"]))).toEqual({ kind: "other" });
     expect(await renew(votes(["renew-lock", "missing", "other", "-"]))).toEqual({ kind: "other" });
@@ -615,6 +643,7 @@ describe("the repair behind a renewal", () => {
     [["done", { late: "missing" }, "done"], [1]],
     // What is in the way of a writer may not be in that of a reader, as which it was renewed.
     [["done", "done", taken(9)], [2]],
+    [["done", "done", "forgotten"], []],
     [["done", "done", "released"], []],
     [["done", "done", broken("it hung")], []],
     [["done", "done", "regranted"], []],

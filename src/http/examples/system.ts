@@ -24,16 +24,36 @@ const primariesOneDown: Answer<typeof schemas.PrimariesSchema> = {
   configurationVersion: 4,
   majority: 2,
   quorum: true,
+  grantsInMs: 0,
 };
 export const primaries = { oneDown: { summary: "One of three is down", value: primariesOneDown } };
 
 export const live = { live: { value: { status: "ok" as const } } };
 
 export const ready = {
-  ready: { value: { status: "ready" as const, quorum: true } },
+  ready: { value: { status: "ready" as const, quorum: true, reason: null, grantsInMs: 0 } },
   withoutQuorum: {
     summary: "Too few primaries are up: still the place to send requests to",
-    value: { status: "ready" as const, quorum: false },
+    value: {
+      status: "ready" as const,
+      quorum: false,
+      reason: "1 of 3 primaries take part now; 2 are needed.",
+      grantsInMs: null,
+    },
+  },
+  memoryFull: {
+    summary: "Too few primaries accept writes",
+    value: {
+      status: "ready" as const,
+      quorum: false,
+      reason:
+        "2 of 3 primaries refuse writes; 2 must accept them. The reason: OOM command not allowed when used memory > 'maxmemory'.",
+      grantsInMs: null,
+    },
+  },
+  afterARestart: {
+    summary: "A majority restarted: leases that they may have forgotten have to end first",
+    value: { status: "ready" as const, quorum: true, reason: null, grantsInMs: 8_214 },
   },
 };
 

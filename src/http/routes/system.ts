@@ -25,6 +25,7 @@ export function systemRoutes(app: App, { primaries, metrics, stopping }: Service
           configurationVersion: primaries.version,
           majority: primaries.majority,
           quorum: primaries.quorum,
+          grantsInMs: primaries.grantsInMs,
         },
         200,
       ),
@@ -50,7 +51,7 @@ export function systemRoutes(app: App, { primaries, metrics, stopping }: Service
       tags: ["service"],
       summary: "Whether to send requests here",
       description:
-        "200 from the start until this instance stops. A lost quorum is told in the body and as no_quorum by the operations: taking instances out would not help.",
+        "200 from the start until this instance stops. A lost quorum, and for how long no lease can be granted after a restart, are told in the body and as no_quorum by the operations: taking instances out would not help.",
       responses: {
         200: json("Send them.", ReadySchema, examples.ready),
         ...problemsOutsideV1("shutting_down"),
@@ -58,7 +59,8 @@ export function systemRoutes(app: App, { primaries, metrics, stopping }: Service
     }),
     (c) => {
       stopping.assertNot();
-      return c.json({ status: "ready" as const, quorum: primaries.quorum }, 200);
+      const { quorum, shortage, grantsInMs } = primaries;
+      return c.json({ status: "ready" as const, quorum, reason: shortage, grantsInMs }, 200);
     },
   );
 

@@ -19,8 +19,9 @@ for i = 1, (#ARGV - 1) / 3 do
     replies[i] = { -2, stored[1] }
   else
     local ttl = tonumber(stored[3])
-    redis.call('HSET', record, 'heartbeat', int(time))
+    -- First: a primary whose memory is full lets a script write as it likes once that has extended something.
     redis.call('PEXPIRE', record, ttl)
+    redis.call('HSET', record, 'heartbeat', int(time))
     redis.call('ZADD', deadlines, int(time + ttl), id)
     redis.call('ZADD', KEYS[2], 'GT', int(time + ttl), service)
     if redis.call('PTTL', deadlines) < ttl then redis.call('PEXPIRE', deadlines, ttl) end

@@ -9,12 +9,13 @@ local held, due, ended, given, attempt = 0, arg(2) == '1' or shared, {}, {}, ''
 for i = 1, names do given[field(i)] = true end
 
 local function end_hold(key, name, counter)
+  -- First: a primary whose memory is full lets a script write as it likes once that has freed something.
+  free(key, name)
   -- Above its token: a delayed renewal must not repair what was released.
   if not shared then
     local known, max = counter_and_max(KEYS[2], KEYS[3], name)
     issue(KEYS[2], name, math.max(known, tonumber(counter)) + 1, max)
   end
-  free(key, name)
   ended[name] = true
 end
 

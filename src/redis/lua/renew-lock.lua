@@ -5,13 +5,14 @@
 -- Returns {1, mode, owner, metadata, chosen, revision}: extended (never shortened);
 -- {0, 'missing'}: this primary lacks a hold and nobody had the name since: it may be repaired;
 -- {0, 'gone', 'released' or 'broken' and, in a line of its own, why}; {0, 'taken', counter}: another lease has, or had,
--- a name; {0, 'regranted'}: held by this lease since a later grant than the token's; {0, 'other'}: the lease has other
--- names as well, or fewer.
+-- a name; {0, 'forgotten'}: this primary lacks a hold, and the counters up to one above the token: nobody is known to
+-- have had a name since, but somebody may have; {0, 'regranted'}: held by this lease since a later grant than the
+-- token's; {0, 'other'}: the lease has other names as well, or fewer.
 
 local token, ttl, time = tonumber(arg(1)), tonumber(arg(2)), now()
 local gone = redis.call('GET', KEYS[4])
 if gone then return { 0, 'gone', gone } end
-local missing = false
+local missing, forgotten = false, false
 for i = 1, names do
   local mine = redis.call('HMGET', own(i), 'lease', 'g', 'names')
   if mine[1] == lease then
@@ -23,10 +24,14 @@ for i = 1, names do
     local counter = eff(KEYS[2], KEYS[3], field(i))
     -- A writer's release counts one up, to where only readers are granted.
     if counter == token + 1 and counter % 2 == 1 then return { 0, 'gone', 'released' } end
-    if counter > token then return { 0, 'taken', int(counter) } end
+    -- A floor stands for counters that are forgotten: above the token it tells of nobody who was granted one.
+    local known = redis.call('HGET', KEYS[2], field(i)) or redis.call('HGET', KEYS[3], field(i))
+    if tonumber(known or 0) > token then return { 0, 'taken', int(counter) } end
+    forgotten = forgotten or counter > token
     missing = true
   end
 end
+if forgotten then return { 0, 'forgotten' } end
 if missing then return { 0, 'missing' } end
 for i = 1, names do
   extend(i, time, ttl)

@@ -124,7 +124,17 @@ describe("/v1/primaries", () => {
 });
 
 test("an instance is ready with and without a quorum, and says which", async () => {
-  expect((await instance.call("GET", "/readyz")).body).toEqual({ status: "ready", quorum: true });
+  expect((await instance.call("GET", "/readyz")).body).toEqual({
+    status: "ready",
+    quorum: true,
+    reason: null,
+    grantsInMs: 0,
+  });
   await using alone = await startOffline();
-  expect((await alone.call("GET", "/readyz")).body).toEqual({ status: "ready", quorum: false });
+  expect((await alone.call("GET", "/readyz")).body).toEqual({
+    status: "ready",
+    quorum: false,
+    reason: "0 of 3 primaries take part now; 2 are needed.",
+    grantsInMs: null,
+  });
 });
