@@ -1,0 +1,181 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { setPriority } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { startPrimaries } from "../helpers/primaries.js";
+import { processRun } from "../helpers/run.js";
+import type { Part } from "./actor.js";
+import { type Attack, unless } from "./attack.js";
+import { OPERATOR_KEY } from "./attacks/locks.js";
+import type { Count, Seen } from "./bystander.js";
+import type { Figures } from "./figures.js";
+import { type Crowded, peakMb, residentMb, startCrowded } from "./instance.js";
+
+/** What came of an attack. */
+export interface Outcome {
+  readonly figures: Figures;
+  /** What the bystander saw of it; null where there is none. */
+  readonly seen: Seen | null;
+  /** How often the instances took a primary for gone. */
+  readonly downs: number;
+  readonly memory: { readonly beforeMb: number; readonly afterMb: number; readonly peakMb: number };
+  /** The bounds that are broken, one sentence each. */
+  readonly broken: string[];
+}
+
+export interface Wanted {
+  readonly clients: number;
+  readonly seconds: number;
+  readonly primaries?: number;
+  readonly instances?: number;
+  /** Whether the primaries write each command to disk; else they keep everything in memory. */
+  readonly appendOnly?: boolean;
+  readonly env?: Record<string, string>;
+  /** How much slower than it should be the machine may be: 1 is what is promised. */
+  readonly slack?: number;
+  readonly pairsPerSecond?: number;
+}
+
+/** An attack on real servers of its own, with a bystander that begins before it and ends after it. */
+export async function runAttack(attack: Attack, wanted: Wanted): Promise<Outcome> {
+  const run = await processRun();
+  if (run === null) throw new Error("a crowd needs a redis-server or valkey-server on the PATH");
+  const args = ["--appendonly", wanted.appendOnly ? "yes" : "no", "--appendfsync", "everysec"];
+  await using primaries = await startPrimaries(wanted.primaries ?? 3, { run, args });
+  const opened: AsyncDisposable[] = [];
+  const use = <T extends AsyncDisposable>(one: T): T => {
+    opened.push(one);
+    return one;
+  };
+  try {
+    const env = { QUORATE_OPERATOR_KEY: OPERATOR_KEY, ...wanted.env };
+    const instances: Crowded[] = [];
+    for (let i = 0; i < (attack.alone ? 0 : (wanted.instances ?? 1)); i++) {
+      instances.push(use(await startCrowded(primaries.urls, env)));
+    }
+    const attacker = use(await Actor.start(ATTACKERS_NICENESS));
+    const bystander = instances.length === 0 ? null : use(await Actor.start(0));
+    return await watch(attack, wanted, { instances, primaries: primaries.urls, attacker, bystander });
+  } finally {
+    for (const one of opened.reverse()) await one[Symbol.asyncDispose]();
+  }
+}
+
+interface Scene {
+  readonly instances: readonly Crowded[];
+  readonly primaries: readonly string[];
+  readonly attacker: Actor;
+  readonly bystander: Actor | null;
+}
+
+async function watch(attack: Attack, wanted: Wanted, scene: Scene): Promise<Outcome> {
+  const { instances, primaries, attacker, bystander } = scene;
+  const { clients, seconds, slack = 1, pairsPerSecond = 0 } = wanted;
+  const pids = instances.map(({ pid }) => pid);
+  const urls = instances.map(({ url }) => url);
+  const sum = (of: (pid: number) => number) => pids.reduce((all, pid) => all + of(pid), 0);
+  const watched = bystander?.play<Seen>({ bystander: urls[0] as string });
+  watched?.catch(() => {});
+  // So that it is there before.
+  if (bystander) await sleep(1_000);
+  const beforeMb = sum(residentMb);
+  const stage = { urls, pids, primaries, clients, seconds, pairsPerSecond };
+  const figures = await attacker.play<Figures>({ attack: attack.name, stage });
+  await sleep(500);
+  bystander?.tell("end");
+  const seen = (await watched) ?? null;
+  const downs = instances.reduce((all, instance) => all + instance.downs(), 0);
+  return {
+    figures,
+    seen,
+    downs,
+    memory: { beforeMb, afterMb: sum(residentMb), peakMb: sum(peakMb) },
+    broken: [
+      ...attack.broken(figures, slack),
+      ...(seen ? disturbed(seen, downs, slack, attack.overloads ?? false) : []),
+    ],
+  };
+}
+
+/** What a bystander must not have seen. */
+export function disturbed(seen: Seen, downs: number, slack: number, overloaded: boolean): string[] {
+  const few = (what: keyof Seen & ("acquires" | "renewals" | "releases" | "heartbeats")) => {
+    const count = seen[what];
+    return [
+      isFew(count, slack),
+      `${count.failed} of ${count.all} ${what} of a bystander failed (${byStatus(seen, what)})`,
+    ] as const;
+  };
+  const { maxMs, medianMs, failed } = seen.livez;
+  return unless(
+    ...(overloaded
+      ? [few("renewals"), few("releases"), few("heartbeats")]
+      : [few("acquires"), few("renewals"), few("releases"), few("heartbeats")]),
+    [seen.acquires.all > 0 && seen.livez.all > 0, "the bystander did nothing"],
+    [failed === 0, `${failed} of ${seen.livez.all} requests for /livez failed`],
+    [medianMs <= LIVEZ_MEDIAN_MS * slack, `the median of the longest /livez is ${Math.round(medianMs)} ms`],
+    [maxMs <= LIVEZ_MAX_MS * slack, `a /livez took ${Math.round(maxMs)} ms`],
+    [
+      seen.notUp === 0 && downs === 0,
+      `primaries were seen ${seen.notUp} times as not up, and taken for gone ${downs} times`,
+    ],
+    [seen.resets === 0, `${seen.resets} connections of a bystander were reset`],
+  );
+}
+
+function byStatus({ failures }: Seen, what: string): string {
+  return Object.entries(failures)
+    .filter(([name]) => name.startsWith(what))
+    .map(([name, count]) => `${name.slice(what.length + 1)}: ${count}`)
+    .join(", ");
+}
+
+/** One in a hundred, but one at all of those that are few. */
+function isFew({ all, failed }: Count, slack: number): boolean {
+  return failed <= Math.max(1, all * FAILED_SHARE_MAX) * slack;
+}
+
+/** A process that does one part. */
+class Actor implements AsyncDisposable {
+  private constructor(private readonly process: ChildProcess) {}
+
+  static async start(niceness: number): Promise<Actor> {
+    const script = fileURLToPath(new URL("actor.ts", import.meta.url));
+    const child = fork(script, {
+      execArgv: ["--import", "tsx"],
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    });
+    if (child.pid !== undefined && niceness > 0) setPriority(child.pid, niceness);
+    await once(child, "message");
+    return new Actor(child);
+  }
+
+  tell(part: Part): void {
+    this.process.send(part);
+  }
+
+  play<T>(part: Part): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.process.once("exit", (code) => reject(new Error(`a process of the crowd ended with ${code}`)));
+      this.process.once("message", (message: { value: T } | { failed: string }) => {
+        if ("failed" in message) reject(new Error(message.failed));
+        else resolve(message.value);
+      });
+      this.tell(part);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
+    const gone = once(this.process, "exit");
+    this.process.kill("SIGKILL");
+    await gone;
+  }
+}
+
+/** Of those who attack: the bystander must see what the service is like, not how busy its own machine is. */
+const ATTACKERS_NICENESS = 5;
+const FAILED_SHARE_MAX = 0.01;
+const LIVEZ_MEDIAN_MS = 250;
+const LIVEZ_MAX_MS = 1_000;
