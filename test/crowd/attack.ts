@@ -20,15 +20,17 @@ export interface Stage {
 export interface Attack {
   readonly name: string;
   readonly about: string;
-  /** At which it is done by script, and at which by a test: one that failed before. */
+  /** At which it is done by script, and at which by a test: one that failed before. 0: by none. */
   readonly clients: number;
   readonly clientsInTests: number;
   readonly seconds: number;
   readonly secondsInTests: number;
   /** Whether what is refused to a bystander that acquires is meant to be: more is asked for than can be done. */
   readonly overloads?: boolean;
-  /** Instances that it starts and stops itself are none of the stage's, nor has it a bystander. */
+  /** Whether it starts and stops instances of its own, in place of those of the stage, and without a bystander. */
   readonly alone?: boolean;
+  /** Whether there is no bystander. */
+  readonly unwatched?: boolean;
   run(stage: Stage): Promise<Figures>;
   /** The bounds that are broken, one sentence each. `slack`: how much slower than it should be the machine may be. */
   broken(figures: Figures, slack: number): string[];

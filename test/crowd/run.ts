@@ -54,8 +54,8 @@ export async function runAttack(attack: Attack, wanted: Wanted): Promise<Outcome
     for (let i = 0; i < (attack.alone ? 0 : (wanted.instances ?? 1)); i++) {
       instances.push(use(await startCrowded(primaries.urls, env)));
     }
-    const attacker = use(await Actor.start(ATTACKERS_NICENESS));
-    const bystander = instances.length === 0 ? null : use(await Actor.start(0));
+    const attacker = use(await Actor.start(attack.unwatched ? 0 : ATTACKERS_NICENESS));
+    const bystander = attack.alone || attack.unwatched ? null : use(await Actor.start(0));
     return await watch(attack, wanted, { instances, primaries: primaries.urls, attacker, bystander });
   } finally {
     for (const one of opened.reverse()) await one[Symbol.asyncDispose]();

@@ -7,6 +7,7 @@ import { breaking, lockList, queueReads, several } from "./locks.js";
 import { manyServices, members, weights } from "./members.js";
 import { overload } from "./overload.js";
 import { owners, services, wideOwners } from "./owners.js";
+import { pace } from "./pace.js";
 import { permitLine, permitReads, permits } from "./permits.js";
 import { readers } from "./readers.js";
 import { restart } from "./restart.js";
@@ -38,6 +39,7 @@ export const ATTACKS: readonly Attack[] = [
   lockList,
   watchers,
   oneId,
+  pace,
 ];
 
 /** Throws where there is none of that name. */
