@@ -27,6 +27,8 @@ export interface Attack {
   readonly secondsInTests: number;
   /** Whether what is refused to a bystander that acquires is meant to be: more is asked for than can be done. */
   readonly overloads?: boolean;
+  /** Whether it takes a primary down itself. */
+  readonly fells?: boolean;
   /** Whether it starts and stops instances of its own, in place of those of the stage, and without a bystander. */
   readonly alone?: boolean;
   /** Whether there is no bystander. */

@@ -4,11 +4,11 @@ import { disturbed } from "./run.js";
 
 describe("a bystander was disturbed", () => {
   test("not where all went well", () => {
-    expect(disturbed(quiet, 0, 1, false)).toEqual([]);
+    expect(disturbed(quiet, 0, 1)).toEqual([]);
   });
 
   test("not by one failure in a hundred", () => {
-    expect(disturbed({ ...quiet, acquires: { all: 300, failed: 3 } }, 0, 1, false)).toEqual([]);
+    expect(disturbed({ ...quiet, acquires: { all: 300, failed: 3 } }, 0, 1)).toEqual([]);
   });
 
   test.each<[string, Partial<Seen>]>([
@@ -23,16 +23,24 @@ describe("a bystander was disturbed", () => {
     ["a connection was reset", { resets: 1 }],
     ["it did nothing", { acquires: { all: 0, failed: 0 } }],
   ])("where %s", (_, seen) => {
-    expect(disturbed({ ...quiet, ...seen }, 0, 1, false)).toHaveLength(1);
+    expect(disturbed({ ...quiet, ...seen }, 0, 1)).toHaveLength(1);
   });
 
   test("where the instance took a primary for gone", () => {
-    expect(disturbed(quiet, 1, 1, false)).toHaveLength(1);
+    expect(disturbed(quiet, 1, 1)).toHaveLength(1);
+  });
+
+  test("not by a primary that the attack itself takes down", () => {
+    expect(disturbed({ ...quiet, notUp: 5 }, 1, 1, { fells: true })).toEqual([]);
   });
 
   test("under overload not by acquires that are refused, but by renewals that are", () => {
-    expect(disturbed({ ...quiet, acquires: { all: 300, failed: 200 } }, 0, 1, true)).toEqual([]);
-    expect(disturbed({ ...quiet, renewals: { all: 300, failed: 4 } }, 0, 1, true)).toHaveLength(1);
+    expect(disturbed({ ...quiet, acquires: { all: 300, failed: 200 } }, 0, 1, { overloads: true })).toEqual(
+      [],
+    );
+    expect(
+      disturbed({ ...quiet, renewals: { all: 300, failed: 4 } }, 0, 1, { overloads: true }),
+    ).toHaveLength(1);
   });
 });
 

@@ -6,10 +6,11 @@ import { gone } from "./gone.js";
 import { breaking, lockList, queueReads, several } from "./locks.js";
 import { manyServices, members, weights } from "./members.js";
 import { overload } from "./overload.js";
-import { owners, services, wideOwners } from "./owners.js";
+import { longKeys, owners, services, wideOwners } from "./owners.js";
 import { pace } from "./pace.js";
 import { permitLine, permitReads, permits } from "./permits.js";
 import { readers } from "./readers.js";
+import { readmission } from "./readmission.js";
 import { restart } from "./restart.js";
 import { line, writers } from "./writers.js";
 
@@ -20,6 +21,7 @@ export const ATTACKS: readonly Attack[] = [
   members,
   owners,
   wideOwners,
+  longKeys,
   services,
   expired,
   overload,
@@ -39,6 +41,7 @@ export const ATTACKS: readonly Attack[] = [
   lockList,
   watchers,
   oneId,
+  readmission,
   pace,
 ];
 

@@ -140,10 +140,17 @@ export async function register(
   service: string,
   count: number,
   member: (i: number) => Record<string, unknown>,
+  /** Makes their ids as long as that, where they are not. */
+  idLength = 0,
 ): Promise<void> {
   await inParallel(count, 16, (i) =>
     insist(
-      () => client.ask("PUT", `/v1/services/${service}/members/m-${String(i).padStart(5, "0")}`, member(i)),
+      () =>
+        client.ask(
+          "PUT",
+          `/v1/services/${service}/members/${`m-${String(i).padStart(5, "0")}`.padEnd(idLength, "x")}`,
+          member(i),
+        ),
       200,
       201,
     ),

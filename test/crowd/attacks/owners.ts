@@ -56,11 +56,13 @@ export const wideOwners: Attack = {
   secondsInTests: 0,
   async run({ urls: [url = ""], pids: [pid = 0], clients }) {
     const client = new Client(url);
-    await register(client, "wide", 200, (i) => ({
-      address: `10.0.0.1:${i}`,
-      zone: `z${i % 5}`,
-      ttlMs: 300_000,
-    }));
+    await register(
+      client,
+      "wide",
+      200,
+      (i) => ({ address: `10.0.0.1:${i}`, zone: `z${i % 5}`, ttlMs: 300_000 }),
+      ID_LENGTH_MAX,
+    );
     const before = residentMb(pid);
     const ask = (count: number, replicas: number): Promise<Answer[]> =>
       Promise.all(
@@ -87,7 +89,7 @@ export const wideOwners: Attack = {
   broken: (figures) =>
     unless(
       [
-        (figures["largest answer MB"] ?? 0) <= 15,
+        (figures["largest answer MB"] ?? 0) <= 20,
         `an answer has ${Math.round(figures["largest answer MB"] ?? 0)} MB`,
       ],
       [
@@ -95,6 +97,28 @@ export const wideOwners: Attack = {
         `memory grew to ${Math.round(figures["memory at most MB"] ?? 0)} MB`,
       ],
     ),
+};
+
+export const longKeys: Attack = {
+  name: "long-keys",
+  about: "so many at once ask for the owners of 1,900 keys of 1 KB each: bodies of 2 MB",
+  clients: 30,
+  clientsInTests: 15,
+  seconds: 0,
+  secondsInTests: 0,
+  async run({ urls: [url = ""], clients }) {
+    const client = new Client(url);
+    await register(client, "long", 10, (i) => ({ address: `10.0.0.1:${i}`, ttlMs: 300_000 }));
+    const keys = Array.from({ length: 1_900 }, (_, i) => `${i}-`.padEnd(1_024, "k"));
+    const answers: Answer[] = [];
+    for (let round = 0; round < 3; round++) {
+      const ask = () => client.post("/v1/services/long/owners", { keys });
+      answers.push(...(await Promise.all(Array.from({ length: clients }, ask))));
+    }
+    client.close();
+    return { "longest answer ms": most(answers.map(({ ms }) => ms)), ...statuses(answers) };
+  },
+  broken: (figures) => unless([!figures["no answer"], `${figures["no answer"]} were not answered`]),
 };
 
 export const services: Attack = {
@@ -139,3 +163,4 @@ function keysOf(count: number): string[] {
 }
 
 const MEMBERS = 10;
+const ID_LENGTH_MAX = 128;
