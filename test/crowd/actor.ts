@@ -2,7 +2,7 @@ import type { Stage } from "./attack.js";
 import { attackOf } from "./attacks/all.js";
 import { standBy } from "./bystander.js";
 
-// A process of run.ts: the one that attacks, or the bystander. They and the service must not hold each other up.
+// A process of run.ts: one that attacks, or a bystander. They and the service must not hold each other up.
 
 /** What such a process is told to do, at first; the bystander is told `"end"` at last. */
 export type Part =
@@ -19,6 +19,7 @@ process.on("message", (part: Part) => {
 process.on("disconnect", () => process.exit(0));
 
 function play(part: Exclude<Part, "end">): Promise<unknown> {
+  over = false;
   if ("attack" in part) return attackOf(part.attack).run(part.stage);
   return standBy(part.bystander, () => over);
 }

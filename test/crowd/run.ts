@@ -43,22 +43,31 @@ export async function runAttack(attack: Attack, wanted: Wanted): Promise<Outcome
   if (run === null) throw new Error("a crowd needs a redis-server or valkey-server on the PATH");
   const args = ["--appendonly", wanted.appendOnly ? "yes" : "no", "--appendfsync", "everysec"];
   await using primaries = await startPrimaries(wanted.primaries ?? 3, { run, args });
-  const opened: AsyncDisposable[] = [];
-  const use = <T extends AsyncDisposable>(one: T): T => {
-    opened.push(one);
-    return one;
-  };
+  const env = { QUORATE_OPERATOR_KEY: OPERATOR_KEY, ...wanted.env };
+  const count = attack.alone ? 0 : (wanted.instances ?? 1);
+  const role = attack.unwatched ? "measurer" : "attacker";
+  const [attacker, bystander, ...started] = await Promise.allSettled([
+    actorFor(role),
+    attack.alone || attack.unwatched ? null : actorFor("bystander"),
+    ...Array.from({ length: count }, () => startCrowded(primaries.urls, env)),
+  ]);
+  const instances = started.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
   try {
-    const env = { QUORATE_OPERATOR_KEY: OPERATOR_KEY, ...wanted.env };
-    const instances: Crowded[] = [];
-    for (let i = 0; i < (attack.alone ? 0 : (wanted.instances ?? 1)); i++) {
-      instances.push(use(await startCrowded(primaries.urls, env)));
-    }
-    const attacker = use(await Actor.start(attack.unwatched ? 0 : ATTACKERS_NICENESS));
-    const bystander = attack.alone || attack.unwatched ? null : use(await Actor.start(0));
-    return await watch(attack, wanted, { instances, primaries: primaries.urls, attacker, bystander });
+    for (const one of started) if (one.status === "rejected") throw one.reason;
+    if (attacker.status === "rejected") throw attacker.reason;
+    if (bystander.status === "rejected") throw bystander.reason;
+    const actors = { attacker: attacker.value, bystander: bystander.value };
+    const outcome = await watch(attack, wanted, { instances, primaries: primaries.urls, ...actors });
+    idle[role].push(actors.attacker);
+    if (actors.bystander) idle.bystander.push(actors.bystander);
+    return outcome;
+  } catch (error) {
+    // They may still be at it.
+    if (attacker.status === "fulfilled") attacker.value.end();
+    if (bystander.status === "fulfilled") bystander.value?.end();
+    throw error;
   } finally {
-    for (const one of opened.reverse()) await one[Symbol.asyncDispose]();
+    await Promise.all(instances.map((one) => one[Symbol.asyncDispose]()));
   }
 }
 
@@ -78,7 +87,7 @@ async function watch(attack: Attack, wanted: Wanted, scene: Scene): Promise<Outc
   const watched = bystander?.play<Seen>({ bystander: urls[0] as string });
   watched?.catch(() => {});
   // So that it is there before.
-  if (bystander) await sleep(1_000);
+  if (bystander) await sleep(500);
   const beforeMb = sum(residentMb);
   const stage = { urls, pids, primaries, clients, seconds, pairsPerSecond };
   const figures = await attacker.play<Figures>({ attack: attack.name, stage });
@@ -138,8 +147,8 @@ function isFew({ all, failed }: Count, slack: number): boolean {
   return failed <= Math.max(1, all * FAILED_SHARE_MAX) * slack;
 }
 
-/** A process that does one part. */
-class Actor implements AsyncDisposable {
+/** A process that does one part after the other. */
+class Actor {
   private constructor(private readonly process: ChildProcess) {}
 
   static async start(niceness: number): Promise<Actor> {
@@ -150,7 +159,13 @@ class Actor implements AsyncDisposable {
     });
     if (child.pid !== undefined && niceness > 0) setPriority(child.pid, niceness);
     await once(child, "message");
-    return new Actor(child);
+    const actor = new Actor(child);
+    actor.#rest();
+    return actor;
+  }
+
+  get lives(): boolean {
+    return this.process.exitCode === null && this.process.signalCode === null && this.process.connected;
   }
 
   tell(part: Part): void {
@@ -158,9 +173,14 @@ class Actor implements AsyncDisposable {
   }
 
   play<T>(part: Part): Promise<T> {
+    this.process.ref();
+    this.process.channel?.ref();
     return new Promise((resolve, reject) => {
-      this.process.once("exit", (code) => reject(new Error(`a process of the crowd ended with ${code}`)));
+      const onExit = (code: number | null) => reject(new Error(`a process of the crowd ended with ${code}`));
+      this.process.once("exit", onExit);
       this.process.once("message", (message: { value: T } | { failed: string }) => {
+        this.process.off("exit", onExit);
+        this.#rest();
         if ("failed" in message) reject(new Error(message.failed));
         else resolve(message.value);
       });
@@ -168,16 +188,29 @@ class Actor implements AsyncDisposable {
     });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
-    const gone = once(this.process, "exit");
+  end(): void {
     this.process.kill("SIGKILL");
-    await gone;
+  }
+
+  /** Does not keep this process from ending, nor lives longer. */
+  #rest(): void {
+    this.process.unref();
+    this.process.channel?.unref();
   }
 }
 
-/** Of those who attack: the bystander must see what the service is like, not how busy its own machine is. */
-const ATTACKERS_NICENESS = 5;
+/** Those that have nothing to do now: to start one takes half a second. */
+const idle: Record<Role, Actor[]> = { attacker: [], bystander: [], measurer: [] };
+
+async function actorFor(role: Role): Promise<Actor> {
+  for (let actor = idle[role].pop(); actor; actor = idle[role].pop()) if (actor.lives) return actor;
+  return Actor.start(NICENESS[role]);
+}
+
+type Role = "attacker" | "bystander" | "measurer";
+
+/** The bystander must see what the service is like, not how busy its own machine is with those who attack. */
+const NICENESS: Record<Role, number> = { attacker: 5, bystander: 0, measurer: 0 };
 const FAILED_SHARE_MAX = 0.01;
 const LIVEZ_MEDIAN_MS = 250;
 const LIVEZ_MAX_MS = 1_000;

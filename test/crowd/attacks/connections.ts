@@ -15,6 +15,7 @@ export const slowBodies = attack(
   "so many connections that send half a body, and no more",
   (host) =>
     `POST /v1/locks/slow/acquire HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{"ttlMs":`,
+  3_000,
 );
 
 export const slowHeaders = attack(
@@ -23,12 +24,12 @@ export const slowHeaders = attack(
   (host) => `POST /v1/locks/slow/acquire HTTP/1.1\r\nhost: ${host}\r\ncontent-ty`,
 );
 
-function attack(name: string, about: string, head: (host: string) => string): Attack {
+function attack(name: string, about: string, head: (host: string) => string, clientsInTests = 0): Attack {
   return {
     name,
     about,
     clients: 5_000,
-    clientsInTests: 3_000,
+    clientsInTests,
     seconds: 70,
     secondsInTests: 3,
     async run({ urls: [url = ""], pids: [pid = 0], clients, seconds }) {

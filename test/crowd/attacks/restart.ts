@@ -14,11 +14,12 @@ export const restart: Attack = {
     "two instances are restarted twice each by SIGTERM under the load of so many clients that follow /readyz",
   clients: 16,
   clientsInTests: 8,
-  seconds: 0,
-  secondsInTests: 0,
+  /** How long the port stays open after the signal. */
+  seconds: 1,
+  secondsInTests: 0.5,
   alone: true,
-  async run({ primaries, clients }) {
-    const sites = await Promise.all([startSite(primaries), startSite(primaries)]);
+  async run({ primaries, clients, seconds }) {
+    const sites = await Promise.all([0, 1].map(() => startSite(primaries, seconds * 1000)));
     let over = false;
     const counts: Figures = { pairs: 0, errors: 0, "waiters served": 0, "waiters told shutting_down": 0 };
     const add = (name: string) => {
@@ -30,13 +31,13 @@ export const restart: Attack = {
       ...Array.from({ length: clients }, (_, place) => work(sites, place, isOver, add)),
       ...Array.from({ length: WAITERS }, (_, place) => wait(sites, place, isOver, add)),
     ];
-    await sleep(1_000);
+    await sleep(500);
     for (let round = 0; round < 2; round++) {
       for (const site of sites) {
         await site.instance.stop();
         site.instance = await startCrowded(primaries, site.env);
         while (!site.ready) await sleep(20);
-        await sleep(500);
+        await sleep(300);
       }
     }
     over = true;
@@ -65,12 +66,12 @@ interface Site {
 }
 
 /** On a port of its own, which it keeps. */
-async function startSite(primaries: readonly string[]): Promise<Site> {
+async function startSite(primaries: readonly string[], drainDelayMs: number): Promise<Site> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   await once(server.close(), "close");
-  const env = { PORT: String(port), QUORATE_DRAIN_DELAY_MS: String(DRAIN_DELAY_MS) };
+  const env = { PORT: String(port), QUORATE_DRAIN_DELAY_MS: String(drainDelayMs) };
   const instance = await startCrowded(primaries, env);
   return { env, instance, client: new Client(instance.url), ready: true };
 }
@@ -148,5 +149,4 @@ function codeOf(body: string): string {
 }
 
 const WAITERS = 20;
-const DRAIN_DELAY_MS = 1_000;
 const READY_EVERY_MS = 100;

@@ -46,7 +46,7 @@ export const line: Attack = {
   name: "line",
   about: "so many writers stand in line for one lock; each gives it back at once",
   clients: 5_000,
-  clientsInTests: 1_000,
+  clientsInTests: 500,
   seconds: 0,
   secondsInTests: 0,
   async run({ urls: [url = ""], clients }) {
