@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Attack, unless } from "../attack.js";
 import { Client } from "../client.js";
-import { type Figures, quantile } from "../figures.js";
+import { type Figures, most, quantile } from "../figures.js";
 import { peakMb, residentMb } from "../instance.js";
 
 export const overload: Attack = {
@@ -15,7 +15,8 @@ export const overload: Attack = {
   secondsInTests: 3,
   overloads: true,
   async run({ urls: [url = ""], pids: [pid = 0], clients, seconds, pairsPerSecond }) {
-    const sustainable = pairsPerSecond || (await pairs(url, 64, Math.min(3_000, seconds * 700))).perSecond;
+    const sustainable =
+      pairsPerSecond || (await pairs(url, 64, Math.min(3_000, seconds * 700))).perSecondMost;
     const figures: Figures = { "sustainable pairs/s": sustainable };
     // The levels above are what fails.
     for (const times of seconds < 5 ? [1, 3] : LEVELS) {
@@ -57,15 +58,21 @@ export const overload: Attack = {
   },
 };
 
+export interface Pace {
+  readonly perSecond: number;
+  /** In the best quarter of a second: what else the machine does at times must not pass for what is sustainable. */
+  readonly perSecondMost: number;
+  /** Of acquires. */
+  readonly p50: number;
+  readonly p99: number;
+  readonly failed: number;
+}
+
 /** Pairs of acquire and release by so many clients, each of which waits for its answers. */
-export async function pairs(
-  url: string,
-  clients: number,
-  ms: number,
-): Promise<{ perSecond: number; p50: number; p99: number; failed: number }> {
+export async function pairs(url: string, clients: number, ms: number): Promise<Pace> {
   const client = new Client(url);
   const acquiredMs: number[] = [];
-  let done = 0;
+  const doneMs: number[] = [];
   let failed = 0;
   const startMs = performance.now();
   const warmMs = startMs + ms / 4;
@@ -80,13 +87,20 @@ export async function pairs(
       await client.post(`${path}/release`, { leaseId: JSON.parse(acquired.body).leaseId });
       if (performance.now() < warmMs) continue;
       acquiredMs.push(acquired.ms);
-      done += 1;
+      doneMs.push(performance.now());
     }
   };
   await Promise.all(Array.from({ length: clients }, (_, place) => work(place)));
   client.close();
-  const perSecond = (1000 * done) / (performance.now() - warmMs);
-  return { perSecond, p50: quantile(acquiredMs, 0.5), p99: quantile(acquiredMs, 0.99), failed };
+  const perSecond = (1000 * doneMs.length) / (performance.now() - warmMs);
+  const windows = new Map<number, number>();
+  for (const at of doneMs) {
+    const window = Math.floor((at - warmMs) / WINDOW_MS);
+    windows.set(window, (windows.get(window) ?? 0) + 1);
+  }
+  const perSecondMost = (most([...windows.values()]) * 1000) / WINDOW_MS;
+  const [p50, p99] = [0.5, 0.99].map((q) => quantile(acquiredMs, q)) as [number, number];
+  return { perSecond, perSecondMost, p50, p99, failed };
 }
 
 async function offer(url: string, perSecond: number, seconds: number, pendingMax: number): Promise<Figures> {
@@ -140,6 +154,7 @@ async function offer(url: string, perSecond: number, seconds: number, pendingMax
 }
 
 const LEVELS = [0.5, 1, 2, 3];
+const WINDOW_MS = 250;
 const GOODPUT_MIN = 0.8;
 const P99_MS_MAX = 500;
 const DRAINED_MS_MAX = 1_000;

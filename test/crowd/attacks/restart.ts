@@ -89,7 +89,8 @@ async function followReadiness(site: Site, isOver: () => boolean): Promise<void>
 async function work(sites: Site[], place: number, isOver: () => boolean, add: (name: string) => void) {
   for (let turn = 0; !isOver(); turn++) {
     const client = await chosen(sites, place + turn);
-    const path = `/v1/locks/restart-${place}-${turn % 50}`;
+    // Each once: one whose release failed is held for a while.
+    const path = `/v1/locks/restart-${place}-${turn}`;
     const { status, body } = await client.post(`${path}/acquire`, { ttlMs: 10_000 });
     if (status !== 200) {
       add("errors");
