@@ -45,7 +45,7 @@ export async function runAttack(attack: Attack, wanted: Wanted): Promise<Outcome
   await using primaries = await startPrimaries(wanted.primaries ?? 3, { run, args });
   const env = { QUORATE_OPERATOR_KEY: OPERATOR_KEY, ...wanted.env };
   const count = attack.alone ? 0 : (wanted.instances ?? 1);
-  const role = attack.unwatched ? "measurer" : "attacker";
+  const role = attack.unwatched || attack.overloads ? "measurer" : "attacker";
   const [attacker, bystander, ...started] = await Promise.allSettled([
     actorFor(role),
     attack.alone || attack.unwatched ? null : actorFor("bystander"),
@@ -209,7 +209,10 @@ async function actorFor(role: Role): Promise<Actor> {
 
 type Role = "attacker" | "bystander" | "measurer";
 
-/** The bystander must see what the service is like, not how busy its own machine is with those who attack. */
+/**
+ * The bystander must see what the service is like, not how busy its own machine is with those who attack. One who is to
+ * find out how much can be done must not be what is slow.
+ */
 const NICENESS: Record<Role, number> = { attacker: 5, bystander: 0, measurer: 0 };
 const FAILED_SHARE_MAX = 0.01;
 const LIVEZ_MEDIAN_MS = 250;
