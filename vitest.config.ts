@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { configDefaults, defineConfig } from "vitest/config";
 
 const SIMULATION = "test/simulation/**/*.test.ts";
+const CROWD = "test/crowd/**/*.test.ts";
 
 export default defineConfig({
   test: {
@@ -11,7 +12,7 @@ export default defineConfig({
         test: {
           name: "tests",
           include: ["test/**/*.test.ts"],
-          exclude: [...configDefaults.exclude, SIMULATION],
+          exclude: [...configDefaults.exclude, SIMULATION, CROWD],
           // Real primaries are killed, paused and restarted: slow is normal, hanging is not.
           testTimeout: 20_000,
           hookTimeout: 30_000,
@@ -28,6 +29,17 @@ export default defineConfig({
           hookTimeout: 30_000,
           // After all others, one file after the other: each computes on every core, and others measure time.
           sequence: { groupOrder: 1 },
+          maxWorkers: 1,
+        },
+      },
+      {
+        test: {
+          name: "crowd",
+          include: [CROWD],
+          testTimeout: 120_000,
+          hookTimeout: 30_000,
+          // Last and one by one: each keeps every core busy, and measures how long others then have to wait.
+          sequence: { groupOrder: 2 },
           maxWorkers: 1,
         },
       },

@@ -19,6 +19,8 @@ describe("the command line of a long run", { timeout: 60_000 }, () => {
     ["faults", "--primaries", "4"],
     ["model", "--minutes", "0"],
     ["model", "--bogus", "1"],
+    ["crowd", "--kind", "nothing"],
+    ["crowd", "--clients", "x"],
   ])("tells what is wrong and its usage: %s %s %s", async (script, ...args) => {
     const { code, out, error } = await run(script, ...args);
     expect({ code, out }).toEqual({ code: 2, out: "" });
