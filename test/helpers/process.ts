@@ -16,11 +16,17 @@ export interface ServiceProcess extends AsyncDisposable {
 
 const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 
-/** Starts it on a free port, with nothing of this process' environment but the PATH. */
-export function startProcess(env: Record<string, string>): ServiceProcess {
+/**
+ * Starts it on a free port, with nothing of this process' environment but the PATH. With a `stdout` of its own, whoever
+ * reads that finds out where it listens.
+ */
+export function startProcess(
+  env: Record<string, string>,
+  stdout?: { readonly writeEnd: number },
+): ServiceProcess {
   const child: ChildProcess = spawn(process.execPath, ["--import", "tsx", main], {
     env: { PATH: process.env.PATH, PORT: "0", ...env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", stdout?.writeEnd ?? "pipe", "pipe"],
   });
   let out = "";
   let err = "";
