@@ -116,10 +116,9 @@ describe("a process", () => {
   const ENV = { REDIS_URLS: "redis://127.0.0.1:1", QUORATE_LOG_LEVEL: "debug" };
 
   async function fill(url: string): Promise<void> {
-    for (let i = 0; i < 200; i++) {
-      const beganMs = performance.now();
-      expect((await fetch(url + LONG)).status).toBe(404);
-      expect(performance.now() - beganMs).toBeLessThan(2_000);
+    for (let i = 0; i < 10; i++) {
+      const answers = await Promise.all(Array.from({ length: 20 }, () => fetch(url + LONG)));
+      expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(404));
     }
   }
 
@@ -128,7 +127,7 @@ describe("a process", () => {
 
   test("whose reader sleeps answers as ever, counts what it drops, and ends when it is told to", async () => {
     await using reader = await openPipe();
-    await using service = startProcess(ENV, reader);
+    await using service = startProcess(ENV, { stdout: reader });
     const url = await reader.url();
     await fill(url);
     expect(await droppedAt(url)).toBeGreaterThan(10);
@@ -138,7 +137,7 @@ describe("a process", () => {
 
   test("whose reader wakes up gives it whole lines, and one that tells how many are missing", async () => {
     await using reader = await openPipe();
-    await using service = startProcess(ENV, reader);
+    await using service = startProcess(ENV, { stdout: reader });
     const url = await reader.url();
     await fill(url);
     const dropped = await droppedAt(url);
@@ -156,7 +155,7 @@ describe("a process", () => {
 
   test("whose reader has gone answers as ever, and ends when it is told to", async () => {
     await using reader = await openPipe();
-    await using service = startProcess(ENV, reader);
+    await using service = startProcess(ENV, { stdout: reader });
     const url = await reader.url();
     await reader.close();
     for (let i = 0; i < 5; i++) expect((await fetch(`${url}/livez`)).status).toBe(200);
@@ -167,7 +166,7 @@ describe("a process", () => {
 
   test("whose reader never was ends as well", async () => {
     await using reader = await openPipe();
-    await using service = startProcess(ENV, reader);
+    await using service = startProcess(ENV, { stdout: reader });
     await reader.close();
     await sleep(1_500);
     service.kill("SIGTERM");
@@ -177,7 +176,7 @@ describe("a process", () => {
 
   test("whose reader is slow, but takes everything, loses none of the last lines", async () => {
     await using reader = await openPipe();
-    await using service = startProcess(ENV, reader);
+    await using service = startProcess(ENV, { stdout: reader });
     const url = await reader.url();
     // More than a pipe holds, less than the buffer.
     for (let i = 0; i < 50; i++) await fetch(url + LONG);
