@@ -65,9 +65,16 @@ function inWords(issue: z.core.$ZodIssue, { part, schema, given }: Misfit): stri
   return expectationOf(at) ?? "is not valid";
 }
 
-/** What a value must be, where its schema tells. */
+/** What a value must be, where its schema tells. Read once: a crowd of wrong requests must not cost more than right ones. */
 function expectationOf(schema: z.ZodType | undefined): string | undefined {
   if (!schema) return undefined;
+  if (!EXPECTATIONS.has(schema)) EXPECTATIONS.set(schema, read(schema));
+  return EXPECTATIONS.get(schema);
+}
+
+const EXPECTATIONS = new WeakMap<z.ZodType, string | undefined>();
+
+function read(schema: z.ZodType): string | undefined {
   const shape = z.toJSONSchema(schema, { unrepresentable: "any", io: "output" });
   if (shape.enum) return `must be ${shape.enum.map((each) => JSON.stringify(each)).join(" or ")}`;
   switch (shape.type) {
