@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 import { existsSync } from "node:fs";
 import type { Server } from "node:http";
-import { type Logger, pino } from "pino";
+import type { Logger } from "pino";
 import { systemClock, systemRandom } from "./clock.js";
 import { addressOf, type Config, ConfigError, readConfig } from "./config.js";
 import { createServer } from "./http/server.js";
 import { systemIds } from "./ids.js";
+import { createLog } from "./log.js";
 import { connectByIoredis } from "./redis/connection.js";
 import { startEmbedded } from "./redis/embedded.js";
 import { createService, type Service } from "./service.js";
@@ -13,7 +14,8 @@ import { createService, type Service } from "./service.js";
 /** Start-up and shutdown, nothing else. */
 async function main(): Promise<void> {
   const config = configOrExit();
-  const log = pino({ level: config.logLevel, timestamp: pino.stdTimeFunctions.isoTime, base: null });
+  const { log, output } = createLog(config.logLevel, systemClock);
+  for (const warning of config.warnings) log.warn(warning);
   const embedded = config.redisUrls.length === 0 ? await startEmbedded(log, config.embedded) : undefined;
   const urls = embedded?.urls ?? config.redisUrls;
   const service = createService(
@@ -25,6 +27,7 @@ async function main(): Promise<void> {
       random: systemRandom,
       ids: systemIds,
       log,
+      logDropped: () => output.dropped,
     },
   );
   const server = createServer(service, config, systemIds);

@@ -29,6 +29,8 @@ export interface World {
   readonly random: Random;
   readonly ids: Ids;
   readonly log: Logger;
+  /** Lines of the log that its reader did not get, since the start. */
+  readonly logDropped?: () => number;
 }
 
 /** One instance of the service, put together but not listening. */
@@ -59,6 +61,7 @@ export function createService(config: Config, redis: RedisServers, world: World)
   });
   const { primaries, membership, locks, semaphores, elections, owners, waiting } = core;
   metrics.observe(primaries, waiting);
+  metrics.observeLog(world.logDropped);
   const stopping = new Stopping();
   const app = createApp({
     config,
@@ -112,7 +115,13 @@ export interface CoreObserver extends PrimaryObserver {
 export function createCore(
   config: Config,
   redis: RedisServers,
-  { clock, random, ids, connect, log }: Omit<World, "log"> & { readonly log: ConfigurationLog },
+  {
+    clock,
+    random,
+    ids,
+    connect,
+    log,
+  }: Omit<World, "log" | "logDropped"> & { readonly log: ConfigurationLog },
   observer: CoreObserver,
 ): Core {
   const keys = new Keys(config.keyPrefix);

@@ -63,6 +63,15 @@ describe.concurrent("without Redis", () => {
     expect(service.err() + service.out()).not.toContain("s3cret");
   });
 
+  test("REDIS_URL alone ends the start with exit code 1 and a line that names REDIS_URLS", async () => {
+    await using service = startProcess({ REDIS_URL: "redis://user:s3cret@127.0.0.1:6379" });
+    expect(await service.ended).toBe(1);
+    expect(service.err()).toBe(
+      "quorate: REDIS_URL is not a setting: name your Redis in REDIS_URLS, or unset it\n",
+    );
+    expect(service.out()).toBe("");
+  });
+
   test("a port in use ends the start with exit code 1 and a line that says so", async () => {
     const taken = createServer();
     await once(taken.listen(0, "127.0.0.1"), "listening");
@@ -128,11 +137,15 @@ describe.concurrent("without Redis", () => {
 describe("a start", () => {
   test("says where it listens and over which primaries, never their passwords", async () => {
     const urls = primaries.urls.map((url) => url.replace("redis://", "redis://default:s3cret@"));
-    await using service = start({ REDIS_URLS: urls.join(","), QUORATE_LOG_LEVEL: "trace" });
+    await using service = start({ REDIS_URLS: urls.join(","), QUORATE_LOG_LEVEL: "trace", REDIS_URL: "x" });
     const url = await service.listening;
     expect((await fetch(`${url}/livez`)).status).toBe(200);
     for (const primary of primaries.urls) expect(service.out()).toContain(new URL(primary).host);
     expect(service.out() + service.err()).not.toContain("s3cret");
+    expect(JSON.parse(service.out().split("\n")[0] ?? "")).toMatchObject({
+      level: "warn",
+      msg: "REDIS_URL is set and ignored: REDIS_URLS is what counts",
+    });
   });
 });
 

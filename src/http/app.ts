@@ -16,14 +16,11 @@ import { ownerRoutes } from "./routes/owners.js";
 import { semaphoreRoutes } from "./routes/semaphores.js";
 import { severalLockRoutes } from "./routes/several-locks.js";
 import { systemRoutes } from "./routes/system.js";
+import { refuseMisfits } from "./strict.js";
 
 /** The HTTP service: everything a request meets before and after its route. */
 export function createApp(services: Services): App {
-  const app: App = new OpenAPIHono<Env>({
-    defaultHook: (result) => {
-      if (!result.success) throw invalid(result.error.issues);
-    },
-  });
+  const app: App = new OpenAPIHono<Env>();
   app.onError((error, c) => answerFailure(error, c, services));
   const around = (answer: Answer) => observe(services, answer);
   app.notFound(
@@ -32,6 +29,7 @@ export function createApp(services: Services): App {
     }),
   );
   oneHandlerEach(app, around);
+  refuseMisfits(app);
   severalLockRoutes(app, services);
   lockRoutes(app, services);
   semaphoreRoutes(app, services);
@@ -109,20 +107,6 @@ function asCoordinationError(error: unknown): CoordinationError | undefined {
   );
 }
 
-function invalid(
-  issues: readonly { path: PropertyKey[]; message: string; keys?: string[] }[],
-): CoordinationError {
-  const errors = issues.slice(0, ISSUES_MAX).map(({ path, message, keys = [] }) => ({
-    field: [...path, ...keys.slice(0, 1)].map(String).join("."),
-    detail: message,
-  }));
-  const [first] = errors;
-  const detail = first?.field ? `${first.field}: ${first.detail}` : (first?.detail ?? "not valid");
-  return new CoordinationError("invalid_request", detail, {
-    help: { errors, ...(first?.field && { field: first.field }) },
-  });
-}
-
 /** 405 where the path exists with other methods, else 404. */
 function missing(app: App, c: Context<Env>): CoordinationError {
   const methods = new Set(
@@ -145,5 +129,3 @@ function missing(app: App, c: Context<Env>): CoordinationError {
 function patternOf(path: string): RegExp {
   return new RegExp(`^${path.replaceAll(/:[a-z]+/g, "[^/]+").replaceAll(".", "\\.")}$`);
 }
-
-const ISSUES_MAX = 10;

@@ -99,6 +99,18 @@ export class Metrics implements PrimaryObserver {
     });
   }
 
+  observeLog(dropped = () => 0): void {
+    new Counter({
+      name: "quorate_log_dropped_total",
+      help: "Lines of the log that its reader did not get, since it was too slow or has gone",
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        this.inc(dropped());
+      },
+    });
+  }
+
   request(method: string, route: string, status: number, code: string, ms: number): void {
     this.#requests.inc({ method, route, status, code });
     this.#seconds.observe({ method, route }, ms / 1000);

@@ -61,8 +61,8 @@ Locks with fencing tokens, semaphores, elections, membership and shard owners ov
 
 JSON in camelCase; a unit ends the name (\`ttlMs\`). Names of locks, semaphores, elections, services
 and members match
-\`[A-Za-z0-9][A-Za-z0-9._:-]{0,127}\`. Fields that a request does not have are refused, so that a typing error is
-not silently ignored. Answers may get new fields.
+\`[A-Za-z0-9][A-Za-z0-9._:-]{0,127}\`. Fields and parameters that a request does not have are refused, so that a
+typing error is not silently ignored. Answers may get new fields.
 
 **Failures** are [problems](https://www.rfc-editor.org/rfc/rfc9457) (\`application/problem+json\`); program against
 their \`code\`. Besides those listed at each operation there are \`not_found\` (404, no such path),

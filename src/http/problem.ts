@@ -86,7 +86,7 @@ const ProblemSchema = z
 
 /** The responses of an operation under /v1 that can fail with these codes, beside those that all of them have. */
 export function problems(...codes: ErrorCode[]) {
-  return problemsOutsideV1(...codes, "overloaded", "shutting_down");
+  return problemsOutsideV1("invalid_request", ...codes, "overloaded", "shutting_down");
 }
 
 /** The same of an operation outside /v1: such ones answer to the end. */

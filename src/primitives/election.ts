@@ -40,7 +40,12 @@ export interface ElectionState {
   /** Names what can be known of it: changes with the leader, the term and the value. */
   readonly version: string;
   readonly waiting: number;
-  readonly queue: readonly Waiting[];
+  readonly queue: readonly WaitingCandidate[];
+}
+
+/** A candidate that waits. Its owner is the candidate and its mode exclusive: both are from before it had its name. */
+export interface WaitingCandidate extends Waiting {
+  readonly candidate: string | null;
 }
 
 /** Elections: a lock that carries a value. Its fencing token is the term. */
@@ -115,7 +120,7 @@ export class Elections {
   async inspect(name: string): Promise<ElectionState> {
     const seen = await this.leases.votes.inspect(resource(name));
     const { waiting } = seen;
-    const queue = toQueue(seen);
+    const queue = toQueue(seen).map((each) => ({ ...each, candidate: each.owner }));
     const [hold] = seen.holds;
     if (!hold || hold.token === null)
       return { leader: null, known: seen.free, version: seen.free ? "none" : "unknown", waiting, queue };

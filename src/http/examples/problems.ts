@@ -6,9 +6,12 @@ export const problemRequestId = "Xk0lq3bB7u2Rz9aT";
 /** What a problem says beside what its code says. */
 export const problemDetails: Record<ErrorCode, { readonly detail: string } & ErrorHelp> = {
   invalid_request: {
-    detail: "ttlMs: Too small: expected number to be >=100",
-    field: "ttlMs",
-    errors: [{ field: "ttlMs", detail: "Too small: expected number to be >=100" }],
+    detail: "waitMS: there is no such field; did you mean waitMs?",
+    field: "waitMS",
+    errors: [
+      { field: "waitMS", detail: "there is no such field; did you mean waitMs?" },
+      { field: "ttlMs", detail: "must be a whole number from 100 to 600000" },
+    ],
   },
   not_found: { detail: "There is nothing at this path. GET /docs shows what there is." },
   unknown_member: {

@@ -55,6 +55,8 @@ export function docsRoutes(app: App): void {
     },
   );
 
+  // Relative, as all links here: behind a proxy that puts a path in front it leads to the page as well.
+  app.on("GET", "/", (c) => c.redirect("docs"));
   app.on("GET", "/docs", (c) => c.html(PAGE, 200, { "content-security-policy": POLICY }));
   app.on("GET", "/docs/", (c) => c.redirect("../docs"));
   app.on("GET", "/docs/:file", async (c) => {
