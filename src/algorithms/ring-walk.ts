@@ -34,8 +34,8 @@ export function* indexFirstMeetings(
       last[group] = i;
     }
   });
-  const levels = [before];
-  for (let level = before; level.length > BLOCK; level = levels.at(-1) as Int32Array) {
+  const levels: Int32Array[] = [before];
+  for (let level: Int32Array = before; level.length > BLOCK; level = levels.at(-1) as Int32Array) {
     const least = new Int32Array(Math.ceil(level.length / BLOCK)).fill(total);
     yield* inSteps(level.length, STEP_SEQUENTIAL, (from, to) => {
       for (let i = from; i < to; i++) {
