@@ -121,7 +121,8 @@ export class Owners {
     const kept = this.#rings.get(service);
     if (kept === view.ring) return view;
     if (kept?.ringId === view.ring.ringId) return { ...view, ring: kept };
-    this.#rings.set(service, view.ring, view.ring.pointCount);
+    // One that will not be built must not take the place of those that are.
+    if (view.ring.pointCount <= RING_POINTS_MAX) this.#rings.set(service, view.ring, view.ring.pointCount);
     return view;
   }
 }

@@ -49,7 +49,8 @@ export class RingBuilds<V extends WithRing> {
       return view;
     }
     const waiting = this.#waiting.get(service);
-    if (!waiting) return this.#begin(service, view, replicas).done;
+    if (!waiting || laneOf(waiting.view.ring) !== laneOf(ring))
+      return this.#begin(service, view, replicas).done;
     if (view.readAtMs >= waiting.view.readAtMs) {
       this.#waitingPoints += ring.pointCount - waiting.view.ring.pointCount;
       waiting.view = view;
@@ -67,7 +68,7 @@ export class RingBuilds<V extends WithRing> {
         { help: { retryAfterMs: RETRY_AFTER_MS } },
       );
     }
-    const lane = pointCount <= SMALL_POINTS_MAX ? "small" : "large";
+    const lane = laneOf(view.ring);
     const done = this.#lanes[lane].then(() => this.#build(service, build));
     const build: Build<V> = { view, replicas, done };
     this.#lanes[lane] = done.then(
@@ -81,7 +82,7 @@ export class RingBuilds<V extends WithRing> {
 
   async #build(service: string, build: Build<V>): Promise<V> {
     const { view, replicas } = build;
-    this.#waiting.delete(service);
+    if (this.#waiting.get(service) === build) this.#waiting.delete(service);
     this.#waitingPoints -= view.ring.pointCount;
     this.#underWay.set(service, build);
     try {
@@ -93,6 +94,10 @@ export class RingBuilds<V extends WithRing> {
       if (this.#underWay.get(service) === build) this.#underWay.delete(service);
     }
   }
+}
+
+function laneOf({ pointCount }: Ring): "small" | "large" {
+  return pointCount <= SMALL_POINTS_MAX ? "small" : "large";
 }
 
 function tooManyPoints(service: string, points: number): CoordinationError {

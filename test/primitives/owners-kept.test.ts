@@ -65,6 +65,14 @@ describe("what is kept", () => {
     expect(owners.kept.points).toBe(4 * 2_048);
   });
 
+  test("is not a ring that is too large to be built: others keep their place", async () => {
+    members.set("small", several(3));
+    await owners.owning("small");
+    members.set("large", several(65, 256));
+    await expect(owners.owning("large")).rejects.toMatchObject({ code: "too_many" });
+    expect(owners.kept).toMatchObject({ rings: 1, points: 768 });
+  });
+
   test("is bounded by age: members for as long as they may answer, rings for a minute, by one timer each", async () => {
     for (let i = 0; i < 50; i++) {
       members.set(`s${i}`, several(3));

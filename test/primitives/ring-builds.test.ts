@@ -96,6 +96,19 @@ test("small rings do not wait for a large one", async () => {
   expect(ends).toEqual(["a", "b", "c", "large"]);
 });
 
+test("a ring that grows large while it waits goes where it delays no small ones", async () => {
+  const ends: string[] = [];
+  const ask = (name: string, view: View) => builds.prepared(name, view, 1).then(() => ends.push(name));
+  const asked = [
+    ask("first", viewOf(4).view),
+    ask("grows", viewOf(4, "a").view),
+    ask("grows", viewOf(80, "b").view),
+    ask("last", viewOf(2).view),
+  ];
+  await Promise.all(asked);
+  expect(ends).toEqual(["first", "grows", "last", "grows"]);
+});
+
 test("a ring may have 4,194,304 points, and beyond that is too_many", async () => {
   expect(await codeOf(builds.prepared("s", sizedView(RING_POINTS_MAX), 1))).toBe("prepared");
   expect(await codeOf(builds.prepared("s", sizedView(RING_POINTS_MAX + 1), 1))).toBe("too_many");

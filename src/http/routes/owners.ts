@@ -15,7 +15,9 @@ import { slicedBody } from "../sliced-body.js";
 export function ownerRoutes(app: App, { owners }: Services): void {
   /** A large body is parsed and checked in a turn of its own: that takes up to 20 ms. */
   const parseInTurn: MiddlewareHandler<Env> = async (c) => {
-    if ((await c.req.text()).length > PARSED_AT_ONCE_MAX) await owners.turns.take();
+    // One that cannot be read is refused where it is parsed.
+    const text = await c.req.text().catch(() => "");
+    if (text.length > PARSED_AT_ONCE_MAX) await owners.turns.take();
   };
 
   app.openapi(

@@ -190,6 +190,17 @@ describe("what is not taken", () => {
     expect(answer.body.errors.length).toBeLessThanOrEqual(10);
   });
 
+  test("a batch whose body ends before its time", async () => {
+    const cutOff = new ReadableStream({ start: (controller) => controller.error(new Error("aborted")) });
+    const response = await instance.service.app.request("/v1/services/search/owners", {
+      method: "POST",
+      headers: { "content-type": "application/json", "content-length": "20000" },
+      body: cutOff,
+      duplex: "half",
+    } as RequestInit);
+    expect(response.status).toBe(400);
+  });
+
   test("but a surrogate pair, and the character that stands for what cannot be decoded", async () => {
     for (const key of ["😀", "\ufffd"]) {
       expect((await owner(`key=${encodeURIComponent(key)}`)).body.key).toBe(key);
