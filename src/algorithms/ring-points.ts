@@ -18,8 +18,8 @@ export interface PointsOfMember {
 }
 
 /**
- * Hashes every point and sorts by place with one stable distribution into about half as many buckets
- * as points, followed by an insertion sort: hashes spread evenly, so hardly a point moves far.
+ * Hashes every point and sorts by place with one stable distribution into a quarter to an eighth as
+ * many buckets as points, followed by an insertion sort: hashes spread evenly, so hardly a point moves far.
  * Points are hashed in the order of the members and both steps are stable, so that points with
  * one place stay in the order of the bytes of the ids.
  */
@@ -132,9 +132,12 @@ function writeDecimal(bytes: Uint8Array, start: number, value: number): number {
   return end;
 }
 
-/** From 2 buckets (a shift by 32 would be one by 0) to 2^24, and about half as many as points between. */
+/**
+ * From 2 buckets (a shift by 32 would be one by 0) to 2^24, and a quarter to an eighth as many as points between: fewer
+ * starts stay in the processor's cache, and the points of a bucket lie side by side.
+ */
 function bucketShiftFor(pointCount: number): number {
-  const bits = 31 - Math.clz32(Math.max(pointCount - 1, 0));
+  const bits = 29 - Math.clz32(Math.max(pointCount - 1, 0));
   return 32 - Math.min(Math.max(bits, 1), 24);
 }
 
