@@ -12,6 +12,7 @@ export const ERROR_CODES = [
   "lease_mismatch",
   "limit_mismatch",
   "superseded",
+  "too_many",
   "lease_lost",
   "internal",
   "no_quorum",

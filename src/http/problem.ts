@@ -16,6 +16,7 @@ const TABLE = {
   lease_mismatch: [409, "This leaseId is for something else"],
   limit_mismatch: [409, "The semaphore has another limit"],
   superseded: [409, "A later registration has taken its place"],
+  too_many: [409, "There is more of it than a limit allows"],
   lease_lost: [410, "The lease is not held any more"],
   too_large: [413, "The body is too large"],
   unsupported_media_type: [415, "The body is not JSON"],

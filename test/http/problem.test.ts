@@ -14,6 +14,7 @@ test("each code has its status", () => {
     lease_mismatch: 409,
     limit_mismatch: 409,
     superseded: 409,
+    too_many: 409,
     lease_lost: 410,
     too_large: 413,
     unsupported_media_type: 415,

@@ -46,6 +46,10 @@ export const problemDetails: Record<ErrorCode, { readonly detail: string } & Err
     detail:
       "A later registration of member search-1 exists: another process has taken this id. Register again, or stop.",
   },
+  too_many: {
+    detail:
+      "The members of service search have 5120000 points in its ring, 256 for each 1.0 of weight, and a ring may have 4194304. Only the ratio of weights counts: register them with lower ones.",
+  },
   lease_lost: {
     detail:
       "An operator broke this lease: worker-7 was taken down by hand. Stop what it protected and acquire again.",
