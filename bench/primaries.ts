@@ -7,6 +7,8 @@ export interface Calls {
   readonly messages: number;
   /** Those inside scripts as well. */
   readonly all: number;
+  /** Time that scripts took, us. */
+  readonly micros: number;
 }
 
 /** What the primaries themselves tell of a deployment with the default key prefix. */
@@ -35,15 +37,18 @@ export class Watched implements Disposable {
   async calls(): Promise<Calls> {
     const infos = await Promise.all(this.#all.map((redis) => redis.info("commandstats")));
     const counts = infos.flatMap((info) =>
-      [...info.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)].map(([, name = "", count]) => ({
+      [...info.matchAll(/^cmdstat_([^:]+):calls=(\d+),usec=(\d+)/gm)].map(([, name = "", count, micros]) => ({
         name,
         count: Number(count),
+        micros: Number(micros),
       })),
     );
-    const sum = (isOne: (name: string) => boolean) =>
-      counts.reduce((total, { name, count }) => total + (isOne(name) ? count : 0), 0);
+    const sum = (isOne: (name: string) => boolean, what: "count" | "micros" = "count") =>
+      counts.reduce((total, one) => total + (isOne(one.name) ? one[what] : 0), 0);
+    const isScript = (name: string) => name === "evalsha" || name === "eval";
     return {
-      scripts: sum((name) => name === "evalsha" || name === "eval"),
+      scripts: sum(isScript),
+      micros: sum(isScript, "micros"),
       messages: sum((name) => name === "publish"),
       all: sum((name) => name !== "zcard" && name !== "info"),
     };
@@ -59,5 +64,6 @@ export function minus(after: Calls, before: Calls): Calls {
     scripts: after.scripts - before.scripts,
     messages: after.messages - before.messages,
     all: after.all - before.all,
+    micros: after.micros - before.micros,
   };
 }
