@@ -6,7 +6,7 @@
 import { parseArgs } from "node:util";
 import type { Service } from "../src/service.js";
 import { startInstance } from "./instance.js";
-import { type Calls, minus, Watched } from "./primaries.js";
+import { minus, Watched } from "./primaries.js";
 import { serverVersion, withServers } from "./servers.js";
 
 const { values } = parseArgs({
@@ -16,7 +16,8 @@ const { values } = parseArgs({
     waiters: { type: "string", default: "1000" },
   },
 });
-const PAIRS = Number(process.env.PAIRS ?? 200);
+const PAIRS = 20;
+const ROUNDS = 6;
 const TTL_MS = 300_000;
 
 await withServers(async (urls) => {
@@ -24,14 +25,17 @@ await withServers(async (urls) => {
     `Node ${process.versions.node}; three ${await serverVersion()}, no persistence; one instance in this process`,
   );
   const service = await startInstance(urls);
+  // What is measured one after the other should not fail where the machine has more to do.
+  const patient = await startInstance(urls, { env: { QUORATE_COMMAND_TIMEOUT_MS: "1000" } });
   using watched = new Watched(urls);
   try {
-    for (const limit of values.limits.split(",").map(Number)) await costs(service, watched, limit);
+    for (const limit of values.limits.split(",").map(Number)) await costs(patient, watched, limit);
     const limit = Number(values.limits.split(",").at(-1));
     await atOnce(service, limit, Number(values["at-once"]));
     await waiting(service, limit, Number(values.waiters));
   } finally {
     service.close();
+    patient.close();
   }
 });
 
@@ -62,29 +66,41 @@ async function costs(service: Service, watched: Watched, limit: number): Promise
     const leaseId = await take(service, { name, limit });
     await semaphores.release(name, leaseId);
   };
-  const tell = (what: string, calls: Calls, ms: number) =>
+  const tell = async (what: string, once: () => Promise<void>) => {
+    const [micros, ms] = await measured(service, watched, once);
     print(
-      `limit ${limit}, ${what}: ${(calls.micros / PAIRS / service.primaries.all.length).toFixed(0)} us of each primary, ${(ms / PAIRS).toFixed(2)} ms`,
+      `limit ${limit}, ${what}: ${micros.toFixed(0)} us of each primary's processor, ${ms.toFixed(2)} ms`,
     );
+  };
   for (let i = 0; i < 20; i++) await pair();
-  tell("empty, an acquire and a release", ...(await measured(watched, pair)));
+  await tell("empty, an acquire and a release", pair);
   const leases = await fill(service, name, limit, limit - 1);
-  tell("one permit free, an acquire and a release", ...(await measured(watched, pair)));
+  await tell("one permit free, an acquire and a release", pair);
   leases.push(await take(service, { name, limit }));
   const refused = async () => void (await semaphores.acquire({ name, limit, permits: 1, ttlMs: 1_000 }));
-  tell("full, a refusal", ...(await measured(watched, refused)));
+  await tell("full, a refusal", refused);
   const [leaseId] = leases as [string];
   const renewal = async () => void (await semaphores.renew({ name, leaseId, ttlMs: TTL_MS }));
-  tell(`full, a renewal of ${Math.min(100, limit - 1)} permits`, ...(await measured(watched, renewal)));
-  tell("full, a look at it", ...(await measured(watched, async () => void (await semaphores.inspect(name)))));
+  await tell(`full, a renewal of ${Math.min(100, limit - 1)} permits`, renewal);
+  await tell("full, a look at it", async () => void (await semaphores.inspect(name)));
 }
 
-async function measured(watched: Watched, once: () => Promise<void>): Promise<[Calls, number]> {
-  const before = await watched.calls();
-  const startMs = performance.now();
-  for (let i = 0; i < PAIRS; i++) await once();
-  const ms = performance.now() - startMs;
-  return [minus(await watched.calls(), before), ms];
+/** By the least disturbed of several measurements: us of each primary's processor, and ms. */
+async function measured(
+  service: Service,
+  watched: Watched,
+  once: () => Promise<void>,
+): Promise<[number, number]> {
+  const all: [number, number][] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const before = await watched.calls();
+    const startMs = performance.now();
+    for (let i = 0; i < PAIRS; i++) await once();
+    const ms = performance.now() - startMs;
+    const { cpuMicros } = minus(await watched.calls(), before);
+    all.push([cpuMicros / PAIRS / service.primaries.all.length, ms / PAIRS]);
+  }
+  return [Math.min(...all.map(([micros]) => micros)), Math.min(...all.map(([, ms]) => ms))];
 }
 
 async function atOnce(service: Service, limit: number, count: number): Promise<void> {
@@ -137,6 +153,7 @@ async function waiting(service: Service, limit: number, count: number): Promise<
   print(
     `${count} waiters on a full one of ${limit}, joined in ${((startMs - joiningMs) / 1000).toFixed(1)} s: ${served.length} served ${inOrder ? "in order" : "OUT OF ORDER"}, ${failed.length} failed (${[...new Set(failed)].join()}), ${(ms / count).toFixed(2)} ms each`,
   );
+  await take(service, { name, limit });
   const several = leases.shift() as string;
   const eager = Array.from({ length: 100 }, () => take(service, { name, limit, waitMs: 60_000 }));
   while (service.waiting.size < 100) await new Promise((r) => setTimeout(r, 5));

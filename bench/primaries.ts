@@ -7,8 +7,8 @@ export interface Calls {
   readonly messages: number;
   /** Those inside scripts as well. */
   readonly all: number;
-  /** Time that scripts took, us. */
-  readonly micros: number;
+  /** Their processor's time, us. */
+  readonly cpuMicros: number;
 }
 
 /** What the primaries themselves tell of a deployment with the default key prefix. */
@@ -35,22 +35,25 @@ export class Watched implements Disposable {
 
   /** Since they started, on all of them together; what is asked here is not counted. */
   async calls(): Promise<Calls> {
-    const infos = await Promise.all(this.#all.map((redis) => redis.info("commandstats")));
-    const counts = infos.flatMap((info) =>
-      [...info.matchAll(/^cmdstat_([^:]+):calls=(\d+),usec=(\d+)/gm)].map(([, name = "", count, micros]) => ({
+    const [infos, cpus] = await Promise.all(
+      ["commandstats", "cpu"].map((section) => Promise.all(this.#all.map((redis) => redis.info(section)))),
+    );
+    const counts = (infos as string[]).flatMap((info) =>
+      [...info.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)].map(([, name = "", count]) => ({
         name,
         count: Number(count),
-        micros: Number(micros),
       })),
     );
-    const sum = (isOne: (name: string) => boolean, what: "count" | "micros" = "count") =>
-      counts.reduce((total, one) => total + (isOne(one.name) ? one[what] : 0), 0);
-    const isScript = (name: string) => name === "evalsha" || name === "eval";
+    const sum = (isOne: (name: string) => boolean) =>
+      counts.reduce((total, { name, count }) => total + (isOne(name) ? count : 0), 0);
+    const seconds = (cpus as string[]).flatMap((info) =>
+      [...info.matchAll(/^used_cpu_(?:sys|user):([\d.]+)/gm)].map(([, text]) => Number(text)),
+    );
     return {
-      scripts: sum(isScript),
-      micros: sum(isScript, "micros"),
+      scripts: sum((name) => name === "evalsha" || name === "eval"),
       messages: sum((name) => name === "publish"),
       all: sum((name) => name !== "zcard" && name !== "info"),
+      cpuMicros: 1e6 * seconds.reduce((total, one) => total + one, 0),
     };
   }
 
@@ -64,6 +67,6 @@ export function minus(after: Calls, before: Calls): Calls {
     scripts: after.scripts - before.scripts,
     messages: after.messages - before.messages,
     all: after.all - before.all,
-    micros: after.micros - before.micros,
+    cpuMicros: after.cpuMicros - before.cpuMicros,
   };
 }
