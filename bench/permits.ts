@@ -24,15 +24,16 @@ await withServers(async (urls) => {
   print(
     `Node ${process.versions.node}; three ${await serverVersion()}, no persistence; one instance in this process`,
   );
-  const service = await startInstance(urls);
+  const prefix = "bench:";
+  const service = await startInstance(urls, { prefix });
   // What is measured one after the other should not fail where the machine has more to do.
-  const patient = await startInstance(urls, { env: { QUORATE_COMMAND_TIMEOUT_MS: "1000" } });
+  const patient = await startInstance(urls, { prefix, env: { QUORATE_COMMAND_TIMEOUT_MS: "1000" } });
   using watched = new Watched(urls);
   try {
     for (const limit of values.limits.split(",").map(Number)) await costs(patient, watched, limit);
     const limit = Number(values.limits.split(",").at(-1));
-    await atOnce(service, limit, Number(values["at-once"]));
-    await waiting(service, limit, Number(values.waiters));
+    await atOnce(service, patient, limit, Number(values["at-once"]));
+    await waiting(patient, limit, Number(values.waiters));
   } finally {
     service.close();
     patient.close();
@@ -103,9 +104,9 @@ async function measured(
   return [Math.min(...all.map(([micros]) => micros)), Math.min(...all.map(([, ms]) => ms))];
 }
 
-async function atOnce(service: Service, limit: number, count: number): Promise<void> {
+async function atOnce(service: Service, patient: Service, limit: number, count: number): Promise<void> {
   const name = "at-once";
-  await fill(service, name, limit);
+  await fill(patient, name, limit);
   const startMs = performance.now();
   const outcomes = await Promise.allSettled(
     Array.from({ length: count }, () =>

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import type { Claim } from "../../src/redis/lease-calls.js";
-import { findSlots, inspectSemaphore, type SlotsWanted, setLimit } from "../../src/redis/semaphore-calls.js";
+import { inspectSemaphore, setLimit } from "../../src/redis/semaphore-calls.js";
 import { freshName } from "../helpers/names.js";
 import { lease, OneServer } from "./one-server.js";
 
@@ -25,17 +25,6 @@ const look = (name: string, page = { described: 0, after: 0 }) =>
   server.run(inspectSemaphore(keys, places(name), page));
 const takenSlots = async (name: string) =>
   (await look(name)).leases.flatMap(({ slots }) => slots).sort((one, other) => one - other);
-const find = (name: string, limit: number, wanted: Partial<SlotsWanted> = {}) =>
-  server.run(
-    findSlots(keys, places(name), {
-      leaseId: "nobody",
-      purpose: null,
-      limit,
-      permits: 1,
-      start: 1,
-      ...wanted,
-    }),
-  );
 const limited = (name: string, limit: number, keptMs = 60_000) =>
   server.run(setLimit(keys, name, limit, keptMs));
 
