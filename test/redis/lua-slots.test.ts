@@ -4,6 +4,7 @@ import { abandonLock, acquireLock, type Claim, releaseLock } from "../../src/red
 import type { Call } from "../../src/redis/scripts.js";
 import { type FoundSlots, findSlots, inspectSemaphore, setLimit } from "../../src/redis/semaphore-calls.js";
 import { freshName } from "../helpers/names.js";
+import { withoutNotes } from "../helpers/unnoted.js";
 import { Chance } from "../simulation/random.js";
 import { lease, OneServer, TERMS } from "./one-server.js";
 
@@ -332,12 +333,6 @@ describe("what it costs", () => {
 });
 
 describe("whatever is noted", () => {
-  /** How an instance of an earlier version has a script: it notes nothing, and forgets nothing. */
-  const withoutNotes = (text: string) =>
-    text
-      .replace(/^local function note_slots\(.*$/m, "$& do return end")
-      .replace("local holds, slot = slot_of(key, name)", "local holds, slot");
-
   /** The mistake of one that goes by what is noted, and not by the hold. */
   const byNotes = (text: string) =>
     text.replace(
