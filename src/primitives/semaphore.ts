@@ -135,14 +135,14 @@ export class Semaphores {
   /** Who holds it; of the holders those whose first slot lies behind `after`. Throws `no_quorum`. */
   async inspect(name: string, page: HoldersPage = { most: HOLDERS_MAX, after: 0 }): Promise<SemaphoreState> {
     const views = await this.#slots.look(name, { described: page.most, after: page.after });
-    const byDigest = heldSlots(views, this.primaries.majority);
-    const behind = [...byDigest].filter(([, [first = 0]]) => first > page.after);
+    const byLease = heldSlots(views, this.primaries.majority);
+    const behind = [...byLease].filter(([, [first = 0]]) => first > page.after);
     const told = behind.slice(0, page.most);
     return {
       limit: views.find((view) => view.limit !== null)?.limit ?? null,
-      held: [...byDigest.values()].reduce((sum, slots) => sum + slots.length, 0),
-      holders: told.flatMap(([digest, slots]) => {
-        const hold = holdOf(views, digest);
+      held: [...byLease.values()].reduce((sum, slots) => sum + slots.length, 0),
+      holders: told.flatMap(([leaseId, slots]) => {
+        const hold = holdOf(views, leaseId);
         if (!hold) return [];
         const { mode: _, ...holder } = toHolder(hold);
         return [{ ...holder, metadata: (holder.metadata as Stored).metadata, permits: slots.length }];
@@ -201,23 +201,23 @@ function wantedOf(
   };
 }
 
-/** The slots that a majority say a lease has, by its digest, in their order. */
+/** The slots that a majority say a lease has, by its leaseId, in their order. */
 function heldSlots(views: readonly SemaphoreView[], majority: number): Map<string, number[]> {
   const votes = new Map<string, number>();
-  for (const { digest, slots } of views.flatMap(({ leases }) => leases))
-    for (const slot of slots) votes.set(`${slot} ${digest}`, (votes.get(`${slot} ${digest}`) ?? 0) + 1);
+  for (const { leaseId, slots } of views.flatMap(({ leases }) => leases))
+    for (const slot of slots) votes.set(`${slot} ${leaseId}`, (votes.get(`${slot} ${leaseId}`) ?? 0) + 1);
   const held = [...votes]
     .filter(([, count]) => count >= majority)
     .map(([text]) => text.split(" ") as [string, string])
-    .map(([slot, digest]) => ({ slot: Number(slot), digest }))
+    .map(([slot, leaseId]) => ({ slot: Number(slot), leaseId }))
     .sort((a, b) => a.slot - b.slot);
-  const byDigest = new Map<string, number[]>();
-  for (const { slot, digest } of held) byDigest.set(digest, [...(byDigest.get(digest) ?? []), slot]);
-  return byDigest;
+  const byLease = new Map<string, number[]>();
+  for (const { slot, leaseId } of held) byLease.set(leaseId, [...(byLease.get(leaseId) ?? []), slot]);
+  return byLease;
 }
 
-function holdOf(views: readonly SemaphoreView[], digest: string): Hold | undefined {
-  const holds = views.map(({ leases }) => leases.find((lease) => lease.digest === digest)?.hold);
+function holdOf(views: readonly SemaphoreView[], leaseId: string): Hold | undefined {
+  const holds = views.map(({ leases }) => leases.find((lease) => lease.leaseId === leaseId)?.hold);
   return holds.find((hold) => hold != null);
 }
 

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { Random } from "../clock.js";
 import { agreeing } from "../redis/hold-votes.js";
 import type { Keys } from "../redis/keys.js";
@@ -82,18 +81,17 @@ export class Slots {
     const call = inspectSemaphore(this.keys, placesOf(name), page);
     // Waits for those who disagree with the first: what one of them lacks is still taken on the others.
     return this.#rounds.ask(`${name} ${page.described} ${page.after}`, () =>
-      this.#ask(call, (view) => view.leases.map(({ digest, slots }) => `${digest} ${slots}`).join()),
+      this.#ask(call, (view) => view.leases.map(({ leaseId, slots }) => `${leaseId} ${slots}`).join()),
     );
   }
 
   /** Looks at every slot, as instances of an earlier version note nothing: at most once at a time, for all who do. */
   async #seek(name: string, leaseId: string): Promise<OwnSlots> {
-    const digest = createHash("sha1").update(leaseId).digest("hex");
     const views = await this.look(name, { described: 0, after: 0 });
     return this.#count(
       views.map(({ limit, leases }) => ({
         limit,
-        slots: leases.find((lease) => lease.digest === digest)?.slots ?? [],
+        slots: leases.find((lease) => lease.leaseId === leaseId)?.slots ?? [],
       })),
     );
   }

@@ -64,7 +64,8 @@ export interface SemaphoreView {
   readonly waiting: number;
   /** In the order of their first slots. */
   readonly leases: readonly {
-    readonly digest: string;
+    /** A secret. */
+    readonly leaseId: string;
     readonly slots: readonly number[];
     /** Only of some. */
     readonly hold: Hold | null;
@@ -79,14 +80,18 @@ export function inspectSemaphore(
 ): Call<SemaphoreView> {
   const args = [keys.holdsIn(semaphore.slots), described, after];
   return leaseCall(keys, "inspect-semaphore", claimOf(semaphore), args, (reply) => {
-    const [limit, waiting, ...leases] = reply as [string | number, number, ...[string, ...unknown[]][]];
+    const [limit, waiting, ...leases] = reply as [
+      string | number,
+      number,
+      ...[string, string, ...unknown[]][],
+    ];
     return {
       limit: toLimit(limit),
       waiting: Number(waiting),
-      leases: leases.map(([slots, ...hold]) => ({
-        digest: hold[0] as string,
+      leases: leases.map(([slots, leaseId, ...hold]) => ({
+        leaseId,
         slots: slots.split(" ").map(Number),
-        hold: hold.length > 1 ? parseHold(hold) : null,
+        hold: hold.length > 0 ? parseHold(hold) : null,
       })),
     };
   });

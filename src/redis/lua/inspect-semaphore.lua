@@ -1,7 +1,7 @@
 -- Tells which slots of a semaphore are taken, and by whom, looking at each. Changes nothing.
 --   arg(1)  what the holds of its slots begin with    arg(2)  how many holders are described, at most: of those whose
 --   first slot lies behind arg(3)
--- Returns {limit or '', how many wait, {slots of a lease in words of their own, its digest} ..., {slots, hold as
+-- Returns {limit or '', how many wait, {slots of a lease in words of their own, its leaseId} ..., {slots, leaseId, hold as
 -- `describe` has it} ...}: leases in the order of their first slots, in the second form where they are described.
 
 -- The limit lives as long as the last hold: where there is none, no slot is taken.
@@ -23,6 +23,6 @@ for _, holder in ipairs(leases) do
   local slots = slots_of[holder]
   local text, is_described = table.concat(slots, ' '), described < tonumber(arg(2)) and slots[1] > tonumber(arg(3))
   if is_described then described = described + 1 end
-  found[#found + 1] = is_described and { text, unpack(describe(arg(1) .. slots[1])) } or { text, redis.sha1hex(holder) }
+  found[#found + 1] = is_described and { text, holder, unpack(describe(arg(1) .. slots[1])) } or { text, holder }
 end
 return found
