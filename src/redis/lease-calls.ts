@@ -103,7 +103,7 @@ export function leaseCall<T>(
 }
 
 /** For what is asked of a name, or of several, without a lease. */
-const NOBODY: Omit<Claim, "resources" | "lines"> = {
+export const NOBODY: Omit<Claim, "resources" | "lines"> = {
   leaseId: "",
   mode: "exclusive",
   purpose: null,
@@ -350,61 +350,9 @@ export function proclaim(
   return leaseCall(keys, "proclaim", lease, [String(lease.token), revision, metadata], isOne);
 }
 
-/** What one primary knows of a semaphore. */
-export interface SemaphoreView {
-  /** Null where nobody holds any, and nobody did until lately. */
-  readonly limit: number | null;
-  readonly slots: readonly {
-    readonly slot: number;
-    /** The lease that was asked for has it. */
-    readonly mine: boolean;
-    /** Only where it was asked for. */
-    readonly hold: Hold | null;
-  }[];
-  readonly waiting: number;
-}
-
-/** `slots`: what the names of its slots begin with, `permit/pool/`. */
-export function inspectSemaphore(
-  keys: Keys,
-  semaphore: { readonly line: string; readonly slots: string; readonly name: string },
-  options: { readonly leaseId: string; readonly holds: boolean },
-): Call<SemaphoreView> {
-  const claim = {
-    ...NOBODY,
-    leaseId: options.leaseId,
-    resources: [],
-    lines: [semaphore.line],
-    limit: { semaphore: semaphore.name, permits: 0 },
-  };
-  const args = [keys.holdsIn(semaphore.slots), options.holds ? "1" : ""];
-  return leaseCall(keys, "inspect-semaphore", claim, args, (reply) => {
-    const [limit, ...rest] = reply as [string | number, ...unknown[][]];
-    const waiting = rest.pop() as [number];
-    return {
-      limit: limit === "" ? null : Number(limit),
-      slots: rest.map(([slot, mine, ...hold]) => ({
-        slot: Number(slot),
-        mine: mine === "1",
-        hold: hold.length > 0 ? parseHold(hold) : null,
-      })),
-      waiting: waiting[0],
-    };
-  });
-}
-
-export function setLimit(keys: Keys, semaphore: string, limit: number, keptMs: number): Call<void> {
-  return {
-    script: SCRIPTS["set-limit"],
-    keys: [keys.limit(semaphore)],
-    args: [limit, keptMs],
-    parse: () => {},
-  };
-}
-
 const isOne = (reply: unknown) => (reply as [number])[0] === 1;
 
-/** A hold as `describe` of leases.lua has it. */
+/** From what `describe` of leases.lua returns. */
 export function parseHold(fields: readonly unknown[]): Hold {
   const [digest, expiresInMs, mode, owner, metadata, grantedAt, heldForMs, counter, revision] = fields as [
     string,

@@ -28,6 +28,7 @@ const LEASE_NAMES = [
   "list-locks",
   "list-holders",
   "proclaim",
+  "find-slots",
   "inspect-semaphore",
 ] as const;
 

@@ -18,7 +18,6 @@ import {
   abandonLock,
   acquireLock,
   inspectLock,
-  inspectSemaphore,
   listHolders,
   listLocks,
   proclaim,
@@ -26,7 +25,6 @@ import {
   releaseLock,
   renewLock,
   repairLock,
-  setLimit,
   sweepHeld,
 } from "../../src/redis/lease-calls.js";
 import { keepWaiting, leaveLine, takeTicket } from "../../src/redis/line-calls.js";
@@ -39,6 +37,7 @@ import {
   putMember,
   SCRIPTS,
 } from "../../src/redis/scripts.js";
+import { findSlots, inspectSemaphore, setLimit } from "../../src/redis/semaphore-calls.js";
 
 // A Lua file's header is the contract; what scripts.ts sends and understands is held against it here.
 
@@ -61,6 +60,8 @@ const attempt = {
 const renewal = { owner: "", metadata: "", mode: "exclusive", chosen: true, revision: "" } as const;
 const configuration = { version: 2 } as Parameters<typeof commitConfiguration>[1];
 
+const semaphore = { name: "pool", line: "semaphore/pool", slots: "permit/pool/" };
+
 const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "acquire-lock": acquireLock(keys, attempt, {
     ttlMs: 1_000,
@@ -78,11 +79,14 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "list-locks": listLocks(keys, "lock/", "lock/a", 100),
   "list-holders": listHolders(keys, "lock/a"),
   proclaim: proclaim(keys, { ...attempt, token: 7 }, "000000000001-nonce", "{}"),
-  "inspect-semaphore": inspectSemaphore(
-    keys,
-    { name: "pool", line: "semaphore/pool", slots: "permit/pool/" },
-    { leaseId: "lease", holds: true },
-  ),
+  "find-slots": findSlots(keys, semaphore, {
+    leaseId: "lease",
+    purpose: "semaphore/pool 3",
+    limit: 7,
+    permits: 3,
+    start: 2,
+  }),
+  "inspect-semaphore": inspectSemaphore(keys, semaphore, { described: 2, after: 1 }),
   "take-ticket": takeTicket(keys, attempt),
   "leave-line": leaveLine(keys, attempt, "nonce", { back: "all", keepMs: 1_000, wake: true }),
   "keep-waiting": keepWaiting(
