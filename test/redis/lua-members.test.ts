@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
+import { scanBy } from "../../src/redis/scan.js";
 import {
   announceIncarnation,
+  countMembers,
   heartbeat,
   listMembers,
-  listServices,
   type MemberRecord,
   putMember,
 } from "../../src/redis/scripts.js";
@@ -15,6 +16,13 @@ import { OneServer } from "./one-server.js";
 const server = new OneServer();
 const { keys } = server;
 const run: typeof server.run = (call) => server.run(call);
+
+const inSet = (set: string) => scanBy(run, keys, set);
+
+/** Members of a service: all that are found by its set, or those of these ids. */
+async function members(service: string, ids?: readonly string[]): Promise<readonly MemberRecord[]> {
+  return (await run(listMembers(keys, service, ids ?? (await inSet(keys.members(service)))))).members;
+}
 
 const MEMBER: MemberRecord = {
   id: "m",
@@ -60,7 +68,7 @@ describe("put-member", () => {
     if (stored) await run(putMember(keys, service, { ...MEMBER, ...stored }));
     const record = { ...MEMBER, ...put };
     expect(await run(putMember(keys, service, record))).toEqual({ superseded: result });
-    const [now] = (await run(listMembers(keys, service))).members;
+    const [now] = await members(service);
     const { incarnation, revision, left, nonce } = result === null ? record : { ...MEMBER, ...stored };
     expect(now).toMatchObject({ incarnation, revision, left, nonce });
   });
@@ -71,16 +79,14 @@ describe("put-member", () => {
     expect(await run(putMember(keys, service, { ...MEMBER, revision: 2, registered: "{}" }))).toEqual({
       superseded: null,
     });
-    expect((await run(listMembers(keys, service))).members).toMatchObject([
-      { revision: 3, registered: MEMBER.registered },
-    ]);
+    expect(await members(service)).toMatchObject([{ revision: 3, registered: MEMBER.registered }]);
   });
 
   test("never shortens the life of the incarnation that is stored", async () => {
     const service = freshName();
     await run(putMember(keys, service, MEMBER));
     await run(putMember(keys, service, { ...MEMBER, revision: 4, expiresInMs: 1_000 }));
-    expect((await run(listMembers(keys, service))).members[0]?.expiresInMs).toBeGreaterThan(15_000);
+    expect((await members(service))[0]?.expiresInMs).toBeGreaterThan(15_000);
   });
 
   // A heartbeat puts its member back everywhere and counts the votes: found by the simulation, seed 14.
@@ -89,7 +95,7 @@ describe("put-member", () => {
     await run(putMember(keys, service, { ...MEMBER, expiresInMs: 100, heartbeatAgeMs: 19_900 }));
     await run(putMember(keys, service, MEMBER));
     await sleep(150);
-    const [now] = (await run(listMembers(keys, service))).members;
+    const [now] = await members(service);
     expect(now?.expiresInMs).toBeGreaterThan(15_000);
     expect(now?.heartbeatAgeMs).toBeLessThan(5_000);
   });
@@ -97,11 +103,11 @@ describe("put-member", () => {
   test("with the time that is left lets it live no longer than that", async () => {
     const service = freshName();
     await run(putMember(keys, service, { ...MEMBER, expiresInMs: 100, heartbeatAgeMs: 19_900 }));
-    const [now] = (await run(listMembers(keys, service))).members;
+    const [now] = await members(service);
     expect(now?.expiresInMs).toBeLessThanOrEqual(100);
     expect(now?.heartbeatAgeMs).toBeGreaterThanOrEqual(19_900);
     await sleep(110);
-    expect((await run(listMembers(keys, service))).members).toEqual([]);
+    expect(await members(service)).toEqual([]);
     expect(await server.redis.exists(keys.member(service, "m"))).toBe(0);
   });
 });
@@ -137,10 +143,11 @@ describe("what is told of members", () => {
   test("is of all of them, or of one, by this server's clock", async () => {
     const service = freshName();
     for (const id of ["a", "b"]) await run(putMember(keys, service, { ...MEMBER, id, heartbeatAgeMs: 500 }));
-    const all = await run(listMembers(keys, service));
+    const all = await run(listMembers(keys, service, ["a", "nobody", "b"]));
+    expect(all.lookedAt).toBe(3);
     expect(all.members.map(({ id }) => id).sort()).toEqual(["a", "b"]);
     expect(Math.abs(all.nextIncarnation - Date.now())).toBeLessThan(5_000);
-    const [one, ...others] = (await run(listMembers(keys, service, "b"))).members;
+    const [one, ...others] = await members(service, ["b"]);
     expect(others).toEqual([]);
     expect(one).toMatchObject({
       ...MEMBER,
@@ -149,11 +156,11 @@ describe("what is told of members", () => {
       heartbeatAgeMs: expect.any(Number),
     });
     expect(one?.heartbeatAgeMs).toBeGreaterThanOrEqual(500);
-    expect((await run(listMembers(keys, service, "nobody"))).members).toEqual([]);
+    expect(await members(service, ["nobody"])).toEqual([]);
   });
 
   test("the incarnation that a registration may have is above all that were announced, whatever the clock shows", async () => {
-    const next = async () => (await run(listMembers(keys, freshName()))).nextIncarnation;
+    const next = async () => (await run(listMembers(keys, freshName(), ["m"]))).nextIncarnation;
     const aheadMs = Date.now() + 3_600_000;
     await run(announceIncarnation(keys, aheadMs));
     await run(announceIncarnation(keys, aheadMs - 1_000));
@@ -168,7 +175,7 @@ describe("what is told of members", () => {
     await run(putMember(keys, left, { ...MEMBER, left: true }));
     await run(putMember(keys, dead, { ...MEMBER, expiresInMs: 50 }));
     await sleep(60);
-    const services = await run(listServices(keys));
+    const services = await inSet(keys.services);
     expect(services).toContain(live);
     expect(services).toContain(left);
     expect(services).not.toContain(dead);

@@ -33,11 +33,12 @@ import { keepWaiting, leaveLine, takeTicket } from "../../src/redis/line-calls.j
 import {
   announceIncarnation,
   type Call,
+  countMembers,
   heartbeat,
   listMembers,
-  listServices,
   putMember,
   SCRIPTS,
+  scanSet,
 } from "../../src/redis/scripts.js";
 
 // A Lua file's header is the contract; what scripts.ts sends and understands is held against it here.
@@ -109,8 +110,16 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
     keys,
     many((i) => ({ service: "search", id: `search-${i}` })),
   ),
-  "list-members": listMembers(keys, "search"),
-  "list-services": listServices(keys),
+  "list-members": listMembers(
+    keys,
+    "search",
+    many((i) => `search-${i}`),
+  ),
+  "count-members": countMembers(
+    keys,
+    many((i) => `search-${i}`),
+  ),
+  "scan-set": scanSet(keys, keys.services, "0"),
   prepare: prepare(keys.agreement(2), "ballot" as Parameters<typeof prepare>[1]),
   accept: accept(keys.agreement(2), "ballot" as Parameters<typeof accept>[1], "value"),
   "commit-configuration": commitConfiguration(keys, configuration, "id", "member"),

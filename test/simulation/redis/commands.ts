@@ -86,6 +86,12 @@ const READS: Readonly<Record<string, Command>> = {
       pattern.test(field) ? [field, fields.get(field) ?? ""] : [],
     );
   },
+  ZSCAN: (keys, [key = "", cursor = "0"]) => {
+    const scores = scoresOf(keys.get(key)) ?? new Map<string, number>();
+    return page([...scores.keys()], cursor, (member) => [member, String(scores.get(member))]);
+  },
+  ZCOUNT: (keys, [key = "", low = "", high = ""]) =>
+    ordered(scoresOf(keys.get(key))).filter(([, score]) => isWithin(score, low, high)).length,
 };
 
 const WRITES: Readonly<Record<string, Command>> = {
