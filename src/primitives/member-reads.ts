@@ -89,7 +89,7 @@ export class MemberReads {
   /** What the sets of a majority have, each read as a whole on one primary. */
   async #scan(set: string): Promise<string[]> {
     let isOver = false;
-    const scan = this.primaries.askMajority((primary) => scanOn(primary, this.keys, set, () => isOver));
+    const scan = this.primaries.askMajority((primary) => scanOn(primary, set, () => isOver));
     const replies = await scan.finally(() => {
       isOver = true;
     });

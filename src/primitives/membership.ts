@@ -35,7 +35,7 @@ export class Membership {
   constructor(
     private readonly primaries: Primaries,
     private readonly keys: Keys,
-    private readonly clock: Clock,
+    clock: Clock,
     private readonly ids: Ids,
     private readonly settings: { readonly ttlMaxMs: number },
   ) {

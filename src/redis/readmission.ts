@@ -88,7 +88,7 @@ async function copyCounters(source: CopyEnd, target: CopyEnd, keys: Keys, floor:
 }
 
 async function copyMembers(source: CopyEnd, target: CopyEnd, keys: Keys): Promise<void> {
-  const scan = (set: string) => scanBy((call) => run(source, call), keys, set);
+  const scan = (set: string) => scanBy((call) => run(source, call), set);
   for (const service of await scan(keys.services)) {
     const ids = await scan(keys.members(service));
     for (let at = 0; at < ids.length; ) {

@@ -25,6 +25,7 @@ const LEASE_NAMES = [
   "repair-lock",
   "list-locks",
   "list-holders",
+  "tell-holders",
   "proclaim",
   "inspect-semaphore",
 ] as const;
@@ -222,14 +223,15 @@ export function countMembers(keys: Keys, services: readonly string[]): Call<numb
   };
 }
 
-/** A part of a set of deadlines: names of services, ids of members, leaseIds of readers. */
-export interface SetPart {
+/** One part of what is read in several. */
+export interface Parts<T> {
   /** Where the next part begins; null: this was the last. */
   readonly next: string | null;
-  readonly found: readonly string[];
+  readonly found: readonly T[];
 }
 
-export function scanSet(keys: Keys, set: string, from: string): Call<SetPart> {
+/** Of a set of deadlines: names of services, ids of members, leaseIds of readers. */
+export function scanSet(set: string, from: string): Call<Parts<string>> {
   return {
     script: SCRIPTS["scan-set"],
     keys: [set],

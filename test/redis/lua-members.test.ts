@@ -17,7 +17,7 @@ const server = new OneServer();
 const { keys } = server;
 const run: typeof server.run = (call) => server.run(call);
 
-const inSet = (set: string) => scanBy(run, keys, set);
+const inSet = (set: string) => scanBy(run, set);
 
 /** Members of a service: all that are found by its set, or those of these ids. */
 async function members(service: string, ids?: readonly string[]): Promise<readonly MemberRecord[]> {
@@ -186,5 +186,105 @@ describe("what is told of members", () => {
     await run(putMember(keys, service, MEMBER));
     expect(await server.redis.pttl(keys.members(service))).toBeGreaterThan(15_000);
     expect(await server.redis.pttl(keys.members(service))).toBeLessThanOrEqual(20_000);
+  });
+});
+
+describe("what a service of many members costs", () => {
+  const ids = Array.from({ length: 400 }, (_, i) => `m-${String(i).padStart(3, "0")}`);
+  const registered = JSON.stringify({
+    address: 'a,"weight":9,"tags":[',
+    weight: 0.5,
+    zone: 'z","tags":[',
+    tags: [],
+    metadata: "x".repeat(2_000),
+  });
+
+  async function fill(service: string, record: Partial<MemberRecord> = {}): Promise<void> {
+    await Promise.all(
+      ids.map((id) => run(putMember(keys, service, { ...MEMBER, id, registered, ...record }))),
+    );
+  }
+
+  test("is told in parts of a few hundred KB, each of which says how far it came", async () => {
+    const service = freshName();
+    await fill(service);
+    const found: string[] = [];
+    let parts = 0;
+    for (let at = 0; at < ids.length; parts++) {
+      const part = await run(listMembers(keys, service, ids.slice(at)));
+      expect(JSON.stringify(part).length).toBeLessThan(400 * 1024);
+      expect(part.lookedAt).toBeGreaterThan(0);
+      found.push(...part.members.map(({ id }) => id));
+      at += part.lookedAt;
+    }
+    expect(found).toEqual(ids);
+    expect(parts).toBe(4);
+  });
+
+  test("is little for what a ring is made of, whatever the texts have in them", async () => {
+    const service = freshName();
+    await fill(service);
+    const part = await run(listMembers(keys, service, ids, "ring"));
+    expect(part.lookedAt).toBe(ids.length);
+    expect(part.members.map(({ id }) => id)).toEqual(ids);
+    for (const one of part.members) {
+      expect(JSON.parse(one.registered)).toEqual({ weight: 0.5, zone: 'z","tags":[' });
+    }
+    const odd = freshName();
+    await run(putMember(keys, odd, { ...MEMBER, registered: "null" }));
+    expect((await run(listMembers(keys, odd, ["m"], "ring"))).members[0]?.registered).toBe("null");
+  });
+
+  test("is found in parts, all of it, though deadlines change and others come and go meanwhile", async () => {
+    const service = freshName();
+    await fill(service);
+    const set = keys.members(service);
+    const beat = () =>
+      run(
+        heartbeat(
+          keys,
+          ids.map((id) => ({ service, id })),
+        ),
+      );
+    const found = new Set<string>();
+    let parts = 0;
+    for (let from: string | null = "0"; from !== null; parts++) {
+      const [cursor, page]: [string, string[]] = await server.redis.zscan(set, from, "COUNT", 20);
+      for (const [i, one] of page.entries()) if (i % 2 === 0) found.add(one);
+      from = cursor === "0" ? null : cursor;
+      await beat();
+      await server.redis.zadd(set, 0, `other-${parts}`);
+      await server.redis.zrem(set, `other-${parts - 1}`);
+    }
+    expect(parts).toBeGreaterThan(5);
+    expect(ids.filter((id) => !found.has(id))).toEqual([]);
+    expect((await inSet(set)).sort()).toEqual(ids);
+  });
+
+  test("is counted without tombstones, also after those who left came back", async () => {
+    const [service, none] = [freshName(), freshName()];
+    const count = async () => (await run(countMembers(keys, [service, none])))[0];
+    await fill(service);
+    expect(await run(countMembers(keys, [service, none]))).toEqual([400, 0]);
+    await run(putMember(keys, service, { ...MEMBER, id: "m-000", left: true }));
+    expect(await count()).toBe(399);
+    await run(putMember(keys, service, { ...MEMBER, id: "m-000", incarnation: 6, nonce: "n6" }));
+    expect(await count()).toBe(400);
+    // By an instance of an earlier version, which knows of no set of tombstones: the next heartbeat puts it right.
+    await run(putMember(keys, service, { ...MEMBER, id: "m-001", left: true }));
+    await server.redis.hset(keys.member(service, "m-001"), "left", "0");
+    await run(heartbeat(keys, [{ service, id: "m-001" }]));
+    expect(await count()).toBe(400);
+  });
+
+  test("is not the next registration's burden when all ended together", async () => {
+    const service = freshName();
+    const set = keys.members(service);
+    await server.redis.zadd(set, ...ids.flatMap((id) => [1, id]));
+    for (let writes = 1; writes <= 8; writes++) {
+      await run(putMember(keys, service, { ...MEMBER, id: `live-${writes}` }));
+      expect(await server.redis.zcard(set)).toBe(400 - 50 * writes + writes);
+    }
+    expect(await inSet(set)).toHaveLength(8);
   });
 });
