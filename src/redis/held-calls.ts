@@ -89,7 +89,7 @@ const SWEEP_PAUSE_MS = 800;
 const SWEEP_PAUSE_MS_MIN = 12;
 
 /** Readers of one reply, and holds from which on one has no more: 2 ms of a primary's time. */
-export const HOLDERS_AT_ONCE_MAX = 300;
-const HOLDS_AT_ONCE_MAX = 300;
+export const HOLDERS_AT_ONCE_MAX = 150;
+const HOLDS_AT_ONCE_MAX = 200;
 /** Bytes of owners and metadata from which on a reply has no more holds. */
 const PART_BYTES_MAX = 256 * 1024;

@@ -260,10 +260,10 @@ function parseMember(fields: readonly unknown[]): MemberRecord {
 }
 
 /** Members of one reply: a millisecond of a primary's time. */
-export const MEMBERS_AT_ONCE_MAX = 500;
+export const MEMBERS_AT_ONCE_MAX = 250;
 /** Bytes from which on a reply takes no more members: it fits in what a socket holds, and is parsed within a ms or two. */
 const PART_BYTES_MAX = 256 * 1024;
 /** Services of one reply: a millisecond of a primary's time. */
-export const SERVICES_AT_ONCE_MAX = 500;
+export const SERVICES_AT_ONCE_MAX = 250;
 /** Names of up to 128 characters each, a millisecond of a primary's time. */
-const SCANNED_AT_ONCE = 1_000;
+const SCANNED_AT_ONCE = 500;
