@@ -267,7 +267,7 @@ describe("what a service of many members costs", () => {
     const set = keys.members(service);
     const found = new Set<string>();
     for (let at = 0; at < ids.length; at += 20) {
-      const page = await server.redis.zrange(set, at, at + 19);
+      const page = await server.redis.zrange(set, String(at), String(at + 19));
       for (const id of page) found.add(id);
       // Each of these beats, and is the last from then on: those behind move up.
       for (const id of page) await server.redis.zadd(set, Date.now() + 30_000 + at, id);

@@ -64,12 +64,9 @@ export const LockSchema = z
   .object({
     name: z.string().openapi({ example: "orders-42" }),
     mode: mode.nullable().openapi({ description: "null: nobody holds it." }),
-    holders: z
-      .array(HolderSchema)
-      .readonly()
-      .openapi({
-        description: "One, or up to 100 of those who share it; all of them: the page of its holders.",
-      }),
+    holders: z.array(HolderSchema).readonly().openapi({
+      description: "One, or up to 100 of those who share it; all of them: the page of its holders.",
+    }),
     fencingToken: fencingToken.nullable().openapi({
       description: "The holders' token, where a majority agree on it.",
     }),
