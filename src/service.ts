@@ -140,7 +140,7 @@ export function createCore(
   return {
     primaries,
     membership,
-    locks: new Locks(leases, primaries, keys),
+    locks: new Locks(leases, primaries, keys, clock),
     semaphores: new Semaphores(leases, primaries, keys, random, config),
     elections: new Elections(leases, clock, ids),
     waiting,

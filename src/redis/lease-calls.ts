@@ -293,53 +293,6 @@ export function inspectLock(keys: Keys, resource: string): Call<LockView> {
   });
 }
 
-/** Leases that hold a resource on one primary, each with all its resources. Their ids are secrets. */
-export function listHolders(
-  keys: Keys,
-  resource: string,
-): Call<{ readonly leaseId: string; readonly resources: string[] }[]> {
-  const claim = { ...NOBODY, resources: [resource], lines: [] };
-  return leaseCall(keys, "list-holders", claim, [], (reply) =>
-    (reply as [string, string][]).map(([leaseId, names]) => ({ leaseId, resources: names.split("\n") })),
-  );
-}
-
-/** Some of the names that one primary knows to be held, in the order of their bytes. */
-export interface LockPage {
-  /** The last name that was looked at; null: all were. */
-  readonly upTo: string | null;
-  readonly locks: readonly { readonly resource: string; readonly holds: readonly Hold[] }[];
-}
-
-/** Resources that begin with `prefix`, after `after`. */
-export function listLocks(keys: Keys, prefix: string, after: string, most: number): Call<LockPage> {
-  const claim = { ...NOBODY, resources: [], lines: [] };
-  return leaseCall(keys, "list-locks", claim, [prefix, after, most, keys.holdsIn()], (reply) => {
-    const [upTo, ...locks] = reply as [string, ...[string, ...unknown[][]][]];
-    return {
-      upTo: upTo === "" ? null : upTo,
-      locks: locks.map(([resource, ...holds]) => ({ resource, holds: holds.map(parseHold) })),
-    };
-  });
-}
-
-/**
- * How many names were forgotten. Whoever calls this every second has looked twice at up to 25,000 names within a minute,
- * so that one which ends just behind the look is met as well; at 100,000 once in 100 seconds.
- */
-export function sweepHeld(keys: Keys): Call<number> {
-  return {
-    script: SCRIPTS["sweep-held"],
-    keys: [keys.held],
-    args: [keys.holdsIn(), SWEEPS_FOR_ALL, SWEPT_AT_ONCE_MAX],
-    parse: (reply) => (reply as [number])[0],
-  };
-}
-
-const SWEEPS_FOR_ALL = 25;
-/** 2 to 4 ms of a primary's time. */
-const SWEPT_AT_ONCE_MAX = 1_000;
-
 /** Whether the lease is held here; then its metadata are of this revision or a later one. */
 export function proclaim(
   keys: Keys,

@@ -13,29 +13,28 @@ import {
   restoreTombstones,
   rotateCounters,
 } from "../../src/redis/configuration-calls.js";
+import { listHolders, listLocks, sweepHeld, tellHolders } from "../../src/redis/held-calls.js";
 import { Keys } from "../../src/redis/keys.js";
 import {
   abandonLock,
   acquireLock,
   inspectLock,
-  listHolders,
-  listLocks,
   proclaim,
   raiseLock,
   releaseLock,
   renewLock,
   repairLock,
-  sweepHeld,
 } from "../../src/redis/lease-calls.js";
 import { keepWaiting, leaveLine, takeTicket } from "../../src/redis/line-calls.js";
 import {
   announceIncarnation,
   type Call,
+  countMembers,
   heartbeat,
   listMembers,
-  listServices,
   putMember,
   SCRIPTS,
+  scanSet,
 } from "../../src/redis/scripts.js";
 import { findSlots, inspectSemaphore, setLimit } from "../../src/redis/semaphore-calls.js";
 
@@ -77,7 +76,8 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "abandon-lock": abandonLock(keys, attempt, 1_000),
   "inspect-lock": inspectLock(keys, "lock/a"),
   "list-locks": listLocks(keys, "lock/", "lock/a", 100),
-  "list-holders": listHolders(keys, "lock/a"),
+  "list-holders": listHolders(keys, "lock/a", "0"),
+  "tell-holders": tellHolders(keys, "lock/a", ["lease", "other"]),
   proclaim: proclaim(keys, { ...attempt, token: 7 }, "000000000001-nonce", "{}"),
   "find-slots": findSlots(keys, semaphore, {
     leaseId: "lease",
@@ -113,8 +113,16 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
     keys,
     many((i) => ({ service: "search", id: `search-${i}` })),
   ),
-  "list-members": listMembers(keys, "search"),
-  "list-services": listServices(keys),
+  "list-members": listMembers(
+    keys,
+    "search",
+    many((i) => `search-${i}`),
+  ),
+  "count-members": countMembers(
+    keys,
+    many((i) => `search-${i}`),
+  ),
+  "scan-set": scanSet(keys.services, "0"),
   prepare: prepare(keys.agreement(2), "ballot" as Parameters<typeof prepare>[1]),
   accept: accept(keys.agreement(2), "ballot" as Parameters<typeof accept>[1], "value"),
   "commit-configuration": commitConfiguration(keys, configuration, "id", "member"),

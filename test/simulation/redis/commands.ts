@@ -95,6 +95,10 @@ const READS: Readonly<Record<string, Command>> = {
       pattern.test(field) ? [field, fields.get(field) ?? ""] : [],
     );
   },
+  ZSCAN: (keys, [key = "", cursor = "0"]) => {
+    const scores = scoresOf(keys.get(key)) ?? new Map<string, number>();
+    return page([...scores.keys()], cursor, (member) => [member, String(scores.get(member))]);
+  },
 };
 
 const WRITES: Readonly<Record<string, Command>> = {
