@@ -2,8 +2,11 @@
 export const ERROR_CODES = [
   "invalid_request",
   "method_not_allowed",
+  "request_timeout",
   "too_large",
   "unsupported_media_type",
+  "expectation_failed",
+  "headers_too_large",
   "not_found",
   "unknown_member",
   "no_members",

@@ -4,6 +4,7 @@ import { addressOf, type Config } from "./config.js";
 import { createApp } from "./http/app.js";
 import type { App } from "./http/context.js";
 import type { Gate } from "./http/gate.js";
+import { hostGate } from "./http/hosts.js";
 import { Metrics } from "./http/metrics.js";
 import { Stopping } from "./http/stopping.js";
 import type { Ids } from "./ids.js";
@@ -38,7 +39,9 @@ export interface Service extends Core {
   readonly app: App;
   /** What a request passes before it reaches the app. */
   readonly gates: readonly Gate[];
-  /** From now on: not ready, and no new work. */
+  /** From now on: not ready, but whatever comes is served. */
+  leave(): void;
+  /** From now on: no new work, and nobody waits any longer. */
   stop(): void;
 }
 
@@ -80,7 +83,8 @@ export function createService(config: Config, redis: RedisServers, world: World)
   return {
     ...core,
     app,
-    gates: [],
+    gates: [hostGate(config)],
+    leave: () => stopping.announce(),
     stop: () => {
       stopping.begin();
       waiting.stop();

@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { routePath } from "hono/route";
 import { CoordinationError } from "../errors.js";
-import { limitBody } from "./body-limit.js";
+import { readBody } from "./body-limit.js";
 import type { App, Env, Services } from "./context.js";
 import { requestIdOf } from "./gate.js";
 import { statusOf, toProblem } from "./problem.js";
@@ -50,7 +50,7 @@ function observe(services: Services, answer: Answer): Answer {
     c.set("requestId", requestId);
     let response: Response;
     try {
-      await limitBody(c);
+      await readBody(c);
       // Probes and metrics answer to the end; work that comes after the signal goes to another instance.
       if (c.req.path.startsWith("/v1/")) stopping.assertNot();
       response = await answer(c);
@@ -60,7 +60,8 @@ function observe(services: Services, answer: Answer): Answer {
     const { headers, status } = response;
     headers.set("x-request-id", requestId);
     if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
-    if (stopping.begun) headers.set("connection", "close");
+    headers.set("x-content-type-options", "nosniff");
+    if (stopping.announced) headers.set("connection", "close");
     const ms = clock.monotonicMs() - started;
     const route = routePath(c, -1);
     const { method, path } = c.req;

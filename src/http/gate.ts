@@ -27,9 +27,23 @@ export function refuse(
     "content-type": "application/problem+json",
     "content-length": Buffer.byteLength(body),
     "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
     "x-request-id": requestId,
   });
   outgoing.end(body);
+}
+
+/** The same as an answer of the framework, where there is no request to answer. */
+export function problemOf(error: CoordinationError, requestId: string): Response {
+  return new Response(JSON.stringify(toProblem(error, requestId)), {
+    status: statusOf(error.code),
+    headers: {
+      "content-type": "application/problem+json",
+      "cache-control": "no-store",
+      "x-content-type-options": "nosniff",
+      "x-request-id": requestId,
+    },
+  });
 }
 
 /** The caller's own id of the request where it has a proper one, else a new one. */

@@ -47,8 +47,8 @@ export class Acquisition {
         if (outcome) return outcome;
       }
     } finally {
-      // One that chose its id may come back with it for its place.
-      const keepMs = this.#gone && this.#chosen ? COME_BACK_MS : 0;
+      // One that chose its id may come back with it for its place: to another instance, where this one stops.
+      const keepMs = (this.#gone || this.by.room.stopped) && this.#chosen ? COME_BACK_MS : 0;
       if (this.#place) void this.by.room.leave(this.#place, { granted: this.#granted, keepMs });
     }
   }

@@ -90,7 +90,7 @@ export async function startInstance(
     },
     url: async () => {
       if (!server) {
-        server = createServer(service, config, systemIds);
+        server = createServer(service, config, systemIds, systemClock);
         await once(server.listen(0, "127.0.0.1"), "listening");
       }
       return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

@@ -88,7 +88,7 @@ describe("a body that is not JSON", () => {
     },
   );
 
-  test("bytes that are not UTF-8 break no request", async () => {
+  test("of bytes that are not UTF-8 is an invalid request", async () => {
     const bytes = Buffer.concat([
       Buffer.from('{"ttlMs":1000,"owner":"'),
       Buffer.from([0xff, 0xfe]),
@@ -99,7 +99,7 @@ describe("a body that is not JSON", () => {
       headers: { ...JSON_TYPE, "content-length": String(bytes.length) },
       body: bytes,
     });
-    expect(response.status).toBe(503);
+    expect(response.status).toBe(400);
   });
 });
 

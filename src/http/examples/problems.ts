@@ -59,6 +59,9 @@ export const problemDetails: Record<ErrorCode, { readonly detail: string } & Err
   unsupported_media_type: {
     detail: "Send the body as JSON, with the header content-type: application/json.",
   },
+  request_timeout: { detail: "The request did not arrive in time. Send it at once." },
+  expectation_failed: { detail: "Of the header Expect only 100-continue is understood. Send none." },
+  headers_too_large: { detail: "Path and headers may have 16 KB together. Put less into them." },
   internal: {
     detail: `This is a mistake in Quorate. Its log tells more under requestId ${problemRequestId}.`,
   },
