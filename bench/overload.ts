@@ -48,7 +48,7 @@ interface Offered {
 
 await using primaries = await startPrimaries(3, { args: ["--appendfsync", "no"] });
 const node = values.profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${values.profile}`];
-const env = { REDIS_URLS: primaries.urls.join(","), QUORATE_LOG_LEVEL: "error" };
+const env = { REDIS_URLS: primaries.urls.join(",") };
 await using service = await startInstanceProcess(env, node);
 print(
   `Node ${process.versions.node}; three ${await serverVersion()}, appendfsync no; one instance, its defaults`,

@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { routePath } from "hono/route";
 import { CoordinationError } from "../errors.js";
+import { inFlight } from "./admission.js";
 import { limitBody } from "./body-limit.js";
 import type { App, Env, Services } from "./context.js";
 import { requestIdOf } from "./gate.js";
@@ -52,10 +53,20 @@ function observe(services: Services, answer: Answer): Answer {
     c.set("requestId", requestId);
     let response: Response;
     try {
-      await limitBody(c);
-      // Probes and metrics answer to the end; work that comes after the signal goes to another instance.
-      if (c.req.path.startsWith("/v1/")) stopping.assertNot();
-      response = await answer(c);
+      const answered = await inFlight(c, {
+        readBody: () => readBody(c),
+        answer: () => {
+          // Probes and metrics answer to the end; work that comes after the signal goes to another instance.
+          if (c.req.path.startsWith("/v1/")) stopping.assertNot();
+          return answer(c);
+        },
+      });
+      if (!answered) {
+        metrics.abandoned();
+        // Nobody is there to read it.
+        return c.body(null);
+      }
+      response = answered;
     } catch (error) {
       response = answerFailure(error, c, services);
     }
@@ -74,6 +85,12 @@ function observe(services: Services, answer: Answer): Answer {
     else log.debug(line, "request");
     return response;
   };
+}
+
+/** All of it, so that whoever takes it for JSON later need not wait for it. */
+async function readBody(c: Context<Env>): Promise<void> {
+  await limitBody(c);
+  if (c.req.method !== "GET" && c.req.method !== "HEAD") await c.req.text();
 }
 
 /** Any failure as problem+json. Only what CoordinationError says goes out; everything else is logged and called internal. */

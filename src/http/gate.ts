@@ -19,18 +19,44 @@ export function refuse(
   error: CoordinationError,
   ids: Ids,
 ): void {
+  if (outgoing.destroyed) return;
   const requestId = requestIdOf(incoming.headers["x-request-id"], ids);
-  const { retryAfterMs } = error.help;
-  const body = JSON.stringify(toProblem(error, requestId));
-  if (retryAfterMs !== undefined) outgoing.setHeader("retry-after", Math.ceil(retryAfterMs / 1000));
-  outgoing.writeHead(statusOf(error.code), {
+  const { status, before, after, retryAfter } = partsOf(error);
+  const body = before + requestId + after;
+  const headers = {
     "content-type": "application/problem+json",
     "content-length": Buffer.byteLength(body),
     "cache-control": "no-store",
     "x-request-id": requestId,
-  });
+  };
+  outgoing.writeHead(status, retryAfter === null ? headers : { ...headers, "retry-after": retryAfter });
   outgoing.end(body);
 }
+
+/** What all answers with one error have in common. Those of an overload are made in advance, and answer thousands. */
+interface Parts {
+  readonly status: number;
+  /** The body, before and after the request id. */
+  readonly before: string;
+  readonly after: string;
+  readonly retryAfter: string | null;
+}
+
+const known = new WeakMap<CoordinationError, Parts>();
+
+function partsOf(error: CoordinationError): Parts {
+  const parts = known.get(error);
+  if (parts) return parts;
+  const { retryAfterMs } = error.help;
+  const [before = "", after = ""] = JSON.stringify(toProblem(error, PLACE)).split(PLACE);
+  const retryAfter = retryAfterMs === undefined ? null : String(Math.ceil(retryAfterMs / 1000));
+  const made = { status: statusOf(error.code), before, after, retryAfter };
+  known.set(error, made);
+  return made;
+}
+
+/** Stands where a request id will: nothing that a text of ours could have. */
+const PLACE = "{request id}";
 
 /** The caller's own id of the request where it has a proper one, else a new one. */
 export function requestIdOf(given: string | string[] | undefined, ids: Ids): string {

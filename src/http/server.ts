@@ -5,14 +5,18 @@ import type { Ids } from "../ids.js";
 import type { App } from "./context.js";
 import { type Gate, refuse } from "./gate.js";
 
+/** What is behind the sockets. */
+export interface Served {
+  readonly app: App;
+  readonly gates: readonly Gate[];
+  /** A connection was closed at once, since there were too many. */
+  connectionRefused(): void;
+}
+
 /** What listens for requests: sockets, their deadlines, and the gates that a request passes before the framework. */
-export function createServer(
-  { app, gates }: { readonly app: App; readonly gates: readonly Gate[] },
-  config: Config,
-  ids: Ids,
-): Server {
+export function createServer({ app, gates, connectionRefused }: Served, config: Config, ids: Ids): Server {
   const answer = getRequestListener(app.fetch);
-  return createHttpServer(
+  const server = createHttpServer(
     {
       keepAliveTimeout: config.keepAliveMs,
       headersTimeout: config.headersTimeoutMs,
@@ -26,4 +30,8 @@ export function createServer(
       return answer(incoming, outgoing);
     },
   );
+  // Beyond it a connection is closed as soon as it was accepted: each takes memory, whatever is sent on it.
+  server.maxConnections = config.connectionsMax;
+  server.on("drop", connectionRefused);
+  return server;
 }

@@ -33,7 +33,7 @@ export class Acquisition {
     private readonly want: (leaseId: string) => Wanted | Promise<Wanted>,
     private readonly by: Surroundings,
   ) {
-    this.#askedMs = by.clock.monotonicMs();
+    this.#askedMs = by.clock.monotonicMs() - (request.inFlight?.queuedMs ?? 0);
     this.#deadlineMs = this.#askedMs + (request.waitMs ?? 0);
   }
 
@@ -67,6 +67,7 @@ export class Acquisition {
     const certain = refused.certain && !wanted.others;
     const retries = wanted.others ? OTHERS_RETRIES : SPLIT_RETRIES;
     if (!certain && !this.request.waitMs && this.#attempts < retries) {
+      if (this.request.signal?.aborted) return refused;
       // The votes split between several who asked at once; none of them may have won.
       await clock.sleep(this.#jitterMs(this.#attempts++));
       return null;
@@ -91,12 +92,17 @@ export class Acquisition {
     refused: Held,
   ): Promise<Outcome | null> {
     const { votes, clock } = this.by;
-    const turn = await place.turn(this.#deadlineMs, hintMs, this.request.signal);
+    const { inFlight, signal } = this.request;
+    inFlight?.pause();
+    const turn = await place.turn(this.#deadlineMs, hintMs, signal);
     this.#gone = turn === "gone";
     if (this.#gone) return refused;
     const won = turn === "handed" ? votes.handed(place.votes) : null;
     // Of what was heard so late that nothing is left the next attempt makes something.
-    if (!won || validForMs(this.request.ttlMs, clock.monotonicMs() - won.sinceMs) <= 0) return null;
+    if (!won || validForMs(this.request.ttlMs, clock.monotonicMs() - won.sinceMs) <= 0) {
+      await inFlight?.resume();
+      return null;
+    }
     return this.#accept("handed", claim, wanted, Math.max(this.#askedMs, won.sinceMs), won);
   }
 
