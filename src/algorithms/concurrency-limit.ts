@@ -30,8 +30,8 @@ export class ConcurrencyLimit {
   adjust({ loopDelayMs, primariesMs, binding }: Measured): void {
     if (primariesMs !== null) this.#learnIdle(primariesMs, binding);
     // Primaries that are far away take long however few ask.
-    const targetMs = Math.max(TARGET_MS, FAR * (this.#idleMs ?? 0));
-    const congestion = Math.max(loopDelayMs / TARGET_MS, (primariesMs ?? 0) / targetMs);
+    const queueMs = (primariesMs ?? 0) - (this.#idleMs ?? 0);
+    const congestion = Math.max(loopDelayMs, queueMs) / TARGET_MS;
     if (congestion > 1) this.#limit *= Math.max(DECREASE_MIN, 1 / congestion);
     else if (binding) this.#limit += this.#limit * INCREASE * (1 - congestion) + 1;
     this.#limit = Math.min(LIMIT_MAX, Math.max(LIMIT_MIN, this.#limit));
@@ -45,7 +45,6 @@ export class ConcurrencyLimit {
 
 /** Long enough for the batches that make a request cheap, short beside the 100 ms after which a primary is given up. */
 const TARGET_MS = 30;
-const FAR = 1.5;
 /** Of what the limit is, in a window without any delay. */
 const INCREASE = 0.25;
 /** One window may be a pause of the machine: what it did is not to be taken for the load. */

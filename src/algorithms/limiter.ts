@@ -1,5 +1,6 @@
 import { ConcurrencyLimit, type Measured } from "./concurrency-limit.js";
-import { Fifo, type Linked } from "./fifo.js";
+import type { Linked } from "./fifo.js";
+import { PATIENCE_MS, type Standing, StandingQueue } from "./standing-queue.js";
 
 /**
  * Who is let in first: `resumed`, which was in flight before and has been waiting for a lease since; `urgent`, which keeps
@@ -44,21 +45,18 @@ export class Ticket implements Linked<Ticket> {
 
 /**
  * What is in flight, what waits to be, and what is refused. Pure: time and measurements come in, and nothing happens by
- * itself. How much may be in flight is `ConcurrencyLimit`'s to find; the rest waits here, by priority.
- *
- * It sheds by delay, never by count, as CoDel does (Nichols and Jacobson, "Controlling Queue Delay", 2012; for requests,
- * Maurer, "Fail at Scale", 2015): a queue that empties again was a burst, and whoever is in it has all of its patience.
- * One that has stood for `BURST_MS` will not go away by waiting: then whatever would wait for more than `STANDING_MS` is
- * refused when it comes, which costs least, and what is let in is answered soon.
+ * itself. How much may be in flight is `ConcurrencyLimit`'s to find; the rest waits here, by priority. It is shed by delay,
+ * never by count, for which there is a bound only since all takes memory.
  */
 export class Limiter {
   readonly #limit = new ConcurrencyLimit();
-  readonly #queues = {
-    resumed: new Queue(),
-    urgent: new Queue(),
-    ordinary: new Queue(),
-    patient: new Queue(),
+  readonly #queues: Readonly<Record<Priority, StandingQueue<Ticket>>> = {
+    resumed: new StandingQueue(NEVER),
+    urgent: new StandingQueue({ refusedMs: 2.5 * STANDING_MS, shedMs: PATIENCE_MS }),
+    ordinary: new StandingQueue({ refusedMs: STANDING_MS, shedMs: 2 * STANDING_MS }),
+    patient: new StandingQueue(NEVER),
   };
+  #expiredMs: number | null = null;
   #inFlight = 0;
   #queued = 0;
   #bound = false;
@@ -138,13 +136,19 @@ export class Limiter {
     return false;
   }
 
-  /** Refuses those whose patience is over. Every few hundredths of a second. */
+  /** Refuses those whose patience is over. Every `EXPIRE_MS`; where it comes later, it was this process that was away. */
   expire(nowMs: number): void {
-    // Of these all have the same patience, so that the first is over first.
-    for (const queue of [this.#queues.urgent, this.#queues.ordinary])
-      for (let one = queue.first; one && isOver(one, nowMs); one = queue.first) this.#shed(one, nowMs);
-    let one = this.#queues.patient.first;
-    while (one) {
+    const awayMs = nowMs - (this.#expiredMs ?? nowMs) - EXPIRE_MS;
+    this.#expiredMs = this.#queued > 0 ? nowMs : null;
+    // What could not be served while nothing was is no sign of more load than can be.
+    if (awayMs > AWAY_MS) for (const priority of PRIORITIES) this.#queues[priority].forgive(awayMs);
+    for (const queue of [this.#queues.urgent, this.#queues.ordinary]) {
+      const patienceMs = queue.patienceMs(nowMs);
+      // All have the same patience, so that the first is over first.
+      for (let one = queue.first; one && nowMs - one.arrivedMs > patienceMs; one = queue.first)
+        this.#shed(one, nowMs);
+    }
+    for (let one = this.#queues.patient.first; one; ) {
       const { after } = one;
       if (isOver(one, nowMs)) this.#shed(one, nowMs);
       one = after;
@@ -171,7 +175,7 @@ export class Limiter {
   }
 
   #shed(ticket: Ticket, nowMs: number): void {
-    this.#queues[ticket.priority].remove(ticket);
+    this.#queues[ticket.priority].shed(ticket, nowMs);
     this.#queued -= 1;
     ticket.state = "over";
     ticket.decided("shed", nowMs - ticket.arrivedMs);
@@ -194,7 +198,7 @@ export class Limiter {
     }
   }
 
-  #next(): Queue | null {
+  #next(): StandingQueue<Ticket> | null {
     const { resumed, urgent, ordinary, patient } = this.#queues;
     if (resumed.length > 0) return resumed;
     if (urgent.length > 0) return urgent;
@@ -206,53 +210,16 @@ export class Limiter {
   }
 }
 
-/** Those of one priority, and how long they wait. */
-class Queue extends Fifo<Ticket> {
-  /** Since when it has not been empty, nor let anybody through who had hardly waited. */
-  #standsSinceMs = Number.POSITIVE_INFINITY;
-  #taken = 0;
-  /** How many leave it per ms. */
-  #rate = 0;
-
-  add(ticket: Ticket, nowMs: number): void {
-    if (this.length === 0) this.#standsSinceMs = nowMs;
-    this.push(ticket);
-  }
-
-  /** The first one, which is let in. */
-  take(nowMs: number): Ticket | null {
-    const ticket = this.first;
-    if (!ticket) return null;
-    this.remove(ticket);
-    this.#taken += 1;
-    if (nowMs - ticket.arrivedMs <= SHORT_MS) this.#standsSinceMs = nowMs;
-    return ticket;
-  }
-
-  /** Whether whoever comes now is better told at once that its turn will not come in time. */
-  refuses(nowMs: number): boolean {
-    if (this.length === 0 || nowMs - this.#standsSinceMs <= BURST_MS) return false;
-    return this.length > this.#rate * STANDING_MS;
-  }
-
-  measure(windowMs: number): void {
-    this.#rate += (this.#taken / windowMs - this.#rate) * RATE_GAIN;
-    this.#taken = 0;
-  }
-}
-
 function isOver({ arrivedMs, patienceMs }: Ticket, nowMs: number): boolean {
   return nowMs - arrivedMs > patienceMs;
 }
 
-/** How long a request that says nothing of waiting may be in the queue: what a caller takes for a slow answer. */
-export const PATIENCE_MS = 500;
-/** A queue that has stood for so long is no burst: one that was served within its patience would be gone. */
-const BURST_MS = PATIENCE_MS;
 /** How long is waited in a queue that stands: enough to keep the limit filled, and far below what callers notice. */
 export const STANDING_MS = 100;
-/** Who waited no longer than that met no standing queue. */
-const SHORT_MS = 20;
-const RATE_GAIN = 0.5;
+const NEVER: Standing = { refusedMs: Number.POSITIVE_INFINITY, shedMs: Number.POSITIVE_INFINITY };
+/** How often the patience of requests is looked after. */
+export const EXPIRE_MS = 20;
+/** The event loop is this late in a busy process. */
+const AWAY_MS = 100;
 /** Of so many that are let in one is `patient`, where there are others. */
 const PATIENT_EVERY = 5;

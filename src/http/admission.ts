@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context } from "hono";
-import { type Arrival, type Decided, Limiter, PATIENCE_MS, type Ticket } from "../algorithms/limiter.js";
+import { type Arrival, type Decided, EXPIRE_MS, Limiter, type Ticket } from "../algorithms/limiter.js";
+import { PATIENCE_MS } from "../algorithms/standing-queue.js";
 import type { Clock, Random } from "../clock.js";
 import type { Config } from "../config.js";
 import type { CoordinationError } from "../errors.js";
@@ -134,8 +135,8 @@ export class Admission {
     const { clock, limiter } = this;
     let [lateMs, ticks, sinceMs] = [0, 0, clock.monotonicMs()];
     const next = () => {
-      const dueMs = clock.monotonicMs() + TICK_MS;
-      clock.after(TICK_MS, () => {
+      const dueMs = clock.monotonicMs() + EXPIRE_MS;
+      clock.after(EXPIRE_MS, () => {
         const nowMs = clock.monotonicMs();
         lateMs += nowMs - dueMs;
         ticks += 1;
@@ -245,8 +246,6 @@ function incomingOf(c: Context): Marked | undefined {
 const ADMITTED = Symbol("admitted");
 type Marked = IncomingMessage & { [ADMITTED]?: Admitted };
 const AT_ONCE = Promise.resolve();
-/** How exactly the patience of requests is kept. */
-const TICK_MS = 20;
 /** As long as some round trips to the primaries take under load. */
 const WINDOW_MS = 100;
 const LOG_INTERVAL_MS = 10_000;
