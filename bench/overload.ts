@@ -6,8 +6,8 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { Crowd } from "../test/helpers/open-loop.js";
 import { startPrimaries } from "../test/helpers/primaries.js";
-import { Crowd } from "./open-loop.js";
 import { type InstanceProcess, startInstanceProcess } from "./process.js";
 import { median, quantile, serverVersion } from "./servers.js";
 
