@@ -2,7 +2,7 @@
  * More than can be served: pairs of acquire and release, each of a lock of its own, offered at a rate, whatever is
  * answered, in a process of its own. First what is sustainable is measured (64 clients that wait for their answers), then
  * multiples of it are offered in turn, round by round, while holders renew leases and somebody asks /livez.
- *   nice npx tsx bench/overload.ts [--times 0.5,1,2,3] [--seconds 5] [--rounds 2] [--holders 50] [--sustainable 4000]
+ *   nice npx tsx bench/overload.ts [--times 0.5,1,2,3] [--seconds 5] [--rounds 2] [--holders 50] [--connections 4000] [--sustainable 4000]
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -16,6 +16,7 @@ const { values } = parseArgs({
     times: { type: "string", default: "0.5,1,2,3" },
     seconds: { type: "string", default: "5" },
     rounds: { type: "string", default: "2" },
+    connections: { type: "string", default: "4000" },
     holders: { type: "string", default: "50" },
     sustainable: { type: "string" },
     profile: { type: "string" },
@@ -99,6 +100,7 @@ async function offer(instance: InstanceProcess, times: number, rate: number, ms:
   const crowd = new Crowd(instance.url);
   const timesMs: number[] = [];
   let [pairs, shed, other, underWay, sent] = [0, 0, 0, 0, 0];
+  await crowd.open(Number(values.connections));
   const startMs = performance.now();
   const pair = (name: number) => {
     const path = `/v1/locks/crowd-${times}-${name % 50_000}-${name}`;

@@ -43,6 +43,26 @@ export class Crowd {
     return new Promise((resolve) => this.send(method, path, body, resolve));
   }
 
+  /**
+   * Opens so many connections and waits until each was answered on. A loaded event loop accepts one a turn (libuv 1.46),
+   * which is another matter than how it serves those it has.
+   */
+  async open(count: number): Promise<void> {
+    for (let left = count; left > 0; left -= 200)
+      await Promise.all(Array.from({ length: Math.min(200, left) }, () => this.#first("/livez")));
+  }
+
+  #first(path: string): Promise<void> {
+    const line = this.#open();
+    return new Promise((resolve) => {
+      line.send(`GET ${path} HTTP/1.1\r\nhost: ${this.#host}\r\n\r\n`, (answer) => {
+        if (answer) this.#free.push(line);
+        else this.#all.delete(line);
+        resolve();
+      });
+    });
+  }
+
   hangUp(): void {
     for (const line of this.#all) line.hangUp();
     this.#all.clear();
