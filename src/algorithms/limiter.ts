@@ -52,8 +52,12 @@ export class Limiter {
   readonly #limit = new ConcurrencyLimit();
   readonly #queues: Readonly<Record<Priority, StandingQueue<Ticket>>> = {
     resumed: new StandingQueue(NEVER),
-    urgent: new StandingQueue({ refusedMs: 2.5 * STANDING_MS, shedMs: PATIENCE_MS }),
-    ordinary: new StandingQueue({ refusedMs: STANDING_MS, shedMs: 2 * STANDING_MS }),
+    urgent: new StandingQueue({ burstMs: URGENT_MS, refusedMs: 2 * STANDING_MS, shedMs: PATIENCE_MS }),
+    ordinary: new StandingQueue({
+      burstMs: PATIENCE_MS,
+      refusedMs: STANDING_MS,
+      shedMs: 2 * STANDING_MS,
+    }),
     patient: new StandingQueue(NEVER),
   };
   #expiredMs: number | null = null;
@@ -210,13 +214,19 @@ export class Limiter {
   }
 }
 
-function isOver({ arrivedMs, patienceMs }: Ticket, nowMs: number): boolean {
-  return nowMs - arrivedMs > patienceMs;
+function isOver({ priority, arrivedMs, patienceMs }: Ticket, nowMs: number): boolean {
+  return nowMs - arrivedMs > (priority === "urgent" ? URGENT_MS : patienceMs);
 }
 
 /** How long is waited in a queue that stands: enough to keep the limit filled, and far below what callers notice. */
 export const STANDING_MS = 100;
-const NEVER: Standing = { refusedMs: Number.POSITIVE_INFINITY, shedMs: Number.POSITIVE_INFINITY };
+const NEVER: Standing = {
+  burstMs: Number.POSITIVE_INFINITY,
+  refusedMs: Number.POSITIVE_INFINITY,
+  shedMs: Number.POSITIVE_INFINITY,
+};
+/** A renewal that comes late is better than none: it is in the queue for longer than others may be. */
+const URGENT_MS = 2_000;
 /** How often the patience of requests is looked after. */
 export const EXPIRE_MS = 20;
 /** The event loop is this late in a busy process. */

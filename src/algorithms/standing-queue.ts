@@ -8,7 +8,7 @@ export interface Waiting<T> extends Linked<T> {
 /**
  * A queue that tells a burst from a crowd that will not end, as CoDel does (Nichols and Jacobson, "Controlling Queue
  * Delay", 2012; for requests Maurer, "Fail at Scale", 2015). One that empties again was a burst, and whoever is in it has
- * all of its patience. One that has stood for `BURST_MS` will not go away by waiting: from then on whoever would wait for
+ * all of its patience. One that has stood for longer will not go away by waiting: from then on whoever would wait for
  * long is refused when it comes, which costs least, and the oldest are given up, so that the others are answered soon.
  */
 export class StandingQueue<T extends Waiting<T>> extends Fifo<T> {
@@ -46,13 +46,15 @@ export class StandingQueue<T extends Waiting<T>> extends Fifo<T> {
 
   /** Whether whoever comes now is better told at once that its turn will not come in time. */
   refuses(nowMs: number): boolean {
-    if (!this.#stands(nowMs) || this.length <= this.#rate * this.standing.refusedMs) return false;
+    // So few are served soon, whatever was let in of late: the rate tells only of what came.
+    if (this.length < FEW || !this.#stands(nowMs)) return false;
+    if (this.length <= this.#rate * this.standing.refusedMs) return false;
     this.#refusedMs = nowMs;
     return true;
   }
 
   patienceMs(nowMs: number): number {
-    return this.#stands(nowMs) ? this.standing.shedMs : PATIENCE_MS;
+    return this.#stands(nowMs) ? this.standing.shedMs : this.standing.burstMs;
   }
 
   measure(windowMs: number): void {
@@ -71,12 +73,14 @@ export class StandingQueue<T extends Waiting<T>> extends Fifo<T> {
   }
 
   #stands(nowMs: number): boolean {
-    return this.length > 0 && nowMs - this.#standsSinceMs > BURST_MS;
+    return this.length > 0 && nowMs - this.#standsSinceMs > this.standing.burstMs;
   }
 }
 
-/** What a queue does once it stands. */
+/** When a queue stands, and what it does then. */
 export interface Standing {
+  /** How long whoever is in it may wait, ms: one that has stood for longer is no burst. */
+  readonly burstMs: number;
   /** Whoever would wait longer is refused when it comes, ms. */
   readonly refusedMs: number;
   /** Whoever has waited longer is shed, ms. */
@@ -85,10 +89,9 @@ export interface Standing {
 
 /** How long a request that says nothing of waiting may be in the queue: what a caller takes for a slow answer. */
 export const PATIENCE_MS = 500;
-/** A queue that has stood for so long is no burst: one that was served within its patience would be gone. */
-const BURST_MS = PATIENCE_MS;
 /** Who waited no longer than that met no standing queue. */
 const SHORT_MS = 20;
 /** A crowd of which nobody had to be refused for so long is over. */
 const CALM_MS = 250;
+const FEW = 64;
 const RATE_GAIN = 0.5;

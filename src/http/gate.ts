@@ -21,15 +21,15 @@ export function refuse(
 ): void {
   if (outgoing.destroyed) return;
   const requestId = requestIdOf(incoming.headers["x-request-id"], ids);
-  const { status, before, after, retryAfter } = partsOf(error);
+  const { status, before, after, headers } = partsOf(error);
   const body = before + requestId + after;
-  const headers = {
-    "content-type": "application/problem+json",
-    "content-length": Buffer.byteLength(body),
-    "cache-control": "no-store",
-    "x-request-id": requestId,
-  };
-  outgoing.writeHead(status, retryAfter === null ? headers : { ...headers, "retry-after": retryAfter });
+  outgoing.writeHead(status, [
+    ...headers,
+    "content-length",
+    String(Buffer.byteLength(body)),
+    "x-request-id",
+    requestId,
+  ]);
   outgoing.end(body);
 }
 
@@ -39,7 +39,8 @@ interface Parts {
   /** The body, before and after the request id. */
   readonly before: string;
   readonly after: string;
-  readonly retryAfter: string | null;
+  /** Names and values in turn. */
+  readonly headers: readonly string[];
 }
 
 const known = new WeakMap<CoordinationError, Parts>();
@@ -49,8 +50,9 @@ function partsOf(error: CoordinationError): Parts {
   if (parts) return parts;
   const { retryAfterMs } = error.help;
   const [before = "", after = ""] = JSON.stringify(toProblem(error, PLACE)).split(PLACE);
-  const retryAfter = retryAfterMs === undefined ? null : String(Math.ceil(retryAfterMs / 1000));
-  const made = { status: statusOf(error.code), before, after, retryAfter };
+  const headers = ["content-type", "application/problem+json", "cache-control", "no-store"];
+  if (retryAfterMs !== undefined) headers.push("retry-after", String(Math.ceil(retryAfterMs / 1000)));
+  const made = { status: statusOf(error.code), before, after, headers };
   known.set(error, made);
   return made;
 }
