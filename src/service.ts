@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { Clock, Random } from "./clock.js";
 import { addressOf, type Config } from "./config.js";
+import { Admission } from "./http/admission.js";
 import { createApp } from "./http/app.js";
 import type { App } from "./http/context.js";
 import type { Gate } from "./http/gate.js";
@@ -41,6 +42,8 @@ export interface Service extends Core {
   readonly gates: readonly Gate[];
   /** From now on: not ready, but whatever comes is served. */
   leave(): void;
+  /** A connection was closed at once, since there were too many. */
+  connectionRefused(): void;
   /** From now on: no new work, and nobody waits any longer. */
   stop(): void;
 }
@@ -49,9 +52,13 @@ export interface Service extends Core {
 export function createService(config: Config, redis: RedisServers, world: World): Service {
   const { clock, log, ids } = world;
   const metrics = new Metrics();
+  const admission = new Admission(clock, world.random, config, redis.urls.map(addressOf), metrics, log);
   const core = createCore(config, redis, world, {
     granted: (rounds) => metrics.granted(rounds),
-    called: (...call) => metrics.called(...call),
+    called: (primary, script, ms, outcome) => {
+      metrics.called(primary, script, ms, outcome);
+      if (outcome === "ok" || outcome === "unknown") admission.called(primary.address, ms);
+    },
     dropped: (primary) => metrics.dropped(primary),
     changed: (primary, status) => {
       const { state, reason } = status;
@@ -65,6 +72,7 @@ export function createService(config: Config, redis: RedisServers, world: World)
   const { primaries, membership, locks, semaphores, elections, owners, waiting } = core;
   metrics.observe(primaries, waiting);
   metrics.observeLog(world.logDropped);
+  metrics.observeAdmission(admission.limiter);
   const stopping = new Stopping();
   const app = createApp({
     config,
@@ -83,7 +91,8 @@ export function createService(config: Config, redis: RedisServers, world: World)
   return {
     ...core,
     app,
-    gates: [hostGate(config)],
+    gates: [hostGate(config), admission.gate],
+    connectionRefused: () => metrics.connectionRefused(),
     leave: () => stopping.announce(),
     stop: () => {
       stopping.begin();

@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { routePath } from "hono/route";
 import { CoordinationError } from "../errors.js";
+import { inFlight } from "./admission.js";
 import { readBody } from "./body-limit.js";
 import type { App, Env, Services } from "./context.js";
 import { requestIdOf } from "./gate.js";
@@ -50,10 +51,20 @@ function observe(services: Services, answer: Answer): Answer {
     c.set("requestId", requestId);
     let response: Response;
     try {
-      await readBody(c);
-      // Probes and metrics answer to the end; work that comes after the signal goes to another instance.
-      if (c.req.path.startsWith("/v1/")) stopping.assertNot();
-      response = await answer(c);
+      const answered = await inFlight(c, {
+        readBody: () => readBody(c),
+        answer: () => {
+          // Probes and metrics answer to the end; work that comes after the signal goes to another instance.
+          if (c.req.path.startsWith("/v1/")) stopping.assertNot();
+          return answer(c);
+        },
+      });
+      if (!answered) {
+        metrics.abandoned();
+        // Nobody is there to read it.
+        return c.body(null);
+      }
+      response = answered;
     } catch (error) {
       response = answerFailure(error, c, services);
     }

@@ -20,9 +20,17 @@ export interface HttpServer extends Server {
   readonly sockets: Connections;
 }
 
+/** What is behind the sockets. */
+export interface Served {
+  readonly app: App;
+  readonly gates: readonly Gate[];
+  /** A connection was closed at once, since there were too many. */
+  connectionRefused(): void;
+}
+
 /** What listens for requests: sockets, their deadlines, and the gates that a request passes before the framework. */
 export function createServer(
-  { app, gates }: { readonly app: App; readonly gates: readonly Gate[] },
+  { app, gates, connectionRefused }: Served,
   config: Config,
   ids: Ids,
   clock: Clock,
@@ -68,6 +76,9 @@ export function createServer(
   server.on("clientError", (error: Error, socket: Socket) => {
     answerMalformed(error, socket, answering.get(socket), { ids, clock });
   });
+  // Beyond it a connection is closed as soon as it was accepted: each takes memory, whatever is sent on it.
+  server.maxConnections = config.connectionsMax;
+  server.on("drop", connectionRefused);
   return Object.assign(server, { sockets: connections });
 }
 

@@ -5,6 +5,7 @@ import {
   type Grant,
   type Held,
   holdOf,
+  type InFlight,
   type LeaseRequest,
   metadataText,
   parseMetadata,
@@ -148,6 +149,7 @@ export class Elections {
     version: string | null,
     deadlineMs: number,
     signal?: AbortSignal,
+    inFlight?: InFlight,
   ): Promise<ElectionState> {
     const now = await this.inspect(name);
     if (now.version !== version) return now;
@@ -156,7 +158,9 @@ export class Elections {
       watch = new Watch(this, name, this.clock, () => this.#watches.delete(name));
       this.#watches.set(name, watch);
     }
+    inFlight?.pause();
     const changed = await watch.until((state) => state.version !== version, deadlineMs, signal);
+    if (!signal?.aborted) await inFlight?.resume();
     // That nothing has changed is for a majority to say.
     return changed ?? (signal?.aborted ? now : this.inspect(name));
   }

@@ -1,4 +1,5 @@
 import { createRoute } from "@hono/zod-openapi";
+import { ofClient } from "../admission.js";
 import { body, json } from "../content.js";
 import type { App, Services } from "../context.js";
 import * as examples from "../examples/locks.js";
@@ -49,7 +50,7 @@ export function lockRoutes(app: App, { locks, config, log }: Services): void {
     }),
     async (c) => {
       const { name } = c.req.valid("param");
-      const request = { ...c.req.valid("json"), names: [name], signal: c.req.raw.signal };
+      const request = { ...c.req.valid("json"), names: [name], ...ofClient(c) };
       const outcome = await locks.acquire(request);
       if (outcome.kind === "held") throw held(`${name} is held by another lease`, outcome);
       return c.json(outcome.lease, 200);

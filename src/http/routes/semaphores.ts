@@ -1,5 +1,6 @@
 import { createRoute } from "@hono/zod-openapi";
 import { HOLDERS_MAX } from "../../primitives/semaphore.js";
+import { ofClient } from "../admission.js";
 import { body, json } from "../content.js";
 import type { App, Services } from "../context.js";
 import * as examples from "../examples/semaphores.js";
@@ -48,7 +49,7 @@ export function semaphoreRoutes(app: App, { semaphores, config, log }: Services)
     async (c) => {
       const { name } = c.req.valid("param");
       const { permits = 1, ...request } = c.req.valid("json");
-      const outcome = await semaphores.acquire({ ...request, name, permits, signal: c.req.raw.signal });
+      const outcome = await semaphores.acquire({ ...request, name, permits, ...ofClient(c) });
       if (outcome.kind === "held") throw held(`${name} has too few free permits`, outcome);
       return c.json(outcome.lease, 200);
     },
