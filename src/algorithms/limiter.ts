@@ -3,10 +3,10 @@ import type { Linked } from "./fifo.js";
 import { PATIENCE_MS, type Standing, StandingQueue } from "./standing-queue.js";
 
 /**
- * Who is let in first: `resumed`, which was in flight before and has been waiting for a lease since; `urgent`, which keeps
- * or gives back what somebody has; `ordinary`; and `patient`, which said itself that it can wait.
+ * `urgent`, which keeps or gives back what somebody has, is let in first. The others take turns: `resumed`, which was in
+ * flight before and has been waiting for a lease since; `ordinary`; and `patient`, which said itself that it can wait.
  */
-export const PRIORITIES = ["resumed", "urgent", "ordinary", "patient"] as const;
+export const PRIORITIES = ["urgent", "resumed", "ordinary", "patient"] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
 /** Where a request is: before the limit, in flight, out of flight for as long as it waits for a lease, or gone. */
@@ -125,10 +125,10 @@ export class Limiter {
     this.#fill(nowMs);
   }
 
-  /** It goes on: before all others, and never refused. Whether it is in flight already. */
+  /** It goes on, and is never refused. Whether it is in flight already. */
   resume(ticket: Ticket, nowMs: number): boolean {
     if (ticket.state !== "paused") return true;
-    if (this.#queues.resumed.length === 0 && this.#inFlight < this.limit) {
+    if (this.#queued === 0 && this.#inFlight < this.limit) {
       this.#admit(ticket);
       return true;
     }
@@ -203,14 +203,13 @@ export class Limiter {
   }
 
   #next(): StandingQueue<Ticket> | null {
-    const { resumed, urgent, ordinary, patient } = this.#queues;
-    if (resumed.length > 0) return resumed;
-    if (urgent.length > 0) return urgent;
-    if (ordinary.length === 0) return patient.length > 0 ? patient : null;
-    if (patient.length === 0) return ordinary;
-    // A crowd that can wait must not keep others out, nor be kept out by them for ever.
-    this.#turn = (this.#turn + 1) % PATIENT_EVERY;
-    return this.#turn === 0 ? patient : ordinary;
+    if (this.#queues.urgent.length > 0) return this.#queues.urgent;
+    for (let tries = 0; tries < SHARES.length; tries++) {
+      this.#turn = (this.#turn + 1) % SHARES.length;
+      const queue = this.#queues[SHARES[this.#turn] as Priority];
+      if (queue.length > 0) return queue;
+    }
+    return null;
   }
 }
 
@@ -231,5 +230,8 @@ const URGENT_MS = 2_000;
 export const EXPIRE_MS = 20;
 /** The event loop is this late in a busy process. */
 const AWAY_MS = 100;
-/** Of so many that are let in one is `patient`, where there are others. */
-const PATIENT_EVERY = 5;
+/**
+ * What is let in in turn, behind all that is urgent: a crowd that was woken, or that can wait, must not keep others out, nor be
+ * kept out by them for ever.
+ */
+const SHARES: readonly Priority[] = ["resumed", "ordinary", "resumed", "ordinary", "patient"];

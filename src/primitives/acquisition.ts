@@ -62,6 +62,8 @@ export class Acquisition {
     const { votes, room, clock } = this.by;
     const wanted = await this.want(this.leaseId);
     const claim = { ...wanted, leaseId: this.leaseId };
+    // Where others wait here already it would be refused: it stands behind them at once.
+    if (!this.#place && this.request.waitMs && room.isWaitedFor(claim)) this.#place = await room.enter(claim);
     const startedMs = clock.monotonicMs();
     const ask = () => votes.acquire(claim, this.#terms(), this.#place);
     const outcome = await (this.#place ? room.ask(ask) : ask());

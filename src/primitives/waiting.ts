@@ -112,6 +112,11 @@ export class WaitingRoom implements Room {
     }
   }
 
+  /** Whether anybody here waits for any of what is wanted. */
+  isWaitedFor({ lines }: Claim): boolean {
+    return lines.some((line) => this.#lines.has(line));
+  }
+
   /** Its attempt was refused, and it waits from now on. */
   refused({ claim }: Place): void {
     if (claim.mode === "shared") for (const line of claim.lines) this.#lines.get(line)?.readerRefused();

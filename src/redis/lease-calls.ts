@@ -146,8 +146,8 @@ export function acquireLock(keys: Keys, attempt: Attempt, terms: AcquireTerms): 
       }
     },
   );
-  // Readers that wait may be let in many at once; all others ask one at a time.
-  return place && attempt.mode === "shared" ? { ...call, together: true } : call;
+  // Those who join a line, or are let in, may be many at once.
+  return place ? { ...call, together: true } : call;
 }
 
 /** What is stored of a limit: itself, and the highest slot that may still be taken from before it was lowered. */

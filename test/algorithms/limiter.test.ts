@@ -189,9 +189,9 @@ describe("what waits for a lease", () => {
     expect(limiter.inFlight).toBe(limiter.limit);
   });
 
-  test("goes on before all others, whenever that is", () => {
+  test("goes on behind what is urgent, and is never refused, whenever that is", () => {
     const { limiter, arrive, tickets } = full();
-    const [first, second] = tickets as [Ticket, Ticket];
+    const [first, second, third] = tickets as [Ticket, Ticket, Ticket];
     limiter.pause(first, 1);
     arrive();
     const urgent = arrive("urgent");
@@ -199,8 +199,21 @@ describe("what waits for a lease", () => {
     limiter.expire(2);
     limiter.expire(60_000);
     limiter.leave(second, 60_000);
+    expect([urgent.state, first.state]).toEqual(["in_flight", "queued"]);
+    limiter.leave(third, 60_000);
     expect(first.state).toBe("in_flight");
-    expect(urgent.state).not.toBe("in_flight");
+  });
+
+  test("takes turns with what comes: a crowd that was woken keeps nobody out", () => {
+    const { limiter, arrive, tickets } = full();
+    const woken = tickets.slice(0, 20);
+    for (const ticket of woken) limiter.pause(ticket, 1);
+    const others = Array.from({ length: 20 }, () => arrive());
+    const late = Array.from({ length: 20 }, () => arrive());
+    for (const ticket of woken) limiter.resume(ticket, 2);
+    for (const ticket of others) limiter.leave(ticket, 3);
+    const letIn = (all: readonly Ticket[]) => all.filter(({ state }) => state === "in_flight").length;
+    expect([letIn(woken), letIn(late)]).toEqual([10, 10]);
   });
 
   test("goes on at once where there is room, and takes none when it is over", () => {

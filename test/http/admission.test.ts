@@ -98,6 +98,8 @@ async function fill(): Promise<void> {
   await until(() => limiter.limit === LIMIT_MIN, "the limit falls");
   for (let i = limiter.limit; i < limit; i++) answers.shift()?.();
   await until(() => limiter.inFlight === LIMIT_MIN, "no more are in flight");
+  // On a busy machine the limit may have fallen before, and some have waited.
+  Object.assign(counted, { shed: 0, queued: 0 });
 }
 
 /** Sends bytes as they are, and keeps the connection. */
@@ -226,7 +228,7 @@ describe("in flight is not", () => {
     for (const socket of slow) socket.destroy();
   });
 
-  test("a request that waits for a lease, and goes on before those that come later", async () => {
+  test("a request that waits for a lease, and goes on in turn with those that come later", async () => {
     const { limit } = admission.limiter;
     for (let i = 0; i < limit + 50; i++) void crowd.call("POST", "/v1/locks/line", "{}");
     await until(() => pauses.length === limit + 50, "all of them wait");
@@ -238,8 +240,9 @@ describe("in flight is not", () => {
     pauses.shift()?.();
     await until(() => admission.limiter.queued("resumed") === 1, "one goes on when it may");
     answers.shift()?.();
+    answers.shift()?.();
     await until(() => admission.limiter.queued("resumed") === 0, "it goes on");
-    expect(begun).toEqual([]);
+    await until(() => begun.length === 1, "and so does the other");
   });
 
   test("a request that the framework refuses before it is begun", async () => {
