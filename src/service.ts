@@ -42,7 +42,7 @@ export interface Service extends Core {
 
 /** Config -> primaries -> primitives -> app. */
 export function createService(config: Config, redis: RedisServers, world: World): Service {
-  const { clock, log, ids } = world;
+  const { clock, random, log, ids } = world;
   const metrics = new Metrics();
   const core = createCore(config, redis, world, {
     granted: (rounds) => metrics.granted(rounds),
@@ -71,6 +71,7 @@ export function createService(config: Config, redis: RedisServers, world: World)
     metrics,
     log,
     clock,
+    random,
     ids,
     stopping,
   });
