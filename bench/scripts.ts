@@ -189,17 +189,18 @@ const CASES: readonly Case[] = [
     script: "leave-line",
     bound: `one of ${queue}`,
     call: (at) => {
-      const one = inLine("queue", 1_000 + at);
+      const one = inLine("queue", 1 + at);
       return leaveLine(keys, one, attempt(one).nonce, LEFT);
     },
   },
   {
     script: "leave-line together",
     bound: `${TOGETHER_MAX} of ${queue}`,
+    runs: Math.min(RUNS, Math.floor((LINE - RUNS) / TOGETHER_MAX) - 1),
     call: (at) =>
       all(
         many((i) => {
-          const one = inLine("queue", 1_500 + at * TOGETHER_MAX + i);
+          const one = inLine("queue", RUNS + 1 + at * TOGETHER_MAX + i);
           return leaveLine(keys, one, attempt(one).nonce, LEFT);
         }),
       ),
@@ -237,6 +238,7 @@ const CASES: readonly Case[] = [
   {
     script: "acquire-lock together",
     bound: `${TOGETHER_MAX} readers of ${queue}, granted`,
+    runs: Math.min(RUNS, Math.floor(LINE / TOGETHER_MAX)),
     call: (at) =>
       all(
         many((i) => {
@@ -367,10 +369,17 @@ async function measure({ script, bound, prepare, each, call, is, runs = RUNS }: 
   print(`| ${script} | ${bound} | ${Math.min(...took)} | ${Math.round(median(took))} |`);
 }
 
+/** The server has the stamp that calls carry, and the instance that waits lives. */
+async function takePart(): Promise<void> {
+  await redis.hset(keys.configuration, "stamp", STAMP);
+  await run(keepWaiting(keys, INSTANCE, 600_000));
+}
+
 /** Bytes of the server's memory for each of so many keys, or fields. */
 async function bytesEach(write: (i: number) => Promise<unknown>): Promise<number> {
   const used = async () => Number(/used_memory:(\d+)/.exec(await redis.info("memory"))?.[1]);
   await redis.flushall();
+  await takePart();
   const before = await used();
   for (let at = 0; at < STORED; at += 1_000) {
     await Promise.all(Array.from({ length: 1_000 }, (_, i) => write(at + i)));
@@ -381,15 +390,20 @@ async function bytesEach(write: (i: number) => Promise<unknown>): Promise<number
 const STORED = 100_000;
 
 const id = (i: number) => `q-mZ2c0m8nTzK1bq${String(i).padStart(6, "0")}`;
+const orders = (i: number) => `lock/orders-${String(i).padStart(13, "0")}`;
+const small = { ...TERMS, owner: "worker-7", metadata: "" };
 const STORED_CASES: readonly (readonly [string, (i: number) => Promise<unknown>])[] = [
   ["tombstone of a lease", (i) => redis.set(keys.goneLease(id(i)), "released", "PX", 660_000)],
   [
     "tombstone of an attempt",
     (i) => redis.set(keys.goneAttempt(id(i), "0123456789abcdef", 1), "", "PX", 660_000),
   ],
+  ["counter of a name of 20 characters", (i) => redis.hset(keys.counters, orders(i), "1800000000000001")],
+  ["name in the index of held locks", (i) => redis.zadd(keys.held, 0, orders(i))],
+  ["held lock, with its counter and in the index", (i) => grant(claim([orders(i)]), small)],
   [
-    "counter of a name of 20 characters",
-    (i) => redis.hset(keys.counters, `lock/orders-${String(i).padStart(13, "0")}`, "1800000000000001"),
+    "place in a line",
+    (i) => grant(claim(lock("stored")), { ...waiting(i + 1), owner: "worker-7", metadata: "" }),
   ],
 ];
 
@@ -397,9 +411,8 @@ function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-await redis.hset(keys.configuration, "stamp", STAMP);
 await listener.subscribe(keys.wakeChannel(INSTANCE));
-await run(keepWaiting(keys, INSTANCE, 600_000));
+await takePart();
 print(
   `one ${await serverVersion()} without persistence; ${Object.keys(SCRIPTS).length} scripts in all; ${RUNS} runs\n`,
 );
