@@ -4,7 +4,7 @@ COPY package.json package-lock.json ./
 # No package needs its install script to build or to run this.
 RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json ./
-COPY scripts/copy-assets.mjs scripts/
+COPY scripts/build.mjs scripts/
 COPY src src
 RUN npm run build && npm ci --omit=dev --ignore-scripts
 

@@ -7,6 +7,8 @@ export interface Calls {
   readonly messages: number;
   /** Those inside scripts as well. */
   readonly all: number;
+  /** Their processor's time, us. */
+  readonly cpuMicros: number;
 }
 
 /** What the primaries themselves tell of a deployment with the default key prefix. */
@@ -33,8 +35,10 @@ export class Watched implements Disposable {
 
   /** Since they started, on all of them together; what is asked here is not counted. */
   async calls(): Promise<Calls> {
-    const infos = await Promise.all(this.#all.map((redis) => redis.info("commandstats")));
-    const counts = infos.flatMap((info) =>
+    const [infos, cpus] = await Promise.all(
+      ["commandstats", "cpu"].map((section) => Promise.all(this.#all.map((redis) => redis.info(section)))),
+    );
+    const counts = (infos as string[]).flatMap((info) =>
       [...info.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)].map(([, name = "", count]) => ({
         name,
         count: Number(count),
@@ -42,10 +46,14 @@ export class Watched implements Disposable {
     );
     const sum = (isOne: (name: string) => boolean) =>
       counts.reduce((total, { name, count }) => total + (isOne(name) ? count : 0), 0);
+    const seconds = (cpus as string[]).flatMap((info) =>
+      [...info.matchAll(/^used_cpu_(?:sys|user):([\d.]+)/gm)].map(([, text]) => Number(text)),
+    );
     return {
       scripts: sum((name) => name === "evalsha" || name === "eval"),
       messages: sum((name) => name === "publish"),
       all: sum((name) => name !== "zcard" && name !== "info"),
+      cpuMicros: 1e6 * seconds.reduce((total, one) => total + one, 0),
     };
   }
 
@@ -59,5 +67,6 @@ export function minus(after: Calls, before: Calls): Calls {
     scripts: after.scripts - before.scripts,
     messages: after.messages - before.messages,
     all: after.all - before.all,
+    cpuMicros: after.cpuMicros - before.cpuMicros,
   };
 }

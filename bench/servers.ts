@@ -5,7 +5,7 @@ import { findProgram } from "../src/redis/embedded-servers.js";
 
 /** Three real Redis servers of this machine without persistence, for as long as `body` runs. */
 export async function withServers<T>(body: (urls: readonly string[]) => Promise<T>): Promise<T> {
-  const embedded = await startEmbedded({ info: () => {}, warn: () => {} });
+  const embedded = await startEmbedded({ warn: () => {} });
   if (embedded.kind === "javascript")
     throw new Error("benchmarks need a redis-server or valkey-server on the PATH");
   try {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes this machine ready for `npm test`, which needs a Docker engine and, where no registry can be reached, a
-# redis-server to make an image of; and an nginx for the tests that go through one, which are skipped without it.
+# redis-server to make an image of; and an nginx and a HAProxy for the tests that go through them, which are skipped
+# without.
 #
 #   npm run setup              does what is missing, and says what it did
 #   npm run setup -- --stop    stops the engine that this script started, and nothing else
@@ -64,6 +65,7 @@ install_packages() (
   apt_install "$@" || return 1
   if [[ " $* " == *' redis-server '* ]]; then update-rc.d redis-server disable >/dev/null 2>&1 || true; fi
   if [[ " $* " == *' nginx-light '* ]]; then update-rc.d nginx disable >/dev/null 2>&1 || true; fi
+  if [[ " $* " == *' haproxy '* ]]; then update-rc.d haproxy disable >/dev/null 2>&1 || true; fi
   say "installed $* (without starting their services)"
 )
 
@@ -137,16 +139,16 @@ fi
 
 can_install() { [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; }
 
-has_nginx() { command -v nginx >/dev/null; }
+has_proxies() { command -v nginx >/dev/null && command -v haproxy >/dev/null; }
 
-if engine_answers && has_nginx; then
-  say "a Docker engine answers and nginx is installed; nothing to do"
+if engine_answers && has_proxies; then
+  say "a Docker engine answers, nginx and HAProxy are installed; nothing to do"
   exit
 fi
 
 if ! can_install; then
   if engine_answers; then
-    say "a Docker engine answers; the tests that go through nginx are skipped until it is installed"
+    say "a Docker engine answers; the tests that go through nginx and HAProxy are skipped until both are installed"
     exit
   fi
   say "no Docker engine answers this user, and this script can install one only as root on Debian or Ubuntu."
@@ -159,9 +161,10 @@ mkdir -p "$state"
 exec 9>"$state/lock"
 flock 9
 
-if ! has_nginx; then
-  install_packages nginx-light || say "nginx cannot be installed; the tests that go through it are skipped"
-fi
+for proxy in nginx:nginx-light haproxy:haproxy; do
+  command -v "${proxy%:*}" >/dev/null && continue
+  install_packages "${proxy#*:}" || say "${proxy%:*} cannot be installed; the tests that go through it are skipped"
+done
 if engine_answers; then
   say "a Docker engine answers"
   exit

@@ -26,6 +26,8 @@ export interface Config {
   readonly logLevel: string;
   /** What an operator proves to be one with; without it nobody is. Never shown. */
   readonly operatorKey: string | undefined;
+  /** What is no mistake, but should be read in the log. */
+  readonly warnings: readonly string[];
 }
 
 /** All mistakes of a configuration, one clear line each. */
@@ -39,6 +41,8 @@ export class ConfigError extends Error {
 /** Reads the environment. Throws `ConfigError` with every mistake in it, never with a password in it. */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const mistakes: string[] = [];
+  const warnings: string[] = [];
+  checkNames(env, mistakes, warnings);
   const whole = (name: string, fallback: number, min: number, max: number): number => {
     const text = env[name]?.trim();
     if (!text) return fallback;
@@ -83,12 +87,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     allowedHosts: readHosts(env.QUORATE_ALLOWED_HOSTS),
     logLevel: oneOf("QUORATE_LOG_LEVEL", "info", ["trace", "debug", "info", "warn", "error", "silent"]),
     operatorKey: secret("QUORATE_OPERATOR_KEY"),
+    warnings: Object.freeze(warnings),
   };
-  for (const name of Object.keys(env)) {
-    if (name.startsWith("QUORATE_") && !KNOWN.has(name)) {
-      mistakes.push(`${name} is not a setting; known are ${[...KNOWN].join(", ")}`);
-    }
-  }
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   return Object.freeze(config);
 }
@@ -111,6 +111,38 @@ const KNOWN = new Set([
   "QUORATE_LOG_LEVEL",
   "QUORATE_OPERATOR_KEY",
 ]);
+
+/** What a client of this service is configured by; it may run in the same environment. */
+const OF_CLIENTS = new Set([
+  "QUORATE_URL",
+  "QUORATE_KEY",
+  "QUORATE_KEY_FILE",
+  "QUORATE_NAMESPACE",
+  "QUORATE_FENCING_TOKEN",
+]);
+
+/** What Kubernetes tells every container of a Service that is called quorate. */
+const OF_KUBERNETES = /^QUORATE_(SERVICE_HOST|SERVICE_PORT|SERVICE_PORT_.+|PORT_.+)$/;
+
+/** Names that look like settings of this service and are none: most are typing errors, which must not pass in silence. */
+function checkNames(
+  env: Readonly<Record<string, string | undefined>>,
+  mistakes: string[],
+  warnings: string[],
+): void {
+  if (env.REDIS_URL?.trim()) {
+    // Ignored, it would let each instance start Redis servers of its own, and two of them grant one lock.
+    if (env.REDIS_URLS?.trim()) warnings.push("REDIS_URL is set and ignored: REDIS_URLS is what counts");
+    else mistakes.push("REDIS_URL is not a setting: name your Redis in REDIS_URLS, or unset it");
+  }
+  for (const [name, text = ""] of Object.entries(env)) {
+    if (!name.startsWith("QUORATE_") || KNOWN.has(name) || OF_CLIENTS.has(name)) continue;
+    if (OF_KUBERNETES.test(name)) continue;
+    if (name === "QUORATE_PORT") {
+      if (!text.startsWith("tcp://")) mistakes.push("QUORATE_PORT is not a setting: the port is PORT");
+    } else mistakes.push(`${name} is not a setting; known are ${[...KNOWN].join(", ")}`);
+  }
+}
 
 const ALLOWED_COUNTS = [1, 3, 5, 7];
 

@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 import { existsSync } from "node:fs";
-import type { Server } from "node:http";
-import { type Logger, pino } from "pino";
+import { isIPv6 } from "node:net";
+import type { Logger } from "pino";
 import { systemClock, systemRandom } from "./clock.js";
 import { addressOf, type Config, ConfigError, readConfig } from "./config.js";
-import { createServer } from "./http/server.js";
+import { createServer, type HttpServer } from "./http/server.js";
 import { systemIds } from "./ids.js";
+import { createLog } from "./log.js";
 import { connectByIoredis } from "./redis/connection.js";
 import { startEmbedded } from "./redis/embedded.js";
 import { createService, type Service } from "./service.js";
@@ -13,7 +14,8 @@ import { createService, type Service } from "./service.js";
 /** Start-up and shutdown, nothing else. */
 async function main(): Promise<void> {
   const config = configOrExit();
-  const log = pino({ level: config.logLevel, timestamp: pino.stdTimeFunctions.isoTime, base: null });
+  const { log, output } = createLog(config.logLevel, systemClock);
+  for (const warning of config.warnings) log.warn(warning);
   const embedded = config.redisUrls.length === 0 ? await startEmbedded(log, config.embedded) : undefined;
   const urls = embedded?.urls ?? config.redisUrls;
   const service = createService(
@@ -25,9 +27,10 @@ async function main(): Promise<void> {
       random: systemRandom,
       ids: systemIds,
       log,
+      logDropped: () => output.dropped,
     },
   );
-  const server = createServer(service, config, systemIds);
+  const server = createServer(service, config, systemIds, systemClock);
   stopOnSignals(server, service, config, log, async () => embedded?.stop());
   await someTimeForQuorum(service);
   server.on("error", async (error) => {
@@ -41,7 +44,7 @@ async function main(): Promise<void> {
     const port = typeof address === "object" ? address?.port : config.port;
     log.info(
       { primaries: urls.map(addressOf), quorum: service.primaries.quorum },
-      `Quorate listens on http://${config.host}:${port} (API: /docs)`,
+      `Quorate listens on http://${isIPv6(config.host) ? `[${config.host}]` : config.host}:${port} (API: /docs)`,
     );
   });
 }
@@ -67,40 +70,50 @@ async function someTimeForQuorum({ primaries }: Service): Promise<void> {
   }
 }
 
-/** The first signal lets requests under way end; a second one ends the process at once. */
+/**
+ * The first signal lets requests under way end, after a delay in which load balancers find out that they should send no
+ * more; a second one ends the process at once.
+ */
 function stopOnSignals(
-  server: Server,
+  server: HttpServer,
   service: Service,
   config: Config,
   log: Logger,
   stopEmbedded: () => Promise<void>,
 ): void {
   let stoppingSinceMs: number | undefined;
+  const stop = async (signal: NodeJS.Signals) => {
+    const { drainDelayMs, drainMs } = config;
+    log.info(
+      { signal, drainDelayMs },
+      "stopping: not ready from now on, and no new requests after the delay",
+    );
+    if (drainDelayMs > 0 && server.listening) {
+      service.leave();
+      server.sockets.leave();
+      await new Promise((resolve) => setTimeout(resolve, drainDelayMs));
+    }
+    const sinceMs = systemClock.monotonicMs();
+    // Before answers close their connections, where there was no delay: all clients would connect anew just now.
+    if (server.listening) await server.sockets.closePort();
+    log.info("the port is closed: requests under way end, new ones are refused");
+    service.stop();
+    if (!(await server.sockets.end(drainMs - (systemClock.monotonicMs() - sinceMs))))
+      log.warn("requests were still under way at the end of the time to stop");
+    service.close();
+    await stopEmbedded();
+    log.info("stopped");
+    process.exit(0);
+  };
   const onSignal = (signal: NodeJS.Signals) => {
     const nowMs = systemClock.monotonicMs();
-    if (stoppingSinceMs !== undefined) {
+    if (stoppingSinceMs === undefined) {
+      stoppingSinceMs = nowMs;
+      void stop(signal);
+    } else if (nowMs - stoppingSinceMs >= SAME_SIGNAL_MS) {
       // A terminal's Ctrl-C reaches us twice under npm: from the terminal and from npm, which passes it on.
-      if (nowMs - stoppingSinceMs < SAME_SIGNAL_MS) return;
       process.exit(1);
     }
-    stoppingSinceMs = nowMs;
-    log.info({ signal }, "stopping: requests under way end, new ones are refused");
-    service.stop();
-    const end = async () => {
-      service.close();
-      await stopEmbedded();
-      log.info("stopped");
-      process.exit(0);
-    };
-    const timer = setTimeout(() => {
-      log.warn("requests were still under way at the end of the time to stop");
-      server.closeAllConnections();
-    }, config.drainMs);
-    server.close(() => {
-      clearTimeout(timer);
-      void end();
-    });
-    server.closeIdleConnections();
   };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);

@@ -1,9 +1,11 @@
 import type { Logger } from "pino";
 import type { Clock, Random } from "./clock.js";
 import { addressOf, type Config } from "./config.js";
+import { Admission } from "./http/admission.js";
 import { createApp } from "./http/app.js";
 import type { App } from "./http/context.js";
 import type { Gate } from "./http/gate.js";
+import { hostGate } from "./http/hosts.js";
 import { Metrics } from "./http/metrics.js";
 import { Stopping } from "./http/stopping.js";
 import type { Ids } from "./ids.js";
@@ -29,6 +31,8 @@ export interface World {
   readonly random: Random;
   readonly ids: Ids;
   readonly log: Logger;
+  /** Lines of the log that its reader did not get, since the start. */
+  readonly logDropped?: () => number;
 }
 
 /** One instance of the service, put together but not listening. */
@@ -36,7 +40,11 @@ export interface Service extends Core {
   readonly app: App;
   /** What a request passes before it reaches the app. */
   readonly gates: readonly Gate[];
-  /** From now on: not ready, and no new work. */
+  /** From now on: not ready, but whatever comes is served. */
+  leave(): void;
+  /** A connection was closed at once, since there were too many. */
+  connectionRefused(): void;
+  /** From now on: no new work, and nobody waits any longer. */
   stop(): void;
 }
 
@@ -44,9 +52,13 @@ export interface Service extends Core {
 export function createService(config: Config, redis: RedisServers, world: World): Service {
   const { clock, random, log, ids } = world;
   const metrics = new Metrics();
+  const admission = new Admission(clock, world.random, config, redis.urls.map(addressOf), metrics, log);
   const core = createCore(config, redis, world, {
     granted: (rounds) => metrics.granted(rounds),
-    called: (...call) => metrics.called(...call),
+    called: (primary, script, ms, outcome) => {
+      metrics.called(primary, script, ms, outcome);
+      if (outcome === "ok" || outcome === "unknown") admission.called(primary.address, ms);
+    },
     dropped: (primary) => metrics.dropped(primary),
     changed: (primary, status) => {
       const { state, reason } = status;
@@ -59,6 +71,8 @@ export function createService(config: Config, redis: RedisServers, world: World)
   });
   const { primaries, membership, locks, semaphores, elections, owners, waiting } = core;
   metrics.observe(primaries, waiting);
+  metrics.observeLog(world.logDropped);
+  metrics.observeAdmission(admission.limiter);
   const stopping = new Stopping();
   const app = createApp({
     config,
@@ -78,7 +92,9 @@ export function createService(config: Config, redis: RedisServers, world: World)
   return {
     ...core,
     app,
-    gates: [],
+    gates: [hostGate(config), admission.gate],
+    connectionRefused: () => metrics.connectionRefused(),
+    leave: () => stopping.announce(),
     stop: () => {
       stopping.begin();
       waiting.stop();
@@ -113,7 +129,13 @@ export interface CoreObserver extends PrimaryObserver {
 export function createCore(
   config: Config,
   redis: RedisServers,
-  { clock, random, ids, connect, log }: Omit<World, "log"> & { readonly log: ConfigurationLog },
+  {
+    clock,
+    random,
+    ids,
+    connect,
+    log,
+  }: Omit<World, "log" | "logDropped"> & { readonly log: ConfigurationLog },
   observer: CoreObserver,
 ): Core {
   const keys = new Keys(config.keyPrefix);
@@ -132,7 +154,7 @@ export function createCore(
   return {
     primaries,
     membership,
-    locks: new Locks(leases, primaries, keys),
+    locks: new Locks(leases, primaries, keys, clock),
     semaphores: new Semaphores(leases, primaries, keys, random, config),
     elections: new Elections(leases, clock, ids),
     waiting,

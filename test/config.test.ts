@@ -34,6 +34,7 @@ describe("the configuration", () => {
       allowedHosts: undefined,
       logLevel: "info",
       operatorKey: undefined,
+      warnings: [],
     });
   });
 
@@ -80,6 +81,7 @@ describe("the configuration", () => {
       allowedHosts: ["quorate.example", "quorate-1:8080"],
       logLevel: "debug",
       operatorKey: "0123456789abcdef",
+      warnings: [],
     });
   });
 
@@ -110,12 +112,47 @@ describe("the configuration", () => {
   });
 
   test("leaves other programs' variables alone", () => {
-    expect(mistakesOf({ REDIS_URL: "x", QUORATEX: "y", PATH: "/bin", NODE_ENV: "production" })).toEqual([]);
+    expect(mistakesOf({ QUORATEX: "y", PATH: "/bin", NODE_ENV: "production" })).toEqual([]);
+  });
+
+  test("leaves alone what Kubernetes tells of a Service that is called quorate", () => {
+    const injected = {
+      QUORATE_SERVICE_HOST: "10.96.0.7",
+      QUORATE_SERVICE_PORT: "8080",
+      QUORATE_SERVICE_PORT_HTTP: "8080",
+      QUORATE_PORT: "tcp://10.96.0.7:8080",
+      QUORATE_PORT_8080_TCP: "tcp://10.96.0.7:8080",
+      QUORATE_PORT_8080_TCP_PROTO: "tcp",
+      QUORATE_PORT_8080_TCP_PORT: "8080",
+      QUORATE_PORT_8080_TCP_ADDR: "10.96.0.7",
+    };
+    expect(readConfig(injected)).toEqual(readConfig({}));
+  });
+
+  test("leaves alone what a client of this service is configured by", () => {
+    const names = ["URL", "KEY", "KEY_FILE", "NAMESPACE", "FENCING_TOKEN"];
+    const env = Object.fromEntries(names.map((name) => [`QUORATE_${name}`, "x"]));
+    expect(readConfig(env)).toEqual(readConfig({}));
+  });
+
+  test("warns of a REDIS_URL beside REDIS_URLS, and does not repeat it", () => {
+    const env = { REDIS_URL: "redis://:s3cret@b", REDIS_URLS: "redis://a" };
+    expect(readConfig(env).warnings).toEqual(["REDIS_URL is set and ignored: REDIS_URLS is what counts"]);
+    expect(readConfig({ ...env, REDIS_URL: " " }).warnings).toEqual([]);
   });
 });
 
 describe("one clear line tells of", () => {
   test.each([
+    [
+      { REDIS_URL: "redis://:s3cret@a" },
+      "REDIS_URL is not a setting: name your Redis in REDIS_URLS, or unset it",
+    ],
+    [
+      { REDIS_URL: "redis://a", REDIS_URLS: " ", QUORATE_EMBEDDED: "javascript" },
+      "REDIS_URL is not a setting: name your Redis in REDIS_URLS, or unset it",
+    ],
+    [{ QUORATE_PORT: "8080" }, "QUORATE_PORT is not a setting: the port is PORT"],
     [{ PORT: "http" }, 'PORT is "http", but must be a whole number from 0 to 65535'],
     [{ PORT: "65536" }, 'PORT is "65536", but must be a whole number from 0 to 65535'],
     [{ PORT: "-1" }, 'PORT is "-1", but must be a whole number from 0 to 65535'],
@@ -184,6 +221,15 @@ describe("one clear line tells of", () => {
     expect(more).toEqual([]);
     expect(line).toMatch(/^QUORATE_TTL_MAX is not a setting; known are .*QUORATE_TTL_MAX_MS/);
   });
+
+  test.each(["QUORATE_SERVICES", "QUORATE_SERVICE", "QUORATE_PORTS", "QUORATE_URLS", "QUORATE_KEYS"])(
+    "%s, which only looks like one that is ignored",
+    (name) => {
+      expect(mistakesOf({ [name]: "tcp://10.96.0.7:8080" })).toEqual([
+        expect.stringContaining(`${name} is not a setting`),
+      ]);
+    },
+  );
 
   test("each mistake, when there are several", () => {
     const mistakes = mistakesOf({

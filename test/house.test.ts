@@ -23,7 +23,7 @@ const FLOORS = [
   ["primitives/"],
   ["redis/"],
   ["algorithms/"],
-  ["config.ts", "clock.ts", "ids.ts", "errors.ts"],
+  ["config.ts", "clock.ts", "ids.ts", "errors.ts", "log.ts"],
 ];
 /** What stands apart: it reaches the service only by its public API. */
 const APART = ["client/", "cli/", "ui/"];

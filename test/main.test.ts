@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
+import { networkInterfaces } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startPrimaries, type TestPrimaries } from "./helpers/primaries.js";
@@ -26,6 +27,12 @@ async function hasQuorum(url: string): Promise<void> {
     const { quorum } = (await (await fetch(`${url}/readyz`)).json()) as { quorum: boolean };
     return quorum;
   }, "it has a quorum");
+}
+
+/** What a new connection meets. (fetch would take one that it has.) */
+async function refused(url: string): Promise<string> {
+  const [error] = await once(connect(Number(new URL(url).port), "127.0.0.1"), "error");
+  return error.code;
 }
 
 async function post(url: string, body?: object, method = "POST") {
@@ -61,6 +68,15 @@ describe.concurrent("without Redis", () => {
       expect(lines.filter((line) => line.includes(about))).toHaveLength(1);
     }
     expect(service.err() + service.out()).not.toContain("s3cret");
+  });
+
+  test("REDIS_URL alone ends the start with exit code 1 and a line that names REDIS_URLS", async () => {
+    await using service = startProcess({ REDIS_URL: "redis://user:s3cret@127.0.0.1:6379" });
+    expect(await service.ended).toBe(1);
+    expect(service.err()).toBe(
+      "quorate: REDIS_URL is not a setting: name your Redis in REDIS_URLS, or unset it\n",
+    );
+    expect(service.out()).toBe("");
   });
 
   test("a port in use ends the start with exit code 1 and a line that says so", async () => {
@@ -128,15 +144,58 @@ describe.concurrent("without Redis", () => {
 describe("a start", () => {
   test("says where it listens and over which primaries, never their passwords", async () => {
     const urls = primaries.urls.map((url) => url.replace("redis://", "redis://default:s3cret@"));
-    await using service = start({ REDIS_URLS: urls.join(","), QUORATE_LOG_LEVEL: "trace" });
+    await using service = start({ REDIS_URLS: urls.join(","), QUORATE_LOG_LEVEL: "trace", REDIS_URL: "x" });
     const url = await service.listening;
     expect((await fetch(`${url}/livez`)).status).toBe(200);
     for (const primary of primaries.urls) expect(service.out()).toContain(new URL(primary).host);
     expect(service.out() + service.err()).not.toContain("s3cret");
+    expect(JSON.parse(service.out().split("\n")[0] ?? "")).toMatchObject({
+      level: "warn",
+      msg: "REDIS_URL is set and ignored: REDIS_URLS is what counts",
+    });
   });
 });
 
+const hasIPv6 = Object.values(networkInterfaces()).some((all) =>
+  all?.some(({ family }) => family === "IPv6"),
+);
+
+test.skipIf(!hasIPv6)("an address of IPv6 is told as a URL has it", async () => {
+  await using service = start({ HOST: "::1" });
+  const url = await service.listening;
+  expect(url).toMatch(/^http:\/\/\[::1\]:\d+$/);
+  expect((await fetch(`${url}/v1/primaries`)).status).toBe(200);
+});
+
 describe("SIGTERM", () => {
+  test("is told by /readyz first; for QUORATE_DRAIN_DELAY_MS everything is served, then who waits is sent away", async () => {
+    await using service = start({ QUORATE_DRAIN_DELAY_MS: "4000" });
+    const url = await service.listening;
+    await hasQuorum(url);
+    const held = await post(`${url}/v1/locks/a/acquire`, { ttlMs: 60_000 });
+    const waiting = post(`${url}/v1/locks/a/acquire`, { ttlMs: 1_000, waitMs: 25_000 });
+    await until(async () => {
+      const { waiting: count } = (await (await fetch(`${url}/v1/locks/a`)).json()) as { waiting: number };
+      return count === 1;
+    }, "it waits");
+    const beganMs = performance.now();
+    service.kill("SIGTERM");
+    await until(async () => (await fetch(`${url}/readyz`)).status === 503, "/readyz says so");
+    const ready = await fetch(`${url}/readyz`);
+    expect([ready.status, ((await ready.json()) as { code: string }).code]).toEqual([503, "shutting_down"]);
+    expect((await fetch(`${url}/livez`)).status).toBe(200);
+    const late = await fetch(`${url}/v1/locks/b`);
+    expect([late.status, late.headers.get("connection")]).toEqual([200, "close"]);
+    expect((await post(`${url}/v1/locks/b/acquire`, { ttlMs: 1_000 })).status).toBe(200);
+    expect(performance.now() - beganMs, "all this was within the delay").toBeLessThan(4_000);
+    expect(held.status).toBe(200);
+    const sentAway = await waiting;
+    expect([sentAway.status, sentAway.body.code]).toEqual([503, "shutting_down"]);
+    expect(performance.now() - beganMs).toBeGreaterThan(3_900);
+    expect(await refused(url)).toBe("ECONNREFUSED");
+    expect(await service.ended).toBe(0);
+  });
+
   test("ends an idle service with exit code 0 soon", async () => {
     await using service = start();
     await service.listening;
@@ -161,14 +220,14 @@ describe("SIGTERM", () => {
     await sleep(100);
     const beganMs = performance.now();
     service.kill("SIGTERM");
-    await until(() => service.out().includes("stopping"), "it heard the signal");
-    early.write("GET /v1/locks/a HTTP/1.1\r\nHost: quorate\r\n\r\n");
+    await until(() => service.out().includes("the port is closed"), "it heard the signal");
+    early.write("GET /v1/locks/a HTTP/1.1\r\nHost: localhost\r\n\r\n");
     const late = await new Promise<string>((resolve) => {
       early.once("data", (data) => resolve(String(data)));
       early.once("close", () => resolve("closed"));
     });
     expect(late).toMatch(/^(closed|HTTP\/1.1 503 .*"shutting_down")/s);
-    await expect(fetch(`${url}/livez`)).rejects.toThrow();
+    expect(await refused(url)).toBe("ECONNREFUSED");
     await sleep(200);
     await Promise.all(primaries.all.slice(1).map((primary) => primary.resume()));
     expect(await underWay).toMatchObject({ status: 200, body: { names: ["slow"] } });
@@ -183,7 +242,7 @@ describe("SIGTERM", () => {
     const half = connect(port, "127.0.0.1");
     for (const socket of [idle, half]) socket.on("error", () => {});
     await Promise.all([once(idle, "connect"), once(half, "connect")]);
-    half.write("POST /v1/locks/a/acquire HTTP/1.1\r\nHost: quorate\r\nContent-Length: 100\r\n\r\n{");
+    half.write("POST /v1/locks/a/acquire HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{");
     await sleep(100);
     const beganMs = performance.now();
     service.kill("SIGTERM");

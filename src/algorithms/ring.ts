@@ -1,5 +1,8 @@
 import { createHash } from "node:crypto";
-import { absorb, finish, murmur3 } from "./murmur3.js";
+import { murmur3 } from "./murmur3.js";
+import { type Points, pointAtOrAfter, sortedPoints } from "./ring-points.js";
+import { type FirstMeetings, indexFirstMeetings, Walk } from "./ring-walk.js";
+import { atOnce, type Steps } from "./steps.js";
 
 /** One member as the ring sees it. */
 export interface RingMember {
@@ -20,6 +23,8 @@ export interface Ring<M extends RingMember = RingMember> {
   readonly ringId: string;
   /** The eligible members (weight above 0), the very objects passed in, by the bytes of the id. */
   readonly members: readonly M[];
+  /** Points of all members together: what the ring takes in time, and some 10 to 20 bytes of memory each. */
+  readonly pointCount: number;
   /** The member at the first point at or after the key's place; undefined: there are no members. */
   owner(key: string): M | undefined;
   /**
@@ -28,6 +33,13 @@ export interface Ring<M extends RingMember = RingMember> {
    * then the others. It does not depend on `count`, so a shorter answer is a prefix of a longer.
    */
   replicas(key: string, count: number): M[];
+  /**
+   * The points are hashed and sorted only when they are first needed. This does it in steps, for `replicas` of up to
+   * `count` members (the owner is one); a look-up that finds it not done does it all at once.
+   */
+  prepare(count: number): Steps<void>;
+  /** Whether `replicas` of up to `count` members has nothing left to prepare. */
+  isPrepared(count: number): boolean;
 }
 
 /**
@@ -41,23 +53,23 @@ export function buildRing<M extends RingMember>(members: readonly M[]): Ring<M> 
   assertMembers(members);
   const entries = eligibleEntries(members);
   const sorted = Object.freeze(entries.map((entry) => entry.member));
-  const points = sortedPoints(entries);
-  const zones = zoneNumbers(entries);
+  const layers = new Layers(entries);
   return Object.freeze({
     ringId: ringIdOf(entries),
     members: sorted,
+    pointCount: entries.reduce((sum, entry) => sum + entry.pointCount, 0),
     owner(key: string): M | undefined {
       if (sorted.length === 0) return undefined;
-      return sorted[points.members[pointAtOrAfter(points, murmur3(key))] as number];
+      return sorted[layers.owner(key)];
     },
     replicas(key: string, count: number): M[] {
       if (!Number.isInteger(count)) throw new RangeError("count is a whole number");
       if (count < 0) throw new RangeError("count is not negative");
       if (count === 0 || sorted.length === 0) return [];
-      const first = pointAtOrAfter(points, murmur3(key));
-      const wanted = Math.min(count, sorted.length);
-      return preferred(points.members, first, zones, wanted).map((index) => sorted[index] as M);
+      return layers.preferred(key, Math.min(count, sorted.length)).map((index) => sorted[index] as M);
     },
+    prepare: (count: number) => layers.prepare(Math.min(count, sorted.length)),
+    isPrepared: (count: number) => layers.isPrepared(Math.min(count, sorted.length)),
   });
 }
 
@@ -69,7 +81,6 @@ export function pointsForWeight(weight: number): number {
 
 const POINTS_PER_WEIGHT = 256;
 const POINTS_MAX = 65_536;
-const POINT_DIGITS_MAX = 5;
 const RING_ID_HEX_DIGITS = 16;
 
 /** Control characters separate fields; a lone surrogate has no UTF-8 of its own. */
@@ -82,16 +93,6 @@ interface Entry<M extends RingMember> {
   readonly pointCount: number;
   /** `=` and the zone's UTF-8 bytes in hexadecimal, or `-` for none: equal means the same zone. */
   readonly zoneCode: string;
-}
-
-/** All points of a ring, sorted by place and then by member. */
-interface Points {
-  readonly places: Uint32Array;
-  /** Index of the point's member in the sorted members. */
-  readonly members: Uint32Array;
-  /** For each bucket of 2^bucketShift places: index of the first point in it or after it. */
-  readonly bucketStarts: Uint32Array;
-  readonly bucketShift: number;
 }
 
 /** The zone of each member as a number, and how many different ones there are. */
@@ -145,133 +146,67 @@ function zoneNumbers(entries: readonly Entry<RingMember>[]): Zones {
   return { ofMember, count };
 }
 
-/**
- * Hashes every point and sorts by place with one stable distribution into about as many buckets
- * as points, followed by an insertion sort: hashes spread evenly, so hardly a point moves far.
- * Points are hashed in the order of the members and both steps are stable, so that points with
- * one place stay in the order of the bytes of the ids.
- */
-function sortedPoints(entries: readonly Entry<RingMember>[]): Points {
-  const total = entries.reduce((sum, entry) => sum + entry.pointCount, 0);
-  const hashed = hashPoints(entries, total);
-  const bucketShift = bucketShiftFor(total);
-  const bucketStarts = new Uint32Array(2 ** (32 - bucketShift));
-  for (let i = 0; i < total; i++) {
-    const bucket = (hashed.places[i] as number) >>> bucketShift;
-    bucketStarts[bucket] = (bucketStarts[bucket] as number) + 1;
-  }
-  let end = 0;
-  for (let bucket = 0; bucket < bucketStarts.length; bucket++) {
-    end += bucketStarts[bucket] as number;
-    bucketStarts[bucket] = end;
-  }
-  const places = new Uint32Array(total);
-  const members = new Uint32Array(total);
-  // Filling each bucket from its end, last point first, keeps the order and leaves its start.
-  for (let i = total - 1; i >= 0; i--) {
-    const place = hashed.places[i] as number;
-    const at = (bucketStarts[place >>> bucketShift] as number) - 1;
-    bucketStarts[place >>> bucketShift] = at;
-    places[at] = place;
-    members[at] = hashed.members[i] as number;
-  }
-  insertionSort(places, members);
-  return { places, members, bucketStarts, bucketShift };
-}
+/** What look-ups need, each layer made when it is first needed: the points, and an index for more than one zone or member. */
+class Layers {
+  readonly #zones: Zones;
+  #points: Points | undefined;
+  #byZone: FirstMeetings | undefined;
+  #byMember: FirstMeetings | undefined;
 
-function hashPoints(entries: readonly Entry<RingMember>[], total: number) {
-  const places = new Uint32Array(total);
-  const members = new Uint32Array(total);
-  let at = 0;
-  entries.forEach((entry, index) => {
-    const end = at + entry.pointCount;
-    hashPointsOfMember(entry.idBytes, places.subarray(at, end));
-    members.fill(index, at, end);
-    at = end;
-  });
-  return { places, members };
-}
-
-/** Fills `places` with the hashes of id + "\n" + i; what is common to all of them is hashed once. */
-function hashPointsOfMember(idBytes: Uint8Array, places: Uint32Array): void {
-  const bytes = new Uint8Array(idBytes.length + 1 + POINT_DIGITS_MAX);
-  bytes.set(idBytes);
-  bytes[idBytes.length] = 0x0a;
-  const digitsStart = idBytes.length + 1;
-  const common = absorb(0, bytes, 0, digitsStart);
-  for (let i = 0; i < places.length; i++) {
-    const end = writeDecimal(bytes, digitsStart, i);
-    places[i] = finish(absorb(common, bytes, digitsStart & ~3, end), bytes, end);
+  constructor(private readonly entries: readonly Entry<RingMember>[]) {
+    this.#zones = zoneNumbers(entries);
   }
-}
 
-/** Writes a number below 100,000 in ASCII digits at `start`; the index behind its last digit. */
-function writeDecimal(bytes: Uint8Array, start: number, value: number): number {
-  let end = start + 1;
-  for (let power = 10; power <= value; power *= 10) end++;
-  let rest = value;
-  for (let at = end - 1; at >= start; at--) {
-    const tenth = (rest / 10) | 0;
-    bytes[at] = 0x30 + rest - tenth * 10;
-    rest = tenth;
+  isPrepared(count: number): boolean {
+    if (count < 1) return true;
+    if (!this.#points) return false;
+    return (
+      (count < 2 || this.#byZone !== undefined) && (!this.#needsOthers(count) || this.#byMember !== undefined)
+    );
   }
-  return end;
-}
 
-/** From 2 buckets (a shift by 32 would be one by 0) to 2^24, and as many as points between. */
-function bucketShiftFor(pointCount: number): number {
-  const bits = 32 - Math.clz32(Math.max(pointCount - 1, 0));
-  return 32 - Math.min(Math.max(bits, 1), 24);
-}
+  *prepare(count: number): Steps<void> {
+    if (count < 1) return;
+    this.#points ??= yield* sortedPoints(this.entries);
+    const { members } = this.#points;
+    const { ofMember, count: zoneCount } = this.#zones;
+    if (count > 1) this.#byZone ??= yield* indexFirstMeetings(members, ofMember, zoneCount);
+    if (!this.#needsOthers(count)) return;
+    this.#byMember ??= yield* indexFirstMeetings(members, Uint32Array.from(ofMember.keys()), ofMember.length);
+  }
 
-function insertionSort(places: Uint32Array, members: Uint32Array): void {
-  for (let i = 1; i < places.length; i++) {
-    const place = places[i] as number;
-    if ((places[i - 1] as number) <= place) continue;
-    const member = members[i] as number;
-    let at = i;
-    for (; at > 0 && (places[at - 1] as number) > place; at--) {
-      places[at] = places[at - 1] as number;
-      members[at] = members[at - 1] as number;
+  /** Index of the member that owns the key; there is one. */
+  owner(key: string): number {
+    const points = this.#points ?? this.#prepared(1).points;
+    return points.members[pointAtOrAfter(points, murmur3(key))] as number;
+  }
+
+  /** The first `count` member indices in order of preference; there are at least `count` members. */
+  preferred(key: string, count: number): number[] {
+    if (count === 1) return [this.owner(key)];
+    const { points, byZone, byMember } = this.#prepared(count);
+    const start = pointAtOrAfter(points, murmur3(key));
+    const answer: number[] = [];
+    const newZones = new Walk(byZone as FirstMeetings, start);
+    for (let left = Math.min(count, this.#zones.count); left > 0; left--) {
+      answer.push(points.members[newZones.next()] as number);
     }
-    places[at] = place;
-    members[at] = member;
+    if (answer.length === count) return answer;
+    const newMembers = new Walk(byMember as FirstMeetings, start);
+    while (answer.length < count) {
+      const point = newMembers.next();
+      if (!newMembers.isFirst(point, byZone as FirstMeetings)) answer.push(points.members[point] as number);
+    }
+    return answer;
   }
-}
 
-/** Index of the first point at or after `place`, wrapping to the first of all. */
-function pointAtOrAfter(points: Points, place: number): number {
-  const { places, bucketStarts, bucketShift } = points;
-  let at = bucketStarts[place >>> bucketShift] as number;
-  while (at < places.length && (places[at] as number) < place) at++;
-  return at < places.length ? at : 0;
-}
+  #prepared(count: number) {
+    if (!this.isPrepared(count)) atOnce(this.prepare(count));
+    return { points: this.#points as Points, byZone: this.#byZone, byMember: this.#byMember };
+  }
 
-/**
- * The first `count` member indices in order of preference, walking from the point `first`; there
- * are at least `count` members. Stops once the answer is settled, after one turn at the most.
- */
-function preferred(pointMembers: Uint32Array, first: number, zones: Zones, count: number) {
-  const members = new Set<number>();
-  const zonesTaken = new Set<number>();
-  const others: number[] = [];
-  const answer: number[] = [];
-  const inNewZoneMax = Math.min(count, zones.count);
-  let at = first;
-  for (let left = pointMembers.length; left > 0; left--) {
-    const member = pointMembers[at] as number;
-    at = at + 1 < pointMembers.length ? at + 1 : 0;
-    if (members.has(member)) continue;
-    members.add(member);
-    const zone = zones.ofMember[member] as number;
-    if (zonesTaken.has(zone)) others.push(member);
-    else answer.push(member);
-    zonesTaken.add(zone);
-    if (answer.length >= inNewZoneMax && members.size >= count) break;
+  /** Whether there are too few zones, so that some must come up again. */
+  #needsOthers(count: number): boolean {
+    return count > this.#zones.count;
   }
-  for (const member of others) {
-    if (answer.length >= count) break;
-    answer.push(member);
-  }
-  return answer;
 }

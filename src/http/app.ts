@@ -3,7 +3,8 @@ import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { routePath } from "hono/route";
 import { CoordinationError } from "../errors.js";
-import { limitBody } from "./body-limit.js";
+import { inFlight } from "./admission.js";
+import { readBody } from "./body-limit.js";
 import type { App, Env, Services } from "./context.js";
 import { requestIdOf } from "./gate.js";
 import { statusOf, toProblem } from "./problem.js";
@@ -16,14 +17,11 @@ import { ownerRoutes } from "./routes/owners.js";
 import { semaphoreRoutes } from "./routes/semaphores.js";
 import { severalLockRoutes } from "./routes/several-locks.js";
 import { systemRoutes } from "./routes/system.js";
+import { refuseMisfits } from "./strict.js";
 
 /** The HTTP service: everything a request meets before and after its route. */
 export function createApp(services: Services): App {
-  const app: App = new OpenAPIHono<Env>({
-    defaultHook: (result) => {
-      if (!result.success) throw invalid(result.error.issues);
-    },
-  });
+  const app: App = new OpenAPIHono<Env>();
   app.onError((error, c) => answerFailure(error, c, services));
   const around = (answer: Answer) => observe(services, answer);
   app.notFound(
@@ -32,6 +30,7 @@ export function createApp(services: Services): App {
     }),
   );
   oneHandlerEach(app, around);
+  refuseMisfits(app);
   severalLockRoutes(app, services);
   lockRoutes(app, services);
   semaphoreRoutes(app, services);
@@ -52,17 +51,28 @@ function observe(services: Services, answer: Answer): Answer {
     c.set("requestId", requestId);
     let response: Response;
     try {
-      await limitBody(c);
-      // Probes and metrics answer to the end; work that comes after the signal goes to another instance.
-      if (c.req.path.startsWith("/v1/")) stopping.assertNot();
-      response = await answer(c);
+      const answered = await inFlight(c, {
+        readBody: () => readBody(c),
+        answer: () => {
+          // Probes and metrics answer to the end; work that comes after the signal goes to another instance.
+          if (c.req.path.startsWith("/v1/")) stopping.assertNot();
+          return answer(c);
+        },
+      });
+      if (!answered) {
+        metrics.abandoned();
+        // Nobody is there to read it.
+        return c.body(null);
+      }
+      response = answered;
     } catch (error) {
       response = answerFailure(error, c, services);
     }
     const { headers, status } = response;
     headers.set("x-request-id", requestId);
     if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
-    if (stopping.begun) headers.set("connection", "close");
+    headers.set("x-content-type-options", "nosniff");
+    if (stopping.announced) headers.set("connection", "close");
     const ms = clock.monotonicMs() - started;
     const route = routePath(c, -1);
     const { method, path } = c.req;
@@ -109,20 +119,6 @@ function asCoordinationError(error: unknown): CoordinationError | undefined {
   );
 }
 
-function invalid(
-  issues: readonly { path: PropertyKey[]; message: string; keys?: string[] }[],
-): CoordinationError {
-  const errors = issues.slice(0, ISSUES_MAX).map(({ path, message, keys = [] }) => ({
-    field: [...path, ...keys.slice(0, 1)].map(String).join("."),
-    detail: message,
-  }));
-  const [first] = errors;
-  const detail = first?.field ? `${first.field}: ${first.detail}` : (first?.detail ?? "not valid");
-  return new CoordinationError("invalid_request", detail, {
-    help: { errors, ...(first?.field && { field: first.field }) },
-  });
-}
-
 /** 405 where the path exists with other methods, else 404. */
 function missing(app: App, c: Context<Env>): CoordinationError {
   const methods = new Set(
@@ -145,5 +141,3 @@ function missing(app: App, c: Context<Env>): CoordinationError {
 function patternOf(path: string): RegExp {
   return new RegExp(`^${path.replaceAll(/:[a-z]+/g, "[^/]+").replaceAll(".", "\\.")}$`);
 }
-
-const ISSUES_MAX = 10;

@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { type Limiter, PRIORITIES } from "../algorithms/limiter.js";
 import type { Primaries } from "../redis/primaries.js";
 import {
   PRIMARY_STATES,
@@ -7,9 +8,10 @@ import {
   type PrimaryObserver,
   type PrimaryStatus,
 } from "../redis/primary.js";
+import type { AdmissionObserver } from "./admission.js";
 
 /** What Prometheus reads. Labels are routes and addresses, never names, keys or leaseIds. */
-export class Metrics implements PrimaryObserver {
+export class Metrics implements PrimaryObserver, AdmissionObserver {
   readonly registry = new Registry();
   readonly #requests = new Counter({
     name: "quorate_http_requests_total",
@@ -62,6 +64,30 @@ export class Metrics implements PrimaryObserver {
     registers: [this.registry],
   });
 
+  readonly #shed = new Counter({
+    name: "quorate_admission_shed_total",
+    help: "Requests refused as overloaded before they were begun, by priority; they are in no other metric",
+    labelNames: ["priority"],
+    registers: [this.registry],
+  });
+  readonly #abandoned = new Counter({
+    name: "quorate_admission_abandoned_total",
+    help: "Requests whose client went before they were begun",
+    registers: [this.registry],
+  });
+  readonly #queueSeconds = new Histogram({
+    name: "quorate_admission_queue_seconds",
+    help: "Time in the queue of requests that were let in, but not at once",
+    labelNames: ["priority"],
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25],
+    registers: [this.registry],
+  });
+  readonly #connectionsRefused = new Counter({
+    name: "quorate_connections_refused_total",
+    help: "Connections closed at once since there were QUORATE_CONNECTIONS_MAX",
+    registers: [this.registry],
+  });
+
   constructor() {
     collectDefaultMetrics({ register: this.registry });
   }
@@ -97,6 +123,64 @@ export class Metrics implements PrimaryObserver {
         }
       },
     });
+  }
+
+  observeLog(dropped = () => 0): void {
+    new Counter({
+      name: "quorate_log_dropped_total",
+      help: "Lines of the log that its reader did not get, since it was too slow or has gone",
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        this.inc(dropped());
+      },
+    });
+  }
+
+  /** What is in flight and what waits to be, as they are when Prometheus asks. */
+  observeAdmission(limiter: Limiter): void {
+    new Gauge({
+      name: "quorate_admission_in_flight",
+      help: "Requests that are worked on; those that wait for a lease are not",
+      registers: [this.registry],
+      collect() {
+        this.set(limiter.inFlight);
+      },
+    });
+    new Gauge({
+      name: "quorate_admission_limit",
+      help: "How many may be in flight, as found from the delay that they cause",
+      registers: [this.registry],
+      collect() {
+        this.set(limiter.limit);
+      },
+    });
+    new Gauge({
+      name: "quorate_admission_queued",
+      help: "Requests that wait to be in flight, by priority",
+      labelNames: ["priority"],
+      registers: [this.registry],
+      collect() {
+        for (const priority of PRIORITIES) this.set({ priority }, limiter.queued(priority));
+      },
+    });
+    for (const priority of PRIORITIES) if (priority !== "resumed") this.#shed.inc({ priority }, 0);
+  }
+
+  shed(priority: string): void {
+    this.#shed.inc({ priority });
+  }
+
+  queued(priority: string, ms: number): void {
+    this.#queueSeconds.observe({ priority }, ms / 1000);
+  }
+
+  abandoned(): void {
+    this.#abandoned.inc();
+  }
+
+  connectionRefused(): void {
+    this.#connectionsRefused.inc();
   }
 
   request(method: string, route: string, status: number, code: string, ms: number): void {

@@ -61,12 +61,15 @@ Locks with fencing tokens, semaphores, elections, membership and shard owners ov
 
 JSON in camelCase; a unit ends the name (\`ttlMs\`). Names of locks, semaphores, elections, services
 and members match
-\`[A-Za-z0-9][A-Za-z0-9._:-]{0,127}\`. Fields that a request does not have are refused, so that a typing error is
-not silently ignored. Answers may get new fields.
+\`[A-Za-z0-9][A-Za-z0-9._:-]{0,127}\`. Fields and parameters that a request does not have are refused, so that a
+typing error is not silently ignored. Answers may get new fields.
 
 **Failures** are [problems](https://www.rfc-editor.org/rfc/rfc9457) (\`application/problem+json\`); program against
 their \`code\`. Besides those listed at each operation there are \`not_found\` (404, no such path),
-\`method_not_allowed\` (405, with \`Allow\`) and \`too_large\` (413, at any path). After \`no_quorum\` to a request that
+\`method_not_allowed\` (405, with \`Allow\`), \`too_large\` (413, at any path) and \`forbidden\` (403, at any path: a \`Host\` that
+is no name of the service, or a web page of somebody else; see \`QUORATE_ALLOWED_HOSTS\`). What is not well-formed HTTP, expects what
+is not understood, has too large headers, or arrives too slowly is answered with 400 \`invalid_request\`, 417 \`expectation_failed\`,
+431 \`headers_too_large\` or 408 \`request_timeout\`, and the connection is closed. After \`no_quorum\` to a request that
 changes something it may have happened or not: repeat it, every one can be repeated safely, or look.
 
 **Leases.** Whoever knows a \`leaseId\` may renew and release the lease, so keep it to yourself. Trust a lease until
@@ -78,5 +81,7 @@ asks; who does not wait does not overtake. When the time is over the answer is \
 connection leaves the line at once; who chose its own \`leaseId\` keeps its place for 3 s to come back with it.
 
 **Requests** may carry an \`X-Request-Id\` of 1 to 128 letters, digits and \`. _ : -\`; else one is made. Answers, problems
-and log lines have it. Bodies may have 64 KB, batches 2 MB.
+and log lines have it. Bodies may have 64 KB, batches 2 MB. They are
+JSON in UTF-8; a number that would lose digits (an integer beyond 2^53, 1e999) is refused, so send it as text; of a key that is there
+twice the last counts.
 `.trim();

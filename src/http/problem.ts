@@ -12,13 +12,17 @@ const TABLE = {
   unknown_member: [404, "The service has no such member"],
   no_members: [404, "The service has no member that could own a key"],
   method_not_allowed: [405, "This path has other methods"],
+  request_timeout: [408, "The request did not arrive in time"],
   held: [409, "Another lease holds it"],
   lease_mismatch: [409, "This leaseId is for something else"],
   limit_mismatch: [409, "The semaphore has another limit"],
   superseded: [409, "A later registration has taken its place"],
+  too_many: [409, "There is more of it than a limit allows"],
   lease_lost: [410, "The lease is not held any more"],
   too_large: [413, "The body is too large"],
   unsupported_media_type: [415, "The body is not JSON"],
+  expectation_failed: [417, "What the request expects cannot be met"],
+  headers_too_large: [431, "The headers are too large"],
   internal: [500, "Quorate made a mistake"],
   no_quorum: [503, "No majority of the primaries can decide this now"],
   overloaded: [503, "This instance has more to do than it can"],
@@ -86,7 +90,7 @@ const ProblemSchema = z
 
 /** The responses of an operation under /v1 that can fail with these codes, beside those that all of them have. */
 export function problems(...codes: ErrorCode[]) {
-  return problemsOutsideV1(...codes, "overloaded", "shutting_down");
+  return problemsOutsideV1("invalid_request", ...codes, "overloaded", "shutting_down");
 }
 
 /** The same of an operation outside /v1: such ones answer to the end. */

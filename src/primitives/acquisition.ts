@@ -35,7 +35,7 @@ export class Acquisition {
     private readonly want: (leaseId: string) => Wanted | Promise<Wanted>,
     private readonly by: Surroundings,
   ) {
-    this.#askedMs = by.clock.monotonicMs();
+    this.#askedMs = by.clock.monotonicMs() - (request.inFlight?.queuedMs ?? 0);
     this.#deadlineMs = this.#askedMs + (request.waitMs ?? 0);
   }
 
@@ -47,8 +47,8 @@ export class Acquisition {
         if (outcome) return outcome;
       }
     } finally {
-      // One that chose its id may come back with it for its place.
-      const keepMs = this.#gone && this.#chosen ? COME_BACK_MS : 0;
+      // One that chose its id may come back with it for its place: to another instance, where this one stops.
+      const keepMs = (this.#gone || this.by.room.stopped) && this.#chosen ? COME_BACK_MS : 0;
       if (this.#place) void this.by.room.leave(this.#place, { granted: this.#granted, keepMs });
     }
   }
@@ -70,6 +70,7 @@ export class Acquisition {
     const certain = refused.certain && !wanted.others;
     const retries = wanted.others ? OTHERS_RETRIES : SPLIT_RETRIES;
     if (!certain && !this.request.waitMs && this.#attempts < retries) {
+      if (this.request.signal?.aborted) return refused;
       // The votes split between several who asked at once; none of them may have won.
       await clock.sleep(this.#jitterMs(this.#attempts++));
       return null;
@@ -94,14 +95,19 @@ export class Acquisition {
     refused: Held,
   ): Promise<Outcome | null> {
     const { votes, clock, room } = this.by;
-    const turn = await place.turn(this.#deadlineMs, hintMs, this.request.signal);
+    const { inFlight, signal } = this.request;
+    inFlight?.pause();
+    const turn = await place.turn(this.#deadlineMs, hintMs, signal);
     this.#gone = turn === "gone";
     if (this.#gone) return refused;
     // Of one that others stand before nothing new is to be expected; the first asks once more.
     if (turn === "late" && !room.isFirst(place)) return this.#giveUp(place);
     const won = turn === "handed" ? votes.handed(place.votes) : null;
     // Of what was heard so late that nothing is left the next attempt makes something.
-    if (!won || validForMs(this.request.ttlMs, clock.monotonicMs() - won.sinceMs) <= 0) return null;
+    if (!won || validForMs(this.request.ttlMs, clock.monotonicMs() - won.sinceMs) <= 0) {
+      await inFlight?.resume();
+      return null;
+    }
     return this.#accept("handed", claim, wanted, Math.max(this.#askedMs, won.sinceMs), won);
   }
 

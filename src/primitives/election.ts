@@ -5,6 +5,7 @@ import {
   type Grant,
   type Held,
   holdOf,
+  type InFlight,
   type LeaseRequest,
   metadataText,
   parseMetadata,
@@ -41,7 +42,12 @@ export interface ElectionState {
   /** Names what can be known of it: changes with the leader, the term and the value. */
   readonly version: string;
   readonly waiting: number;
-  readonly queue: readonly Waiting[];
+  readonly queue: readonly WaitingCandidate[];
+}
+
+/** A candidate that waits. Its owner is the candidate and its mode exclusive: both are from before it had its name. */
+export interface WaitingCandidate extends Waiting {
+  readonly candidate: string | null;
 }
 
 /** Elections: a lock that carries a value. Its fencing token is the term. */
@@ -123,7 +129,7 @@ export class Elections {
   async #read(name: string): Promise<ElectionState> {
     const seen = await this.leases.votes.inspect(resource(name));
     const { waiting } = seen;
-    const queue = toQueue(seen);
+    const queue = toQueue(seen).map((each) => ({ ...each, candidate: each.owner }));
     const [hold] = seen.holds;
     if (!hold || hold.token === null)
       return { leader: null, known: seen.free, version: seen.free ? "none" : "unknown", waiting, queue };
@@ -151,6 +157,7 @@ export class Elections {
     version: string | null,
     deadlineMs: number,
     signal?: AbortSignal,
+    inFlight?: InFlight,
   ): Promise<ElectionState> {
     const now = await this.inspect(name);
     if (now.version !== version) return now;
@@ -159,7 +166,9 @@ export class Elections {
       watch = new Watch(this, name, this.clock, () => this.#watches.delete(name));
       this.#watches.set(name, watch);
     }
+    inFlight?.pause();
     const changed = await watch.until((state) => state.version !== version, deadlineMs, signal);
+    if (!signal?.aborted) await inFlight?.resume();
     // That nothing has changed is for a majority to say.
     return changed ?? (signal?.aborted ? now : this.inspect(name));
   }

@@ -45,6 +45,17 @@ export interface LeaseRequest {
   readonly waitMs?: number | undefined;
   /** Aborted when the client has gone. */
   readonly signal?: AbortSignal | undefined;
+  readonly inFlight?: InFlight | undefined;
+}
+
+/** A request's part of what may be in flight at this instance. */
+export interface InFlight {
+  /** How long it was in a queue before it was in flight, ms. */
+  readonly queuedMs: number;
+  /** From now on it waits for something that takes nothing of this instance. */
+  pause(): void;
+  /** Resolves when it may go on. */
+  resume(): Promise<void>;
 }
 
 /** What is asked for: everything of a claim but the secret. */

@@ -1,7 +1,10 @@
+import type { Clock } from "../clock.js";
+import { listLocks } from "../redis/held-calls.js";
 import { heldOn } from "../redis/hold-votes.js";
 import type { Keys } from "../redis/keys.js";
-import { type Hold, listLocks, type Mode } from "../redis/lease-calls.js";
+import type { Hold, Mode } from "../redis/lease-calls.js";
 import { allAnswered, type Primaries, values } from "../redis/primaries.js";
+import { type HolderPage, HolderPages } from "./holder-pages.js";
 import {
   type Grant,
   type Held,
@@ -53,11 +56,16 @@ export interface ListedLock {
 
 /** Locks by name, exclusive or shared, alone or several at once, each grant with a fencing token that only grows. */
 export class Locks {
+  readonly #holders: HolderPages;
+
   constructor(
     private readonly leases: Leases,
     private readonly primaries: Primaries,
     private readonly keys: Keys,
-  ) {}
+    clock: Pick<Clock, "soon">,
+  ) {
+    this.#holders = new HolderPages(primaries, keys, clock);
+  }
 
   /** Takes all names or none, or tells who has one of them. Throws as `Leases.acquire` does. */
   async acquire(request: AcquireRequest): Promise<Acquired> {
@@ -97,6 +105,11 @@ export class Locks {
       waiting: seen.waiting,
       queue: toQueue(seen),
     };
+  }
+
+  /** All who hold a lock, some at a time: those after `cursor`. Throws `no_quorum`. */
+  holders(name: string, cursor: string | null, limit: number): Promise<HolderPage> {
+    return this.#holders.page(resource(name), cursor, limit);
   }
 
   /** Whether the lease with this token holds the name now, and the newest token that is known. Throws `no_quorum`. */

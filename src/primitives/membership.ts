@@ -1,4 +1,3 @@
-import { type Merged, mergeMembers } from "../algorithms/members.js";
 import type { Clock } from "../clock.js";
 import { CoordinationError } from "../errors.js";
 import type { Ids } from "../ids.js";
@@ -8,32 +7,16 @@ import {
   announceIncarnation,
   type HeartbeatVote,
   heartbeat,
-  listMembers,
-  listServices,
   type MemberRecord,
   putMember,
 } from "../redis/scripts.js";
+import { type Member, type Registration, toMember } from "./member.js";
+import { type MemberPage, MemberPages } from "./member-pages.js";
+import { MemberReads } from "./member-reads.js";
+import { type ServicePage, ServicePages } from "./service-pages.js";
+import { SharedReads } from "./shared-reads.js";
 
-/** What a member says of itself. */
-export interface Registration {
-  readonly address: string;
-  /** Its share of the ring and of picks beside the others'; 0: none. */
-  readonly weight: number;
-  readonly zone: string | null;
-  readonly tags: string[];
-  readonly metadata: unknown;
-}
-
-export interface Member extends Registration {
-  readonly id: string;
-  readonly status: "up";
-  /** Raised by each registration. */
-  readonly incarnation: number;
-  /** Raised by each change within one incarnation. */
-  readonly revision: number;
-  readonly ttlMs: number;
-  readonly lastHeartbeatAgeMs: number;
-}
+export type { Member, Registration } from "./member.js";
 
 /** What a heartbeat found. */
 export interface Pulse {
@@ -44,13 +27,23 @@ export interface Pulse {
 
 /** Instances of services, kept alive by heartbeats: TTL keys on a majority of the primaries. */
 export class Membership {
+  readonly #reads: MemberReads;
+  readonly #lists: SharedReads<Member[]>;
+  readonly #pages: MemberPages;
+  readonly #services: ServicePages;
+
   constructor(
     private readonly primaries: Primaries,
     private readonly keys: Keys,
-    private readonly clock: Clock,
+    clock: Clock,
     private readonly ids: Ids,
     private readonly settings: { readonly ttlMaxMs: number },
-  ) {}
+  ) {
+    this.#reads = new MemberReads(primaries, keys, clock);
+    this.#lists = new SharedReads(clock, LISTS_AT_ONCE_MAX);
+    this.#pages = new MemberPages(this.#reads, clock, ids);
+    this.#services = new ServicePages(this.#reads, primaries, keys, clock);
+  }
 
   /** Begins a new incarnation of the member. Throws `superseded` and `no_quorum`. */
   async register(
@@ -99,13 +92,17 @@ export class Membership {
     }
   }
 
-  /** The live members, in the order of their ids. Throws `no_quorum`. */
-  async list(service: string): Promise<Member[]> {
-    const { merged } = await this.#read(service);
-    return merged
-      .filter(({ record }) => !record.left)
-      .map(({ record }) => toMember(record))
-      .sort((a, b) => (a.id < b.id ? -1 : 1));
+  /** All live members, in the order of their ids. Throws `no_quorum`. */
+  list(service: string): Promise<Member[]> {
+    return this.#lists.read(service, async () => {
+      const ids = await this.#reads.ids(service);
+      return (await this.#reads.live(service, ids)).map(toMember);
+    });
+  }
+
+  /** Some of them, after those of the page that this is the cursor of. Throws `no_quorum`. */
+  page(service: string, cursor: string | null, limit: number): Promise<MemberPage> {
+    return this.#pages.page(service, cursor, limit);
   }
 
   /** Throws `unknown_member` and `no_quorum`. */
@@ -115,10 +112,9 @@ export class Membership {
     return toMember(record);
   }
 
-  /** Names of the services that have a member, or had one lately. Throws `no_quorum`. */
-  async services(): Promise<string[]> {
-    const replies = await this.primaries.askMajority(listServices(this.keys));
-    return [...new Set(replies.flat())].sort();
+  /** Services that have members, by name, after `cursor`, and how many members each has. Throws `no_quorum`. */
+  services(cursor: string | null, limit: number): Promise<ServicePage> {
+    return this.#services.page(cursor, limit);
   }
 
   /** Puts a member back that some primaries lack, when it is still alive on others. */
@@ -157,38 +153,8 @@ export class Membership {
   }
 
   async #find(service: string, id: string, settled?: Settled<unknown>): Promise<Known> {
-    const { merged, ...known } = await this.#read(service, id, settled);
+    const { merged, ...known } = await this.#reads.records(service, [id], "all", settled);
     return { record: merged[0]?.record, ...known };
-  }
-
-  /** Reads a majority unless told otherwise, and in the background repairs those of them that are behind. */
-  async #read(
-    service: string,
-    id?: string,
-    settled?: Settled<unknown>,
-  ): Promise<{ merged: Merged<MemberRecord>[] } & Omit<Known, "record">> {
-    const startedMs = this.clock.monotonicMs();
-    const answers = await this.primaries.ask(listMembers(this.keys, service, id), settled);
-    const replies = values(answers);
-    if (replies.length < this.primaries.majority) throw this.primaries.noQuorum();
-    const merged = mergeMembers(
-      replies.map((reply) => reply.members),
-      (a, b) => ({
-        ...(a.expiresInMs >= b.expiresInMs ? a : b),
-        heartbeatAgeMs: Math.min(a.heartbeatAgeMs, b.heartbeatAgeMs),
-      }),
-    );
-    const answered = this.primaries.all.filter((_, place) => answers[place]?.ok);
-    for (const { record, staleAt } of merged) {
-      // The remaining time, never more: what passed since the read began is not given again.
-      const expiresInMs = Math.floor(record.expiresInMs - (this.clock.monotonicMs() - startedMs));
-      if (expiresInMs <= 0) continue;
-      for (const place of staleAt) {
-        answered[place]?.run(putMember(this.keys, service, { ...record, expiresInMs })).catch(() => {});
-      }
-    }
-    const nextIncarnation = Math.max(...replies.map((reply) => reply.nextIncarnation));
-    return { merged, nextIncarnation, unanswered: this.primaries.all.length - replies.length };
   }
 
   /** Whether a majority store this record; false when others are in the way. Throws `no_quorum`. */
@@ -228,23 +194,6 @@ function firstOf(answers: Answers<HeartbeatVote[]>): HeartbeatVote[] {
   return values(answers).flatMap((votes) => votes.slice(0, 1));
 }
 
-function toMember(record: MemberRecord): Member {
-  const { address, weight, zone, tags, metadata } = JSON.parse(record.registered) as Registration;
-  return {
-    id: record.id,
-    address,
-    weight,
-    zone,
-    tags,
-    metadata,
-    status: "up",
-    incarnation: record.incarnation,
-    revision: record.revision,
-    ttlMs: record.ttlMs,
-    lastHeartbeatAgeMs: Math.max(0, record.heartbeatAgeMs),
-  };
-}
-
 function unknownMember(service: string, id: string): CoordinationError {
   return new CoordinationError(
     "unknown_member",
@@ -259,5 +208,7 @@ function superseded(id: string): CoordinationError {
   );
 }
 
+/** Whole services that are read at once, each in parts. */
+const LISTS_AT_ONCE_MAX = 4;
 const REGISTER_ATTEMPTS_MAX = 8;
 const TOMBSTONE_MARGIN_MS = 60_000;

@@ -1,10 +1,11 @@
 import type { Random } from "../clock.js";
 import { CoordinationError } from "../errors.js";
 import { madeHere } from "../ids.js";
-import { heldOn, type Lost } from "../redis/hold-votes.js";
+import type { Lost } from "../redis/hold-votes.js";
 import type { Keys } from "../redis/keys.js";
-import { type Hold, inspectSemaphore, type SemaphoreView, setLimit } from "../redis/lease-calls.js";
-import { type Primaries, values } from "../redis/primaries.js";
+import type { Hold } from "../redis/lease-calls.js";
+import type { Primaries } from "../redis/primaries.js";
+import { type SemaphoreView, setLimit } from "../redis/semaphore-calls.js";
 import { lost } from "./lease-failures.js";
 import {
   type Grant,
@@ -16,6 +17,7 @@ import {
   type Wanted,
 } from "./lease-terms.js";
 import type { Leases } from "./leases.js";
+import { lineOf, Slots, slotsOf } from "./slots.js";
 
 /** Some permits of a semaphore, as their holder sees them. */
 export interface Permits extends Grant {
@@ -43,8 +45,12 @@ export type PermitsAcquired = { readonly kind: "acquired"; readonly lease: Permi
 export interface SemaphoreState {
   /** Null where nobody holds a permit, and nobody did until lately. */
   readonly limit: number | null;
+  /** Permits that are held. */
   readonly held: number;
+  /** One page of those who hold them, in the order of their first slots. */
   readonly holders: readonly (Omit<Holder, "mode"> & { readonly permits: number })[];
+  /** Where the page ended; null: there are no more. */
+  readonly cursor: number | null;
   readonly waiting: number;
 }
 
@@ -53,26 +59,30 @@ export interface SemaphoreState {
  * votes in place of slots would let more in.
  */
 export class Semaphores {
+  readonly #slots: Slots;
+
   constructor(
     private readonly leases: Leases,
     private readonly primaries: Primaries,
     private readonly keys: Keys,
-    private readonly random: Random,
+    random: Random,
     private readonly settings: { readonly ttlMaxMs: number },
-  ) {}
+  ) {
+    this.#slots = new Slots(primaries, keys, random);
+  }
 
   /** Takes the permits, or tells that they are not to be had. Throws as `Leases.acquire` does. */
   async acquire(request: PermitRequest): Promise<PermitsAcquired> {
     const { name, limit, permits, metadata } = request;
     const stored: Stored = { permits, limit, metadata: metadata ?? null };
+    let again = false;
     const outcome = await this.leases.acquire(
       { ...request, metadata: JSON.stringify(stored) },
       async (leaseId) => {
-        const views = await this.#views(name, { leaseId, holds: false });
-        const slots = this.#choose(views, limit, permits);
-        const wanted = wantedOf(name, limit, permits, slots, request.leaseId);
-        // Where they were free, and are not any more, others may be.
-        return { ...wanted, others: slots.every((slot) => takers(views, slot) === 0) };
+        const purpose = purposeFor(request.leaseId, name, permits);
+        const { slots, others } = await this.#slots.choose(name, { leaseId, purpose, limit, permits }, again);
+        again = true;
+        return { ...wantedOf(name, limit, permits, slots, request.leaseId), others };
       },
     );
     if (outcome.kind === "held") {
@@ -100,17 +110,10 @@ export class Semaphores {
     readonly fencingToken?: number | undefined;
   }): Promise<Permits> {
     const { name, leaseId } = request;
-    const views = await this.#views(name, { leaseId, holds: false });
-    const { majority, all } = this.primaries;
-    const votes = (slot: number) => views.filter((view) => mine([view]).includes(slot)).length;
-    const slots = mine(views).filter((slot) => votes(slot) >= majority);
+    const { sure: slots, unclear, limit } = await this.#slots.ofLease(name, leaseId);
     // Who was not heard may have what makes it a majority.
-    const unheard = all.length - views.length;
-    if (mine(views).some((slot) => votes(slot) < majority && votes(slot) + unheard >= majority))
-      throw this.primaries.noQuorum();
-    const limit = views.find((view) => view.limit !== null)?.limit;
-    if (slots.length === 0 || limit === null || limit === undefined)
-      throw lost(await this.#whyLost(name, leaseId), 0);
+    if (unclear) throw this.primaries.noQuorum();
+    if (slots.length === 0 || limit === null) throw lost(await this.#whyLost(name, leaseId), 0);
     const wanted = wantedOf(name, limit, slots.length, slots, leaseId);
     const { grant, metadata } = await this.leases.renew(wanted, request).catch((error) => {
       // Some of its slots were lost: all or none.
@@ -123,31 +126,28 @@ export class Semaphores {
 
   /** Whether any permit was held until now. Throws `no_quorum`. */
   async release(name: string, leaseId: string): Promise<boolean> {
-    const slots = mine(await this.#views(name, { leaseId, holds: false }));
+    const { some: slots } = await this.#slots.ofLease(name, leaseId);
     // A lock's counter tells that it was released. Nobody knows which slots the permits were: so a tombstone tells it.
     const isTold = slots.length > 0 || !madeHere(leaseId);
     return this.leases.votes.release({ ...wantedOf(name, 0, 0, slots, leaseId), leaseId }, isTold);
   }
 
-  /** Throws `no_quorum`. */
-  async inspect(name: string): Promise<SemaphoreState> {
-    const views = await this.#views(name, { leaseId: "", holds: true });
-    const { majority } = this.primaries;
-    const bySlot = new Map<number, (readonly Hold[])[]>();
-    for (const { slot, hold } of views.flatMap(({ slots }) => slots))
-      if (hold) bySlot.set(slot, [...(bySlot.get(slot) ?? []), [hold]]);
-    const byLease = new Map<string, Hold[]>();
-    for (const holds of bySlot.values())
-      for (const hold of heldOn(majority, holds))
-        byLease.set(hold.digest, [...(byLease.get(hold.digest) ?? []), hold]);
-    const holders = [...byLease.values()].map((holds) => {
-      const { mode: _, ...holder } = toHolder(holds[0] as Hold);
-      return { ...holder, metadata: (holder.metadata as Stored).metadata, permits: holds.length };
-    });
+  /** Who holds it; of the holders those whose first slot lies behind `after`. Throws `no_quorum`. */
+  async inspect(name: string, page: HoldersPage = { most: HOLDERS_MAX, after: 0 }): Promise<SemaphoreState> {
+    const views = await this.#slots.look(name, { described: page.most, after: page.after });
+    const byLease = heldSlots(views, this.primaries.majority);
+    const behind = [...byLease].filter(([, [first = 0]]) => first > page.after);
+    const told = behind.slice(0, page.most);
     return {
       limit: views.find((view) => view.limit !== null)?.limit ?? null,
-      held: holders.reduce((sum, { permits }) => sum + permits, 0),
-      holders,
+      held: [...byLease.values()].reduce((sum, slots) => sum + slots.length, 0),
+      holders: told.flatMap(([leaseId, slots]) => {
+        const hold = holdOf(views, leaseId);
+        if (!hold) return [];
+        const { mode: _, ...holder } = toHolder(hold);
+        return [{ ...holder, metadata: (holder.metadata as Stored).metadata, permits: slots.length }];
+      }),
+      cursor: told.length < behind.length ? (told.at(-1)?.[1][0] ?? null) : null,
       waiting: Math.max(...views.map((view) => view.waiting)),
     };
   }
@@ -164,35 +164,13 @@ export class Semaphores {
     const outcome = await this.leases.votes.renew(renewal);
     return outcome.kind === "lost" && outcome.why.kind !== "taken" ? outcome.why : { kind: "expired" };
   }
+}
 
-  async #views(
-    name: string,
-    options: { readonly leaseId: string; readonly holds: boolean },
-  ): Promise<SemaphoreView[]> {
-    const semaphore = { name, line: lineOf(name), slots: slotsOf(name) };
-    const { majority } = this.primaries;
-    // Waits for those who disagree with the first: what one of them lacks is still taken on the others.
-    const answers = await this.primaries.ask(inspectSemaphore(this.keys, semaphore, options), (sofar) => {
-      const seen = values(sofar).map(({ slots }) => slots.map(({ slot, mine }) => `${slot}${mine}`).join());
-      return seen.some((one) => seen.filter((other) => other === one).length >= majority);
-    });
-    const views = values(answers);
-    if (views.length < majority) throw this.primaries.noQuorum();
-    return views;
-  }
-
-  /** Its own slots first, then free ones, by chance: those who ask at once should not ask for the same. */
-  #choose(views: readonly SemaphoreView[], limit: number, permits: number): number[] {
-    const own = new Set(mine(views));
-    const all = Array.from({ length: limit }, (_, i) => {
-      const slot = i + 1;
-      return { slot, rank: own.has(slot) ? -1 : takers(views, slot), chance: this.random() };
-    });
-    return all
-      .sort((a, b) => a.rank - b.rank || a.chance - b.chance)
-      .slice(0, permits)
-      .map(({ slot }) => slot);
-  }
+/** Which holders are told. */
+export interface HoldersPage {
+  readonly most: number;
+  /** A slot, where the page before ended; 0: from the first on. */
+  readonly after: number;
 }
 
 /** What a hold's metadata are for a permit. */
@@ -202,8 +180,8 @@ interface Stored {
   readonly metadata: unknown;
 }
 
-const lineOf = (name: string) => `semaphore/${name}`;
-const slotsOf = (name: string) => `permit/${name}/`;
+const purposeFor = (leaseId: string | undefined, name: string, permits: number) =>
+  purposeOf(leaseId, `semaphore/${name} ${permits}`);
 const slotsIn = ({ resources }: Wanted) =>
   resources.map((one) => Number(one.slice(one.lastIndexOf("/") + 1)));
 
@@ -218,18 +196,30 @@ function wantedOf(
     mode: "exclusive",
     resources: slots.toSorted((a, b) => a - b).map((slot) => slotsOf(name) + slot),
     lines: [lineOf(name)],
-    purpose: purposeOf(leaseId, `semaphore/${name} ${permits}`),
+    purpose: purposeFor(leaseId, name, permits),
     limit: { semaphore: name, permits: limit },
   };
 }
 
-/** Slots that the lease which was asked for has on some primary. */
-function mine(views: readonly SemaphoreView[]): number[] {
-  const slots = views.flatMap((view) => view.slots.flatMap((one) => (one.mine ? [one.slot] : [])));
-  return [...new Set(slots)];
+/** The slots that a majority say a lease has, by its leaseId, in their order. */
+function heldSlots(views: readonly SemaphoreView[], majority: number): Map<string, number[]> {
+  const votes = new Map<string, number>();
+  for (const { leaseId, slots } of views.flatMap(({ leases }) => leases))
+    for (const slot of slots) votes.set(`${slot} ${leaseId}`, (votes.get(`${slot} ${leaseId}`) ?? 0) + 1);
+  const held = [...votes]
+    .filter(([, count]) => count >= majority)
+    .map(([text]) => text.split(" ") as [string, string])
+    .map(([slot, leaseId]) => ({ slot: Number(slot), leaseId }))
+    .sort((a, b) => a.slot - b.slot);
+  const byLease = new Map<string, number[]>();
+  for (const { slot, leaseId } of held) byLease.set(leaseId, [...(byLease.get(leaseId) ?? []), slot]);
+  return byLease;
 }
 
-/** On how many primaries a slot is taken. */
-function takers(views: readonly SemaphoreView[], slot: number): number {
-  return views.filter((view) => view.slots.some((one) => one.slot === slot)).length;
+function holdOf(views: readonly SemaphoreView[], leaseId: string): Hold | undefined {
+  const holds = views.map(({ leases }) => leases.find((lease) => lease.leaseId === leaseId)?.hold);
+  return holds.find((hold) => hold != null);
 }
+
+/** Holders that are told at once, each with up to 2 KB of metadata. */
+export const HOLDERS_MAX = 100;

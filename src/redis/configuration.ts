@@ -14,10 +14,10 @@ import type { Ids } from "../ids.js";
 import { type Acceptor, agree } from "./agreement.js";
 import { admit, commitConfiguration, handOver, prepare, rotateCounters } from "./configuration-calls.js";
 import type { Keys } from "./keys.js";
-import { sweepHeld } from "./lease-calls.js";
 import { Lookout, type Seen, sameServerTwice } from "./lookout.js";
 import { type Primary, PrimaryFailure, reasonOf } from "./primary.js";
 import { type CopyEnd, copyState } from "./readmission.js";
+import { Sweeps } from "./sweeps.js";
 
 export interface ConfigurationSettings {
   readonly ttlMaxMs: number;
@@ -47,6 +47,7 @@ export class ConfigurationKeeper {
   #closed = false;
   #refusal: string | null = null;
   readonly #copying = new Set<Primary>();
+  readonly #sweeps: Sweeps;
   readonly #lookout: Lookout;
   /** What keeps a primary from being readmitted, as far as it is known. */
   readonly #obstacles = new Map<Primary, string>();
@@ -62,6 +63,7 @@ export class ConfigurationKeeper {
   ) {
     this.#startedMs = clock.monotonicMs();
     this.#lookout = new Lookout(keys, ids, settings.embedded, log);
+    this.#sweeps = new Sweeps(keys, clock, WATCH_INTERVAL_MS);
     for (const primary of primaries) primary.onDoubt = () => void this.refresh();
     void this.#watch();
   }
@@ -103,6 +105,7 @@ export class ConfigurationKeeper {
 
   close(): void {
     this.#closed = true;
+    this.#sweeps.close();
   }
 
   async #watch(): Promise<void> {
@@ -409,12 +412,8 @@ export class ConfigurationKeeper {
     const { rotateAfterMs, countersMax } = this.settings;
     const highest = Math.max(0, ...members.map(({ floor }) => floor));
     const call = rotateCounters(this.keys, rotateAfterMs, highest, countersMax);
-    const sweep = sweepHeld(this.keys);
     await Promise.all(
-      members.flatMap(({ primary }) => [
-        primary.run(call).catch(() => {}),
-        primary.run(sweep).catch(() => {}),
-      ]),
+      members.flatMap(({ primary }) => [primary.run(call).catch(() => {}), this.#sweeps.sweep(primary)]),
     );
   }
 

@@ -8,6 +8,8 @@ export interface Connection {
   readonly ready: boolean;
   /** Told whenever `ready` changes, with the reason when it was lost or could not be had. */
   onChange(listener: (ready: boolean, reason?: Error) => void): void;
+  /** Told whenever bytes arrive, also those of a reply that is not complete yet. Absent: replies arrive as a whole. */
+  onBytes?(listener: () => void): void;
   close(): void;
 }
 
@@ -48,6 +50,7 @@ export const connectByIoredis: Connect = (url, { connectTimeoutMs, name, subscri
     reconnectOnError: null,
   });
   const listeners: ((ready: boolean, reason?: Error) => void)[] = [];
+  const byteListeners: (() => void)[] = [];
   let reason: Error | undefined;
   const tell = (ready: boolean) => {
     for (const listener of listeners) listener(ready, reason);
@@ -60,6 +63,9 @@ export const connectByIoredis: Connect = (url, { connectTimeoutMs, name, subscri
   // Not when it is ready: a server of another kind says so before, and hangs up after.
   redis.on("connect", () => {
     reason = undefined;
+    redis.stream.on("data", () => {
+      for (const listener of byteListeners) listener();
+    });
   });
   if (subscription) {
     const { channel, onMessage } = subscription;
@@ -78,6 +84,7 @@ export const connectByIoredis: Connect = (url, { connectTimeoutMs, name, subscri
       return redis.status === "ready";
     },
     onChange: (listener) => void listeners.push(listener),
+    onBytes: (listener) => void byteListeners.push(listener),
     call: async (command, ...args) => {
       corkForThisTurn(redis);
       try {

@@ -10,7 +10,6 @@ export interface Embedded {
 }
 
 export interface EmbeddedLog {
-  info(details: object, message: string): void;
   warn(details: object, message: string): void;
 }
 
@@ -23,9 +22,10 @@ export async function startEmbedded(log: EmbeddedLog, prefer?: "javascript"): Pr
   const program = prefer === "javascript" ? undefined : await findProgram();
   if (program !== undefined) {
     const servers = await startEmbeddedServers(program.name, PRIMARIES);
-    log.info(
+    log.warn(
       { program: program.name, version: program.version },
-      `no Redis was named: started ${PRIMARIES} of this machine's ${program.name}, which keep nothing`,
+      `no Redis was named: started ${PRIMARIES} of this machine's ${program.name}. They are for trying out, and keep ` +
+        "nothing: set REDIS_URLS",
     );
     return { kind: program.name, ...servers };
   }

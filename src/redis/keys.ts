@@ -99,6 +99,16 @@ export class Keys {
   members(service: string): string {
     return `${this.prefix}members/${service}`;
   }
+
+  /** Deadlines of the tombstones among the members. */
+  left(service: string): string {
+    return `${this.prefix}left/${service}`;
+  }
+
+  /** Deadlines of the readers of a resource, by their leaseIds. */
+  readers(resource: string): string {
+    return `${this.hold(resource)}/readers`;
+  }
 }
 
 function escapeGlob(text: string): string {

@@ -103,7 +103,7 @@ export function leaseCall<T>(
 }
 
 /** For what is asked of a name, or of several, without a lease. */
-const NOBODY: Omit<Claim, "resources" | "lines"> = {
+export const NOBODY: Omit<Claim, "resources" | "lines"> = {
   leaseId: "",
   mode: "exclusive",
   purpose: null,
@@ -293,53 +293,6 @@ export function inspectLock(keys: Keys, resource: string): Call<LockView> {
   });
 }
 
-/** Leases that hold a resource on one primary, each with all its resources. Their ids are secrets. */
-export function listHolders(
-  keys: Keys,
-  resource: string,
-): Call<{ readonly leaseId: string; readonly resources: string[] }[]> {
-  const claim = { ...NOBODY, resources: [resource], lines: [] };
-  return leaseCall(keys, "list-holders", claim, [], (reply) =>
-    (reply as [string, string][]).map(([leaseId, names]) => ({ leaseId, resources: names.split("\n") })),
-  );
-}
-
-/** Some of the names that one primary knows to be held, in the order of their bytes. */
-export interface LockPage {
-  /** The last name that was looked at; null: all were. */
-  readonly upTo: string | null;
-  readonly locks: readonly { readonly resource: string; readonly holds: readonly Hold[] }[];
-}
-
-/** Resources that begin with `prefix`, after `after`. */
-export function listLocks(keys: Keys, prefix: string, after: string, most: number): Call<LockPage> {
-  const claim = { ...NOBODY, resources: [], lines: [] };
-  return leaseCall(keys, "list-locks", claim, [prefix, after, most, keys.holdsIn()], (reply) => {
-    const [upTo, ...locks] = reply as [string, ...[string, ...unknown[][]][]];
-    return {
-      upTo: upTo === "" ? null : upTo,
-      locks: locks.map(([resource, ...holds]) => ({ resource, holds: holds.map(parseHold) })),
-    };
-  });
-}
-
-/**
- * How many names were forgotten. Whoever calls this every second has looked twice at up to 25,000 names within a minute,
- * so that one which ends just behind the look is met as well; at 100,000 once in 100 seconds.
- */
-export function sweepHeld(keys: Keys): Call<number> {
-  return {
-    script: SCRIPTS["sweep-held"],
-    keys: [keys.held],
-    args: [keys.holdsIn(), SWEEPS_FOR_ALL, SWEPT_AT_ONCE_MAX],
-    parse: (reply) => (reply as [number])[0],
-  };
-}
-
-const SWEEPS_FOR_ALL = 25;
-/** 2 to 4 ms of a primary's time. */
-const SWEPT_AT_ONCE_MAX = 1_000;
-
 /** Whether the lease is held here; then its metadata are of this revision or a later one. */
 export function proclaim(
   keys: Keys,
@@ -350,61 +303,9 @@ export function proclaim(
   return leaseCall(keys, "proclaim", lease, [String(lease.token), revision, metadata], isOne);
 }
 
-/** What one primary knows of a semaphore. */
-export interface SemaphoreView {
-  /** Null where nobody holds any, and nobody did until lately. */
-  readonly limit: number | null;
-  readonly slots: readonly {
-    readonly slot: number;
-    /** The lease that was asked for has it. */
-    readonly mine: boolean;
-    /** Only where it was asked for. */
-    readonly hold: Hold | null;
-  }[];
-  readonly waiting: number;
-}
-
-/** `slots`: what the names of its slots begin with, `permit/pool/`. */
-export function inspectSemaphore(
-  keys: Keys,
-  semaphore: { readonly line: string; readonly slots: string; readonly name: string },
-  options: { readonly leaseId: string; readonly holds: boolean },
-): Call<SemaphoreView> {
-  const claim = {
-    ...NOBODY,
-    leaseId: options.leaseId,
-    resources: [],
-    lines: [semaphore.line],
-    limit: { semaphore: semaphore.name, permits: 0 },
-  };
-  const args = [keys.holdsIn(semaphore.slots), options.holds ? "1" : ""];
-  return leaseCall(keys, "inspect-semaphore", claim, args, (reply) => {
-    const [limit, ...rest] = reply as [string | number, ...unknown[][]];
-    const waiting = rest.pop() as [number];
-    return {
-      limit: limit === "" ? null : Number(limit),
-      slots: rest.map(([slot, mine, ...hold]) => ({
-        slot: Number(slot),
-        mine: mine === "1",
-        hold: hold.length > 0 ? parseHold(hold) : null,
-      })),
-      waiting: waiting[0],
-    };
-  });
-}
-
-export function setLimit(keys: Keys, semaphore: string, limit: number, keptMs: number): Call<void> {
-  return {
-    script: SCRIPTS["set-limit"],
-    keys: [keys.limit(semaphore)],
-    args: [limit, keptMs],
-    parse: () => {},
-  };
-}
-
 const isOne = (reply: unknown) => (reply as [number])[0] === 1;
 
-/** A hold as `describe` of leases.lua has it. */
+/** From what `describe` of leases.lua returns. */
 export function parseHold(fields: readonly unknown[]): Hold {
   const [digest, expiresInMs, mode, owner, metadata, grantedAt, heldForMs, counter, revision] = fields as [
     string,

@@ -23,6 +23,9 @@ export interface InForce {
   catchUp(): Promise<boolean>;
 }
 
+/** What a primary is asked: one call, or several of them in a row. */
+export type Question<T> = Call<T> | ((primary: Primary) => Promise<T>);
+
 /** Whether the answers so far decide. */
 export type Settled<T> = (answers: Answers<T>) => boolean;
 
@@ -72,7 +75,7 @@ export class Primaries {
    * all answered or failed, which the command timeout bounds. Where the configuration changed under the question and
    * nothing was decided, it is asked again under the new one; so the call must do no harm when it runs twice.
    */
-  async ask<T>(call: Call<T>, settled: Settled<T> = this.#byMajority): Promise<Answers<T>> {
+  async ask<T>(call: Question<T>, settled: Settled<T> = this.#byMajority): Promise<Answers<T>> {
     for (let attempt = 1; ; attempt++) {
       const answers = await this.askOnce(call, settled);
       if (settled(answers) || !isFenced(answers) || attempt === FENCED_ATTEMPTS_MAX) return answers;
@@ -81,7 +84,7 @@ export class Primaries {
   }
 
   /** The same, all in one configuration. */
-  askOnce<T>(call: Call<T>, settled: Settled<T>): Promise<Answers<T>> {
+  askOnce<T>(call: Question<T>, settled: Settled<T>): Promise<Answers<T>> {
     return new Promise((resolve) => {
       const answers: (Answer<T> | undefined)[] = this.all.map(() => undefined);
       let open = this.all.length;
@@ -124,7 +127,7 @@ export class Primaries {
   }
 
   /** The values of a majority; throws `no_quorum` when fewer answered. */
-  async askMajority<T>(call: Call<T>): Promise<T[]> {
+  async askMajority<T>(call: Question<T>): Promise<T[]> {
     const answered = values(await this.ask(call));
     if (answered.length < this.majority) throw this.noQuorum();
     return answered;
@@ -160,9 +163,9 @@ export function values<T>(answers: Answers<T>): T[] {
 }
 
 /** Runs the call on one primary; a failure is an answer too. */
-export async function answerOf<T>(primary: Primary, call: Call<T>): Promise<Answer<T>> {
+export async function answerOf<T>(primary: Primary, call: Question<T>): Promise<Answer<T>> {
   try {
-    return { ok: true, value: await primary.run(call) };
+    return { ok: true, value: await (typeof call === "function" ? call(primary) : primary.run(call)) };
   } catch (error) {
     if (error instanceof PrimaryFailure) return { ok: false, failure: error };
     // A reply that cannot be parsed comes from our own mistake or a foreign server: it may have run.

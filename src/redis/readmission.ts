@@ -9,7 +9,8 @@ import {
 } from "./configuration-calls.js";
 import type { Keys } from "./keys.js";
 import type { Primary } from "./primary.js";
-import { announceIncarnation, type Call, listMembers, listServices, putMember } from "./scripts.js";
+import { scanBy } from "./scan.js";
+import { announceIncarnation, type Call, listMembers, putMember } from "./scripts.js";
 
 /** One end of a copy: a primary as it was seen. Everything is refused once it is not that any more. */
 export interface CopyEnd {
@@ -87,12 +88,13 @@ async function copyCounters(source: CopyEnd, target: CopyEnd, keys: Keys, floor:
 }
 
 async function copyMembers(source: CopyEnd, target: CopyEnd, keys: Keys): Promise<void> {
-  for (const service of await run(source, listServices(keys))) {
-    const { members } = await run(source, listMembers(keys, service));
-    for (let i = 0; i < members.length; i += BATCH) {
-      await Promise.all(
-        members.slice(i, i + BATCH).map((member) => run(target, putMember(keys, service, member))),
-      );
+  const scan = (set: string) => scanBy((call) => run(source, call), set);
+  for (const service of await scan(keys.services)) {
+    const ids = await scan(keys.members(service));
+    for (let at = 0; at < ids.length; ) {
+      const { members, lookedAt } = await run(source, listMembers(keys, service, ids.slice(at, at + BATCH)));
+      await Promise.all(members.map((member) => run(target, putMember(keys, service, member))));
+      at += lookedAt;
     }
   }
 }

@@ -14,7 +14,6 @@ import {
   type Hold,
   inspectLock,
   type LeaseRenewal,
-  listHolders,
   proclaim,
   type Renewal,
   type RenewVote,
@@ -27,6 +26,7 @@ import {
 import { Operation } from "./operation.js";
 import { type Answers, answerOf, type Primaries, values } from "./primaries.js";
 import type { Primary } from "./primary.js";
+import { holdersOn } from "./scan.js";
 
 export type AcquireOutcome =
   | { readonly kind: "granted"; readonly token: number; readonly acks: number }
@@ -156,10 +156,11 @@ export class LeaseVotes {
    */
   async break(resource: string, reason: string): Promise<number> {
     const { majority, all } = this.primaries;
-    const answers = await this.primaries.ask(listHolders(this.keys, resource), (sofar) =>
+    const holders = (primary: Primary) => holdersOn(primary, this.keys, resource);
+    const answers = await this.primaries.ask(holders, (sofar) =>
       agreeing(
-        values(sofar).map((holders) =>
-          holders
+        values(sofar).map((found) =>
+          found
             .map(({ leaseId }) => leaseId)
             .sort()
             .join(),
@@ -169,18 +170,20 @@ export class LeaseVotes {
     );
     const seen = values(answers);
     if (seen.length < majority) throw this.primaries.noQuorum();
-    const byLease = new Map<string, { resources: string[]; votes: number }>();
+    const byLease = new Map<string, { resources: readonly string[]; votes: number }>();
     for (const { leaseId, resources } of seen.flat())
       byLease.set(leaseId, { resources, votes: (byLease.get(leaseId)?.votes ?? 0) + 1 });
     // Who cannot have a majority holds nothing yet, and may be asking for it just now.
-    const holders = [...byLease].filter(([, { votes }]) => votes + all.length - seen.length >= majority);
-    await Promise.all(
-      holders.map(([leaseId, { resources }]) => {
-        const claim = { leaseId, mode: null, resources, lines: resources, purpose: null, limit: null };
-        return this.primaries.steadily(() => this.#release(claim, true, `broken\n${reason}`));
-      }),
-    );
-    return holders.length;
+    const held = [...byLease].filter(([, { votes }]) => votes + all.length - seen.length >= majority);
+    for (let at = 0; at < held.length; at += BROKEN_AT_ONCE_MAX) {
+      await Promise.all(
+        held.slice(at, at + BROKEN_AT_ONCE_MAX).map(([leaseId, { resources }]) => {
+          const claim = { leaseId, mode: null, resources, lines: resources, purpose: null, limit: null };
+          return this.primaries.steadily(() => this.#release(claim, true, `broken\n${reason}`));
+        }),
+      );
+    }
+    return held.length;
   }
 
   /** Changes the metadata of a lease on a majority; false: it is not held any more. Throws `no_quorum`. */
@@ -430,4 +433,6 @@ function toCounters(answers: Answers<number | null>): (number | null | undefined
 }
 
 const RAISE_ROUNDS_MAX = 5;
+/** Leases that are ended at once, where an operator breaks a lock of thousands. */
+const BROKEN_AT_ONCE_MAX = 50;
 const RELEASE_SHA1 = createHash("sha1").update("release").digest("hex");

@@ -27,7 +27,9 @@ const LEASE_NAMES = [
   "repair-lock",
   "list-locks",
   "list-holders",
+  "tell-holders",
   "proclaim",
+  "find-slots",
   "inspect-semaphore",
 ] as const;
 
@@ -50,7 +52,8 @@ const OTHER_NAMES = [
   "put-member",
   "heartbeat",
   "list-members",
-  "list-services",
+  "count-members",
+  "scan-set",
   "prepare",
   "accept",
   "commit-configuration",
@@ -129,7 +132,7 @@ export function putMember(
 ): Call<{ superseded: number | null }> {
   return {
     script: SCRIPTS["put-member"],
-    keys: [keys.member(service, record.id), keys.members(service), keys.services],
+    keys: [keys.member(service, record.id), keys.members(service), keys.services, keys.left(service)],
     args: [
       service,
       record.id,
@@ -172,7 +175,11 @@ export function heartbeat(keys: Keys, beats: readonly Heartbeat[]): Call<Heartbe
     script: SCRIPTS.heartbeat,
     keys: [
       keys.services,
-      ...beats.flatMap(({ service, id }) => [keys.member(service, id), keys.members(service)]),
+      ...beats.flatMap(({ service, id }) => [
+        keys.member(service, id),
+        keys.members(service),
+        keys.left(service),
+      ]),
     ],
     args: beats.flatMap(({ service, id, incarnation }) => [service, id, incarnation ?? ""]),
     parse: (reply) =>
@@ -191,22 +198,62 @@ export function heartbeat(keys: Keys, beats: readonly Heartbeat[]): Call<Heartbe
   };
 }
 
-/**
- * Members and tombstones of a service (of one id, when given), and the lowest incarnation for a registration that begins
- * now: above all that were announced, and at least the server's clock in ms since 1970.
- */
+/** Members and tombstones of a service, those of the ids that one primary has, as far as they fit in one reply. */
+export interface MemberPart {
+  /**
+   * The lowest incarnation for a registration that begins now: above all that were announced, and at least the server's
+   * clock in ms since 1970.
+   */
+  readonly nextIncarnation: number;
+  /** How many of the ids were looked at, from the first on: one at least. */
+  readonly lookedAt: number;
+  readonly members: readonly MemberRecord[];
+}
+
+/** `ring`: what was registered is cut down to `weight` and `zone`. `ids`: `MEMBERS_AT_ONCE_MAX` at most. */
 export function listMembers(
   keys: Keys,
   service: string,
-  id = "",
-): Call<{ nextIncarnation: number; members: MemberRecord[] }> {
+  ids: readonly string[],
+  what: "all" | "ring" = "all",
+): Call<MemberPart> {
   return {
     script: SCRIPTS["list-members"],
-    keys: [keys.members(service), keys.incarnation],
-    args: [keys.memberPrefix(service), id],
+    keys: [keys.incarnation],
+    args: [keys.memberPrefix(service), what === "ring" ? "ring" : "", PART_BYTES_MAX, ...ids],
     parse: (reply) => {
-      const [next, ...members] = reply as [string, ...unknown[][]];
-      return { nextIncarnation: Number(next), members: members.map(parseMember) };
+      const [next, lookedAt, ...members] = reply as [string, number, ...unknown[][]];
+      return { nextIncarnation: Number(next), lookedAt, members: members.map(parseMember) };
+    },
+  };
+}
+
+/** How many members each service has; `SERVICES_AT_ONCE_MAX` at most. */
+export function countMembers(keys: Keys, services: readonly string[]): Call<number[]> {
+  return {
+    script: SCRIPTS["count-members"],
+    keys: services.flatMap((service) => [keys.members(service), keys.left(service)]),
+    args: [],
+    parse: (reply) => (reply as [number][]).map(([count]) => count),
+  };
+}
+
+/** One part of what is read in several. */
+export interface Parts<T> {
+  /** Where the next part begins; null: this was the last. */
+  readonly next: string | null;
+  readonly found: readonly T[];
+}
+
+/** Of a set of deadlines: names of services, ids of members, leaseIds of readers. */
+export function scanSet(set: string, from: string): Call<Parts<string>> {
+  return {
+    script: SCRIPTS["scan-set"],
+    keys: [set],
+    args: [from, SCANNED_AT_ONCE],
+    parse: (reply) => {
+      const [next, ...found] = reply as [string, ...string[]];
+      return { next: next === "0" ? null : next, found };
     },
   };
 }
@@ -227,11 +274,11 @@ function parseMember(fields: readonly unknown[]): MemberRecord {
   };
 }
 
-export function listServices(keys: Keys): Call<string[]> {
-  return {
-    script: SCRIPTS["list-services"],
-    keys: [keys.services],
-    args: [],
-    parse: (reply) => reply as string[],
-  };
-}
+/** Members of one reply: a millisecond of a primary's time. */
+export const MEMBERS_AT_ONCE_MAX = 250;
+/** Bytes from which on a reply takes no more members: it fits in what a socket holds, and is parsed within a ms or two. */
+const PART_BYTES_MAX = 256 * 1024;
+/** Services of one reply: a millisecond of a primary's time. */
+export const SERVICES_AT_ONCE_MAX = 250;
+/** Names of up to 128 characters each, a millisecond of a primary's time. */
+const SCANNED_AT_ONCE = 500;

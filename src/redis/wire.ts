@@ -3,8 +3,8 @@ import type { Connection } from "./connection.js";
 
 /**
  * A connection whose commands have a deadline. What counts is silence since a command left: replies come in order, so
- * a server that answers others is busy, not gone, and gets `PATIENCE` times as long. A late reply is taken from the
- * connection in its turn and dropped here.
+ * a server that answers others, or is in the middle of a long reply, is busy, not gone, and gets `PATIENCE` times as
+ * long. A late reply is taken from the connection in its turn and dropped here.
  */
 export class Wire {
   /** When the server was heard of last. */
@@ -15,7 +15,13 @@ export class Wire {
     private readonly connection: Connection,
     private readonly clock: Clock,
     private readonly timeoutMs: number,
-  ) {}
+  ) {
+    // A reply of a megabyte may take longer to arrive, or to be parsed here, than the timeout: its first byte is a sign
+    // of life, and so is each one after.
+    connection.onBytes?.(() => {
+      this.#heardMs = clock.monotonicMs();
+    });
+  }
 
   /** Rejects with `RedisReplyError` when Redis said no; with `Overload` or another error when nobody knows. */
   send(command: string, ...args: (string | number)[]): Promise<unknown> {
@@ -70,5 +76,9 @@ interface Turn {
 
 /** Share of the timeout by which a timer may be late before this process counts as the one that was away. */
 const LATENESS = 0.2;
-/** Timeouts that a command may take on a server that answers others: short enough for a client that waits. */
-const PATIENCE = 4;
+/**
+ * Timeouts that a command may take on a server that answers others, counted from when it left. In a burst of thousands the
+ * last command stands behind all others, and failing it helps nobody: the server runs it all the same. Yet every request
+ * is answered in bounded time: 1 s by default.
+ */
+const PATIENCE = 10;

@@ -14,7 +14,7 @@ async function sendAndDie(path: string, body: object): Promise<void> {
   socket.on("error", () => {});
   await new Promise<void>((resolve) => {
     socket.write(
-      `POST ${path} HTTP/1.1\r\nHost: quorate\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
+      `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
       () => resolve(),
     );
   });
@@ -66,7 +66,7 @@ describe("a client that dies between the grant and its answer", () => {
 test("a client that dies in the middle of its request changes nothing", async () => {
   const name = freshName();
   const socket = connect(Number(new URL(await pair.one.url()).port), "127.0.0.1");
-  socket.write(`POST /v1/locks/${name}/acquire HTTP/1.1\r\nHost: quorate\r\n`);
+  socket.write(`POST /v1/locks/${name}/acquire HTTP/1.1\r\nHost: localhost\r\n`);
   socket.write('Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"ttlMs":10000');
   await sleep(20);
   socket.destroy();

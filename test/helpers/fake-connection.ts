@@ -14,6 +14,8 @@ export class FakeConnection implements Connection {
     SCRIPT: () => "loaded",
   };
   #listener: (ready: boolean, reason?: Error) => void = () => {};
+  /** Bytes arrive that do not yet make a reply. */
+  receiveBytes: () => void = () => {};
 
   /** What a `Primary` takes in place of a real connection. */
   readonly connect: Connect = () => this;
@@ -28,6 +30,10 @@ export class FakeConnection implements Connection {
 
   onChange(listener: (ready: boolean, reason?: Error) => void): void {
     this.#listener = listener;
+  }
+
+  onBytes(listener: () => void): void {
+    this.receiveBytes = listener;
   }
 
   open(): void {

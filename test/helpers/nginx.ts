@@ -1,9 +1,9 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "./rolling.js";
 import { until } from "./service.js";
 
 /** Whether this machine has an nginx. */
@@ -21,7 +21,14 @@ export interface Nginx extends AsyncDisposable {
 }
 
 /** A proxy in front of `upstream` that has every default: time-outs, buffers, and HTTP/1.0 behind it. */
-export async function startNginx(upstream: string): Promise<Nginx> {
+export function startNginx(upstream: string): Promise<Nginx> {
+  return startNginxWith(
+    (port) => `server { listen 127.0.0.1:${port}; location / { proxy_pass ${upstream}; } }`,
+  );
+}
+
+/** With what stands inside of `http { … }`. */
+export async function startNginxWith(http: (port: number) => string): Promise<Nginx> {
   const dir = await mkdtemp(join(tmpdir(), "quorate-nginx-"));
   const port = await freePort();
   await writeFile(
@@ -31,7 +38,7 @@ export async function startNginx(upstream: string): Promise<Nginx> {
      http {
        access_log off;
        ${["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((kind) => `${kind}_temp_path ${dir}/${kind};`).join(" ")}
-       server { listen 127.0.0.1:${port}; location / { proxy_pass ${upstream}; } }
+       ${http(port)}
      }`,
   );
   const child = spawn("nginx", ["-p", dir, "-c", join(dir, "nginx.conf"), "-e", join(dir, "error.log")], {
@@ -55,13 +62,4 @@ export async function startNginx(upstream: string): Promise<Nginx> {
       await rm(dir, { recursive: true, force: true });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

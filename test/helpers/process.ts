@@ -14,13 +14,23 @@ export interface ServiceProcess extends AsyncDisposable {
   kill(signal: NodeJS.Signals): void;
 }
 
-const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+const source = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+
+export interface ProcessOptions {
+  /** What takes its output; whoever reads that finds out where it listens. */
+  readonly stdout?: { readonly writeEnd: number };
+  /** Built already; else it runs from the sources. */
+  readonly main?: string;
+}
 
 /** Starts it on a free port, with nothing of this process' environment but the PATH. */
-export function startProcess(env: Record<string, string>): ServiceProcess {
-  const child: ChildProcess = spawn(process.execPath, ["--import", "tsx", main], {
+export function startProcess(
+  env: Record<string, string>,
+  { stdout, main }: ProcessOptions = {},
+): ServiceProcess {
+  const child: ChildProcess = spawn(process.execPath, main ? [main] : ["--import", "tsx", source], {
     env: { PATH: process.env.PATH, PORT: "0", ...env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", stdout?.writeEnd ?? "pipe", "pipe"],
   });
   let out = "";
   let err = "";

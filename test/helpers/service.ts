@@ -2,11 +2,11 @@ import { once } from "node:events";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { pino } from "pino";
 import { systemClock, systemRandom } from "../../src/clock.js";
 import { type Config, readConfig } from "../../src/config.js";
 import { createServer } from "../../src/http/server.js";
 import { systemIds } from "../../src/ids.js";
+import { toLogger } from "../../src/log.js";
 import { type Connection, connectByIoredis } from "../../src/redis/connection.js";
 import { createService, type Service, type World } from "../../src/service.js";
 import { type Answer, Contract } from "./contract.js";
@@ -51,7 +51,7 @@ export async function startInstance(
     ...options.env,
   });
   const logged: string[] = [];
-  const log = pino({ level: config.logLevel }, { write: (line) => void logged.push(line) });
+  const log = toLogger(config.logLevel, { write: (line) => void logged.push(line) });
   const service = createService(
     config,
     { urls, embedded: false },
@@ -90,7 +90,7 @@ export async function startInstance(
     },
     url: async () => {
       if (!server) {
-        server = createServer(service, config, systemIds);
+        server = createServer(service, config, systemIds, systemClock);
         await once(server.listen(0, "127.0.0.1"), "listening");
       }
       return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

@@ -23,20 +23,15 @@ async function post(path: string, text: string, headers: Record<string, string> 
 }
 
 describe("a path that is not there", () => {
-  test.each([
-    "/",
-    "/v1",
-    "/v1/semaphores",
-    "/v1/locks/a/b/c",
-    "/v1/locks//acquire",
-    "/v2/locks/a",
-    "/docs/../x",
-  ])("GET %s is not_found", async (path) => {
-    const { status, headers, body } = await instance.call("GET", path);
-    expect([status, body.code]).toEqual([404, "not_found"]);
-    expect(headers.get("content-type")).toBe("application/problem+json");
-    expect(body.type).toBe("urn:quorate:problem:not_found");
-  });
+  test.each(["/v1", "/v1/semaphores", "/v1/locks/a/b/c", "/v1/locks//acquire", "/v2/locks/a", "/docs/../x"])(
+    "GET %s is not_found",
+    async (path) => {
+      const { status, headers, body } = await instance.call("GET", path);
+      expect([status, body.code]).toEqual([404, "not_found"]);
+      expect(headers.get("content-type")).toBe("application/problem+json");
+      expect(body.type).toBe("urn:quorate:problem:not_found");
+    },
+  );
 });
 
 describe("a method that a path does not have", () => {
@@ -65,6 +60,7 @@ describe("a method that a path does not have", () => {
     ["POST", "/livez", "GET"],
     ["POST", "/openapi.json", "GET"],
     ["POST", "/docs", "GET"],
+    ["POST", "/", "GET"],
     ["POST", "/docs/swagger-ui.css", "GET"],
   ])("%s %s is method_not_allowed, and says what it has: %s", async (method, path, allow) => {
     const { status, headers, body } = await instance.call(method, path);
@@ -92,7 +88,7 @@ describe("a body that is not JSON", () => {
     },
   );
 
-  test("bytes that are not UTF-8 break no request", async () => {
+  test("of bytes that are not UTF-8 is an invalid request", async () => {
     const bytes = Buffer.concat([
       Buffer.from('{"ttlMs":1000,"owner":"'),
       Buffer.from([0xff, 0xfe]),
@@ -103,7 +99,7 @@ describe("a body that is not JSON", () => {
       headers: { ...JSON_TYPE, "content-length": String(bytes.length) },
       body: bytes,
     });
-    expect(response.status).toBe(503);
+    expect(response.status).toBe(400);
   });
 });
 

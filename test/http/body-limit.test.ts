@@ -54,7 +54,7 @@ describe.each(CASES)("the body of $route, on a real socket", ({ path, json, byte
 test("a body that is announced as too large is refused before it is sent", async () => {
   const socket = connect(Number(new URL(url).port), "127.0.0.1");
   socket.write(
-    `POST /v1/locks/a/acquire HTTP/1.1\r\nHost: q\r\nContent-Type: application/json\r\nContent-Length: ${10 ** 12}\r\n\r\n`,
+    `POST /v1/locks/a/acquire HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${10 ** 12}\r\n\r\n`,
   );
   const heard = await new Promise<string>((resolve) => socket.once("data", (data) => resolve(String(data))));
   expect(heard).toMatch(/^HTTP\/1.1 413 /);
@@ -64,7 +64,7 @@ test("a body that is announced as too large is refused before it is sent", async
 test("a body in chunks without an end is refused as soon as it is too large", async () => {
   const socket = connect(Number(new URL(url).port), "127.0.0.1");
   socket.on("error", () => {});
-  socket.write("POST /v1/locks/a/acquire HTTP/1.1\r\nHost: q\r\nContent-Type: application/json\r\n");
+  socket.write("POST /v1/locks/a/acquire HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n");
   socket.write("Transfer-Encoding: chunked\r\n\r\n");
   const piece = `${(8 * KB).toString(16)}\r\n${" ".repeat(8 * KB)}\r\n`;
   for (let sent = 0; sent <= 64; sent += 8) socket.write(piece);

@@ -16,7 +16,7 @@ import { type Instance, startInstance } from "../helpers/service.js";
 // What an operator sees of a primary that goes and comes back.
 
 interface Line {
-  readonly level: number;
+  readonly level: string;
   readonly primary?: string;
   readonly state?: string;
   readonly reason?: string;
@@ -99,10 +99,10 @@ describe("a primary that is killed, started again without its data and readmitte
       ({ primary, state }) => primary === addressOf(killed) && state !== undefined,
     );
     expect(changes.map(({ state, level }) => [state, level])).toEqual([
-      ["down", 40],
-      ["readmitting", 40],
-      ["quarantined", 30],
-      ["up", 30],
+      ["down", "warn"],
+      ["readmitting", "warn"],
+      ["quarantined", "info"],
+      ["up", "info"],
     ]);
     expect(changes[0]?.reason).toBeDefined();
     expect(changes[1]?.reason).toMatch(/^it restarted, or was a replica/);

@@ -90,7 +90,13 @@ describe("a semaphore", () => {
     expect(JSON.stringify(state)).not.toContain(two.leaseId);
     await give(two);
     await waiting;
-    expect(await look(freshName())).toEqual({ limit: null, held: 0, holders: [], waiting: 0 });
+    expect(await look(freshName())).toEqual({
+      limit: null,
+      held: 0,
+      holders: [],
+      cursor: null,
+      waiting: 0,
+    });
   });
 
   test("whose limit is named differently by others refuses them, and names the right one", async () => {

@@ -167,7 +167,7 @@ describe.concurrent("a start of all of which many know", SLOW, () => {
     await allTakePart(instance);
     const warnings = instance.logged.filter((line) => line.includes("what their disks had not kept is gone"));
     expect(warnings).toHaveLength(1);
-    expect(JSON.parse(warnings[0] as string)).toMatchObject({ level: 40, coldQuarantine: TTL_MAX_MS });
+    expect(JSON.parse(warnings[0] as string)).toMatchObject({ level: "warn", coldQuarantine: TTL_MAX_MS });
   });
 
   test("is told by an instance that knew more than the one that began anew", async () => {

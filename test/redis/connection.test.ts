@@ -1,7 +1,9 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { systemClock } from "../../src/clock.js";
 import { type Connection, connectByIoredis, RedisReplyError } from "../../src/redis/connection.js";
+import { Wire } from "../../src/redis/wire.js";
 import { until } from "../helpers/service.js";
 
 // Against a server that is nothing but a socket: what exactly is sent, and how often.
@@ -234,5 +236,53 @@ describe("a connection that listens", () => {
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(changes).not.toHaveBeenCalled();
     expect(connection.ready).toBe(true);
+  });
+});
+
+describe("a reply that is long under way", () => {
+  const TIMEOUT_MS = 200;
+  const PART_MS = 60;
+  const text = "x".repeat(400);
+
+  /** Sends the reply in parts, of which only so many come. */
+  function trickle(parts: number): void {
+    answer = (_command, socket) => {
+      socket.write(`$${text.length}\r\n`);
+      const size = text.length / 10;
+      let sent = 0;
+      const timer = setInterval(() => {
+        sent += 1;
+        if (sent > parts || socket.destroyed) return clearInterval(timer);
+        socket.write(text.slice(0, size));
+        if (sent === 10) socket.write("\r\n");
+      }, PART_MS);
+      return undefined;
+    };
+  }
+
+  test("is waited for while its bytes come, though it takes several times the timeout", async () => {
+    const wire = new Wire(await connected(), systemClock, TIMEOUT_MS);
+    trickle(10);
+    expect(await wire.send("GET", "bulk")).toBe(text);
+  });
+
+  test("and stops in the middle is given up within the timeout", async () => {
+    const wire = new Wire(await connected(), systemClock, TIMEOUT_MS);
+    trickle(4);
+    const startedMs = performance.now();
+    await expect(wire.send("GET", "bulk")).rejects.toThrow("no answer within 200 ms");
+    const tookMs = performance.now() - startedMs;
+    expect(tookMs, "not while bytes came").toBeGreaterThanOrEqual(3 * PART_MS + TIMEOUT_MS);
+    expect(tookMs, "and long before the bound of a busy server").toBeLessThan(8 * TIMEOUT_MS);
+  });
+
+  test("is heard on the connection that came after one that was lost", async () => {
+    const connection = await connected();
+    const wire = new Wire(connection, systemClock, TIMEOUT_MS);
+    sockets[0]?.destroy();
+    await until(() => !connection.ready, "lost");
+    await until(() => connection.ready, "connected again");
+    trickle(10);
+    expect(await wire.send("GET", "bulk")).toBe(text);
   });
 });

@@ -15,7 +15,7 @@ afterEach(async () => {
 });
 
 async function start(prefer?: "javascript") {
-  const log = { info: vi.fn(), warn: vi.fn() };
+  const log = { warn: vi.fn() };
   const embedded = await startEmbedded(log, prefer);
   started.push(embedded);
   return { embedded, log };
@@ -68,10 +68,15 @@ for (const kind of ["real", "javascript"] as const) {
   });
 }
 
-test("the JavaScript ones are announced by a warning", async () => {
-  const { log } = await start("javascript");
-  expect(log.warn.mock.calls[0]?.[1]).toContain("keep nothing");
-});
+test.each(["javascript", undefined] as const)(
+  "are announced by a warning that they are for trying out (%s)",
+  async (prefer) => {
+    const { log } = await start(prefer);
+    expect(log.warn.mock.calls).toEqual([
+      [expect.anything(), expect.stringMatching(/^no Redis was named: .* for trying out, and keep nothing/)],
+    ]);
+  },
+);
 
 test("without a program on the PATH the JavaScript ones run", async () => {
   vi.stubEnv("PATH", "/nowhere");
@@ -87,7 +92,7 @@ describe.skipIf(program === undefined)("real primaries", () => {
     const { embedded, log } = await start();
     const url = new URL(embedded.urls[0] as string);
     expect(url.password).toMatch(/^\w{32}$/);
-    expect(JSON.stringify(log.info.mock.calls)).not.toContain(url.password);
+    expect(JSON.stringify(log.warn.mock.calls)).not.toContain(url.password);
     expect(execFileSync("ps", ["-eo", "args"], { encoding: "utf8" })).not.toContain(url.password);
     await using redis = client(`redis://127.0.0.1:${url.port}`);
     await expect(redis.get("x")).rejects.toThrow("NOAUTH");
@@ -139,7 +144,7 @@ describe.skipIf(program === undefined)("real primaries", () => {
 async function startService(more = ""): Promise<{ service: ChildProcess; urls: string[] }> {
   const source = `
     const { startEmbedded } = await import("./src/redis/embedded.ts");
-    const { urls } = await startEmbedded({ info() {}, warn() {} });
+    const { urls } = await startEmbedded({ warn() {} });
     ${more};
     setInterval(() => {}, 1000);
     console.log(JSON.stringify(urls));

@@ -83,7 +83,7 @@ describe("a call with another stamp than the one that is stored", () => {
   test("a primary that stores nothing refuses every stamp, and none", async () => {
     const key = `${ownPrefix()}configuration`;
     for (const stamp of ["1:nonce:id", ""]) {
-      await expect(command(at(0), "EVAL", SCRIPTS["list-services"].text, 1, key, stamp)).rejects.toThrow(
+      await expect(command(at(0), "EVAL", SCRIPTS["scan-set"].text, 1, key, stamp)).rejects.toThrow(
         /^FENCED/,
       );
     }

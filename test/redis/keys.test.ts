@@ -55,6 +55,12 @@ const owned = fc.oneof(
     owner: `reader ${id} of ${one}`,
     key: `${keys.hold(one)}/${id}`,
   })),
+  // What is noted beside the slots of a semaphore, as leases.lua has it.
+  anyName.map((pool) => ({ owner: `slots of ${pool}`, key: `${keys.holdsIn(`permit/${pool}/`)}slots` })),
+  fc.tuple(anyName, leaseId).map(([pool, id]) => ({
+    owner: `slots of ${id} in ${pool}`,
+    key: `${keys.holdsIn(`permit/${pool}/`)}of/${id}`,
+  })),
   fc
     .oneof(
       resource,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeEach, describe, expect, test } from "vitest";
-import { listLocks, sweepHeld } from "../../src/redis/lease-calls.js";
+import { listLocks, sweepHeld } from "../../src/redis/held-calls.js";
 import { freshName } from "../helpers/names.js";
 import { lease, lock, OneServer, reader, TOMBSTONE_MS } from "./one-server.js";
 
@@ -10,11 +10,17 @@ const { keys } = server;
 
 beforeEach(async () => {
   await server.redis.del(keys.held);
-  await server.redis.hdel(keys.configuration, "swept", "sweeping");
+  await server.redis.hdel(keys.configuration, "swept", "sweeping", "sweep_due");
 });
 
 const listed = () => server.redis.zrange(keys.held, "0", "-1");
-const sweep = () => server.run(sweepHeld(keys));
+/** When the next part is due. */
+const sweepLater = () => server.run(sweepHeld(keys));
+/** As if the pause since the last part were over. How many were forgotten. */
+async function sweep(): Promise<number> {
+  await server.redis.hdel(keys.configuration, "sweep_due");
+  return (await sweepLater()).forgotten;
+}
 const page = (prefix: string, after = "", most = 100) => server.run(listLocks(keys, prefix, after, most));
 const namesOf = ({ locks }: Awaited<ReturnType<typeof page>>) => locks.map(({ resource }) => resource);
 
@@ -108,12 +114,50 @@ describe("the list of names that are held", () => {
     expect((await sweepUntil(0)).length).toBeLessThanOrEqual(50);
   });
 
-  test("of tens of thousands is swept by no more than a thousand at once", async () => {
-    const { letGo } = await heldNames(40_000);
+  test("of tens of thousands is swept by no more than five hundred at once", async () => {
+    const { letGo } = await heldNames(20_000);
     await letGo();
     const parts = await sweepUntil(0);
-    expect(Math.max(...parts)).toBe(1_000);
+    expect(Math.max(...parts)).toBe(500);
     expect(parts.length).toBeLessThanOrEqual(42);
+  });
+
+  test("is swept in half a minute, however many names it has, and sooner where many have ended", async () => {
+    const pauses = [];
+    for (const count of [1_000, 12_500, 50_000]) {
+      const { letGo } = await heldNames(count);
+      await sweep();
+      await server.redis.hdel(keys.configuration, "sweep_due");
+      const { nextInMs: whileHeld } = await sweepLater();
+      await letGo();
+      await server.redis.hdel(keys.configuration, "sweep_due");
+      const { nextInMs: whileDead } = await sweepLater();
+      pauses.push([whileHeld, whileDead]);
+    }
+    expect(pauses).toEqual([
+      [800, 200],
+      [800, 200],
+      [200, 50],
+    ]);
+  });
+
+  test("is swept no more often by many instances than by one", async () => {
+    const { letGo } = await heldNames(1_000);
+    await letGo();
+    expect((await sweepLater()).forgotten).toBe(100);
+    for (let i = 0; i < 10; i++) {
+      const { forgotten, nextInMs } = await sweepLater();
+      expect(forgotten).toBe(0);
+      expect(nextInMs).toBeGreaterThan(0);
+      expect(nextInMs).toBeLessThanOrEqual(200);
+    }
+  });
+
+  test("is swept whatever a clock that was set back has left", async () => {
+    const { letGo } = await heldNames(10);
+    await letGo();
+    await server.redis.hset(keys.configuration, "sweep_due", String(Date.now() + 3_600_000));
+    expect((await sweepLater()).forgotten).toBe(10);
   });
 
   test("stays as small as what is held, though names are used once and expire", async () => {

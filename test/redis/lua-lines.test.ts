@@ -280,6 +280,14 @@ describe("readers and writers in line", () => {
     expect((await wait(first, { ticket: tickets[0] as number })).vote.kind).toBe("granted");
   });
 
+  test("a reader waits behind an earlier writer of the version before, which is not among the writers", async () => {
+    const name = lock();
+    await server.granted(reader(name));
+    await waiting(lease(name));
+    await server.redis.del(`${keys.line(name)}/writers`);
+    expect((await wait(reader(name))).vote.kind).toBe("queued");
+  });
+
   test("a writer waits behind earlier readers as well", async () => {
     const name = lock();
     const holder = lease(name);
@@ -306,6 +314,25 @@ describe("places of those who are not there any more", () => {
     await dies(ONE);
     expect((await wait(living, { instance: OTHER })).vote.kind).toBe("granted");
     expect(await lineOf(name)).toEqual([`w${living.leaseId}`]);
+  });
+
+  test("are given up five hundred at a time, and who asks is told to ask again at once", async () => {
+    const name = lock();
+    const line = keys.line(name);
+    const dead = Array.from({ length: 1_200 }, (_, i) => [String(i), `wdead-${i}`]).flat();
+    await server.redis.zadd(line, ...dead);
+    await server.redis.zadd(`${line}/writers`, ...dead);
+    const one = await listen(ONE);
+    const own = lease(name);
+    const { ticket } = await ticketFor(own);
+    const left: number[] = [];
+    for (let turn = 1; turn <= 3; turn++) {
+      const { vote } = await wait(own, { ticket, nonce: "n", turn });
+      left.push(await server.redis.zcard(line), await server.redis.zcard(`${line}/writers`));
+      expect(vote.kind).toBe(turn === 3 ? "granted" : "queued");
+      expect(await one.heard()).toEqual(turn === 3 ? [] : [own.leaseId]);
+    }
+    expect(left).toEqual([701, 701, 201, 201, 1, 1]);
   });
 
   test("an instance is believed to live for 1.2 s after it asked, and as long as it says so", async () => {

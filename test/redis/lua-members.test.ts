@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
+import { scanBy } from "../../src/redis/scan.js";
 import {
   announceIncarnation,
+  countMembers,
   heartbeat,
   listMembers,
-  listServices,
   type MemberRecord,
   putMember,
 } from "../../src/redis/scripts.js";
@@ -15,6 +16,13 @@ import { OneServer } from "./one-server.js";
 const server = new OneServer();
 const { keys } = server;
 const run: typeof server.run = (call) => server.run(call);
+
+const inSet = (set: string) => scanBy(run, set);
+
+/** Members of a service: all that are found by its set, or those of these ids. */
+async function members(service: string, ids?: readonly string[]): Promise<readonly MemberRecord[]> {
+  return (await run(listMembers(keys, service, ids ?? (await inSet(keys.members(service)))))).members;
+}
 
 const MEMBER: MemberRecord = {
   id: "m",
@@ -60,7 +68,7 @@ describe("put-member", () => {
     if (stored) await run(putMember(keys, service, { ...MEMBER, ...stored }));
     const record = { ...MEMBER, ...put };
     expect(await run(putMember(keys, service, record))).toEqual({ superseded: result });
-    const [now] = (await run(listMembers(keys, service))).members;
+    const [now] = await members(service);
     const { incarnation, revision, left, nonce } = result === null ? record : { ...MEMBER, ...stored };
     expect(now).toMatchObject({ incarnation, revision, left, nonce });
   });
@@ -71,16 +79,14 @@ describe("put-member", () => {
     expect(await run(putMember(keys, service, { ...MEMBER, revision: 2, registered: "{}" }))).toEqual({
       superseded: null,
     });
-    expect((await run(listMembers(keys, service))).members).toMatchObject([
-      { revision: 3, registered: MEMBER.registered },
-    ]);
+    expect(await members(service)).toMatchObject([{ revision: 3, registered: MEMBER.registered }]);
   });
 
   test("never shortens the life of the incarnation that is stored", async () => {
     const service = freshName();
     await run(putMember(keys, service, MEMBER));
     await run(putMember(keys, service, { ...MEMBER, revision: 4, expiresInMs: 1_000 }));
-    expect((await run(listMembers(keys, service))).members[0]?.expiresInMs).toBeGreaterThan(15_000);
+    expect((await members(service))[0]?.expiresInMs).toBeGreaterThan(15_000);
   });
 
   // A heartbeat puts its member back everywhere and counts the votes: found by the simulation, seed 14.
@@ -89,7 +95,7 @@ describe("put-member", () => {
     await run(putMember(keys, service, { ...MEMBER, expiresInMs: 100, heartbeatAgeMs: 19_900 }));
     await run(putMember(keys, service, MEMBER));
     await sleep(150);
-    const [now] = (await run(listMembers(keys, service))).members;
+    const [now] = await members(service);
     expect(now?.expiresInMs).toBeGreaterThan(15_000);
     expect(now?.heartbeatAgeMs).toBeLessThan(5_000);
   });
@@ -97,11 +103,11 @@ describe("put-member", () => {
   test("with the time that is left lets it live no longer than that", async () => {
     const service = freshName();
     await run(putMember(keys, service, { ...MEMBER, expiresInMs: 100, heartbeatAgeMs: 19_900 }));
-    const [now] = (await run(listMembers(keys, service))).members;
+    const [now] = await members(service);
     expect(now?.expiresInMs).toBeLessThanOrEqual(100);
     expect(now?.heartbeatAgeMs).toBeGreaterThanOrEqual(19_900);
     await sleep(110);
-    expect((await run(listMembers(keys, service))).members).toEqual([]);
+    expect(await members(service)).toEqual([]);
     expect(await server.redis.exists(keys.member(service, "m"))).toBe(0);
   });
 });
@@ -137,10 +143,11 @@ describe("what is told of members", () => {
   test("is of all of them, or of one, by this server's clock", async () => {
     const service = freshName();
     for (const id of ["a", "b"]) await run(putMember(keys, service, { ...MEMBER, id, heartbeatAgeMs: 500 }));
-    const all = await run(listMembers(keys, service));
+    const all = await run(listMembers(keys, service, ["a", "nobody", "b"]));
+    expect(all.lookedAt).toBe(3);
     expect(all.members.map(({ id }) => id).sort()).toEqual(["a", "b"]);
     expect(Math.abs(all.nextIncarnation - Date.now())).toBeLessThan(5_000);
-    const [one, ...others] = (await run(listMembers(keys, service, "b"))).members;
+    const [one, ...others] = await members(service, ["b"]);
     expect(others).toEqual([]);
     expect(one).toMatchObject({
       ...MEMBER,
@@ -149,11 +156,11 @@ describe("what is told of members", () => {
       heartbeatAgeMs: expect.any(Number),
     });
     expect(one?.heartbeatAgeMs).toBeGreaterThanOrEqual(500);
-    expect((await run(listMembers(keys, service, "nobody"))).members).toEqual([]);
+    expect(await members(service, ["nobody"])).toEqual([]);
   });
 
   test("the incarnation that a registration may have is above all that were announced, whatever the clock shows", async () => {
-    const next = async () => (await run(listMembers(keys, freshName()))).nextIncarnation;
+    const next = async () => (await run(listMembers(keys, freshName(), ["m"]))).nextIncarnation;
     const aheadMs = Date.now() + 3_600_000;
     await run(announceIncarnation(keys, aheadMs));
     await run(announceIncarnation(keys, aheadMs - 1_000));
@@ -168,7 +175,7 @@ describe("what is told of members", () => {
     await run(putMember(keys, left, { ...MEMBER, left: true }));
     await run(putMember(keys, dead, { ...MEMBER, expiresInMs: 50 }));
     await sleep(60);
-    const services = await run(listServices(keys));
+    const services = await inSet(keys.services);
     expect(services).toContain(live);
     expect(services).toContain(left);
     expect(services).not.toContain(dead);
@@ -179,5 +186,119 @@ describe("what is told of members", () => {
     await run(putMember(keys, service, MEMBER));
     expect(await server.redis.pttl(keys.members(service))).toBeGreaterThan(15_000);
     expect(await server.redis.pttl(keys.members(service))).toBeLessThanOrEqual(20_000);
+  });
+});
+
+describe("what a service of many members costs", () => {
+  const ids = Array.from({ length: 400 }, (_, i) => `m-${String(i).padStart(3, "0")}`);
+  const registered = JSON.stringify({
+    address: 'a,"weight":9,"tags":[',
+    weight: 0.5,
+    zone: 'z","tags":[',
+    tags: [],
+    metadata: "x".repeat(2_000),
+  });
+
+  async function fill(service: string, record: Partial<MemberRecord> = {}): Promise<void> {
+    await Promise.all(
+      ids.map((id) => run(putMember(keys, service, { ...MEMBER, id, registered, ...record }))),
+    );
+  }
+
+  test("is told in parts of a few hundred KB, each of which says how far it came", async () => {
+    const service = freshName();
+    await fill(service);
+    const found: string[] = [];
+    let parts = 0;
+    for (let at = 0; at < ids.length; parts++) {
+      const part = await run(listMembers(keys, service, ids.slice(at)));
+      expect(JSON.stringify(part).length).toBeLessThan(400 * 1024);
+      expect(part.lookedAt).toBeGreaterThan(0);
+      found.push(...part.members.map(({ id }) => id));
+      at += part.lookedAt;
+    }
+    expect(found).toEqual(ids);
+    expect(parts).toBe(4);
+  });
+
+  test("is little for what a ring is made of, whatever the texts have in them", async () => {
+    const service = freshName();
+    await fill(service);
+    const part = await run(listMembers(keys, service, ids, "ring"));
+    expect(part.lookedAt).toBe(ids.length);
+    expect(part.members.map(({ id }) => id)).toEqual(ids);
+    for (const one of part.members) {
+      expect(JSON.parse(one.registered)).toEqual({ weight: 0.5, zone: 'z","tags":[' });
+    }
+    const odd = freshName();
+    await run(putMember(keys, odd, { ...MEMBER, registered: "null" }));
+    expect((await run(listMembers(keys, odd, ["m"], "ring"))).members[0]?.registered).toBe("null");
+  });
+
+  test("is found in parts, all of it, though deadlines change and others come and go meanwhile", async () => {
+    const service = freshName();
+    await fill(service);
+    const set = keys.members(service);
+    const beat = () =>
+      run(
+        heartbeat(
+          keys,
+          ids.map((id) => ({ service, id })),
+        ),
+      );
+    const found = new Set<string>();
+    let parts = 0;
+    for (let from: string | null = "0"; from !== null; parts++) {
+      const [cursor, page]: [string, string[]] = await server.redis.zscan(set, from, "COUNT", 20);
+      for (const [i, one] of page.entries()) if (i % 2 === 0) found.add(one);
+      from = cursor === "0" ? null : cursor;
+      await beat();
+      await server.redis.zadd(set, 0, `other-${parts}`);
+      await server.redis.zrem(set, `other-${parts - 1}`);
+    }
+    expect(parts).toBeGreaterThan(5);
+    expect(ids.filter((id) => !found.has(id))).toEqual([]);
+    expect((await inSet(set)).sort()).toEqual(ids);
+  });
+
+  test("would not be, if it were read by the places that deadlines give it", async () => {
+    const service = freshName();
+    await fill(service);
+    const set = keys.members(service);
+    const found = new Set<string>();
+    for (let at = 0; at < ids.length; at += 20) {
+      const page = await server.redis.zrange(set, String(at), String(at + 19));
+      for (const id of page) found.add(id);
+      // Each of these beats, and is the last from then on: those behind move up.
+      for (const id of page) await server.redis.zadd(set, Date.now() + 30_000 + at, id);
+    }
+    expect(found.size).toBeLessThan(ids.length);
+  });
+
+  test("is counted without tombstones, also after those who left came back", async () => {
+    const [service, none] = [freshName(), freshName()];
+    const count = async () => (await run(countMembers(keys, [service, none])))[0];
+    await fill(service);
+    expect(await run(countMembers(keys, [service, none]))).toEqual([400, 0]);
+    await run(putMember(keys, service, { ...MEMBER, id: "m-000", left: true }));
+    expect(await count()).toBe(399);
+    await run(putMember(keys, service, { ...MEMBER, id: "m-000", incarnation: 6, nonce: "n6" }));
+    expect(await count()).toBe(400);
+    // By an instance of an earlier version, which knows of no set of tombstones: the next heartbeat puts it right.
+    await run(putMember(keys, service, { ...MEMBER, id: "m-001", left: true }));
+    await server.redis.hset(keys.member(service, "m-001"), "left", "0");
+    await run(heartbeat(keys, [{ service, id: "m-001" }]));
+    expect(await count()).toBe(400);
+  });
+
+  test("is not the next registration's burden when all ended together", async () => {
+    const service = freshName();
+    const set = keys.members(service);
+    await server.redis.zadd(set, ...ids.flatMap((id) => [1, id]));
+    for (let writes = 1; writes <= 8; writes++) {
+      await run(putMember(keys, service, { ...MEMBER, id: `live-${writes}` }));
+      expect(await server.redis.zcard(set)).toBe(400 - 50 * writes + writes);
+    }
+    expect(await inSet(set)).toHaveLength(8);
   });
 });

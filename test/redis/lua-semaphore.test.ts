@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { type Claim, inspectSemaphore, setLimit } from "../../src/redis/lease-calls.js";
+import type { Claim } from "../../src/redis/lease-calls.js";
+import { inspectSemaphore, setLimit } from "../../src/redis/semaphore-calls.js";
 import { freshName } from "../helpers/names.js";
 import { lease, OneServer } from "./one-server.js";
 
@@ -19,15 +20,11 @@ function permits(name: string, limit: number, slots: readonly number[], other: P
   );
 }
 
-const look = (name: string, options: { leaseId?: string; holds?: boolean } = {}) =>
-  server.run(
-    inspectSemaphore(
-      keys,
-      { name, line: `semaphore/${name}`, slots: `permit/${name}/` },
-      { leaseId: "", holds: false, ...options },
-    ),
-  );
-const takenSlots = async (name: string) => (await look(name)).slots.map(({ slot }) => slot);
+const places = (name: string) => ({ name, line: `semaphore/${name}`, slots: `permit/${name}/` });
+const look = (name: string, page = { described: 0, after: 0 }) =>
+  server.run(inspectSemaphore(keys, places(name), page));
+const takenSlots = async (name: string) =>
+  (await look(name)).leases.flatMap(({ slots }) => slots).sort((one, other) => one - other);
 const limited = (name: string, limit: number, keptMs = 60_000) =>
   server.run(setLimit(keys, name, limit, keptMs));
 
@@ -146,29 +143,30 @@ describe("slots", () => {
     expect(await takenSlots(name)).toEqual([1, 2, 3, 5]);
   });
 
-  test("are told with who has them, which are one's own, and how many wait", async () => {
+  test("are told with who has them, and how many wait; described are the first, behind a slot", async () => {
     const name = freshName();
     const own = permits(name, 5, [2, 4]);
     await server.granted(own, { owner: "me", metadata: '{"permits":2}' });
     await server.granted(permits(name, 5, [5]), { owner: "another" });
     const place = { ticket: 7, instance: "instance", keptMs: 5_000, handedOn: false };
     await server.acquire(permits(name, 5, [5]), { place });
-    const plain = await look(name, { leaseId: own.leaseId });
-    expect(plain).toEqual({
-      limit: 5,
-      slots: [
-        { slot: 2, mine: true, hold: null },
-        { slot: 4, mine: true, hold: null },
-        { slot: 5, mine: false, hold: null },
-      ],
-      waiting: 1,
-    });
-    const whole = await look(name, { holds: true });
-    expect(whole.slots.map(({ slot, mine, hold }) => [slot, mine, hold?.owner])).toEqual([
-      [2, false, "me"],
-      [4, false, "me"],
-      [5, false, "another"],
+    const tell = async (described: number, after: number) =>
+      (await look(name, { described, after })).leases.map(({ slots, hold }) => [slots, hold?.owner ?? null]);
+    expect(await look(name)).toMatchObject({ limit: 5, waiting: 1 });
+    expect(await tell(0, 0)).toEqual([
+      [[2, 4], null],
+      [[5], null],
     ]);
+    expect(await tell(1, 0)).toEqual([
+      [[2, 4], "me"],
+      [[5], null],
+    ]);
+    expect(await tell(9, 2)).toEqual([
+      [[2, 4], null],
+      [[5], "another"],
+    ]);
+    const { leases } = await look(name, { described: 1, after: 0 });
+    expect(leases[0]).toMatchObject({ leaseId: own.leaseId, hold: { owner: "me" } });
   });
 
   test("end with the limit at the latest: where there is none, nothing is looked at", async () => {
@@ -176,14 +174,14 @@ describe("slots", () => {
     await server.granted(permits(name, 9, [3, 7]), { ttlMs: 60 });
     while ((await server.redis.exists(keys.limit(name))) === 1) await sleep(1);
     expect(await server.redis.exists(keys.hold(slotOf(name, 3)), keys.hold(slotOf(name, 7)))).toBe(0);
-    expect(await look(name)).toEqual({ limit: null, slots: [], waiting: 0 });
+    expect(await look(name)).toEqual({ limit: null, leases: [], waiting: 0 });
   });
 
   test("above a limit that was lowered are told as well", async () => {
     const name = freshName();
     await server.granted(permits(name, 9, [3, 7]));
     await limited(name, 2);
-    expect(await look(name)).toMatchObject({ limit: 2, slots: [{ slot: 3 }, { slot: 7 }] });
+    expect(await look(name)).toMatchObject({ limit: 2, leases: [{ slots: [3, 7] }] });
   });
 
   test("are not in the list of locks that are held", async () => {

@@ -1,5 +1,6 @@
 import { Redis } from "ioredis";
 import { afterAll, beforeAll } from "vitest";
+import { listHolders } from "../../src/redis/held-calls.js";
 import { Keys } from "../../src/redis/keys.js";
 import {
   type AcquireTerms,
@@ -9,7 +10,6 @@ import {
   type Claim,
   inspectLock,
   type LockView,
-  listHolders,
   type Mode,
   type Renewal,
   type RenewVote,
@@ -102,7 +102,7 @@ export class OneServer {
 
   /** Ends what holds a name, as an operator does. How many leases that were. */
   async break(resource: string, reason = "it hung"): Promise<number> {
-    const holders = await this.run(listHolders(this.keys, resource));
+    const { found: holders } = await this.run(listHolders(this.keys, resource, "0"));
     for (const { leaseId, resources } of holders) {
       const claim = { leaseId, mode: null, resources, lines: resources, purpose: null, limit: null };
       await this.release(claim, true, `broken\n${reason}`);

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 import { RedisReplyError } from "../../src/redis/connection.js";
 import { Keys } from "../../src/redis/keys.js";
 import { Primary, type PrimaryFailure, type PrimaryObserver } from "../../src/redis/primary.js";
-import { type Call, listServices, SCRIPTS, TOGETHER } from "../../src/redis/scripts.js";
+import { type Call, SCRIPTS, TOGETHER } from "../../src/redis/scripts.js";
 import { FakeClock, settled } from "../helpers/fake-clock.js";
 import { FakeConnection, silence } from "../helpers/fake-connection.js";
 
@@ -35,7 +35,12 @@ beforeEach(() => {
   };
 });
 
-const call = listServices(keys);
+const call: Call<string[]> = {
+  script: SCRIPTS["scan-set"],
+  keys: [keys.services],
+  args: [],
+  parse: (reply) => reply as string[],
+};
 
 async function connected(): Promise<void> {
   connection.open();
@@ -73,7 +78,7 @@ describe("until it is connected", () => {
   });
 
   test("and has all scripts but one, it is sent that one", async () => {
-    const lacks = SCRIPTS["list-services"];
+    const lacks = SCRIPTS["scan-set"];
     connection.answers.SCRIPT = (subcommand, ...digests) =>
       subcommand === "EXISTS" ? digests.map((digest) => Number(digest !== lacks.sha1)) : "sha";
     connection.open();
@@ -100,13 +105,13 @@ describe("a call", () => {
     expect(await run()).toEqual(["search"]);
     expect(connection.sent.at(-1)).toEqual([
       "EVALSHA",
-      SCRIPTS["list-services"].sha1,
+      SCRIPTS["scan-set"].sha1,
       2,
       "q:configuration",
       "q:services",
       STAMP,
     ]);
-    expect(observer.called.mock.calls).toEqual([[primary, "list-services", 0, "ok"]]);
+    expect(observer.called.mock.calls).toEqual([[primary, "scan-set", 0, "ok"]]);
   });
 
   test("is sent whole where the script was flushed", async () => {
@@ -115,7 +120,7 @@ describe("a call", () => {
     connection.answers.EVAL = () => ["whole"];
     expect(await run()).toEqual(["whole"]);
     const [evalsha, whole] = connection.sent.slice(-2);
-    expect(whole).toEqual(["EVAL", SCRIPTS["list-services"].text, ...(evalsha ?? []).slice(2)]);
+    expect(whole).toEqual(["EVAL", SCRIPTS["scan-set"].text, ...(evalsha ?? []).slice(2)]);
   });
 
   test("is not sent whole to a server that restarted behind the connection: it may have forgotten", async () => {
@@ -151,7 +156,7 @@ describe("a call", () => {
       Promise.reject(new RedisReplyError("WRONGTYPE Operation against a key"));
     expect(await run()).toBe("refused");
     expect(primary.up).toBe(true);
-    expect(observer.called.mock.calls.at(-1)?.slice(1)).toEqual(["list-services", 0, "refused"]);
+    expect(observer.called.mock.calls.at(-1)?.slice(1)).toEqual(["scan-set", 0, "refused"]);
   });
 
   test("that is refused by the fence raises a doubt, and is counted", async () => {
@@ -176,7 +181,7 @@ describe("the breaker", () => {
     expect(await outcome).toBe("unknown");
     expect(primary.up).toBe(false);
     expect(primary.status).toMatchObject({ state: "down", reason: `no answer within ${TIMEOUT_MS} ms` });
-    expect(observer.called.mock.calls.at(-1)?.slice(1)).toEqual(["list-services", TIMEOUT_MS, "unknown"]);
+    expect(observer.called.mock.calls.at(-1)?.slice(1)).toEqual(["scan-set", TIMEOUT_MS, "unknown"]);
   });
 
   test("while it is open, calls fail at once and are not sent", async () => {

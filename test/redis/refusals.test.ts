@@ -63,7 +63,7 @@ function startLogging(urls: readonly string[], options: InstanceOptions = {}): P
 }
 
 interface Line {
-  readonly level: number;
+  readonly level: string;
   readonly primary?: string;
   readonly state?: string;
   readonly reason?: string;
@@ -91,7 +91,7 @@ async function thirdBecomes(
 function expectTold({ reason, lines }: { reason: string | null; lines: Line[] }, state: string): void {
   const told = lines.filter((line) => line.state === state);
   expect(told).toHaveLength(1);
-  expect(told[0]).toMatchObject({ level: 40, reason, msg: "primary takes no part" });
+  expect(told[0]).toMatchObject({ level: "warn", reason, msg: "primary takes no part" });
 }
 
 describe("a server", () => {
@@ -406,7 +406,7 @@ describe("a primary without an append-only file", () => {
       await allTakePart(instance, 1);
       const warnings = linesOf(instance).filter(({ msg }) => msg.startsWith("no append-only file"));
       expect(warnings).toHaveLength(1);
-      expect(warnings[0]).toMatchObject({ level: 40, primary: new URL(url(SPARE)).host });
+      expect(warnings[0]).toMatchObject({ level: "warn", primary: new URL(url(SPARE)).host });
       expect(warnings[0]?.msg).toContain("CONFIG SET appendonly yes");
       expect((await shown(instance)).primaries[2]?.state).toBe("up");
     });
@@ -414,7 +414,7 @@ describe("a primary without an append-only file", () => {
 
   test("is not worth a warning where it keeps one", async () => {
     await using instance = await startLogging(good(), { up: 3 });
-    expect(linesOf(instance).filter(({ level }) => level > 30)).toEqual([]);
+    expect(linesOf(instance).filter(({ level }) => level !== "info")).toEqual([]);
   });
 });
 
@@ -444,7 +444,7 @@ describe("a primary that forgot and cannot be written to", () => {
       for (let i = 0; i < 20; i++) expect((await acquire(instance, `n${i}`, 500)).status).toBe(200);
       const told = linesOf(instance).filter(({ msg }) => msg === "readmission is interrupted");
       expect(told).toHaveLength(1);
-      expect(told[0]).toMatchObject({ level: 40, reason: expect.stringMatching(/^OOM/) });
+      expect(told[0]).toMatchObject({ level: "warn", reason: expect.stringMatching(/^OOM/) });
 
       await command(third(), "CONFIG", "SET", "maxmemory", "0");
       const { primaries: after } = await allTakePart(instance, 1);

@@ -13,32 +13,30 @@ import {
   restoreTombstones,
   rotateCounters,
 } from "../../src/redis/configuration-calls.js";
+import { listHolders, listLocks, sweepHeld, tellHolders } from "../../src/redis/held-calls.js";
 import { Keys } from "../../src/redis/keys.js";
 import {
   abandonLock,
   acquireLock,
   inspectLock,
-  inspectSemaphore,
-  listHolders,
-  listLocks,
   proclaim,
   raiseLock,
   releaseLock,
   renewLock,
   repairLock,
-  setLimit,
-  sweepHeld,
 } from "../../src/redis/lease-calls.js";
 import { keepWaiting, leaveLine, takeTicket } from "../../src/redis/line-calls.js";
 import {
   announceIncarnation,
   type Call,
+  countMembers,
   heartbeat,
   listMembers,
-  listServices,
   putMember,
   SCRIPTS,
+  scanSet,
 } from "../../src/redis/scripts.js";
+import { findSlots, inspectSemaphore, setLimit } from "../../src/redis/semaphore-calls.js";
 
 // A Lua file's header is the contract; what scripts.ts sends and understands is held against it here.
 
@@ -61,6 +59,8 @@ const attempt = {
 const renewal = { owner: "", metadata: "", mode: "exclusive", chosen: true, revision: "" } as const;
 const configuration = { version: 2 } as Parameters<typeof commitConfiguration>[1];
 
+const semaphore = { name: "pool", line: "semaphore/pool", slots: "permit/pool/" };
+
 const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "acquire-lock": acquireLock(keys, attempt, {
     ttlMs: 1_000,
@@ -76,13 +76,17 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "abandon-lock": abandonLock(keys, attempt, 1_000),
   "inspect-lock": inspectLock(keys, "lock/a"),
   "list-locks": listLocks(keys, "lock/", "lock/a", 100),
-  "list-holders": listHolders(keys, "lock/a"),
+  "list-holders": listHolders(keys, "lock/a", "0"),
+  "tell-holders": tellHolders(keys, "lock/a", ["lease", "other"]),
   proclaim: proclaim(keys, { ...attempt, token: 7 }, "000000000001-nonce", "{}"),
-  "inspect-semaphore": inspectSemaphore(
-    keys,
-    { name: "pool", line: "semaphore/pool", slots: "permit/pool/" },
-    { leaseId: "lease", holds: true },
-  ),
+  "find-slots": findSlots(keys, semaphore, {
+    leaseId: "lease",
+    purpose: "semaphore/pool 3",
+    limit: 7,
+    permits: 3,
+    start: 2,
+  }),
+  "inspect-semaphore": inspectSemaphore(keys, semaphore, { described: 2, after: 1 }),
   "take-ticket": takeTicket(keys, attempt),
   "leave-line": leaveLine(keys, attempt, "nonce", { back: "all", keepMs: 1_000, wake: true }),
   "keep-waiting": keepWaiting(
@@ -109,8 +113,16 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
     keys,
     many((i) => ({ service: "search", id: `search-${i}` })),
   ),
-  "list-members": listMembers(keys, "search"),
-  "list-services": listServices(keys),
+  "list-members": listMembers(
+    keys,
+    "search",
+    many((i) => `search-${i}`),
+  ),
+  "count-members": countMembers(
+    keys,
+    many((i) => `search-${i}`),
+  ),
+  "scan-set": scanSet(keys.services, "0"),
   prepare: prepare(keys.agreement(2), "ballot" as Parameters<typeof prepare>[1]),
   accept: accept(keys.agreement(2), "ballot" as Parameters<typeof accept>[1], "value"),
   "commit-configuration": commitConfiguration(keys, configuration, "id", "member"),

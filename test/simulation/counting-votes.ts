@@ -14,9 +14,14 @@ export const countingVotes = {
   },
   substitute: patched(
     "acquire-lock",
-    "for slot = limit + 1, highest_slot do",
-    `local count = names
-     for slot = 1, highest_slot do count = count + redis.call('EXISTS', slots .. slot) end
-     for slot = 1, count > limit / ${SLOTS_A_PERMIT} and highest_slot or 0 do`,
+    `if limit and held < names and highest_slot > limit then
+  local over = above_limit(slot_of(hold(1), field(1)), limit, highest_slot)`,
+    `if limit and held < names then
+  local over
+  local slots, count = (slot_of(hold(1), field(1))), names
+  for slot = 1, highest_slot do
+    if redis.call('EXISTS', slots .. slot) == 1 then over, count = slots .. slot, count + 1 end
+  end
+  if count <= limit / ${SLOTS_A_PERMIT} then over = nil end`,
   ),
 };

@@ -36,7 +36,7 @@ const led: Answer<typeof schemas.ElectionSchema> = {
   leader: { candidate: "worker-7", term: fencingToken, value, heldForMs: 1_588, expiresInMs: 8_412 },
   known: true,
   waiting: 1,
-  queue: [{ position: 1, mode: "exclusive", owner: "worker-8" }],
+  queue: [{ position: 1, candidate: "worker-8", mode: "exclusive", owner: "worker-8" }],
 };
 const vacant: Answer<typeof schemas.ElectionSchema> = {
   name: "billing",

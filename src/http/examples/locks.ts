@@ -78,6 +78,15 @@ export const lockLists = {
   more: { summary: "Another page follows", value: { ...list, cursor: "orders-42" } },
 };
 
+const holders: Answer<typeof schemas.HoldersSchema> = { holders: [holder], cursor: null };
+export const holderLists = {
+  last: { summary: "The last page", value: holders },
+  more: {
+    summary: "Another page follows",
+    value: { ...holders, cursor: "3f786850e387550fdab836ed7e6dc881de23001b" },
+  },
+};
+
 export const checkRequests = { check: { value: { fencingToken } } };
 export const checks = {
   current: { summary: "The holder's", value: { current: true, newest: fencingToken } },

@@ -79,7 +79,13 @@ export const oneMember = { member: { value: member1 } };
 // Of exactly these members and zones: anybody can compute it.
 export const ringId = "db98c2ea3cd8c6a7";
 
-const members: Answer<typeof schemas.MembersSchema> = { members: [member1, member2, member3], ringId };
+const members: Answer<typeof schemas.MembersSchema> = {
+  members: [member1, member2, member3],
+  ringId,
+  cursor: null,
+};
 export const memberLists = { members: { value: members } };
 
-export const serviceLists = { services: { value: { services: [{ service: "search", members: 3 }] } } };
+export const serviceLists = {
+  services: { value: { services: [{ service: "search", members: 3 }], cursor: null } },
+};

@@ -6,9 +6,12 @@ export const problemRequestId = "Xk0lq3bB7u2Rz9aT";
 /** What a problem says beside what its code says. */
 export const problemDetails: Record<ErrorCode, { readonly detail: string } & ErrorHelp> = {
   invalid_request: {
-    detail: "ttlMs: Too small: expected number to be >=100",
-    field: "ttlMs",
-    errors: [{ field: "ttlMs", detail: "Too small: expected number to be >=100" }],
+    detail: "waitMS: there is no such field; did you mean waitMs?",
+    field: "waitMS",
+    errors: [
+      { field: "waitMS", detail: "there is no such field; did you mean waitMs?" },
+      { field: "ttlMs", detail: "must be a whole number from 100 to 600000" },
+    ],
   },
   not_found: { detail: "There is nothing at this path. GET /docs shows what there is." },
   unknown_member: {
@@ -43,6 +46,10 @@ export const problemDetails: Record<ErrorCode, { readonly detail: string } & Err
     detail:
       "A later registration of member search-1 exists: another process has taken this id. Register again, or stop.",
   },
+  too_many: {
+    detail:
+      "The members of service search have 5120000 points in its ring, 256 for each 1.0 of weight, and a ring may have 4194304. Only the ratio of weights counts: register them with lower ones.",
+  },
   lease_lost: {
     detail:
       "An operator broke this lease: worker-7 was taken down by hand. Stop what it protected and acquire again.",
@@ -52,6 +59,9 @@ export const problemDetails: Record<ErrorCode, { readonly detail: string } & Err
   unsupported_media_type: {
     detail: "Send the body as JSON, with the header content-type: application/json.",
   },
+  request_timeout: { detail: "The request did not arrive in time. Send it at once." },
+  expectation_failed: { detail: "Of the header Expect only 100-continue is understood. Send none." },
+  headers_too_large: { detail: "Path and headers may have 16 KB together. Put less into them." },
   internal: {
     detail: `This is a mistake in Quorate. Its log tells more under requestId ${problemRequestId}.`,
   },

@@ -35,13 +35,14 @@ const used: Answer<typeof schemas.SemaphoreSchema> = {
     { owner: "worker-7", metadata: null, permits: 1, heldForMs: 1_588, expiresInMs: 8_412 },
     { owner: "worker-9", metadata: null, permits: 2, heldForMs: 722, expiresInMs: 9_278 },
   ],
+  cursor: null,
   waiting: 0,
 };
 export const semaphores = {
   used: { summary: "Three of eight permits are held", value: used },
   unused: {
     summary: "Nobody uses it",
-    value: { name: "reports", limit: null, held: 0, holders: [], waiting: 0 },
+    value: { name: "reports", limit: null, held: 0, holders: [], cursor: null, waiting: 0 },
   },
 };
 

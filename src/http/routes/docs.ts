@@ -55,7 +55,15 @@ export function docsRoutes(app: App): void {
     },
   );
 
-  app.on("GET", "/docs", (c) => c.html(PAGE, 200, { "content-security-policy": POLICY }));
+  // Relative, as all links here: behind a proxy that puts a path in front it leads to the page as well.
+  app.on("GET", "/", (c) => c.redirect("docs"));
+  app.on("GET", "/docs", (c) =>
+    c.html(PAGE, 200, {
+      "content-security-policy": POLICY,
+      "x-frame-options": "DENY",
+      "referrer-policy": "no-referrer",
+    }),
+  );
   app.on("GET", "/docs/", (c) => c.redirect("../docs"));
   app.on("GET", "/docs/:file", async (c) => {
     const name = c.req.param("file");
@@ -75,9 +83,18 @@ const FILES = new Map([
   ["favicon-32x32.png", "image/png"],
 ]);
 
-/** The browser itself sees to it that the page asks nobody else. */
-const POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'";
+/** The browser itself sees to it that the page asks nobody else, and is in no frame of another. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  // Swagger UI sets some of its styles on elements.
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
 
 // Relative links: the page works behind a proxy that puts a path in front, too.
 const PAGE = `<!doctype html>

@@ -1,4 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { inFlightOf, ofClient } from "../admission.js";
 import { body, json } from "../content.js";
 import type { App, Services } from "../context.js";
 import { electionEvents, electionText } from "../election-events.js";
@@ -50,7 +51,7 @@ export function electionRoutes(app: App, services: Services): void {
     }),
     async (c) => {
       const { name } = c.req.valid("param");
-      const outcome = await elections.campaign({ ...c.req.valid("json"), name, signal: c.req.raw.signal });
+      const outcome = await elections.campaign({ ...c.req.valid("json"), name, ...ofClient(c) });
       if (outcome.kind === "held") throw held(`${name} has a leader`, outcome);
       return c.json(outcome.term, 200);
     },
@@ -148,7 +149,7 @@ export function electionRoutes(app: App, services: Services): void {
       if (waitMs > 0 && known(state.version)) {
         const { version } = state;
         state = await stopping.during(c.req.raw.signal, (signal) =>
-          elections.change(name, version, deadlineMs, signal),
+          elections.change(name, version, deadlineMs, signal, inFlightOf(c)),
         );
         if (known(state.version)) stopping.assertNot();
       }

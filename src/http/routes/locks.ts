@@ -1,4 +1,5 @@
 import { createRoute } from "@hono/zod-openapi";
+import { ofClient } from "../admission.js";
 import { body, json } from "../content.js";
 import type { App, Services } from "../context.js";
 import * as examples from "../examples/locks.js";
@@ -12,6 +13,9 @@ import {
   BrokenSchema,
   CheckBody,
   CheckedSchema,
+  HOLDERS_PAGE_MAX,
+  HoldersQuery,
+  HoldersSchema,
   LeaseSchema,
   ListQuery,
   LockParams,
@@ -46,7 +50,7 @@ export function lockRoutes(app: App, { locks, config, log }: Services): void {
     }),
     async (c) => {
       const { name } = c.req.valid("param");
-      const request = { ...c.req.valid("json"), names: [name], signal: c.req.raw.signal };
+      const request = { ...c.req.valid("json"), names: [name], ...ofClient(c) };
       const outcome = await locks.acquire(request);
       if (outcome.kind === "held") throw held(`${name} is held by another lease`, outcome);
       return c.json(outcome.lease, 200);
@@ -164,6 +168,28 @@ export function lockRoutes(app: App, { locks, config, log }: Services): void {
     async (c) => {
       const { name } = c.req.valid("param");
       return c.json({ name, ...(await locks.inspect(name)) }, 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: "get",
+      path: "/v1/locks/{name}/holders",
+      operationId: "listHolders",
+      tags: ["locks"],
+      summary: "List all who hold a lock",
+      description:
+        "Page by page, in an order that has no meaning and stays the same: ask for the next one with the cursor of the last until that is null. A page has limit holders, or fewer when they would make more than 1 MB. Whoever holds the lock from the first page to the last is on one of them; who comes or goes meanwhile may be missing or not.",
+      request: { params: LockParams, query: HoldersQuery },
+      responses: {
+        200: json("One page; empty where nobody holds it.", HoldersSchema, examples.holderLists),
+        ...problems("invalid_request", "no_quorum"),
+      },
+    }),
+    async (c) => {
+      const { name } = c.req.valid("param");
+      const { cursor = null, limit = HOLDERS_PAGE_MAX } = c.req.valid("query");
+      return c.json(await locks.holders(name, cursor, limit), 200);
     },
   );
 

@@ -1,5 +1,4 @@
 import { createRoute } from "@hono/zod-openapi";
-import { ringOf } from "../../primitives/owners.js";
 import { body, json } from "../content.js";
 import type { App, Services } from "../context.js";
 import * as examples from "../examples/members.js";
@@ -7,13 +6,17 @@ import { problems } from "../problem.js";
 import {
   HeartbeatBody,
   LeftSchema,
+  MEMBERS_PAGE_MAX,
   MemberParams,
   MemberSchema,
+  MembersQuery,
   MembersSchema,
   PulseSchema,
   RegisteredSchema,
   registerBody,
+  SERVICES_PAGE_MAX,
   ServiceParams,
+  ServicesQuery,
   ServicesSchema,
 } from "../schemas/members.js";
 
@@ -138,11 +141,12 @@ export function memberRoutes(app: App, { membership, owners, config }: Services)
       operationId: "listMembers",
       tags: ["members"],
       summary: "List the members of a service",
-      description: "A quorum read: every acknowledged registration and leave is in it.",
-      request: { params: ServiceParams },
+      description:
+        "By id, page by page: ask for the next one with the cursor of the last until that is null. A page has limit members, or fewer when they would make more than 1 MB. Each is a quorum read: what was registered or left before the first page was asked for is in the list; of what changes meanwhile, leaves are, new members need not be. The ringId names the ring of all members of the list. Whoever sees it change from one page to the next has a mixture, and begins again without a cursor.",
+      request: { params: ServiceParams, query: MembersQuery },
       responses: {
         200: json(
-          "The live members, by id; none for a service that nobody registered at.",
+          "The live members; none for a service that nobody registered at.",
           MembersSchema,
           examples.memberLists,
         ),
@@ -151,8 +155,8 @@ export function memberRoutes(app: App, { membership, owners, config }: Services)
     }),
     async (c) => {
       const { service } = c.req.valid("param");
-      const members = await membership.list(service);
-      return c.json({ members, ringId: ringOf(members).ringId }, 200);
+      const { cursor = null, limit = MEMBERS_PAGE_MAX } = c.req.valid("query");
+      return c.json(await membership.page(service, cursor, limit), 200);
     },
   );
 
@@ -163,17 +167,17 @@ export function memberRoutes(app: App, { membership, owners, config }: Services)
       operationId: "listServices",
       tags: ["members"],
       summary: "List the services that have members",
+      description:
+        "By name, page by page: ask for the next one with the cursor of the last until that is null. A page may be empty though another follows. Members are counted, not read: for a moment a count may be one behind.",
+      request: { query: ServicesQuery },
       responses: {
-        200: json("The services, by name.", ServicesSchema, examples.serviceLists),
-        ...problems("no_quorum"),
+        200: json("One page.", ServicesSchema, examples.serviceLists),
+        ...problems("invalid_request", "no_quorum"),
       },
     }),
     async (c) => {
-      const names = await membership.services();
-      const services = await Promise.all(
-        names.map(async (service) => ({ service, members: (await owners.view(service)).members.size })),
-      );
-      return c.json({ services: services.filter(({ members }) => members > 0) }, 200);
+      const { cursor = null, limit = SERVICES_PAGE_MAX } = c.req.valid("query");
+      return c.json(await membership.services(cursor, limit), 200);
     },
   );
 }

@@ -1,4 +1,6 @@
 import { createRoute } from "@hono/zod-openapi";
+import { HOLDERS_MAX } from "../../primitives/semaphore.js";
+import { ofClient } from "../admission.js";
 import { body, json } from "../content.js";
 import type { App, Services } from "../context.js";
 import * as examples from "../examples/semaphores.js";
@@ -8,6 +10,7 @@ import { problems } from "../problem.js";
 import { ReleaseBody, ReleasedSchema, renewBody } from "../schemas/leases.js";
 import {
   acquirePermitsBody,
+  HoldersQuery,
   LimitBody,
   LimitSchema,
   PermitsSchema,
@@ -46,7 +49,7 @@ export function semaphoreRoutes(app: App, { semaphores, config, log }: Services)
     async (c) => {
       const { name } = c.req.valid("param");
       const { permits = 1, ...request } = c.req.valid("json");
-      const outcome = await semaphores.acquire({ ...request, name, permits, signal: c.req.raw.signal });
+      const outcome = await semaphores.acquire({ ...request, name, permits, ...ofClient(c) });
       if (outcome.kind === "held") throw held(`${name} has too few free permits`, outcome);
       return c.json(outcome.lease, 200);
     },
@@ -99,7 +102,8 @@ export function semaphoreRoutes(app: App, { semaphores, config, log }: Services)
       operationId: "getSemaphore",
       tags: ["semaphores"],
       summary: "See who holds permits of a semaphore",
-      request: { params: SemaphoreParams },
+      description: "held counts all permits; holders come in pages.",
+      request: { params: SemaphoreParams, query: HoldersQuery },
       responses: {
         200: json("The semaphore, used or not.", SemaphoreSchema, examples.semaphores),
         ...problems("invalid_request", "no_quorum"),
@@ -107,7 +111,8 @@ export function semaphoreRoutes(app: App, { semaphores, config, log }: Services)
     }),
     async (c) => {
       const { name } = c.req.valid("param");
-      return c.json({ name, ...(await semaphores.inspect(name)) }, 200);
+      const { cursor: after = 0, limit: most = HOLDERS_MAX } = c.req.valid("query");
+      return c.json({ name, ...(await semaphores.inspect(name, { most, after })) }, 200);
     },
   );
 

@@ -1,4 +1,5 @@
 import { createRoute } from "@hono/zod-openapi";
+import { ofClient } from "../admission.js";
 import { body, json } from "../content.js";
 import type { App, Services } from "../context.js";
 import * as examples from "../examples/locks.js";
@@ -33,7 +34,7 @@ export function severalLockRoutes(app: App, { locks, config }: Services): void {
       },
     }),
     async (c) => {
-      const outcome = await locks.acquire({ ...c.req.valid("json"), signal: c.req.raw.signal });
+      const outcome = await locks.acquire({ ...c.req.valid("json"), ...ofClient(c) });
       if (outcome.kind === "held") throw held("At least one of them is held by another lease", outcome);
       return c.json(outcome.lease, 200);
     },

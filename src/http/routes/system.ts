@@ -51,14 +51,14 @@ export function systemRoutes(app: App, { primaries, metrics, stopping }: Service
       tags: ["service"],
       summary: "Whether to send requests here",
       description:
-        "200 from the start until this instance stops. A lost quorum, and for how long no lease can be granted after a restart, are told in the body and as no_quorum by the operations: taking instances out would not help.",
+        "200 from the start until this instance is told to stop, QUORATE_DRAIN_DELAY_MS before it takes no more requests. A lost quorum, and for how long no lease can be granted after a restart, are told in the body and as no_quorum by the operations: taking instances out would not help.",
       responses: {
         200: json("Send them.", ReadySchema, examples.ready),
         ...problemsOutsideV1("shutting_down"),
       },
     }),
     (c) => {
-      stopping.assertNot();
+      stopping.assertReady();
       const { quorum, shortage, grantsInMs } = primaries;
       return c.json({ status: "ready" as const, quorum, reason: shortage, grantsInMs }, 200);
     },

@@ -1,6 +1,16 @@
 import { z } from "@hono/zod-openapi";
 import { json, label, name, waitMsInQuery } from "./fields.js";
-import { fencingToken, grant, holding, leaseId, leaseRequest, line, owner, renewal } from "./leases.js";
+import {
+  fencingToken,
+  grant,
+  holding,
+  leaseId,
+  leaseRequest,
+  line,
+  owner,
+  position,
+  renewal,
+} from "./leases.js";
 
 export const ElectionParams = z.object({
   name: name("Name of the election.", "billing").openapi({ param: { name: "name", in: "path" } }),
@@ -51,6 +61,15 @@ export const ResignedSchema = z
   .object({ resigned: z.boolean().openapi({ description: "Whether it led until now." }) })
   .openapi("Resigned");
 
+const WaitingCandidateSchema = z
+  .object({
+    position,
+    candidate: owner,
+    owner: owner.openapi({ deprecated: true, description: "The candidate." }),
+    mode: z.string().openapi({ deprecated: true, example: "exclusive" }),
+  })
+  .openapi("WaitingCandidate");
+
 export const ElectionSchema = z
   .object({
     name: z.string().openapi({ example: "billing" }),
@@ -62,7 +81,8 @@ export const ElectionSchema = z
     known: z.boolean().openapi({
       description: "Whether a majority agree on that. false: votes are split, ask again.",
     }),
-    ...line,
+    waiting: line.waiting,
+    queue: z.array(WaitingCandidateSchema).readonly().openapi({ description: "The first 100 of them." }),
   })
   .openapi("Election");
 

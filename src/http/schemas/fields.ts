@@ -8,7 +8,7 @@ export const BODY_BYTES_MAX = 64 * 1024;
 export const BATCH_BODY_BYTES_MAX = 2 * 1024 * 1024;
 
 /** Proxies cut at 60 s, some at 30. */
-const WAIT_MS_MAX = 25_000;
+export const WAIT_MS_MAX = 25_000;
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 

@@ -78,9 +78,11 @@ export const HolderSchema = z
   })
   .openapi("Holder");
 
+export const position = z.int().openapi({ description: "1: the next.", example: 1 });
+
 const WaitingSchema = z
   .object({
-    position: z.int().openapi({ description: "1: the next.", example: 1 }),
+    position,
     mode: z.string().openapi({ example: "exclusive" }),
     owner,
   })

@@ -64,10 +64,9 @@ export const LockSchema = z
   .object({
     name: z.string().openapi({ example: "orders-42" }),
     mode: mode.nullable().openapi({ description: "null: nobody holds it." }),
-    holders: z
-      .array(HolderSchema)
-      .readonly()
-      .openapi({ description: "One, or up to 100 of those who share it." }),
+    holders: z.array(HolderSchema).readonly().openapi({
+      description: "One, or up to 100 of those who share it; all of them: the page of its holders.",
+    }),
     fencingToken: fencingToken.nullable().openapi({
       description: "The holders' token, where a majority agree on it.",
     }),
@@ -103,6 +102,35 @@ export const ListQuery = z
     path: ["cursor"],
     message: "not the cursor of a page with this prefix",
   });
+
+export const HOLDERS_PAGE_MAX = 1_000;
+
+export const HoldersQuery = z.strictObject({
+  cursor: z
+    .string()
+    .regex(/^[0-9a-f]{40}$/, "the cursor of a page")
+    .optional()
+    .openapi({
+      description: "Where the page before ended: its cursor.",
+      example: "3f786850e387550fdab836ed7e6dc881de23001b",
+      param: { name: "cursor", in: "query" },
+    }),
+  limit: wholeInQuery("limit", "How many holders a page has, at most.", {
+    min: 1,
+    max: HOLDERS_PAGE_MAX,
+    fallback: HOLDERS_PAGE_MAX,
+  }),
+});
+
+export const HoldersSchema = z
+  .object({
+    holders: z.array(HolderSchema).readonly(),
+    cursor: z.string().nullable().openapi({
+      description: "Send it to get the next page. null: this is the last one.",
+      example: null,
+    }),
+  })
+  .openapi("Holders");
 
 export const LocksSchema = z
   .object({

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { json, label, ms, name } from "./fields.js";
+import { json, label, ms, name, wholeInQuery } from "./fields.js";
 
 const service = name("Name of the service.", "search").openapi({ param: { name: "service", in: "path" } });
 
@@ -93,15 +93,56 @@ export const ringId = z.string().openapi({
   example: "6f1c2a9b4d3e8f70",
 });
 
-export const MembersSchema = z.object({ members: z.array(MemberSchema), ringId }).openapi("Members");
+export const MEMBERS_PAGE_MAX = 1_000;
+export const SERVICES_PAGE_MAX = 1_000;
+
+const limit = (what: string, max: number) => wholeInQuery("limit", what, { min: 1, max, fallback: max });
+
+export const MembersQuery = z.strictObject({
+  cursor: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/, "the cursor of a page")
+    .optional()
+    .openapi({
+      description: "Where the page before ended: its cursor.",
+      example: "Qm9yZWFsaXM0.search-2",
+      param: { name: "cursor", in: "query" },
+    }),
+  limit: limit("How many members a page has, at most.", MEMBERS_PAGE_MAX),
+});
+
+export const MembersSchema = z
+  .object({
+    members: z.array(MemberSchema).readonly(),
+    ringId,
+    cursor: z.string().nullable().openapi({
+      description: "Send it to get the next page. null: this is the last one.",
+      example: null,
+    }),
+  })
+  .openapi("Members");
+
+export const ServicesQuery = z.strictObject({
+  cursor: name("Where the page before ended: its cursor.", "search")
+    .optional()
+    .openapi({ param: { name: "cursor", in: "query" } }),
+  limit: limit("How many services to look at for this page, at most.", SERVICES_PAGE_MAX),
+});
 
 export const ServicesSchema = z
   .object({
-    services: z.array(
-      z.object({
-        service: z.string().openapi({ example: "search" }),
-        members: z.int().openapi({ example: 3 }),
-      }),
-    ),
+    services: z
+      .array(
+        z.object({
+          service: z.string().openapi({ example: "search" }),
+          members: z.int().openapi({ description: "As most primaries count them.", example: 3 }),
+        }),
+      )
+      .readonly(),
+    cursor: z.string().nullable().openapi({
+      description:
+        "The last name that was looked at: send it to get the next page. null: this is the last one. A page may be empty though another follows.",
+      example: null,
+    }),
   })
   .openapi("Services");

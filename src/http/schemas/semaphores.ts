@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
-import { json, label, name } from "./fields.js";
+import { HOLDERS_MAX } from "../../primitives/semaphore.js";
+import { json, label, name, wholeInQuery } from "./fields.js";
 import { fencingToken, grant, holding, leaseRequest, line, owner } from "./leases.js";
 
 export const SemaphoreParams = z.object({
@@ -47,6 +48,19 @@ export const PermitsSchema = z
   })
   .openapi("Permits");
 
+export const HoldersQuery = z.strictObject({
+  cursor: wholeInQuery("cursor", "Where the page before ended: its cursor.", {
+    min: 0,
+    max: 1000,
+    fallback: 0,
+  }),
+  limit: wholeInQuery("limit", "How many holders to tell at most.", {
+    min: 1,
+    max: HOLDERS_MAX,
+    fallback: HOLDERS_MAX,
+  }),
+});
+
 export const SemaphoreSchema = z
   .object({
     name: z.string().openapi({ example: "reports" }),
@@ -54,7 +68,12 @@ export const SemaphoreSchema = z
     held: z.int().min(0).openapi({ description: "Permits that are held.", example: 1 }),
     holders: z
       .array(z.object({ owner, metadata: z.unknown(), permits, ...holding }).openapi("PermitHolder"))
-      .readonly(),
+      .readonly()
+      .openapi({ description: "One page of those who hold permits." }),
+    cursor: z.int().nullable().openapi({
+      description: "Send it to get the next page of holders. null: this is the last one.",
+      example: null,
+    }),
     waiting: line.waiting,
   })
   .openapi("Semaphore");

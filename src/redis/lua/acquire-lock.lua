@@ -49,13 +49,9 @@ for i = 1, names do
 end
 
 -- A limit that was lowered begins when what was granted above it has ended.
-if limit and held < names then
-  local slots = string.match(hold(1), '^(.*/)%d+$')
-  for slot = limit + 1, highest_slot do
-    if redis.call('EXISTS', slots .. slot) == 1 then
-      return { 0, 'held', ahead(), unpack(describe(slots .. slot)) }
-    end
-  end
+if limit and held < names and highest_slot > limit then
+  local over = above_limit(slot_of(hold(1), field(1)), limit, highest_slot)
+  if over then return { 0, 'held', ahead(), unpack(describe(over)) } end
 end
 
 if held == names then
@@ -65,6 +61,7 @@ if held == names then
     if arg(6) == '1' then redis.call('HSET', own(i), 'chosen', '1') end
     extend(i, time, ttl)
   end
+  note_slots(time, ttl, 'GT')
 else
   local quarantine = tonumber(fence[3] or 0) - time
   if quarantine > 0 then return { 0, 'quarantined', quarantine } end
@@ -84,6 +81,7 @@ else
     take(i, counter, max, time, ttl, arg(4), arg(5), arg(6), by(arg(1), arg(2)))
     max = counter
   end
+  note_slots(time, ttl)
 end
 keep(KEYS[5], purpose, ttl)
 keep(KEYS[6], arg(8), ttl)

@@ -11,6 +11,7 @@
 --   ARGV[5]  how many names
 --   ARGV[6 ...]  counter field of each name; then the script's own, arg(1) ...
 -- KEYS[5] to [8] are KEYS[1] where there is none: '' is a key that a user's rights may not cover.
+-- The slots of a semaphore have an index beside their holds: {holds}slots and {holds}of/{leaseId}, see `note_slots`.
 -- A primary gives all names of a lease or none, with one counter for all of them: even for a writer, odd for readers.
 
 local base, lease, mode, names = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
@@ -98,6 +99,42 @@ local function limits()
   return tonumber(string.match(stored, '^%d+')), tonumber(string.match(stored, '%d+$'))
 end
 
+-- The hold of a slot above the limit, or nil. Nobody gets one any more once it was lowered: where they are free, they need
+-- not be looked at again.
+local function above_limit(holds, limit, highest_slot)
+  local slot = highest_slot
+  while slot > limit and redis.call('EXISTS', holds .. slot) == 0 do slot = slot - 1 end
+  if slot < highest_slot then
+    redis.call('SET', KEYS[6], limit .. '/' .. slot, 'PX', math.max(1, redis.call('PTTL', KEYS[6])))
+  end
+  return slot > limit and holds .. slot or nil
+end
+
+-- Slots of a semaphore from their holds, `permit/pool/7`: what the keys of all its holds begin with, and the slot.
+local function slot_of(key, name)
+  if string.sub(name, 1, 7) == 'permit/' then return string.match(key, '^(.*/)(%d+)$') end
+end
+
+-- Notes that this lease has its slots until `time` + `ttl`; with 'GT': or for longer. What is noted only tells where to
+-- look: a service instance of an earlier version does not note anything, so holds decide (find-slots.lua).
+--   {holds}slots          score of a slot: its number where it is free, the time when it ends, ms since 1970, where not
+--   {holds}of/{leaseId}   slots of a lease
+local function note_slots(time, ttl, ...)
+  local holds = names > 0 and slot_of(hold(1), field(1))
+  if not holds then return end
+  local ends, own_slots = { ... }, {}
+  for i = 1, names do
+    local _, slot = slot_of(hold(i), field(i))
+    ends[#ends + 1], own_slots[#own_slots + 1] = int(time + ttl), slot
+    ends[#ends + 1], own_slots[#own_slots + 1] = slot, slot
+  end
+  redis.call('ZADD', holds .. 'slots', unpack(ends))
+  redis.call('ZADD', holds .. 'of/' .. lease, unpack(own_slots))
+  for _, key in ipairs({ holds .. 'slots', holds .. 'of/' .. lease }) do
+    if redis.call('PTTL', key) < ttl then redis.call('PEXPIRE', key, ttl) end
+  end
+end
+
 -- All names of this lease, as its holds note them where there are several: it is released, and broken, as a whole.
 local function all_names() return names > 1 and table.concat(ARGV, '\n', 6, 5 + names) or '' end
 
@@ -135,6 +172,11 @@ end
 local function free(key, name)
   redis.call('DEL', key)
   if shared then redis.call('ZREM', hold_of(name) .. '/readers', lease) end
+  local holds, slot = slot_of(key, name)
+  if holds then
+    redis.call('ZADD', holds .. 'slots', 'XX', slot, slot)
+    redis.call('ZREM', holds .. 'of/' .. lease, slot)
+  end
   -- Readers may be left; and what a sweep finds (sweep-held.lua) need not be found here.
   if KEYS[8] ~= KEYS[1] and not shared then redis.call('ZREM', KEYS[8], name) end
 end

@@ -1,20 +1,36 @@
--- Tells the members of a service, tombstones as well. Changes nothing.
---   KEYS[2]  deadlines of the service's members (sorted set)
---   KEYS[3]  highest incarnation that was announced (string)
+-- Tells members of a service by their ids, tombstones as well, in the order of the ids: as many as fit. Changes nothing.
+--   KEYS[2]  highest incarnation that was announced (string)
 --   ARGV[2]  prefix of the keys of this service's records
---   ARGV[3]  '' for all members, else the id of one
--- Returns {the lowest incarnation for a registration that begins now, then per member: {id, incarnation, revision, left,
--- nonce, time to live in ms, time left in ms, age of the last heartbeat in ms, what was registered as JSON}}.
+--   ARGV[3]  'ring': of what was registered only what a ring is made of, else ''
+--   ARGV[4]  bytes of what was registered from which on no more is told
+--   ARGV[i + 4]  id of member i: some microseconds each
+-- Returns {the lowest incarnation for a registration that begins now, how many ids were looked at, {id, incarnation,
+-- revision, left, nonce, time to live in ms, time left in ms, age of the last heartbeat in ms, what was registered as
+-- JSON} ...}.
 
-local time = now()
-local ids = ARGV[3] ~= '' and { ARGV[3] } or redis.call('ZRANGE', KEYS[2], 0, -1)
-local replies = { int(math.max(time, tonumber(redis.call('GET', KEYS[3]) or 0) + 1)) }
-for _, id in ipairs(ids) do
-  local key = ARGV[2] .. id
+local time, bytes, most = now(), 0, tonumber(ARGV[4])
+local replies = { int(math.max(time, tonumber(redis.call('GET', KEYS[2]) or 0) + 1)), #ARGV - 4 }
+
+-- {"address":...,"weight":...,"zone":...,"tags":[...: no text has a quote in it that is not escaped, so the first of
+-- each that is found is the field.
+local function of_ring(registered)
+  local from = string.find(registered, ',"weight":', 1, true)
+  local to = from and string.find(registered, ',"tags":', from, true)
+  return to and '{' .. string.sub(registered, from + 1, to - 1) .. '}' or registered
+end
+
+for i = 5, #ARGV do
+  local key = ARGV[2] .. ARGV[i]
   local stored = redis.call('HMGET', key, 'incarnation', 'revision', 'left', 'nonce', 'ttl', 'heartbeat', 'registered')
   if stored[1] then
-    replies[#replies + 1] = { id, stored[1], stored[2], stored[3], stored[4], stored[5], redis.call('PTTL', key),
-      time - tonumber(stored[6]), stored[7] }
+    local registered = ARGV[3] == 'ring' and of_ring(stored[7]) or stored[7]
+    replies[#replies + 1] = { ARGV[i], stored[1], stored[2], stored[3], stored[4], stored[5],
+      redis.call('PTTL', key), time - tonumber(stored[6]), registered }
+    bytes = bytes + #registered
+    if bytes >= most then
+      replies[2] = i - 4
+      break
+    end
   end
 end
 return replies

@@ -1,7 +1,7 @@
 -- Writes one member, live or as a tombstone, where what is stored is older: by incarnation, then a tombstone before a
 -- live record, then by revision. Registration, leaving and repair are all this one script.
 --   KEYS[2]  record of the member (hash)   KEYS[3]  deadlines of the service's members (sorted set)
---   KEYS[4]  deadlines of all services (sorted set)
+--   KEYS[4]  deadlines of all services (sorted set)   KEYS[5]  deadlines of the service's tombstones (sorted set)
 --   ARGV[2]  service        ARGV[3]  id           ARGV[4]  incarnation     ARGV[5]  revision
 --   ARGV[6]  '1' for a tombstone, else '0'        ARGV[7]  nonce of the registration, which tells two of one incarnation
 --   ARGV[8]  time to live of the member, ms       ARGV[9]  time that this record may live from now, ms
@@ -11,15 +11,26 @@
 local incarnation, revision, life = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[9])
 local time = now()
 
+-- More than one write adds, and few: thousands that ended together must not be the next one's burden.
+local function trim(key)
+  local ended = redis.call('ZRANGEBYSCORE', key, '-inf', int(time), 'LIMIT', 0, 50)
+  if #ended > 0 then redis.call('ZREM', key, unpack(ended)) end
+end
+
 local function let_live(life)
   redis.call('PEXPIRE', KEYS[2], life)
-  redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', int(time))
-  redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', int(time))
+  for i = 3, 5 do trim(KEYS[i]) end
   redis.call('ZADD', KEYS[3], int(time + life), ARGV[3])
   if redis.call('PTTL', KEYS[3]) < life then redis.call('PEXPIRE', KEYS[3], life) end
   -- Of a tombstone as well: a primary that is readmitted finds by it what it must not take for alive.
   redis.call('ZADD', KEYS[4], 'GT', int(time + life), ARGV[2])
   if redis.call('PTTL', KEYS[4]) < life then redis.call('PEXPIRE', KEYS[4], life) end
+  if ARGV[6] == '1' then
+    redis.call('ZADD', KEYS[5], int(time + life), ARGV[3])
+    if redis.call('PTTL', KEYS[5]) < life then redis.call('PEXPIRE', KEYS[5], life) end
+  else
+    redis.call('ZREM', KEYS[5], ARGV[3])
+  end
 end
 
 local stored = redis.call('HMGET', KEYS[2], 'incarnation', 'revision', 'left', 'nonce', 'heartbeat')

@@ -38,6 +38,7 @@ for i = 1, names do
   -- From now on it is more than what an attempt asked for: the clean-up of one that gives up must not free it.
   redis.call('HSET', own(i), 'kept', 1)
 end
+note_slots(time, ttl, 'GT')
 keep(KEYS[5], mode .. ' ' .. arg(3), ttl)
 keep(KEYS[6], arg(4), ttl)
 mark_lease(time, ttl)

@@ -23,5 +23,15 @@ for i = 1, names do
 end
 keep(KEYS[5], mode .. ' ' .. arg(7), ttl)
 keep(KEYS[6], arg(8), ttl)
+note_slots(time, ttl, 'GT')
+if KEYS[6] ~= KEYS[1] then
+  -- A slot from before the limit was lowered has to be found above it again.
+  local limit, highest_slot = limits()
+  for i = 1, names do
+    local _, slot = slot_of(hold(i), field(i))
+    highest_slot = math.max(highest_slot, tonumber(slot))
+  end
+  redis.call('SET', KEYS[6], limit .. '/' .. highest_slot, 'PX', math.max(1, redis.call('PTTL', KEYS[6])))
+end
 mark_lease(time, ttl)
 return { 1 }

@@ -1,15 +1,23 @@
 -- Forgets names in the list of those that are held which nobody holds any more: leases that were not released. Looks at
--- a part of the list, behind the part that was looked at last.
+-- a part of the list, behind the part that was looked at last, where that is due by now, whoever calls.
 --   KEYS[2]  names that are held (sorted set)
---   ARGV[2]  what the keys of holds begin with    ARGV[3]  the part is one in so many, but 100 names at least
---   ARGV[4]  names in a part, at most: some microseconds each
--- Returns {how many were forgotten}.
+--   ARGV[2]  what the keys of holds begin with    ARGV[3]  in so many parts the whole list, but of 100 names at least
+--   ARGV[4]  names in a part, at most: some microseconds each    ARGV[5]  pause between two parts, ms: less where the
+--            list has more names than so many parts hold, and a quarter after a part that half of was forgotten
+--   ARGV[6]  the shortest pause, ms
+-- Returns {how many were forgotten, how many ms until the next part is due}.
 
-local state = redis.call('HMGET', KEYS[1], 'swept', 'sweeping')
-local after = state[1] or ''
-local most = math.min(tonumber(ARGV[4]), math.max(100, math.ceil(redis.call('ZCARD', KEYS[2]) / tonumber(ARGV[3]))))
+local state = redis.call('HMGET', KEYS[1], 'swept', 'sweeping', 'sweep_due')
+local time, after, largest, pause = now(), state[1] or '', tonumber(ARGV[4]), tonumber(ARGV[5])
+local early = tonumber(state[3] or 0) - time
+-- A clock that was set back must not stop it.
+if early > 0 and early <= pause then return { 0, early } end
+
+local size = redis.call('ZCARD', KEYS[2])
+local most = math.max(100, math.ceil(size / tonumber(ARGV[3])))
 -- As much as at the beginning of the list: parts that got smaller with it would never come to its end.
 if after ~= '' then most = math.max(most, tonumber(state[2] or 0)) end
+most = math.min(most, largest)
 local listed = redis.call('ZRANGEBYLEX', KEYS[2], after == '' and '-' or '(' .. after, '+', 'LIMIT', 0, most)
 local forgotten = 0
 for _, name in ipairs(listed) do
@@ -19,6 +27,11 @@ for _, name in ipairs(listed) do
     forgotten = forgotten + 1
   end
 end
+
+local parts = tonumber(ARGV[3])
+if size > most * parts then pause = pause * most * parts / size end
+if forgotten >= 50 and forgotten * 2 >= #listed then pause = pause / 4 end
+pause = math.max(tonumber(ARGV[6]), math.floor(pause))
 local swept = #listed == most and listed[most] or ''
-if swept ~= after then redis.call('HSET', KEYS[1], 'swept', swept, 'sweeping', most) end
-return { forgotten }
+redis.call('HSET', KEYS[1], 'swept', swept, 'sweeping', most, 'sweep_due', int(time + pause))
+return { forgotten, pause }

@@ -27,6 +27,17 @@ describe("the page at /docs", () => {
     }
   });
 
+  test.each([
+    ["http://quorate/", "http://quorate/docs"],
+    ["http://quorate/docs/", "http://quorate/docs"],
+    // A proxy may put a path in front, and take it away on the way here.
+    ["http://proxy/coordination/", "http://proxy/coordination/docs"],
+  ])("is where %s leads", async (seen, page) => {
+    const { status, headers } = await get(new URL(seen).pathname.replace("/coordination", ""));
+    expect(status).toBe(302);
+    expect(new URL(headers.get("location") ?? "", seen).href).toBe(page);
+  });
+
   test("is forbidden to ask anybody else", async () => {
     const policy = (await get("/docs")).headers.get("content-security-policy");
     expect(policy).toContain("default-src 'none'");
@@ -88,7 +99,7 @@ describe("the description", () => {
   test("has every path that answers, but for the page and its files", async () => {
     const described = (await operations()).map(({ name }) => name);
     const routes = instance.service.app.routes
-      .filter(({ method, path }) => method !== "ALL" && !path.startsWith("/docs"))
+      .filter(({ method, path }) => method !== "ALL" && path !== "/" && !path.startsWith("/docs"))
       .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, "{$1}")}`);
     expect([...new Set(routes)].sort()).toEqual([...described].sort());
   });

@@ -72,7 +72,9 @@ describe("a campaign", () => {
     const { body: first } = await campaign(name);
     const waiting = campaign(name, { candidate: "worker-8", waitMs: 20_000 }, pair.other);
     await until(async () => (await look(name)).body.waiting === 1, "it waits");
-    expect((await look(name)).body.queue).toEqual([{ position: 1, mode: "exclusive", owner: "worker-8" }]);
+    expect((await look(name)).body.queue).toEqual([
+      { position: 1, candidate: "worker-8", mode: "exclusive", owner: "worker-8" },
+    ]);
     expect((await on(name, "resign", { leaseId: first.leaseId })).body).toEqual({ resigned: true });
     const { body: second } = await waiting;
     expect(second.candidate).toBe("worker-8");

@@ -184,7 +184,7 @@ describe("the list of members", () => {
 describe("the list of services", () => {
   test("has those with members, by name, and how many they have", async () => {
     await using own = await startInstance(primaries.urls);
-    expect((await own.call("GET", "/v1/services")).body).toEqual({ services: [] });
+    expect((await own.call("GET", "/v1/services")).body).toEqual({ services: [], cursor: null });
     for (const [service, id] of [
       ["search", "a"],
       ["search", "b"],
@@ -199,6 +199,7 @@ describe("the list of services", () => {
         { service: "checkout", members: 1 },
         { service: "search", members: 2 },
       ],
+      cursor: null,
     });
   });
 });

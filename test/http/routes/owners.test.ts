@@ -88,6 +88,28 @@ describe("the owners of many keys", () => {
     expect(Object.keys(body.members)).toEqual([body.owners[0].owner]);
   });
 
+  test("may be 50,000 members to name, each of which is told once", async () => {
+    const keys = Array.from({ length: 10_000 }, (_, i) => `user:${i}`);
+    const { status, body } = await owners({ keys, replicas: 5 });
+    expect(status).toBe(200);
+    expect(body.owners).toHaveLength(10_000);
+    for (const i of [0, 4_999, 9_999]) {
+      expect(body.owners[i].replicas).toEqual(ring.replicas(`user:${i}`, 5).map(({ id }) => id));
+    }
+    expect(Object.keys(body.members)).toHaveLength(3);
+  });
+
+  test.each([
+    [10_000, 6],
+    [782, 64],
+  ])("%s keys times %s replicas are refused in words", async (count, replicas) => {
+    const keys = Array.from({ length: count }, (_, i) => `user:${i}`);
+    const { status, body } = await owners({ keys, replicas });
+    expect([status, body.code, body.field]).toEqual([400, "invalid_request", "replicas"]);
+    expect(body.detail).toContain(`${count} keys times ${replicas} replicas`);
+    expect(body.detail).toContain("50000");
+  });
+
   test("may be 10,000 with long keys", async () => {
     const keys = Array.from({ length: 10_000 }, (_, i) => `${"k".repeat(150)}${i}`);
     const { status, body } = await owners({ keys });
@@ -112,12 +134,32 @@ describe("a service without members that could own", () => {
   });
 });
 
+describe("a service whose members have more points than a ring may have", () => {
+  test("is told so where an owner is asked for, and has everything else", async () => {
+    const service = freshName();
+    const put = (id: string, weight: number) =>
+      instance.call("PUT", `/v1/services/${service}/members/${id}`, { address: "x:1", weight });
+    await Promise.all(Array.from({ length: 65 }, (_, i) => put(`m${i}`, 256)));
+    const one = await owner("key=k", service);
+    expect([one.status, one.body.code]).toEqual([409, "too_many"]);
+    expect(one.body.detail).toContain("lower");
+    const many = await owners({ keys: ["k"] }, service);
+    expect([many.status, many.body.code]).toEqual([409, "too_many"]);
+    const list = await instance.call("GET", `/v1/services/${service}/members`);
+    expect(list.body.members).toHaveLength(65);
+    expect(list.body.ringId).toMatch(/^[0-9a-f]{16}$/);
+    for (let i = 0; i < 65; i++) await put(`m${i}`, 1);
+    expect((await owner("key=k", service)).status).toBe(200);
+  });
+});
+
 describe("what is not taken", () => {
   test.each([
     ["key", ""],
     ["key", "key="],
     ["key", `key=${"x".repeat(1_025)}`],
     ["key", `key=${encodeURIComponent("ü".repeat(513))}`],
+    ["key", "key=%ED%A0%80"],
     ["replicas", "key=k&replicas=0"],
     ["replicas", "key=k&replicas=65"],
     ["replicas", "key=k&replicas=-1"],
@@ -137,6 +179,8 @@ describe("what is not taken", () => {
     ["keys.1", { keys: ["k", ""] }],
     ["keys.0", { keys: [7] }],
     ["keys.0", { keys: ["x".repeat(1_025)] }],
+    ["keys.1", { keys: ["k", "a\ud800"] }],
+    ["keys.0", { keys: ["\udc00\ud800"] }],
     ["replicas", { keys: ["k"], replicas: 0 }],
     ["replicas", { keys: ["k"], replicas: "2" }],
     ["count", { keys: ["k"], count: 2 }],
@@ -144,6 +188,24 @@ describe("what is not taken", () => {
     const answer = await owners(body);
     expect([answer.status, answer.body.code, answer.body.field]).toEqual([400, "invalid_request", field]);
     expect(answer.body.errors.length).toBeLessThanOrEqual(10);
+  });
+
+  test("a batch whose body ends before its time", async () => {
+    const cutOff = new ReadableStream({ start: (controller) => controller.error(new Error("aborted")) });
+    const response = await instance.service.app.request("/v1/services/search/owners", {
+      method: "POST",
+      headers: { "content-type": "application/json", "content-length": "20000" },
+      body: cutOff,
+      duplex: "half",
+    } as RequestInit);
+    expect(response.status).toBe(400);
+  });
+
+  test("but a surrogate pair, and the character that stands for what cannot be decoded", async () => {
+    for (const key of ["😀", "\ufffd"]) {
+      expect((await owner(`key=${encodeURIComponent(key)}`)).body.key).toBe(key);
+      expect((await owners({ keys: [key] })).body.owners[0].key).toBe(key);
+    }
   });
 
   test("but a key of 1024 bytes", async () => {

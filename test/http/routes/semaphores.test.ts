@@ -210,8 +210,38 @@ describe("the limit", () => {
 describe("GET of a semaphore", () => {
   test("that nobody uses", async () => {
     const name = freshName();
-    expect(await look(name)).toEqual({ name, limit: null, held: 0, holders: [], waiting: 0 });
+    expect(await look(name)).toEqual({
+      name,
+      limit: null,
+      held: 0,
+      holders: [],
+      cursor: null,
+      waiting: 0,
+    });
   });
+
+  test("comes in pages of holders, in the order of their first slots", async () => {
+    const name = freshName();
+    for (const owner of ["a", "b", "c"]) await acquire(name, { limit: 9, owner, permits: 2 });
+    const page = async (query: string) =>
+      (await pair.one.call("GET", `/v1/semaphores/${name}?${query}`)).body;
+    const first = await page("limit=2");
+    expect(first).toMatchObject({ held: 6, cursor: expect.any(Number) });
+    const second = await page(`limit=2&cursor=${first.cursor}`);
+    expect(second).toMatchObject({ held: 6, cursor: null });
+    const owners = [...first.holders, ...second.holders].map(({ owner }) => owner);
+    expect(first.holders).toHaveLength(2);
+    expect(owners.sort()).toEqual(["a", "b", "c"]);
+    expect((await page("")).holders).toHaveLength(3);
+  });
+
+  test.each(["limit=0", "limit=101", "limit=x", "cursor=1001", "cursor=-1"])(
+    "with %s is none",
+    async (query) => {
+      const { status, body } = await pair.one.call("GET", `/v1/semaphores/a?${query}`);
+      expect([status, body.field]).toEqual([400, query.split("=")[0]]);
+    },
+  );
 
   test("shows who holds how many permits, and never a leaseId", async () => {
     const name = freshName();

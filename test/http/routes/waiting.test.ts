@@ -301,6 +301,30 @@ test("an instance that stops sends those who wait away, and they find another", 
   await stops[Symbol.asyncDispose]();
 });
 
+test("who is sent away so, and chose its leaseId, finds its place at another instance", async () => {
+  const prefix = ownPrefix();
+  await using stays = await startInstance(pair.primaries.urls, { prefix });
+  const stops = await startInstance(pair.primaries.urls, { prefix });
+  const name = freshName();
+  const { body: held } = await acquire(stays, name);
+  const wish = { leaseId: chosenId(), owner: "first", waitMs: 20_000 };
+  const first = acquire(stops, name, wish);
+  await until(() => stops.service.waiting.size === 1, "the first waits");
+  const second = acquire(stays, name, { owner: "second", waitMs: 20_000 });
+  await until(() => stays.service.waiting.size === 1, "the second waits behind it");
+  stops.service.stop();
+  expect((await first).body.code).toBe("shutting_down");
+  await stops[Symbol.asyncDispose]();
+  const again = acquire(stays, name, wish);
+  await until(() => stays.service.waiting.size === 2, "the first is back");
+  const { queue } = (await stays.call("GET", `/v1/locks/${name}`)).body;
+  expect(queue.map(({ owner }: { owner: string }) => owner)).toEqual(["first", "second"]);
+  await release(stays, name, held.leaseId);
+  expect((await again).status).toBe(200);
+  await release(stays, name, wish.leaseId);
+  expect((await second).status).toBe(200);
+});
+
 test("metrics tell how many wait here", async () => {
   const name = freshName();
   const { body: held } = await acquire(pair.one, name);

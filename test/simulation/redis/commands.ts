@@ -49,6 +49,15 @@ const READS: Readonly<Record<string, Command>> = {
     const score = scoresOf(keys.get(key))?.get(member);
     return score === undefined ? null : String(score);
   },
+  ZMSCORE: (keys, [key = "", ...members]) => {
+    const scores = scoresOf(keys.get(key));
+    return members.map((member) => {
+      const score = scores?.get(member);
+      return score === undefined ? null : String(score);
+    });
+  },
+  ZCOUNT: (keys, [key = "", low = "", high = ""]) =>
+    ordered(scoresOf(keys.get(key))).filter(([, score]) => isWithin(score, low, high)).length,
   ZRANGE: (keys, [key = "", first, last, ...options]) => {
     const withScores = options[0]?.toUpperCase() === "WITHSCORES";
     if (options.length > (withScores ? 1 : 0)) throw new Error("the simulated ZRANGE knows WITHSCORES only");
@@ -85,6 +94,10 @@ const READS: Readonly<Record<string, Command>> = {
     return page([...fields.keys()], cursor, (field) =>
       pattern.test(field) ? [field, fields.get(field) ?? ""] : [],
     );
+  },
+  ZSCAN: (keys, [key = "", cursor = "0"]) => {
+    const scores = scoresOf(keys.get(key)) ?? new Map<string, number>();
+    return page([...scores.keys()], cursor, (member) => [member, String(scores.get(member))]);
   },
 };
 
@@ -135,15 +148,17 @@ const WRITES: Readonly<Record<string, Command>> = {
     return removed;
   },
   ZADD: (keys, [key = "", ...rest]) => {
-    const onlyGreater = rest[0]?.toUpperCase() === "GT";
-    const pairs = onlyGreater ? rest.slice(1) : rest;
+    const flag = /^(GT|NX|XX)$/i.exec(rest[0] ?? "")?.[1]?.toUpperCase();
+    const pairs = flag ? rest.slice(1) : rest;
+    if (flag === "XX" && !scoresOf(keys.get(key))) return 0;
     const scores = keys.zset(key);
     const before = scores.size;
     for (let i = 0; i + 1 < pairs.length; i += 2) {
       const [score, member] = [Number(pairs[i]), pairs[i + 1] as string];
       if (Number.isNaN(score)) throw new Error(`the simulated ZADD knows no flag ${pairs[i]}`);
       const old = scores.get(member);
-      if (old === undefined || !onlyGreater || score > old) scores.set(member, score);
+      const isSet = old === undefined ? flag !== "XX" : flag !== "NX" && (flag !== "GT" || score > old);
+      if (isSet) scores.set(member, score);
     }
     return scores.size - before;
   },

@@ -1,0 +1,104 @@
+import { STEP_SEQUENTIAL } from "./ring-points.js";
+import { inSteps, type Steps } from "./steps.js";
+
+/**
+ * Finds where a walk over the points of a ring meets each group of them for the first time, without looking at all
+ * points between. The groups are the zones, or the members.
+ *
+ * On the circle unrolled, the point before `i` of the same group has an index from i - n to i - 1, n being the number of
+ * points (i - n: the point itself, a turn before). A walk that begins at `start` meets the group for the first time at
+ * `i` exactly if that index is below `start`. So the next first meeting is the next entry of `levels[0]` below a limit;
+ * the other levels hold the least of each block of 16 of the level before, so that a block without one costs one look.
+ * An answer of k groups takes k such searches: at most 2 x 16 looks at each of log16(n) levels, whatever the weights.
+ */
+export interface FirstMeetings {
+  readonly levels: readonly Int32Array[];
+}
+
+/** `groupOf` says the group of each member, from 0 to groupCount - 1. */
+export function* indexFirstMeetings(
+  pointMembers: Uint32Array,
+  groupOf: Uint32Array,
+  groupCount: number,
+): Steps<FirstMeetings> {
+  const total = pointMembers.length;
+  const last = new Int32Array(groupCount);
+  yield* inSteps(total, STEP_SEQUENTIAL, (from, to) => {
+    for (let i = from; i < to; i++) last[groupOf[pointMembers[i] as number] as number] = i - total;
+  });
+  const before = new Int32Array(total);
+  yield* inSteps(total, STEP_SEQUENTIAL, (from, to) => {
+    for (let i = from; i < to; i++) {
+      const group = groupOf[pointMembers[i] as number] as number;
+      before[i] = last[group] as number;
+      last[group] = i;
+    }
+  });
+  const levels: Int32Array[] = [before];
+  for (let level: Int32Array = before; level.length > BLOCK; level = levels.at(-1) as Int32Array) {
+    const least = new Int32Array(Math.ceil(level.length / BLOCK)).fill(total);
+    yield* inSteps(level.length, STEP_SEQUENTIAL, (from, to) => {
+      for (let i = from; i < to; i++) {
+        const value = level[i] as number;
+        if (value < (least[i >> BLOCK_BITS] as number)) least[i >> BLOCK_BITS] = value;
+      }
+    });
+    levels.push(least);
+  }
+  return { levels };
+}
+
+/** One turn over the points from `start`: the points at which it meets a group for the first time, in its order. */
+export class Walk {
+  readonly #levels: readonly Int32Array[];
+  #at: number;
+  #limit: number;
+
+  constructor({ levels }: FirstMeetings, start: number) {
+    this.#levels = levels;
+    this.#at = start;
+    this.#limit = start;
+  }
+
+  /** The next such point. There must be one: the caller knows how many groups there are. */
+  next(): number {
+    let at = firstBelow(this.#levels, this.#at, this.#limit);
+    if (at < 0) {
+      // Beyond the last point the walk goes on at the first, where indices are those of a turn later.
+      this.#limit -= (this.#levels[0] as Int32Array).length;
+      at = firstBelow(this.#levels, 0, this.#limit);
+    }
+    this.#at = at + 1;
+    return at;
+  }
+
+  /** Whether the point that `next` has just returned is the first of its group by another index as well. */
+  isFirst(point: number, { levels }: FirstMeetings): boolean {
+    return ((levels[0] as Int32Array)[point] as number) < this.#limit;
+  }
+}
+
+const BLOCK_BITS = 4;
+const BLOCK = 2 ** BLOCK_BITS;
+
+/** Index of the first entry of `levels[0]` at or after `from` that is below `limit`; -1: there is none. */
+function firstBelow(levels: readonly Int32Array[], from: number, limit: number): number {
+  let at = from;
+  let level = 0;
+  for (;;) {
+    const values = levels[level] as Int32Array;
+    const end = Math.min((at | (BLOCK - 1)) + 1, values.length);
+    while (at < end && (values[at] as number) >= limit) at++;
+    if (at < end) break;
+    if (end >= values.length) return -1;
+    at = end >> BLOCK_BITS;
+    level++;
+  }
+  while (level > 0) {
+    level--;
+    at <<= BLOCK_BITS;
+    const values = levels[level] as Int32Array;
+    while ((values[at] as number) >= limit) at++;
+  }
+  return at;
+}

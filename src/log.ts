@@ -1,0 +1,144 @@
+import { constants, openSync, writeSync } from "node:fs";
+import { type Logger, pino } from "pino";
+import type { Clock } from "./clock.js";
+
+/** The log of this process, on its standard output. */
+export function createLog(level: string, clock: Clock): { readonly log: Logger; readonly output: LogOutput } {
+  const fd = standardOutput();
+  const output = new LogOutput((bytes) => writeSync(fd, bytes), clock);
+  const log = toLogger(level, output);
+  output.onRecovered = (dropped) =>
+    log.warn({ dropped }, "lines of this log were dropped: its reader was slow");
+  process.on("exit", () => output.flushSync());
+  return { log, output };
+}
+
+/** Lines of JSON with the level by its name. */
+export function toLogger(level: string, stream: { write(line: string): void }): Logger {
+  return pino(
+    {
+      level,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      base: null,
+      formatters: { level: (name) => ({ level: name }) },
+    },
+    stream,
+  );
+}
+
+/**
+ * Whole lines, written without ever blocking the event loop. What a slow reader has not taken yet waits in a buffer of
+ * 1 MB; what does not fit there is dropped and counted, and so is everything once the reader has gone.
+ */
+export class LogOutput {
+  /** Told, once the reader has taken everything, how many lines were dropped since it was told last. */
+  onRecovered: (dropped: number) => void = () => {};
+  readonly #write: (bytes: Buffer) => number;
+  readonly #clock: Clock;
+  #lines: Buffer[] = [];
+  #bytes = 0;
+  #dropped = 0;
+  #untold = 0;
+  #gone = false;
+  #retrying = false;
+
+  /** `write` returns how many of the bytes were taken, and throws EAGAIN where the reader must take some first. */
+  constructor(write: (bytes: Buffer) => number, clock: Clock) {
+    this.#write = write;
+    this.#clock = clock;
+  }
+
+  /** Lines dropped since the start. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  write(line: string): void {
+    const bytes = Buffer.from(line);
+    if (this.#gone || this.#bytes + bytes.length > BYTES_MAX) {
+      this.#drop(1);
+      return;
+    }
+    this.#lines.push(bytes);
+    this.#bytes += bytes.length;
+    if (!this.#retrying) this.#send();
+  }
+
+  /** Blocks until everything is written, for half a second at most: for the last moments of the process. */
+  flushSync(): void {
+    const endMs = this.#clock.monotonicMs() + FLUSH_MS;
+    while (!this.#send() && this.#clock.monotonicMs() < endMs) Atomics.wait(NEVER, 0, 0, FLUSH_RETRY_MS);
+  }
+
+  /** Writes what the reader takes now; whether that was everything. */
+  #send(): boolean {
+    while (this.#bytes > 0) {
+      const all = this.#lines.length === 1 ? (this.#lines[0] as Buffer) : Buffer.concat(this.#lines);
+      try {
+        const rest = all.subarray(this.#write(all));
+        this.#lines = rest.length > 0 ? [rest] : [];
+        this.#bytes = rest.length;
+      } catch (error) {
+        return this.#failed((error as NodeJS.ErrnoException).code, all);
+      }
+    }
+    if (this.#untold > 0 && !this.#gone) {
+      const dropped = this.#untold;
+      this.#untold = 0;
+      this.onRecovered(dropped);
+    }
+    return this.#bytes === 0;
+  }
+
+  #failed(code: string | undefined, all: Buffer): boolean {
+    if (code === "EAGAIN") {
+      this.#lines = [all];
+      this.#retryLater();
+      return false;
+    }
+    // A full disk may have room again for a later line; a reader that has gone (EPIPE, EIO) does not come back.
+    this.#gone = code !== "ENOSPC" && code !== "EDQUOT";
+    this.#drop(all.filter((byte) => byte === NEW_LINE).length);
+    this.#lines = [];
+    this.#bytes = 0;
+    return true;
+  }
+
+  #retryLater(): void {
+    if (this.#retrying) return;
+    this.#retrying = true;
+    this.#clock.after(RETRY_MS, () => {
+      this.#retrying = false;
+      this.#send();
+    });
+  }
+
+  #drop(lines: number): void {
+    this.#dropped += lines;
+    this.#untold += lines;
+  }
+}
+
+/**
+ * Standard output as a descriptor that never blocks. Node makes a pipe or socket so when it first opens `process.stdout`,
+ * but writes to a terminal by blocking, and one that was stopped by Ctrl-S would stop the service: it is opened once
+ * more. Files always take what they get.
+ */
+function standardOutput(): number {
+  const { fd, isTTY } = process.stdout;
+  if (!isTTY) return fd;
+  try {
+    return openSync("/dev/fd/1", constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  } catch {
+    return fd;
+  }
+}
+
+/** Some seconds of a busy log: at 4,000 requests a second, each a line, a second and a half. */
+const BYTES_MAX = 1024 * 1024;
+/** A pipe holds 64 KB: this often it can be filled 6 MB a second. */
+const RETRY_MS = 10;
+const FLUSH_MS = 500;
+const FLUSH_RETRY_MS = 5;
+const NEW_LINE = 0x0a;
+const NEVER = new Int32Array(new SharedArrayBuffer(4));

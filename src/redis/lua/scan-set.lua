@@ -1,0 +1,13 @@
+-- Tells a part of a sorted set of deadlines: its members whose time has not passed, in no order. Whatever is in the set
+-- from the first part to the last is told, however deadlines change meanwhile. Changes nothing.
+--   KEYS[2]  the set (sorted set)
+--   ARGV[2]  where to go on, '0' to begin    ARGV[3]  about how many to look at: a microsecond each
+-- Returns {where to go on, or '0' when all were told, each of them ...}.
+
+local time = now()
+local page = redis.call('ZSCAN', KEYS[2], ARGV[2], 'COUNT', ARGV[3])
+local found = { page[1] }
+for i = 1, #page[2], 2 do
+  if tonumber(page[2][i + 1]) >= time then found[#found + 1] = page[2][i] end
+end
+return found

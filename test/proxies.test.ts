@@ -1,0 +1,69 @@
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { haproxyInstalled, startHaProxy } from "./helpers/haproxy.js";
+import { nginxInstalled, startNginxWith } from "./helpers/nginx.js";
+import { startPrimaries, type TestPrimaries } from "./helpers/primaries.js";
+import { Rolling, underLoad } from "./helpers/rolling.js";
+import { ownPrefix } from "./helpers/service.js";
+
+// The lines for proxies are read from the page that tells users of them.
+const page = readFileSync(new URL("../docs/operating.md", import.meta.url), "utf8");
+
+/** What the page says for a proxy, with the two instances and the port of a test in place of its own. */
+function lines(language: string, instances: Rolling, port: number): string {
+  const text = new RegExp(`\`\`\`${language}\n(.*?)\n\`\`\``, "s").exec(page)?.[1];
+  if (text === undefined) throw new Error(`docs/operating.md has no lines for ${language}`);
+  const [one, other] = instances.urls.map((url) => new URL(url).host);
+  return text
+    .replaceAll("quorate-1:8080", one ?? "")
+    .replaceAll("quorate-2:8080", other ?? "")
+    .replace(/(listen|bind) \S+?(;?)$/m, `$1 127.0.0.1:${port}$2`);
+}
+
+let primaries: TestPrimaries;
+beforeAll(async () => {
+  primaries = await startPrimaries(3, { args: ["--appendfsync", "no"] });
+});
+afterAll(() => primaries.close());
+
+const start = () =>
+  Rolling.start({
+    REDIS_URLS: primaries.urls.join(","),
+    QUORATE_KEY_PREFIX: ownPrefix(),
+    QUORATE_DRAIN_DELAY_MS: "3000",
+    // Not about primaries: none is to be slow.
+    QUORATE_COMMAND_TIMEOUT_MS: "5000",
+  });
+
+const bothRestarted = async (instances: Rolling) => {
+  for (const at of [0, 1]) await instances.restart(at);
+};
+
+describe.skipIf(!nginxInstalled)("behind an nginx (skipped where there is none)", () => {
+  test("with the lines of the page a restart of both instances is an error for nobody", async () => {
+    await using instances = await start();
+    await using nginx = await startNginxWith((port) => lines("nginx", instances, port));
+    const tally = await underLoad([nginx.url], 16, () => bothRestarted(instances));
+    expect([...tally.keys()]).toEqual(["200"]);
+  }, 120_000);
+
+  test("as it comes, it answers 502 itself: the test would notice", async () => {
+    await using instances = await start();
+    const servers = instances.urls.map((url) => `server ${new URL(url).host};`).join(" ");
+    await using nginx = await startNginxWith(
+      (port) =>
+        `upstream q { ${servers} } server { listen 127.0.0.1:${port}; location / { proxy_pass http://q; } }`,
+    );
+    const tally = await underLoad([nginx.url], 16, () => bothRestarted(instances));
+    expect([...tally.keys()].filter((outcome) => / 50[23]/.test(outcome))).not.toEqual([]);
+  }, 120_000);
+});
+
+describe.skipIf(!haproxyInstalled)("behind a HAProxy (skipped where there is none)", () => {
+  test("with the lines of the page a restart of both instances is an error for nobody", async () => {
+    await using instances = await start();
+    await using haproxy = await startHaProxy((port) => lines("haproxy", instances, port));
+    const tally = await underLoad([haproxy.url], 16, () => bothRestarted(instances));
+    expect([...tally.keys()]).toEqual(["200"]);
+  }, 120_000);
+});

@@ -1,0 +1,39 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startPrimaries, type TestPrimaries } from "./helpers/primaries.js";
+import { Readiness, Rolling, underLoad } from "./helpers/rolling.js";
+import { ownPrefix } from "./helpers/service.js";
+
+let primaries: TestPrimaries;
+beforeAll(async () => {
+  primaries = await startPrimaries(3, { args: ["--appendfsync", "no"] });
+});
+afterAll(() => primaries.close());
+
+const start = (env: Record<string, string>) =>
+  Rolling.start({
+    REDIS_URLS: primaries.urls.join(","),
+    QUORATE_KEY_PREFIX: ownPrefix(),
+    // Not about primaries: none is to be slow.
+    QUORATE_COMMAND_TIMEOUT_MS: "5000",
+    ...env,
+  });
+
+const fourRestarts = async (instances: Rolling) => {
+  for (const at of [0, 1, 0, 1]) await instances.restart(at);
+};
+
+test("four restarts under load: no connection is reset", async () => {
+  await using instances = await start({ QUORATE_DRAIN_DELAY_MS: "0" });
+  const tally = await underLoad(instances.urls, 16, () => fourRestarts(instances));
+  // Who asks an instance that is stopping is told so, or finds its port closed; both may be tried at the other at once.
+  const told = /^200$|acquire 409 held|503 shutting_down|ECONNREFUSED/;
+  expect([...tally.keys()].filter((outcome) => !told.test(outcome))).toEqual([]);
+  expect(tally.get("200")).toBeGreaterThan(100);
+}, 180_000);
+
+test("four restarts under load: who follows /readyz meets no error at all", async () => {
+  await using instances = await start({ QUORATE_DRAIN_DELAY_MS: "3000" });
+  using readiness = new Readiness(instances.urls);
+  const tally = await underLoad(instances.urls, 16, () => fourRestarts(instances), readiness.isReady);
+  expect([...tally.keys()]).toEqual(["200"]);
+}, 180_000);
