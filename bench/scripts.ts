@@ -40,7 +40,8 @@ process.env.TEST_REDIS = "process";
 const RUNS = Number(values.runs);
 const LINE = Number(values.line);
 const NAMES_MAX = 16;
-const TOGETHER_MAX = 64;
+/** As in redis/together.ts. */
+const TOGETHER_MAX = 32;
 const STAMP = "1:nonce:id";
 const INSTANCE = "instance-of-the-bench";
 const keys = new Keys("q:");
@@ -147,6 +148,28 @@ const member = (id: string) => ({
   registered: text(2_048),
 });
 
+/** Readers of the line that are granted at once, beginning with the one at `from`. */
+function lettingIn(
+  what: string,
+  from: number,
+  { owner, metadata }: Pick<AcquireTerms, "owner" | "metadata">,
+): Case {
+  return {
+    script: "acquire-lock together",
+    bound: `${TOGETHER_MAX} readers ${what}, ${queue}, granted`,
+    runs: Math.min(RUNS, Math.floor(LINE / 2 / TOGETHER_MAX)),
+    call: (at) =>
+      all(
+        many((i) => {
+          const place = from + at * TOGETHER_MAX + i;
+          const again = { ...attempt(inLine("readers", place)), turn: 3 };
+          return acquireLock(keys, again, { ...waiting(1_000 + place), owner, metadata });
+        }),
+      ),
+    is: (votes: AcquireVote[]) => votes.every(granted),
+  };
+}
+
 const CASES: readonly Case[] = [
   {
     script: "announce-incarnation",
@@ -235,19 +258,8 @@ const CASES: readonly Case[] = [
     call: () => release(queues.get("readers")?.holder as Claim),
     is: wasHeld,
   },
-  {
-    script: "acquire-lock together",
-    bound: `${TOGETHER_MAX} readers of ${queue}, granted`,
-    runs: Math.min(RUNS, Math.floor(LINE / TOGETHER_MAX)),
-    call: (at) =>
-      all(
-        many((i) => {
-          const one = inLine("readers", at * TOGETHER_MAX + i);
-          return acquireLock(keys, { ...attempt(one), turn: 3 }, waiting(1_000 + at * TOGETHER_MAX + i));
-        }),
-      ),
-    is: (votes: AcquireVote[]) => votes.every(granted),
-  },
+  lettingIn("of 2 KB each", 0, TERMS),
+  lettingIn("with short texts", Math.floor(LINE / 2), { owner: "worker-7", metadata: "" }),
   {
     script: "release-lock",
     bound: "nobody waits",

@@ -62,20 +62,20 @@ describe("calls of one turn", () => {
     return { together, clock, sent, failing };
   }
 
-  test("go as one script, 64 at most, and each gets its own reply", async () => {
+  test("go as one script, 32 at most, and each gets its own reply", async () => {
     const { together, sent, clock } = gathering();
     const name = lock();
-    const replies = Array.from({ length: 130 }, () => together.add(asking(reader(name))));
+    const replies = Array.from({ length: 66 }, () => together.add(asking(reader(name))));
     await clock.advance(0);
     expect(await Promise.all(replies)).toEqual([
-      ...Array.from({ length: 64 }, (_, i) => `reply ${i}`),
-      ...Array.from({ length: 64 }, (_, i) => `reply ${i}`),
+      ...Array.from({ length: 32 }, (_, i) => `reply ${i}`),
+      ...Array.from({ length: 32 }, (_, i) => `reply ${i}`),
       "reply 0",
       "reply 1",
     ]);
     expect(sent.map(({ script, args }) => [script.name, args[0]])).toEqual([
-      ["acquire-lock together", 64],
-      ["acquire-lock together", 64],
+      ["acquire-lock together", 32],
+      ["acquire-lock together", 32],
       ["acquire-lock together", 2],
     ]);
   });
