@@ -50,7 +50,7 @@ export interface Service extends Core {
 
 /** Config -> primaries -> primitives -> app. */
 export function createService(config: Config, redis: RedisServers, world: World): Service {
-  const { clock, log, ids } = world;
+  const { clock, random, log, ids } = world;
   const metrics = new Metrics();
   const admission = new Admission(clock, world.random, config, redis.urls.map(addressOf), metrics, log);
   const core = createCore(config, redis, world, {
@@ -85,6 +85,7 @@ export function createService(config: Config, redis: RedisServers, world: World)
     metrics,
     log,
     clock,
+    random,
     ids,
     stopping,
   });

@@ -1,6 +1,6 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Logger } from "pino";
-import type { Clock } from "../clock.js";
+import type { Clock, Random } from "../clock.js";
 import type { Config } from "../config.js";
 import type { ErrorCode } from "../errors.js";
 import type { Ids } from "../ids.js";
@@ -25,6 +25,7 @@ export interface Services {
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly clock: Clock;
+  readonly random: Random;
   readonly ids: Ids;
   readonly stopping: Stopping;
 }

@@ -1,7 +1,10 @@
 import type { Logger } from "pino";
 
-/** How long a stream may be silent: proxies cut at 60 s. */
-export const KEEP_ALIVE_MS = 15_000;
+/**
+ * How long a stream may be silent, at least and at most: proxies cut at 60 s. By chance, so that thousands of streams
+ * which were told the same at the same moment do not all speak again at the same moment.
+ */
+export const KEEP_ALIVE_MS = { min: 10_000, max: 15_000 } as const;
 
 /** A comment, which readers of events skip. */
 export const KEEP_ALIVE = ": keep-alive\n\n";
@@ -9,9 +12,9 @@ export const KEEP_ALIVE = ": keep-alive\n\n";
 /** How soon a reader should connect again when the stream ends. */
 export const RETRY = "retry: 1000\n\n";
 
-/** One event; `id` is what a reader sends to go on from there. */
-export function toEvent(type: string, id: string, data: unknown): string {
-  return `event: ${type}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`;
+/** One event; `id` is what a reader sends to go on from there, `json` its data, which JSON.stringify leaves on one line. */
+export function toEvent(type: string, id: string, json: string): string {
+  return `event: ${type}\nid: ${id}\ndata: ${json}\n\n`;
 }
 
 /**

@@ -15,6 +15,7 @@ import {
   type Wanted,
 } from "./lease-terms.js";
 import type { Leases } from "./leases.js";
+import { SharedReads } from "./shared-reads.js";
 
 /** A term of office, as the leader sees it. */
 export interface Term extends Omit<Grant, "fencingToken" | "owner"> {
@@ -52,12 +53,15 @@ export interface WaitingCandidate extends Waiting {
 /** Elections: a lock that carries a value. Its fencing token is the term. */
 export class Elections {
   readonly #watches = new Map<string, Watch>();
+  readonly #reads: SharedReads<ElectionState>;
 
   constructor(
     private readonly leases: Leases,
     private readonly clock: Clock,
     private readonly ids: Ids,
-  ) {}
+  ) {
+    this.#reads = new SharedReads(clock, READS_AT_ONCE_MAX);
+  }
 
   /** Leads, or tells who does. Throws as `Leases.acquire` does. */
   async campaign(
@@ -117,8 +121,12 @@ export class Elections {
     return this.leases.release(wantedOf(name, leaseId), leaseId);
   }
 
-  /** Throws `no_quorum`. */
-  async inspect(name: string): Promise<ElectionState> {
+  /** What a majority says after this call. Those who ask at the same time get the same object. Throws `no_quorum`. */
+  inspect(name: string): Promise<ElectionState> {
+    return this.#reads.read(name, () => this.#read(name));
+  }
+
+  async #read(name: string): Promise<ElectionState> {
     const seen = await this.leases.votes.inspect(resource(name));
     const { waiting } = seen;
     const queue = toQueue(seen).map((each) => ({ ...each, candidate: each.owner }));
@@ -141,8 +149,8 @@ export class Elections {
   }
 
   /**
-   * The state once it is another than `version`, or when `deadlineMs` has passed. All who wait for one election look at
-   * it together. Throws `no_quorum`.
+   * The state once it is another than `version`, or when `deadlineMs` has passed. All who watch one election share its
+   * reads. Throws `no_quorum`.
    */
   async change(
     name: string,
@@ -168,7 +176,8 @@ export class Elections {
 
 /** Looks at one election as long as somebody waits for its change. */
 class Watch {
-  readonly #waiting = new Set<(state: ElectionState) => void>();
+  /** Each says whether the state was what its watcher waits for. */
+  readonly #waiting = new Set<(state: ElectionState) => boolean>();
 
   constructor(
     elections: Elections,
@@ -191,7 +200,11 @@ class Watch {
         signal?.removeEventListener("abort", abort);
         resolve(state);
       };
-      const see = (state: ElectionState) => isIt(state) && end(state);
+      const see = (state: ElectionState) => {
+        const changed = isIt(state);
+        if (changed) end(state);
+        return changed;
+      };
       const abort = () => end(null);
       const cancel = this.clock.after(Math.max(0, deadlineMs - this.clock.monotonicMs()), abort);
       this.#waiting.add(see);
@@ -206,8 +219,19 @@ class Watch {
       if (this.#waiting.size === 0) return;
       // While no majority answers nothing is known to have changed.
       const state = await elections.inspect(name).catch(() => null);
-      if (state) for (const see of [...this.#waiting]) see(state);
+      if (state) await this.#tell(state);
     } while (this.#waiting.size > 0);
+  }
+
+  /** A few in each turn of the event loop: answers to a thousand watchers at once would stop everybody else. */
+  async #tell(state: ElectionState): Promise<void> {
+    let told = 0;
+    for (const see of [...this.#waiting]) {
+      // Those whose time ended meanwhile, or whose client went, have their answer.
+      if (!this.#waiting.has(see) || !see(state)) continue;
+      told += 1;
+      if (told % TOLD_AT_ONCE_MAX === 0) await new Promise<void>((next) => this.clock.soon(next));
+    }
   }
 }
 
@@ -229,3 +253,7 @@ function wantedOf(name: string, leaseId: string | undefined): Wanted {
 const resource = (name: string) => `election/${name}`;
 const REVISION_DIGITS = 12;
 const LOOK_INTERVAL_MS = 200;
+/** Elections that are read at once: a read is three scripts of some tens of microseconds. */
+const READS_AT_ONCE_MAX = 64;
+/** Some milliseconds of work: an answer of the largest size takes some 0.2 ms. */
+const TOLD_AT_ONCE_MAX = 8;

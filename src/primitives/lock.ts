@@ -19,6 +19,7 @@ import {
   type Wanted,
 } from "./lease-terms.js";
 import type { Leases } from "./leases.js";
+import { SharedReads } from "./shared-reads.js";
 
 /** A lock, or several under one lease, as its holder sees it. */
 export interface Lease extends Grant {
@@ -57,6 +58,7 @@ export interface ListedLock {
 /** Locks by name, exclusive or shared, alone or several at once, each grant with a fencing token that only grows. */
 export class Locks {
   readonly #holders: HolderPages;
+  readonly #reads: SharedReads<LockState>;
 
   constructor(
     private readonly leases: Leases,
@@ -65,6 +67,7 @@ export class Locks {
     clock: Pick<Clock, "soon">,
   ) {
     this.#holders = new HolderPages(primaries, keys, clock);
+    this.#reads = new SharedReads(clock, READS_AT_ONCE_MAX);
   }
 
   /** Takes all names or none, or tells who has one of them. Throws as `Leases.acquire` does. */
@@ -94,8 +97,12 @@ export class Locks {
     return this.leases.release(wantedOf(names, null, leaseId), leaseId);
   }
 
-  /** Throws `no_quorum`. */
-  async inspect(name: string): Promise<LockState> {
+  /** What a majority says after this call. Those who ask at the same time share a read. Throws `no_quorum`. */
+  inspect(name: string): Promise<LockState> {
+    return this.#reads.read(name, () => this.#read(name));
+  }
+
+  async #read(name: string): Promise<LockState> {
     const seen = await this.leases.votes.inspect(resource(name));
     return {
       mode: (seen.holds[0]?.mode as Mode | undefined) ?? null,
@@ -172,3 +179,5 @@ const KIND = "lock/";
 const resource = (name: string) => KIND + name;
 const nameOf = (resource: string) => resource.slice(KIND.length);
 const namesOf = ({ resources }: Wanted) => resources.map(nameOf);
+/** Locks that are read at once: the dearest read is three replies of 250 KB. */
+const READS_AT_ONCE_MAX = 64;

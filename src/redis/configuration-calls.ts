@@ -115,12 +115,24 @@ export function dropOverlong(members: readonly string[]): Call<void> {
   return { script: SCRIPTS["drop-overlong"], keys: members, args: [], parse: () => {} };
 }
 
+/**
+ * Counters in a generation from which it is rotated before its time: some 105 MB, in two generations twice as much.
+ * Floors rise by 2^20 with every second rotation at most, so by about half of the number of fresh names; the wall clock
+ * in microseconds, from which a start of all begins, stays ahead of them up to 1.9 million fresh names a second.
+ */
+export const COUNTERS_MAX = 1_000_000;
+
 /** Whether the generations were rotated; false: not yet due. */
-export function rotateCounters(keys: Keys, afterMs: number, highestFloor = 0): Call<boolean> {
+export function rotateCounters(
+  keys: Keys,
+  afterMs: number,
+  highestFloor = 0,
+  countersMax = COUNTERS_MAX,
+): Call<boolean> {
   return {
     script: SCRIPTS["rotate-counters"],
     keys: [keys.counters, keys.countersOlder],
-    args: [afterMs, String(highestFloor)],
+    args: [afterMs, String(highestFloor), countersMax],
     parse: (reply) => (reply as [number])[0] === 1,
   };
 }

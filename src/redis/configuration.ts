@@ -21,8 +21,9 @@ import { Sweeps } from "./sweeps.js";
 
 export interface ConfigurationSettings {
   readonly ttlMaxMs: number;
-  /** Age from which a primary's counters are rotated, ms. */
+  /** Age from which a primary's counters are rotated, ms; and their number, `COUNTERS_MAX` unless given. */
   readonly rotateAfterMs: number;
+  readonly countersMax?: number;
   /** The primaries are the embedded default: they keep nothing, and the JavaScript one has no `run_id`. */
   readonly embedded: boolean;
 }
@@ -408,8 +409,9 @@ export class ConfigurationKeeper {
   }
 
   async #tidy(members: readonly Seen[]): Promise<void> {
-    const { rotateAfterMs } = this.settings;
-    const call = rotateCounters(this.keys, rotateAfterMs, Math.max(0, ...members.map(({ floor }) => floor)));
+    const { rotateAfterMs, countersMax } = this.settings;
+    const highest = Math.max(0, ...members.map(({ floor }) => floor));
+    const call = rotateCounters(this.keys, rotateAfterMs, highest, countersMax);
     await Promise.all(
       members.flatMap(({ primary }) => [primary.run(call).catch(() => {}), this.#sweeps.sweep(primary)]),
     );

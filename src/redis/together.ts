@@ -62,5 +62,5 @@ export function all(calls: readonly Call<unknown>[]): Call<unknown[]> {
   };
 }
 
-/** Calls in one script: some 3 ms of a primary's time for the dearest of them, readers that are let in. */
+/** Calls in one script: some 3 ms of a primary's time for the dearest of them, readers that are granted (bench/scripts.ts). */
 const TOGETHER_MAX = 32;

@@ -17,10 +17,10 @@ const state = (version: string): ElectionState => ({
 });
 
 /** A stream whose election answers what `change` says; it begins at version "a". */
-function stream(change: Elections["change"], seen?: string) {
+function stream(change: Elections["change"], seen?: string, random = () => 1) {
   const clock = new FakeClock();
   const stopping = new Stopping();
-  const services = { clock, stopping, elections: { change } } as unknown as Services;
+  const services = { clock, random, stopping, elections: { change } } as unknown as Services;
   const gone = new AbortController();
   const events = electionEvents(services, "billing", { first: state("a"), seen }, gone.signal);
   const next = async () => (await events.next()).value;
@@ -41,6 +41,19 @@ test("a stream is silent for 15 s at most", async () => {
     ["billing", "a", 15_000],
     ["billing", "a", 15_000],
   ]);
+});
+
+test("many streams that were told the same at once do not speak again all at once", async () => {
+  const deadlinesMs: number[] = [];
+  for (const chance of [0, 0.5, 0.999]) {
+    const change: Elections["change"] = async (_name, _version, deadlineMs) => {
+      deadlinesMs.push(Math.round(deadlineMs));
+      return state("a");
+    };
+    const { next } = stream(change, undefined, () => chance);
+    for (let i = 0; i < 3; i++) await next();
+  }
+  expect(deadlinesMs).toEqual([10_000, 12_500, 14_995]);
 });
 
 test("without a majority it says that it lives, and asks again a second later", async () => {

@@ -10,7 +10,7 @@ async function* yielding(...chunks: string[]) {
 }
 
 test("an event is one line of data, whatever is in it", () => {
-  expect(toEvent("state", "7", { text: "a\nb\r\nc\u2028" })).toBe(
+  expect(toEvent("state", "7", JSON.stringify({ text: "a\nb\r\nc\u2028" }))).toBe(
     'event: state\nid: 7\ndata: {"text":"a\\nb\\r\\nc\u2028"}\n\n',
   );
 });

@@ -47,6 +47,26 @@ describe("inspect", () => {
     for (const reader of readers) expect(reader.fencingToken).toBe(fencingToken);
   });
 
+  test("is two reads for any number who ask at once", async () => {
+    const name = freshName();
+    const { fencingToken } = await take(name, { metadata: "m".repeat(2_000) });
+    let looks = 0;
+    const undo = pair.one.service.primaries.all.map((primary) => {
+      const original = primary.run.bind(primary);
+      primary.run = (call) => {
+        if (call.script.name === "inspect-lock") looks += 1;
+        return original(call);
+      };
+      return () => {
+        primary.run = original;
+      };
+    });
+    const states = await Promise.all(Array.from({ length: 500 }, () => locks().inspect(name)));
+    for (const each of undo) each();
+    expect(states.every((state) => state.fencingToken === fencingToken)).toBe(true);
+    expect(looks, "at three primaries").toBeLessThanOrEqual(2 * 3);
+  });
+
   test("of a name that nobody holds tells nobody", async () => {
     const name = freshName();
     const never = await locks().inspect(name);

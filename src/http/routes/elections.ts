@@ -2,7 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { inFlightOf, ofClient } from "../admission.js";
 import { body, json } from "../content.js";
 import type { App, Services } from "../context.js";
-import { electionEvents, toElection } from "../election-events.js";
+import { electionEvents, electionText } from "../election-events.js";
 import { EVENT_STREAM_HEADERS, eventStream } from "../event-stream.js";
 import * as examples from "../examples/elections.js";
 import { held } from "../held.js";
@@ -155,7 +155,7 @@ export function electionRoutes(app: App, services: Services): void {
       }
       c.header("etag", `"${state.version}"`);
       if (known(state.version)) return c.body(null, 304);
-      return c.json(toElection(name, state), 200);
+      return c.body(electionText(name, state), 200, { "content-type": "application/json" });
     },
   );
 
@@ -167,7 +167,7 @@ export function electionRoutes(app: App, services: Services): void {
       tags: ["elections"],
       summary: "Follow who leads",
       description:
-        "Server-sent events, as a browser's EventSource reads them: `state` with what GET of the election answers, at the beginning and whenever leader, term or value have changed. What changes and changes again within 200 ms may be told as one. Its id goes into Last-Event-ID to go on from there, at any instance. A comment comes every 15 s. While no majority of the primaries answers no state is sent.",
+        "Server-sent events, as a browser's EventSource reads them: `state` with what GET of the election answers, at the beginning and whenever leader, term or value have changed. What changes and changes again within 200 ms may be told as one. Its id goes into Last-Event-ID to go on from there, at any instance. A comment comes every 10 to 15 s. While no majority of the primaries answers no state is sent.",
       request: { params: ElectionParams, headers: EventsHeaders, query: EventsQuery },
       responses: {
         200: {

@@ -3,6 +3,7 @@
 --   KEYS[2]  counters, current generation (hash)   KEYS[3]  counters, older generation (hash)
 --   ARGV[2]  age of the current generation from which it is rotated, ms
 --   ARGV[3]  the highest floor of any primary: where floors differ, a name that is new to all takes two round trips
+--   ARGV[4]  number of counters in the current generation from which it is rotated, whatever its age
 -- Returns {1}: rotated; {0}: not yet due.
 
 local known, highest = tonumber(fence[2] or 0), tonumber(ARGV[3])
@@ -11,7 +12,8 @@ if known < highest then redis.call('HSET', KEYS[1], 'floor', int(highest)) end
 local time = now()
 local rotated_at = tonumber(redis.call('HGET', KEYS[1], 'rotated_at') or 0)
 -- A clock that was set back must not stop the rotation for ever: what lies in the future counts as due.
-if rotated_at <= time and time - rotated_at < tonumber(ARGV[2]) then return { 0 } end
+local young = rotated_at <= time and time - rotated_at < tonumber(ARGV[2])
+if young and redis.call('HLEN', KEYS[2]) < tonumber(ARGV[4]) then return { 0 } end
 
 local max = tonumber(redis.call('HGET', KEYS[3], 'max') or 0)
 local step = 1048576
