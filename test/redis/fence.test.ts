@@ -21,10 +21,22 @@ afterAll(() => primaries.close());
 
 const at = (place: number): TestPrimary => primaries.all[place] as TestPrimary;
 
-/** Everything below a prefix on one primary, as text. */
+/** Everything below a prefix on one primary, as text, but for how far the instance has swept. */
 async function contentOf(primary: TestPrimary, prefix: string): Promise<string> {
-  const text =
-    "local all = {} for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do all[#all + 1] = key .. redis.sha1hex(redis.call('DUMP', key)) end table.sort(all) return table.concat(all, ' ')";
+  const text = `
+    local all = {}
+    local function note(key, value) all[#all + 1] = key .. ' ' .. redis.sha1hex(value) end
+    for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do
+      if key ~= ARGV[1] .. 'configuration' then note(key, redis.call('DUMP', key))
+      else
+        local fields = redis.call('HGETALL', key)
+        for i = 1, #fields, 2 do
+          if not string.match(fields[i], '^swe') then note(key .. ' ' .. fields[i], fields[i + 1]) end
+        end
+      end
+    end
+    table.sort(all)
+    return table.concat(all, '\\n')`;
   return String(await command(primary, "EVAL", text, 0, prefix));
 }
 

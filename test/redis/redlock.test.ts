@@ -100,6 +100,8 @@ class Fake {
   readonly up = true;
   readonly refusal = null;
   readonly fenced = 0;
+  readonly era = 1;
+  readonly stamp = "1:nonce:id";
   readonly owed = new Map<string, Call<unknown>>();
 
   constructor(
@@ -122,6 +124,10 @@ class Fake {
     // As over a network: never in the turn in which it was asked.
     for (let turns = late ? 10 : 1; turns > 0; turns--) await settled();
     return call.parse(replyTo(name, vote));
+  }
+
+  runAs<T>(_era: number, _stamp: string, call: Call<T>): Promise<T> {
+    return this.run(call);
   }
 
   owe(key: string, call: Call<unknown>): void {
@@ -741,7 +747,9 @@ describe("a proclamation", () => {
 
 describe("a break", () => {
   /** What a primary says of the holders of a name: their ids, or that nobody has it. */
-  const holders = (...ids: string[]): Reply => ({ reply: ids.map((id) => [id, "lock/a\nlock/b"]) });
+  const holders = (...ids: string[]): Reply => ({
+    reply: ["0", ...ids.map((id) => [id, "lock/a\nlock/b"])],
+  });
   const breaking = (...answers: Vote[]) =>
     votes(
       ["list-holders", ...answers],

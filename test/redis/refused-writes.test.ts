@@ -93,8 +93,8 @@ describe("a full memory", () => {
       expect(
         toldOf(place, instance, before).map(({ level, msg, state, reason }) => [level, msg, state, reason]),
       ).toEqual([
-        [40, "primary refuses writes", "refusing", OOM],
-        [30, "primary takes part", "up", undefined],
+        ["warn", "primary refuses writes", "refusing", OOM],
+        ["info", "primary takes part", "up", undefined],
       ]);
   });
 

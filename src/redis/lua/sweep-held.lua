@@ -14,6 +14,8 @@ local early = tonumber(state[3] or 0) - time
 if early > 0 and early <= pause then return { 0, early } end
 
 local size = redis.call('ZCARD', KEYS[2])
+-- Of an idle deployment nothing is written.
+if size == 0 and after == '' then return { 0, pause } end
 local most = math.max(100, math.ceil(size / tonumber(ARGV[3])))
 -- As much as at the beginning of the list: parts that got smaller with it would never come to its end.
 if after ~= '' then most = math.max(most, tonumber(state[2] or 0)) end
