@@ -52,22 +52,28 @@ export function createServer(
     requireHostHeader: false,
   });
   const connections = new Connections(server, clock);
-  const turnAway = async (incoming: IncomingMessage, outgoing: ServerResponse, why: CoordinationError) => {
-    if (connections.leaving) {
-      outgoing.setHeader("connection", "close");
-      // Closed with something of it unread, the connection would be reset, and the answer lost.
-      await whole(incoming);
-    }
-    refuse(incoming, outgoing, why, ids);
+  const turnAway = (incoming: IncomingMessage, outgoing: ServerResponse, why: CoordinationError) => {
+    if (!connections.leaving) return refuse(incoming, outgoing, why, ids);
+    outgoing.setHeader("connection", "close");
+    // Closed with something of it unread, the connection would be reset, and the answer lost.
+    return whole(incoming).then(() => refuse(incoming, outgoing, why, ids));
   };
-  server.on("request", async (incoming, outgoing) => {
-    if (!connections.began(incoming, outgoing)) return;
-    answering.set(incoming.socket, outgoing);
-    for (const gate of gates) {
-      const refusal = await gate(incoming, outgoing);
+  /** Without a promise as long as no gate has to wait: what is refused should cost next to nothing. */
+  const pass = (incoming: IncomingMessage, outgoing: ServerResponse, from: number): void | Promise<void> => {
+    for (let at = from; at < gates.length; at++) {
+      const refusal = gates[at]?.(incoming, outgoing);
+      if (refusal instanceof Promise)
+        return refusal.then((why) =>
+          why ? turnAway(incoming, outgoing, why) : pass(incoming, outgoing, at + 1),
+        );
       if (refusal) return turnAway(incoming, outgoing, refusal);
     }
     return answer(incoming, outgoing);
+  };
+  server.on("request", (incoming, outgoing) => {
+    if (!connections.began(incoming, outgoing)) return;
+    answering.set(incoming.socket, outgoing);
+    void pass(incoming, outgoing, 0);
   });
   server.on("checkExpectation", (incoming, outgoing) => {
     outgoing.setHeader("connection", "close");
