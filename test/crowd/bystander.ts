@@ -33,6 +33,9 @@ export interface Count {
 export async function standBy(url: string, isOver: () => boolean): Promise<Seen> {
   const tally = new Tally();
   const client = new Client(url, PATIENCE_MS);
+  // It has its connections: how soon a new one is taken in is another matter.
+  await client.warm(CONNECTIONS);
+  await Promise.all(Array.from({ length: CONNECTIONS }, () => client.get("/livez")));
   const startMs = performance.now();
   const every = async (ms: number, once: (turn: number) => Promise<void>) => {
     const pending = new Set<Promise<void>>();
@@ -173,3 +176,4 @@ const KEPT = 10;
 const KEPT_TTL_MS = 6_000;
 const KEEP_EVERY_MS = 1_000;
 const PATIENCE_MS = 60_000;
+const CONNECTIONS = 200;
