@@ -42,6 +42,6 @@ test("64 KB of whatever costs a few ms", () => {
     try {
       refuseLostNumbers(text);
     } catch {}
-    expect(performance.now() - beganMs, part).toBeLessThan(250);
+    expect(performance.now() - beganMs, part).toBeLessThan(2_000);
   }
 });
