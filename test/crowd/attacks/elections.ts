@@ -12,6 +12,8 @@ export const watchers: Attack = {
   clientsInTests: 500,
   seconds: 5,
   secondsInTests: 3,
+  // More at once than can be done: what is offered beyond that is shed, a bystander's acquires as well.
+  overloads: true,
   async run({ urls: [url = ""], clients, seconds }) {
     const client = new Client(url);
     const path = "/v1/elections/watched";

@@ -10,6 +10,8 @@ export const gone: Attack = {
   clientsInTests: 4_000,
   seconds: 0,
   secondsInTests: 0,
+  // More at once than can be done: what is offered beyond that is shed, a bystander's acquires as well.
+  overloads: true,
   async run({ urls: [url = ""], pids: [pid = 0], clients }) {
     const client = new Client(url);
     const probe = new Client(url);
