@@ -155,7 +155,7 @@ export function createCore(
     primaries,
     membership,
     locks: new Locks(leases, primaries, keys, clock),
-    semaphores: new Semaphores(leases, primaries, keys, random, config),
+    semaphores: new Semaphores(leases, primaries, keys, random, clock, config),
     elections: new Elections(leases, clock, ids),
     waiting,
     owners: new Owners(membership, clock, config.viewAgeMsMax),

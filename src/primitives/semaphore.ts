@@ -1,4 +1,4 @@
-import type { Random } from "../clock.js";
+import type { Clock, Random } from "../clock.js";
 import { CoordinationError } from "../errors.js";
 import { madeHere } from "../ids.js";
 import type { Lost } from "../redis/hold-votes.js";
@@ -66,9 +66,10 @@ export class Semaphores {
     private readonly primaries: Primaries,
     private readonly keys: Keys,
     random: Random,
+    clock: Clock,
     private readonly settings: { readonly ttlMaxMs: number },
   ) {
-    this.#slots = new Slots(primaries, keys, random);
+    this.#slots = new Slots(primaries, keys, random, clock);
   }
 
   /** Takes the permits, or tells that they are not to be had. Throws as `Leases.acquire` does. */

@@ -1,4 +1,4 @@
-import type { Random } from "../clock.js";
+import type { Clock, Random } from "../clock.js";
 import { agreeing } from "../redis/hold-votes.js";
 import type { Keys } from "../redis/keys.js";
 import { type Primaries, type Settled, values } from "../redis/primaries.js";
@@ -11,7 +11,7 @@ import {
   type SemaphoreView,
   type SlotsWanted,
 } from "../redis/semaphore-calls.js";
-import { Rounds } from "./rounds.js";
+import { SharedReads } from "./shared-reads.js";
 
 /** What to ask for. */
 export interface ChosenSlots {
@@ -33,13 +33,16 @@ export interface OwnSlots {
 
 /** Looks for slots of semaphores: free ones, and those of a lease. What is found are candidates; votes decide. */
 export class Slots {
-  readonly #rounds = new Rounds<SemaphoreView[]>();
+  readonly #looks: SharedReads<SemaphoreView[]>;
 
   constructor(
     private readonly primaries: Primaries,
     private readonly keys: Keys,
     private readonly random: Random,
-  ) {}
+    clock: Pick<Clock, "soon">,
+  ) {
+    this.#looks = new SharedReads(clock, LOOKS_AT_ONCE_MAX);
+  }
 
   /**
    * The lease's own slots first, then free ones, by chance: those who ask at once should not ask for the same. Where too
@@ -80,7 +83,7 @@ export class Slots {
   async look(name: string, page: { described: number; after: number }): Promise<SemaphoreView[]> {
     const call = inspectSemaphore(this.keys, placesOf(name), page);
     // Waits for those who disagree with the first: what one of them lacks is still taken on the others.
-    return this.#rounds.ask(`${name} ${page.described} ${page.after}`, () =>
+    return this.#looks.read(`${name} ${page.described} ${page.after}`, () =>
       this.#ask(call, (view) => view.leases.map(({ leaseId, slots }) => `${leaseId} ${slots}`).join()),
     );
   }
@@ -135,3 +138,6 @@ function votesOf(lists: readonly (readonly number[])[]): Map<number, number> {
   for (const slot of lists.flat()) votes.set(slot, (votes.get(slot) ?? 0) + 1);
   return votes;
 }
+
+/** Semaphores of which every slot is looked at, at a time: some ms of each primary's time each. */
+const LOOKS_AT_ONCE_MAX = 64;

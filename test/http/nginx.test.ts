@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readEvents } from "../helpers/events.js";
-import { type Nginx, nginxInstalled, startNginx } from "../helpers/nginx.js";
+import { nginxInstalled, startNginx } from "../helpers/nginx.js";
 import { startPrimaries, type TestPrimaries } from "../helpers/primaries.js";
+import type { RunningProxy } from "../helpers/proxy.js";
 import { freshName, type Instance, startInstance, until } from "../helpers/service.js";
 
 describe.skipIf(!nginxInstalled)("through an nginx as it comes", () => {
   let primaries: TestPrimaries;
   let instance: Instance;
-  let nginx: Nginx;
+  let nginx: RunningProxy;
   beforeAll(async () => {
     primaries = await startPrimaries(3);
     instance = await startInstance(primaries.urls);
