@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { haproxyInstalled, startHaProxy } from "./helpers/haproxy.js";
 import { nginxInstalled, startNginxWith } from "./helpers/nginx.js";
@@ -36,7 +37,11 @@ const start = () =>
   });
 
 const bothRestarted = async (instances: Rolling) => {
-  for (const at of [0, 1]) await instances.restart(at);
+  for (const at of [0, 1]) {
+    await instances.restart(at);
+    // One after the other, as rolling updates do: a proxy takes the first in again after some checks.
+    await sleep(5_000);
+  }
 };
 
 describe.skipIf(!nginxInstalled)("behind an nginx (skipped where there is none)", () => {
