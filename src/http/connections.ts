@@ -135,6 +135,6 @@ const LOOK_MS = 50;
 const QUIET_MS = 2_000;
 /** The same once it is read from again. */
 const RESUMED_MS = 500;
-/** How long a moment without new connections is looked for, and how short it must be. */
-const QUEUE_MS_MAX = 2_000;
+/** How long a moment without new connections is looked for, and how short it must be. Nobody is answered meanwhile. */
+const QUEUE_MS_MAX = 500;
 const TURN_MS = 0.25;
