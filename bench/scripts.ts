@@ -24,8 +24,9 @@ import {
   renewLease,
   repairLease,
 } from "../src/scripts/lease-calls.js";
+import { announceIncarnation, heartbeat, putMember } from "../src/scripts/member-calls.js";
 import { keepWaiting, leaveQueue, takeTicket } from "../src/scripts/queue-calls.js";
-import { announceIncarnation, type Call, heartbeat, putMember, SCRIPTS } from "../src/scripts/scripts.js";
+import { type Call, SCRIPTS } from "../src/scripts/scripts.js";
 import { startPrimaries } from "../test/helpers/primaries.js";
 import { median, serverVersion } from "./servers.js";
 
@@ -92,7 +93,7 @@ const waiting = (ticket: number): AcquireTerms => ({
   ...TERMS,
   queueEntry: { ticket, instance: INSTANCE, keptMs: 600_000, acceptsHandoff: true },
 });
-const RELEASED = { forMs: 660_000, always: false, says: "released" };
+const RELEASED = { forMs: 660_000, always: false, brokenFor: null };
 
 async function run<T>({ script, keys: own, args, parse }: Call<T>): Promise<T> {
   const given = [keys.configuration, ...own];

@@ -8,7 +8,7 @@ import {
   listMembers,
   type MemberRecord,
   putMember,
-} from "../../../src/scripts/scripts.js";
+} from "../../../src/scripts/member-calls.js";
 import { freshName } from "../../helpers/names.js";
 import { OneServer } from "../../helpers/one-server.js";
 

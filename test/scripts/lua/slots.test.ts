@@ -386,7 +386,7 @@ describe("whatever is noted", () => {
     };
     const end = async (claim: Claim) => {
       const call = chance.happens(0.5)
-        ? releaseLease(keys, claim, { forMs: 1_000, always: false, says: "released" })
+        ? releaseLease(keys, claim, { forMs: 1_000, always: false, brokenFor: null })
         : abandonAttempt(keys, { ...claim, nonce: "nonce", attemptNumber: 1 }, 0);
       await server.run<unknown>(as(version(), call as Call<unknown>));
       claims.delete(claim);
