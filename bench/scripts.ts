@@ -1,6 +1,6 @@
 /**
- * What each script of the hot paths takes of a primary, at its bound: by INFO commandstats, one call at a time, so that the
- * least and the median of the runs can be told. Then what is stored takes of its memory.
+ * Time of a primary for each script of the hot paths, at its bound: measured by INFO commandstats, one call at a time, to
+ * get the minimum and the median of the runs. Then the memory that stored items take.
  *   npx tsx bench/scripts.ts [--runs 30] [--line 5000] [--only text]
  */
 import { parseArgs } from "node:util";
@@ -51,14 +51,14 @@ await using primaries = await startPrimaries(1, { args: ["--appendonly", "no"] }
 const redis = new Redis(primaries.urls[0] as string, { protocol: 2 });
 const listener = new Redis(primaries.urls[0] as string, { protocol: 2 });
 
-/** One row of the table: what is there before, and what is called. */
+/** One row of the table: the state before, and the call. */
 interface Case {
   readonly script: string;
   readonly bound: string;
   readonly prepare?: () => Promise<unknown>;
   readonly each?: (run: number) => Promise<unknown>;
   readonly call: (run: number) => Call<unknown>;
-  /** Whether the answer is what the row is about. */
+  /** Whether the reply is the one that the row is about. */
   readonly is?: (answer: never) => boolean;
   readonly runs?: number;
 }
@@ -101,7 +101,7 @@ async function run<T>({ script, keys: own, args, parse }: Call<T>): Promise<T> {
 const grant = (of: Claim, terms = TERMS) => run(acquireLock(keys, attempt(of), terms));
 const release = (of: Claim) => releaseLock(keys, of, RELEASED);
 
-/** A lock that is held, and a line of so many before it; the first of it comes first. */
+/** A held lock with a queue of this many entries; the first one is the head of the queue. */
 async function standInLine(
   name: string,
   mode: Mode,
@@ -148,7 +148,7 @@ const member = (id: string) => ({
   registered: text(2_048),
 });
 
-/** Readers of the line that are granted at once, beginning with the one at `from`. */
+/** Readers of the queue that are granted at once, beginning with the one at `from`. */
 function lettingIn(
   what: string,
   from: number,
@@ -246,7 +246,7 @@ const CASES: readonly Case[] = [
     prepare: prepared("readers", "shared"),
     each: async (at) => {
       if (at === 0) return;
-      // It does not overtake, so its hold is put there by hand.
+      // It must not overtake, so its hold is written directly.
       const { holder } = queues.get("readers") as { holder: Claim };
       await redis.hset(keys.hold("lock/bench-readers"), {
         lease: holder.leaseId,
@@ -358,7 +358,7 @@ async function fillCounters(key: string): Promise<void> {
   await redis.eval(fill, 1, key);
 }
 
-/** Time that one call took of the server, us, and what it answered. */
+/** Server time of one call, us, and its reply. */
 async function timed({ script, keys: own, args, parse }: Call<unknown>) {
   const given = [keys.configuration, ...own];
   await redis.config("RESETSTAT");
@@ -381,13 +381,13 @@ async function measure({ script, bound, prepare, each, call, is, runs = RUNS }: 
   print(`| ${script} | ${bound} | ${Math.min(...took)} | ${Math.round(median(took))} |`);
 }
 
-/** The server has the stamp that calls carry, and the instance that waits lives. */
+/** Stores the configuration epoch that the calls carry, and marks the waiting instance as alive. */
 async function takePart(): Promise<void> {
   await redis.hset(keys.configuration, "stamp", STAMP);
   await run(keepWaiting(keys, INSTANCE, 600_000));
 }
 
-/** Bytes of the server's memory for each of so many keys, or fields. */
+/** Bytes of the server's memory per key or field, for this many of them. */
 async function bytesEach(write: (i: number) => Promise<unknown>): Promise<number> {
   const used = async () => Number(/used_memory:(\d+)/.exec(await redis.info("memory"))?.[1]);
   await redis.flushall();
@@ -398,7 +398,7 @@ async function bytesEach(write: (i: number) => Promise<unknown>): Promise<number
   }
   return (await used()) - before;
 }
-/** Somewhat below a power of two: tables of keys are about as full as this on average. */
+/** Somewhat below a power of two: hash tables are about this full on average. */
 const STORED = 100_000;
 
 const id = (i: number) => `q-mZ2c0m8nTzK1bq${String(i).padStart(6, "0")}`;
