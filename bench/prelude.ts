@@ -33,12 +33,12 @@ await withServers(async (urls) => {
     const [withIt, without] = [rates.get(fenced) ?? 0, rates.get(bare) ?? 1];
     ratios.push(withIt / without);
     process.stdout.write(
-      `round ${round + 1}: ${Math.round(withIt)} pairs/s fenced, ${Math.round(without)} bare\n`,
+      `round ${round + 1}: ${Math.round(withIt)} pairs/s with the epoch check, ${Math.round(without)} without\n`,
     );
   }
   const cost = (1 - median(ratios)) * 100;
   process.stdout.write(
-    `the fence costs ${cost.toFixed(1)} % of the throughput (median of ${ratios.length} rounds)\n`,
+    `the epoch check costs ${cost.toFixed(1)} % of the throughput (median of ${ratios.length} rounds)\n`,
   );
   fenced.close();
   bare.close();

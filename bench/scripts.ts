@@ -126,7 +126,7 @@ function inLine(name: string, place: number): Claim {
   return one;
 }
 const LEFT = { back: "all", keepMs: 0, wake: false } as const;
-const queue = `${LINE} in line`;
+const queue = `${LINE} in the queue`;
 const many = <T>(one: (i: number) => T) => Array.from({ length: TOGETHER_MAX }, (_, i) => one(i));
 const held = new Map<number, Claim>();
 const take = (of: (run: number) => Claim) => async (at: number) => {
@@ -230,7 +230,7 @@ const CASES: readonly Case[] = [
   },
   {
     script: "release-lock",
-    bound: `${queue}, handed on`,
+    bound: `${queue}, the first is granted`,
     prepare: prepared("handed", "exclusive"),
     each: async (at) => {
       if (at === 0) return;
@@ -242,7 +242,7 @@ const CASES: readonly Case[] = [
   },
   {
     script: "release-lock",
-    bound: `${LINE} readers in line, all of one instance woken`,
+    bound: `${LINE} readers in the queue, all of one instance notified`,
     prepare: prepared("readers", "shared"),
     each: async (at) => {
       if (at === 0) return;
@@ -414,7 +414,7 @@ const STORED_CASES: readonly (readonly [string, (i: number) => Promise<unknown>]
   ["name in the index of held locks", (i) => redis.zadd(keys.held, 0, orders(i))],
   ["held lock, with its counter and in the index", (i) => grant(claim([orders(i)]), small)],
   [
-    "place in a line",
+    "queue entry",
     (i) => grant(claim(lock("stored")), { ...waiting(i + 1), owner: "worker-7", metadata: "" }),
   ],
 ];
