@@ -127,7 +127,7 @@ function inLine(name: string, index: number): Claim {
   return one;
 }
 const LEFT = { back: "all", keepMs: 0, notify: false } as const;
-const queue = `${LINE} in line`;
+const queue = `${LINE} in the queue`;
 const many = <T>(one: (i: number) => T) => Array.from({ length: TOGETHER_MAX }, (_, i) => one(i));
 const held = new Map<number, Claim>();
 const take = (of: (run: number) => Claim) => async (at: number) => {
@@ -231,7 +231,7 @@ const CASES: readonly Case[] = [
   },
   {
     script: "release-lease",
-    bound: `${queue}, handed on`,
+    bound: `${queue}, the first is granted`,
     prepare: prepared("handed", "exclusive"),
     each: async (at) => {
       if (at === 0) return;
@@ -243,7 +243,7 @@ const CASES: readonly Case[] = [
   },
   {
     script: "release-lease",
-    bound: `${LINE} readers in line, all of one instance woken`,
+    bound: `${LINE} readers in the queue, all of one instance notified`,
     prepare: prepared("readers", "shared"),
     each: async (at) => {
       if (at === 0) return;
