@@ -118,7 +118,7 @@ describe("a crowd that does not end", () => {
       others.every(([code, times]) => code === "no_quorum" && times < 200),
       String(others),
     ).toBe(true);
-    expect(probesMs.sort((one, other) => one - other)[Math.floor(probesMs.length / 2)]).toBeLessThan(1_000);
+    expect(probesMs.sort((one, other) => one - other)[Math.floor(probesMs.length / 2)]).toBeLessThan(5_000);
     expect((await metric("quorate_admission_shed_total")) - before).toBe(codes.get("overloaded"));
     // Thousands were refused: a line for each would be one more thing to do.
     expect(instance.out().match(/overloaded/g)?.length ?? 0).toBeLessThan(10);

@@ -197,6 +197,30 @@ describe("one who waits for a lock", () => {
       expect(nowMs() - pausedMs).toBeLessThan(1_300);
     }));
 
+  test("has it within 5 ms where an operator breaks it", () =>
+    inVirtualTime(async (deployment) => {
+      const { one, other, nowMs } = deployment;
+      const name = freshName();
+      await take(one, name);
+      const { outcome } = await line(deployment, other, name);
+      const brokenMs = nowMs();
+      expect(await one.core.locks.break(name, "it hung")).toBe(1);
+      await granted(outcome);
+      expect(nowMs() - brokenMs).toBeLessThan(5);
+    }));
+
+  test("of several of one lease has it within 5 ms of its release", () =>
+    inVirtualTime(async (deployment) => {
+      const { one, other, nowMs } = deployment;
+      const names = [freshName(), freshName()] as const;
+      const both = await granted(one.core.locks.acquire({ names: [...names], ttlMs: 10_000 }));
+      const { outcome } = await line(deployment, other, names[1]);
+      const releasedMs = nowMs();
+      await give(one, both);
+      await granted(outcome);
+      expect(nowMs() - releasedMs).toBeLessThan(5);
+    }));
+
   test("has it at once where it is free", () =>
     inVirtualTime(async ({ one }) => {
       expect((await take(one, freshName(), { waitMs: 25_000 })).waitedMs).toBe(0);
@@ -341,5 +365,74 @@ describe("one who wants to know of a change of an election", () => {
       expect(looks).toBeGreaterThan(0);
       await one.core.elections.resign(name, leaseId);
       for (const state of await Promise.all(waiting)) expect(state.leader).toBeNull();
+    }));
+});
+
+describe("a lease", () => {
+  test("lasts for as long as it is renewed in time, and no longer: a term and permits", () =>
+    inVirtualTime(async ({ one, other, sleep }) => {
+      const name = freshName();
+      const at = (i: number) => (i % 2 === 0 ? one : other).core;
+      const term = await one.core.elections.campaign({ name, ttlMs: 400 });
+      const permits = await one.core.semaphores.acquire({ name, limit: 3, permits: 2, ttlMs: 400 });
+      if (term.kind !== "acquired" || permits.kind !== "acquired") throw new Error("not acquired");
+      for (let i = 0; i < 10; i++) {
+        await sleep(380);
+        await at(i).elections.renew({ name, leaseId: term.term.leaseId, ttlMs: 400 });
+        await at(i).semaphores.renew({ name, leaseId: permits.lease.leaseId, ttlMs: 400 });
+      }
+      await sleep(410);
+      expect((await other.core.elections.inspect(name)).leader).toBeNull();
+      expect((await other.core.semaphores.inspect(name)).held).toBe(0);
+    }));
+});
+
+describe("what is asked while primaries are away", () => {
+  /** Every operation on a name of its own, one after the other; `lease` is one of before. */
+  const operations = ({ core }: Instance, { names, leaseId }: Lease): (() => Promise<unknown>)[] => {
+    const name = freshName();
+    const registration = { address: "a:1", weight: 1, zone: null, tags: [], metadata: null };
+    return [
+      () => core.locks.acquire({ names: [name], ttlMs: 10_000 }),
+      () => core.locks.inspect(name),
+      () => core.locks.renew({ names, leaseId, ttlMs: 10_000 }),
+      () => core.locks.release(names, leaseId),
+      () => core.semaphores.acquire({ name, limit: 3, permits: 2, ttlMs: 10_000 }),
+      () => core.semaphores.inspect(name),
+      () => core.elections.campaign({ name, ttlMs: 10_000 }),
+      () => core.elections.inspect(name),
+      () => core.membership.register(name, "a", 60_000, registration),
+      () => core.membership.list(name),
+    ];
+  };
+
+  test("is answered within 5 ms where it is one of three, noticed or not", () =>
+    inVirtualTime(async ({ universe, one, nowMs, sleep }) => {
+      for (const awayMs of [0, 1_000]) {
+        const lease = await take(one, freshName());
+        universe.primaries[2]?.pause();
+        await sleep(awayMs);
+        for (const operation of operations(one, lease)) {
+          const beganMs = nowMs();
+          await operation();
+          expect(nowMs() - beganMs, String(operation)).toBeLessThan(5);
+        }
+      }
+    }));
+
+  test("is no_quorum within the command timeout and 5 ms where they are two of three, noticed or not", () =>
+    inVirtualTime(async ({ universe, one, nowMs, sleep }) => {
+      const lease = await take(one, freshName());
+      for (const primary of universe.primaries.slice(1)) primary.pause();
+      for (const awayMs of [0, 1_000]) {
+        await sleep(awayMs);
+        await Promise.all(
+          operations(one, lease).map(async (operation) => {
+            const beganMs = nowMs();
+            await expect(operation(), String(operation)).rejects.toMatchObject({ code: "no_quorum" });
+            expect(nowMs() - beganMs, String(operation)).toBeLessThan(105);
+          }),
+        );
+      }
     }));
 });

@@ -243,7 +243,7 @@ describe("a floor", () => {
   test("comes by itself when a generation is old enough", async () => {
     await using instance = await startInstance(primaries.urls, { env: { QUORATE_ROTATE_AFTER_MS: "1000" } });
     await tokenOf(instance, "once", 200);
-    await until(async () => (await countersOn(at(2), instance.prefix)) === 0, "it is forgotten", 6_000);
+    await until(async () => (await countersOn(at(2), instance.prefix)) === 0, "it is forgotten", 15_000);
     expect(Number(await storedField(at(2), instance.prefix, "rotations"))).toBeGreaterThanOrEqual(2);
   });
 
