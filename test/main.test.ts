@@ -139,7 +139,7 @@ describe.concurrent("without Redis", () => {
 
     service.kill("SIGTERM");
     expect(await service.ended).toBe(0);
-  });
+  }, 60_000);
 });
 
 describe("a start", () => {

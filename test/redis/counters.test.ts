@@ -106,7 +106,7 @@ describe("the counters of names", () => {
     await rotate(instance, alone.all);
     expect(await countersOn(primary, prefix), "but for the one that was used again").toBe(1);
     await until(async () => (await bytesUsed()) < bytes - 50_000_000, "the memory is given back");
-  });
+  }, 60_000);
 
   test("of names in use outlive one rotation, and are forgotten after two without use", async () => {
     await using instance = await startInstance(primaries.urls);
