@@ -29,6 +29,14 @@ async function hasQuorum(url: string): Promise<void> {
   }, "it has a quorum");
 }
 
+/** Waits until one request is under way. */
+async function isUnderWay(url: string): Promise<void> {
+  await until(async () => {
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    return metrics.includes("\nquorate_admission_in_flight 1\n");
+  }, "a request is under way");
+}
+
 /** What a new connection meets. (fetch would take one that it has.) */
 async function refused(url: string): Promise<string> {
   const [error] = await once(connect(Number(new URL(url).port), "127.0.0.1"), "error");
@@ -219,7 +227,7 @@ describe("SIGTERM", () => {
     const early = connect(Number(new URL(url).port), "127.0.0.1");
     early.on("error", () => {});
     await once(early, "connect");
-    await sleep(100);
+    await isUnderWay(url);
     const beganMs = performance.now();
     service.kill("SIGTERM");
     await until(() => service.out().includes("the port is closed"), "it heard the signal");
@@ -261,7 +269,7 @@ describe("SIGTERM", () => {
     await Promise.all(primaries.all.map((primary) => primary.pause()));
     try {
       const underWay = post(`${url}/v1/locks/slow/acquire`, { ttlMs: 20_000 }).catch((error) => error);
-      await sleep(100);
+      await isUnderWay(url);
       // A terminal's Ctrl-C reaches it twice under npm: that is one. Two of a kind could become one on their way.
       service.kill("SIGTERM");
       service.kill("SIGINT");

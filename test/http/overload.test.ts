@@ -108,7 +108,7 @@ describe("a crowd that does not end", () => {
       }
     })();
     await sleep(8_000);
-    // Each renews about eight times in that; on a busy machine it lasts until they have.
+    // Twenty holders renew every 3 s; on a busy machine it lasts until each has done so twice.
     await until(() => renewals.length >= 40, "all holders have renewed", 30_000);
     over = true;
     await Promise.all([...clients, ...holding, probing]);

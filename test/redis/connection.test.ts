@@ -233,6 +233,7 @@ describe("a connection that listens", () => {
     const connection = listen();
     connection.onChange(changes);
     await until(() => subscribed() === 1, "asked");
+    await until(() => connection.ready, "it is ready");
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(changes).not.toHaveBeenCalled();
     expect(connection.ready).toBe(true);
