@@ -70,7 +70,7 @@ test.for([
   const holder = await one.service.locks.acquire({ names: [name], ttlMs: 30_000 });
   if (holder.kind !== "acquired") throw new Error("it is free");
   const client = new AbortController();
-  const request = { names: [name], ttlMs: 30_000, waitMs: 10_000, signal: client.signal };
+  const request = { names: [name], ttlMs: 30_000, waitMs: 60_000, signal: client.signal };
   const waiting = other.service.locks.acquire(request);
   await until(async () => (await one.service.locks.inspect(name)).waiting === 1, "it waits");
   // By then it has read the clocks of all, without which no message is a vote.
@@ -81,7 +81,7 @@ test.for([
   const claim = { leaseId, mode: null, resources, queues: resources, fingerprint: null, limit: null };
   const tombstone = { forMs: 60_000, always: false, brokenFor: null };
   await one.service.primaries.all[0]?.run(releaseLease(new Keys(prefix), claim, tombstone));
-  await Promise.race([waiting, sleep(300)]);
+  await Promise.race([waiting, sleep(outcome === "held" ? 300 : 10_000)]);
   client.abort();
   expect((await waiting).kind).toBe(outcome);
 });
