@@ -133,8 +133,9 @@ export function createCore(
   observer: CoreObserver,
 ): Core {
   const keys = new Keys(config.keyPrefix);
+  const onDoubt = () => void reconciler.refresh();
   const all = redis.urls.map(
-    (url) => new Primary(addressOf(url), url, connect, keys, clock, config, observer),
+    (url) => new Primary(addressOf(url), url, config, { connect, keys, clock, observer, onDoubt }),
   );
   const settings = { ...config, embedded: redis.embedded };
   const reconciler = new Reconciler(all, keys, clock, random, ids, settings, log);

@@ -1,5 +1,6 @@
 import type { Ids } from "../ids.js";
-import { type Primary, PrimaryFailure } from "../redis/primary.js";
+import { PrimaryFailure } from "../redis/failures.js";
+import type { Primary } from "../redis/primary.js";
 import type { Keys } from "../scripts/keys.js";
 import { parseInfo, readObservation, refusalOf, type ServerObservation } from "./observation.js";
 

@@ -12,7 +12,8 @@ import { majorityOf } from "../algorithms/tally.js";
 import type { Clock, Random } from "../clock.js";
 import type { Ids } from "../ids.js";
 import { type Acceptor, agree } from "../quorum/agreement.js";
-import { type Primary, PrimaryFailure, reasonOf } from "../redis/primary.js";
+import { PrimaryFailure, reasonOf } from "../redis/failures.js";
+import type { Primary } from "../redis/primary.js";
 import {
   admit,
   commitConfiguration,
@@ -70,7 +71,6 @@ export class Reconciler {
     this.#startedMs = clock.monotonicMs();
     this.#prober = new Prober(keys, ids, settings.embedded, log);
     this.#sweeps = new Sweeps(keys, clock, WATCH_INTERVAL_MS);
-    for (const primary of primaries) primary.onDoubt = () => void this.refresh();
     void this.#watch();
   }
 
@@ -181,7 +181,8 @@ export class Reconciler {
       observed.filter((one, index): one is ObservedPrimary => one !== null && steps[index] === step);
     const members = doing("member");
     for (const { primary, connectionEpoch, configurationEpoch, runId, quarantineMs } of members) {
-      primary.admit(connectionEpoch, configurationEpoch, this.settings.embedded ? "" : runId, quarantineMs);
+      const admission = { configurationEpoch, runId: this.settings.embedded ? "" : runId, quarantineMs };
+      primary.admit(connectionEpoch, admission);
       this.#obstacles.delete(primary);
     }
     for (const member of members) void this.#prober.tryToWrite(member);
