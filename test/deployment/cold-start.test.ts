@@ -146,7 +146,7 @@ describe.concurrent("a start of all", SLOW, () => {
       "two wait",
     );
     expect(seen[0]?.state).toBe("down");
-    expect(seen[1]?.reason).toBe("waits for more primaries to begin anew with");
+    expect(seen[1]?.reason).toBe("waits for more primaries to begin a cold start with");
     expect((await acquire(instance, "used")).status).toBe(503);
     // A new server under the old address will do: what it had is on the others, or gone.
     await primaries.all[0]?.startEmpty();
