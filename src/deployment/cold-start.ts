@@ -73,7 +73,7 @@ export class ColdStart {
     } catch (error) {
       if (!(error instanceof PrimaryFailure)) throw error;
       const { clock, random } = this.dependencies;
-      // Another instance finished it, or a primary is gone again: the next observation tells.
+      // Another instance finished it, or a primary is gone again: the next observation shows which.
       await clock.sleep(random() * RETRY_DELAY_MS_MAX);
       const changed = error.kind === "stale_epoch";
       return error.kind === "refused"

@@ -1,7 +1,7 @@
 import type { Primary } from "../redis/primary.js";
 import type { Call } from "../scripts/scripts.js";
 
-/** One end of a copy: a primary as it was seen. Everything is refused once it is not that any more. */
+/** One end of a copy: a primary as it was observed. Everything is refused once its epochs have passed. */
 export interface CopyEnd {
   readonly primary: Primary;
   readonly connectionEpoch: number;

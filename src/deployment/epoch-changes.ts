@@ -49,7 +49,7 @@ export class EpochChanges {
     return agreed === null ? null : (JSON.parse(agreed) as Configuration);
   }
 
-  /** Gives a primary what was agreed on; where it has changed meanwhile, its next observation tells. */
+  /** Gives a primary what was agreed on. It may have changed meanwhile: its next observation shows that. */
   async commit(agreed: Configuration, one: ObservedPrimary, stage: Stored["stage"]): Promise<void> {
     const id = entryOf(agreed, one)?.id;
     if (!id) return;

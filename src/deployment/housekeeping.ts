@@ -3,7 +3,7 @@ import { rotateCounters } from "../scripts/configuration-calls.js";
 import { sweepHeld } from "../scripts/holder-calls.js";
 import type { ReconcilerDependencies } from "./dependencies.js";
 
-/** A primary that takes part, and the floor that it was seen to have. */
+/** A primary that takes part, and its floor when it was observed last. */
 export interface Kept {
   readonly primary: Primary;
   readonly floor: number;

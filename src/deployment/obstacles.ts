@@ -12,7 +12,7 @@ export class Obstacles {
     return this.#known.has(primary);
   }
 
-  /** Notes what failed, unless the primary just changed: then its next observation tells more. */
+  /** Notes what failed, unless the primary just changed: then its next observation shows more. */
   note(primary: Primary, error: unknown): void {
     if (error instanceof PrimaryFailure && (error.kind === "stale_epoch" || error.kind === "not_sent"))
       return;

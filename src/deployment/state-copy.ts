@@ -22,7 +22,7 @@ export async function copyState(
     for (const section of sections) await within(section, () => section.copy?.(source, target, keys, floor));
   }
   // Once more, after the counters: a rotation meanwhile has moved names from those into its floor. It also shows
-  // that no source has lost its data since, which the pages, that are no scripts, would not have told.
+  // that no source has lost its data since, which the pages, read by plain commands, would not have shown.
   const last = await highestOf(sources, keys);
   await runOn(target, announceIncarnation(keys, last.incarnation));
   return last.floor;

@@ -39,7 +39,7 @@ export class Breaker {
     if (wasClosed) void this.#probe();
   }
 
-  /** For good: nothing is told any more. */
+  /** For good. */
   stop(): void {
     this.#state = "stopped";
   }

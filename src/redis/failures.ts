@@ -6,8 +6,8 @@ export class PrimaryFailure extends Error {
   override readonly name = "PrimaryFailure";
   constructor(
     /**
-     * `not_sent`: it surely did not run. `stale_epoch`: nor did it, since the primary holds another configuration.
-     * `unknown`: it may have run, or may still. `refused`: Redis said no.
+     * `not_sent`: it did not run. `stale_epoch`: it did not run either, since the primary has another configuration.
+     * `unknown`: it may have run, or may still run. `refused`: Redis replied with an error.
      */
     readonly kind: "not_sent" | "stale_epoch" | "unknown" | "refused",
     message: string,
@@ -19,7 +19,7 @@ export class PrimaryFailure extends Error {
 
 export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** What a failed command tells about the server. */
+/** What a failed command shows about the server. */
 export type Fault =
   /** It holds another configuration than the caller. */
   | { readonly kind: "stale_epoch" }

@@ -126,7 +126,7 @@ export class Lifecycle {
     if (connectionEpoch !== null) this.#become({ kind: "answering", connectionEpoch, state, reason });
   }
 
-  /** False where it is not any more what was seen in `connectionEpoch`. */
+  /** Whether it was: not if it is not what was observed in `connectionEpoch` any more. */
   admitted(connectionEpoch: number, { quarantineMs, ...rest }: Admission): boolean {
     if (connectionEpoch !== this.connectionEpoch) return false;
     const refusal = this.participating?.refusal ?? null;

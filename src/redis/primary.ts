@@ -126,7 +126,7 @@ export class Primary {
     }
   }
 
-  /** It takes part from now on, if it still is what was seen in `connectionEpoch`. */
+  /** It takes part from now on, if it still is what was observed in `connectionEpoch`. */
   admit(connectionEpoch: number, admission: Admission): void {
     if (this.#lifecycle.admitted(connectionEpoch, admission)) void this.#pendingCompensations.deliver();
   }
@@ -209,7 +209,7 @@ export class Primary {
     }
   }
 
-  /** What a failed command means for its call; what it tells about the primary is noted. */
+  /** Notes what a failed command shows about the primary, and returns what it means for the call. */
   #judge(error: unknown): PrimaryFailure {
     const fault = faultOf(error);
     // Of a connection that was lost the reason is known better than from the commands that it took along.
