@@ -163,7 +163,7 @@ describe("a call", () => {
     expect(observer.called.mock.calls.at(-1)?.slice(1)).toEqual(["scan-set", 0, "refused"]);
   });
 
-  test("that is refused by the fence raises a doubt, and is counted", async () => {
+  test("with a stale epoch raises a doubt, and is counted", async () => {
     await connected();
     const doubt = vi.fn();
     onDoubt = doubt;
@@ -347,14 +347,14 @@ describe("a primary that refuses writes", () => {
     expect(await run()).toEqual(["search"]);
   });
 
-  test("is owed what it refused, and told when it accepts writes", async () => {
+  test("keeps what it refused pending, and is sent it when it accepts writes", async () => {
     await connected();
     refuse(OOM);
-    primary.compensateLater("debt", call);
+    primary.compensateLater("key", call);
     await settled();
-    primary.compensateLater("debt 2", call);
+    primary.compensateLater("key 2", call);
     await settled();
-    expect(connection.count("EVALSHA"), "not once for each that is owed").toBe(1);
+    expect(connection.count("EVALSHA"), "not once for each that is pending").toBe(1);
     connection.answers.EVALSHA = () => ["heard"];
     primary.acceptsWrites(primary.connectionEpoch as number);
     await settled();
@@ -409,16 +409,16 @@ test("a quarantine ends by itself", async () => {
   expect(primary.status.quarantineMs).toBe(0);
 });
 
-describe("what is owed", () => {
-  test("is told at once where it takes part", async () => {
+describe("a pending compensation", () => {
+  test("is run at once where the primary takes part", async () => {
     await connected();
-    primary.compensateLater("debt", call);
+    primary.compensateLater("key", call);
     await settled();
     expect(connection.count("EVALSHA")).toBe(1);
   });
 
-  test("is told when it is back, be it late, and once", async () => {
-    primary.compensateLater("debt", call);
+  test("is run when the primary is back, however late, and once", async () => {
+    primary.compensateLater("key", call);
     await clock.advance(60_000);
     expect(connection.count("EVALSHA")).toBe(0);
     await connected();
@@ -426,11 +426,11 @@ describe("what is owed", () => {
     expect(connection.count("EVALSHA")).toBe(1);
   });
 
-  test("is told again when nobody knows whether it arrived", async () => {
+  test("is run again when its outcome is unknown", async () => {
     await connected();
     connection.answers.EVALSHA = silence;
     connection.answers.PING = silence;
-    primary.compensateLater("debt", call);
+    primary.compensateLater("key", call);
     await clock.advance(TIMEOUT_MS);
     expect(primary.up).toBe(false);
     connection.answers.EVALSHA = () => ["heard"];
@@ -441,11 +441,11 @@ describe("what is owed", () => {
     expect(connection.count("EVALSHA")).toBe(2);
   });
 
-  test("is told again after it was refused by the fence", async () => {
+  test("is run again after it met a stale epoch", async () => {
     await connected();
     onDoubt = () => {};
     connection.answers.EVALSHA = () => Promise.reject(new RedisReplyError("FENCED another configuration"));
-    primary.compensateLater("debt", call);
+    primary.compensateLater("key", call);
     await settled();
     connection.answers.EVALSHA = () => ["heard"];
     admit({ configurationEpoch: "2.nonce.id.member" });
@@ -454,11 +454,11 @@ describe("what is owed", () => {
     expect(connection.count("EVALSHA")).toBe(2);
   });
 
-  test("is not told again when Redis refuses it: it would again", async () => {
+  test("is not run again when Redis refuses it: it would again", async () => {
     await connected();
     connection.answers.EVALSHA = () =>
       Promise.reject(new RedisReplyError("WRONGTYPE Operation against a key"));
-    primary.compensateLater("debt", call);
+    primary.compensateLater("key", call);
     await clock.advance(1_000);
     expect(connection.count("EVALSHA")).toBe(1);
   });
