@@ -1,7 +1,8 @@
 import type { Logger } from "pino";
 import type { Clock, Random } from "./clock.js";
 import { addressOf, type Config } from "./config.js";
-import { Reconciler, type ReconcilerLog } from "./deployment/reconciler.js";
+import type { ReconcilerLog } from "./deployment/dependencies.js";
+import { Reconciler } from "./deployment/reconciler.js";
 import { createApp } from "./http/app.js";
 import type { App } from "./http/context.js";
 import { Metrics } from "./http/metrics.js";
@@ -133,11 +134,12 @@ export function createCore(
   observer: CoreObserver,
 ): Core {
   const keys = new Keys(config.keyPrefix);
+  const onDoubt = () => void reconciler.refresh();
   const all = redis.urls.map(
-    (url) => new Primary(addressOf(url), url, connect, keys, clock, config, observer),
+    (url) => new Primary(addressOf(url), url, config, { connect, keys, clock, observer, onDoubt }),
   );
   const settings = { ...config, embedded: redis.embedded };
-  const reconciler = new Reconciler(all, keys, clock, random, ids, settings, log);
+  const reconciler = new Reconciler(all, { keys, clock, random, ids, settings, log });
   const primaries = new Primaries(all, reconciler);
   const membership = new Membership(primaries, keys, clock, ids, config);
   const votes = new LeaseVotes(primaries, keys, ids, config, (rounds) => observer.granted?.(rounds));

@@ -1,21 +1,21 @@
 /**
- * Which primaries make up the deployment, and in which incarnation each of them takes part. Agreed by ballots, stored
- * on every primary, compared by every script. See docs/architecture.md.
+ * Which primaries make up the deployment, and in which incarnation each of them takes part. Agreed on by ballots, stored
+ * on every primary, compared by every script (docs/architecture.md, "Primaries that forget").
  */
 export interface Configuration {
   /** Of the scripts and this very format: an instance that knows another one refuses to take part. */
   readonly protocol: 1;
-  /** Made at the first start; tells this deployment from every other. */
+  /** Made at the first start; distinguishes this deployment from every other. */
   readonly deployment: string;
   /** Raised by each change. */
   readonly version: number;
-  /** Tells two configurations of one version apart: a majority that forgot may give a version twice. */
+  /** Distinguishes two configurations of one version: a majority that forgot may give a version twice. */
   readonly nonce: string;
-  /** At least the wall clock in microseconds when all began anew: no counter starts below. */
+  /** At least the wall clock in microseconds at the last cold start: no counter starts below. */
   readonly floor: number;
   /**
-   * For a cold start: how long nobody grants a lease, ms; `marks`: until the stored high-water marks. Null: a change
-   * that left a majority as it was.
+   * After a cold start: how long nobody grants a lease, ms; `marks`: until the stored lease high-water marks. Null: a
+   * change that left a majority as it was.
    */
   readonly coldQuarantine: number | "marks" | null;
   readonly primaries: readonly Entry[];
@@ -23,26 +23,26 @@ export interface Configuration {
 
 /** One primary in a configuration. */
 export interface Entry {
-  /** Its own, for good. */
+  /** Stays the same for good. */
   readonly id: string;
   readonly address: string;
   /** Redis' `run_id`: changes with every restart. */
   readonly runId: string;
   /** Redis' `master_replid`: changes when it was a replica for a while, and when it gets one. */
   readonly replid: string;
-  /** Version since which it takes part in this incarnation: data from before must be copied to it. */
+  /** The version since which it takes part in this incarnation: data from before must be copied to it. */
   readonly admitted: number;
 }
 
-/** What one primary was seen to be. */
+/** One primary as it was observed. */
 export interface Observation {
   readonly address: string;
   readonly runId: string;
   readonly replid: string;
-  /** Whether it has its `replid` from the end of a time as a replica. One comes with its first own replica, too. */
+  /** Whether it got its `replid` when it stopped being a replica. It gets one with its first own replica, too. */
   readonly promoted: boolean;
   readonly stored: Stored | null;
-  /** Whether it knows until when the leases that it voted for may live. */
+  /** Whether it knows until when the leases that it voted for may last. */
   readonly hasLeaseHighWaterMark: boolean;
 }
 
@@ -50,11 +50,11 @@ export interface Observation {
 export interface Stored {
   readonly configuration: Configuration;
   readonly id: string;
-  /** `copying`: it got the configuration, but its data are not complete: no script but the copy's own runs there. */
+  /** `copying`: it has the configuration, but its data are not complete: only the scripts of the copy run there. */
   readonly stage: "copying" | "member";
 }
 
-/** What is to be done with one primary. */
+/** What to do with one primary. */
 export type Step =
   /** It takes part. */
   | "member"
@@ -64,38 +64,36 @@ export type Step =
   | "copy"
   /** It forgot, or may have: the configuration has to change before anything else. */
   | "readmit"
-  /** It is not seen. */
+  /** It was not observed. */
   | "absent"
   /** It is empty, and its address is not in the configuration. */
   | "foreign"
   /** It belongs to another deployment. */
-  | "theirs";
+  | "other_deployment";
 
 export type Judgement =
   /** A majority are intact in `current`. */
   | { readonly kind: "current"; readonly current: Configuration; readonly steps: readonly Step[] }
-  /** All are seen, and no majority is intact: the configuration after `latest` must begin anew. */
+  /** All were observed, and no majority is intact: the configuration after `latest` must be a cold start. */
   | { readonly kind: "cold"; readonly latest: Configuration | null }
-  /** All have `latest`, a cold start, but it is not finished. */
+  /** All have `latest`, a cold start that is not finished. */
   | { readonly kind: "finish_cold"; readonly latest: Configuration }
-  /** `latest`, a cold start, was agreed; some have not got it yet. */
+  /** `latest`, a cold start, was agreed on; some do not have it yet. */
   | { readonly kind: "spread_cold"; readonly latest: Configuration }
-  /** Too few are seen to decide anything. */
+  /** Too few were observed to decide anything. */
   | { readonly kind: "wait" }
   /** The primaries are not those of one deployment. */
   | { readonly kind: "refuse"; readonly reason: string };
 
-/** Judges what was seen. `observations` has an entry for each primary that this instance was given; null: not seen. */
+/** Judges what was observed. `observations` has an entry for each primary that this instance was given; null: not observed. */
 export function judge(observations: readonly (Observation | null)[], majority: number): Judgement {
   const absent = observations.filter((observation) => observation === null).length;
   const all = observations.flatMap((observation) => observation?.stored?.configuration ?? []);
-  const sizeOf = ({ deployment }: Configuration) => all.filter((one) => one.deployment === deployment).length;
-  // One stranger must not stop a majority that know each other. Who is not seen yet may tell which one it is.
-  const ours = all.find((one) => sizeOf(one) >= majority);
-  const stored = ours ? all.filter(({ deployment }) => deployment === ours.deployment) : all;
-  if (stored.some(({ deployment }) => deployment !== stored[0]?.deployment)) {
-    const mayTell = Math.max(...all.map(sizeOf)) + absent >= majority;
-    return mayTell ? { kind: "wait" } : { kind: "refuse", reason: DIFFERENT_DEPLOYMENTS };
+  const stored = ofOneDeployment(all, majority);
+  if (!stored) {
+    // Those that were not observed yet may show which deployment it is.
+    const mayShow = ofOneDeployment(all, majority - absent) !== null;
+    return mayShow ? { kind: "wait" } : { kind: "refuse", reason: DIFFERENT_DEPLOYMENTS };
   }
   const mistake = mistakeIn(stored, observations.length);
   if (mistake) return { kind: "refuse", reason: mistake };
@@ -109,25 +107,40 @@ export function judge(observations: readonly (Observation | null)[], majority: n
     const steps = stepsIn(latest, observations);
     const intact = steps.filter((step) => step === "member" || step === "catch_up").length;
     if (intact >= majority) return { kind: "current", current: latest, steps };
-    if (intact + absent < majority && steps.includes("foreign")) {
-      return {
-        kind: "refuse",
-        reason: "a primary is empty and its address is not in the stored configuration",
-      };
-    }
-    if (intact + absent < majority && steps.includes("theirs"))
-      return { kind: "refuse", reason: DIFFERENT_DEPLOYMENTS };
+    const reason = intact + absent < majority ? strangerAmong(steps) : null;
+    if (reason) return { kind: "refuse", reason };
   }
   if (absent > 0) return { kind: "wait" };
-  // Until somebody takes part, one that lost its data since a cold start was agreed is as one that had none.
-  const begun =
-    latest !== null &&
-    latest.coldQuarantine !== null &&
-    observations.every((one) => isAsIn(latest, one)) &&
-    (!observations.some((one) => isMember(one, latest)) || votersIn(latest, observations) < majority);
-  if (begun)
-    return { kind: observations.every((one) => has(one, latest)) ? "finish_cold" : "spread_cold", latest };
-  return { kind: "cold", latest };
+  if (!latest || !isUnfinishedColdStart(latest, observations, majority)) return { kind: "cold", latest };
+  const spread = observations.every((one) => has(one, latest));
+  return { kind: spread ? "finish_cold" : "spread_cold", latest };
+}
+
+/** Those that count: of the deployment that a majority store, else of the only one there is; null: there are several. */
+function ofOneDeployment(all: readonly Configuration[], majority: number): readonly Configuration[] | null {
+  const like = ({ deployment }: Configuration) => all.filter((one) => one.deployment === deployment);
+  // One stranger must not stop a majority that know each other.
+  const ours = all.find((one) => like(one).length >= majority) ?? all[0];
+  if (!ours) return all;
+  const stored = like(ours);
+  return stored.length >= majority || stored.length === all.length ? stored : null;
+}
+
+/** Why primaries that cannot become a majority any more are not to begin a cold start. */
+function strangerAmong(steps: readonly Step[]): string | null {
+  if (steps.includes("foreign"))
+    return "a primary is empty and its address is not in the stored configuration";
+  return steps.includes("other_deployment") ? DIFFERENT_DEPLOYMENTS : null;
+}
+
+/** Until a primary takes part, one that lost its data since a cold start was agreed on is as one that had none. */
+function isUnfinishedColdStart(
+  latest: Configuration,
+  observations: readonly (Observation | null)[],
+  majority: number,
+): boolean {
+  if (latest.coldQuarantine === null || !observations.every((one) => isAsIn(latest, one))) return false;
+  return !observations.some((one) => isMember(one, latest)) || votersIn(latest, observations) < majority;
 }
 
 /** `coldQuarantine` of a cold start after `latest`, where this is not the first start. */
@@ -137,7 +150,7 @@ export function quarantineAfter(
   majority: number,
   ttlMaxMs: number,
 ): number | "marks" {
-  // Every lease was voted for by one of those that know.
+  // Every lease was voted for by one of those that have a mark.
   if (observations.filter(({ hasLeaseHighWaterMark }) => !hasLeaseHighWaterMark).length < majority)
     return "marks";
   // A cold start that was interrupted: what had to be waited for then has to be waited for now, and no more.
@@ -147,7 +160,7 @@ export function quarantineAfter(
 
 /**
  * The entry of a primary: by its run, else by its address, else (an instance that has other names for the servers) by
- * the id that it stores. Not by that id first: who was a replica of another primary has that one's.
+ * the id that it stores. Not by that id first: a former replica of another primary has that primary's id.
  */
 export function entryOf(configuration: Configuration, observation: Observation): Entry | undefined {
   const { primaries } = configuration;
@@ -158,7 +171,7 @@ export function entryOf(configuration: Configuration, observation: Observation):
   );
 }
 
-/** Of a primary in a cold start, which keeps the id that it had in the configuration before. */
+/** The entry of a primary in a cold start. It keeps the id that it had in the configuration before. */
 export function newEntry(
   one: Observation,
   latest: Configuration | null,
@@ -170,7 +183,7 @@ export function newEntry(
   return { id, address, runId, replid, admitted: version };
 }
 
-/** What scripts compare: this configuration, and which primary of it. */
+/** What scripts compare: this configuration, and which of its primaries this is. */
 export function configurationEpochOf(
   configuration: Configuration,
   id: string,
@@ -184,7 +197,7 @@ function stepsIn(current: Configuration, observations: readonly (Observation | n
   return observations.map((observation) => {
     if (!observation) return "absent";
     const { stored } = observation;
-    if (stored && stored.configuration.deployment !== current.deployment) return "theirs";
+    if (stored && stored.configuration.deployment !== current.deployment) return "other_deployment";
     const entry = entryOf(current, observation);
     if (!entry) return "foreign";
     if (stored?.id !== entry.id || !isAsIn(current, observation)) return "readmit";

@@ -1,8 +1,8 @@
 import type { Configuration, Observation, Stored } from "../algorithms/configuration.js";
 
-/** A primary as one look at it showed it. */
+/** What one probe of a server showed. */
 export interface ServerObservation extends Observation {
-  /** What scripts must send to this primary now; `""` where nothing is stored: it refuses them all. */
+  /** What scripts must be sent with now; `""` where nothing is stored: the server refuses them all. */
   readonly configurationEpoch: string;
   /** No counter starts below. */
   readonly floor: number;
@@ -18,7 +18,7 @@ export interface Refusal {
   readonly reason: string;
 }
 
-/** Reads what INFO, HGETALL of the configuration and TIME replied. */
+/** Reads the replies to INFO, HGETALL of the configuration, and TIME. */
 export function readObservation(
   address: string,
   info: ReadonlyMap<string, string>,
@@ -30,7 +30,7 @@ export function readObservation(
   const nowMs = Number(time[0]) * 1000 + Math.floor(Number(time[1]) / 1000);
   return {
     address,
-    // The JavaScript fallback has none; its address tells it from others.
+    // The JavaScript fallback has none; its address distinguishes it.
     runId: info.get("run_id") ?? address,
     replid: info.get("master_replid") ?? "",
     promoted: /[^0]/.test(info.get("master_replid2") ?? ""),

@@ -1,15 +1,16 @@
 import type { Ids } from "../ids.js";
-import { type Primary, PrimaryFailure } from "../redis/primary.js";
+import { PrimaryFailure } from "../redis/failures.js";
+import type { Primary } from "../redis/primary.js";
 import type { Keys } from "../scripts/keys.js";
 import { parseInfo, readObservation, refusalOf, type ServerObservation } from "./observation.js";
 
-/** One primary as it was seen, and when: everything is refused once it is not that any more. */
+/** One primary as it was observed, and in which epochs: everything is refused once they have passed. */
 export interface ObservedPrimary extends ServerObservation {
   readonly primary: Primary;
   readonly connectionEpoch: number;
 }
 
-/** Looks at primaries, leaves out those that cannot be any, and tells of those that keep nothing. */
+/** Observes primaries; excludes servers that cannot be one, and warns of those that keep nothing on disk. */
 export class Prober {
   readonly #warned = new Set<Primary>();
 
@@ -48,8 +49,8 @@ export class Prober {
   }
 
   /**
-   * Gives one that is empty a stamp of its own, which goes with its data. Without, a command that is under way to it
-   * would fit whatever it is the next time that it is empty: flushed again, on the same connection.
+   * Gives an empty primary a configuration epoch of its own, which is lost with its data. Without it, a command under way
+   * would be accepted even after the primary was flushed again, on the same connection.
    */
   async initializeEpoch({ primary, connectionEpoch }: ObservedPrimary): Promise<void> {
     await primary.command(
@@ -61,13 +62,13 @@ export class Prober {
     );
   }
 
-  /** Finds out whether one that takes part accepts writes, by one that changes nothing: it has a stamp. */
+  /** Finds out whether a member accepts writes, by one that changes nothing: it has an epoch already. */
   async tryToWrite(member: ObservedPrimary): Promise<void> {
     try {
       await this.initializeEpoch(member);
       member.primary.acceptsWrites(member.connectionEpoch);
     } catch {
-      // The primary has noted what it said.
+      // The primary has noted the reply.
     }
   }
 

@@ -1,13 +1,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { type Limiter, PRIORITIES } from "../algorithms/limiter.js";
 import type { Primaries } from "../quorum/primaries.js";
-import {
-  PRIMARY_STATES,
-  type Primary,
-  type PrimaryFailure,
-  type PrimaryObserver,
-  type PrimaryStatus,
-} from "../redis/primary.js";
+import type { PrimaryFailure } from "../redis/failures.js";
+import { PRIMARY_STATES, type PrimaryStatus } from "../redis/lifecycle.js";
+import type { Primary, PrimaryObserver } from "../redis/primary.js";
 import type { AdmissionObserver } from "./server/admission.js";
 
 /** What Prometheus reads. Labels are routes and addresses, never names, keys or leaseIds. */

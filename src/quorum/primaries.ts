@@ -1,6 +1,7 @@
 import { majorityOf } from "../algorithms/tally.js";
 import { CoordinationError } from "../errors.js";
-import { type Primary, PrimaryFailure } from "../redis/primary.js";
+import { PrimaryFailure } from "../redis/failures.js";
+import type { Primary } from "../redis/primary.js";
 import type { Call } from "../scripts/scripts.js";
 
 /** What one primary said to a call. */

@@ -1,4 +1,5 @@
-import { type Primary, PrimaryFailure } from "../redis/primary.js";
+import { PrimaryFailure } from "../redis/failures.js";
+import type { Primary } from "../redis/primary.js";
 import { type HeldLease, listHolders } from "../scripts/holder-calls.js";
 import type { Keys } from "../scripts/keys.js";
 import type { Call } from "../scripts/scripts.js";

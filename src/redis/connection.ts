@@ -2,13 +2,13 @@ import { Redis, ReplyError } from "ioredis";
 
 /** A connection to one Redis server. The simulation has another implementation. */
 export interface Connection {
-  /** Sends one command. Rejects with `RedisReplyError` when Redis said no, with another error when nobody knows. */
+  /** Sends one command. Rejects with `RedisReplyError` when Redis replied with an error, with another error when the outcome is unknown. */
   call(command: string, ...args: (string | number)[]): Promise<unknown>;
   /** Whether commands can be sent now. */
   readonly ready: boolean;
-  /** Told whenever `ready` changes, with the reason when it was lost or could not be had. */
+  /** Called whenever `ready` changes, with the reason when the connection was lost or could not be made. */
   onChange(listener: (ready: boolean, reason?: Error) => void): void;
-  /** Told whenever bytes arrive, also those of a reply that is not complete yet. Absent: replies arrive as a whole. */
+  /** Called whenever bytes arrive, also those of an incomplete reply. Absent: replies arrive as a whole. */
   onBytes?(listener: () => void): void;
   close(): void;
 }
@@ -18,22 +18,22 @@ export type Connect = (url: string, options: ConnectOptions) => Connection;
 export interface ConnectOptions {
   readonly connectTimeoutMs: number;
   readonly name: string;
-  /** For a connection that only listens. */
+  /** For a connection that only subscribes. */
   readonly subscription?: {
     readonly channel: string;
     readonly onMessage: (message: string) => void;
   };
 }
 
-/** Redis answered, with an error. */
+/** Redis replied with an error. */
 export class RedisReplyError extends Error {
   override readonly name = "RedisReplyError";
 }
 
 /**
  * Connects by ioredis. No offline queue, no resend, no retry of a command: a command is sent at most once, on
- * the connection there is, or fails at once. Deadlines are the caller's: ioredis' own would fire before replies
- * that arrived while this process was paused. Commands of one turn of the event loop leave in one write.
+ * the current connection, or fails at once. Deadlines are the caller's: those of ioredis would fire before replies
+ * that arrived while this process was paused. Commands of one tick of the event loop leave in one write.
  */
 export const connectByIoredis: Connect = (url, { connectTimeoutMs, name, subscription }) => {
   const redis = new Redis(url, {
@@ -60,7 +60,7 @@ export const connectByIoredis: Connect = (url, { connectTimeoutMs, name, subscri
       ? new Error("ERR this server does not speak the protocol of Redis: name a Redis or Valkey server")
       : error;
   });
-  // Not when it is ready: a server of another kind says so before, and hangs up after.
+  // Not on "ready": a server of another kind fails before, and hangs up after.
   redis.on("connect", () => {
     reason = undefined;
     redis.stream.on("data", () => {
@@ -70,7 +70,7 @@ export const connectByIoredis: Connect = (url, { connectTimeoutMs, name, subscri
   if (subscription) {
     const { channel, onMessage } = subscription;
     redis.on("message", (_, message: string) => onMessage(message));
-    // Where it fails the connection was lost; the next one subscribes again.
+    // It fails only where the connection was lost; the next one subscribes again.
     redis.on("ready", () => {
       redis.subscribe(channel).then(
         () => tell(true),
@@ -101,7 +101,7 @@ export const connectByIoredis: Connect = (url, { connectTimeoutMs, name, subscri
 const NOT_REDIS = /^(Unknown RESP type|Protocol error)/;
 const RECONNECT_DELAY_MS_MAX = 500;
 
-/** One write (and on the server one read) for all commands of this turn: 2.5 times less work for the server. */
+/** One write (and on the server one read) for all commands of this tick: 2.5 times less work for the server. */
 function corkForThisTick(redis: Redis): void {
   const { stream } = redis;
   if (!stream || stream.writableCorked > 0) return;

@@ -1,30 +1,30 @@
 import type { Connect, Connection } from "./connection.js";
 
-/** What a primary tells the instance where somebody waits. */
+/** What a primary publishes to an instance that has waiting requests. */
 export type Notification =
   | {
       readonly kind: "lease";
       readonly leaseId: string;
-      /** The primary granted it what it waits for; null: it is its turn to ask. */
+      /** The grant, where the primary gave it what it waits for; null: it may ask now. */
       readonly handoff: Handoff | null;
     }
-  /** All readers in a line may ask that have a ticket below `before`. */
+  /** All readers in a queue with a ticket below `before` may ask. */
   | { readonly kind: "readers"; readonly queueKey: string; readonly before: number };
 
-/** A grant that nobody asked for just then: a vote of the turn after an attempt that was refused. */
+/** A grant that no call asked for just then: a vote for the attempt after one that was refused. */
 export interface Handoff {
   readonly nonce: string;
   readonly attemptNumber: number;
   readonly counter: number;
-  /** When, in microseconds since 1970 by that server's clock. */
+  /** When it was granted, in microseconds since 1970 by that server's clock. */
   readonly serverMicros: number;
-  /** Who granted it, in which configuration. Not who told of it: a replica passes on what its primary publishes. */
+  /** Of the primary that granted it. A replica passes on what its primary publishes, so it may come from another server. */
   readonly configurationEpoch: string;
 }
 
 /**
- * Listens on every primary for those that say whose turn it is. Connections are opened when somebody waits for the
- * first time. What is lost while one is down costs a second: whoever waits asks again then.
+ * Subscribes to notifications on every primary. Connections are opened when a request waits for the first time. A
+ * notification that is lost while one is down costs a second: each waiting request asks again then.
  */
 export class Notifications {
   #connections: Connection[] = [];
@@ -36,7 +36,7 @@ export class Notifications {
     private readonly connectTimeoutMs: number,
   ) {}
 
-  /** `onWake` is told the place of the primary; `onGap`, that messages may have been missed until now. */
+  /** `onNotification` gets the index of the primary; `onGap` means that notifications may have been missed until now. */
   listen(onNotification: (primary: number, notification: Notification) => void, onGap: () => void): void {
     if (this.#connections.length > 0) return;
     this.#connections = this.urls.map((url, index) => {
@@ -58,7 +58,7 @@ export class Notifications {
   }
 }
 
-/** As `hand_on` and `wake_first` in queues.lua have it. */
+/** The format of `hand_on` and `wake_first` in queues.lua. */
 function parse(message: string): Notification {
   const [leaseId = "", nonce, attemptNumber, counter, micros, configurationEpoch = ""] = message.split(" ");
   if (leaseId === "readers" && nonce !== undefined) {

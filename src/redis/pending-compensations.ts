@@ -1,9 +1,8 @@
 import type { Call } from "../scripts/scripts.js";
 
 /**
- * What a primary must still be told: releases and clean-ups that it did not answer. Each is told as often as it takes
- * until it was answered. The oldest are dropped beyond `OWED_MAX`: then only their time to live ends what they should
- * have ended.
+ * Releases and clean-ups that a primary did not answer (hinted handoff). Each is run until it was answered once. Beyond
+ * `PENDING_MAX` the oldest are dropped: then only the time to live ends what they should have ended.
  */
 export class PendingCompensations {
   readonly #pending = new Map<string, Call<unknown>>();
@@ -15,7 +14,7 @@ export class PendingCompensations {
     private readonly dropped: () => void,
   ) {}
 
-  /** `key` names the debt, so that the same one is owed once. */
+  /** A call that is added again under the same `key` replaces the one before. */
   add(key: string, call: Call<unknown>): void {
     this.#pending.delete(key);
     this.#pending.set(key, call);
@@ -25,7 +24,7 @@ export class PendingCompensations {
     this.dropped();
   }
 
-  /** Tells what is owed, until all is told or nothing is answered any more. */
+  /** Runs what is pending, until nothing is or nothing is answered any more. */
   async deliver(): Promise<void> {
     if (this.#delivering) return;
     this.#delivering = true;
@@ -44,6 +43,6 @@ export class PendingCompensations {
   }
 }
 
-/** 10,000 keep a primary that is away for long under some 10 MB. */
+/** Some 10 MB for a primary that is away for long. */
 const PENDING_MAX = 10_000;
 const BATCH = 100;

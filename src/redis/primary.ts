@@ -1,165 +1,113 @@
 import type { Clock } from "../clock.js";
 import type { Keys } from "../scripts/keys.js";
-import { BATCHES, type Call, SCRIPTS } from "../scripts/scripts.js";
-import { type Connect, type Connection, RedisReplyError } from "./connection.js";
+import type { Call } from "../scripts/scripts.js";
+import { Breaker } from "./breaker.js";
+import type { Connect, Connection } from "./connection.js";
+import { failureOf, faultOf, PrimaryFailure, reasonOf } from "./failures.js";
 import { LatencyWindow } from "./latency-window.js";
+import { type Admission, type Exclusion, Lifecycle, type PrimaryStatus } from "./lifecycle.js";
 import { PendingCompensations } from "./pending-compensations.js";
 import { ScriptBatches } from "./script-batches.js";
-import { Overload, Wire } from "./wire.js";
-
-/** Why a primary gave no answer to a call, and what that means for the call. */
-export class PrimaryFailure extends Error {
-  override readonly name = "PrimaryFailure";
-  constructor(
-    /**
-     * `not_sent`: it surely did not run. `stale_epoch`: nor did it, since the primary holds another configuration.
-     * `unknown`: it may have run, or may still. `refused`: Redis said no.
-     */
-    readonly kind: "not_sent" | "stale_epoch" | "unknown" | "refused",
-    message: string,
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-  }
-}
-
-export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+import { assertRun, evaluate, loadScripts } from "./server-scripts.js";
+import { Wire } from "./wire.js";
 
 export interface PrimarySettings {
   readonly commandTimeoutMs: number;
   readonly connectTimeoutMs: number;
 }
 
-/** What a primary tells the rest of the house about itself. */
+/** What a primary tells the metrics and the log. */
 export interface PrimaryObserver {
   called(primary: Primary, script: string, ms: number, outcome: "ok" | PrimaryFailure["kind"]): void;
   changed(primary: Primary, status: PrimaryStatus): void;
   dropped(primary: Primary): void;
 }
 
-export const PRIMARY_STATES = [
-  /** It takes part. */
-  "up",
-  /** It takes part, but grants no new lease for a while, since it may have forgotten some. */
-  "quarantined",
-  /** It takes part, but refuses writes: its memory or its disk is full, or it lacks replicas. */
-  "refusing",
-  /** It lost its data or missed a change: it gets what it lacks. */
-  "readmitting",
-  /** It does not answer. */
-  "down",
-  /** It is a replica. */
-  "wrong_role",
-  /** It cannot be a primary of this deployment. */
-  "misconfigured",
-] as const;
-
-export type PrimaryState = (typeof PRIMARY_STATES)[number];
-
-export interface PrimaryStatus {
-  readonly state: PrimaryState;
-  /** How long it has been so, ms. */
-  readonly forMs: number;
-  /** Why it is not up. */
-  readonly reason: string | null;
-  /** How long it will grant no new lease, ms. */
-  readonly quarantineMs: number;
+export interface PrimaryDependencies {
+  readonly connect: Connect;
+  readonly keys: Keys;
+  readonly clock: Clock;
+  readonly observer: PrimaryObserver;
+  /** Called when it answers again, and when it says something that its configuration may explain. */
+  readonly onDoubt: (primary: Primary) => void;
 }
 
 /**
- * One independent Redis server: its connection, its breaker, whether it takes part, and what is still owed to it. While
- * the breaker is open a call fails at once; a PING every `PROBE_INTERVAL_MS` closes it again. Whenever it answers
- * anew it has to be admitted again (configuration.ts): it may have forgotten.
+ * One independent Redis server: its connection, its breaker, how far it takes part, and the calls that are pending for
+ * it. Whenever it answers again it has to be admitted again (deployment/reconciler.ts): it may have forgotten.
  */
 export class Primary {
   readonly latency = new LatencyWindow();
   readonly #connection: Connection;
   readonly #wire: Wire;
+  readonly #breaker: Breaker;
+  readonly #lifecycle: Lifecycle;
   readonly #pendingCompensations: PendingCompensations;
   readonly #batches: ScriptBatches;
-  /** Counts the times that it began to answer: what was seen before means nothing after. */
-  #connectionEpoch = 0;
-  #answering = false;
-  #configurationEpoch: string | null = null;
-  /** Redis' `run_id` when it was admitted; empty for the JavaScript fallback. */
-  #runId = "";
-  #state: PrimaryState = "down";
-  #sinceMs: number;
-  #reason: string | null = "not connected yet";
-  #refusal: string | null = null;
-  #quarantineEndsMs = 0;
-  #closed = false;
   #staleEpochs = 0;
-  #told = false;
-  #recovering = false;
-  /** Called when it answers anew, and when it says something that its configuration may explain. */
-  onDoubt: (primary: Primary) => void = () => {};
 
   constructor(
     /** How others see it: host and port, never a password. */
     readonly address: string,
     url: string,
-    connect: Connect,
-    private readonly keys: Keys,
-    private readonly clock: Clock,
-    readonly settings: PrimarySettings,
-    private readonly observer: PrimaryObserver,
+    settings: PrimarySettings,
+    private readonly dependencies: PrimaryDependencies,
   ) {
-    this.#sinceMs = clock.monotonicMs();
+    const { connect, clock, observer, onDoubt } = dependencies;
     this.#connection = connect(url, { connectTimeoutMs: settings.connectTimeoutMs, name: "quorate" });
     this.#wire = new Wire(this.#connection, clock, settings.commandTimeoutMs);
+    this.#lifecycle = new Lifecycle(clock, () => observer.changed(this, this.status));
     this.#pendingCompensations = new PendingCompensations(
       (call) => this.#isAnswered(call),
       () => observer.dropped(this),
     );
     this.#batches = new ScriptBatches((call) => this.run({ ...call, batched: false }), clock);
-    this.#connection.onChange((ready, reason) => {
-      if (ready) void this.#recover();
-      else this.#open(reason?.message ?? (this.#connectionEpoch === 0 ? NEVER_ANSWERED : "connection lost"));
-    });
-    if (this.#connection.ready) void this.#recover();
+    const target = {
+      probe: () => this.#probe(),
+      opened: (reason: string) => this.#lifecycle.stoppedAnswering(reason),
+      closed: (epoch: number) => {
+        this.#lifecycle.answersAgain(epoch);
+        onDoubt(this);
+      },
+    };
+    this.#breaker = new Breaker(this.#connection, target, clock);
   }
 
-  /** Whether it takes part: answers, and was admitted since. */
+  /** Whether it takes part: it answers, and was admitted since. */
   get up(): boolean {
-    return this.#configurationEpoch !== null;
+    return this.#lifecycle.participating !== null;
   }
 
   /** What names it in the configuration in which it takes part; null while it does not. */
   get configurationEpoch(): string | null {
-    return this.#configurationEpoch;
+    return this.#lifecycle.participating?.configurationEpoch ?? null;
   }
 
   /** Why it refuses writes, in Redis' words; null while it is not known to. */
   get refusal(): string | null {
-    return this.#refusal;
+    return this.#lifecycle.participating?.refusal ?? null;
   }
 
-  /** How many calls its fence refused: they were made in another configuration than the one in force. */
+  /** How many calls it refused since they were made in another configuration than the one in force. */
   get staleEpochs(): number {
     return this.#staleEpochs;
   }
 
-  /** The time it began to answer anew, as a number that only grows; null while it does not answer. */
+  /** Grows whenever it answers again; null while it does not answer. */
   get connectionEpoch(): number | null {
-    return this.#answering ? this.#connectionEpoch : null;
+    return this.#lifecycle.connectionEpoch;
   }
 
   get status(): PrimaryStatus {
-    const nowMs = this.clock.monotonicMs();
-    return {
-      state: this.#state,
-      forMs: Math.round(nowMs - this.#sinceMs),
-      reason: this.up ? this.#refusal : this.#reason,
-      quarantineMs: this.up ? Math.max(0, Math.round(this.#quarantineEndsMs - nowMs)) : 0,
-    };
+    return this.#lifecycle.status;
   }
 
   /** Runs one script once. Rejects with `PrimaryFailure`, at the latest after the command timeout. */
   async run<T>(call: Call<T>): Promise<T> {
     if (call.batched) return this.#batches.add(call);
-    if (this.#configurationEpoch === null) throw new PrimaryFailure("not_sent", this.#reason ?? this.#state);
-    return this.#run(call, this.#configurationEpoch);
+    const { phase } = this.#lifecycle;
+    if (phase.kind !== "participating") throw new PrimaryFailure("not_sent", phase.reason);
+    return this.#run(call, phase.configurationEpoch);
   }
 
   /** The same for a primary that does not take part, or in a certain configuration; only while `connectionEpoch` lasts. */
@@ -178,15 +126,9 @@ export class Primary {
     }
   }
 
-  /** It takes part from now on, if it still is what was seen in `connectionEpoch`. */
-  admit(connectionEpoch: number, configurationEpoch: string, runId: string, quarantineMs: number): void {
-    if (connectionEpoch !== this.connectionEpoch) return;
-    this.#runId = runId;
-    this.#configurationEpoch = configurationEpoch;
-    this.#reason = null;
-    this.#quarantineEndsMs = this.clock.monotonicMs() + quarantineMs;
-    this.#tellWhetherItServes();
-    void this.#pendingCompensations.deliver();
+  /** It takes part from now on, if it still is what was observed in `connectionEpoch`. */
+  admit(connectionEpoch: number, admission: Admission): void {
+    if (this.#lifecycle.admitted(connectionEpoch, admission)) void this.#pendingCompensations.deliver();
   }
 
   /**
@@ -194,31 +136,67 @@ export class Primary {
    * extend something succeed all along.
    */
   acceptsWrites(connectionEpoch: number): void {
-    if (connectionEpoch !== this.connectionEpoch || this.#refusal === null) return;
-    this.#refusal = null;
-    this.#tellWhetherItServes();
-    void this.#pendingCompensations.deliver();
+    if (this.#lifecycle.acceptsWrites(connectionEpoch)) void this.#pendingCompensations.deliver();
   }
 
   /** It answers, but takes no part from now on. */
-  exclude(state: "readmitting" | "wrong_role" | "misconfigured", reason: string): void {
-    if (!this.#answering) return;
-    this.#configurationEpoch = null;
-    this.#refusal = null;
-    this.#reason = reason;
-    this.#change(state);
+  exclude(state: Exclusion, reason: string): void {
+    this.#lifecycle.excluded(state, reason);
   }
 
-  /** Runs the call until it was answered once: now, or when this primary is back. `key` names the debt. */
+  /** Runs the call until it was answered once: now, or when this primary is back. The same `key` is pending once. */
   compensateLater(key: string, call: Call<unknown>): void {
     this.#pendingCompensations.add(key, call);
-    // What one refuses now it is told when it accepts writes again, or at the next look.
-    if (this.up && this.#refusal === null) void this.#pendingCompensations.deliver();
+    // What it refuses now is run when it accepts writes again, or when it is next admitted.
+    if (this.up && this.refusal === null) void this.#pendingCompensations.deliver();
   }
 
   close(): void {
-    this.#closed = true;
+    this.#breaker.stop();
     this.#connection.close();
+  }
+
+  /** PING comes first: a paused server must not collect the text of all scripts again and again. */
+  async #probe(): Promise<void> {
+    try {
+      await this.#wire.send("PING");
+    } catch (error) {
+      // Where the disk is full, Redis refuses PING as well; it answers then, all the same.
+      if (faultOf(error).kind !== "refuses_writes") throw error;
+    }
+    await loadScripts(this.#wire);
+  }
+
+  async #run<T>(call: Call<T>, configurationEpoch: string): Promise<T> {
+    const { observer, keys, clock } = this.dependencies;
+    const { script } = call;
+    const startedMs = clock.monotonicMs();
+    let reply: unknown;
+    try {
+      const fenced = [keys.configuration, ...call.keys];
+      const args = [configurationEpoch, ...call.args];
+      reply = await evaluate(this.#wire, { script, keys: fenced, args }, () => this.#assertSameRun());
+    } catch (error) {
+      const failure = this.#judge(error);
+      observer.called(this, script.name, clock.monotonicMs() - startedMs, failure.kind);
+      throw failure;
+    }
+    const ms = clock.monotonicMs() - startedMs;
+    this.latency.add(ms);
+    observer.called(this, script.name, ms, "ok");
+    return call.parse(reply);
+  }
+
+  #assertConnectionEpoch(connectionEpoch: number): void {
+    if (connectionEpoch !== this.connectionEpoch)
+      throw new PrimaryFailure("not_sent", "it stopped answering in the meantime");
+  }
+
+  async #assertSameRun(): Promise<void> {
+    const { participating } = this.#lifecycle;
+    // Before it is admitted there is no run to compare with.
+    if (!participating) throw new Error("it lost its scripts: did it restart behind this connection?");
+    if (participating.runId) await assertRun(this.#wire, participating.runId);
   }
 
   async #isAnswered(call: Call<unknown>): Promise<boolean> {
@@ -227,166 +205,21 @@ export class Primary {
       return true;
     } catch (error) {
       const refused = error instanceof PrimaryFailure && error.kind === "refused";
-      return refused && this.up && this.#refusal === null;
+      return refused && this.up && this.refusal === null;
     }
   }
 
-  #assertConnectionEpoch(connectionEpoch: number): void {
-    if (connectionEpoch !== this.connectionEpoch)
-      throw new PrimaryFailure("not_sent", "it stopped answering in the meantime");
-  }
-
-  async #run<T>(call: Call<T>, configurationEpoch: string): Promise<T> {
-    const started = this.clock.monotonicMs();
-    let reply: unknown;
-    try {
-      reply = await this.#evaluate(call, configurationEpoch);
-    } catch (error) {
-      const failure = this.#judge(error);
-      this.observer.called(this, call.script.name, this.clock.monotonicMs() - started, failure.kind);
-      throw failure;
-    }
-    const ms = this.clock.monotonicMs() - started;
-    this.latency.add(ms);
-    this.observer.called(this, call.script.name, ms, "ok");
-    return call.parse(reply);
-  }
-
-  async #evaluate({ script, keys, args }: Call<unknown>, configurationEpoch: string): Promise<unknown> {
-    const rest = [keys.length + 1, this.keys.configuration, ...keys, configurationEpoch, ...args];
-    try {
-      return await this.#wire.send("EVALSHA", script.sha1, ...rest);
-    } catch (error) {
-      if (!(error instanceof RedisReplyError && error.message.startsWith("NOSCRIPT"))) throw error;
-      // Nothing ran. SCRIPT FLUSH does this; so does a restart that the connection survived, behind a proxy.
-      await this.#assertSameRun();
-      return await this.#wire.send("EVAL", script.text, ...rest);
-    }
-  }
-
-  async #assertSameRun(): Promise<void> {
-    const runId = this.#runId;
-    if (!runId) return;
-    const info = String(await this.#wire.send("INFO", "server"));
-    if (!info.includes(`run_id:${runId}`)) throw new Error("it restarted behind this connection");
-  }
-
+  /** Notes what a failed command shows about the primary, and returns what it means for the call. */
   #judge(error: unknown): PrimaryFailure {
-    const message = reasonOf(error);
-    if (error instanceof RedisReplyError) {
-      if (message.startsWith("FENCED")) {
-        this.#staleEpochs += 1;
-        this.onDoubt(this);
-        return new PrimaryFailure("stale_epoch", message, { cause: error });
-      }
-      const refusal = refusalIn(message);
-      if (refusal !== null) this.#refuse(refusal);
-      else if (UNAVAILABLE.test(message)) this.#open(message);
-      return new PrimaryFailure("refused", message, { cause: error });
-    }
+    const fault = faultOf(error);
     // Of a connection that was lost the reason is known better than from the commands that it took along.
-    if (this.#answering && !(error instanceof Overload)) this.#open(message);
-    return new PrimaryFailure("unknown", message, { cause: error });
-  }
-
-  /** It takes part all the same: it can be read, and can free and extend what it has. */
-  #refuse(refusal: string): void {
-    if (!this.up) return;
-    this.#refusal = refusal;
-    this.#tellWhetherItServes();
-  }
-
-  #tellWhetherItServes(): void {
-    const quarantined = this.#quarantineEndsMs > this.clock.monotonicMs();
-    this.#change(this.#refusal !== null ? "refusing" : quarantined ? "quarantined" : "up");
-  }
-
-  /** Opens the breaker. */
-  #open(reason: string): void {
-    if (this.#closed) return;
-    // A server that refused us says why once and hangs up; what follows from that explains nothing.
-    if (this.#state === "misconfigured" && !this.#answering && HUNG_UP.test(reason)) return;
-    this.#reason = reason;
-    this.#configurationEpoch = null;
-    this.#refusal = null;
-    this.#change(REFUSING.test(reason) ? "misconfigured" : "down");
-    if (!this.#answering) return;
-    this.#answering = false;
-    void this.#recover();
-  }
-
-  #change(state: PrimaryState): void {
-    if (state === this.#state && this.#told) return;
-    this.#told = true;
-    this.#state = state;
-    this.#sinceMs = this.clock.monotonicMs();
-    this.observer.changed(this, this.status);
-  }
-
-  /**
-   * Makes the server ready for our scripts and closes the breaker; asks again until it answers, for as long as the
-   * connection stands. PING comes first: a paused server must not collect the text of all scripts again and again.
-   */
-  async #recover(): Promise<void> {
-    if (this.#recovering) return;
-    this.#recovering = true;
-    try {
-      while (!this.#closed && !this.#answering && this.#connection.ready) {
-        try {
-          await this.#ping();
-          await this.#loadScripts();
-          if (!this.#connection.ready || this.#closed) continue;
-          this.#answering = true;
-          this.#connectionEpoch += 1;
-        } catch (error) {
-          // Of a connection that was lost the reason is known better than from the command that it took along.
-          if (this.#connection.ready) this.#open(reasonOf(error));
-          await this.clock.sleep(PROBE_INTERVAL_MS);
-        }
-      }
-    } finally {
-      this.#recovering = false;
+    const wentSilent = fault.kind === "silent" && this.connectionEpoch !== null;
+    if (fault.kind === "refuses_writes") this.#lifecycle.refusesWrites(fault.refusal);
+    else if (fault.kind === "unavailable" || wentSilent) this.#breaker.open(reasonOf(error));
+    else if (fault.kind === "stale_epoch") {
+      this.#staleEpochs += 1;
+      this.dependencies.onDoubt(this);
     }
-    if (this.#answering) this.onDoubt(this);
-  }
-
-  /** Where the disk is full, Redis refuses PING as well; it answers then, all the same. */
-  async #ping(): Promise<void> {
-    try {
-      await this.#wire.send("PING");
-    } catch (error) {
-      if (!(error instanceof RedisReplyError) || refusalIn(error.message) === null) throw error;
-    }
-  }
-
-  /** Only those that it lacks: one that was merely away for a moment has them all. */
-  async #loadScripts(): Promise<void> {
-    const scripts = [...Object.values(SCRIPTS), ...BATCHES.values()];
-    const digests = scripts.map(({ sha1 }) => sha1);
-    const there = (await this.#wire.send("SCRIPT", "EXISTS", ...digests)) as number[];
-    const missing = scripts.filter((_, index) => there[index] !== 1);
-    await Promise.all(missing.map(({ text }) => this.#wire.send("SCRIPT", "LOAD", text)));
+    return failureOf(error);
   }
 }
-
-/** Why a server refuses writes, where its reply says that it does. Redis 6.2 puts the name of the script in front. */
-function refusalIn(message: string): string | null {
-  const found = /(?:^|\s-)((?:OOM|MISCONF|NOREPLICAS) [^\n]*)/.exec(message);
-  return (
-    found?.[1]
-      ?.replace(/ script: .*$/, "")
-      .trim()
-      .replace(/\.$/, "")
-      .slice(0, REFUSAL_LENGTH_MAX) ?? null
-  );
-}
-
-/** Redis' longest has 315. */
-const REFUSAL_LENGTH_MAX = 400;
-const PROBE_INTERVAL_MS = 50;
-/** Replies of a server that does not let us in: no use in waiting for it. */
-const REFUSING = /^(NOAUTH|WRONGPASS|NOPERM|DENIED|ERR)/;
-const NEVER_ANSWERED = "it closes the connection without an answer: is it a Redis or Valkey server?";
-const HUNG_UP = /connection lost|isn't writeable|max retries|is closed/;
-/** Replies of a server that cannot serve now, whatever it is asked. */
-const UNAVAILABLE = /^(LOADING|READONLY|MASTERDOWN|NOAUTH|NOPERM|CLUSTERDOWN|BUSY)/;

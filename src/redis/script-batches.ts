@@ -2,8 +2,8 @@ import type { Clock } from "../clock.js";
 import { BATCHES, type Call, type Script } from "../scripts/scripts.js";
 
 /**
- * Calls of one script that are made in one turn of the event loop, for one primary: they go as one script that runs it for
- * each, so that a crowd which was woken costs a bounded number of scripts. What fails fails for all of them.
+ * Joins the calls of one script to one primary that are made in one tick of the event loop: they are sent as one script
+ * that runs it for each, so that a crowd that is notified at once costs a bounded number of scripts. A failure fails them all.
  */
 export class ScriptBatches {
   readonly #waiting = new Map<Script, Waiting[]>();
@@ -33,7 +33,7 @@ export class ScriptBatches {
       const some = waiting.slice(at, at + BATCH_MAX);
       const calls = some.map(({ call }) => call);
       const [first] = calls;
-      // One alone needs nothing around it.
+      // A single call needs no batch.
       const sent =
         calls.length === 1 && first ? this.run(first).then((value) => [value]) : this.run(all(calls));
       sent.then(
@@ -62,5 +62,5 @@ export function all(calls: readonly Call<unknown>[]): Call<unknown[]> {
   };
 }
 
-/** Calls in one script: some 3 ms of a primary's time for the dearest of them, readers that are granted (bench/scripts.ts). */
+/** Calls in one script: some 3 ms of a primary's time for the most expensive ones, grants to readers (bench/scripts.ts). */
 const BATCH_MAX = 32;

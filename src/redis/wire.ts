@@ -2,12 +2,12 @@ import type { Clock } from "../clock.js";
 import type { Connection } from "./connection.js";
 
 /**
- * A connection whose commands have a deadline. What counts is silence since a command left: replies come in order, so
- * a server that answers others, or is in the middle of a long reply, is busy, not gone, and gets `PATIENCE` times as
- * long. A late reply is taken from the connection in its turn and dropped here.
+ * A connection whose commands have a deadline. Silence counts, from when a command left: replies come in order, so
+ * a server that answers other commands, or is in the middle of a long reply, is busy, not gone, and gets `PATIENCE`
+ * times as long. A late reply is read from the connection in its order, and dropped here.
  */
 export class Wire {
-  /** When the server was heard of last. */
+  /** When the last byte of the server arrived. */
   #heardMs = Number.NEGATIVE_INFINITY;
   #batch: WriteBatch | null = null;
 
@@ -16,14 +16,14 @@ export class Wire {
     private readonly clock: Clock,
     private readonly timeoutMs: number,
   ) {
-    // A reply of a megabyte may take longer to arrive, or to be parsed here, than the timeout: its first byte is a sign
-    // of life, and so is each one after.
+    // A reply of a megabyte may take longer to arrive, or to be parsed here, than the timeout: each of its bytes is a
+    // sign of life.
     connection.onBytes?.(() => {
       this.#heardMs = clock.monotonicMs();
     });
   }
 
-  /** Rejects with `RedisReplyError` when Redis said no; with `Overload` or another error when nobody knows. */
+  /** Rejects with `RedisReplyError` when Redis replied with an error; with `Overload` or another error when the outcome is unknown. */
   send(command: string, ...args: (string | number)[]): Promise<unknown> {
     this.#batch ??= this.#beginBatch();
     const batch = this.#batch;
@@ -31,7 +31,7 @@ export class Wire {
       let dueMs = this.clock.monotonicMs() + this.timeoutMs;
       const watch = () => {
         const nowMs = this.clock.monotonicMs();
-        // Where this process was late itself, it was it that did not listen.
+        // Where this timer is late, this process was away: the server may have answered.
         const late = nowMs - dueMs > this.timeoutMs * LATENESS;
         const leftMs = batch.leftMs ?? nowMs;
         const silentMs = late ? 0 : nowMs - Math.max(leftMs, this.#heardMs);
@@ -69,16 +69,16 @@ export class Wire {
 /** The server answers, but not in time. */
 export class Overload extends Error {}
 
-/** The commands of one turn of the event loop leave together when it is over, which may take long in a busy process. */
+/** The commands of one tick of the event loop leave together when it ends, which may take long in a busy process. */
 interface WriteBatch {
   leftMs: number | null;
 }
 
-/** Share of the timeout by which a timer may be late before this process counts as the one that was away. */
+/** Share of the timeout by which a timer may be late before this process counts as the side that was away. */
 const LATENESS = 0.2;
 /**
- * Timeouts that a command may take on a server that answers others, counted from when it left. In a burst of thousands the
- * last command stands behind all others, and failing it helps nobody: the server runs it all the same. Yet every request
+ * How many timeouts a command may take on a server that answers others, counted from when it left. In a burst of thousands
+ * the last command is behind all others, and failing it helps nobody: the server runs it all the same. Yet every request
  * is answered in bounded time: 1 s by default.
  */
 const PATIENCE = 10;

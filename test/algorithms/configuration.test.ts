@@ -127,7 +127,7 @@ const TRUTH_TABLE = `
     nobody is seen                                                              | -                 | -                 | -                 | wait
 
   one is not what it was:
-    one that missed a change and lost nothing catches up                | run1 v2           | run1 v1           | run2 v2           | current v2: member, catch_up, member
+    one that missed a change and lost nothing catches up                        | run1 v2           | run1 v1           | run2 v2           | current v2: member, catch_up, member
     so is a majority, by the one that knows better                              | run1 v1           | run1 v1           | run2 v2           | current v2: catch_up, catch_up, member
     one that restarted with its data may have lost the last of them             | run1 v1           | run1 v1           | run2 v1           | current v1: member, member, readmit
     one that restarted empty                                                    | run1 v1           | run1 v1           | run2              | current v1: member, member, readmit
@@ -162,10 +162,10 @@ const TRUTH_TABLE = `
     an old configuration is not revived beside a newer one that was agreed      | run1 v1           | run1 v1           | run2 v2 copying   | current v2: catch_up, catch_up, copy
 
   it is not ours:
-    one belongs to another deployment: the others do without                    | run1 v1           | run1 v1           | run1 theirs       | current v1: member, member, theirs
-    in whatever place                                                           | run1 theirs       | run1 v2           | run2 v2           | current v2: theirs, member, member
+    one belongs to another deployment: the others do without                    | run1 v1           | run1 v1           | run1 theirs       | current v1: member, member, other_deployment
+    in whatever place                                                           | run1 theirs       | run1 v2           | run2 v2           | current v2: other_deployment, member, member
     and when one of them forgot                                                 | run1 v1           | run2 v1           | run1 theirs       | refuse: different deployments
-    a majority belongs to another deployment: then that one is it               | run1 theirs       | run1 theirs       | run1 v1           | current theirs: member, member, theirs
+    a majority belongs to another deployment: then that one is it               | run1 theirs       | run1 theirs       | run1 v1           | current theirs: member, member, other_deployment
     two deployments, and none has a majority                                    | run1 v1           | run1              | run1 theirs       | refuse: different deployments
     two deployments, and one that is not seen yet may tell who is the stranger  | run1 v1           | -                 | run1 theirs       | wait
     an unknown one, and one that is not seen yet may tell the same              | run1 v1           | -                 | stranger          | wait
@@ -253,7 +253,7 @@ describe("the entry of a primary", () => {
   });
 });
 
-describe("the stamp that scripts compare", () => {
+describe("the epoch that scripts compare", () => {
   const { v1, v2 } = KNOWN as Record<"v1" | "v2", Configuration>;
   const all = [
     configurationEpochOf(v1, "a", "member"),

@@ -117,7 +117,7 @@ describe.concurrent("a cold start", SLOW, () => {
     expect((await acquire(instance, "held")).status).toBe(503);
     await all(primaries, (primary) => primary.start());
     expect((await allTakePart(instance, 1)).configurationVersion).toBe(2);
-    // Longest to live was one of 2 s, not the 10 minutes that are allowed.
+    // The longest lease was one of 2 s, not the 10 minutes that are allowed.
     for (const { quarantineMs } of (await shown(instance)).primaries)
       expect(quarantineMs).toBeLessThan(3_100);
     expect(await membersAtLast(instance)).toEqual(["a"]);
@@ -146,7 +146,7 @@ describe.concurrent("a cold start", SLOW, () => {
       "two wait",
     );
     expect(seen[0]?.state).toBe("down");
-    expect(seen[1]?.reason).toBe("waits for more primaries to begin anew with");
+    expect(seen[1]?.reason).toBe("waits for more primaries to begin a cold start with");
     expect((await acquire(instance, "used")).status).toBe(503);
     // A new server under the old address will do: what it had is on the others, or gone.
     await primaries.all[0]?.startEmpty();

@@ -40,9 +40,9 @@ async function contentOf(primary: TestPrimary, prefix: string): Promise<string> 
   return String(await command(primary, "EVAL", text, 0, prefix));
 }
 
-describe("a call with another stamp than the one that is stored", () => {
+describe("a call with another configuration epoch than the stored one", () => {
   let instance: Instance;
-  let stamps: Record<string, string>;
+  let epochs: Record<string, string>;
 
   beforeAll(async () => {
     instance = await startInstance(primaries.urls);
@@ -50,7 +50,7 @@ describe("a call with another stamp than the one that is stored", () => {
     await instance.call("PUT", "/v1/services/s/members/a", { address: "a:1", ttlMs: 60_000 });
     const stored = (place: number, field: string) => storedField(at(place), instance.prefix, field);
     const own = (await stored(0, "stamp")) as string;
-    stamps = {
+    epochs = {
       "of an older configuration": own.replace(/^1:/, "0:"),
       "of a newer configuration": own.replace(/^1:/, "2:"),
       "of another configuration of that version": own.replace(/^1:[^:]+/, "1:another"),
@@ -62,7 +62,7 @@ describe("a call with another stamp than the one that is stored", () => {
   afterAll(() => instance[Symbol.asyncDispose]());
 
   /** Runs a script with keys that there are and arguments that would do something. */
-  async function run(script: Script, stamp: string): Promise<unknown> {
+  async function run(script: Script, epoch: string): Promise<unknown> {
     const { prefix } = instance;
     const keys = [
       `${prefix}configuration`,
@@ -72,7 +72,7 @@ describe("a call with another stamp than the one that is stored", () => {
       `${prefix}members/s`,
       `${prefix}member/s/a`,
     ];
-    const args = [stamp, ...Array.from({ length: 10 }, () => "1")];
+    const args = [epoch, ...Array.from({ length: 10 }, () => "1")];
     return command(at(0), "EVAL", script.text, keys.length, ...keys, ...args);
   }
 
@@ -80,8 +80,8 @@ describe("a call with another stamp than the one that is stored", () => {
     "of $name is refused, and has read and written nothing",
     async (script) => {
       const before = await contentOf(at(0), instance.prefix);
-      for (const [which, stamp] of Object.entries(stamps)) {
-        await expect(run(script, stamp), which).rejects.toThrow(/^FENCED/);
+      for (const [which, epoch] of Object.entries(epochs)) {
+        await expect(run(script, epoch), which).rejects.toThrow(/^FENCED/);
       }
       expect(await contentOf(at(0), instance.prefix)).toBe(before);
     },
@@ -92,10 +92,10 @@ describe("a call with another stamp than the one that is stored", () => {
     expect(await run(SCRIPTS["summarize-state"], own)).toHaveLength(5);
   });
 
-  test("a primary that stores nothing refuses every stamp, and none", async () => {
+  test("a primary that stores nothing refuses every epoch, and the empty one", async () => {
     const key = `${ownPrefix()}configuration`;
-    for (const stamp of ["1:nonce:id", ""]) {
-      await expect(command(at(0), "EVAL", SCRIPTS["scan-set"].text, 1, key, stamp)).rejects.toThrow(
+    for (const epoch of ["1:nonce:id", ""]) {
+      await expect(command(at(0), "EVAL", SCRIPTS["scan-set"].text, 1, key, epoch)).rejects.toThrow(
         /^FENCED/,
       );
     }
@@ -214,7 +214,7 @@ test("a primary whose connection is kept while it forgets is not asked for votes
   const { prefix } = instance;
   await acquire(instance, "held", 1_000);
   await command(at(1), "DEL", `${prefix}configuration`);
-  // Its stamp is gone, its holds and counters are not: nothing of them counts until they were copied.
+  // Its configuration epoch is gone, its holds and counters are not: nothing of them counts until they were copied.
   await instance.call("GET", "/v1/locks/held");
   await allTakePart(instance, 1);
   expect((await shown(instance)).primaries[1]?.state).toBe("quarantined");

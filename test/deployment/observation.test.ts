@@ -111,7 +111,7 @@ describe("a look at a primary", () => {
     });
   });
 
-  test("shows one that stores nothing, whose scripts have the empty stamp", () => {
+  test("shows one that stores nothing, whose scripts have the empty epoch", () => {
     expect(readObservation("a:6379", info(), [], time)).toMatchObject({
       stored: null,
       configurationEpoch: "",

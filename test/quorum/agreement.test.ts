@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ballotAbove, type PromiseReply } from "../../src/algorithms/ballot.js";
 import { type Clock, systemClock, systemRandom } from "../../src/clock.js";
 import { type Acceptor, agree } from "../../src/quorum/agreement.js";
-import { PrimaryFailure } from "../../src/redis/primary.js";
+import { PrimaryFailure } from "../../src/redis/failures.js";
 import { accept, prepare } from "../../src/scripts/configuration-calls.js";
 import type { Call } from "../../src/scripts/scripts.js";
 import { command, storedField } from "../helpers/deployment.js";

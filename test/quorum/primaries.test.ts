@@ -1,7 +1,8 @@
 import { describe, expect, test, vi } from "vitest";
 import { CoordinationError } from "../../src/errors.js";
 import { answerOf, Primaries, values } from "../../src/quorum/primaries.js";
-import { type Primary, PrimaryFailure } from "../../src/redis/primary.js";
+import { PrimaryFailure } from "../../src/redis/failures.js";
+import type { Primary } from "../../src/redis/primary.js";
 import type { Call } from "../../src/scripts/scripts.js";
 import { settled } from "../helpers/fake-clock.js";
 

@@ -1,19 +1,23 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { RedisReplyError } from "../../src/redis/connection.js";
-import { Primary, type PrimaryFailure, type PrimaryObserver } from "../../src/redis/primary.js";
+import type { PrimaryFailure } from "../../src/redis/failures.js";
+import type { Admission } from "../../src/redis/lifecycle.js";
+import { Primary, type PrimaryObserver } from "../../src/redis/primary.js";
 import { Keys } from "../../src/scripts/keys.js";
 import { BATCHES, type Call, SCRIPTS } from "../../src/scripts/scripts.js";
 import { FakeClock, settled } from "../helpers/fake-clock.js";
 import { FakeConnection, silence } from "../helpers/fake-connection.js";
 
 const TIMEOUT_MS = 100;
-const STAMP = "1.nonce.id.member";
+const EPOCH = "1.nonce.id.member";
+const ADMISSION: Admission = { configurationEpoch: EPOCH, runId: "", quarantineMs: 0 };
 const keys = new Keys("q:");
 
 let clock: FakeClock;
 let connection: FakeConnection;
 let observer: { [K in keyof PrimaryObserver]: ReturnType<typeof vi.fn<PrimaryObserver[K]>> };
 let primary: Primary;
+let onDoubt: () => void;
 
 beforeEach(() => {
   clock = new FakeClock();
@@ -23,17 +27,19 @@ beforeEach(() => {
   primary = new Primary(
     "10.0.0.1:6379",
     "redis://:s3cret@10.0.0.1",
-    connection.connect,
-    keys,
-    clock,
     { commandTimeoutMs: TIMEOUT_MS, connectTimeoutMs: 500 },
-    observer,
+    { connect: connection.connect, keys, clock, observer, onDoubt: () => onDoubt() },
   );
-  // What configuration.ts does where nothing is wrong.
-  primary.onDoubt = ({ connectionEpoch }) => {
-    if (connectionEpoch !== null) primary.admit(connectionEpoch, STAMP, "", 0);
-  };
+  // What the reconciler does where nothing is wrong.
+  onDoubt = () => admit();
 });
+
+/** Admits the primary, unless it does not answer. */
+function admit(admission: Partial<Admission> = {}): void {
+  const { connectionEpoch } = primary;
+  if (connectionEpoch === null) return;
+  primary.admit(connectionEpoch, { ...ADMISSION, ...admission });
+}
 
 const call: Call<string[]> = {
   script: SCRIPTS["scan-set"],
@@ -88,19 +94,19 @@ describe("until it is connected", () => {
   });
 
   test("and admitted, it takes no part", async () => {
-    primary.onDoubt = () => {};
+    onDoubt = () => {};
     connection.open();
     await settled();
     expect(primary.connectionEpoch).toBe(1);
     expect(primary.up).toBe(false);
     expect(await run()).toBe("not_sent");
-    primary.admit(1, STAMP, "", 0);
+    admit();
     expect(await run()).toEqual(["search"]);
   });
 });
 
 describe("a call", () => {
-  test("is sent by the hash of its script, with the configuration's key and the stamp in front", async () => {
+  test("is sent by the hash of its script, with the key of the configuration and its epoch in front", async () => {
     await connected();
     expect(await run()).toEqual(["search"]);
     expect(connection.sent.at(-1)).toEqual([
@@ -109,7 +115,7 @@ describe("a call", () => {
       2,
       "q:configuration",
       "q:services",
-      STAMP,
+      EPOCH,
     ]);
     expect(observer.called.mock.calls).toEqual([[primary, "scan-set", 0, "ok"]]);
   });
@@ -124,9 +130,7 @@ describe("a call", () => {
   });
 
   test("is not sent whole to a server that restarted behind the connection: it may have forgotten", async () => {
-    primary.onDoubt = ({ connectionEpoch }) => {
-      if (connectionEpoch !== null) primary.admit(connectionEpoch, STAMP, "run-1", 0);
-    };
+    onDoubt = () => admit({ runId: "run-1" });
     await connected();
     connection.answers.EVALSHA = () => Promise.reject(new RedisReplyError("NOSCRIPT No matching script."));
     connection.answers.INFO = () => "# Server\r\nrun_id:run-2\r\n";
@@ -159,10 +163,10 @@ describe("a call", () => {
     expect(observer.called.mock.calls.at(-1)?.slice(1)).toEqual(["scan-set", 0, "refused"]);
   });
 
-  test("that is refused by the fence raises a doubt, and is counted", async () => {
+  test("with a stale epoch raises a doubt, and is counted", async () => {
     await connected();
     const doubt = vi.fn();
-    primary.onDoubt = doubt;
+    onDoubt = doubt;
     connection.answers.EVALSHA = () =>
       Promise.reject(new RedisReplyError("FENCED this primary holds another"));
     expect(await run()).toBe("stale_epoch");
@@ -301,27 +305,27 @@ describe("a primary that refuses writes", () => {
       expect(await run()).toBe("refused");
       connection.answers.EVALSHA = () => ["search"];
       expect(await run()).toEqual(["search"]);
-      primary.admit(primary.connectionEpoch as number, STAMP, "", 0);
+      admit();
     }
     expect(states()).toEqual(["up", "refusing"]);
   });
 
   test("is what it was before once a write that was tried is accepted", async () => {
     await connected();
-    const era = primary.connectionEpoch as number;
-    primary.admit(era, STAMP, "", 5_000);
+    const epoch = primary.connectionEpoch as number;
+    admit({ quarantineMs: 5_000 });
     refuse(OOM);
     await run();
     expect(primary.status).toMatchObject({ state: "refusing", quarantineMs: 5_000 });
-    primary.acceptsWrites(era - 1);
+    primary.acceptsWrites(epoch - 1);
     expect(primary.status.state).toBe("refusing");
-    primary.acceptsWrites(era);
+    primary.acceptsWrites(epoch);
     expect(primary.status).toMatchObject({ state: "quarantined", reason: null });
     await clock.advance(6_000);
     refuse(OOM);
     await run();
-    primary.acceptsWrites(era);
-    primary.acceptsWrites(era);
+    primary.acceptsWrites(epoch);
+    primary.acceptsWrites(epoch);
     expect(states()).toEqual(["up", "quarantined", "refusing", "quarantined", "refusing", "up"]);
   });
 
@@ -343,14 +347,14 @@ describe("a primary that refuses writes", () => {
     expect(await run()).toEqual(["search"]);
   });
 
-  test("is owed what it refused, and told when it accepts writes", async () => {
+  test("keeps what it refused pending, and is sent it when it accepts writes", async () => {
     await connected();
     refuse(OOM);
-    primary.compensateLater("one", call);
+    primary.compensateLater("key", call);
     await settled();
-    primary.compensateLater("another", call);
+    primary.compensateLater("key 2", call);
     await settled();
-    expect(connection.count("EVALSHA"), "not once for each that is owed").toBe(1);
+    expect(connection.count("EVALSHA"), "not once for each that is pending").toBe(1);
     connection.answers.EVALSHA = () => ["heard"];
     primary.acceptsWrites(primary.connectionEpoch as number);
     await settled();
@@ -360,27 +364,27 @@ describe("a primary that refuses writes", () => {
   });
 });
 
-describe("an era", () => {
+describe("a connection epoch", () => {
   test("ends when it stops answering: what was seen before is worth nothing", async () => {
-    primary.onDoubt = () => {};
+    onDoubt = () => {};
     connection.open();
     await settled();
-    const era = primary.connectionEpoch as number;
+    const epoch = primary.connectionEpoch as number;
     connection.lose();
     expect(primary.connectionEpoch).toBeNull();
-    primary.admit(era, STAMP, "", 0);
+    primary.admit(epoch, ADMISSION);
     expect(primary.up).toBe(false);
-    await expect(primary.runAs(era, STAMP, call)).rejects.toMatchObject({ kind: "not_sent" });
-    await expect(primary.command(era, "INFO")).rejects.toMatchObject({ kind: "not_sent" });
+    await expect(primary.runAs(epoch, EPOCH, call)).rejects.toMatchObject({ kind: "not_sent" });
+    await expect(primary.command(epoch, "INFO")).rejects.toMatchObject({ kind: "not_sent" });
     connection.open();
     await settled();
-    expect(primary.connectionEpoch).toBe(era + 1);
-    primary.admit(era, STAMP, "", 0);
+    expect(primary.connectionEpoch).toBe(epoch + 1);
+    primary.admit(epoch, ADMISSION);
     expect(primary.up).toBe(false);
   });
 
   test("lets those work with it that know what they do, before it takes part", async () => {
-    primary.onDoubt = () => {};
+    onDoubt = () => {};
     connection.open();
     await settled();
     expect(await primary.runAs(primary.connectionEpoch as number, "other", call)).toEqual(["search"]);
@@ -396,9 +400,7 @@ test("one that is excluded answers, but takes no part", async () => {
 });
 
 test("a quarantine ends by itself", async () => {
-  primary.onDoubt = ({ connectionEpoch }) => {
-    if (connectionEpoch !== null) primary.admit(connectionEpoch, STAMP, "", 5_000);
-  };
+  onDoubt = () => admit({ quarantineMs: 5_000 });
   await connected();
   expect(primary.status).toMatchObject({ state: "quarantined", quarantineMs: 5_000 });
   await clock.advance(3_000);
@@ -407,16 +409,16 @@ test("a quarantine ends by itself", async () => {
   expect(primary.status.quarantineMs).toBe(0);
 });
 
-describe("what is owed", () => {
-  test("is told at once where it takes part", async () => {
+describe("a pending compensation", () => {
+  test("is run at once where the primary takes part", async () => {
     await connected();
-    primary.compensateLater("one", call);
+    primary.compensateLater("key", call);
     await settled();
     expect(connection.count("EVALSHA")).toBe(1);
   });
 
-  test("is told when it is back, be it late, and once", async () => {
-    primary.compensateLater("one", call);
+  test("is run when the primary is back, however late, and once", async () => {
+    primary.compensateLater("key", call);
     await clock.advance(60_000);
     expect(connection.count("EVALSHA")).toBe(0);
     await connected();
@@ -424,11 +426,11 @@ describe("what is owed", () => {
     expect(connection.count("EVALSHA")).toBe(1);
   });
 
-  test("is told again when nobody knows whether it arrived", async () => {
+  test("is run again when its outcome is unknown", async () => {
     await connected();
     connection.answers.EVALSHA = silence;
     connection.answers.PING = silence;
-    primary.compensateLater("one", call);
+    primary.compensateLater("key", call);
     await clock.advance(TIMEOUT_MS);
     expect(primary.up).toBe(false);
     connection.answers.EVALSHA = () => ["heard"];
@@ -439,24 +441,24 @@ describe("what is owed", () => {
     expect(connection.count("EVALSHA")).toBe(2);
   });
 
-  test("is told again after it was refused by the fence", async () => {
+  test("is run again after it met a stale epoch", async () => {
     await connected();
-    primary.onDoubt = () => {};
+    onDoubt = () => {};
     connection.answers.EVALSHA = () => Promise.reject(new RedisReplyError("FENCED another configuration"));
-    primary.compensateLater("one", call);
+    primary.compensateLater("key", call);
     await settled();
     connection.answers.EVALSHA = () => ["heard"];
-    primary.admit(primary.connectionEpoch as number, "2.nonce.id.member", "", 0);
+    admit({ configurationEpoch: "2.nonce.id.member" });
     await settled();
     expect(connection.sent.at(-1)?.at(-1)).toBe("2.nonce.id.member");
     expect(connection.count("EVALSHA")).toBe(2);
   });
 
-  test("is not told again when Redis refuses it: it would again", async () => {
+  test("is not run again when Redis refuses it: it would again", async () => {
     await connected();
     connection.answers.EVALSHA = () =>
       Promise.reject(new RedisReplyError("WRONGTYPE Operation against a key"));
-    primary.compensateLater("one", call);
+    primary.compensateLater("key", call);
     await clock.advance(1_000);
     expect(connection.count("EVALSHA")).toBe(1);
   });

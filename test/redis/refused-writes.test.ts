@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { PRIMARY_STATES } from "../../src/redis/primary.js";
+import { PRIMARY_STATES } from "../../src/redis/lifecycle.js";
 import { acquire, command, isListed, release, shown, untilShown } from "../helpers/deployment.js";
 import { startPrimaries, type TestPrimaries, type TestPrimary } from "../helpers/primaries.js";
 import { freshName, type Instance, startInstance, until } from "../helpers/service.js";

@@ -48,7 +48,7 @@ describe("several calls in one script", () => {
   });
 });
 
-describe("calls of one turn", () => {
+describe("calls of one tick", () => {
   function gathering() {
     const clock = new FakeClock();
     const sent: Call<unknown>[] = [];

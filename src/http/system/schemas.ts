@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { PRIMARY_STATES } from "../../redis/primary.js";
+import { PRIMARY_STATES } from "../../redis/lifecycle.js";
 import { ms } from "../fields.js";
 
 export const PrimarySchema = z

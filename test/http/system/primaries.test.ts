@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { PRIMARY_STATES } from "../../../src/redis/primary.js";
+import { PRIMARY_STATES } from "../../../src/redis/lifecycle.js";
 import {
   acquire,
   allTakePart,

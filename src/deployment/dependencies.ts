@@ -1,0 +1,26 @@
+import type { Clock, Random } from "../clock.js";
+import type { Ids } from "../ids.js";
+import type { Keys } from "../scripts/keys.js";
+
+export interface ReconcilerSettings {
+  readonly ttlMaxMs: number;
+  /** Age from which a primary's counters are rotated, ms; and their number, `COUNTERS_MAX` unless given. */
+  readonly rotateAfterMs: number;
+  readonly countersMax?: number;
+  /** The primaries are the embedded default: they keep nothing, and the JavaScript one has no `run_id`. */
+  readonly embedded: boolean;
+}
+
+export interface ReconcilerLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+export interface ReconcilerDependencies {
+  readonly keys: Keys;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly ids: Ids;
+  readonly settings: ReconcilerSettings;
+  readonly log: ReconcilerLog;
+}

@@ -1,0 +1,68 @@
+import {
+  type Configuration,
+  configurationEpochOf,
+  entryOf,
+  type Stored,
+} from "../algorithms/configuration.js";
+import { agree } from "../quorum/agreement.js";
+import { commitConfiguration } from "../scripts/configuration-calls.js";
+import type { ReconcilerDependencies } from "./dependencies.js";
+import type { Obstacles } from "./obstacles.js";
+import type { ObservedPrimary, Prober } from "./prober.js";
+
+/** The steps that change the configuration epoch of primaries: whatever is under way in an older one is refused. */
+export class EpochChanges {
+  constructor(
+    private readonly dependencies: ReconcilerDependencies,
+    private readonly prober: Prober,
+    private readonly obstacles: Obstacles,
+  ) {}
+
+  /** Gives those that are empty an epoch of their own. Whether any was: then all are judged anew, by what they are now. */
+  async initialize(observed: readonly ObservedPrimary[]): Promise<boolean> {
+    const initialized = await Promise.all(
+      observed.filter(isEmpty).map((one) =>
+        this.prober.initializeEpoch(one).then(
+          () => true,
+          (error) => {
+            this.obstacles.note(one.primary, error);
+            return false;
+          },
+        ),
+      ),
+    );
+    return initialized.includes(true);
+  }
+
+  /** What `quorum` of the observed agreed on for the version of `next`; null: nothing now, perhaps later. */
+  async agree(
+    next: Configuration,
+    observed: readonly ObservedPrimary[],
+    quorum: number,
+  ): Promise<Configuration | null> {
+    const { keys, clock, random, ids } = this.dependencies;
+    const agreed = await agree(keys.agreement(next.version), JSON.stringify(next), observed, quorum, {
+      clock,
+      random,
+      ballotNonce: () => ids.hexNonce(),
+    });
+    return agreed === null ? null : (JSON.parse(agreed) as Configuration);
+  }
+
+  /** Gives a primary what was agreed on. It may have changed meanwhile: its next observation shows that. */
+  async commit(agreed: Configuration, one: ObservedPrimary, stage: Stored["stage"]): Promise<void> {
+    const id = entryOf(agreed, one)?.id;
+    if (!id) return;
+    const epochs = [configurationEpochOf(agreed, id, stage), configurationEpochOf(agreed, id, "member")];
+    if (epochs.includes(one.configurationEpoch)) return;
+    await one.primary
+      .runAs(
+        one.connectionEpoch,
+        one.configurationEpoch,
+        commitConfiguration(this.dependencies.keys, agreed, id, stage),
+      )
+      .catch(() => {});
+  }
+}
+
+export const isEmpty = (one: ObservedPrimary): boolean => one.configurationEpoch === "";

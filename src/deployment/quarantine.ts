@@ -1,0 +1,22 @@
+import { summarizeState } from "../scripts/configuration-calls.js";
+import type { Keys } from "../scripts/keys.js";
+import { type CopyEnd, runOn } from "./copy-end.js";
+
+/**
+ * Time until all leases that any of these primaries voted for have ended, by the slowest of their clocks, ms. Each knows
+ * its lease high-water mark, a time of its own wall clock; one that was set back must not have others wait for longer
+ * than any lease can last.
+ */
+export async function leasesEndInMs(ends: readonly CopyEnd[], keys: Keys, ttlMaxMs: number): Promise<number> {
+  const summaries = await Promise.all(ends.map((end) => runOn(end, summarizeState(keys))));
+  const latest = Math.max(...summaries.map((summary) => summary.leasesEndInMs));
+  return withDrift(Math.min(latest, ttlMaxMs + HIGH_WATER_MARK_AHEAD_MS));
+}
+
+/** Primaries' clocks may differ in speed by 1 %, and expiry has a precision of a ms. */
+function withDrift(ms: number): number {
+  return ms > 0 ? ms * 1.01 + 2 : 0;
+}
+
+/** By how much a mark may lie beyond the end of the last lease (prelude.lua, `mark_lease`). */
+const HIGH_WATER_MARK_AHEAD_MS = 1_000;

@@ -1,0 +1,104 @@
+import { scanBy } from "../quorum/scan.js";
+import {
+  dropHolds,
+  dropOverlong,
+  restoreCounters,
+  restoreTombstones,
+  summarizeState,
+  type Tombstone,
+} from "../scripts/configuration-calls.js";
+import type { Keys } from "../scripts/keys.js";
+import { listMembers, putMember } from "../scripts/member-calls.js";
+import { type CopyEnd, commandOn, runOn, scanHash, scanKeys } from "./copy-end.js";
+
+/** What one subsystem stores on primaries, and how a primary that may have forgotten some of it gets it back. */
+export interface Section {
+  /** Names it in the log. */
+  readonly name: string;
+  /** Before anything is copied: takes from the target what it must not keep. */
+  clean?(target: CopyEnd, keys: Keys): Promise<void>;
+  /**
+   * Copies to `target` what `source` has. In small pages, one after the other: requests go on meanwhile, and must not
+   * wait for this. Doing it twice, or two at once, must do no harm. `floor`: the highest of the sources' floors.
+   */
+  copy?(source: CopyEnd, target: CopyEnd, keys: Keys, floor: number): Promise<void>;
+}
+
+/** Holds are not copied: the quarantine outlasts them. Those of the target may lack a release or a later grant. */
+const holds: Section = {
+  name: "holds",
+  clean: (target, keys) => scanKeys(target, keys.holdPattern, (found) => runOn(target, dropHolds(found))),
+};
+
+/** The maximum of the counters above `floor`, which stands for all others. */
+const counters: Section = {
+  name: "counters",
+  async copy(source, target, keys, floor) {
+    for (;;) {
+      const before = await runOn(source, summarizeState(keys));
+      if (before.max <= floor) return;
+      // The older generation first: a rotation in the middle moves names from what is still to be read to what was
+      // read, so then all is read again.
+      for (const generation of [keys.countersOlder, keys.counters]) {
+        await scanHash(source, generation, async (page) => {
+          const above = countersAbove(floor, page);
+          if (above.length > 0) await runOn(target, restoreCounters(keys, above));
+        });
+      }
+      const after = await runOn(source, summarizeState(keys));
+      if (after.rotations === before.rotations) return;
+    }
+  },
+};
+
+function countersAbove(floor: number, page: readonly string[]): [string, number][] {
+  const found: [string, number][] = [];
+  for (let i = 0; i + 1 < page.length; i += 2) {
+    const counter = Number(page[i + 1]);
+    if (counter > floor && page[i] !== "max") found.push([page[i] as string, counter]);
+  }
+  return found;
+}
+
+/** Members with their remaining time. Those that only another server's clock keeps alive are forgotten. */
+const members: Section = {
+  name: "members",
+  clean: (target, keys) =>
+    scanKeys(target, keys.memberPattern, (found) => runOn(target, dropOverlong(found))),
+  async copy(source, target, keys) {
+    const scan = (set: string) => scanBy((call) => runOn(source, call), set);
+    for (const service of await scan(keys.services)) {
+      const ids = await scan(keys.members(service));
+      for (let at = 0; at < ids.length; ) {
+        const part = await runOn(source, listMembers(keys, service, ids.slice(at, at + BATCH)));
+        await Promise.all(part.members.map((member) => runOn(target, putMember(keys, service, member))));
+        at += part.lookedAt;
+      }
+    }
+  },
+};
+
+/** That leases were ended, and attempts given up. */
+const tombstones: Section = {
+  name: "tombstones",
+  copy: (source, target, keys) =>
+    scanKeys(source, keys.tombstonePattern, async (found) => {
+      const read = await Promise.all(
+        found.map(async (key) => {
+          const [says, leftMs] = await Promise.all([
+            commandOn(source, "GET", key),
+            commandOn(source, "PTTL", key),
+          ]);
+          return { key, says: says as string | null, leftMs: Number(leftMs) };
+        }),
+      );
+      const left = read.filter((one): one is Tombstone => one.says !== null && one.leftMs > 0);
+      if (left.length > 0) await runOn(target, restoreTombstones(left));
+    }),
+};
+
+/** In the order in which they are copied. */
+export const SECTIONS: readonly Section[] = [holds, counters, members, tombstones];
+
+/** Members of a batch: some tenths of a millisecond of a primary's time, and of ours, each. */
+const BATCH = 50;

@@ -1,0 +1,50 @@
+import { PrimaryFailure, reasonOf } from "../redis/failures.js";
+import { type StateSummary, summarizeState } from "../scripts/configuration-calls.js";
+import type { Keys } from "../scripts/keys.js";
+import { announceIncarnation } from "../scripts/member-calls.js";
+import { type CopyEnd, runOn } from "./copy-end.js";
+import { SECTIONS, type Section } from "./sections.js";
+
+/**
+ * Copies to `target` what `sources` have, section by section, and the highest incarnation of a member. Doing it twice, or
+ * two at once, does no harm. Rejects with `PrimaryFailure` when one of them changed meanwhile; the message names the
+ * section. Returns the floor to begin with.
+ */
+export async function copyState(
+  sources: readonly CopyEnd[],
+  target: CopyEnd,
+  keys: Keys,
+  sections: readonly Section[] = SECTIONS,
+): Promise<number> {
+  for (const section of sections) await within(section, () => section.clean?.(target, keys));
+  const { floor } = await highestOf(sources, keys);
+  for (const source of sources.filter(({ primary }) => primary !== target.primary)) {
+    for (const section of sections) await within(section, () => section.copy?.(source, target, keys, floor));
+  }
+  // Once more, after the counters: a rotation meanwhile has moved names from those into its floor. It also shows
+  // that no source has lost its data since, which the pages, read by plain commands, would not have shown.
+  const last = await highestOf(sources, keys);
+  await runOn(target, announceIncarnation(keys, last.incarnation));
+  return last.floor;
+}
+
+async function within({ name }: Section, work: () => Promise<void> | undefined): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    const message = `copying ${name}: ${reasonOf(error)}`;
+    if (error instanceof PrimaryFailure) throw new PrimaryFailure(error.kind, message, { cause: error });
+    throw new Error(message, { cause: error });
+  }
+}
+
+async function highestOf(
+  sources: readonly CopyEnd[],
+  keys: Keys,
+): Promise<Pick<StateSummary, "floor" | "incarnation">> {
+  const summaries = await Promise.all(sources.map((source) => runOn(source, summarizeState(keys))));
+  return {
+    floor: Math.max(0, ...summaries.map((one) => one.floor)),
+    incarnation: Math.max(0, ...summaries.map((one) => one.incarnation)),
+  };
+}
