@@ -11,7 +11,7 @@ import {
 import { majorityOf } from "../algorithms/tally.js";
 import type { Clock, Random } from "../clock.js";
 import type { Ids } from "../ids.js";
-import { type Acceptor, agree } from "../quorum/agreement.js";
+import { type Acceptor, change } from "../quorum/agreement.js";
 import { type Primary, PrimaryFailure, reasonOf } from "../redis/primary.js";
 import {
   admit,
@@ -413,7 +413,9 @@ export class Reconciler {
       connectionEpoch,
       configurationEpoch,
     }));
-    const agreed = await agree(this.keys.agreement(next.version), JSON.stringify(next), acceptors, quorum, {
+    // The first proposal that is accepted stays: whoever proposes later gets it.
+    const keep = (value: string | null) => value ?? JSON.stringify(next);
+    const agreed = await change(this.keys.agreement(next.version), keep, acceptors, quorum, {
       clock: this.clock,
       random: this.random,
       ballotNonce: () => this.ids.hexNonce(),

@@ -1,9 +1,10 @@
 import { fullJitterMs } from "../../algorithms/backoff.js";
+import { mostReported } from "../../algorithms/holds.js";
 import { validForMs } from "../../algorithms/validity.js";
 import type { Clock, Random } from "../../clock.js";
-import { mostNamed } from "../../quorum/hold-votes.js";
-import type { AcquireOutcome, LeaseVotes } from "../../quorum/lease-votes.js";
-import { values } from "../../quorum/primaries.js";
+import type { AcquireOutcome } from "../../quorum/acquire-votes.js";
+import { values } from "../../quorum/answers.js";
+import type { LeaseVotes } from "../../quorum/lease-votes.js";
 import type { AcquireTerms, Claim } from "../../scripts/lease-calls.js";
 import type { Granted, QueueEntry } from "../queue/queue-entry.js";
 import type { WaitQueue } from "../queue/wait-queue.js";
@@ -124,7 +125,7 @@ export class Acquisition {
     if (left.length < waitQueue.majority) return null;
     const holds = left.flatMap(({ hold }) => hold ?? []);
     const ahead = Math.max(...left.map((one) => one.ahead));
-    return asRefused({ kind: "held", hold: mostNamed(holds)?.hold ?? null, certain: true, ahead });
+    return asRefused({ kind: "held", hold: mostReported(holds)?.hold ?? null, certain: true, ahead });
   }
 
   /** `startedMs`: from when on its time to live may have run. */

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { madeHere } from "../../ids.js";
-import type { Inspection } from "../../quorum/lease-votes.js";
+import type { Inspection } from "../../quorum/inspection.js";
 import type { Claim, Hold, Mode } from "../../scripts/lease-calls.js";
 
 /** What every kind of lease has, as its holder sees it. */

@@ -2,7 +2,8 @@ import { type ClockReading, earliestMs } from "../../algorithms/validity.js";
 import type { Clock } from "../../clock.js";
 import { CoordinationError } from "../../errors.js";
 import type { Ids } from "../../ids.js";
-import { type Answers, allAnswered, answerOf, type Primaries, values } from "../../quorum/primaries.js";
+import { type Answers, answerOf, values } from "../../quorum/answers.js";
+import type { Primaries } from "../../quorum/primaries.js";
 import type { Notification, Notifications } from "../../redis/notifications.js";
 import type { Keys } from "../../scripts/keys.js";
 import type { Claim } from "../../scripts/lease-calls.js";
@@ -39,11 +40,12 @@ export class WaitQueue implements WaitQueueView {
   async enter(claim: Claim): Promise<QueueEntry> {
     this.#assertOpen();
     const askedMs = this.clock.monotonicMs();
-    const answers = await this.primaries.ask(takeTicket(this.keys, claim));
+    const answers = await this.primaries.decide(takeTicket(this.keys, claim), (heard) =>
+      heard.values.length >= this.majority ? heard.answers : undefined,
+    );
     this.#assertOpen();
     this.#readClocks(askedMs, answers);
     const proposals = values(answers);
-    if (proposals.length < this.majority) throw this.primaries.noQuorum();
     const taken = proposals.filter((proposal) => proposal.taken);
     const ticket = Math.max(...(taken.length > 0 ? taken : proposals).map((proposal) => proposal.ticket));
     const entry = new QueueEntry(claim, ticket, this.ids.nonce(), this);
@@ -226,7 +228,9 @@ export class WaitQueue implements WaitQueueView {
     }));
     const call = keepWaiting(this.keys, this.instance, ALIVE_MS, waiting);
     const askedMs = this.clock.monotonicMs();
-    const answers = await this.primaries.ask(call, allAnswered);
+    const answers = await this.primaries.decide(call, (heard) =>
+      heard.pending === 0 ? heard.answers : undefined,
+    );
     this.#readClocks(askedMs, answers);
     const seen = values(answers);
     entries.forEach((entry, at) => {
