@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Keys } from "./keys.js";
+import { LIVENESS_LUA } from "./liveness.js";
 
 /** One script of lua/, with the common prelude in front. */
 export interface Script {
@@ -59,11 +60,17 @@ type ScriptName = (typeof NAMES)[keyof typeof NAMES][number];
 
 const read = (path: string) => readFileSync(new URL(`./lua/${path}.lua`, import.meta.url), "utf8");
 
+/** A file of lib/; in front of queues.lua stand the times that it shares with TypeScript. */
+function library(name: string): string {
+  const text = read(`lib/${name}`);
+  return name === "queues" ? `${LIVENESS_LUA}\n${text}` : text;
+}
+
 /** A script, behind the prelude and the library files that its header names: `-- Needs: leases, queues`. */
 function load(folder: string, name: string): Script {
   const text = read(`${folder}/${name}`);
   const needs = /^-- Needs: (.+)$/m.exec(text)?.[1]?.split(", ") ?? [];
-  return scriptOf(name, [...["prelude", ...needs].map((file) => read(`lib/${file}`)), text].join("\n"));
+  return scriptOf(name, [...["prelude", ...needs].map(library), text].join("\n"));
 }
 
 function scriptOf(name: string, text: string): Script {

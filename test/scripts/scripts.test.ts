@@ -24,6 +24,7 @@ import {
   renewLease,
   repairLease,
 } from "../../src/scripts/lease-calls.js";
+import { LIVENESS_LUA } from "../../src/scripts/liveness.js";
 import { keepWaiting, leaveQueue, takeTicket } from "../../src/scripts/queue-calls.js";
 import {
   announceIncarnation,
@@ -247,7 +248,10 @@ test("the prelude stands in front of each, behind it what leases have in common,
   const prelude = luaText("prelude");
   for (const [name, { text, sha1 }] of Object.entries(SCRIPTS)) {
     const own = luaText(name);
-    const between = [...(isOfLeases(name) ? [LEASES] : []), ...(isOfLines(name) ? [LINES] : [])];
+    const between = [
+      ...(isOfLeases(name) ? [LEASES] : []),
+      ...(isOfLines(name) ? [LIVENESS_LUA, LINES] : []),
+    ];
     expect(text).toBe([prelude, ...between, own].join("\n"));
     expect(sha1).toBe(createHash("sha1").update(text).digest("hex"));
   }

@@ -883,7 +883,7 @@ describe("what is told of a line", () => {
     await wait(lease(name), { instance: OTHER, owner: "living" });
     await dies(ONE);
     const before = await lineOf(name);
-    expect(await server.inspect(name)).toMatchObject({ waiting: 1, line: [{ owner: "living" }] });
+    expect(await server.inspect(name)).toMatchObject({ waiting: 1, queue: [{ owner: "living" }] });
     expect(await lineOf(name), "looking changes nothing").toEqual(before);
   });
 

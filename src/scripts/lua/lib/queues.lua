@@ -3,8 +3,6 @@
 -- {line}/writers (sorted set), those of them that are writers, and in {line}/instances (sorted set) the service instances whose readers
 -- wait there: so nothing here costs more the more there are that wait.
 
--- For how long a service instance is believed to live after it was heard of, ms. As in waiting.ts.
-local ALIVE = 1200
 -- Places of the dead that one script gives up at most: 2 ms.
 local PURGED_MAX = 500
 
@@ -37,7 +35,7 @@ local function join(ticket, instance, wait, owner, nonce, turn, ...)
     redis.call('HSET', waiter(lease), 'instance', instance, 'owner', owner, 'nonce', nonce, 'turn', turn, ...)
     redis.call('PEXPIRE', waiter(lease), wait)
   end
-  redis.call('SET', base .. 'instance/' .. instance, 1, 'PX', ALIVE)
+  redis.call('SET', base .. 'instance/' .. instance, 1, 'PX', ALIVE_MS)
 end
 
 local known_alive = {}
@@ -103,7 +101,7 @@ local function hand_on(id, instance)
   if tonumber(fence[3] or 0) > 0 then return false end
   -- Nor to an instance that has missed saying that it lives, as it does every 0.4 s: whoever is dead would hold the name
   -- for its whole time to live. One that has died just now is seen by its connection, which nobody hears.
-  if redis.call('PTTL', base .. 'instance/' .. instance) < ALIVE - 600 then return false end
+  if redis.call('PTTL', base .. 'instance/' .. instance) < ALIVE_MS - HANDOFF_WITHIN_MS then return false end
   if purpose_key ~= KEYS[1] and (redis.call('GET', purpose_key) or purpose) ~= purpose then return false end
   local counter, max = counter_and_max(KEYS[2], KEYS[3], name)
   counter = lift_for(false, counter + 1)
