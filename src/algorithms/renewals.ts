@@ -48,11 +48,11 @@ export function judgeRenewal<R extends { readonly revision: string }>(
   majority: number,
   beforeColdStart: boolean,
 ): RenewalVerdict<R> | undefined {
-  const extended = votes.flatMap((vote) => (vote.kind === "extended" ? [vote] : []));
+  const extended = votes.filter((vote) => vote.kind === "extended");
   // A change of the metadata that a majority acknowledged is on one of any majority, which need not be the first.
   if (extended.length >= majority)
     return { kind: "extended", latest: latestOf(extended), acks: extended.length };
-  const refusals = votes.flatMap((vote) => (isRefusal(vote) ? [vote] : []));
+  const refusals = votes.filter((vote) => vote.kind !== "extended");
   if (refusals.length < majority) return undefined;
   return otherNames(refusals) ?? { kind: "lost", why: whyLost(refusals, beforeColdStart) };
 }
@@ -72,8 +72,4 @@ function whyLost(refusals: readonly RenewRefusal[], beforeColdStart: boolean): L
   // Counters are also forgotten with age; then nothing tells more than that the lease is over.
   const forgotten = refusals.some(({ kind }) => kind === "forgotten");
   return { kind: beforeColdStart && forgotten ? "restarted" : "expired" };
-}
-
-function isRefusal<R>(vote: RenewalVote<R>): vote is RenewRefusal {
-  return vote.kind !== "extended";
 }

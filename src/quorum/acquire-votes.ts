@@ -1,5 +1,5 @@
 import { type Refusal, whyRefused } from "../algorithms/refusals.js";
-import { type exactMajority, raisedMajority, sharedMajority, type Verdict } from "../algorithms/tally.js";
+import { exactMajority, raisedMajority, sharedMajority, type Verdict } from "../algorithms/tally.js";
 import type { Ids } from "../ids.js";
 import type { Keys } from "../scripts/keys.js";
 import {
@@ -32,14 +32,14 @@ export class AcquireVotes {
   readonly #redlock: RedlockAdapter;
 
   constructor(
-    private readonly primaries: Primaries,
-    private readonly keys: Keys,
+    protected readonly primaries: Primaries,
+    protected readonly keys: Keys,
     private readonly ids: Ids,
-    private readonly tombstoneMs: number,
+    private readonly settings: { readonly ttlMaxMs: number },
     /** Called at each grant with the round trips that it took; more than one where the counters differed. */
-    private readonly onGrant: (rounds: number) => void,
+    private readonly onGrant: (rounds: number) => void = () => {},
     /** The rule by which votes make a token; tests put wrong ones in its place. */
-    private readonly tally: typeof exactMajority,
+    protected readonly tally: typeof exactMajority = exactMajority,
   ) {
     this.#redlock = new RedlockAdapter(primaries.all.length);
   }
@@ -89,6 +89,11 @@ export class AcquireVotes {
     } finally {
       request?.decided(asked.voting);
     }
+  }
+
+  /** Longer than any message of a lease that is under way can matter. */
+  protected get tombstoneMs(): number {
+    return this.settings.ttlMaxMs + 60_000;
   }
 
   /** redlock may have heard too few to tell who holds it: this waits for a majority of answers. */

@@ -1,9 +1,6 @@
 import { judgeRenewal, type Lost, otherNames } from "../algorithms/renewals.js";
-import { exactMajority, repliedByMajority } from "../algorithms/tally.js";
-import type { Ids } from "../ids.js";
-import type { Keys } from "../scripts/keys.js";
+import { repliedByMajority } from "../algorithms/tally.js";
 import {
-  type AcquireTerms,
   type Claim,
   type LeaseRenewal,
   proclaim,
@@ -13,10 +10,9 @@ import {
   renewLease,
   repairLease,
 } from "../scripts/lease-calls.js";
-import { type AcquireOutcome, AcquireVotes, type Attempts } from "./acquire-votes.js";
+import { AcquireVotes } from "./acquire-votes.js";
 import { type Answers, answerOf, type Heard } from "./answers.js";
 import { type Inspection, inspectResource } from "./inspection.js";
-import type { Primaries } from "./primaries.js";
 import { holdersOn } from "./scan.js";
 
 export type RenewOutcome =
@@ -25,33 +21,8 @@ export type RenewOutcome =
   /** The lease has other names as well, or fewer. */
   | { readonly kind: "other" };
 
-/** The votes on leases: each of these asks all primaries, and is decided by a majority. */
-export class LeaseVotes {
-  readonly #acquiring: AcquireVotes;
-
-  constructor(
-    private readonly primaries: Primaries,
-    private readonly keys: Keys,
-    ids: Ids,
-    private readonly settings: { readonly ttlMaxMs: number },
-    /** Called at each grant with the round trips that it took; more than one where the counters differed. */
-    onGrant: (rounds: number) => void = () => {},
-    /** The rule by which votes make a token; tests put wrong ones in its place. */
-    private readonly tally: typeof exactMajority = exactMajority,
-  ) {
-    this.#acquiring = new AcquireVotes(primaries, keys, ids, this.#tombstoneMs, onGrant, tally);
-  }
-
-  /** One attempt, see `AcquireVotes`. */
-  acquire(claim: Claim, terms: AcquireTerms, request?: Attempts | null): Promise<AcquireOutcome> {
-    return this.#acquiring.acquire(claim, terms, request);
-  }
-
-  /** Whether a majority have handed off the lease, see `AcquireVotes`. */
-  judgeHandoff<V extends { readonly counter: number; readonly sinceMs: number }>(votes: readonly V[]) {
-    return this.#acquiring.judgeHandoff(votes);
-  }
-
+/** The votes on leases: on new ones, and on those that were granted. */
+export class LeaseVotes extends AcquireVotes {
   /** Extends a lease on a majority, and repairs it in the background where it is missing. Throws `no_quorum`. */
   async renew(lease: LeaseRenewal): Promise<RenewOutcome> {
     // A caller that does not know its token sends 0.
@@ -135,7 +106,7 @@ export class LeaseVotes {
   /** `says`: what its tombstone tells. `chosen`: the caller chose the id, so a tombstone stays everywhere. */
   async #end(claim: Claim, chosen: boolean, says: string): Promise<boolean> {
     const call = (always: boolean) =>
-      releaseLease(this.keys, claim, { forMs: this.#tombstoneMs, always, says });
+      releaseLease(this.keys, claim, { forMs: this.tombstoneMs, always, says });
     const attempts = await this.primaries.decide(call(chosen), this.primaries.ofMajority, {
       afterwards: ({ answers, values }) => {
         const found = new Set(values.filter((attempt) => attempt !== null));
@@ -147,11 +118,6 @@ export class LeaseVotes {
       },
     });
     return attempts.some((attempt) => attempt !== null);
-  }
-
-  /** Longer than any message of a lease that is under way can matter. */
-  get #tombstoneMs(): number {
-    return this.settings.ttlMaxMs + 60_000;
   }
 }
 
