@@ -46,7 +46,7 @@ export class LeaseVotes extends AcquireVotes {
    * `no_quorum` when a majority did not answer: the lease then ends as soon as they do.
    */
   release(claim: Claim, chosen: boolean): Promise<boolean> {
-    return this.#end(claim, chosen, "released");
+    return this.#end(claim, chosen, null);
   }
 
   /**
@@ -73,7 +73,7 @@ export class LeaseVotes extends AcquireVotes {
       await Promise.all(
         held.slice(at, at + BROKEN_AT_ONCE_MAX).map(([leaseId, { resources }]) => {
           const claim = { leaseId, mode: null, resources, queues: resources, fingerprint: null, limit: null };
-          return this.#end(claim, true, `broken\n${reason}`);
+          return this.#end(claim, true, reason);
         }),
       );
     }
@@ -103,10 +103,10 @@ export class LeaseVotes extends AcquireVotes {
     });
   }
 
-  /** `says`: what its tombstone tells. `chosen`: the caller chose the id, so a tombstone stays everywhere. */
-  async #end(claim: Claim, chosen: boolean, says: string): Promise<boolean> {
+  /** `chosen`: the caller chose the id, so a tombstone stays everywhere. `brokenFor`: an operator's reason. */
+  async #end(claim: Claim, chosen: boolean, brokenFor: string | null): Promise<boolean> {
     const call = (always: boolean) =>
-      releaseLease(this.keys, claim, { forMs: this.tombstoneMs, always, says });
+      releaseLease(this.keys, claim, { forMs: this.tombstoneMs, always, brokenFor });
     const attempts = await this.primaries.decide(call(chosen), this.primaries.ofMajority, {
       afterwards: ({ answers, values }) => {
         const found = new Set(values.filter((attempt) => attempt !== null));

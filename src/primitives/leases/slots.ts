@@ -1,6 +1,7 @@
 import type { Clock, Random } from "../../clock.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import type { Keys } from "../../scripts/keys.js";
+import { resourceOf } from "../../scripts/resource-kinds.js";
 import {
   type FoundSlots,
   findSlots,
@@ -118,7 +119,7 @@ export class Slots {
 }
 
 export const lineOf = (name: string) => `semaphore/${name}`;
-export const slotsOf = (name: string) => `permit/${name}/`;
+export const slotsOf = (name: string) => resourceOf("permit", `${name}/`);
 
 const placesOf = (name: string): SemaphoreClaim => ({ name, queue: lineOf(name), slots: slotsOf(name) });
 
