@@ -1,8 +1,8 @@
 /**
- * What a round of votes on a fencing token has decided.
+ * The outcome of one round of votes on a fencing token.
  *
  * - `token`: a majority said "you own it and my counter is exactly this"; it is committed.
- * - `raise`: a majority own it, but no counter is on a majority; raise all to `to` and ask again.
+ * - `raise`: a majority granted it, but no counter is on a majority; raise all to `to` and ask again.
  * - `refused`: a majority can no longer be reached.
  * - `open`: replies are still to come that may decide it.
  */
@@ -13,9 +13,9 @@ export type Verdict =
   | { readonly kind: "open" };
 
 /**
- * The exact-majority rule. A reply is the counter of a primary that grants, `null` when it refused or
- * failed, `undefined` while it has not answered. Any value that a majority replied is the token, not only
- * the highest; "at least t" in its place lets two holders get one token.
+ * The exact-majority rule. A reply is the counter of a primary that grants, `null` when it refused or failed,
+ * `undefined` while it has not answered. Any value that a majority replied is the token, not only the highest.
+ * With "at least t" in place of "exactly t" two holders can get one token.
  */
 export function exactMajority(replies: readonly (number | null | undefined)[], majority: number): Verdict {
   const grants = replies.filter((reply) => typeof reply === "number");
@@ -30,8 +30,8 @@ export function exactMajority(replies: readonly (number | null | undefined)[], m
 }
 
 /**
- * The rule for readers, who share the odd counter between two writers: the highest counter, where a majority replied it;
- * else all are raised to it once (`raisedMajority`).
+ * The rule for readers, which share the odd counter between two writers: the token is the highest counter, where a
+ * majority replied it; else all are raised to it once (`raisedMajority`).
  */
 export function sharedMajority(replies: readonly (number | null | undefined)[], majority: number): Verdict {
   const grants = replies.filter((reply) => typeof reply === "number");
@@ -44,7 +44,7 @@ export function sharedMajority(replies: readonly (number | null | undefined)[], 
   return { kind: "raise", to: highest };
 }
 
-/** After readers were raised to `to`: a majority of readers that are there, or above, make it the token. */
+/** The rule after readers were raised to `to`: it is the token once a majority are there, or above. */
 export function raisedMajority(
   replies: readonly (number | null | undefined)[],
   majority: number,
@@ -56,7 +56,15 @@ export function raisedMajority(
   return { kind: there + pending >= majority ? "open" : "refused" };
 }
 
-/** Primaries that any two decisions have in common at least one of. */
+/** The value that a majority replied; undefined: none yet. */
+export function repliedByMajority<T extends string | number | boolean>(
+  replies: readonly T[],
+  majority: number,
+): T | undefined {
+  return replies.find((value) => replies.filter((other) => other === value).length >= majority);
+}
+
+/** How many primaries it takes for any two decisions to have one in common. */
 export function majorityOf(primaries: number): number {
   return Math.floor(primaries / 2) + 1;
 }

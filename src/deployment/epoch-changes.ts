@@ -4,7 +4,7 @@ import {
   entryOf,
   type Stored,
 } from "../algorithms/configuration.js";
-import { agree } from "../quorum/agreement.js";
+import { change } from "../quorum/agreement.js";
 import { commitConfiguration } from "../scripts/configuration-calls.js";
 import type { ReconcilerDependencies } from "./dependencies.js";
 import type { Obstacles } from "./obstacles.js";
@@ -41,7 +41,9 @@ export class EpochChanges {
     quorum: number,
   ): Promise<Configuration | null> {
     const { keys, clock, random, ids } = this.dependencies;
-    const agreed = await agree(keys.agreement(next.version), JSON.stringify(next), observed, quorum, {
+    // The first proposal that is accepted stays: later proposers get it.
+    const keep = (value: string | null) => value ?? JSON.stringify(next);
+    const agreed = await change(keys.agreement(next.version), keep, observed, quorum, {
       clock,
       random,
       ballotNonce: () => ids.hexNonce(),

@@ -1,6 +1,6 @@
+import { heldByMajority } from "../algorithms/holds.js";
 import type { Clock } from "../clock.js";
-import { heldOn } from "../quorum/hold-votes.js";
-import { allAnswered, type Primaries, values } from "../quorum/primaries.js";
+import type { Primaries } from "../quorum/primaries.js";
 import type { Hold } from "../scripts/hold.js";
 import { listLocks } from "../scripts/holder-calls.js";
 import type { Keys } from "../scripts/keys.js";
@@ -144,9 +144,7 @@ export class Locks {
     const after = cursor === "" ? "" : resource(cursor);
     // Of all that answer: a majority that lacks one of the votes would leave out what is held.
     const call = listLocks(this.keys, resource(prefix), after, most);
-    const pages = values(await this.primaries.ask(call, allAnswered));
-    const { majority } = this.primaries;
-    if (pages.length < majority) throw this.primaries.noQuorum();
+    const pages = await this.primaries.askAll(call);
     // What one primary has not looked at yet would lack its vote.
     const ends = pages.flatMap(({ upTo }) => (upTo === null ? [] : [upTo]));
     const end = ends.sort()[0];
@@ -157,7 +155,7 @@ export class Locks {
     }
     const names = [...byName.keys()].sort();
     const locks = names.flatMap((resource) => {
-      const holds = heldOn(majority, byName.get(resource) ?? []);
+      const holds = heldByMajority(byName.get(resource) ?? [], this.primaries.majority);
       const [first] = holds;
       if (!first) return [];
       return [{ name: nameOf(resource), mode: first.mode as Mode, holders: holds.map(toHolder) }];

@@ -1,7 +1,7 @@
+import type { Lost } from "../algorithms/renewals.js";
 import type { Clock, Random } from "../clock.js";
 import { CoordinationError } from "../errors.js";
 import { madeHere } from "../ids.js";
-import type { Lost } from "../quorum/hold-votes.js";
 import type { Primaries } from "../quorum/primaries.js";
 import type { Hold } from "../scripts/hold.js";
 import type { Keys } from "../scripts/keys.js";

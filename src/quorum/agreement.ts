@@ -1,11 +1,12 @@
 import { fullJitterMs } from "../algorithms/backoff.js";
-import { type Ballot, ballotAbove, valueToKeep } from "../algorithms/ballot.js";
+import { type Ballot, ballotAbove, higherBallot, latestAccepted } from "../algorithms/ballot.js";
 import type { Clock, Random } from "../clock.js";
 import type { Primary } from "../redis/primary.js";
 import { accept, prepare } from "../scripts/configuration-calls.js";
 import type { Call } from "../scripts/scripts.js";
+import { answerOf, Votes } from "./answers.js";
 
-/** A primary that takes part in an agreement, as it was seen: its memory is only asked while it still is that. */
+/** A primary that takes part, as it was observed: its memory only counts while it still is in these epochs. */
 export interface Acceptor {
   readonly primary: Primary;
   readonly connectionEpoch: number;
@@ -13,49 +14,53 @@ export interface Acceptor {
 }
 
 /**
- * Agrees on one value for `register` by prepare and accept: everybody who ever gets a value from here, for the same
- * register, gets the same. Null: no quorum of the acceptors could be won now; the proposal may still be agreed on
- * later. Any two quorums that are used on one register must have an acceptor in common.
+ * Changes the value of `register` by prepare and accept, and gives the new one: `fn` of the value accepted under the
+ * highest ballot, or of null. `fn` must be pure; it may be called several times, and may meet a value of its own that an
+ * earlier attempt left on some acceptors, so applying it to that must not change it again.
+ *
+ * Any proposer carries on what another began. It is settled by a quorum and waits for no other acceptor. Null: no quorum
+ * could be won now; the change may still come into force later. Any two quorums that are used for one register must have
+ * an acceptor in common. Source: Rystsov, "CASPaxos".
  */
-export async function agree(
+export async function change(
   register: string,
-  proposal: string,
+  fn: (value: string | null) => string,
   acceptors: readonly Acceptor[],
   quorum: number,
-  world: { readonly clock: Clock; readonly random: Random; readonly ballotNonce: () => string },
+  dependencies: {
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly ballotNonce: () => string;
+  },
 ): Promise<string | null> {
-  let above: Ballot | null = null;
+  const { clock, random, ballotNonce } = dependencies;
+  let highest: Ballot | null = null;
+  /** The replies of a quorum in favour, as soon as they are there; null: it cannot be won any more. */
+  const win = async <T>(call: Call<T>, refusedFor: (reply: T) => Ballot | null) => {
+    const votes = new Votes<T>(acceptors.length);
+    acceptors.forEach(async ({ primary, connectionEpoch, configurationEpoch }, index) => {
+      const answer = await answerOf(primary, () => primary.runAs(connectionEpoch, configurationEpoch, call));
+      // Late refusals count as well: the next ballot should be above all that are in the way.
+      if (answer.ok) highest = higherBallot(highest, refusedFor(answer.value));
+      votes.note(index, answer);
+    });
+    return votes.until(({ values, pending }) => {
+      const inFavour = values.filter((reply) => refusedFor(reply) === null);
+      if (inFavour.length >= quorum) return inFavour;
+      return inFavour.length + pending < quorum ? null : undefined;
+    });
+  };
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    if (attempt > 0) await world.clock.sleep(fullJitterMs(attempt, 5, 80, world.random()));
-    const ballot = ballotAbove(above, world.ballotNonce());
-    const promises = await askAll(acceptors, prepare(register, ballot));
-    for (const promise of promises) if (promise.kind === "refused") above = higher(above, promise.promised);
-    if (promises.filter((promise) => promise.kind === "promised").length < quorum) continue;
-
-    const value = valueToKeep(promises) ?? proposal;
-    const replies = await askAll(acceptors, accept(register, ballot, value));
-    if (replies.filter((promised) => promised === null).length >= quorum) return value;
-    for (const promised of replies) above = higher(above, promised);
+    if (attempt > 0) await clock.sleep(fullJitterMs(attempt, 5, 80, random()));
+    const ballot = ballotAbove(highest, ballotNonce());
+    const promises = await win(prepare(register, ballot), (reply) =>
+      reply.kind === "refused" ? reply.promised : null,
+    );
+    if (!promises) continue;
+    const value = fn(latestAccepted(promises));
+    if (await win(accept(register, ballot, value), (promised) => promised)) return value;
   }
   return null;
-}
-
-/** The values of those that answered. */
-async function askAll<T>(acceptors: readonly Acceptor[], call: Call<T>): Promise<T[]> {
-  const replies = await Promise.all(
-    acceptors.map(({ primary, connectionEpoch, configurationEpoch }) =>
-      primary.runAs(connectionEpoch, configurationEpoch, call).then(
-        (value) => [value],
-        () => [],
-      ),
-    ),
-  );
-  return replies.flat(1) as T[];
-}
-
-function higher(a: Ballot | null, b: Ballot | null): Ballot | null {
-  if (a === null || b === null) return a ?? b;
-  return a > b ? a : b;
 }
 
 const ATTEMPTS_MAX = 6;

@@ -1,39 +1,29 @@
-import { majorityOf } from "../algorithms/tally.js";
+import { majorityOf, repliedByMajority } from "../algorithms/tally.js";
 import { CoordinationError } from "../errors.js";
-import { PrimaryFailure } from "../redis/failures.js";
 import type { Primary } from "../redis/primary.js";
-import type { Call } from "../scripts/scripts.js";
+import { type Answers, answerOf, type Heard, type Judge, type Question, Votes } from "./answers.js";
 
-/** What one primary said to a call. */
-export type Answer<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly failure: PrimaryFailure };
-
-/** One place a primary, in their order; undefined: has not answered yet. */
-export type Answers<T> = readonly (Answer<T> | undefined)[];
-
-/** The configuration that this instance goes by. */
+/** The configuration in force for this instance. */
 export interface InForce {
   readonly version: number | null;
-  /** No counter is below that was given out since the last cold start; 0 before the first. */
+  /** No counter that was given out since the last cold start is below; 0 before the first. */
   readonly floor: number;
   /**
-   * Looks at the primaries and takes over what they agreed on. Whether this instance is up to date now: a request does
-   * not wait for long.
+   * Observes the primaries and takes over the configuration that they agreed on. Whether this instance is up to date
+   * now: a request does not wait for long.
    */
   catchUp(): Promise<boolean>;
 }
 
-/** What a primary is asked: one call, or several of them in a row. */
-export type Question<T> = Call<T> | ((primary: Primary) => Promise<T>);
+/** For the few questions that a first verdict does not settle. */
+export interface Endings<T, V> {
+  /** The verdict when all have answered or failed and the judge has none; undefined: there is no quorum. */
+  readonly lastWord?: Judge<T, V>;
+  /** Called with all answers once each primary has answered or failed, which may be after the verdict. */
+  readonly afterwards?: (all: Heard<T>) => void;
+}
 
-/** Whether the answers so far decide. */
-export type Settled<T> = (answers: Answers<T>) => boolean;
-
-/** Waits for all, also for those that the answers of a majority would not need. */
-export const allAnswered: Settled<unknown> = (answers) => !answers.includes(undefined);
-
-/** All primaries of one deployment. Knows votes, not what is voted on. */
+/** All primaries of one deployment. It knows votes, not what they are about. */
 export class Primaries {
   readonly majority: number;
 
@@ -49,7 +39,7 @@ export class Primaries {
     return this.shortage === null;
   }
 
-  /** Why there is no quorum, in a sentence; null where there is one. */
+  /** Why there is no quorum, in one sentence; null: there is one. */
   get shortage(): string | null {
     const { all, majority } = this;
     const up = all.filter((primary) => primary.up);
@@ -64,7 +54,7 @@ export class Primaries {
     return `${refusals.length} of ${all.length} primaries ${refuse} writes${others}; ${majority} must accept them. The reason: ${why}.`;
   }
 
-  /** Time until a majority grant new leases, ms; 0: they do. Null while there is no quorum, since nobody knows. */
+  /** Time until a majority grant new leases, in ms; 0: they do. Null: unknown, as there is no quorum. */
   get grantsInMs(): number | null {
     const granting = this.all.filter(({ up, refusal }) => up && !refusal);
     const quarantines = granting.map(({ status }) => status.quarantineMs).sort((one, other) => one - other);
@@ -72,38 +62,50 @@ export class Primaries {
   }
 
   /**
-   * Asks every primary at once. Resolves as soon as `settled` says that the answers so far decide, at the latest when
-   * all answered or failed, which the command timeout bounds. Where the configuration changed under the question and
-   * nothing was decided, it is asked again under the new one; so the call must do no harm when it runs twice.
+   * Asks all primaries at once and judges after every answer. Resolves with the verdict as soon as there is one. Throws
+   * `no_quorum` when all have answered or failed without one, which the command timeout bounds. Where the configuration
+   * changed under the question before it was decided, it is asked again under the new one: so it must do no harm twice.
    */
-  async ask<T>(call: Question<T>, settled: Settled<T> = this.#byMajority): Promise<Answers<T>> {
+  async decide<T, V>(question: Question<T>, judge: Judge<T, V>, endings: Endings<T, V> = {}): Promise<V> {
+    const { lastWord, afterwards } = endings;
     for (let attempt = 1; ; attempt++) {
-      const answers = await this.askOnce(call, settled);
-      if (settled(answers) || !hasStaleEpoch(answers) || attempt === STALE_EPOCH_ATTEMPTS_MAX) return answers;
-      if (!(await this.configuration.catchUp())) return answers;
+      const votes = this.#ask(question);
+      if (afterwards) void votes.complete().then(afterwards);
+      const verdict = await votes.until(judge);
+      if (verdict !== undefined) return verdict;
+      const again = hasStaleEpoch(votes.answers) && attempt < STALE_EPOCH_ATTEMPTS_MAX;
+      if (again && (await this.configuration.catchUp())) continue;
+      const last = lastWord?.(votes);
+      if (last === undefined) throw this.noQuorum();
+      return last;
     }
   }
 
-  /** The same, all in one configuration. */
-  askOnce<T>(call: Question<T>, settled: Settled<T>): Promise<Answers<T>> {
-    return new Promise((resolve) => {
-      const answers: (Answer<T> | undefined)[] = this.all.map(() => undefined);
-      let open = this.all.length;
-      const note = (index: number, answer: Answer<T>) => {
-        answers[index] = answer;
-        open -= 1;
-        // Settled before: resolving again does nothing.
-        if (open === 0 || settled(answers)) resolve([...answers]);
-      };
-      this.all.forEach((primary, index) => {
-        void answerOf(primary, call).then((answer) => note(index, answer));
-      });
-    });
+  /** The values of a majority, of those that answer first. Throws `no_quorum`. */
+  askMajority<T>(question: Question<T>): Promise<readonly T[]> {
+    return this.decide(question, this.ofMajority);
+  }
+
+  /** The values of all that answer, a majority at least: for reads in which each vote counts. Throws `no_quorum`. */
+  askAll<T>(question: Question<T>): Promise<readonly T[]> {
+    return this.decide(question, (heard) => (heard.pending === 0 ? this.ofMajority(heard) : undefined));
   }
 
   /**
-   * Runs an operation of several steps again when it found no quorum because the configuration changed under it.
+   * The values so far as soon as a majority agree by `text`; else those of all that answer, a majority at least. So where
+   * the first two of three differ, the third decides. Throws `no_quorum`.
    */
+  askAgreeing<T>(question: Question<T>, text: (value: T) => string): Promise<readonly T[]> {
+    const agreed: Judge<T, readonly T[]> = ({ values }) =>
+      repliedByMajority(values.map(text), this.majority) === undefined ? undefined : values;
+    return this.decide(question, agreed, { lastWord: this.ofMajority });
+  }
+
+  /** The values once a majority have answered. */
+  readonly ofMajority = <T>({ values }: Heard<T>): readonly T[] | undefined =>
+    values.length >= this.majority ? values : undefined;
+
+  /** Runs an operation of several steps again when the configuration changed under it and it found no quorum. */
   async steadily<T>(operation: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       const before = this.#staleEpochs();
@@ -118,24 +120,17 @@ export class Primaries {
     }
   }
 
-  /** The version of the configuration that this instance goes by. */
+  /** The version of the configuration in force for this instance. */
   get version(): number | null {
     return this.configuration.version;
   }
 
-  /** No counter is below that was given out since the last cold start. */
+  /** No counter that was given out since the last cold start is below. */
   get floor(): number {
     return this.configuration.floor;
   }
 
-  /** The values of a majority; throws `no_quorum` when fewer answered. */
-  async askMajority<T>(call: Question<T>): Promise<T[]> {
-    const answered = values(await this.ask(call));
-    if (answered.length < this.majority) throw this.noQuorum();
-    return answered;
-  }
-
-  /** The failure to find a majority, with what is known of the primaries by now. */
+  /** The failure to find a majority, with what is known of the primaries now. */
   noQuorum(): CoordinationError {
     const seen =
       this.shortage ?? `Fewer than ${this.majority} of ${this.all.length} primaries answered in time.`;
@@ -152,26 +147,16 @@ export class Primaries {
     return this.all.reduce((sum, primary) => sum + primary.staleEpochs, 0);
   }
 
-  readonly #byMajority: Settled<unknown> = (answers) => values(answers).length >= this.majority;
+  #ask<T>(question: Question<T>): Votes<T> {
+    const votes = new Votes<T>(this.all.length);
+    this.all.forEach((primary, index) => {
+      void answerOf(primary, question, index).then((answer) => votes.note(index, answer));
+    });
+    return votes;
+  }
 
   close(): void {
     for (const primary of this.all) primary.close();
-  }
-}
-
-/** The values among the answers so far, in the order of the primaries. */
-export function values<T>(answers: Answers<T>): T[] {
-  return answers.flatMap((answer) => (answer?.ok ? [answer.value] : []));
-}
-
-/** Runs the call on one primary; a failure is an answer too. */
-export async function answerOf<T>(primary: Primary, call: Question<T>): Promise<Answer<T>> {
-  try {
-    return { ok: true, value: await (typeof call === "function" ? call(primary) : primary.run(call)) };
-  } catch (error) {
-    if (error instanceof PrimaryFailure) return { ok: false, failure: error };
-    // A reply that cannot be parsed comes from our own mistake or a foreign server: it may have run.
-    return { ok: false, failure: new PrimaryFailure("unknown", String(error), { cause: error }) };
   }
 }
 

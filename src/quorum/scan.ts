@@ -9,21 +9,21 @@ import { type Parts, scanSet } from "../scripts/set-calls.js";
 type Run = <T>(call: Call<T>) => Promise<T>;
 
 /**
- * All that a set of deadlines has on one primary, read in parts. Whatever is in it from the beginning to the end is
- * found; what comes or goes meanwhile may be. Rejects with `PrimaryFailure`, also where the primary became another
- * meanwhile. `isOver`: whether the rest is of no use to anybody any more.
+ * The members of a set of deadlines on one primary, read in parts. Whatever is in it from the beginning to the end of the
+ * scan is found; what comes or goes meanwhile may be. Rejects with `PrimaryFailure`, also where the primary reconnected or
+ * its configuration changed during the scan. `isOver`: whether the rest is not needed any more.
  */
 export async function scanOn(primary: Primary, set: string, isOver: () => boolean): Promise<string[]> {
   return scanBy(steadilyOn(primary), set, isOver);
 }
 
-/** The same, of whatever runs the calls. */
+/** The same, with the calls run by `run`. */
 export async function scanBy(run: Run, set: string, isOver = () => false): Promise<string[]> {
-  // Redis may tell the same one twice.
+  // Redis may return a member twice.
   return [...new Set(await allParts(run, (from) => scanSet(set, from), isOver))];
 }
 
-/** The leases that hold a resource on one primary, in the same way. */
+/** The leases that hold a resource on one primary, read in the same way. */
 export async function holdersOn(primary: Primary, keys: Keys, resource: string): Promise<HeldLease[]> {
   const found = await allParts(
     steadilyOn(primary),
@@ -33,7 +33,7 @@ export async function holdersOn(primary: Primary, keys: Keys, resource: string):
   return [...new Map(found.map((lease) => [lease.leaseId, lease])).values()];
 }
 
-/** A part alone would not tell that the primary forgot what the parts before were of: so all are for what it is now. */
+/** Runs every call in the epochs of the first: else the primary could forget its data between two parts, unnoticed. */
 function steadilyOn(primary: Primary): Run {
   const { connectionEpoch, configurationEpoch } = primary;
   if (connectionEpoch === null || configurationEpoch === null)

@@ -1,6 +1,9 @@
 /**
  * Every key that Quorate writes, spelled here and nowhere else. A resource is a kind and a name, `lock/orders-42`:
  * names have no slash, so no two resources share a key.
+ *
+ * A namespace is a part of each of its keys, but for `default`: its keys are those that were stored before there were
+ * namespaces, and none of them begins with `namespace/`.
  */
 export class Keys {
   readonly configuration: string;
@@ -14,7 +17,13 @@ export class Keys {
   /** What the keys of those who wait in line begin with; leases.lua tells what follows. */
   readonly waiting: string;
 
-  constructor(private readonly prefix: string) {
+  private readonly prefix: string;
+
+  /** `namespace`: a name without a slash. */
+  constructor(deploymentPrefix: string, namespace = "default") {
+    if (!/^[^/]+$/.test(namespace)) throw new TypeError("a namespace is a name without a slash");
+    const prefix = namespace === "default" ? deploymentPrefix : `${deploymentPrefix}namespace/${namespace}/`;
+    this.prefix = prefix;
     this.configuration = `${prefix}configuration`;
     this.counters = `${prefix}counters`;
     this.countersOlder = `${prefix}counters/older`;

@@ -1,3 +1,5 @@
+import type { AcquireRefusal } from "../algorithms/refusals.js";
+import type { RenewalVote } from "../algorithms/renewals.js";
 import { type Hold, parseHold } from "./hold.js";
 import type { Keys } from "./keys.js";
 import { kindOf } from "./resource-kinds.js";
@@ -45,17 +47,7 @@ export interface AcquireTerms {
   } | null;
 }
 
-export type AcquireVote =
-  | { readonly kind: "granted"; readonly counter: number }
-  /** Another lease is in the way; `ahead` wait before this one. */
-  | { readonly kind: "held"; readonly ahead: number; readonly hold: Hold }
-  | { readonly kind: "queued"; readonly ahead: number }
-  | { readonly kind: "gone" }
-  /** The leaseId is for something else. */
-  | { readonly kind: "other" }
-  | { readonly kind: "limit"; readonly limit: number }
-  /** The primary came back without its data and grants no new lease for so long. */
-  | { readonly kind: "quarantined"; readonly forMs: number };
+export type AcquireVote = { readonly kind: "granted"; readonly counter: number } | AcquireRefusal<Hold>;
 
 /** A call to a script that builds on leases.lua. */
 export function leaseCall<T>(
@@ -180,19 +172,7 @@ export interface Renewal {
   readonly revision: string;
 }
 
-export type RenewVote =
-  | ({ readonly kind: "extended" } & Renewal)
-  /** It is not held here, and nobody else had it since. */
-  | { readonly kind: "missing" }
-  | { readonly kind: "released" }
-  | { readonly kind: "broken"; readonly reason: string }
-  /** Another lease has, or had, a name; its counter. */
-  | { readonly kind: "taken"; readonly counter: number }
-  /** It is not held here, and the counters up to one above its token are forgotten; nobody is known to have had it since. */
-  | { readonly kind: "forgotten" }
-  | { readonly kind: "regranted" }
-  /** The lease has other names as well, or fewer. */
-  | { readonly kind: "other" };
+export type RenewVote = RenewalVote<Renewal>;
 
 export function renewLease(keys: Keys, lease: LeaseRenewal): Call<RenewVote> {
   return leaseCall(

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ballotAbove, type PromiseReply, valueToKeep } from "../../src/algorithms/ballot.js";
+import { ballotAbove, higherBallot, latestAccepted, type PromiseReply } from "../../src/algorithms/ballot.js";
 
 const nonce = fc.stringMatching(/^[0-9a-f]{24}$/);
 
@@ -58,31 +58,42 @@ describe("a ballot", () => {
   );
 });
 
+test("the higher of two ballots is either, where there is only one", () => {
+  const low = ballotOfRound(1, "f".repeat(24));
+  const high = ballotOfRound(2, "0".repeat(24));
+  expect([higherBallot(low, high), higherBallot(high, low)]).toEqual([high, high]);
+  expect([higherBallot(low, null), higherBallot(null, low), higherBallot(null, null)]).toEqual([
+    low,
+    low,
+    null,
+  ]);
+});
+
 describe("the value that a proposer must keep", () => {
   const first = ballotOfRound(1, "a".repeat(24));
   const second = ballotOfRound(2, "0".repeat(24));
 
   test("is none when nobody has accepted any", () => {
-    expect(valueToKeep([])).toBeNull();
-    expect(valueToKeep([fresh, fresh])).toBeNull();
+    expect(latestAccepted([])).toBeNull();
+    expect(latestAccepted([fresh, fresh])).toBeNull();
   });
 
   test("is the only one that somebody has accepted, however few they are", () => {
-    expect(valueToKeep([fresh, promised(first, "blue"), fresh])).toBe("blue");
+    expect(latestAccepted([fresh, promised(first, "blue"), fresh])).toBe("blue");
   });
 
   test("is that of the highest ballot, not that of the most, and in whatever order they answer", () => {
     const answers = [promised(first, "red"), promised(second, "blue"), promised(first, "red")];
-    expect(valueToKeep(answers)).toBe("blue");
-    expect(valueToKeep(answers.toReversed())).toBe("blue");
+    expect(latestAccepted(answers)).toBe("blue");
+    expect(latestAccepted(answers.toReversed())).toBe("blue");
   });
 
   test("is not taken from a refusal: it says nothing of what was accepted", () => {
-    expect(valueToKeep([refused(second), promised(first, "red")])).toBe("red");
-    expect(valueToKeep([refused(second)])).toBeNull();
+    expect(latestAccepted([refused(second), promised(first, "red")])).toBe("red");
+    expect(latestAccepted([refused(second)])).toBeNull();
   });
 
   test("may be the empty text", () => {
-    expect(valueToKeep([promised(first, "")])).toBe("");
+    expect(latestAccepted([promised(first, "")])).toBe("");
   });
 });

@@ -4,6 +4,7 @@ import {
   exactMajority,
   majorityOf,
   raisedMajority,
+  repliedByMajority,
   sharedMajority,
   type Verdict,
 } from "../../src/algorithms/tally.js";
@@ -296,4 +297,17 @@ test("any two majorities have a primary in common, and no smaller number is one"
     expect(2 * majorityOf(count)).toBeGreaterThan(count);
     expect(2 * (majorityOf(count) - 1)).toBeLessThan(count);
   }
+});
+
+test.each<[replies: (string | boolean)[], majority: number, value: string | boolean | undefined]>([
+  [[], 1, undefined],
+  [["a"], 1, "a"],
+  [["a"], 2, undefined],
+  [["a", "b"], 2, undefined],
+  [["a", "b", "a"], 2, "a"],
+  [["a", "b", "b", "a", "b"], 3, "b"],
+  [["", ""], 2, ""],
+  [[false, true, false], 2, false],
+])("of %j, with a majority of %d, the majority replied %j", (replies, majority, value) => {
+  expect(repliedByMajority(replies, majority)).toBe(value);
 });

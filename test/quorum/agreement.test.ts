@@ -3,13 +3,26 @@ import { setImmediate as turn } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ballotAbove, type PromiseReply } from "../../src/algorithms/ballot.js";
 import { type Clock, systemClock, systemRandom } from "../../src/clock.js";
-import { type Acceptor, agree } from "../../src/quorum/agreement.js";
+import { type Acceptor, change } from "../../src/quorum/agreement.js";
 import { PrimaryFailure } from "../../src/redis/failures.js";
 import { accept, prepare } from "../../src/scripts/configuration-calls.js";
 import type { Call } from "../../src/scripts/scripts.js";
 import { command, storedField } from "../helpers/deployment.js";
 import { startPrimaries, type TestPrimaries } from "../helpers/primaries.js";
 import { type Instance, startInstance } from "../helpers/service.js";
+
+type Dependencies = Parameters<typeof change>[4];
+
+/** As the reconciler does: the first proposal that is accepted stays. */
+function agree(
+  register: string,
+  proposal: string,
+  acceptors: readonly Acceptor[],
+  quorum: number,
+  dependencies: Dependencies,
+): Promise<string | null> {
+  return change(register, (value) => value ?? proposal, acceptors, quorum, dependencies);
+}
 
 describe("on real servers", () => {
   let primaries: TestPrimaries;
@@ -119,6 +132,24 @@ describe("on real servers", () => {
     expect(await ask(prepare(register, low))).toEqual({ kind: "refused", promised: high });
   });
 
+  test("each change starts from the value that the one before it left", async () => {
+    const register = freshRegister();
+    expect(await change(register, withName("a"), of(0), 2, world)).toBe("a");
+    expect(await change(register, withName("b"), of(1), 2, world)).toBe("a b");
+    expect(await change(register, withName("c"), of(2), 3, world)).toBe("a b c");
+  });
+
+  test("changes at once of four proposers all come into force, each once", async () => {
+    const register = freshRegister();
+    await Promise.all(
+      acceptors.map(async (own, i) => {
+        while ((await change(register, withName(`n${i}`), own, 2, world)) === null);
+      }),
+    );
+    const names = await change(register, (value) => value ?? "", of(0), 2, world);
+    expect(names?.split(" ").sort()).toEqual(["n0", "n1", "n2", "n3"]);
+  });
+
   test("an acceptor that is not what it was seen to be has no voice", async () => {
     const register = freshRegister();
     const strangers = of(0).map((own) => ({ ...own, configurationEpoch: "of another configuration" }));
@@ -128,6 +159,12 @@ describe("on real servers", () => {
     for (const one of primaries.all) expect(await command(one, "EXISTS", register)).toBe(0);
   });
 });
+
+/** A list of names in one register; who is in it already does not come in twice. */
+const withName = (name: string) => (list: string | null) => {
+  const names = list === null ? [] : list.split(" ");
+  return (names.includes(name) ? names : [...names, name]).join(" ");
+};
 
 /** An acceptor in memory, by the contract of prepare.lua and accept.lua. */
 class Memory {
@@ -247,6 +284,55 @@ describe("over a network that loses, delays and repeats messages", () => {
       for (const ballot of ballots) uses.set(ballot, (uses.get(ballot) ?? 0) + 1);
       expect([...new Set(uses.values())], `seed ${seed}`).toEqual([3]);
     }
+  });
+});
+
+describe("an acceptor that never answers", () => {
+  const world = {
+    clock: { sleep: () => turn() } as unknown as Clock,
+    random: () => 0,
+    ballotNonce: () => "0".repeat(24),
+  };
+
+  /** Acceptors in memory, and the last of them keeps silent until it is told to fail. */
+  function withSilent() {
+    const memories = [new Memory(), new Memory()];
+    const failures: ((error: Error) => void)[] = [];
+    const acceptors = [0, 1, 2].map((place): Acceptor => {
+      const runAs = async (_era: number, _stamp: string, { script, args }: Call<unknown>) =>
+        memories[place]?.answer(script.name, args.map(String)) ??
+        (place === 2 ? new Promise((_, fail) => failures.push(fail)) : null);
+      return {
+        primary: { runAs } as unknown as Acceptor["primary"],
+        connectionEpoch: 1,
+        configurationEpoch: "",
+      };
+    });
+    return { acceptors, failures };
+  }
+
+  test("is not waited for where the others are a quorum, and fails later without harm", async () => {
+    const { acceptors, failures } = withSilent();
+    expect(await agree("register", "mine", acceptors, 2, world)).toBe("mine");
+    expect(failures, "prepare and accept are under way").toHaveLength(2);
+    // An unhandled rejection would fail the run.
+    for (const fail of failures) fail(new PrimaryFailure("unknown", "no answer within 100 ms"));
+    await turn();
+  });
+
+  test("is waited for where the quorum needs it", async () => {
+    const { acceptors, failures } = withSilent();
+    let agreed: string | null | undefined;
+    void agree("register", "mine", acceptors, 3, world).then((value) => {
+      agreed = value;
+    });
+    for (let turns = 0; turns < 20; turns++) await turn();
+    expect(agreed).toBeUndefined();
+    while (agreed === undefined) {
+      for (const fail of failures.splice(0)) fail(new PrimaryFailure("unknown", "no answer within 100 ms"));
+      await turn();
+    }
+    expect(agreed).toBeNull();
   });
 });
 

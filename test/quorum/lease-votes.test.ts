@@ -55,7 +55,7 @@ const quarantined = (ms: number): Reply => ({ reply: [0, "quarantined", ms] });
 const queued = (ahead: number): Reply => ({ reply: [0, "queued", ahead] });
 const held = (letter: string, ahead: number): Reply => ({ reply: [0, "held", ahead, ...hold(letter)] });
 const limit = (of: number): Reply => ({ reply: [0, "limit", of] });
-const broken = (reason: string): Reply => ({ reply: [0, "gone", `broken\n${reason}`] });
+const broken = (reason: string): Reply => ({ reply: [0, "ended", "broken", reason] });
 const taken = (counter: number): Reply => ({ reply: [0, "taken", String(counter)] });
 const extended = (revision: string, metadata = ""): Reply => ({
   reply: [1, "exclusive", "worker-7", metadata, "", revision],
@@ -82,11 +82,13 @@ function replyTo(script: string, vote: Exclude<Vote, Late>): unknown {
   switch (script) {
     case "acquire-lease":
       if (typeof vote === "number") return [1, String(vote)];
-      return vote === "gone" || vote === "other" ? [0, vote] : [0, "held", 0, ...hold(vote)];
+      if (vote === "gone") return [0, "ended"];
+      return vote === "other" ? [0, "mismatch"] : [0, "held", 0, ...hold(vote)];
     case "raise-counters":
       return typeof vote === "number" ? [1, String(vote)] : [0];
     case "renew-lease":
-      if (vote === "released") return [0, "gone", "released"];
+      if (vote === "released") return [0, "ended", "released"];
+      if (vote === "other") return [0, "mismatch"];
       return vote === "done" ? [1, "exclusive", "worker-7", "", "", ""] : [0, vote];
     case "inspect-name":
       return typeof vote === "number"
@@ -175,7 +177,7 @@ const sent = (script: string) => messages.filter((message) => message.script ===
 const placesOf = (script: string) => sent(script).map(({ place }) => place);
 const owedAt = () => fakes.flatMap((fake) => (fake.owed.size > 0 ? [fake.place] : []));
 /** A script's own arguments: behind those that all scripts of leases have, one of them for each name. */
-const own = ({ args }: { args: readonly (string | number)[] }) => args.slice(4 + Number(args[3]));
+const own = ({ args }: { args: readonly (string | number)[] }) => args.slice(5 + Number(args[3]));
 const nonceOf = (call: { args: readonly (string | number)[] }) => own(call)[0];
 /** How long an abandoned attempt is refused from then on. */
 const refusedForMs = (call: { args: readonly (string | number)[] }) => own(call)[2];
@@ -203,6 +205,7 @@ describe("an acquire", () => {
       LEASE.leaseId,
       "exclusive",
       1,
+      "ah",
       "lock/a",
       nonces[0],
       1,
@@ -508,7 +511,7 @@ describe("a release", () => {
       const [call] = [...(fake?.owed.values() ?? [])];
       expect(call?.script.name).toBe("release-lease");
       expect(call?.args[1]).toBe(LEASE.leaseId);
-      expect(own(call as Call<unknown>)).toEqual([TOMBSTONE_MS, "1", "released"]);
+      expect(own(call as Call<unknown>)).toEqual([TOMBSTONE_MS, "1", "released", ""]);
     }
   });
 
@@ -534,7 +537,7 @@ describe("a release", () => {
         await settled();
         const owed = fakes.flatMap((fake) => [...fake.owed.values()]);
         expect(owed.map((call) => own(call))).toEqual(
-          told ? [0, 1, 2].map(() => [TOMBSTONE_MS, "1", "released"]) : [],
+          told ? [0, 1, 2].map(() => [TOMBSTONE_MS, "1", "released", ""]) : [],
         );
       },
     );
@@ -707,7 +710,7 @@ describe("the repair behind a renewal", () => {
       "",
       "000000000002-a",
       "semaphore/pool 1",
-      "3/3",
+      3,
     ]);
   });
 
@@ -785,8 +788,8 @@ describe("a break", () => {
     await breaking(holders("A"), holders("A"), holders()).break("lock/a", "it hung");
     expect(placesOf("release-lease")).toEqual([0, 1, 2]);
     for (const each of sent("release-lease")) {
-      expect(each.args.slice(2, 6)).toEqual(["", 2, "lock/a", "lock/b"]);
-      expect(own(each)).toEqual([TOMBSTONE_MS, "1", "broken\nit hung"]);
+      expect(each.args.slice(2, 7)).toEqual(["", 2, "h", "lock/a", "lock/b"]);
+      expect(own(each)).toEqual([TOMBSTONE_MS, "1", "broken", "it hung"]);
     }
   });
 

@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { CoordinationError } from "../../src/errors.js";
-import { answerOf, Primaries, values } from "../../src/quorum/primaries.js";
+import { type Answers, answerOf, type Heard } from "../../src/quorum/answers.js";
+import { Primaries } from "../../src/quorum/primaries.js";
 import { PrimaryFailure } from "../../src/redis/failures.js";
 import type { Primary } from "../../src/redis/primary.js";
 import type { Call } from "../../src/scripts/scripts.js";
@@ -35,17 +36,24 @@ const call = { name: "any" } as unknown as Call<number>;
 const silent = new PrimaryFailure("unknown", "no answer within 100 ms");
 const fenced = new PrimaryFailure("stale_epoch", "FENCED this primary holds another configuration");
 
-describe("asking all primaries", () => {
+/** Whatever is known once a majority of `of` have answered. */
+const majority =
+  (of: number) =>
+  ({ values, answers }: Heard<number>): Answers<number> | undefined =>
+    values.length > of / 2 ? answers : undefined;
+const undecided = () => undefined;
+
+describe("deciding by the answers of all primaries", () => {
   test("reaches each of them at once", () => {
     const { asked, primaries } = controlled(5);
-    void primaries.ask(call);
+    void primaries.decide(call, undecided);
     expect(asked.map((each) => each.call)).toEqual([call, call, call, call, call]);
   });
 
   test("is settled by a majority, without waiting for the others", async () => {
     const { asked, primaries } = controlled(5);
     const answers = vi.fn();
-    void primaries.ask(call).then(answers);
+    void primaries.decide(call, majority(5)).then(answers);
     asked[4]?.answer(40);
     asked[0]?.fail(silent);
     asked[2]?.answer(20);
@@ -68,36 +76,83 @@ describe("asking all primaries", () => {
 
   test("is settled as soon as the caller has heard enough", async () => {
     const { asked, primaries } = controlled(3);
-    const answers = primaries.ask(call, (sofar) => values(sofar).includes(7));
+    const verdict = primaries.decide(call, ({ values }) => (values.includes(7) ? "seven" : undefined));
     asked[1]?.answer(7);
-    expect(values(await answers)).toEqual([7]);
+    expect(await verdict).toBe("seven");
   });
 
   test("is settled when all have answered, though the caller has not heard enough", async () => {
     const { asked, primaries } = controlled(3);
-    const answers = primaries.ask(call, () => false);
+    const verdict = primaries.decide(call, undecided, { lastWord: ({ values }) => values });
     asked[0]?.answer(1);
     asked[1]?.fail(silent);
+    await settled();
     asked[2]?.answer(3);
-    expect(values(await answers)).toEqual([1, 3]);
+    expect(await verdict).toEqual([1, 3]);
+  });
+
+  test("is no_quorum when all have answered without a verdict, be it a first or a last one", async () => {
+    for (const lastWord of [undefined, () => undefined]) {
+      const { asked, primaries } = controlled(3);
+      const verdict = primaries.decide(call, undecided, lastWord && { lastWord });
+      for (const each of asked) each.answer(1);
+      await expect(verdict).rejects.toMatchObject({ code: "no_quorum" });
+    }
+  });
+
+  test("is judged after every answer, and never again once there is a verdict", async () => {
+    const { asked, primaries } = controlled(5);
+    const judge = vi.fn(({ values }: Heard<number>) => (values.length === 2 ? values : undefined));
+    const verdict = primaries.decide(call, judge);
+    for (const each of asked) {
+      each.answer(1);
+      await settled();
+    }
+    expect(await verdict).toEqual([1, 1]);
+    expect(judge.mock.calls.length).toBeLessThanOrEqual(3);
+  });
+
+  test("fails as the judge does", async () => {
+    const { asked, primaries } = controlled(3);
+    const verdict = primaries.decide(call, ({ values }) => {
+      if (values.length === 1) throw new TypeError("a mistake");
+    });
+    asked[0]?.answer(1);
+    await expect(verdict).rejects.toThrow("a mistake");
+  });
+
+  test("tells whoever wants it of all answers, also of those that come after the verdict", async () => {
+    const { asked, primaries } = controlled(3);
+    const afterwards = vi.fn();
+    const verdict = primaries.decide(call, majority(3), {
+      afterwards: ({ values, pending }) => afterwards([...values], pending),
+    });
+    asked[0]?.answer(1);
+    asked[1]?.answer(2);
+    await verdict;
+    await settled();
+    expect(afterwards).not.toHaveBeenCalled();
+    asked[2]?.answer(3);
+    await settled();
+    expect(afterwards.mock.calls).toEqual([[[1, 2, 3], 0]]);
   });
 
   test("what comes late, be it a failure, does not change what was returned", async () => {
     const { asked, primaries } = controlled(5);
-    const answers = primaries.ask(call);
+    const answers = primaries.decide(call, majority(5));
     for (const place of [0, 1, 2]) asked[place]?.answer(place);
     const early = await answers;
     asked[3]?.answer(3);
     asked[4]?.fail(silent);
     await settled();
-    expect(values(early)).toEqual([0, 1, 2]);
+    expect(early.map((answer) => answer?.ok && answer.value)).toEqual([0, 1, 2, undefined, undefined]);
   });
 });
 
 describe("a configuration that changes under the question", () => {
   test("makes it be asked again, once this instance is up to date", async () => {
     const { asked, primaries, catchUp } = controlled(3);
-    const answers = primaries.ask(call);
+    const answers = primaries.askMajority(call);
     asked[0]?.answer(1);
     asked[1]?.fail(fenced);
     asked[2]?.fail(fenced);
@@ -106,12 +161,12 @@ describe("a configuration that changes under the question", () => {
     expect(asked).toHaveLength(6);
     asked[3]?.answer(10);
     asked[4]?.answer(20);
-    expect(values(await answers)).toEqual([10, 20]);
+    expect(await answers).toEqual([10, 20]);
   });
 
   test("matters not where a majority has answered", async () => {
     const { asked, primaries, catchUp } = controlled(3);
-    const answers = primaries.ask(call);
+    const answers = primaries.askMajority(call);
     asked[0]?.fail(fenced);
     asked[1]?.answer(1);
     asked[2]?.answer(2);
@@ -121,21 +176,21 @@ describe("a configuration that changes under the question", () => {
 
   test("again and again ends the question", async () => {
     const { asked, primaries, catchUp } = controlled(1);
-    const answers = primaries.ask(call);
+    const failed = primaries.decide(call, undecided).catch((error) => error);
     for (let i = 0; i < 4; i++) {
       asked[i]?.fail(fenced);
       await settled();
     }
-    expect(values(await answers)).toEqual([]);
+    expect(await failed).toMatchObject({ code: "no_quorum" });
     expect(catchUp).toHaveBeenCalledTimes(3);
   });
 
   test("for longer than a request may wait ends the question at once", async () => {
     const { asked, all, primaries, catchUp } = controlled(1);
     catchUp.mockResolvedValue(false);
-    const answers = primaries.ask(call);
+    const verdict = primaries.decide(call, undecided, { lastWord: () => "the last word" });
     asked[0]?.fail(fenced);
-    expect(values(await answers)).toEqual([]);
+    expect(await verdict).toBe("the last word");
     const operation = vi.fn(async () => {
       (all[0] as { staleEpochs: number }).staleEpochs += 1;
       throw primaries.noQuorum();
@@ -189,6 +244,58 @@ describe("asking for a majority", () => {
     expect(error).toBeInstanceOf(CoordinationError);
     expect(error.code).toBe("no_quorum");
     expect(error.help.retryAfterMs).toBeGreaterThan(0);
+  });
+});
+
+describe("asking all that answer", () => {
+  test("waits for the last one, and gives their values", async () => {
+    const { asked, primaries } = controlled(3);
+    const answers = vi.fn();
+    void primaries.askAll(call).then(answers);
+    asked[0]?.answer(1);
+    asked[1]?.answer(2);
+    await settled();
+    expect(answers).not.toHaveBeenCalled();
+    asked[2]?.fail(silent);
+    await settled();
+    expect(answers.mock.calls).toEqual([[[1, 2]]]);
+  });
+
+  test("fails with no_quorum where fewer than a majority answer", async () => {
+    const { asked, primaries } = controlled(3);
+    const answers = primaries.askAll(call);
+    asked[0]?.answer(1);
+    for (const place of [1, 2]) asked[place]?.fail(silent);
+    await expect(answers).rejects.toMatchObject({ code: "no_quorum" });
+  });
+});
+
+describe("asking until a majority agree", () => {
+  const parity = (value: number) => String(value % 2);
+
+  test.each<[what: string, answers: (number | null)[], told: number[] | "no_quorum"]>([
+    ["the first two agree", [1, 3], [1, 3]],
+    ["the third agrees with the second", [2, 1, 3], [2, 1, 3]],
+    ["one is down, and the others differ", [2, null, 3], [2, 3]],
+    ["two are down", [2, null, null], "no_quorum"],
+  ])("%s: %j -> %j", async (_what, answers, told) => {
+    const { asked, primaries } = controlled(3);
+    const verdict = primaries.askAgreeing(call, parity).catch(({ code }) => code);
+    answers.forEach((answer, place) => {
+      if (answer === null) asked[place]?.fail(silent);
+      else asked[place]?.answer(answer);
+    });
+    expect(await verdict).toEqual(told);
+  });
+
+  test("takes those that differ only when none is left to be heard", async () => {
+    const { asked, primaries } = controlled(3);
+    const answers = vi.fn();
+    void primaries.askAgreeing(call, parity).then(answers);
+    asked[0]?.answer(1);
+    asked[1]?.answer(2);
+    await settled();
+    expect(answers).not.toHaveBeenCalled();
   });
 });
 

@@ -41,54 +41,62 @@ const resource = fc.oneof(
 );
 
 const keys = new Keys("q:");
+const namespace = fc.oneof(
+  fc.stringMatching(/^[a-z0-9][a-z0-9._:-]{0,62}$/),
+  treacherous,
+  fc.constant("namespace"),
+);
 
 /** Every key there is, with what it belongs to: the same key for two of them would be a mistake. */
-const owned = fc.oneof(
-  fc.constantFrom("configuration", "counters", "countersOlder", "services", "held").map((field) => ({
-    owner: field,
-    key: keys[field as "configuration" | "counters" | "countersOlder" | "services" | "held"],
-  })),
-  // What is held, and behind it, as leases.lua has it, the set of readers and the hold of each.
-  resource.map((one) => ({ owner: `hold of ${one}`, key: keys.hold(one) })),
-  resource.map((one) => ({ owner: `readers of ${one}`, key: `${keys.hold(one)}/readers` })),
-  fc.tuple(resource, leaseId).map(([one, id]) => ({
-    owner: `reader ${id} of ${one}`,
-    key: `${keys.hold(one)}/${id}`,
-  })),
-  // What is noted beside the slots of a semaphore, as leases.lua has it.
-  anyName.map((pool) => ({ owner: `slots of ${pool}`, key: `${keys.holdsIn(`permit/${pool}/`)}slots` })),
-  fc.tuple(anyName, leaseId).map(([pool, id]) => ({
-    owner: `slots of ${id} in ${pool}`,
-    key: `${keys.holdsIn(`permit/${pool}/`)}of/${id}`,
-  })),
-  fc
-    .oneof(
-      resource,
-      anyName.map((pool) => `semaphore/${pool}`),
-    )
-    .map((one) => ({
-      owner: `line of ${one}`,
-      key: keys.queue(one),
+const ownedIn = (keys: Keys) =>
+  fc.oneof(
+    fc.constantFrom("configuration", "counters", "countersOlder", "services", "held").map((field) => ({
+      owner: field,
+      key: keys[field as "configuration" | "counters" | "countersOlder" | "services" | "held"],
     })),
-  leaseId.map((id) => ({ owner: `place of ${id}`, key: `${keys.waiting}lease/${id}` })),
-  nonce.map((id) => ({ owner: `instance ${id}`, key: keys.instance(id) })),
-  nonce.map((id) => ({ owner: `channel of ${id}`, key: keys.notificationChannel(id) })),
-  leaseId.map((id) => ({ owner: `purpose of ${id}`, key: keys.fingerprint(id) })),
-  anyName.map((pool) => ({ owner: `limit of ${pool}`, key: keys.limit(pool) })),
-  leaseId.map((id) => ({ owner: `lease ${id}`, key: keys.leaseTombstone(id) })),
-  fc
-    .tuple(leaseId, nonce)
-    .map(([id, one]) => ({ owner: `attempt ${id} ${one}`, key: keys.attemptTombstone(id, one, 1) })),
-  fc.tuple(anyName, anyName).map(([service, id]) => ({
-    owner: `member ${service} ${id}`,
-    key: keys.member(service, id),
-  })),
-  anyName.map((service) => ({ owner: `members of ${service}`, key: keys.members(service) })),
-  fc.integer({ min: 1 }).map((version) => ({
-    owner: `agreement on version ${version}`,
-    key: keys.agreement(version),
-  })),
-);
+    // What is held, and behind it, as leases.lua has it, the set of readers and the hold of each.
+    resource.map((one) => ({ owner: `hold of ${one}`, key: keys.hold(one) })),
+    resource.map((one) => ({ owner: `readers of ${one}`, key: `${keys.hold(one)}/readers` })),
+    fc.tuple(resource, leaseId).map(([one, id]) => ({
+      owner: `reader ${id} of ${one}`,
+      key: `${keys.hold(one)}/${id}`,
+    })),
+    // What is noted beside the slots of a semaphore, as leases.lua has it.
+    anyName.map((pool) => ({ owner: `slots of ${pool}`, key: `${keys.holdsIn(`permit/${pool}/`)}slots` })),
+    fc.tuple(anyName, leaseId).map(([pool, id]) => ({
+      owner: `slots of ${id} in ${pool}`,
+      key: `${keys.holdsIn(`permit/${pool}/`)}of/${id}`,
+    })),
+    fc
+      .oneof(
+        resource,
+        anyName.map((pool) => `semaphore/${pool}`),
+      )
+      .map((one) => ({
+        owner: `line of ${one}`,
+        key: keys.queue(one),
+      })),
+    leaseId.map((id) => ({ owner: `place of ${id}`, key: `${keys.waiting}lease/${id}` })),
+    nonce.map((id) => ({ owner: `instance ${id}`, key: keys.instance(id) })),
+    nonce.map((id) => ({ owner: `channel of ${id}`, key: keys.notificationChannel(id) })),
+    leaseId.map((id) => ({ owner: `purpose of ${id}`, key: keys.fingerprint(id) })),
+    anyName.map((pool) => ({ owner: `limit of ${pool}`, key: keys.limit(pool) })),
+    leaseId.map((id) => ({ owner: `lease ${id}`, key: keys.leaseTombstone(id) })),
+    fc
+      .tuple(leaseId, nonce)
+      .map(([id, one]) => ({ owner: `attempt ${id} ${one}`, key: keys.attemptTombstone(id, one, 1) })),
+    fc.tuple(anyName, anyName).map(([service, id]) => ({
+      owner: `member ${service} ${id}`,
+      key: keys.member(service, id),
+    })),
+    anyName.map((service) => ({ owner: `members of ${service}`, key: keys.members(service) })),
+    fc.integer({ min: 1 }).map((version) => ({
+      owner: `agreement on version ${version}`,
+      key: keys.agreement(version),
+    })),
+  );
+
+const owned = ownedIn(keys);
 
 test("no two resources share a key", () => {
   fc.assert(
@@ -101,6 +109,61 @@ test("no two resources share a key", () => {
     }),
     { numRuns: 500 },
   );
+});
+
+test("no two resources share a key, whatever namespaces they are in", () => {
+  const ofAny = namespace.chain((name) =>
+    ownedIn(new Keys("q:", name)).map(({ owner, key }) => ({ owner: `${name}: ${owner}`, key })),
+  );
+  const ofDefault = owned.map(({ owner, key }) => ({ owner: `default: ${owner}`, key }));
+  fc.assert(
+    fc.property(fc.array(fc.oneof(ofAny, ofDefault), { minLength: 2, maxLength: 40 }), (all) => {
+      const owners = new Map<string, string>();
+      for (const { owner, key } of all) {
+        expect(owners.get(key) ?? owner).toBe(owner);
+        owners.set(key, owner);
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("the keys of the namespace `default` are those without a namespace", () => {
+  fc.assert(
+    fc.property(anyName, leaseId, nonce, (any, id, one) => {
+      const all = (made: Keys) => [
+        ...Object.values(made),
+        made.hold(any),
+        made.queue(any),
+        made.fingerprint(id),
+        made.attemptTombstone(id, one, 1),
+        made.member(any, any),
+        made.agreement(7),
+        made.holdPattern,
+      ];
+      expect(all(new Keys("q:", "default"))).toEqual(all(new Keys("q:")));
+    }),
+  );
+  expect(new Keys("q:").hold("lock/a")).toBe("q:hold/lock/a");
+});
+
+test("every key of another namespace begins with it, and no pattern of another one finds it", () => {
+  const patterns = (made: Keys) => [made.holdPattern, made.memberPattern, made.tombstonePattern];
+  fc.assert(
+    fc.property(namespace, namespace, anyName, (name, other, any) => {
+      fc.pre(name !== other && name !== "default");
+      const own = fc.sample(ownedIn(new Keys("q:", name)), 5);
+      const begins = [keys, new Keys("q:", other)].flatMap(patterns).map((pattern) => pattern.slice(0, -1));
+      for (const { key } of [...own, { key: new Keys("q:", name).hold(any) }]) {
+        expect(key.startsWith(`q:namespace/${name}/`)).toBe(true);
+        expect(begins.filter((begin) => key.startsWith(begin))).toEqual([]);
+      }
+    }),
+  );
+});
+
+test.each(["", "a/b", "/"])("%j is no namespace: it could share keys with another", (name) => {
+  expect(() => new Keys("q:", name)).toThrow(TypeError);
 });
 
 test("the members of no service lie under the prefix of another's", () => {

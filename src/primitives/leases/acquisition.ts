@@ -1,8 +1,9 @@
 import { fullJitterMs } from "../../algorithms/backoff.js";
+import { mostReported } from "../../algorithms/holds.js";
 import { validForMs } from "../../algorithms/validity.js";
 import type { Clock, Random } from "../../clock.js";
-import { mostNamed } from "../../quorum/hold-votes.js";
-import type { AcquireOutcome, LeaseVotes } from "../../quorum/lease-votes.js";
+import type { AcquireOutcome } from "../../quorum/acquire-votes.js";
+import type { LeaseVotes } from "../../quorum/lease-votes.js";
 import type { AcquireTerms, Claim } from "../../scripts/lease-calls.js";
 import type { GrantedBy, WaitQueue } from "../queue/wait-queue.js";
 import type { Waiter } from "../queue/waiter.js";
@@ -123,7 +124,7 @@ export class Acquisition {
     if (!left) return null;
     const holds = left.flatMap(({ hold }) => hold ?? []);
     const ahead = Math.max(...left.map((one) => one.ahead));
-    return asRefused({ kind: "held", hold: mostNamed(holds)?.hold ?? null, certain: true, ahead });
+    return asRefused({ kind: "held", hold: mostReported(holds)?.hold ?? null, certain: true, ahead });
   }
 
   /** `startedMs`: when its time to live began at the earliest. */

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
+import { heldByMajority } from "../../algorithms/holds.js";
 import type { Clock } from "../../clock.js";
-import { heldOn } from "../../quorum/hold-votes.js";
-import { allAnswered, type Primaries, values } from "../../quorum/primaries.js";
+import type { Primaries } from "../../quorum/primaries.js";
 import { scanOn } from "../../quorum/scan.js";
 import type { Hold } from "../../scripts/hold.js";
 import { describeHolders, HOLDERS_AT_ONCE_MAX, type HoldersPart } from "../../scripts/holder-calls.js";
@@ -61,8 +61,7 @@ export class HolderPages {
   async #read(resource: string): Promise<Reader[]> {
     const scan = (primary: Parameters<typeof scanOn>[0]) =>
       scanOn(primary, this.keys.readers(resource), () => false);
-    const found = values(await this.primaries.ask(scan, allAnswered));
-    if (found.length < this.primaries.majority) throw this.primaries.noQuorum();
+    const found = await this.primaries.askAll(scan);
     return [...new Set(found.flat())]
       .map((leaseId) => ({ leaseId, digest: createHash("sha1").update(leaseId).digest("hex") }))
       .sort((a, b) => (a.digest < b.digest ? -1 : 1));
@@ -70,18 +69,14 @@ export class HolderPages {
 
   /** What a majority say of the writer, and of the first of these readers, in their order. */
   async #tell(resource: string, readers: readonly Reader[]): Promise<HoldersPart> {
-    const { majority } = this.primaries;
     const leaseIds = readers.map(({ leaseId }) => leaseId);
-    const parts = values(
-      await this.primaries.ask(describeHolders(this.keys, resource, leaseIds), allAnswered),
-    );
-    if (parts.length < majority) throw this.primaries.noQuorum();
+    const parts = await this.primaries.askAll(describeHolders(this.keys, resource, leaseIds));
     // What one primary has not looked at yet would lack its vote.
     const lookedAt = Math.min(...parts.map((part) => part.lookedAt));
     const later = new Set(readers.slice(lookedAt).map(({ digest }) => digest));
-    const holds = heldOn(
-      majority,
+    const holds = heldByMajority(
       parts.map((part) => part.holds.filter(({ digest }) => !later.has(digest))),
+      this.primaries.majority,
     );
     return { lookedAt, holds: holds.sort((a, b) => (a.digest < b.digest ? -1 : 1)) };
   }

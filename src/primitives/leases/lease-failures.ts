@@ -1,5 +1,5 @@
+import type { Lost } from "../../algorithms/renewals.js";
 import { CoordinationError } from "../../errors.js";
-import type { Lost } from "../../quorum/hold-votes.js";
 
 export function mismatch(): CoordinationError {
   return new CoordinationError(

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { madeHere } from "../../ids.js";
-import type { Inspection } from "../../quorum/lease-votes.js";
+import type { Inspection } from "../../quorum/inspection.js";
 import type { Hold } from "../../scripts/hold.js";
 import type { Claim, Mode } from "../../scripts/lease-calls.js";
 

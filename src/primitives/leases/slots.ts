@@ -1,9 +1,7 @@
 import type { Clock, Random } from "../../clock.js";
-import { agreeing } from "../../quorum/hold-votes.js";
-import { type Primaries, type Settled, values } from "../../quorum/primaries.js";
+import type { Primaries } from "../../quorum/primaries.js";
 import type { Keys } from "../../scripts/keys.js";
 import { resourceOf } from "../../scripts/resource-kinds.js";
-import type { Call } from "../../scripts/scripts.js";
 import {
   type FoundSlots,
   findSlots,
@@ -34,7 +32,7 @@ export interface OwnSlots {
 
 /** Looks for slots of semaphores: free ones, and those of a lease. What is found are candidates; votes decide. */
 export class Slots {
-  readonly #looks: SharedReads<SemaphoreView[]>;
+  readonly #looks: SharedReads<readonly SemaphoreView[]>;
 
   constructor(
     private readonly primaries: Primaries,
@@ -81,11 +79,13 @@ export class Slots {
   }
 
   /** Every slot with its holder; described are those behind a slot. Throws `no_quorum`. */
-  async look(name: string, page: { described: number; after: number }): Promise<SemaphoreView[]> {
+  async look(name: string, page: { described: number; after: number }): Promise<readonly SemaphoreView[]> {
     const call = inspectSemaphore(this.keys, placesOf(name), page);
     // Waits for those who disagree with the first: what one of them lacks is still taken on the others.
     return this.#looks.read(`${name} ${page.described} ${page.after}`, () =>
-      this.#ask(call, (view) => view.leases.map(({ leaseId, slots }) => `${leaseId} ${slots}`).join()),
+      this.primaries.askAgreeing(call, (view) =>
+        view.leases.map(({ leaseId, slots }) => `${leaseId} ${slots}`).join(),
+      ),
     );
   }
 
@@ -100,17 +100,9 @@ export class Slots {
     );
   }
 
-  #find(name: string, wanted: SlotsWanted): Promise<FoundSlots[]> {
-    return this.#ask(findSlots(this.keys, placesOf(name), wanted), ({ mine }) => mine.join());
-  }
-
-  /** What they say of whom a majority say the same, else what all say. */
-  async #ask<T>(call: Call<T>, tell: (view: T) => string): Promise<T[]> {
-    const { majority } = this.primaries;
-    const settled: Settled<T> = (sofar) => agreeing(values(sofar).map(tell), majority);
-    const views = values(await this.primaries.ask(call, settled));
-    if (views.length < majority) throw this.primaries.noQuorum();
-    return views;
+  #find(name: string, wanted: SlotsWanted): Promise<readonly FoundSlots[]> {
+    const call = findSlots(this.keys, placesOf(name), wanted);
+    return this.primaries.askAgreeing(call, ({ mine }) => mine.join());
   }
 
   #count(views: readonly { readonly limit: number | null; readonly slots: readonly number[] }[]): OwnSlots {

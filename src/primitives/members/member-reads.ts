@@ -1,6 +1,7 @@
 import { type Merged, mergeMembers } from "../../algorithms/members.js";
 import type { Clock } from "../../clock.js";
-import { type Primaries, type Settled, values } from "../../quorum/primaries.js";
+import type { Heard } from "../../quorum/answers.js";
+import type { Primaries } from "../../quorum/primaries.js";
 import { scanOn } from "../../quorum/scan.js";
 import type { Keys } from "../../scripts/keys.js";
 import {
@@ -49,20 +50,25 @@ export class MemberReads {
   }
 
   /**
-   * The records of these ids, or of the first of them, as many as fit. Reads a majority unless told otherwise, and in the
-   * background repairs those of them that are behind. Throws `no_quorum`.
+   * The records of these ids, or of the first of them, as many as fit. Reads a majority, or all primaries that answer,
+   * and in the background repairs those of them that are behind. Throws `no_quorum`.
    */
   async records(
     service: string,
     ids: readonly string[],
     what: "all" | "ring" = "all",
-    settled?: Settled<unknown>,
+    from: "majority" | "all" = "majority",
   ): Promise<Known> {
     const startedMs = this.clock.monotonicMs();
     const asked = ids.slice(0, MEMBERS_AT_ONCE_MAX);
-    const answers = await this.primaries.ask(listMembers(this.keys, service, asked, what), settled);
-    const replies = values(answers);
-    if (replies.length < this.primaries.majority) throw this.primaries.noQuorum();
+    const enough = ({ answers, values, pending }: Heard<MemberPart>) => {
+      const heard = values.length >= this.primaries.majority && (from === "majority" || pending === 0);
+      return heard ? { answers, replies: values } : undefined;
+    };
+    const { answers, replies } = await this.primaries.decide(
+      listMembers(this.keys, service, asked, what),
+      enough,
+    );
     // What one primary has not looked at yet would lack its vote.
     const lookedAt = Math.min(...replies.map((reply) => reply.lookedAt));
     const merged = merge(replies, new Set(asked.slice(0, lookedAt)));

@@ -1,7 +1,8 @@
+import { repliedByMajority } from "../../algorithms/tally.js";
 import type { Clock } from "../../clock.js";
 import { CoordinationError } from "../../errors.js";
 import type { Ids } from "../../ids.js";
-import { type Answers, allAnswered, type Primaries, type Settled, values } from "../../quorum/primaries.js";
+import type { Primaries } from "../../quorum/primaries.js";
 import type { Keys } from "../../scripts/keys.js";
 import {
   announceIncarnation,
@@ -68,13 +69,12 @@ export class Membership {
   /** Without `incarnation` for whichever is registered. Throws `unknown_member`, `superseded` and `no_quorum`. */
   async heartbeat(service: string, id: string, incarnation?: number): Promise<Pulse> {
     const { majority } = this.primaries;
-    const answers = await this.primaries.ask(
+    const pulse = await this.primaries.decide<HeartbeatVote[], Pulse | null>(
       heartbeat(this.keys, [{ service, id, incarnation }]),
-      (sofar) => pulseOf(firstOf(sofar), majority) !== null,
+      ({ values }) => pulseOf(firstOf(values), majority),
+      { lastWord: ({ values }) => (values.length >= majority ? null : undefined) },
     );
-    const votes = firstOf(answers);
-    if (votes.length < majority) throw this.primaries.noQuorum();
-    return pulseOf(votes, majority) ?? (await this.#revive(service, id, incarnation));
+    return pulse ?? (await this.#revive(service, id, incarnation));
   }
 
   /** Whether the member was registered until now. Throws `no_quorum`. */
@@ -82,7 +82,7 @@ export class Membership {
     for (;;) {
       let known = await this.#find(service, id);
       // One that does not answer may have it still, from a heartbeat that reached nobody else.
-      if (!known.record) known = await this.#find(service, id, allAnswered);
+      if (!known.record) known = await this.#find(service, id, "all");
       const { record, unanswered } = known;
       if (record ? record.left : unanswered === 0) return false;
       const leaving = record ?? (await this.#next(id, known, this.settings.ttlMaxMs, null));
@@ -152,23 +152,22 @@ export class Membership {
     };
   }
 
-  async #find(service: string, id: string, settled?: Settled<unknown>): Promise<Known> {
-    const { merged, ...known } = await this.#reads.records(service, [id], "all", settled);
+  async #find(service: string, id: string, from?: "all"): Promise<Known> {
+    const { merged, ...known } = await this.#reads.records(service, [id], "all", from);
     return { record: merged[0]?.record, ...known };
   }
 
   /** Whether a majority store this record; false when others are in the way. Throws `no_quorum`. */
   async #put(service: string, record: MemberRecord): Promise<boolean> {
     const { majority } = this.primaries;
-    const stored = (answers: Answers<{ superseded: number | null }>) =>
-      values(answers).filter((answer) => answer.superseded === null).length;
-    const answers = await this.primaries.ask(
+    return this.primaries.decide(
       putMember(this.keys, service, record),
-      (sofar) => stored(sofar) >= majority || values(sofar).length - stored(sofar) >= majority,
+      ({ values }) => {
+        const stored = values.map(({ superseded }) => superseded === null);
+        return repliedByMajority(stored, majority);
+      },
+      { lastWord: ({ values }) => (values.length >= majority ? false : undefined) },
     );
-    if (stored(answers) >= majority) return true;
-    if (values(answers).length < majority) throw this.primaries.noQuorum();
-    return false;
   }
 }
 
@@ -182,16 +181,16 @@ interface Known {
 }
 
 /** The renewal that a majority agree on, if no primary knows better: a later incarnation, or a tombstone of this one. */
-function pulseOf(votes: readonly HeartbeatVote[], majority: number): Pulse | null {
+function pulseOf(votes: readonly HeartbeatVote[], majority: number): Pulse | undefined {
   const newest = Math.max(0, ...votes.map((vote) => (vote.kind === "missing" ? 0 : vote.incarnation)));
   const current = votes.filter((vote) => vote.kind !== "missing" && vote.incarnation === newest);
   const renewed = current.filter((vote) => vote.kind === "renewed");
-  return renewed.length >= majority && renewed.length === current.length ? (renewed[0] ?? null) : null;
+  return renewed.length >= majority && renewed.length === current.length ? renewed[0] : undefined;
 }
 
 /** The votes on the only heartbeat of each call. */
-function firstOf(answers: Answers<HeartbeatVote[]>): HeartbeatVote[] {
-  return values(answers).flatMap((votes) => votes.slice(0, 1));
+function firstOf(values: readonly (readonly HeartbeatVote[])[]): HeartbeatVote[] {
+  return values.flatMap((votes) => votes.slice(0, 1));
 }
 
 function unknownMember(service: string, id: string): CoordinationError {

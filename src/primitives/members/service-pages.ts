@@ -1,5 +1,5 @@
 import type { Clock } from "../../clock.js";
-import { allAnswered, type Primaries, values } from "../../quorum/primaries.js";
+import type { Primaries } from "../../quorum/primaries.js";
 import type { Keys } from "../../scripts/keys.js";
 import { countMembers, SERVICES_AT_ONCE_MAX } from "../../scripts/member-calls.js";
 import { SharedReads } from "../reads/shared-reads.js";
@@ -46,8 +46,7 @@ export class ServicePages {
    * member that one of them has lost is a member, and one that left is forgotten by itself.
    */
   async #count(services: readonly string[]): Promise<number[]> {
-    const counts = values(await this.primaries.ask(countMembers(this.keys, services), allAnswered));
-    if (counts.length < this.primaries.majority) throw this.primaries.noQuorum();
+    const counts = await this.primaries.askAll(countMembers(this.keys, services));
     return services.map((_, index) => {
       const sorted = counts.map((count) => count[index] ?? 0).sort((a, b) => a - b);
       return sorted[Math.floor(sorted.length / 2)] ?? 0;

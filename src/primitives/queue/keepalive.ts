@@ -1,5 +1,6 @@
 import type { Clock } from "../../clock.js";
-import { allAnswered, type Primaries, values } from "../../quorum/primaries.js";
+import { values } from "../../quorum/answers.js";
+import type { Primaries } from "../../quorum/primaries.js";
 import type { Keys } from "../../scripts/keys.js";
 import { ALIVE_MS, KEEPALIVE_MS, POLL_MS } from "../../scripts/liveness.js";
 import { keepWaiting } from "../../scripts/queue-calls.js";
@@ -58,7 +59,9 @@ export class Keepalive {
     }));
     const call = keepWaiting(this.keys, this.instance, ALIVE_MS, waiting);
     const askedMs = this.clock.monotonicMs();
-    const answers = await this.primaries.ask(call, allAnswered);
+    const answers = await this.primaries.decide(call, (heard) =>
+      heard.pending === 0 ? heard.answers : undefined,
+    );
     this.clocks.read(askedMs, answers);
     const views = values(answers);
     waiters.forEach((waiter, at) => {

@@ -1,5 +1,5 @@
 import { type ClockReading, earliestMs } from "../../algorithms/validity.js";
-import type { Answers } from "../../quorum/primaries.js";
+import type { Answers } from "../../quorum/answers.js";
 
 /** The latest reading of each primary's clock: it dates what a message says. */
 export class PrimaryClocks {

@@ -1,7 +1,8 @@
 import type { Clock } from "../../clock.js";
 import { CoordinationError } from "../../errors.js";
 import type { Ids } from "../../ids.js";
-import { type Answers, answerOf, type Primaries, values } from "../../quorum/primaries.js";
+import { type Answers, answerOf, values } from "../../quorum/answers.js";
+import type { Primaries } from "../../quorum/primaries.js";
 import type { Notification, Notifications } from "../../redis/notifications.js";
 import type { Keys } from "../../scripts/keys.js";
 import type { Claim } from "../../scripts/lease-calls.js";
@@ -53,12 +54,13 @@ export class WaitQueue {
   async enter(claim: Claim): Promise<Waiter> {
     this.#assertOpen();
     const askedMs = this.clock.monotonicMs();
-    const answers = await this.primaries.ask(takeTicket(this.keys, claim));
+    const { majority } = this.primaries;
+    const { answers, proposals } = await this.primaries.decide(
+      takeTicket(this.keys, claim),
+      ({ answers, values }) => (values.length >= majority ? { answers, proposals: values } : undefined),
+    );
     this.#assertOpen();
     this.#clocks.read(askedMs, answers);
-    const { majority } = this.primaries;
-    const proposals = values(answers);
-    if (proposals.length < majority) throw this.primaries.noQuorum();
     const taken = proposals.filter((proposal) => proposal.taken);
     const ticket = Math.max(...(taken.length > 0 ? taken : proposals).map((proposal) => proposal.ticket));
     const waiter = new Waiter(claim, ticket, this.ids.nonce(), majority, this.clock);

@@ -1,0 +1,67 @@
+import { createHash } from "node:crypto";
+import Redlock from "redlock";
+
+/** One acquire: how each primary, by its index, votes on it, and how it takes it back. Neither may reject or hang. */
+export interface Voting {
+  /** Whether the primary grants it. */
+  vote(index: number): Promise<boolean>;
+  /** Whether the primary has nothing of it any more. */
+  takeBack(index: number): Promise<boolean>;
+}
+
+/**
+ * Acquires by the `redlock` package. It asks all primaries at once and counts; when a majority are against, it has what
+ * was granted taken back, and waits until a majority have done so. Its verdict is the one that counts.
+ *
+ * Nothing else of it is used. Tokens, waiting and validity are ours; renewals and releases are decided by
+ * `Primaries.decide`, which tells more than "for" or "against" and fears no clock that jumps.
+ *
+ * Its Redis clients are adapters, one per primary, that run a `Voting` in place of its scripts. An id, passed through as
+ * the name of the resource, tells them which.
+ */
+export class RedlockAdapter {
+  readonly #redlock: Redlock;
+  readonly #votings = new Map<string, Voting>();
+  #lastId = 0;
+
+  constructor(primaries: number) {
+    const clients = Array.from({ length: primaries }, (_, index) => this.#client(index));
+    this.#redlock = new Redlock(
+      clients,
+      // A retry would leave behind what the attempt before it was granted.
+      { retryCount: 0, driftFactor: 0 },
+      { acquireScript: () => "acquire", extendScript: () => "extend", releaseScript: () => "release" },
+    );
+  }
+
+  /** Whether a majority granted it. If not, it was taken back; for redlock a primary that is down is one against. */
+  async acquire(voting: Voting, ttlMs: number): Promise<boolean> {
+    const id = String(++this.#lastId);
+    this.#votings.set(id, voting);
+    try {
+      await this.#redlock.acquire([id], ttlMs);
+      return true;
+    } catch {
+      return false;
+    } finally {
+      this.#votings.delete(id);
+    }
+  }
+
+  /** What redlock takes for a Redis client: it answers 1 for, 0 against. */
+  #client(index: number) {
+    return {
+      evalsha: async (hash: string, _keys: number, [id = ""]: string[]): Promise<number> => {
+        const voting = this.#votings.get(id);
+        if (!voting) throw new Error("this acquire is over");
+        return Number(await (hash === RELEASE_SHA1 ? voting.takeBack(index) : voting.vote(index)));
+      },
+      eval: async (): Promise<number> => {
+        throw new Error("scripts are loaded by the primary itself");
+      },
+      quit: async () => {},
+    };
+  }
+}
+
+const RELEASE_SHA1 = createHash("sha1").update("release").digest("hex");
