@@ -11,6 +11,7 @@ import {
   putMember,
 } from "../redis/scripts.js";
 import { type Member, type Registration, toMember } from "./member.js";
+import { superseded, unknownMember } from "./member-failures.js";
 import { type MemberPage, MemberPages } from "./member-pages.js";
 import { MemberReads } from "./member-reads.js";
 import { type ServicePage, ServicePages } from "./service-pages.js";
@@ -192,20 +193,6 @@ function pulseOf(votes: readonly HeartbeatVote[], majority: number): Pulse | nul
 /** The votes on the only heartbeat of each call. */
 function firstOf(answers: Answers<HeartbeatVote[]>): HeartbeatVote[] {
   return values(answers).flatMap((votes) => votes.slice(0, 1));
-}
-
-function unknownMember(service: string, id: string): CoordinationError {
-  return new CoordinationError(
-    "unknown_member",
-    `Service ${service} has no member ${id}: it expired, left, or was never registered. Register it again (PUT).`,
-  );
-}
-
-function superseded(id: string): CoordinationError {
-  return new CoordinationError(
-    "superseded",
-    `A later registration of member ${id} exists: another process has taken this id. Register again, or stop.`,
-  );
 }
 
 /** Whole services that are read at once, each in parts. */

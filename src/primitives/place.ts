@@ -1,4 +1,4 @@
-import { CoordinationError } from "../errors.js";
+import { shuttingDown } from "../errors.js";
 import type { Claim } from "../redis/lease-calls.js";
 import type { Handed } from "../redis/wakes.js";
 
@@ -143,7 +143,7 @@ export class Place {
       });
     }
     this.#nudged = false;
-    if (room.stopped) throw new CoordinationError("shutting_down", "This instance is stopping. Use another.");
+    if (room.stopped) throw shuttingDown();
     if (signal?.aborted) return "gone";
     if (this.#isHanded) return "handed";
     return room.monotonicMs() >= deadlineMs ? "late" : "try";

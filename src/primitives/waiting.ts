@@ -1,6 +1,6 @@
 import { type ClockReading, earliestMs } from "../algorithms/validity.js";
 import type { Clock } from "../clock.js";
-import { CoordinationError } from "../errors.js";
+import { shuttingDown } from "../errors.js";
 import type { Ids } from "../ids.js";
 import type { Keys } from "../redis/keys.js";
 import type { Claim } from "../redis/lease-calls.js";
@@ -159,8 +159,7 @@ export class WaitingRoom implements Room {
   }
 
   #assertOpen(): void {
-    if (this.#stopped)
-      throw new CoordinationError("shutting_down", "This instance is stopping. Use another.");
+    if (this.#stopped) throw shuttingDown();
   }
 
   #line(name: string): Line {

@@ -2,6 +2,7 @@ import { majorityOf } from "../algorithms/tally.js";
 import { CoordinationError } from "../errors.js";
 import { type Primary, PrimaryFailure } from "./primary.js";
 import type { Call } from "./scripts.js";
+import { noQuorum, shortageOf } from "./shortage.js";
 
 /** What one primary said to a call. */
 export type Answer<T> =
@@ -53,14 +54,7 @@ export class Primaries {
     const { all, majority } = this;
     const up = all.filter((primary) => primary.up);
     const refusals = up.flatMap(({ refusal }) => refusal ?? []);
-    if (up.length - refusals.length >= majority) return null;
-    if (refusals.length === 0)
-      return `${up.length} of ${all.length} primaries take part now; ${majority} are needed.`;
-    const away = all.length - up.length;
-    const others = away > 0 ? `, and ${away} ${away === 1 ? "takes" : "take"} no part` : "";
-    const refuse = refusals.length === 1 ? "refuses" : "refuse";
-    const why = [...new Set(refusals)].join("; ");
-    return `${refusals.length} of ${all.length} primaries ${refuse} writes${others}; ${majority} must accept them. The reason: ${why}.`;
+    return shortageOf({ primaries: all.length, majority, up: up.length, refusals });
   }
 
   /** Time until a majority grant new leases, ms; 0: they do. Null while there is no quorum, since nobody knows. */
@@ -135,14 +129,8 @@ export class Primaries {
 
   /** The failure to find a majority, with what is known of the primaries by now. */
   noQuorum(): CoordinationError {
-    const seen =
-      this.shortage ?? `Fewer than ${this.majority} of ${this.all.length} primaries answered in time.`;
-    return new CoordinationError(
-      "no_quorum",
-      `${seen} Try again later: GET /v1/primaries tells how each of them is.`,
-      {
-        help: { retryAfterMs: 1000 },
-      },
+    return noQuorum(
+      this.shortage ?? `Fewer than ${this.majority} of ${this.all.length} primaries answered in time.`,
     );
   }
 

@@ -3,7 +3,7 @@ import { ofClient } from "../admission.js";
 import { body, json } from "../content.js";
 import type { App, Services } from "../context.js";
 import * as examples from "../examples/locks.js";
-import { held } from "../held.js";
+import { held, isHeld } from "../held.js";
 import { byOperator, operatorOnly } from "../operator.js";
 import { problems } from "../problem.js";
 import { ReleaseBody, ReleasedSchema, renewBody } from "../schemas/leases.js";
@@ -52,7 +52,7 @@ export function lockRoutes(app: App, { locks, config, log }: Services): void {
       const { name } = c.req.valid("param");
       const request = { ...c.req.valid("json"), names: [name], ...ofClient(c) };
       const outcome = await locks.acquire(request);
-      if (outcome.kind === "held") throw held(`${name} is held by another lease`, outcome);
+      if (outcome.kind === "held") throw held(isHeld(name), outcome);
       return c.json(outcome.lease, 200);
     },
   );
