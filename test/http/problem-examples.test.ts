@@ -52,9 +52,9 @@ const PROVOCATIONS: Record<Exclude<ErrorCode, "overloaded">, Provoke> = {
     return call("POST", `${LOCK}/acquire`, holding);
   },
   lease_mismatch: async ({ call }) => {
-    const names = ["orders-42", "stock-7"];
-    const { body } = await call("POST", "/v1/locks/acquire", { ...holding, names });
-    return call("POST", `${LOCK}/acquire`, { ...holding, leaseId: body.leaseId });
+    const leaseId = "kVYgQ3QzZ0u3m0n6mPpWqA";
+    await call("POST", "/v1/locks/acquire", { ...holding, leaseId, names: ["orders-42", "stock-7"] });
+    return call("POST", `${LOCK}/acquire`, { ...holding, leaseId });
   },
   limit_mismatch: async ({ call }) => {
     await call("POST", "/v1/semaphores/reports/acquire", { ttlMs: 20_000, limit: 8 });
