@@ -1,6 +1,6 @@
 /**
  * Which primaries make up the deployment, and in which incarnation each of them takes part. Agreed by ballots, stored
- * on every primary, compared by every script. DESIGN 5.2.
+ * on every primary, compared by every script. See docs/architecture.md.
  */
 export interface Configuration {
   /** Of the scripts and this very format: an instance that knows another one refuses to take part. */
