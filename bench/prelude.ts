@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
 import { type Connect, connectByIoredis } from "../src/redis/connection.js";
-import { SCRIPTS } from "../src/redis/scripts.js";
+import { SCRIPTS } from "../src/scripts/scripts.js";
 import type { Service } from "../src/service.js";
 import { startInstance } from "./instance.js";
 import { median, withServers } from "./servers.js";
@@ -72,7 +72,7 @@ function withoutFence(...args: Parameters<Connect>): ReturnType<Connect> {
       .replace(/^mark_lease\(.*$/m, "");
   const stripped = new Map(
     Object.values(SCRIPTS).map(({ sha1, text }) => {
-      const bare = /acquire-lock|release-lock/.test(nameOf(sha1)) ? strip(text) : text;
+      const bare = /acquire-lease|release-lease/.test(nameOf(sha1)) ? strip(text) : text;
       return [sha1, { text: bare, sha1: createHash("sha1").update(bare).digest("hex") }];
     }),
   );

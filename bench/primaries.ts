@@ -1,5 +1,5 @@
 import { Redis } from "ioredis";
-import { Keys } from "../src/redis/keys.js";
+import { Keys } from "../src/scripts/keys.js";
 
 /** Commands that servers have run. */
 export interface Calls {
@@ -25,7 +25,7 @@ export class Watched implements Disposable {
     const counts = await Promise.all(
       this.#all.map(async (redis) => {
         const pipeline = redis.pipeline();
-        for (const name of names) pipeline.zcard(this.#keys.line(`lock/${name}`));
+        for (const name of names) pipeline.zcard(this.#keys.queue(`lock/${name}`));
         const replies = (await pipeline.exec()) ?? [];
         return replies.reduce((sum, [, count]) => sum + Number(count), 0);
       }),

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
-import { startEmbedded } from "../src/redis/embedded.js";
-import { findProgram } from "../src/redis/embedded-servers.js";
+import { startEmbedded } from "../src/embedded/embedded.js";
+import { findProgram } from "../src/embedded/servers.js";
 
 /** Three real Redis servers of this machine without persistence, for as long as `body` runs. */
 export async function withServers<T>(body: (urls: readonly string[]) => Promise<T>): Promise<T> {

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { Keys } from "../src/redis/keys.js";
+import { Keys } from "../src/scripts/keys.js";
 
 // The rules of the house (docs/architecture.md) that no compiler checks.
 
@@ -21,7 +21,10 @@ const FLOORS = [
   ["service.ts"],
   ["http/"],
   ["primitives/"],
-  ["redis/"],
+  ["deployment/"],
+  ["quorum/"],
+  ["redis/", "embedded/"],
+  ["scripts/"],
   ["algorithms/"],
   ["config.ts", "clock.ts", "ids.ts", "errors.ts", "log.ts"],
 ];
@@ -110,7 +113,7 @@ describe("time and chance come in from outside", () => {
   });
 
   test("no chance but in clock.ts and ids.ts; the embedded servers have a password", () => {
-    const mayHave = ["clock.ts", "ids.ts", "redis/embedded-servers.ts"];
+    const mayHave = ["clock.ts", "ids.ts", "embedded/servers.ts"];
     expect(placesOf(/\bMath\.random|\brandom(Bytes|UUID|Int)\b|getRandomValues/, mayHave)).toEqual([]);
   });
 
@@ -120,7 +123,7 @@ describe("time and chance come in from outside", () => {
         ([call]) => `${file}: ${call}`,
       ),
     );
-    expect(calls).toEqual(["redis/lua/prelude.lua: redis.call('TIME')"]);
+    expect(calls).toEqual(["scripts/lua/lib/prelude.lua: redis.call('TIME')"]);
   });
 });
 
@@ -129,14 +132,21 @@ describe("keys", () => {
   const keys = new Keys("");
   const kinds = [
     ...Object.values(keys).filter((value) => typeof value === "string" && value !== ""),
-    ...[keys.hold("x"), keys.goneLease("x"), keys.member("x", "y"), keys.members("x"), keys.agreement(1)].map(
-      (key) => `${key.split("/")[0]}/`,
-    ),
+    ...[
+      keys.hold("x"),
+      keys.leaseTombstone("x"),
+      keys.member("x", "y"),
+      keys.members("x"),
+      keys.agreement(1),
+    ].map((key) => `${key.split("/")[0]}/`),
   ];
 
   test("are spelled in keys.ts only", () => {
     const spelled = sources
-      .filter(({ file }) => /^(redis|primitives|http)\//.test(file) && file !== "redis/keys.ts")
+      .filter(
+        ({ file }) =>
+          /^(scripts|redis|quorum|deployment|primitives|http)\//.test(file) && file !== "scripts/keys.ts",
+      )
       .flatMap(({ file, text }) =>
         kinds
           .filter((kind) => kind.includes("/"))
@@ -161,7 +171,7 @@ describe("keys", () => {
 
 test("statuses of failures are in problem.ts only", () => {
   const inRoutes = sources
-    .filter(({ file }) => file.startsWith("http/routes/"))
+    .filter(({ file }) => /^http\/.*routes\.ts$/.test(file))
     .flatMap(({ file, code }) => [...code.matchAll(/\b[45]\d\d\b/g)].map(([status]) => `${file}: ${status}`));
   expect(inRoutes).toEqual([]);
   expect(placesOf(/\bstatus\w*\b.*\b[45]\d\d\b/, ["http/problem.ts", "http/app.ts"])).toEqual([]);

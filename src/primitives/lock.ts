@@ -1,25 +1,25 @@
 import type { Clock } from "../clock.js";
-import { listLocks } from "../redis/held-calls.js";
-import { heldOn } from "../redis/hold-votes.js";
-import type { Keys } from "../redis/keys.js";
-import type { Hold, Mode } from "../redis/lease-calls.js";
-import { allAnswered, type Primaries, values } from "../redis/primaries.js";
-import { type HolderPage, HolderPages } from "./holder-pages.js";
+import { heldOn } from "../quorum/hold-votes.js";
+import { allAnswered, type Primaries, values } from "../quorum/primaries.js";
+import { listLocks } from "../scripts/holder-calls.js";
+import type { Keys } from "../scripts/keys.js";
+import type { Hold, Mode } from "../scripts/lease-calls.js";
+import { type HolderPage, HolderPages } from "./leases/holder-pages.js";
 import {
+  fingerprintOf,
   type Grant,
   type Held,
   type Holder,
   type LeaseRequest,
   metadataText,
   parseMetadata,
-  purposeOf,
   toHolder,
   toQueue,
   type Waiting,
   type Wanted,
-} from "./lease-terms.js";
-import type { Leases } from "./leases.js";
-import { SharedReads } from "./shared-reads.js";
+} from "./leases/lease-terms.js";
+import type { Leases } from "./leases/leases.js";
+import { SharedReads } from "./reads/shared-reads.js";
 
 /** A lock, or several under one lease, as its holder sees it. */
 export interface Lease extends Grant {
@@ -169,8 +169,8 @@ function wantedOf(names: readonly string[], mode: Mode | null, leaseId: string |
   return {
     mode,
     resources,
-    lines: resources,
-    purpose: purposeOf(leaseId, resources.join(" ")),
+    queues: resources,
+    fingerprint: fingerprintOf(leaseId, resources.join(" ")),
     limit: null,
   };
 }

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import {
   type Configuration,
+  configurationEpochOf,
   type Entry,
   entryOf,
   type Judgement,
   judge,
+  type Observation,
   quarantineAfter,
-  type Sighting,
-  stampOf,
 } from "../../src/algorithms/configuration.js";
 
 // Three primaries, a, b and c. What each is seen to be is one text: its run, or `-` when it is not seen; then what it
@@ -64,7 +64,7 @@ const KNOWN: Record<string, Configuration> = {
   newer: configuration(1, "run1 run1 run1", [1, 1, 1], { protocol: 2 as 1 }),
 };
 
-function sighting(text: string, place: number): Sighting | null {
+function sighting(text: string, place: number): Observation | null {
   const name = "abcdefg"[place] as string;
   const [run = "", version, ...rest] = text.split(" ");
   if (run === "-") return null;
@@ -80,7 +80,13 @@ function sighting(text: string, place: number): Sighting | null {
         };
   const address = known ? `${name}:6379` : "stranger:6379";
   const promoted = run.endsWith("*");
-  return { address, ...identity(name, run), promoted, stored, marked: rest.includes("marked") };
+  return {
+    address,
+    ...identity(name, run),
+    promoted,
+    stored,
+    hasLeaseHighWaterMark: rest.includes("marked"),
+  };
 }
 
 const judged = (...seen: string[]): Judgement => judge(seen.map(sighting), Math.floor(seen.length / 2) + 1);
@@ -120,8 +126,8 @@ const TRUTH_TABLE = `
     nobody is seen                                                              | -                 | -                 | -                 | wait
 
   one is not what it was:
-    one that missed a change and lost nothing is brought forward                | run1 v2           | run1 v1           | run2 v2           | current v2: member, bring_forward, member
-    so is a majority, by the one that knows better                              | run1 v1           | run1 v1           | run2 v2           | current v2: bring_forward, bring_forward, member
+    one that missed a change and lost nothing is brought forward                | run1 v2           | run1 v1           | run2 v2           | current v2: member, catch_up, member
+    so is a majority, by the one that knows better                              | run1 v1           | run1 v1           | run2 v2           | current v2: catch_up, catch_up, member
     one that restarted with its data may have lost the last of them             | run1 v1           | run1 v1           | run2 v1           | current v1: member, member, readmit
     one that restarted empty                                                    | run1 v1           | run1 v1           | run2              | current v1: member, member, readmit
     one that was flushed, in its old run                                        | run1 v1           | run1 v1           | run1              | current v1: member, member, readmit
@@ -152,7 +158,7 @@ const TRUTH_TABLE = `
     one is away before it is through                                            | run2 cold copying | run2 cold copying | -                 | wait
     one restarted before it was through: all begin once more                    | run2 cold copying | run2 cold copying | run3 cold copying | cold after cold
     one is through and one restarted: all begin once more                       | run2 cold         | run2 cold copying | run3 cold copying | cold after cold
-    an old configuration is not revived beside a newer one that was agreed      | run1 v1           | run1 v1           | run2 v2 copying   | current v2: bring_forward, bring_forward, copy
+    an old configuration is not revived beside a newer one that was agreed      | run1 v1           | run1 v1           | run2 v2 copying   | current v2: catch_up, catch_up, copy
 
   it is not ours:
     one belongs to another deployment: the others do without                    | run1 v1           | run1 v1           | run1 theirs       | current v1: member, member, theirs
@@ -227,7 +233,7 @@ describe("after a start of all nobody grants a lease", () => {
 
 describe("the entry of a primary", () => {
   const known = KNOWN.v2 as Configuration;
-  const seen = (text: string, place: number) => sighting(text, place) as Sighting;
+  const seen = (text: string, place: number) => sighting(text, place) as Observation;
 
   test("is found by the id that it stores, wherever it lives and runs now", () => {
     expect(entryOf(known, { ...seen("stranger v1", 1), runId: "unknown" })?.id).toBe("id of b");
@@ -249,11 +255,11 @@ describe("the entry of a primary", () => {
 describe("the stamp that scripts compare", () => {
   const { v1, v2 } = KNOWN as Record<"v1" | "v2", Configuration>;
   const all = [
-    stampOf(v1, "a", "member"),
-    stampOf(v1, "a", "copying"),
-    stampOf(v1, "b", "member"),
-    stampOf(v2, "a", "member"),
-    stampOf({ ...v2, nonce: "another" }, "a", "member"),
+    configurationEpochOf(v1, "a", "member"),
+    configurationEpochOf(v1, "a", "copying"),
+    configurationEpochOf(v1, "b", "member"),
+    configurationEpochOf(v2, "a", "member"),
+    configurationEpochOf({ ...v2, nonce: "another" }, "a", "member"),
   ];
 
   test("is another for each version, nonce, primary and stage", () => {

@@ -1,5 +1,5 @@
 import { type Connect, type Connection, connectByIoredis } from "../../src/redis/connection.js";
-import { SCRIPTS } from "../../src/redis/scripts.js";
+import { SCRIPTS } from "../../src/scripts/scripts.js";
 
 /**
  * Makes an instance die at a certain step: when `stepsLeft` scripts of the keeper were sent, nothing arrives any more,

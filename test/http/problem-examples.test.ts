@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ERROR_CODES, type ErrorCode } from "../../src/errors.js";
-import { problemRequestId } from "../../src/http/examples/problems.js";
 import { problemExamples } from "../../src/http/problem.js";
+import { problemRequestId } from "../../src/http/problem-examples.js";
 import { systemIds } from "../../src/ids.js";
 import type { Answer } from "../helpers/contract.js";
 import { startPrimaries, type TestPrimaries } from "../helpers/primaries.js";

@@ -1,7 +1,7 @@
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import type { Campaigned, Elections, Term } from "../../src/primitives/election.js";
-import { Keys } from "../../src/redis/keys.js";
+import { Keys } from "../../src/scripts/keys.js";
 import { command } from "../helpers/deployment.js";
 import { Pair } from "../helpers/pair.js";
 import { chosenId, freshName, type Instance, until } from "../helpers/service.js";
@@ -168,7 +168,7 @@ async function looksDuring({ service }: Instance, body: () => Promise<unknown>):
   const undo = service.primaries.all.map((primary) => {
     const original = primary.run.bind(primary);
     primary.run = (call) => {
-      if (call.script.name === "inspect-lock") looks += 1;
+      if (call.script.name === "inspect-name") looks += 1;
       return original(call);
     };
     return () => {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import type { Lease } from "../../src/primitives/lock.js";
-import { Keys } from "../../src/redis/keys.js";
+import { Keys } from "../../src/scripts/keys.js";
 import { command } from "../helpers/deployment.js";
 import { Pair } from "../helpers/pair.js";
 import { freshName } from "../helpers/service.js";
@@ -54,7 +54,7 @@ describe("inspect", () => {
     const undo = pair.one.service.primaries.all.map((primary) => {
       const original = primary.run.bind(primary);
       primary.run = (call) => {
-        if (call.script.name === "inspect-lock") looks += 1;
+        if (call.script.name === "inspect-name") looks += 1;
         return original(call);
       };
       return () => {

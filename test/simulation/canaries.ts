@@ -1,6 +1,6 @@
 import { exactMajority } from "../../src/algorithms/tally.js";
-import { Keys } from "../../src/redis/keys.js";
-import { LeaseVotes } from "../../src/redis/redlock.js";
+import { LeaseVotes } from "../../src/quorum/lease-votes.js";
+import { Keys } from "../../src/scripts/keys.js";
 import type { Core } from "../../src/service.js";
 import { countingVotes } from "./counting-votes.js";
 import { LAST_FIRST, patched } from "./patched.js";
@@ -73,7 +73,7 @@ export const CANARIES: readonly Canary[] = [
     name: "releases and clean-ups that are not retried",
     breaks: ["recovery"],
     change: ({ primaries }) => {
-      for (const primary of primaries.all) primary.owe = () => {};
+      for (const primary of primaries.all) primary.compensateLater = () => {};
     },
   },
   {
@@ -91,8 +91,8 @@ export const CANARIES: readonly Canary[] = [
     },
     change: (core, { clock }) => {
       const { votes } = leasesOf(core);
-      const handed = votes.handed.bind(votes);
-      votes.handed = (all) => {
+      const handed = votes.judgeHandoff.bind(votes);
+      votes.judgeHandoff = (all) => {
         const won = handed(all);
         return won && { ...won, sinceMs: clock.monotonicMs() };
       };
@@ -102,14 +102,14 @@ export const CANARIES: readonly Canary[] = [
     name: "a name is handed on to who came last",
     breaks: ["order"],
     replan: (plan) => undisturbed(crowded(plan, "line")),
-    substitute: patched("lines", ...LAST_FIRST),
+    substitute: patched("queues", ...LAST_FIRST),
   },
   {
     name: "who does not wait overtakes",
     breaks: ["order"],
     from: 151,
     replan: (plan) => undisturbed(crowded(plan, "line")),
-    substitute: patched("acquire-lock", "if before > 0 then", "if before > 0 and arg(9) then"),
+    substitute: patched("acquire-lease", "if before > 0 then", "if before > 0 and arg(9) then"),
   },
   {
     name: "semaphore by counting votes",

@@ -1,0 +1,64 @@
+import { type CoordinationError, type ErrorCode, shuttingDown } from "../errors.js";
+import { limitMismatch, lost, mismatch } from "../primitives/leases/lease-failures.js";
+import {
+  noMembers,
+  superseded,
+  tooManyPoints,
+  unknownMember,
+} from "../primitives/members/member-failures.js";
+import { RING_POINTS_MAX } from "../primitives/rings/ring-builds.js";
+import { noQuorum, shortageOf } from "../quorum/shortage.js";
+import {
+  expectationFailed,
+  headersTooLarge,
+  internal,
+  methodNotAllowed,
+  notFound,
+  requestTimeout,
+  tooLarge,
+  unsupportedMediaType,
+} from "./failures.js";
+import { BODY_BYTES_MAX } from "./fields.js";
+import { fencingToken } from "./leases/examples.js";
+import { held, isHeld } from "./leases/held.js";
+import { breakRequests, holder } from "./locks/examples.js";
+import { acquireBody } from "./locks/schemas.js";
+import { notAnOperator } from "./operator.js";
+import { invalid } from "./requests/invalid.js";
+import { overloaded } from "./server/overloads.js";
+import { oneUp } from "./system/examples.js";
+
+export const problemRequestId = "Xk0lq3bB7u2Rz9aT";
+
+/** A failure of each code, made by what throws it: its words are those that a caller reads. */
+export const failures: Readonly<Record<ErrorCode, CoordinationError>> = {
+  invalid_request: invalidAcquire(),
+  not_found: notFound(),
+  unknown_member: unknownMember("search", "search-1"),
+  no_members: noMembers("search"),
+  method_not_allowed: methodNotAllowed(["GET"]),
+  held: held(isHeld("orders-42"), { kind: "held", holder, retryAfterMs: 8_412, queuePosition: 2 }),
+  forbidden: notAnOperator(),
+  lease_mismatch: mismatch(),
+  limit_mismatch: limitMismatch(8),
+  superseded: superseded("search-1"),
+  // 80 members of the greatest weight, 256.
+  too_many: tooManyPoints("search", 80 * 256 * 256, RING_POINTS_MAX),
+  lease_lost: lost({ kind: "broken", reason: breakRequests.break.value.reason }, fencingToken),
+  too_large: tooLarge(BODY_BYTES_MAX),
+  unsupported_media_type: unsupportedMediaType(),
+  request_timeout: requestTimeout(),
+  expectation_failed: expectationFailed(),
+  headers_too_large: headersTooLarge(),
+  internal: internal(problemRequestId),
+  no_quorum: noQuorum(shortageOf(oneUp) ?? ""),
+  overloaded: overloaded(1_000),
+  shutting_down: shuttingDown(),
+};
+
+/** What a misspelt field and a wrong number get. */
+function invalidAcquire(): CoordinationError {
+  const schema = acquireBody(600_000);
+  const given = { ttlMs: 50, waitMS: 20_000 };
+  return invalid({ part: "json", schema, given, issues: schema.safeParse(given).error?.issues ?? [] });
+}
