@@ -40,8 +40,8 @@ export interface ReconcilerLog {
 }
 
 /**
- * Keeps this instance and the primaries in one configuration (docs/architecture.md). It looks at all primaries whenever
- * one answers anew or contradicts, and every second; judges what it saw (algorithms/configuration.ts); and takes the next
+ * Keeps this instance and the primaries in one configuration (docs/architecture.md). It looks at all primaries whenever one
+ * answers anew or contradicts, and every second; judges what it saw (algorithms/configuration.ts); and takes the next
  * step. Each step is safe at any time, from any number of instances at once, and may be left half-done: the next look
  * shows what is missing.
  */

@@ -198,9 +198,8 @@ describe.concurrent("a start of all of which many know", SLOW, () => {
     });
     gate.shut();
     await all({ all: [at(0), at(1)] }, (primary) => forget(primary, prefix));
-    const askedMs = performance.now();
+    // The gate is still shut when it is answered.
     const answer = await acquire(instance, "used", 1_000);
-    expect(performance.now() - askedMs).toBeLessThan(3_000);
     expect(answer).toMatchObject({ status: 503, code: "no_quorum" });
     await until(() => gate.waiting > 0, "it is copied to those that forgot");
     gate.open();

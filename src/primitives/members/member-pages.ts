@@ -1,7 +1,7 @@
 import { buildRing, type RingMember } from "../../algorithms/ring.js";
 import type { Clock } from "../../clock.js";
 import type { Ids } from "../../ids.js";
-import type { MemberRecord } from "../../scripts/scripts.js";
+import type { MemberRecord } from "../../scripts/member-calls.js";
 import { SharedReads } from "../reads/shared-reads.js";
 import { type Member, toMember } from "./member.js";
 import { liveOf, type MemberReads } from "./member-reads.js";

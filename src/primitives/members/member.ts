@@ -1,4 +1,4 @@
-import type { MemberRecord } from "../../scripts/scripts.js";
+import type { MemberRecord } from "../../scripts/member-calls.js";
 
 /** What a member says of itself. */
 export interface Registration {
