@@ -21,7 +21,6 @@ export const ERROR_CODES = [
   "no_quorum",
   "overloaded",
   "shutting_down",
-  "outcome_unknown",
 ] as const;
 
 export type ErrorCode = (typeof ERROR_CODES)[number];
@@ -64,4 +63,9 @@ export class CoordinationError extends Error {
     this.help = Object.freeze(options.help ?? {});
   }
   readonly help: ErrorHelp;
+}
+
+/** Of an instance that stops. */
+export function shuttingDown(): CoordinationError {
+  return new CoordinationError("shutting_down", "This instance is stopping. Use another.");
 }

@@ -13,10 +13,14 @@ import { createService, type Service } from "./service.js";
 
 /** Start-up and shutdown, nothing else. */
 async function main(): Promise<void> {
-  const config = configOrExit();
+  const config = await orExit(() => {
+    if (existsSync(".env")) process.loadEnvFile(".env");
+    return readConfig(process.env);
+  });
   const { log, output } = createLog(config.logLevel, systemClock);
   for (const warning of config.warnings) log.warn(warning);
-  const embedded = config.redisUrls.length === 0 ? await startEmbedded(log, config.embedded) : undefined;
+  const embedded =
+    config.redisUrls.length === 0 ? await orExit(() => startEmbedded(log, config.embedded)) : undefined;
   const urls = embedded?.urls ?? config.redisUrls;
   const service = createService(
     config,
@@ -49,10 +53,10 @@ async function main(): Promise<void> {
   });
 }
 
-function configOrExit(): Config {
+/** Where nothing can be started, one line for each reason says why. */
+async function orExit<T>(start: () => T | Promise<T>): Promise<T> {
   try {
-    if (existsSync(".env")) process.loadEnvFile(".env");
-    return readConfig(process.env);
+    return await start();
   } catch (error) {
     const lines = error instanceof ConfigError ? error.mistakes : [String(error)];
     for (const line of lines) process.stderr.write(`quorate: ${line}\n`);

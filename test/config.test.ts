@@ -1,6 +1,7 @@
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { addressOf, ConfigError, readConfig } from "../src/config.js";
+import { addressOf, type Config, ConfigError, readConfig, SETTING_NAMES } from "../src/config.js";
 
 function mistakesOf(env: Record<string, string>): readonly string[] {
   try {
@@ -249,6 +250,53 @@ describe("one clear line tells of", () => {
     }
     expect(mistakes).toHaveLength(5);
     for (const line of mistakes) expect(line).not.toContain("\n");
+  });
+});
+
+describe("the settings are the same in", () => {
+  const read = (name: string) => readFileSync(new URL(`../${name}`, import.meta.url), "utf8");
+  const names = [...SETTING_NAMES.keys()].sort();
+  /** As the environment would have to say it. */
+  const defaultOf = (name: string): string => {
+    const value = readConfig({})[SETTING_NAMES.get(name) as keyof Config];
+    return value === undefined ? "" : String(value);
+  };
+  const withDefaults = names.map((name) => [name, defaultOf(name)]);
+
+  test("the table of README.md, with their defaults", () => {
+    const rows = read("README.md").matchAll(/^\| `([A-Z_]+)` +\| (?:`(.*?)`)? +\|/gm);
+    expect([...rows].map(([, name, fallback = ""]) => [name, fallback]).sort()).toEqual(withDefaults);
+  });
+
+  test(".env.example, with their defaults", () => {
+    const lines = read(".env.example").matchAll(/^(?:# )?([A-Z_]+)=(.*)$/gm);
+    expect([...lines].map(([, name, fallback]) => [name, fallback]).sort()).toEqual(withDefaults);
+  });
+
+  test.each(["docker-compose.yml", "Dockerfile", "deploy/quorate.service"])(
+    "%s, as far as it names them",
+    (file) => {
+      const named = [...read(file).matchAll(/\b(?:QUORATE_[A-Z_]+|REDIS_URLS?|HOST|PORT)\b/g)].map(
+        ([name]) => name,
+      );
+      expect(named.length).toBeGreaterThan(0);
+      expect(names).toEqual(expect.arrayContaining(named));
+    },
+  );
+
+  test("the documents, as far as they name them", () => {
+    // Not settings of the service, and said to be none.
+    const others = /^QUORATE_(URL|KEY|KEY_FILE|NAMESPACE|FENCING_TOKEN|PORT|PORT_|SERVICE_)$/;
+    const unknown = [
+      "README.md",
+      "docs/operating.md",
+      "docs/guarantees.md",
+      "docs/limits.md",
+      "docs/architecture.md",
+    ]
+      .flatMap((file) => [...read(file).matchAll(/\bQUORATE_[A-Z_]+/g)].map(([name]) => name))
+      .filter((name) => !SETTING_NAMES.has(name) && !others.test(name));
+    expect(unknown).toEqual([]);
   });
 });
 

@@ -1,16 +1,21 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { ConfigError } from "../config.js";
 import { untilScriptsRun } from "./servers.js";
 
 /**
- * Starts `count` Redis stand-ins in this process, by js-redis-server. It is loaded only here, as few need it. Of its
- * parts, not by its own server: that listens on every address of the machine, delays small replies by Nagle's
- * algorithm, and does not close before its last client has gone.
+ * Starts `count` Redis stand-ins in this process, by js-redis-server. It is loaded only here, as few need it, and
+ * may be missing: it declares a newer Node.js than we do, and npm then leaves out what is optional. Of its parts, not by
+ * its own server: that listens on every address of the machine, delays small replies by Nagle's algorithm, and does not
+ * close before its last client has gone. Throws `ConfigError` where it is not installed.
  */
 export async function startEmbeddedJavaScript(
   count: number,
+  load = () => import("js-redis-server/core"),
 ): Promise<{ urls: string[]; stop(): Promise<void> }> {
-  const redis = await import("js-redis-server/core");
+  const redis = await load().catch((error: NodeJS.ErrnoException) => {
+    throw error.code === "ERR_MODULE_NOT_FOUND" ? new ConfigError([NOT_INSTALLED]) : error;
+  });
   const servers = Array.from({ length: count }, () => {
     const state = new redis.RedisServerState({ databaseCount: 16 });
     const executor = redis.createRedisCommandExecutor();
@@ -50,3 +55,7 @@ async function listen(server: Server): Promise<string> {
   await once(server, "listening");
   return `redis://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
+
+const NOT_INSTALLED =
+  "no Redis was named, and the stand-ins in JavaScript need js-redis-server, which is not installed: " +
+  "set REDIS_URLS, install redis-server 6.2 or newer, or run npm ci";

@@ -6,6 +6,7 @@ import { CoordinationError } from "../errors.js";
 import type { App, Env, Services } from "./context.js";
 import { docsRoutes } from "./docs/routes.js";
 import { electionRoutes } from "./elections/routes.js";
+import { internal, methodNotAllowed, notFound, unsupportedMediaType } from "./failures.js";
 import { lockRoutes } from "./locks/routes.js";
 import { severalLockRoutes } from "./locks/several-routes.js";
 import { memberRoutes } from "./members/routes.js";
@@ -91,12 +92,7 @@ function answerFailure(error: unknown, c: Context<Env>, { log }: Services): Resp
   const requestId = c.get("requestId");
   const known = asCoordinationError(error);
   if (!known) log.error({ requestId, err: error }, "unexpected exception");
-  const failure =
-    known ??
-    new CoordinationError(
-      "internal",
-      `This is a mistake in Quorate. Its log tells more under requestId ${requestId}.`,
-    );
+  const failure = known ?? internal(requestId);
   c.set("code", failure.code);
   const { retryAfterMs, allow } = failure.help;
   if (retryAfterMs !== undefined) c.header("retry-after", String(Math.ceil(retryAfterMs / 1000)));
@@ -112,11 +108,7 @@ function asCoordinationError(error: unknown): CoordinationError | undefined {
   if (!(error instanceof HTTPException)) return undefined;
   if (error.status === 400)
     return new CoordinationError("invalid_request", "The body is not well-formed JSON.");
-  if (error.status !== 415) return undefined;
-  return new CoordinationError(
-    "unsupported_media_type",
-    "Send the body as JSON, with the header content-type: application/json.",
-  );
+  return error.status === 415 ? unsupportedMediaType() : undefined;
 }
 
 /** 405 where the path exists with other methods, else 404. */
@@ -126,16 +118,7 @@ function missing(app: App, c: Context<Env>): CoordinationError {
       .filter(({ method, path }) => method !== "ALL" && patternOf(path).test(c.req.path))
       .map(({ method }) => method),
   );
-  if (methods.size === 0) {
-    return new CoordinationError(
-      "not_found",
-      "There is nothing at this path. GET /docs shows what there is.",
-    );
-  }
-  const allow = [...methods].sort();
-  return new CoordinationError("method_not_allowed", `This path has ${allow.join(", ")} only.`, {
-    help: { allow },
-  });
+  return methods.size === 0 ? notFound() : methodNotAllowed([...methods].sort());
 }
 
 function patternOf(path: string): RegExp {

@@ -14,13 +14,17 @@ export function operatorOnly(key: string | undefined): MiddlewareHandler {
     }
     const given = /^Bearer +(\S+) *$/i.exec(c.req.header("authorization") ?? "")?.[1];
     if (given === undefined || !timingSafeEqual(digest(given), expected)) {
-      throw new CoordinationError(
-        "forbidden",
-        "This is for operators only: send Authorization: Bearer and the QUORATE_OPERATOR_KEY of this instance.",
-      );
+      throw notAnOperator();
     }
     await next();
   };
+}
+
+export function notAnOperator(): CoordinationError {
+  return new CoordinationError(
+    "forbidden",
+    "This is for operators only: send Authorization: Bearer and the QUORATE_OPERATOR_KEY of this instance.",
+  );
 }
 
 /** What such a route says in the description. */

@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { type CoordinationError, ERROR_CODES, type ErrorCode } from "../errors.js";
 import { HolderSchema } from "./leases/schemas.js";
-import { problemDetails, problemRequestId } from "./problem-examples.js";
+import { failures, problemRequestId } from "./problem-examples.js";
 
 /** The only place that knows which status a code has, and its title. Source of the shape: RFC 9457. */
 const TABLE = {
@@ -27,7 +27,6 @@ const TABLE = {
   no_quorum: [503, "No majority of the primaries can decide this now"],
   overloaded: [503, "This instance has more to do than it can"],
   shutting_down: [503, "This instance is stopping"],
-  outcome_unknown: [504, "It may have happened or not"],
 } as const satisfies Record<ErrorCode, readonly [ContentfulStatusCode, string]>;
 
 export type ProblemStatus = (typeof TABLE)[ErrorCode][0];
@@ -105,7 +104,7 @@ export function problemsOutsideV1(...codes: ErrorCode[]) {
       status,
       {
         description: ofStatus.map((code) => `\`${code}\`: ${TABLE[code][1]}.`).join(" "),
-        ...(ofStatus.some((code) => problemDetails[code].retryAfterMs !== undefined) && RETRY_AFTER),
+        ...(ofStatus.some((code) => failures[code].help.retryAfterMs !== undefined) && RETRY_AFTER),
         content: {
           "application/problem+json": {
             schema: ProblemSchema.extend({ code: z.enum(ofStatus) }),
@@ -128,11 +127,9 @@ const RETRY_AFTER = {
 /** A problem of each code, for `#/components/examples`. */
 export function problemExamples() {
   return Object.fromEntries(
-    ERROR_CODES.map((code) => {
-      const [status, title] = TABLE[code];
-      const type = `urn:quorate:problem:${code}`;
-      const value = { type, title, status, code, requestId: problemRequestId, ...problemDetails[code] };
-      return [code, { summary: title, value }];
-    }),
+    ERROR_CODES.map((code) => [
+      code,
+      { summary: TABLE[code][1], value: toProblem(failures[code], problemRequestId) },
+    ]),
   );
 }

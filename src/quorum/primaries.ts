@@ -2,6 +2,7 @@ import { majorityOf, repliedByMajority } from "../algorithms/tally.js";
 import { CoordinationError } from "../errors.js";
 import type { Primary } from "../redis/primary.js";
 import { type Answers, answerOf, type Heard, type Judge, type Question, Votes } from "./answers.js";
+import { noQuorum, shortageOf } from "./shortage.js";
 
 /** The configuration in force for this instance. */
 export interface InForce {
@@ -44,14 +45,7 @@ export class Primaries {
     const { all, majority } = this;
     const up = all.filter((primary) => primary.up);
     const refusals = up.flatMap(({ refusal }) => refusal ?? []);
-    if (up.length - refusals.length >= majority) return null;
-    if (refusals.length === 0)
-      return `${up.length} of ${all.length} primaries take part now; ${majority} are needed.`;
-    const away = all.length - up.length;
-    const others = away > 0 ? `, and ${away} ${away === 1 ? "takes" : "take"} no part` : "";
-    const refuse = refusals.length === 1 ? "refuses" : "refuse";
-    const why = [...new Set(refusals)].join("; ");
-    return `${refusals.length} of ${all.length} primaries ${refuse} writes${others}; ${majority} must accept them. The reason: ${why}.`;
+    return shortageOf({ primaries: all.length, majority, up: up.length, refusals });
   }
 
   /** Time until a majority grant new leases, in ms; 0: they do. Null: unknown, as there is no quorum. */
@@ -132,14 +126,8 @@ export class Primaries {
 
   /** The failure to find a majority, with what is known of the primaries now. */
   noQuorum(): CoordinationError {
-    const seen =
-      this.shortage ?? `Fewer than ${this.majority} of ${this.all.length} primaries answered in time.`;
-    return new CoordinationError(
-      "no_quorum",
-      `${seen} Try again later: GET /v1/primaries tells how each of them is.`,
-      {
-        help: { retryAfterMs: 1000 },
-      },
+    return noQuorum(
+      this.shortage ?? `Fewer than ${this.majority} of ${this.all.length} primaries answered in time.`,
     );
   }
 

@@ -1,12 +1,15 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, statSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { networkInterfaces } from "node:os";
 import { createInterface } from "node:readline";
 import { Redis } from "ioredis";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { ConfigError } from "../../src/config.js";
 import { type Embedded, startEmbedded } from "../../src/embedded/embedded.js";
+import { startEmbeddedJavaScript } from "../../src/embedded/javascript.js";
 import { findProgram } from "../../src/embedded/servers.js";
 
 const started: Embedded[] = [];
@@ -87,6 +90,36 @@ test("without a program on the PATH the JavaScript ones run", async () => {
   }
 });
 
+describe("the package of the JavaScript ones", () => {
+  test("may be missing: one line says so, and what to do", async () => {
+    const missing = Object.assign(new Error("Cannot find package"), { code: "ERR_MODULE_NOT_FOUND" });
+    const failure = await startEmbeddedJavaScript(3, () => Promise.reject(missing)).catch((error) => error);
+    expect(failure).toBeInstanceOf(ConfigError);
+    expect(failure.mistakes).toEqual([
+      expect.stringMatching(/js-redis-server, which is not installed: set REDIS_URLS, install redis-server/),
+    ]);
+  });
+
+  test("that fails otherwise is not called missing", async () => {
+    const broken = new Error("broken");
+    await expect(startEmbeddedJavaScript(3, () => Promise.reject(broken))).rejects.toBe(broken);
+  });
+
+  // npm leaves out what is optional and declares another Node.js, though this runs on ours: the tests above show it.
+  test("is optional, and package-lock.json has it installed on every Node.js that we support", async () => {
+    const read = async (name: string) =>
+      JSON.parse(await readFile(new URL(`../../${name}`, import.meta.url), "utf8"));
+    expect((await read("package.json")).optionalDependencies).toHaveProperty("js-redis-server");
+    const { packages } = await read("package-lock.json");
+    for (const name of ["js-redis-server", "lua-redis-wasm"]) {
+      expect(packages[`node_modules/${name}`]).toMatchObject({ optional: true });
+      expect(packages[`node_modules/${name}`], "its engines are taken out by hand").not.toHaveProperty(
+        "engines",
+      );
+    }
+  });
+});
+
 describe.skipIf(program === undefined)("real primaries", () => {
   test("let in nobody without the password, which no argument list shows", async () => {
     const { embedded, log } = await start();
@@ -144,7 +177,7 @@ describe.skipIf(program === undefined)("real primaries", () => {
 /** Another process with embedded primaries, in a process group of its own. */
 async function startService(more = ""): Promise<{ service: ChildProcess; urls: string[] }> {
   const source = `
-    const { startEmbedded } = await import("./src/redis/embedded.ts");
+    const { startEmbedded } = await import("./src/embedded/embedded.ts");
     const { urls } = await startEmbedded({ warn() {} });
     ${more};
     setInterval(() => {}, 1000);

@@ -25,7 +25,6 @@ test("each code has its status", () => {
     no_quorum: 503,
     overloaded: 503,
     shutting_down: 503,
-    outcome_unknown: 504,
   });
 });
 

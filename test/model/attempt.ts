@@ -50,7 +50,7 @@ export const GAVE_UP = 3;
 export const REFUSED = 0;
 
 /**
- * `exactly` is the design's rule, and `shared` that for readers. Wrong: `at least` counts a raised counter that went
+ * `exactly` is the rule in use, and `shared` that for readers. Wrong: `at least` counts a raised counter that went
  * beyond its target as well, and `the highest` takes the highest reply of a majority at once.
  */
 export type CommitRule = "exactly" | "at least" | "shared" | "the highest";

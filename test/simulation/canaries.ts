@@ -109,7 +109,7 @@ export const CANARIES: readonly Canary[] = [
     breaks: ["order"],
     from: 151,
     replan: (plan) => undisturbed(crowded(plan, "line")),
-    substitute: patched("acquire-lease", "if before > 0 then", "if before > 0 and arg(9) then"),
+    substitute: patched("acquire-lease", "if before > 0 then", "if before > 0 and ticket then"),
   },
   {
     name: "semaphore by counting votes",

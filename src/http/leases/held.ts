@@ -1,6 +1,9 @@
 import { CoordinationError } from "../../errors.js";
 import type { Held } from "../../primitives/leases/lease-terms.js";
 
+/** What to tell of a lock that another has. */
+export const isHeld = (name: string): string => `${name} is held by another lease`;
+
 /** The failure of whoever did not get what it asked for, be it a lock, a permit or a term: `orders-42 is held by ...`. */
 export function held(what: string, { holder, retryAfterMs, queuePosition }: Held): CoordinationError {
   return new CoordinationError(

@@ -1,6 +1,6 @@
 import { createRoute } from "@hono/zod-openapi";
 import type { App, Services } from "../context.js";
-import { held } from "../leases/held.js";
+import { held, isHeld } from "../leases/held.js";
 import { ReleaseBody, ReleasedSchema, renewBody } from "../leases/schemas.js";
 import { byOperator, operatorOnly } from "../operator.js";
 import { problems } from "../problem.js";
@@ -52,7 +52,7 @@ export function lockRoutes(app: App, { locks, config, log }: Services): void {
       const { name } = c.req.valid("param");
       const request = { ...c.req.valid("json"), names: [name], ...ofClient(c) };
       const outcome = await locks.acquire(request);
-      if (outcome.kind === "held") throw held(`${name} is held by another lease`, outcome);
+      if (outcome.kind === "held") throw held(isHeld(name), outcome);
       return c.json(outcome.lease, 200);
     },
   );

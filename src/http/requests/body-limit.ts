@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import { CoordinationError } from "../../errors.js";
+import { tooLarge } from "../failures.js";
 import { BATCH_BODY_BYTES_MAX, BODY_BYTES_MAX } from "../fields.js";
 import { refuseLostNumbers } from "./json-text.js";
 
@@ -13,7 +14,7 @@ export async function readBody(c: Context): Promise<void> {
   const length = c.req.header("content-length");
   const chunked = length === undefined && c.req.header("transfer-encoding") !== undefined;
   if (!chunked && Number(length ?? 0) === 0) return takeFor(c, "{}");
-  if (Number(length ?? 0) > bytesMax) tooLarge(bytesMax);
+  if (Number(length ?? 0) > bytesMax) throw tooLarge(bytesMax);
   const bytes = await (chunked ? counted(c.req.raw, bytesMax) : c.req.raw.arrayBuffer()).catch(
     (error: unknown) => {
       if (error instanceof CoordinationError) throw error;
@@ -40,7 +41,7 @@ async function counted(request: Request, bytesMax: number): Promise<ArrayBufferL
   let bytes = 0;
   for await (const chunk of request.body ?? []) {
     bytes += chunk.byteLength;
-    if (bytes > bytesMax) tooLarge(bytesMax);
+    if (bytes > bytesMax) throw tooLarge(bytesMax);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
@@ -58,7 +59,3 @@ const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
 /** Routes that take many things at once. */
 const BATCH = /^\/v1\/services\/[^/]+\/owners$/;
-
-function tooLarge(bytesMax: number): never {
-  throw new CoordinationError("too_large", `The body may have ${bytesMax} bytes at most. Send less at once.`);
-}

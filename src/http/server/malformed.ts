@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { Clock } from "../../clock.js";
 import { CoordinationError } from "../../errors.js";
 import type { Ids } from "../../ids.js";
+import { headersTooLarge, requestTimeout } from "../failures.js";
 import { statusOf, toProblem } from "../problem.js";
 import { requestIdOf } from "./gate.js";
 
@@ -38,13 +39,8 @@ export function answerMalformed(
 }
 
 function failureOf({ code = "", reason }: { code?: string; reason?: string }): CoordinationError | null {
-  if (code === "ERR_HTTP_REQUEST_TIMEOUT")
-    return new CoordinationError("request_timeout", "The request did not arrive in time. Send it at once.");
-  if (code === "HPE_HEADER_OVERFLOW")
-    return new CoordinationError(
-      "headers_too_large",
-      "Path and headers may have 16 KB together. Put less into them.",
-    );
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT") return requestTimeout();
+  if (code === "HPE_HEADER_OVERFLOW") return headersTooLarge();
   if (code === "HPE_CHUNK_EXTENSIONS_OVERFLOW")
     return new CoordinationError("too_large", "Extensions of chunks may have 16 KB. Send none.");
   // Everything else is the end of the connection, not something that was sent.

@@ -11,6 +11,7 @@ import type { Config } from "../../config.js";
 import { CoordinationError } from "../../errors.js";
 import type { Ids } from "../../ids.js";
 import type { App } from "../context.js";
+import { expectationFailed } from "../failures.js";
 import { Connections } from "./connections.js";
 import { type Gate, problemOf, refuse } from "./gate.js";
 import { answerMalformed } from "./malformed.js";
@@ -77,7 +78,7 @@ export function createServer(
   });
   server.on("checkExpectation", (incoming, outgoing) => {
     outgoing.setHeader("connection", "close");
-    return turnAway(incoming, outgoing, NOT_EXPECTED);
+    return turnAway(incoming, outgoing, expectationFailed());
   });
   server.on("clientError", (error: Error, socket: Socket) => {
     answerMalformed(error, socket, answering.get(socket), { ids, clock });
@@ -100,9 +101,5 @@ function whole(incoming: IncomingMessage): Promise<void> {
 const NOT_A_REQUEST = new CoordinationError(
   "invalid_request",
   "The path of this request is not well-formed.",
-);
-const NOT_EXPECTED = new CoordinationError(
-  "expectation_failed",
-  "Of the header Expect only 100-continue is understood. Send none.",
 );
 const CHECK_MS = 500;

@@ -1,4 +1,4 @@
-import { CoordinationError } from "../../errors.js";
+import { CoordinationError, shuttingDown } from "../../errors.js";
 
 /** Whether this instance has been told to stop, and who is to be told then. */
 export class Stopping {
@@ -29,7 +29,7 @@ export class Stopping {
 
   /** Throws `shutting_down` once it has begun. */
   assertNot(): void {
-    if (this.#begun) throw new CoordinationError("shutting_down", "This instance is stopping. Use another.");
+    if (this.#begun) throw shuttingDown();
   }
 
   /** Throws `shutting_down` once it was announced. */

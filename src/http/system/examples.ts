@@ -1,5 +1,10 @@
+import { type Attendance, shortageOf } from "../../quorum/shortage.js";
 import type { Answer } from "../typed-examples.js";
 import type * as schemas from "./schemas.js";
+
+export const oneUp: Attendance = { primaries: 3, majority: 2, up: 1, refusals: [] };
+const oom = "OOM command not allowed when used memory > 'maxmemory'";
+const twoFull: Attendance = { primaries: 3, majority: 2, up: 3, refusals: [oom, oom] };
 
 const up = {
   state: "up" as const,
@@ -37,7 +42,7 @@ export const ready = {
     value: {
       status: "ready" as const,
       quorum: false,
-      reason: "1 of 3 primaries take part now; 2 are needed.",
+      reason: shortageOf(oneUp),
       grantsInMs: null,
     },
   },
@@ -46,8 +51,7 @@ export const ready = {
     value: {
       status: "ready" as const,
       quorum: false,
-      reason:
-        "2 of 3 primaries refuse writes; 2 must accept them. The reason: OOM command not allowed when used memory > 'maxmemory'.",
+      reason: shortageOf(twoFull),
       grantsInMs: null,
     },
   },

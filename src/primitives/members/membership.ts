@@ -13,6 +13,7 @@ import {
 } from "../../scripts/member-calls.js";
 import { SharedReads } from "../reads/shared-reads.js";
 import { type Member, type Registration, toMember } from "./member.js";
+import { superseded, unknownMember } from "./member-failures.js";
 import { type MemberPage, MemberPages } from "./member-pages.js";
 import { MemberReads } from "./member-reads.js";
 import { type ServicePage, ServicePages } from "./service-pages.js";
@@ -191,20 +192,6 @@ function pulseOf(votes: readonly HeartbeatVote[], majority: number): Pulse | und
 /** The votes on the only heartbeat of each call. */
 function firstOf(values: readonly (readonly HeartbeatVote[])[]): HeartbeatVote[] {
   return values.flatMap((votes) => votes.slice(0, 1));
-}
-
-function unknownMember(service: string, id: string): CoordinationError {
-  return new CoordinationError(
-    "unknown_member",
-    `Service ${service} has no member ${id}: it expired, left, or was never registered. Register it again (PUT).`,
-  );
-}
-
-function superseded(id: string): CoordinationError {
-  return new CoordinationError(
-    "superseded",
-    `A later registration of member ${id} exists: another process has taken this id. Register again, or stop.`,
-  );
 }
 
 /** Whole services that are read at once, each in parts. */

@@ -1,5 +1,5 @@
 import type { Clock } from "../../clock.js";
-import { CoordinationError } from "../../errors.js";
+import { shuttingDown } from "../../errors.js";
 import type { Ids } from "../../ids.js";
 import { type Answers, answerOf, values } from "../../quorum/answers.js";
 import type { Primaries } from "../../quorum/primaries.js";
@@ -155,8 +155,7 @@ export class WaitQueue {
   }
 
   #assertOpen(): void {
-    if (this.#stopped)
-      throw new CoordinationError("shutting_down", "This instance is stopping. Use another.");
+    if (this.#stopped) throw shuttingDown();
   }
 
   #hear(primary: number, notification: Notification): void {

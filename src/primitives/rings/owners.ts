@@ -1,6 +1,6 @@
 import { buildRing, type Ring, type RingMember } from "../../algorithms/ring.js";
 import type { Clock } from "../../clock.js";
-import { CoordinationError } from "../../errors.js";
+import { noMembers } from "../members/member-failures.js";
 import type { Member, Membership } from "../members/membership.js";
 import { BoundedCache } from "../reads/bounded-cache.js";
 import { RING_POINTS_MAX, RingBuilds } from "./ring-builds.js";
@@ -59,12 +59,7 @@ export class Owners {
    */
   async owning(service: string, replicas = 1): Promise<View> {
     const view = await this.#recent(service);
-    if (view.ring.members.length === 0) {
-      throw new CoordinationError(
-        "no_members",
-        `Service ${service} has no live member with a weight above 0. Register one first (PUT /v1/services/${service}/members/{id}).`,
-      );
-    }
+    if (view.ring.members.length === 0) throw noMembers(service);
     return this.#told(await this.#builds.prepared(service, this.#withKeptRing(service, view), replicas));
   }
 

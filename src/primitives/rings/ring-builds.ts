@@ -1,6 +1,7 @@
 import type { Ring } from "../../algorithms/ring.js";
 import { atOnce } from "../../algorithms/steps.js";
 import { CoordinationError } from "../../errors.js";
+import { tooManyPoints } from "../members/member-failures.js";
 import type { TimeSlices } from "./time-slices.js";
 
 /** Something with a ring that may have to be prepared before it answers. */
@@ -38,7 +39,7 @@ export class RingBuilds<V extends WithRing> {
   async prepared(service: string, view: V, replicas: number): Promise<V> {
     const { ring } = view;
     if (ring.isPrepared(replicas)) return view;
-    if (ring.pointCount > RING_POINTS_MAX) throw tooManyPoints(service, ring.pointCount);
+    if (ring.pointCount > RING_POINTS_MAX) throw tooManyPoints(service, ring.pointCount, RING_POINTS_MAX);
     if (ring.pointCount <= AT_ONCE_POINTS_MAX) {
       atOnce(ring.prepare(replicas));
       return view;
@@ -98,13 +99,6 @@ export class RingBuilds<V extends WithRing> {
 
 function laneOf({ pointCount }: Ring): "small" | "large" {
   return pointCount <= SMALL_POINTS_MAX ? "small" : "large";
-}
-
-function tooManyPoints(service: string, points: number): CoordinationError {
-  return new CoordinationError(
-    "too_many",
-    `The members of service ${service} have ${points} points in its ring, 256 for each 1.0 of weight, and a ring may have ${RING_POINTS_MAX}. Only the ratio of weights counts: register them with lower ones.`,
-  );
 }
 
 /** 16,384 members of weight 1, or 64 of 256: about a second to build, and 80 MB. */

@@ -7,6 +7,7 @@ import { LIMIT_MIN } from "../../../src/algorithms/concurrency-limit.js";
 import { systemClock, systemRandom } from "../../../src/clock.js";
 import { readConfig } from "../../../src/config.js";
 import type { App } from "../../../src/http/context.js";
+import { failures } from "../../../src/http/problem-examples.js";
 import { Admission, inFlight, inFlightOf } from "../../../src/http/server/admission.js";
 import { createServer } from "../../../src/http/server/server.js";
 import { systemIds } from "../../../src/ids.js";
@@ -165,7 +166,8 @@ describe("beyond the limit a request", () => {
     const body = (await response.json()) as { retryAfterMs: number };
     expect(status).toBe(503);
     expect(headers.get("x-request-id")).toBe("mine-1");
-    expect(body).toMatchObject({ code: "overloaded", requestId: "mine-1" });
+    const detail = failures.overloaded.message;
+    expect(body).toMatchObject({ code: "overloaded", detail, requestId: "mine-1" });
     expect(Number(headers.get("retry-after"))).toBe(Math.ceil(body.retryAfterMs / 1000));
     contract.check("POST", "/v1/locks/a/acquire", { status, headers, body });
     expect(begun).toEqual([]);

@@ -1,0 +1,52 @@
+import { CoordinationError } from "../errors.js";
+
+/** Failures of requests that no route gets to see. */
+
+export function notFound(): CoordinationError {
+  return new CoordinationError("not_found", "There is nothing at this path. GET /docs shows what there is.");
+}
+
+export function methodNotAllowed(allow: readonly string[]): CoordinationError {
+  return new CoordinationError("method_not_allowed", `This path has ${allow.join(", ")} only.`, {
+    help: { allow },
+  });
+}
+
+export function unsupportedMediaType(): CoordinationError {
+  return new CoordinationError(
+    "unsupported_media_type",
+    "Send the body as JSON, with the header content-type: application/json.",
+  );
+}
+
+export function tooLarge(bytesMax: number): CoordinationError {
+  return new CoordinationError(
+    "too_large",
+    `The body may have ${bytesMax} bytes at most. Send less at once.`,
+  );
+}
+
+export function headersTooLarge(): CoordinationError {
+  return new CoordinationError(
+    "headers_too_large",
+    "Path and headers may have 16 KB together. Put less into them.",
+  );
+}
+
+export function requestTimeout(): CoordinationError {
+  return new CoordinationError("request_timeout", "The request did not arrive in time. Send it at once.");
+}
+
+export function expectationFailed(): CoordinationError {
+  return new CoordinationError(
+    "expectation_failed",
+    "Of the header Expect only 100-continue is understood. Send none.",
+  );
+}
+
+export function internal(requestId: string): CoordinationError {
+  return new CoordinationError(
+    "internal",
+    `This is a mistake in Quorate. Its log tells more under requestId ${requestId}.`,
+  );
+}

@@ -1,0 +1,29 @@
+import { CoordinationError } from "../../errors.js";
+
+export function unknownMember(service: string, id: string): CoordinationError {
+  return new CoordinationError(
+    "unknown_member",
+    `Service ${service} has no member ${id}: it expired, left, or was never registered. Register it again (PUT).`,
+  );
+}
+
+export function superseded(id: string): CoordinationError {
+  return new CoordinationError(
+    "superseded",
+    `A later registration of member ${id} exists: another process has taken this id. Register again, or stop.`,
+  );
+}
+
+export function noMembers(service: string): CoordinationError {
+  return new CoordinationError(
+    "no_members",
+    `Service ${service} has no live member with a weight above 0. Register one first (PUT /v1/services/${service}/members/{id}).`,
+  );
+}
+
+export function tooManyPoints(service: string, points: number, pointsMax: number): CoordinationError {
+  return new CoordinationError(
+    "too_many",
+    `The members of service ${service} have ${points} points in its ring, 256 for each 1.0 of weight, and a ring may have ${pointsMax}. Only the ratio of weights counts: register them with lower ones.`,
+  );
+}

@@ -1,0 +1,129 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ERROR_CODES, type ErrorCode } from "../../src/errors.js";
+import { problemExamples } from "../../src/http/problem.js";
+import { problemRequestId } from "../../src/http/problem-examples.js";
+import { systemIds } from "../../src/ids.js";
+import type { Answer } from "../helpers/contract.js";
+import { startPrimaries, type TestPrimaries } from "../helpers/primaries.js";
+import { sendRaw } from "../helpers/raw.js";
+import { type Instance, startInstance, startOffline, until } from "../helpers/service.js";
+
+// The problems that the description shows, each beside what a request of the same names really gets.
+
+let primaries: TestPrimaries;
+
+beforeAll(async () => {
+  primaries = await startPrimaries(3, { args: ["--appendfsync", "no"] });
+});
+afterAll(() => primaries.close());
+
+type Provoke = (instance: Instance) => Promise<Pick<Answer, "status" | "body">>;
+
+const KEY = "the-key-of-the-operator";
+const LOCK = "/v1/locks/orders-42";
+const MEMBER = "/v1/services/search/members/search-1";
+const member = { address: "10.0.0.7:9000" };
+const holding = { ttlMs: 20_000, owner: "worker-7", metadata: { build: "7f3a" } };
+
+const raw =
+  (bytes: string): Provoke =>
+  async () => {
+    await using offline = await startOffline({
+      env: { QUORATE_HEADERS_TIMEOUT_MS: "100", QUORATE_REQUEST_TIMEOUT_MS: "100" },
+    });
+    return (await sendRaw(await offline.url(), bytes)) ?? { status: 0, body: {} };
+  };
+
+const PROVOCATIONS: Record<Exclude<ErrorCode, "overloaded">, Provoke> = {
+  invalid_request: ({ call }) => call("POST", `${LOCK}/acquire`, { ttlMs: 50, waitMS: 20_000 }),
+  not_found: ({ call }) => call("GET", "/nothing"),
+  method_not_allowed: ({ call }) => call("POST", "/v1/primaries"),
+  request_timeout: raw(`POST ${LOCK}/acquire HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{`),
+  too_large: ({ call }) => call("POST", `${LOCK}/acquire`, { owner: "x".repeat(65_536) }),
+  unsupported_media_type: ({ call }) =>
+    call("POST", `${LOCK}/acquire`, holding, { "content-type": "text/plain" }),
+  expectation_failed: raw("GET /livez HTTP/1.1\r\nHost: localhost\r\nExpect: wonders\r\n\r\n"),
+  headers_too_large: raw(`GET /livez HTTP/1.1\r\nHost: localhost\r\nX: ${"x".repeat(17_000)}\r\n\r\n`),
+  unknown_member: ({ call }) => call("POST", `${MEMBER}/heartbeat`),
+  no_members: ({ call }) => call("GET", "/v1/services/search/owner?key=user:42"),
+  forbidden: ({ call }) => call("POST", `${LOCK}/break`, { reason: "it hung" }),
+  held: async ({ call }) => {
+    await call("POST", `${LOCK}/acquire`, holding);
+    return call("POST", `${LOCK}/acquire`, holding);
+  },
+  lease_mismatch: async ({ call }) => {
+    const leaseId = "kVYgQ3QzZ0u3m0n6mPpWqA";
+    await call("POST", "/v1/locks/acquire", { ...holding, leaseId, names: ["orders-42", "stock-7"] });
+    return call("POST", `${LOCK}/acquire`, { ...holding, leaseId });
+  },
+  limit_mismatch: async ({ call }) => {
+    await call("POST", "/v1/semaphores/reports/acquire", { ttlMs: 20_000, limit: 8 });
+    return call("POST", "/v1/semaphores/reports/acquire", { ttlMs: 20_000, limit: 9 });
+  },
+  superseded: async ({ call }) => {
+    const { body } = await call("PUT", MEMBER, member);
+    await call("PUT", MEMBER, member);
+    return call("POST", `${MEMBER}/heartbeat`, { incarnation: body.incarnation });
+  },
+  too_many: async ({ call }) => {
+    const paths = Array.from({ length: 80 }, (_, i) => `/v1/services/search/members/search-${i}`);
+    await Promise.all(paths.map((path) => call("PUT", path, { ...member, weight: 256 })));
+    return call("GET", "/v1/services/search/owner?key=user:42");
+  },
+  lease_lost: async ({ call }) => {
+    const { body } = await call("POST", `${LOCK}/acquire`, holding);
+    const reason = "worker-7 was taken down by hand";
+    await call("POST", `${LOCK}/break`, { reason }, { authorization: `Bearer ${KEY}` });
+    const { leaseId, fencingToken } = body;
+    return call("POST", `${LOCK}/renew`, { leaseId, fencingToken, ttlMs: 20_000 });
+  },
+  internal: async () => {
+    const ids = {
+      ...systemIds,
+      leaseId: () => {
+        throw new Error("a mistake");
+      },
+    };
+    await using broken = await startOffline({ world: { ids } });
+    return broken.call("POST", `${LOCK}/acquire`, holding, { "x-request-id": problemRequestId });
+  },
+  no_quorum: async ({ call, service }) => {
+    const [, ...others] = primaries.all;
+    try {
+      await Promise.all(others.map((primary) => primary.kill()));
+      await until(() => service.primaries.all.filter(({ up }) => up).length === 1, "two are noticed");
+      return await call("POST", `${LOCK}/acquire`, holding);
+    } finally {
+      await Promise.all(others.map((primary) => primary.start()));
+    }
+  },
+  shutting_down: async () => {
+    await using stopping = await startOffline();
+    stopping.service.stop();
+    return stopping.call("POST", `${LOCK}/acquire`, holding);
+  },
+};
+
+// That of `overloaded` is in admission.test.ts, where there is an overload.
+const CODES = ERROR_CODES.filter((code) => code !== "overloaded");
+
+test.each(CODES)("the example of %s says what a request is told", async (code) => {
+  await using instance = await startInstance(primaries.urls, { env: { QUORATE_OPERATOR_KEY: KEY } });
+  const { status, body } = await PROVOCATIONS[code](instance);
+  const { value } = problemExamples()[code] as { value: Record<string, unknown> };
+  expect(status).toBe(value.status);
+  expect(Object.keys(body).sort(), "has what the example has").toEqual(Object.keys(value).sort());
+  expect(wordsOf(body)).toEqual(wordsOf(value));
+});
+
+/** Without what each request has of its own. */
+function wordsOf(problem: Record<string, unknown>) {
+  const {
+    requestId: _id,
+    retryAfterMs: _time,
+    queuePosition: _position,
+    holder: _holder,
+    ...words
+  } = problem;
+  return words;
+}
