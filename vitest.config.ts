@@ -1,24 +1,36 @@
 import { availableParallelism } from "node:os";
 import { configDefaults, defineConfig } from "vitest/config";
 
+const MODELS = "test/model/**/*.test.ts";
 const SIMULATION = "test/simulation/**/*.test.ts";
 const CROWD = "test/crowd/**/*.test.ts";
 
 export default defineConfig({
   test: {
     globalSetup: ["test/helpers/global-setup.ts"],
+    reporters: ["default", "./test/helpers/skipped.ts"],
     projects: [
       {
         test: {
           name: "tests",
           include: ["test/**/*.test.ts"],
-          exclude: [...configDefaults.exclude, SIMULATION, CROWD],
+          exclude: [...configDefaults.exclude, MODELS, SIMULATION, CROWD],
           // Real primaries are killed, paused and restarted: slow is normal, hanging is not.
           testTimeout: 20_000,
           hookTimeout: 30_000,
           expect: { poll: { timeout: 10_000 } },
-          // Tests wait for Redis far more than they compute, so every core gets a worker (vitest leaves one idle).
-          maxWorkers: Math.max(2, availableParallelism()),
+          // Tests wait for Redis far more than they compute.
+          maxWorkers: Math.max(3, Math.ceil(availableParallelism() * 1.5)),
+        },
+      },
+      {
+        test: {
+          name: "models",
+          include: [MODELS],
+          testTimeout: 20_000,
+          // Beside none that measures time: each computes for as long as it lasts.
+          sequence: { groupOrder: 1 },
+          maxWorkers: availableParallelism(),
         },
       },
       {
@@ -28,7 +40,7 @@ export default defineConfig({
           testTimeout: 20_000,
           hookTimeout: 30_000,
           // After all others, one file after the other: each computes on every core, and others measure time.
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
           maxWorkers: 1,
         },
       },
@@ -39,7 +51,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 30_000,
           // Last and one by one: each keeps every core busy, and measures how long others then have to wait.
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
           maxWorkers: 1,
         },
       },

@@ -6,11 +6,11 @@ import { Keys } from "../../src/redis/keys.js";
 import { SCRIPTS } from "../../src/redis/scripts.js";
 import { allTakePart, command, noticed, shown } from "../helpers/deployment.js";
 import { Gate } from "../helpers/gate.js";
-import { Pair } from "../helpers/pair.js";
+import { OwnPair } from "../helpers/pair.js";
 import { chosenId, freshName, type Instance, until } from "../helpers/service.js";
 
 // Those who wait in line at two instances that do not know of each other.
-const pair = new Pair();
+const pair = new OwnPair();
 
 const ask = (
   at: Instance,

@@ -8,11 +8,12 @@ import { accept, prepare } from "../../src/redis/configuration-calls.js";
 import { PrimaryFailure } from "../../src/redis/primary.js";
 import type { Call } from "../../src/redis/scripts.js";
 import { command, storedField } from "../helpers/deployment.js";
-import { startPrimaries, type TestPrimaries } from "../helpers/primaries.js";
+import type { SharedPrimaries, TestPrimaries } from "../helpers/primaries.js";
 import { type Instance, startInstance } from "../helpers/service.js";
+import { sharedPrimaries } from "../helpers/shared-primaries.js";
 
 describe("on real servers", () => {
-  let primaries: TestPrimaries;
+  let primaries: SharedPrimaries;
   let instances: readonly Instance[];
   let acceptors: readonly Acceptor[][];
   let lastRegister = 0;
@@ -23,7 +24,7 @@ describe("on real servers", () => {
   };
 
   beforeAll(async () => {
-    primaries = await startPrimaries(3);
+    primaries = await sharedPrimaries();
     const first = await startInstance(primaries.urls);
     const others = [1, 2, 3].map(() => startInstance(primaries.urls, { prefix: first.prefix }));
     instances = [first, ...(await Promise.all(others))];
@@ -40,7 +41,6 @@ describe("on real servers", () => {
   });
   afterAll(async () => {
     for (const instance of instances) await instance[Symbol.asyncDispose]();
-    await primaries.close();
   });
 
   const freshRegister = () => `${instances[0]?.prefix}agreement/${1_000_000 + ++lastRegister}`;

@@ -20,7 +20,7 @@ import {
 } from "../../src/redis/lease-calls.js";
 import type { Call } from "../../src/redis/scripts.js";
 import { freshName, ownPrefix } from "../helpers/names.js";
-import { startPrimaries, type TestPrimaries } from "../helpers/primaries.js";
+import { sharedPrimaries } from "../helpers/shared-primaries.js";
 
 export const STAMP = "1:nonce:id";
 export const TOMBSTONE_MS = 60_000;
@@ -31,15 +31,13 @@ export class OneServer {
   redis!: Redis;
 
   constructor() {
-    let primaries: TestPrimaries;
     beforeAll(async () => {
-      primaries = await startPrimaries(1, { args: ["--appendonly", "no"] });
-      this.redis = this.connect(primaries.urls[0] as string);
+      const { urls } = await sharedPrimaries();
+      this.redis = this.connect(urls[0] as string);
       await this.redis.hset(this.keys.configuration, "stamp", STAMP);
     });
-    afterAll(async () => {
+    afterAll(() => {
       for (const redis of this.#open) redis.disconnect();
-      await primaries.close();
     });
   }
 
