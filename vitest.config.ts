@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { configDefaults, defineConfig } from "vitest/config";
+import LongestFirst from "./test/helpers/longest-first.js";
 
 const MODELS = "test/model/**/*.test.ts";
 const SIMULATION = "test/simulation/**/*.test.ts";
@@ -8,6 +9,7 @@ const CROWD = "test/crowd/**/*.test.ts";
 export default defineConfig({
   test: {
     globalSetup: ["test/helpers/global-setup.ts"],
+    sequence: { sequencer: LongestFirst },
     reporters: ["default", "./test/helpers/skipped.ts"],
     projects: [
       {
