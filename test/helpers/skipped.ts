@@ -15,10 +15,12 @@ export default class SkippedTests implements Reporter {
     // Whoever names tests does not want to hear of all others.
     if (this.#vitest?.getGlobalTestNamePattern() !== undefined) return;
     const skipped = modules.flatMap((module) =>
-      [...module.children.allTests("skipped")].map((test) => {
+      [...module.children.allTests("skipped")].flatMap((test) => {
         const result = test.result();
-        const note = result.state === "skipped" && result.note ? ` (${result.note})` : "";
-        return `  ${module.relativeModuleId} > ${test.fullName}${note}`;
+        const note = result.state === "skipped" ? result.note : undefined;
+        // Those that a hook which failed has kept from running are no such tests.
+        if (test.options.mode !== "skip" && note === undefined) return [];
+        return [`  ${module.relativeModuleId} > ${test.fullName}${note ? ` (${note})` : ""}`];
       }),
     );
     if (skipped.length === 0) return;
