@@ -96,7 +96,7 @@ describe("a crowd that does not end", () => {
     const holding = holders.map(async ({ name, lease: { leaseId, fencingToken } }) => {
       while (!over) {
         renewals.push(codeOf(await lock("renew", name, { leaseId, fencingToken, ttlMs }, bystander)));
-        await sleep(ttlMs / 3);
+        await sleep(ttlMs / 6);
       }
     });
     const probing = (async () => {
@@ -107,7 +107,7 @@ describe("a crowd that does not end", () => {
         await sleep(50);
       }
     })();
-    await sleep(8_000);
+    await sleep(4_000);
     over = true;
     await Promise.all([...clients, ...holding, probing]);
     expect(new Set(renewals)).toEqual(new Set(["ok"]));
