@@ -24,6 +24,9 @@ export default defineConfig({
           testTimeout: 20_000,
           hookTimeout: 30_000,
           expect: { poll: { timeout: 10_000 } },
+          // To load and warm up the service for each file would take longer than most files. Nothing of it is kept in
+          // modules: house.test.ts and the injected surroundings see to that.
+          isolate: false,
           // Tests wait for Redis far more than they compute.
           maxWorkers: Math.max(3, Math.ceil(availableParallelism() * 1.5)),
         },
@@ -32,6 +35,7 @@ export default defineConfig({
         test: {
           name: "models",
           include: [MODELS],
+          isolate: false,
           testTimeout: 60_000,
           // Beside none that measures time: each computes for as long as it lasts.
           sequence: { groupOrder: 1 },
