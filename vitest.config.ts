@@ -24,8 +24,8 @@ export default defineConfig({
           testTimeout: 20_000,
           hookTimeout: 30_000,
           expect: { poll: { timeout: 10_000 } },
-          // To load and warm up the service for each file would take longer than most files. Nothing of it is kept in
-          // modules: house.test.ts and the injected surroundings see to that.
+          // To load and warm up the service for each file would take longer than most files. Its modules keep nothing
+          // that one file could leave to another (test/house.test.ts).
           isolate: false,
           // Tests wait for Redis far more than they compute.
           maxWorkers: Math.max(3, Math.ceil(availableParallelism() * 1.5)),

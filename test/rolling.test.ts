@@ -33,7 +33,7 @@ test("four restarts under load: no connection that was accepted is reset", async
 }, 180_000);
 
 test("four restarts under load: who follows /readyz meets no error at all", async () => {
-  await using instances = await start({ QUORATE_DRAIN_DELAY_MS: "1500" });
+  await using instances = await start({ QUORATE_DRAIN_DELAY_MS: "3000" });
   using readiness = new Readiness(instances.urls);
   const tally = await underLoad(instances.urls, 16, () => fourRestarts(instances), readiness.isReady);
   expect([...tally.keys()]).toEqual(["200"]);

@@ -79,7 +79,7 @@ export class Readiness implements Disposable {
 
 /**
  * So many clients, each with a connection of its own that it keeps, take and release locks until `during` has resolved.
- * Each stays with an instance until that fails it, or is no longer ready. They leave the machine time for other tests.
+ * Each stays with an instance until that fails it, or is no longer ready.
  */
 export async function underLoad(
   urls: readonly string[],
@@ -98,8 +98,8 @@ export async function underLoad(
       tally.set(outcome, (tally.get(outcome) ?? 0) + 1);
       if (outcome !== "200") {
         at = (at + 1) % urls.length;
+        await sleep(5);
       }
-      await sleep(PAUSE_MS);
     }
     agent.destroy();
   };
@@ -137,8 +137,6 @@ async function ask(url: string, agent: Agent, path: string, body: object): Promi
     return { outcome: `${code}${how}` };
   }
 }
-
-const PAUSE_MS = 15;
 
 /** A port that nothing listens on now. */
 export async function freePort(): Promise<number> {
