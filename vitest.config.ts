@@ -1,35 +1,56 @@
 import { availableParallelism } from "node:os";
 import { configDefaults, defineConfig } from "vitest/config";
+import LongestFirst from "./test/helpers/longest-first.js";
 
+const MODELS = "test/model/**/*.test.ts";
 const SIMULATION = "test/simulation/**/*.test.ts";
 const CROWD = "test/crowd/**/*.test.ts";
+
+// vitest leaves one core idle.
+const computing = Math.max(2, availableParallelism());
 
 export default defineConfig({
   test: {
     globalSetup: ["test/helpers/global-setup.ts"],
+    sequence: { sequencer: LongestFirst },
+    reporters: ["default", "./test/helpers/skipped.ts"],
     projects: [
       {
         test: {
           name: "tests",
           include: ["test/**/*.test.ts"],
-          exclude: [...configDefaults.exclude, SIMULATION, CROWD],
+          exclude: [...configDefaults.exclude, MODELS, SIMULATION, CROWD],
           // Real primaries are killed, paused and restarted: slow is normal, hanging is not.
           testTimeout: 20_000,
           hookTimeout: 30_000,
           expect: { poll: { timeout: 10_000 } },
-          // Tests wait for Redis far more than they compute, so every core gets a worker (vitest leaves one idle).
-          maxWorkers: Math.max(2, availableParallelism()),
+          // To load and warm up the service for each file would take longer than most files. Its modules keep nothing
+          // that one file could leave to another (test/house.test.ts).
+          isolate: false,
+          // Tests wait for Redis far more than they compute.
+          maxWorkers: Math.max(3, Math.ceil(availableParallelism() * 1.5)),
+        },
+      },
+      {
+        test: {
+          name: "models",
+          include: [MODELS],
+          isolate: false,
+          testTimeout: 60_000,
+          // Beside none that measures time: each computes for as long as it lasts.
+          sequence: { groupOrder: 1 },
+          maxWorkers: computing,
         },
       },
       {
         test: {
           name: "simulation",
           include: [SIMULATION],
-          testTimeout: 20_000,
+          testTimeout: 60_000,
           hookTimeout: 30_000,
-          // After all others, one file after the other: each computes on every core, and others measure time.
+          // Beside the models, and none that measures time: its time is virtual, and what it computes takes every core.
           sequence: { groupOrder: 1 },
-          maxWorkers: 1,
+          maxWorkers: computing,
         },
       },
       {

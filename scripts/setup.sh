@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes this machine ready for `npm test`, which needs a Docker engine and, where no registry can be reached, a
-# redis-server to make an image of; and an nginx and a HAProxy for the tests that go through them, which are skipped
-# without.
+# Makes this machine ready for `npm test`, which needs a Docker engine, and a redis-server for most tests (and for an
+# image, where no registry can be reached). Tests that go through nginx or HAProxy, compile something for C, or compare
+# with Python or systemd are skipped without these, so that they are installed as well.
 #
 #   npm run setup              does what is missing, and says what it did
 #   npm run setup -- --stop    stops the engine that this script started, and nothing else
@@ -63,9 +63,10 @@ install_packages() (
   chmod +x "$policy"
   # Not by `set -e`, which is off where a caller looks at how this ends.
   apt_install "$@" || return 1
-  if [[ " $* " == *' redis-server '* ]]; then update-rc.d redis-server disable >/dev/null 2>&1 || true; fi
-  if [[ " $* " == *' nginx-light '* ]]; then update-rc.d nginx disable >/dev/null 2>&1 || true; fi
-  if [[ " $* " == *' haproxy '* ]]; then update-rc.d haproxy disable >/dev/null 2>&1 || true; fi
+  for service in redis-server valkey-server nginx haproxy; do
+    # The package has the name of its service, but for nginx.
+    if [[ " $* " == *" ${service/%nginx/nginx-light} "* ]]; then update-rc.d "$service" disable >/dev/null 2>&1 || true; fi
+  done
   say "installed $* (without starting their services)"
 )
 
@@ -81,7 +82,8 @@ apt_install() {
 }
 
 apt_get() {
-  DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
+  # Bounded: a mirror that does not answer must not hold up what can be done without it.
+  DEBIAN_FRONTEND=noninteractive timeout -k 10 300 apt-get -qq -y --no-install-recommends \
     -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 "$@"
 }
 
@@ -139,16 +141,28 @@ fi
 
 can_install() { [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; }
 
-has_proxies() { command -v nginx >/dev/null && command -v haproxy >/dev/null; }
+has() { command -v "$1" >/dev/null; }
 
-if engine_answers && has_proxies; then
-  say "a Docker engine answers, nginx and HAProxy are installed; nothing to do"
+has_server() { has redis-server || has valkey-server; }
+
+# What tests are skipped without, and the packages that have it.
+wanted=('nginx nginx-light' 'haproxy haproxy' 'cc gcc libc6-dev' 'python3 python3-minimal' 'systemd-analyze systemd')
+
+# The names of what is missing of it.
+lacking() {
+  local program
+  has_server || echo redis-server
+  for program in "${wanted[@]%% *}"; do has "$program" || echo "$program"; done
+}
+
+if engine_answers && [[ -z $(lacking) ]]; then
+  say "a Docker engine answers, and $(echo redis-server "${wanted[@]%% *}") are installed; nothing to do"
   exit
 fi
 
 if ! can_install; then
   if engine_answers; then
-    say "a Docker engine answers; the tests that go through nginx and HAProxy are skipped until both are installed"
+    say "a Docker engine answers. Not installed, so that tests are skipped or take longer:" $(lacking)
     exit
   fi
   say "no Docker engine answers this user, and this script can install one only as root on Debian or Ubuntu."
@@ -161,9 +175,12 @@ mkdir -p "$state"
 exec 9>"$state/lock"
 flock 9
 
-for proxy in nginx:nginx-light haproxy:haproxy; do
-  command -v "${proxy%:*}" >/dev/null && continue
-  install_packages "${proxy#*:}" || say "${proxy%:*} cannot be installed; the tests that go through it are skipped"
+has_server || install_packages redis-server || install_packages valkey-server ||
+  say "no redis-server can be installed; the tests use containers only, which takes longer"
+for program in "${wanted[@]}"; do
+  has "${program%% *}" && continue
+  # shellcheck disable=SC2086 # several packages in one string
+  install_packages ${program#* } || say "${program%% *} cannot be installed; the tests that need it are skipped"
 done
 if engine_answers; then
   say "a Docker engine answers"
@@ -171,12 +188,11 @@ if engine_answers; then
 fi
 
 missing=()
-command -v dockerd >/dev/null || missing+=(docker.io)
-command -v redis-server >/dev/null || missing+=(redis-server)
+has dockerd || missing+=(docker.io)
 # The engine trusts no registry without them.
 [[ -e /etc/ssl/certs/ca-certificates.crt ]] || missing+=(ca-certificates)
 ((${#missing[@]} == 0)) || install_packages "${missing[@]}"
 # Newer releases have the client in a package of its own.
-command -v docker >/dev/null || install_packages docker-cli
+has docker || install_packages docker-cli
 
 start_engine_somehow

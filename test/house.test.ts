@@ -169,6 +169,10 @@ describe("keys", () => {
   });
 });
 
+test("no module has variables of its own, but for the random bytes that ids.ts has drawn", () => {
+  expect(placesOf(/^(export )?let /, ["ids.ts"])).toEqual([]);
+});
+
 test("statuses of failures are in problem.ts only", () => {
   const inRoutes = sources
     .filter(({ file }) => /^http\/.*routes\.ts$/.test(file))

@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { haproxyInstalled, startHaProxy } from "./helpers/haproxy.js";
 import { nginxInstalled, startNginxWith } from "./helpers/nginx.js";
-import { startPrimaries, type TestPrimaries } from "./helpers/primaries.js";
+import type { SharedPrimaries } from "./helpers/primaries.js";
 import { Rolling, underLoad } from "./helpers/rolling.js";
 import { ownPrefix } from "./helpers/service.js";
+import { sharedPrimaries } from "./helpers/shared-primaries.js";
 
 // The lines for proxies are read from the page that tells users of them.
 const page = readFileSync(new URL("../docs/operating.md", import.meta.url), "utf8");
@@ -21,11 +22,10 @@ function lines(language: string, instances: Rolling, port: number): string {
     .replace(/(listen|bind) \S+?(;?)$/m, `$1 127.0.0.1:${port}$2`);
 }
 
-let primaries: TestPrimaries;
+let primaries: SharedPrimaries;
 beforeAll(async () => {
-  primaries = await startPrimaries(3, { args: ["--appendfsync", "no"] });
+  primaries = await sharedPrimaries();
 });
-afterAll(() => primaries.close());
 
 const start = () =>
   Rolling.start({

@@ -1,13 +1,13 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { startPrimaries, type TestPrimaries } from "./helpers/primaries.js";
+import { beforeAll, expect, test } from "vitest";
+import type { SharedPrimaries } from "./helpers/primaries.js";
 import { Readiness, Rolling, underLoad } from "./helpers/rolling.js";
 import { ownPrefix } from "./helpers/service.js";
+import { sharedPrimaries } from "./helpers/shared-primaries.js";
 
-let primaries: TestPrimaries;
+let primaries: SharedPrimaries;
 beforeAll(async () => {
-  primaries = await startPrimaries(3, { args: ["--appendfsync", "no"] });
+  primaries = await sharedPrimaries();
 });
-afterAll(() => primaries.close());
 
 const start = (env: Record<string, string>) =>
   Rolling.start({

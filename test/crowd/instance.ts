@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { endWithUs } from "../../bench/guard.js";
+import { builtMain } from "../helpers/built.js";
 
-/** An instance of the service in a process of its own, from the sources. */
+/** An instance of the service in a process of its own. */
 export interface Crowded extends AsyncDisposable {
   readonly url: string;
   readonly pid: number;
@@ -14,13 +14,11 @@ export interface Crowded extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
-
 export async function startCrowded(
   primaries: readonly string[],
   env: Record<string, string> = {},
 ): Promise<Crowded> {
-  const child = spawn(process.execPath, ["--import", "tsx", main], {
+  const child = spawn(process.execPath, [await builtMain()], {
     env: { PATH: process.env.PATH, PORT: "0", REDIS_URLS: primaries.join(","), ...env },
     stdio: ["ignore", "pipe", "inherit"],
   });

@@ -87,11 +87,11 @@ async function watch(attack: Attack, wanted: Wanted, scene: Scene): Promise<Outc
   const watched = bystander?.play<Seen>({ bystander: urls[0] as string });
   watched?.catch(() => {});
   // So that it is there before.
-  if (bystander) await sleep(500);
+  if (bystander) await sleep(300);
   const beforeMb = sum(residentMb);
   const stage = { urls, pids, primaries, clients, seconds, pairsPerSecond };
   const figures = await attacker.play<Figures>({ attack: attack.name, stage });
-  await sleep(500);
+  await sleep(300);
   bystander?.tell("end");
   const seen = (await watched) ?? null;
   const downs = instances.reduce((all, instance) => all + instance.downs(), 0);

@@ -9,20 +9,20 @@ import {
   storedField,
   untilShown,
 } from "../helpers/deployment.js";
-import { startPrimaries, type TestPrimaries, type TestPrimary } from "../helpers/primaries.js";
+import type { SharedPrimaries, SharedPrimary } from "../helpers/primaries.js";
 import { chosenId, freshName, type Instance, ownPrefix, startInstance } from "../helpers/service.js";
+import { sharedPrimaries } from "../helpers/shared-primaries.js";
 
-let primaries: TestPrimaries;
+let primaries: SharedPrimaries;
 
 beforeAll(async () => {
-  primaries = await startPrimaries(3);
+  primaries = await sharedPrimaries();
 });
-afterAll(() => primaries.close());
 
-const at = (place: number): TestPrimary => primaries.all[place] as TestPrimary;
+const at = (place: number): SharedPrimary => primaries.all[place] as SharedPrimary;
 
 /** Everything below a prefix on one primary, as text, but for how far the instance has swept. */
-async function contentOf(primary: TestPrimary, prefix: string): Promise<string> {
+async function contentOf(primary: SharedPrimary, prefix: string): Promise<string> {
   const text = `
     local all = {}
     local function note(key, value) all[#all + 1] = key .. ' ' .. redis.sha1hex(value) end
@@ -109,7 +109,7 @@ describe("while primaries are in quarantine", () => {
   const QUARANTINE_MS = 120_000;
 
   /** Puts a primary into quarantine, as `admit` does. */
-  async function quarantine(primary: TestPrimary): Promise<void> {
+  async function quarantine(primary: SharedPrimary): Promise<void> {
     const [seconds] = (await command(primary, "TIME")) as [string];
     const until = Number(seconds) * 1000 + QUARANTINE_MS;
     await command(primary, "HSET", `${instance.prefix}configuration`, "quarantine_until", String(until));
@@ -195,7 +195,7 @@ describe("while primaries are in quarantine", () => {
   });
 
   test("one that is not makes no majority; two are enough", async () => {
-    const lift = (primary: TestPrimary) =>
+    const lift = (primary: SharedPrimary) =>
       command(primary, "HSET", `${instance.prefix}configuration`, "quarantine_until", "0");
     await lift(at(0));
     expect((await acquire(instance, "fresh")).status).toBe(503);

@@ -1,27 +1,32 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import type { Configuration } from "../../src/algorithms/configuration.js";
 import { systemClock } from "../../src/clock.js";
 import { acquire, allTakePart, command, forget, noticed, shown, storedField } from "../helpers/deployment.js";
 import { Dying } from "../helpers/dying.js";
 import { Gate } from "../helpers/gate.js";
-import { startPrimaries, type TestPrimaries, type TestPrimary } from "../helpers/primaries.js";
+import {
+  type SharedPrimaries,
+  type SharedPrimary,
+  startPrimaries,
+  type TestPrimary,
+} from "../helpers/primaries.js";
 import { type Instance, ownPrefix, startInstance, until } from "../helpers/service.js";
+import { sharedPrimaries } from "../helpers/shared-primaries.js";
 
 // Everything here is waited for with a limit of its own; this one is for machines that do many things at once.
 const SLOW = { timeout: 60_000 };
 
-let primaries: TestPrimaries;
+let primaries: SharedPrimaries;
 
 beforeAll(async () => {
-  primaries = await startPrimaries(3);
+  primaries = await sharedPrimaries();
 });
-afterAll(() => primaries.close());
 
-const at = (place: number): TestPrimary => primaries.all[place] as TestPrimary;
+const at = (place: number): SharedPrimary => primaries.all[place] as SharedPrimary;
 const never = new Promise<never>(() => {});
 
-async function configurationOf(primary: TestPrimary, prefix: string): Promise<Configuration> {
+async function configurationOf(primary: SharedPrimary, prefix: string): Promise<Configuration> {
   return JSON.parse((await storedField(primary, prefix, "configuration")) ?? "null");
 }
 

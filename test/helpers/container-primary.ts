@@ -10,13 +10,16 @@ import {
 import { latestAppendOnly, tarEntries, tarOf } from "./append-only.js";
 import type { OwnedPrimary } from "./primaries.js";
 import { untilReady } from "./ready.js";
-import { runLabel, type TestRun } from "./run.js";
+import { type ContainerRun, runLabel } from "./run.js";
 
-type Run = Extract<TestRun, { kind: "container" }>;
 type DockerContainer = ReturnType<ContainerRuntimeClient["container"]["getById"]>;
 
 /** A primary in a container of its own, published on a fixed port of this machine. */
-export async function startContainer(run: Run, port: number, args: readonly string[]): Promise<OwnedPrimary> {
+export async function startContainer(
+  run: ContainerRun,
+  port: number,
+  args: readonly string[],
+): Promise<OwnedPrimary> {
   const client = await getContainerRuntimeClient();
   const engineHost = client.info.containerRuntime.host;
   const host = engineHost === "localhost" ? "127.0.0.1" : engineHost;
@@ -86,7 +89,7 @@ async function unless(expected: string, done: Promise<unknown>): Promise<void> {
 class RedisContainer extends GenericContainer {
   private createdId: string | undefined;
 
-  constructor(run: Run, host: string, port: number, args: readonly string[]) {
+  constructor(run: ContainerRun, host: string, port: number, args: readonly string[]) {
     super(run.image);
     this.withLabels({ [runLabel]: run.id });
     this.withExposedPorts({ container: 6379, host: port });

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
-import type { TestPrimary } from "./primaries.js";
+import type { SharedPrimary } from "./primaries.js";
 import type { Instance } from "./service.js";
 
 /** What /v1/primaries says. */
@@ -103,7 +103,7 @@ export async function isListed(instance: Instance, service: string, id: string):
 }
 
 /** One command, on a connection of its own: redis-cli in a container takes a hundred times as long. */
-export async function command(primary: TestPrimary, ...args: (string | number)[]): Promise<unknown> {
+export async function command(primary: SharedPrimary, ...args: (string | number)[]): Promise<unknown> {
   const [name = "", ...rest] = args;
   const redis = new Redis(primary.url, { lazyConnect: true, protocol: 2, retryStrategy: () => null });
   try {
@@ -115,14 +115,14 @@ export async function command(primary: TestPrimary, ...args: (string | number)[]
 }
 
 /** Deletes everything of one deployment on one primary: what a restart without data does, in a millisecond. */
-export async function forget(primary: TestPrimary, prefix: string): Promise<void> {
+export async function forget(primary: SharedPrimary, prefix: string): Promise<void> {
   const text = "for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do redis.call('DEL', key) end";
   await command(primary, "EVAL", text, 0, prefix);
 }
 
 /** One field of what the primary stores of the configuration. */
 export async function storedField(
-  primary: TestPrimary,
+  primary: SharedPrimary,
   prefix: string,
   field: string,
 ): Promise<string | null> {

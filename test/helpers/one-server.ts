@@ -19,7 +19,7 @@ import {
 import { inspectName, type NameView } from "../../src/scripts/name-calls.js";
 import type { Call } from "../../src/scripts/scripts.js";
 import { freshName, ownPrefix } from "./names.js";
-import { startPrimaries, type TestPrimaries } from "./primaries.js";
+import { sharedPrimaries } from "./shared-primaries.js";
 
 export const STAMP = "1:nonce:id";
 export const TOMBSTONE_MS = 60_000;
@@ -30,15 +30,13 @@ export class OneServer {
   redis!: Redis;
 
   constructor() {
-    let primaries: TestPrimaries;
     beforeAll(async () => {
-      primaries = await startPrimaries(1, { args: ["--appendonly", "no"] });
-      this.redis = this.connect(primaries.urls[0] as string);
+      const { urls } = await sharedPrimaries();
+      this.redis = this.connect(urls[0] as string);
       await this.redis.hset(this.keys.configuration, "stamp", STAMP);
     });
-    afterAll(async () => {
+    afterAll(() => {
       for (const redis of this.#open) redis.disconnect();
-      await primaries.close();
     });
   }
 

@@ -2,31 +2,30 @@ import { afterAll, afterEach, beforeAll } from "vitest";
 import type { LockState } from "../../src/primitives/lock.js";
 import { Keys } from "../../src/scripts/keys.js";
 import { allTakePart, command } from "./deployment.js";
-import { startPrimaries, type TestPrimaries, type TestPrimary } from "./primaries.js";
+import { type SharedPrimary, startPrimaries, type TestPrimaries, type TestPrimary } from "./primaries.js";
 import { type Instance, type InstanceOptions, ownPrefix, startInstance, until } from "./service.js";
+import { sharedPrimaries } from "./shared-primaries.js";
+
+interface Servers<Primary> {
+  readonly all: readonly Primary[];
+  readonly urls: readonly string[];
+}
 
 /** Two instances of the service on the same three primaries: neither knows of the other. For a whole test file. */
-export class Pair {
+abstract class PairOn<Primary extends SharedPrimary, All extends Servers<Primary>> {
   readonly prefix = ownPrefix();
-  primaries!: TestPrimaries;
+  primaries!: All;
   one!: Instance;
   other!: Instance;
 
-  constructor(options: InstanceOptions = {}) {
+  protected constructor(start: () => Promise<All>, options: InstanceOptions) {
     beforeAll(async () => {
-      // Nothing here is about what survives on a disk.
-      this.primaries = await startPrimaries(3, { args: ["--appendfsync", "no"] });
+      this.primaries = await start();
       [this.one, this.other] = await Promise.all([this.instance(options), this.instance(options)]);
-    });
-    afterEach(async () => {
-      await Promise.all(this.primaries.all.map((primary) => primary.resume().then(() => primary.start())));
-      // Instances may have noticed that one was away.
-      await Promise.all([this.one, this.other].map((instance) => allTakePart(instance)));
     });
     afterAll(async () => {
       await this.one[Symbol.asyncDispose]();
       await this.other[Symbol.asyncDispose]();
-      await this.primaries.close();
     });
   }
 
@@ -51,8 +50,8 @@ export class Pair {
     return i % 2 === 0 ? this.one : this.other;
   }
 
-  primary(place: number): TestPrimary {
-    return this.primaries.all[place] as TestPrimary;
+  primary(place: number): Primary {
+    return this.primaries.all[place] as Primary;
   }
 
   lock(name: string): Promise<LockState> {
@@ -62,5 +61,29 @@ export class Pair {
   /** Until so many wait for a lock. */
   async untilWaiting(name: string, count: number): Promise<void> {
     await until(async () => (await this.lock(name)).waiting === count, `${count} wait for ${name}`);
+  }
+}
+
+/** On primaries that other test files use as well. */
+export class Pair extends PairOn<SharedPrimary, Servers<SharedPrimary>> {
+  constructor(options: InstanceOptions = {}) {
+    super(sharedPrimaries, options);
+  }
+}
+
+/** On primaries of their own, which may be killed and paused: each test finds them up again. */
+export class OwnPair extends PairOn<TestPrimary, TestPrimaries> {
+  constructor(
+    options: InstanceOptions = {},
+    // Nothing is about what survives on a disk, unless said otherwise.
+    start: () => Promise<TestPrimaries> = () => startPrimaries(3, { args: ["--appendfsync", "no"] }),
+  ) {
+    super(start, options);
+    afterEach(async () => {
+      await Promise.all(this.primaries.all.map((primary) => primary.resume().then(() => primary.start())));
+      // Instances may have noticed that one was away.
+      await Promise.all([this.one, this.other].map((instance) => allTakePart(instance)));
+    });
+    afterAll(() => this.primaries.close());
   }
 }

@@ -1,10 +1,19 @@
 import { createServer } from "node:net";
 import { currentRun, type TestRun } from "./run.js";
 
-/** A real Redis for integration tests. Doing a thing twice does no harm. */
-export interface TestPrimary {
+/** A real Redis, which other test files may use as well: see `sharedPrimaries`. */
+export interface SharedPrimary {
   readonly url: string;
   readonly port: number;
+}
+
+export interface SharedPrimaries {
+  readonly all: readonly SharedPrimary[];
+  readonly urls: readonly string[];
+}
+
+/** A real Redis for one test file. Doing a thing twice does no harm. */
+export interface TestPrimary extends SharedPrimary {
   /** SIGKILL: what is not on disk is lost. */
   kill(): Promise<void>;
   /** Orderly, as by SIGTERM. */
@@ -38,18 +47,27 @@ export interface OwnedPrimary extends TestPrimary {
 
 export interface StartOptions {
   readonly args?: readonly string[];
+  /** In place of the settings that all others have. */
+  readonly settings?: readonly string[];
   /** Where they come from, when it is not what the run has. */
   readonly run?: TestRun;
+  /** Whether they stay, and do not keep this process alive: the run ends them. */
+  readonly outlive?: boolean;
   /** What a server gets beside this process' environment, by its place; of processes only. */
   readonly env?: (place: number) => Record<string, string>;
 }
 
-/** Starts `count` independent primaries at once, each with an append-only file written at every command. */
+/**
+ * Starts `count` independent primaries at once, each with an append-only file written at every command. For tests that end,
+ * freeze, empty or reconfigure them, fill their memory or count what they do; all others have `sharedPrimaries`.
+ */
 export async function startPrimaries(count: number, options: StartOptions = {}): Promise<TestPrimaries> {
   const run = options.run ?? (await currentRun());
-  const args = ["--appendonly", "yes", "--appendfsync", "always", "--save", "", ...(options.args ?? [])];
+  const args = [...(options.settings ?? SETTINGS), ...(options.args ?? [])];
   const attempts = await Promise.allSettled(
-    Array.from({ length: count }, (_, place) => startOnFreePort(run, args, options.env?.(place) ?? {})),
+    Array.from({ length: count }, (_, place) =>
+      startOnFreePort(run, args, { env: options.env?.(place) ?? {}, outlive: options.outlive ?? false }),
+    ),
   );
   const all = attempts.flatMap((attempt) => (attempt.status === "fulfilled" ? [attempt.value] : []));
   const close = async (): Promise<void> => {
@@ -63,20 +81,27 @@ export async function startPrimaries(count: number, options: StartOptions = {}):
   return { all, urls: all.map((primary) => primary.url), close, [Symbol.asyncDispose]: close };
 }
 
+const SETTINGS = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""];
+
+export interface ProcessOptions {
+  readonly env: Record<string, string>;
+  readonly outlive: boolean;
+}
+
 // Another worker can take a port between our look at it and the server's bind, hence several attempts.
 async function startOnFreePort(
   run: TestRun,
   args: readonly string[],
-  env: Record<string, string>,
+  options: ProcessOptions,
   attemptsLeft = 5,
 ): Promise<OwnedPrimary> {
   const port = await freePort();
   try {
     return run.kind === "container"
       ? await (await import("./container-primary.js")).startContainer(run, port, args)
-      : await (await import("./process-primary.js")).startProcess(run, port, args, env);
+      : await (await import("./process-primary.js")).startProcess(run, port, args, options);
   } catch (error) {
-    if (attemptsLeft > 1 && (await inUse(port))) return startOnFreePort(run, args, env, attemptsLeft - 1);
+    if (attemptsLeft > 1 && (await inUse(port))) return startOnFreePort(run, args, options, attemptsLeft - 1);
     throw error;
   }
 }

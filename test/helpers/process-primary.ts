@@ -4,18 +4,18 @@ import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, truncate } from "nod
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { latestAppendOnly } from "./append-only.js";
-import type { OwnedPrimary } from "./primaries.js";
+import type { OwnedPrimary, ProcessOptions } from "./primaries.js";
 import { untilReady } from "./ready.js";
-import type { TestRun } from "./run.js";
+import type { ProcessRun } from "./run.js";
 
 const host = "127.0.0.1";
 
 /** A primary that is a redis-server or valkey-server process of this machine, in a folder of the run. */
 export async function startProcess(
-  run: Extract<TestRun, { kind: "process" }>,
+  run: ProcessRun,
   port: number,
   args: readonly string[],
-  env: Record<string, string> = {},
+  { env, outlive }: ProcessOptions,
 ): Promise<OwnedPrimary> {
   const dir = await mkdtemp(join(run.dir, `${port}-`));
   const dataDir = join(dir, "data");
@@ -41,6 +41,7 @@ export async function startProcess(
       stdio: ["ignore", log.fd, log.fd],
     });
     await log.close();
+    if (outlive) started.unref();
     server = started;
     started.once("exit", () => {
       if (server === started) server = undefined;

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
+import { builtMain } from "./built.js";
 
 /** The service as a real process, by its own main.ts. */
 export interface ServiceProcess extends AsyncDisposable {
@@ -14,21 +14,21 @@ export interface ServiceProcess extends AsyncDisposable {
   kill(signal: NodeJS.Signals): void;
 }
 
-const source = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+const built = await builtMain();
 
 export interface ProcessOptions {
   /** What takes its output; whoever reads that finds out where it listens. */
   readonly stdout?: { readonly writeEnd: number };
-  /** Built already; else it runs from the sources. */
+  /** Another than that of the sources as they are. */
   readonly main?: string;
 }
 
 /** Starts it on a free port, with nothing of this process' environment but the PATH. */
 export function startProcess(
   env: Record<string, string>,
-  { stdout, main }: ProcessOptions = {},
+  { stdout, main = built }: ProcessOptions = {},
 ): ServiceProcess {
-  const child: ChildProcess = spawn(process.execPath, main ? [main] : ["--import", "tsx", source], {
+  const child: ChildProcess = spawn(process.execPath, [main], {
     env: { PATH: process.env.PATH, PORT: "0", ...env },
     stdio: ["ignore", stdout?.writeEnd ?? "pipe", "pipe"],
   });

@@ -1,17 +1,20 @@
-// Removes what a test run left behind: node reaper.mjs container <label=value> | process <directory>
+// Removes what a test run left behind: node reaper.mjs <directory> [<label=value>]
 // It waits for its standard input to end, which happens when the run closes it and when the run dies, however it
 // dies (Ctrl-C, SIGKILL, a crash). testcontainers has a container for this, Ryuk; it cannot be pulled everywhere.
 import { execFileSync } from "node:child_process";
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 
-const [kind, where] = process.argv.slice(2);
-process.stdin.resume().once("end", () => (kind === "container" ? removeContainers() : removeProcesses()));
+const [where, label] = process.argv.slice(2);
+process.stdin.resume().once("end", async () => {
+  if (label !== undefined) await removeContainers();
+  await removeProcesses();
+});
 
 async function removeContainers() {
   const { getContainerRuntimeClient } = await import("testcontainers");
   const { dockerode } = (await getContainerRuntimeClient()).container;
-  const left = await dockerode.listContainers({ all: true, filters: { label: [where] } });
+  const left = await dockerode.listContainers({ all: true, filters: { label: [label] } });
   // One that its own test is removing just now fails here, and that is fine.
   await Promise.allSettled(left.map(({ Id }) => dockerode.getContainer(Id).remove({ force: true, v: true })));
 }

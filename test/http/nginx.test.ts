@@ -1,23 +1,23 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readEvents } from "../helpers/events.js";
 import { nginxInstalled, startNginx } from "../helpers/nginx.js";
-import { startPrimaries, type TestPrimaries } from "../helpers/primaries.js";
+import type { SharedPrimaries } from "../helpers/primaries.js";
 import type { RunningProxy } from "../helpers/proxy.js";
 import { freshName, type Instance, startInstance, until } from "../helpers/service.js";
+import { sharedPrimaries } from "../helpers/shared-primaries.js";
 
 describe.skipIf(!nginxInstalled)("through an nginx as it comes", () => {
-  let primaries: TestPrimaries;
+  let primaries: SharedPrimaries;
   let instance: Instance;
   let nginx: RunningProxy;
   beforeAll(async () => {
-    primaries = await startPrimaries(3);
+    primaries = await sharedPrimaries();
     instance = await startInstance(primaries.urls);
     nginx = await startNginx(await instance.url());
   });
   afterAll(async () => {
     await nginx[Symbol.asyncDispose]();
     await instance[Symbol.asyncDispose]();
-    await primaries.close();
   });
 
   const post = async (path: string, body: object, signal?: AbortSignal) => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startPrimaries, type TestPrimaries } from "../helpers/primaries.js";
+import type { SharedPrimaries } from "../helpers/primaries.js";
 import {
   chosenId,
   freshName,
@@ -8,21 +8,21 @@ import {
   startOffline,
   until,
 } from "../helpers/service.js";
+import { sharedPrimaries } from "../helpers/shared-primaries.js";
 
 const KEY = "the-key-of-the-operator";
 const operator = { authorization: `Bearer ${KEY}` };
 
-let primaries: TestPrimaries;
+let primaries: SharedPrimaries;
 let instance: Instance;
 beforeAll(async () => {
-  primaries = await startPrimaries(3);
+  primaries = await sharedPrimaries();
   instance = await startInstance(primaries.urls, {
     env: { QUORATE_OPERATOR_KEY: KEY, QUORATE_LOG_LEVEL: "trace" },
   });
 });
 afterAll(async () => {
   await instance[Symbol.asyncDispose]();
-  await primaries.close();
 });
 
 const on = (name: string, act: string, body: unknown, headers?: Record<string, string>) =>

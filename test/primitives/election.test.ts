@@ -3,11 +3,11 @@ import { describe, expect, test } from "vitest";
 import type { Campaigned, Elections, Term } from "../../src/primitives/election.js";
 import { Keys } from "../../src/scripts/keys.js";
 import { command } from "../helpers/deployment.js";
-import { Pair } from "../helpers/pair.js";
+import { OwnPair } from "../helpers/pair.js";
 import { chosenId, freshName, type Instance, until } from "../helpers/service.js";
 
 // Elections at two instances that do not know of each other.
-const pair = new Pair();
+const pair = new OwnPair();
 
 type Request = Partial<Parameters<Elections["campaign"]>[0]>;
 

@@ -3,11 +3,11 @@ import { CoordinationError } from "../../src/errors.js";
 import type { PermitRequest, PermitsAcquired } from "../../src/primitives/semaphore.js";
 import { Keys } from "../../src/scripts/keys.js";
 import { command } from "../helpers/deployment.js";
-import { Pair } from "../helpers/pair.js";
+import { OwnPair } from "../helpers/pair.js";
 import { chosenId, freshName, type Instance, until } from "../helpers/service.js";
 
 // Semaphores of the largest limit, with many who ask at once. What an attempt takes must not grow with the limit.
-const pair = new Pair();
+const pair = new OwnPair();
 
 const LIMIT = 1_000;
 const SLOW_MACHINE_MS = 180_000;

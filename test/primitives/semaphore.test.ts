@@ -5,11 +5,11 @@ import type { PermitRequest, Permits, PermitsAcquired } from "../../src/primitiv
 import type { LeaseVotes } from "../../src/quorum/lease-votes.js";
 import { Keys } from "../../src/scripts/keys.js";
 import { command } from "../helpers/deployment.js";
-import { Pair } from "../helpers/pair.js";
+import { OwnPair } from "../helpers/pair.js";
 import { chosenId, freshName, type Instance, until } from "../helpers/service.js";
 
 // Permits of two instances that do not know of each other.
-const pair = new Pair();
+const pair = new OwnPair();
 
 type Request = Partial<PermitRequest> & { name: string };
 

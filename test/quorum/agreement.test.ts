@@ -8,8 +8,9 @@ import { PrimaryFailure } from "../../src/redis/failures.js";
 import { accept, prepare } from "../../src/scripts/configuration-calls.js";
 import type { Call } from "../../src/scripts/scripts.js";
 import { command, storedField } from "../helpers/deployment.js";
-import { startPrimaries, type TestPrimaries } from "../helpers/primaries.js";
+import type { SharedPrimaries, TestPrimaries } from "../helpers/primaries.js";
 import { type Instance, startInstance } from "../helpers/service.js";
+import { sharedPrimaries } from "../helpers/shared-primaries.js";
 
 type Dependencies = Parameters<typeof change>[4];
 
@@ -25,7 +26,7 @@ function agree(
 }
 
 describe("on real servers", () => {
-  let primaries: TestPrimaries;
+  let primaries: SharedPrimaries;
   let instances: readonly Instance[];
   let acceptors: readonly Acceptor[][];
   let lastRegister = 0;
@@ -36,7 +37,7 @@ describe("on real servers", () => {
   };
 
   beforeAll(async () => {
-    primaries = await startPrimaries(3);
+    primaries = await sharedPrimaries();
     const first = await startInstance(primaries.urls);
     const others = [1, 2, 3].map(() => startInstance(primaries.urls, { prefix: first.prefix }));
     instances = [first, ...(await Promise.all(others))];
@@ -53,7 +54,6 @@ describe("on real servers", () => {
   });
   afterAll(async () => {
     for (const instance of instances) await instance[Symbol.asyncDispose]();
-    await primaries.close();
   });
 
   const freshRegister = () => `${instances[0]?.prefix}agreement/${1_000_000 + ++lastRegister}`;

@@ -1,24 +1,24 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import type { Notifications } from "../../src/redis/notifications.js";
 import { Keys } from "../../src/scripts/keys.js";
 import { releaseLease } from "../../src/scripts/lease-calls.js";
 import { command } from "../helpers/deployment.js";
-import { startPrimaries, type TestPrimaries } from "../helpers/primaries.js";
+import { type SharedPrimaries, startPrimaries } from "../helpers/primaries.js";
 import { processRun } from "../helpers/run.js";
 import { freshName, type Instance, ownPrefix, startInstance, until } from "../helpers/service.js";
+import { sharedPrimaries } from "../helpers/shared-primaries.js";
 
 // Redis passes on to replicas what is published: who listens there hears what another primary says.
 
 // One container does not reach another by the address that is known here.
 const run = await processRun();
-let primaries: TestPrimaries;
+let primaries: SharedPrimaries;
 
 beforeAll(async () => {
-  primaries = await startPrimaries(3);
+  primaries = await sharedPrimaries();
 });
-afterAll(() => primaries.close());
 
 test.skipIf(run === null)("who listens at a replica hears what is published at its primary", async () => {
   await using own = await startPrimaries(2, run ? { run } : {});

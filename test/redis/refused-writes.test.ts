@@ -182,7 +182,8 @@ test("those whose snapshots fail are shown, and can be read, by one that begins 
   const status = async (primary: TestPrimary) =>
     /rdb_last_bgsave_status:(\w+)/.exec(String(await command(primary, "INFO", "persistence")))?.[1];
   const broken = failing.all.slice(1);
-  if (/^[0-6]\./.test(await versionOf(failing.all[0] as TestPrimary))) context.skip();
+  if (/^[0-6]\./.test(await versionOf(failing.all[0] as TestPrimary)))
+    context.skip("Redis before 7 writes its files in another way");
   for (const primary of broken) {
     await command(primary, "CONFIG", "SET", "save", "3600 1");
     await command(primary, "BGSAVE");

@@ -9,7 +9,7 @@ import { simulate } from "./run.js";
 
 /** Another seed: SIMULATION_SEED=4711 npx vitest run test/simulation; the same one finds the same. */
 const SEED = Number(process.env.SIMULATION_SEED ?? 1);
-const RUNS = Number(process.env.SIMULATION_RUNS ?? 5_000);
+const RUNS = Number(process.env.SIMULATION_RUNS ?? 1_000);
 
 /**
  * Seeds that once found something in the product, and what. One stays here for as long as it means the same: until plans,

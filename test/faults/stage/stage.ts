@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { startPrimaries, type TestPrimary } from "../../helpers/primaries.js";
-import { currentRun, processRun } from "../../helpers/run.js";
+import { containerRun, currentRun, processRun } from "../../helpers/run.js";
 import { ownPrefix } from "../../helpers/service.js";
 import { type Clocks, startClocks } from "./clocks.js";
 import { HttpClient } from "./http.js";
@@ -50,7 +50,7 @@ export async function startStage(options: StageOptions): Promise<Stage> {
     for (const one of owned.splice(0)) await one[Symbol.asyncDispose]();
   };
   try {
-    const run = (options.kind === "process" ? await processRun() : null) ?? (await currentRun());
+    const run = (await (options.kind === "process" ? processRun : containerRun)()) ?? (await currentRun());
     const clocks = run.kind === "process" ? await startClocks(count) : null;
     if (clocks) own(clocks);
     const users = INSTANCES.flatMap((id) => ["--user", id, "on", "nopass", "~*", "&*", "+@all"]);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { command } from "../../helpers/deployment.js";
 import { Pair } from "../../helpers/pair.js";
-import { startPrimaries } from "../../helpers/primaries.js";
+import { type SharedPrimary, startPrimaries } from "../../helpers/primaries.js";
 import { chosenId, freshName, startInstance, until } from "../../helpers/service.js";
 
 const pair = new Pair();
@@ -264,8 +265,8 @@ test("an election of which no majority tells the same has no leader that is know
   // As if the votes were split: one primary says it is another's, one that it is nobody's.
   const [one, other] = pair.primaries.all;
   const key = `${pair.one.prefix}hold/election/${name}`;
-  await one?.cli("HSET", key, "lease", "somebody-else-with-22-x");
-  await other?.cli("DEL", key);
+  await command(one as SharedPrimary, "HSET", key, "lease", "somebody-else-with-22-x");
+  await command(other as SharedPrimary, "DEL", key);
   const { status, body } = await look(name);
   expect([status, body.leader, body.known]).toEqual([200, null, false]);
 });

@@ -1,20 +1,20 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { startPrimaries, type TestPrimaries } from "../../helpers/primaries.js";
+import type { SharedPrimaries } from "../../helpers/primaries.js";
 import { freshName, type Instance, startInstance } from "../../helpers/service.js";
+import { sharedPrimaries } from "../../helpers/shared-primaries.js";
 
 // A lease of several names is one thing: what ends one of them ends it all.
 
 const OPERATOR_KEY = "an-operator-of-the-tests";
 const operator = { authorization: `Bearer ${OPERATOR_KEY}` };
-let primaries: TestPrimaries;
+let primaries: SharedPrimaries;
 let instance: Instance;
 beforeAll(async () => {
-  primaries = await startPrimaries(3);
+  primaries = await sharedPrimaries();
   instance = await startInstance(primaries.urls, { env: { QUORATE_OPERATOR_KEY: OPERATOR_KEY } });
 });
 afterAll(async () => {
   await instance[Symbol.asyncDispose]();
-  await primaries.close();
 });
 
 async function acquireBoth(mode = "exclusive") {

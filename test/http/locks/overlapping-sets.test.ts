@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { startPrimaries, type TestPrimaries } from "../../helpers/primaries.js";
+import type { SharedPrimaries } from "../../helpers/primaries.js";
 import { freshName, type Instance, ownPrefix, startInstance } from "../../helpers/service.js";
+import { sharedPrimaries } from "../../helpers/shared-primaries.js";
 
 // Philosophers: each wants its own set of names, in another order each time, beside others who want some of the same.
 
@@ -12,10 +13,10 @@ const WAIT_MS = 25_000;
 /** First come, first served: at most all others, each with its few ms and its handover, on a machine that is busy. */
 const LONGEST_WAIT_MS = 5_000;
 
-let primaries: TestPrimaries;
+let primaries: SharedPrimaries;
 let instances: Instance[];
 beforeAll(async () => {
-  primaries = await startPrimaries(3);
+  primaries = await sharedPrimaries();
   const prefix = ownPrefix();
   instances = [
     await startInstance(primaries.urls, { prefix }),
@@ -24,7 +25,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   for (const instance of instances) await instance[Symbol.asyncDispose]();
-  await primaries.close();
 });
 
 const names = Array.from({ length: 24 }, (_, i) => freshName(`n${i}`));

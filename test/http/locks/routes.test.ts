@@ -1,16 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startPrimaries, type TestPrimaries } from "../../helpers/primaries.js";
+import { command } from "../../helpers/deployment.js";
+import type { SharedPrimaries } from "../../helpers/primaries.js";
 import { chosenId, freshName, type Instance, startInstance } from "../../helpers/service.js";
+import { sharedPrimaries } from "../../helpers/shared-primaries.js";
 
-let primaries: TestPrimaries;
+let primaries: SharedPrimaries;
 let instance: Instance;
 beforeAll(async () => {
-  primaries = await startPrimaries(3);
+  primaries = await sharedPrimaries();
   instance = await startInstance(primaries.urls);
 });
 afterAll(async () => {
   await instance[Symbol.asyncDispose]();
-  await primaries.close();
 });
 
 const on = (name: string, act: string, body: unknown) =>
@@ -177,8 +178,8 @@ describe("GET of a lock", () => {
     const name = freshName();
     await instance.call("GET", `/v1/locks/${name}`);
     for (const primary of primaries.all) {
-      expect(await primary.cli("EXISTS", `${instance.prefix}hold/lock/${name}`)).toBe("0");
-      expect(await primary.cli("HEXISTS", `${instance.prefix}counters`, `lock/${name}`)).toBe("0");
+      expect(await command(primary, "EXISTS", `${instance.prefix}hold/lock/${name}`)).toBe(0);
+      expect(await command(primary, "HEXISTS", `${instance.prefix}counters`, `lock/${name}`)).toBe(0);
     }
   });
 });
@@ -292,7 +293,7 @@ test("what a primary has stored wrongly is a mistake of ours, told without detai
   const name = freshName();
   await on(name, "acquire", { ttlMs: 5_000, metadata: { a: 1 } });
   for (const primary of primaries.all) {
-    await primary.cli("HSET", `${instance.prefix}hold/lock/${name}`, "metadata", "{broken");
+    await command(primary, "HSET", `${instance.prefix}hold/lock/${name}`, "metadata", "{broken");
   }
   const { status, body } = await instance.call("GET", `/v1/locks/${name}`);
   expect([status, body.code]).toEqual([500, "internal"]);

@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startPrimaries, type TestPrimaries } from "../../helpers/primaries.js";
+import type { SharedPrimaries } from "../../helpers/primaries.js";
 import { freshName, type Instance, startInstance } from "../../helpers/service.js";
+import { sharedPrimaries } from "../../helpers/shared-primaries.js";
 
-let primaries: TestPrimaries;
+let primaries: SharedPrimaries;
 let instance: Instance;
 beforeAll(async () => {
-  primaries = await startPrimaries(3);
+  primaries = await sharedPrimaries();
   instance = await startInstance(primaries.urls);
 });
 afterAll(async () => {
   await instance[Symbol.asyncDispose]();
-  await primaries.close();
 });
 
 const ADDRESS = "10.0.0.7:9000";

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildRing } from "../../../src/algorithms/ring.js";
-import { startPrimaries, type TestPrimaries } from "../../helpers/primaries.js";
+import type { SharedPrimaries } from "../../helpers/primaries.js";
 import { freshName, type Instance, startInstance } from "../../helpers/service.js";
+import { sharedPrimaries } from "../../helpers/shared-primaries.js";
 
 const MEMBERS = [
   { id: "search-1", weight: 1, zone: "eu-1a" },
@@ -11,10 +12,10 @@ const MEMBERS = [
 ];
 const ring = buildRing(MEMBERS);
 
-let primaries: TestPrimaries;
+let primaries: SharedPrimaries;
 let instance: Instance;
 beforeAll(async () => {
-  primaries = await startPrimaries(3);
+  primaries = await sharedPrimaries();
   instance = await startInstance(primaries.urls);
   for (const { id, ...rest } of MEMBERS) {
     await instance.call("PUT", `/v1/services/search/members/${id}`, { address: `${id}:9000`, ...rest });
@@ -22,7 +23,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await instance[Symbol.asyncDispose]();
-  await primaries.close();
 });
 
 const owner = (query: string, service = "search") =>

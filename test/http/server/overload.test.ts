@@ -96,7 +96,7 @@ describe("a crowd that does not end", () => {
     const holding = holders.map(async ({ name, lease: { leaseId, fencingToken } }) => {
       while (!over) {
         renewals.push(codeOf(await lock("renew", name, { leaseId, fencingToken, ttlMs }, bystander)));
-        await sleep(ttlMs / 3);
+        await sleep(ttlMs / 6);
       }
     });
     const probing = (async () => {
@@ -107,7 +107,7 @@ describe("a crowd that does not end", () => {
         await sleep(50);
       }
     })();
-    await sleep(8_000);
+    await sleep(4_000);
     // Twenty holders renew every 3 s; on a busy machine it lasts until each has done so twice.
     await until(() => renewals.length >= 40, "all holders have renewed", 30_000);
     over = true;

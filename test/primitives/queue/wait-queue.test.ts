@@ -6,12 +6,12 @@ import { Keys } from "../../../src/scripts/keys.js";
 import { type Call, SCRIPTS } from "../../../src/scripts/scripts.js";
 import { allTakePart, command, noticed, shown } from "../../helpers/deployment.js";
 import { Gate } from "../../helpers/gate.js";
-import { Pair } from "../../helpers/pair.js";
+import { OwnPair } from "../../helpers/pair.js";
 import type { TestPrimary } from "../../helpers/primaries.js";
 import { chosenId, freshName, type Instance, until } from "../../helpers/service.js";
 
 // Those who wait in line at two instances that do not know of each other.
-const pair = new Pair();
+const pair = new OwnPair();
 
 const ask = (
   at: Instance,

@@ -18,7 +18,7 @@ let lua: LuaMachine;
 let simulated: SimulatedRedis;
 
 beforeAll(async () => {
-  primaries = await startPrimaries(1);
+  primaries = await startPrimaries(1, { args: ["--appendonly", "no"] });
   real = new Redis(primaries.urls[0] as string, { protocol: 2, disableClientInfo: true });
   lua = await LuaMachine.create();
 });

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { Pair } from "../../helpers/pair.js";
-import { freshName, type Instance, startInstance } from "../../helpers/service.js";
+import { OwnPair } from "../helpers/pair.js";
+import { freshName, type Instance, startInstance } from "../helpers/service.js";
+import { startAsComposed } from "./compose.js";
 
 // Two instances of the service on the same three primaries: neither knows of the other.
-const pair = new Pair();
+const pair = new OwnPair({}, startAsComposed);
 
 const KEYS = Array.from({ length: 10_000 }, (_, i) => `user:${i}`);
 const VIEW_AGE_MS = 250;

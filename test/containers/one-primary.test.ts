@@ -1,13 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { startPrimaries, type TestPrimaries, type TestPrimary } from "../helpers/primaries.js";
+import type { TestPrimaries, TestPrimary } from "../helpers/primaries.js";
 import { countUp, freshName, type Instance, startInstance, until } from "../helpers/service.js";
+import { startAsComposed } from "./compose.js";
 
 // One primary of three is away. How soon all is answered then is measured in virtual time: test/primitives/promptness.test.ts.
 let primaries: TestPrimaries;
 let instance: Instance;
 beforeAll(async () => {
-  // The disk of a test's machine may be slow, and nothing here is about what survives on it.
-  primaries = await startPrimaries(3, { args: ["--appendfsync", "no"] });
+  primaries = await startAsComposed();
 });
 afterAll(() => primaries.close());
 beforeEach(async () => {

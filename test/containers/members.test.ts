@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { allTakePart } from "../../helpers/deployment.js";
-import { Pair } from "../../helpers/pair.js";
-import { freshName, type Instance } from "../../helpers/service.js";
+import { allTakePart } from "../helpers/deployment.js";
+import { OwnPair } from "../helpers/pair.js";
+import { freshName, type Instance } from "../helpers/service.js";
+import { startAsComposed } from "./compose.js";
 
 // Two instances of the service on the same three primaries: neither knows of the other.
-const pair = new Pair();
+const pair = new OwnPair({}, startAsComposed);
 
 const path = (service: string, id: string) => `/v1/services/${service}/members/${id}`;
 const register = (at: Instance, service: string, id: string, body: object = {}) =>

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { type Connect, connectByIoredis } from "../../src/redis/connection.js";
-import { Pair } from "../helpers/pair.js";
+import { OwnPair } from "../helpers/pair.js";
 import type { TestPrimary } from "../helpers/primaries.js";
 import { chosenId, freshName, type Instance, startInstance } from "../helpers/service.js";
+import { startAsComposed } from "./compose.js";
 
 // Two instances of the service on the same three primaries: neither knows of the other.
-const pair = new Pair();
+const pair = new OwnPair({}, startAsComposed);
 
 const acquire = (at: Instance, name: string, body: object = {}) =>
   at.call("POST", `/v1/locks/${name}/acquire`, { ttlMs: 10_000, ...body });

@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { acquire, allTakePart, command } from "../helpers/deployment.js";
+import type { TestPrimaries } from "../helpers/primaries.js";
+import { type Instance, startInstance } from "../helpers/service.js";
+import { composedSettings, inContainers, startAsComposed } from "./compose.js";
+
+describe.skipIf(!inContainers)(
+  "primaries as docker-compose.yml has them (skipped: TEST_REDIS=process)",
+  () => {
+    let primaries: TestPrimaries;
+    let instance: Instance;
+    beforeAll(async () => {
+      primaries = await startAsComposed();
+      instance = await startInstance(primaries.urls);
+    });
+    afterAll(async () => {
+      await instance[Symbol.asyncDispose]();
+      await primaries.close();
+    });
+
+    test("write each command to disk before they acknowledge it, and evict nothing", async () => {
+      const wanted = {
+        appendonly: "yes",
+        appendfsync: "always",
+        save: "",
+        "maxmemory-policy": "noeviction",
+      };
+      for (const primary of primaries.all) {
+        const has = (await command(primary, "CONFIG", "GET", "*")) as string[];
+        const settings = Object.fromEntries(has.flatMap((name, i) => (i % 2 ? [] : [[name, has[i + 1]]])));
+        expect(settings).toMatchObject(wanted);
+      }
+    });
+
+    test("are reached from outside of their containers, as compose's instances reach them", async () => {
+      expect(await composedSettings()).toContain("--protected-mode");
+      expect((await acquire(instance, "reached")).status).toBe(200);
+    });
+
+    test("killed one after the other, they have leases, members and owners when they are back", async () => {
+      const { leaseId, fencingToken } = await acquire(instance, "kept", 120_000);
+      await instance.call("PUT", "/v1/services/search/members/a", { address: "a:1", ttlMs: 120_000 });
+      for (const primary of primaries.all) {
+        const { configurationVersion } = await allTakePart(instance);
+        await primary.kill();
+        await primary.start();
+        await allTakePart(instance, configurationVersion ?? 0);
+      }
+      const again = () => instance.call("POST", "/v1/locks/kept/renew", { leaseId, ttlMs: 120_000 });
+      await expect.poll(again).toMatchObject({ status: 200, body: { fencingToken } });
+      expect((await acquire(instance, "kept")).status).toBe(409);
+      const { body } = await instance.call("GET", "/v1/services/search/owner?key=k");
+      expect(body.owner).toMatchObject({ id: "a", address: "a:1" });
+    });
+  },
+);
