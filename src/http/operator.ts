@@ -1,11 +1,11 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { MiddlewareHandler } from "hono";
+import type { Context } from "hono";
 import { CoordinationError } from "../errors.js";
 
-/** Lets pass who sends the operator's key; without a key nobody is one. */
-export function operatorOnly(key: string | undefined): MiddlewareHandler {
+/** Throws `forbidden` unless the request has the operator's key. Without a key nobody is an operator. */
+export function operatorOnly(key: string | undefined): (c: Context) => void {
   const expected = key === undefined ? null : digest(key);
-  return async (c, next) => {
+  return (c) => {
     if (!expected) {
       throw new CoordinationError(
         "forbidden",
@@ -19,7 +19,6 @@ export function operatorOnly(key: string | undefined): MiddlewareHandler {
         "This is for operators only: send Authorization: Bearer and the QUORATE_OPERATOR_KEY of this instance.",
       );
     }
-    await next();
   };
 }
 

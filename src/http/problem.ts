@@ -93,6 +93,11 @@ export function problems(...codes: ErrorCode[]) {
   return problemsOutsideV1("invalid_request", ...codes, "overloaded", "shutting_down");
 }
 
+/** The same of an operation that has a body. */
+export function bodyProblems(...codes: ErrorCode[]) {
+  return problems("too_large", "unsupported_media_type", ...codes);
+}
+
 /** The same of an operation outside /v1: such ones answer to the end. */
 export function problemsOutsideV1(...codes: ErrorCode[]) {
   const byStatus = new Map<ProblemStatus, ErrorCode[]>();

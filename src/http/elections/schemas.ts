@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { json, label, name, waitMsInQuery } from "../fields.js";
+import { json, label, name } from "../fields.js";
 import {
   fencingToken,
   grant,
@@ -85,30 +85,3 @@ export const ElectionSchema = z
     queue: z.array(WaitingCandidateSchema).readonly().openapi({ description: "The first 100 of them." }),
   })
   .openapi("Election");
-
-const ETAGS = /^\s*(\*|(W\/)?"[^"]*"(\s*,\s*(W\/)?"[^"]*")*)\s*$/;
-
-export const ElectionHeaders = z.object({
-  "if-none-match": z.string().regex(ETAGS, 'entity tags in quotes, or "*"').optional().openapi({
-    description: "The ETag of the answer that you have: 304 as long as nothing has changed.",
-  }),
-});
-
-export const ElectionQuery = z.strictObject({
-  waitMs: waitMsInQuery("With If-None-Match: how long to wait for a change"),
-});
-
-const lastEventId = z.string().max(256).optional();
-
-export const EventsHeaders = z.object({
-  "last-event-id": lastEventId.openapi({
-    description: "The id of the last event that you have: what you know already is not sent again.",
-  }),
-});
-
-export const EventsQuery = z.strictObject({
-  lastEventId: lastEventId.openapi({
-    description: "The same, for those who cannot send the header.",
-    param: { name: "lastEventId", in: "query" },
-  }),
-});

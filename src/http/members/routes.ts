@@ -1,6 +1,6 @@
-import { createRoute } from "@hono/zod-openapi";
-import type { App, Services } from "../context.js";
-import { problems } from "../problem.js";
+import type { Services } from "../context.js";
+import { bodyProblems, problems } from "../problem.js";
+import type { Routes } from "../registration.js";
 import { body, json } from "../responses/content.js";
 import * as examples from "./examples.js";
 import {
@@ -20,9 +20,9 @@ import {
   ServicesSchema,
 } from "./schemas.js";
 
-export function memberRoutes(app: App, { membership, owners, config }: Services): void {
-  app.openapi(
-    createRoute({
+export function memberRoutes(routes: Routes, { membership, owners, config }: Services): void {
+  routes.add(
+    {
       method: "put",
       path: "/v1/services/{service}/members/{id}",
       operationId: "registerMember",
@@ -38,12 +38,11 @@ export function memberRoutes(app: App, { membership, owners, config }: Services)
           examples.registrations,
         ),
         201: json("It is a member now.", RegisteredSchema, examples.registrations),
-        ...problems("invalid_request", "too_large", "unsupported_media_type", "superseded", "no_quorum"),
+        ...bodyProblems("superseded", "no_quorum"),
       },
-    }),
-    async (c) => {
-      const { service, id } = c.req.valid("param");
-      const { address, weight, zone, tags, metadata, ttlMs } = c.req.valid("json");
+    },
+    async ({ params: { service, id }, body }, c) => {
+      const { address, weight, zone, tags, metadata, ttlMs } = body;
       const { member, isNew } = await membership.register(service, id, ttlMs ?? MEMBER_TTL_MS, {
         address,
         weight: weight ?? 1,
@@ -53,12 +52,12 @@ export function memberRoutes(app: App, { membership, owners, config }: Services)
       });
       owners.forget(service);
       const answer = { ...member, heartbeatIntervalMs: heartbeatIntervalMs(member.ttlMs) };
-      return isNew ? c.json(answer, 201) : c.json(answer, 200);
+      return isNew ? c.json(answer, 201) : answer;
     },
   );
 
-  app.openapi(
-    createRoute({
+  routes.add(
+    {
       method: "post",
       path: "/v1/services/{service}/members/{id}/heartbeat",
       operationId: "heartbeat",
@@ -68,34 +67,22 @@ export function memberRoutes(app: App, { membership, owners, config }: Services)
       request: { params: MemberParams, body: body(HeartbeatBody, examples.heartbeatRequests, false) },
       responses: {
         200: json("It lives on.", PulseSchema, examples.pulses),
-        ...problems(
-          "invalid_request",
-          "too_large",
-          "unsupported_media_type",
-          "unknown_member",
-          "superseded",
-          "no_quorum",
-        ),
+        ...bodyProblems("unknown_member", "superseded", "no_quorum"),
       },
-    }),
-    async (c) => {
-      const { service, id } = c.req.valid("param");
-      const { incarnation } = c.req.valid("json") ?? {};
+    },
+    async ({ params: { service, id }, body: { incarnation } }) => {
       const pulse = await membership.heartbeat(service, id, incarnation);
-      return c.json(
-        {
-          incarnation: pulse.incarnation,
-          revision: pulse.revision,
-          ttlMs: pulse.ttlMs,
-          heartbeatIntervalMs: heartbeatIntervalMs(pulse.ttlMs),
-        },
-        200,
-      );
+      return {
+        incarnation: pulse.incarnation,
+        revision: pulse.revision,
+        ttlMs: pulse.ttlMs,
+        heartbeatIntervalMs: heartbeatIntervalMs(pulse.ttlMs),
+      };
     },
   );
 
-  app.openapi(
-    createRoute({
+  routes.add(
+    {
       method: "delete",
       path: "/v1/services/{service}/members/{id}",
       operationId: "leave",
@@ -104,19 +91,14 @@ export function memberRoutes(app: App, { membership, owners, config }: Services)
       request: { params: MemberParams },
       responses: {
         200: json("It is not a member any more.", LeftSchema, examples.departures),
-        ...problems("invalid_request", "superseded", "no_quorum"),
+        ...problems("superseded", "no_quorum"),
       },
-    }),
-    async (c) => {
-      const { service, id } = c.req.valid("param");
-      const left = await membership.leave(service, id);
-      owners.forget(service);
-      return c.json({ left }, 200);
     },
+    async ({ params: { service, id } }) => ({ left: await membership.leave(service, id) }),
   );
 
-  app.openapi(
-    createRoute({
+  routes.add(
+    {
       method: "get",
       path: "/v1/services/{service}/members/{id}",
       operationId: "getMember",
@@ -125,17 +107,14 @@ export function memberRoutes(app: App, { membership, owners, config }: Services)
       request: { params: MemberParams },
       responses: {
         200: json("The member.", MemberSchema, examples.oneMember),
-        ...problems("invalid_request", "unknown_member", "no_quorum"),
+        ...problems("unknown_member", "no_quorum"),
       },
-    }),
-    async (c) => {
-      const { service, id } = c.req.valid("param");
-      return c.json(await membership.get(service, id), 200);
     },
+    ({ params: { service, id } }) => membership.get(service, id),
   );
 
-  app.openapi(
-    createRoute({
+  routes.add(
+    {
       method: "get",
       path: "/v1/services/{service}/members",
       operationId: "listMembers",
@@ -150,18 +129,15 @@ export function memberRoutes(app: App, { membership, owners, config }: Services)
           MembersSchema,
           examples.memberLists,
         ),
-        ...problems("invalid_request", "no_quorum"),
+        ...problems("no_quorum"),
       },
-    }),
-    async (c) => {
-      const { service } = c.req.valid("param");
-      const { cursor = null, limit = MEMBERS_PAGE_MAX } = c.req.valid("query");
-      return c.json(await membership.page(service, cursor, limit), 200);
     },
+    ({ params: { service }, query: { cursor = null, limit = MEMBERS_PAGE_MAX } }) =>
+      membership.page(service, cursor, limit),
   );
 
-  app.openapi(
-    createRoute({
+  routes.add(
+    {
       method: "get",
       path: "/v1/services",
       operationId: "listServices",
@@ -172,13 +148,10 @@ export function memberRoutes(app: App, { membership, owners, config }: Services)
       request: { query: ServicesQuery },
       responses: {
         200: json("One page.", ServicesSchema, examples.serviceLists),
-        ...problems("invalid_request", "no_quorum"),
+        ...problems("no_quorum"),
       },
-    }),
-    async (c) => {
-      const { cursor = null, limit = SERVICES_PAGE_MAX } = c.req.valid("query");
-      return c.json(await membership.services(cursor, limit), 200);
     },
+    ({ query: { cursor = null, limit = SERVICES_PAGE_MAX } }) => membership.services(cursor, limit),
   );
 }
 

@@ -205,24 +205,22 @@ class Admitted implements InFlight {
  * Answers a request that was let in, or not (null) where its client has gone since. It is in flight until the answer is
  * made, not until it is sent: a client that reads slowly takes nobody's place, nor does one whose body is slow to come.
  */
-export async function inFlight(
+export async function inFlight<Body>(
   c: Context,
-  { readBody, answer }: { readBody(): Promise<void>; answer(): Promise<Response> },
+  readBody: () => Promise<Body>,
+  answer: (body: Body) => Promise<Response>,
 ): Promise<Response | null> {
   const incoming = incomingOf(c);
   const admitted = incoming?.[ADMITTED];
-  if (!incoming || !admitted) {
-    await readBody();
-    return answer();
-  }
+  if (!incoming || !admitted) return answer(await readBody());
   admitted.entered = true;
   try {
     const slow = !isBodyHere(incoming);
     if (slow) admitted.pause();
-    await readBody();
+    const body = await readBody();
     if (slow) await admitted.resume();
     if (incoming.socket.destroyed) return null;
-    return await answer();
+    return await answer(body);
   } finally {
     admitted.leave();
   }
@@ -234,7 +232,12 @@ export function inFlightOf(c: Context): InFlight | undefined {
 }
 
 /** What an operation that may wait has to know of its client. */
-export function ofClient(c: Context): { signal: AbortSignal; inFlight: InFlight | undefined } {
+export interface OfClient {
+  readonly signal: AbortSignal;
+  readonly inFlight: InFlight | undefined;
+}
+
+export function ofClient(c: Context): OfClient {
   return { signal: c.req.raw.signal, inFlight: inFlightOf(c) };
 }
 
