@@ -157,7 +157,7 @@ export function createCore(
     semaphores: new Semaphores(leases, primaries, keys, random, clock, config),
     elections: new Elections(leases, clock, ids),
     waiting,
-    owners: new Owners(membership, clock, config.viewAgeMsMax),
+    owners: new Owners(membership.views, clock),
     close: () => {
       reconciler.close();
       notifications.close();

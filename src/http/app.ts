@@ -39,10 +39,7 @@ function missing(app: App, c: Context<Env>): CoordinationError {
       .map(({ method }) => method),
   );
   if (methods.size === 0) {
-    return new CoordinationError(
-      "not_found",
-      "There is nothing at this path. GET /docs shows what there is.",
-    );
+    return new CoordinationError("not_found", "There is nothing at this path. GET /docs shows the API.");
   }
   const allow = [...methods].sort();
   return new CoordinationError("method_not_allowed", `This path has ${allow.join(", ")} only.`, {

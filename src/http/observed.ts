@@ -75,7 +75,7 @@ export function answerFailure(error: unknown, c: Context<Env>, { log }: Services
     ? error
     : new CoordinationError(
         "internal",
-        `This is a mistake in Quorate. Its log tells more under requestId ${requestId}.`,
+        `Internal error. The log of this instance has details under requestId ${requestId}.`,
       );
   c.set("code", failure.code);
   const { retryAfterMs, allow } = failure.help;

@@ -9,7 +9,7 @@ export function operatorOnly(key: string | undefined): (c: Context) => void {
     if (!expected) {
       throw new CoordinationError(
         "forbidden",
-        "This is for operators only, and this instance knows none: set QUORATE_OPERATOR_KEY.",
+        "This is for operators only, and this instance has no operator key: set QUORATE_OPERATOR_KEY.",
       );
     }
     const given = /^Bearer +(\S+) *$/i.exec(c.req.header("authorization") ?? "")?.[1];
@@ -22,10 +22,10 @@ export function operatorOnly(key: string | undefined): (c: Context) => void {
   };
 }
 
-/** What such a route says in the description. */
+/** The security of such a route in the API description. */
 export const byOperator = [{ operator: [] }];
 
-/** Of one length, whatever was sent. */
+/** Of a fixed length, whatever was sent. */
 function digest(text: string): Buffer {
   return createHash("sha256").update(text).digest();
 }

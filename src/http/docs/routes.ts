@@ -10,7 +10,7 @@ import { json } from "../responses/content.js";
 import * as examples from "../system/examples.js";
 import { DescriptionSchema } from "../system/schemas.js";
 
-/** The description of the API and the page that shows it; all made and served here, without the internet. */
+/** The description of the API and the page that shows it; both served from here, without the internet. */
 export function docsRoutes(routes: Routes): void {
   let document: Record<string, unknown> | undefined;
   let yaml: string | undefined;
@@ -22,7 +22,7 @@ export function docsRoutes(routes: Routes): void {
       operationId: "describeAsJson",
       tags: ["service"],
       summary: "This description",
-      description: "For people: the page at /docs.",
+      description: "The page at /docs shows it to people.",
       responses: {
         200: json("OpenAPI 3.1.", DescriptionSchema, examples.descriptions),
         ...problemsOutsideV1(),
@@ -55,7 +55,7 @@ export function docsRoutes(routes: Routes): void {
     },
   );
 
-  // Relative, as all links here: behind a proxy that puts a path in front it leads to the page as well.
+  // Relative, as all links here: it also works behind a proxy that adds a path prefix.
   routes.page("/", (c) => c.redirect("docs"));
   routes.page("/docs", (c) =>
     c.html(PAGE, 200, {
@@ -83,7 +83,7 @@ const FILES = new Map([
   ["favicon-32x32.png", "image/png"],
 ]);
 
-/** The browser itself sees to it that the page asks nobody else, and is in no frame of another. */
+/** Makes the browser ensure that the page contacts nobody else and is in no foreign frame. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -96,7 +96,7 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-// Relative links: the page works behind a proxy that puts a path in front, too.
+// Relative links: the page also works behind a proxy that adds a path prefix.
 const PAGE = `<!doctype html>
 <html lang="en">
 <head>
@@ -121,7 +121,7 @@ const SCRIPT = `SwaggerUIBundle({
   displayRequestDuration: true,
   tryItOutEnabled: true,
   defaultModelsExpandDepth: 0,
-  // Else it sends the address of the description to a validator on the internet.
+  // Otherwise it sends the address of the description to a validator on the internet.
   validatorUrl: null,
 });
 `;

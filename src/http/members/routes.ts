@@ -20,7 +20,7 @@ import {
   ServicesSchema,
 } from "./schemas.js";
 
-export function memberRoutes(routes: Routes, { membership, owners, config }: Services): void {
+export function memberRoutes(routes: Routes, { membership, config }: Services): void {
   routes.add(
     {
       method: "put",
@@ -29,7 +29,7 @@ export function memberRoutes(routes: Routes, { membership, owners, config }: Ser
       tags: ["members"],
       summary: "Register a member",
       description:
-        "Begins a new incarnation of the member. Keep it alive by a heartbeat every heartbeatIntervalMs; without one it is gone after ttlMs.",
+        "Begins a new incarnation of the member. Keep it alive with a heartbeat every heartbeatIntervalMs; without one it is removed after ttlMs.",
       request: { params: MemberParams, body: body(registerBody(config.ttlMaxMs), examples.registerRequests) },
       responses: {
         200: json(
@@ -50,7 +50,6 @@ export function memberRoutes(routes: Routes, { membership, owners, config }: Ser
         tags: tags ?? [],
         metadata: metadata ?? null,
       });
-      owners.forget(service);
       const answer = { ...member, heartbeatIntervalMs: heartbeatIntervalMs(member.ttlMs) };
       return isNew ? c.json(answer, 201) : answer;
     },
@@ -63,10 +62,10 @@ export function memberRoutes(routes: Routes, { membership, owners, config }: Ser
       operationId: "heartbeat",
       tags: ["members"],
       summary: "Keep a member alive",
-      description: "Works without a body too.",
+      description: "The body may be left out.",
       request: { params: MemberParams, body: body(HeartbeatBody, examples.heartbeatRequests, false) },
       responses: {
-        200: json("It lives on.", PulseSchema, examples.pulses),
+        200: json("It stays alive.", PulseSchema, examples.pulses),
         ...bodyProblems("unknown_member", "superseded", "no_quorum"),
       },
     },
@@ -87,7 +86,7 @@ export function memberRoutes(routes: Routes, { membership, owners, config }: Ser
       path: "/v1/services/{service}/members/{id}",
       operationId: "leave",
       tags: ["members"],
-      summary: "Take a member out",
+      summary: "Remove a member",
       request: { params: MemberParams },
       responses: {
         200: json("It is not a member any more.", LeftSchema, examples.departures),
@@ -121,11 +120,11 @@ export function memberRoutes(routes: Routes, { membership, owners, config }: Ser
       tags: ["members"],
       summary: "List the members of a service",
       description:
-        "By id, page by page: ask for the next one with the cursor of the last until that is null. A page has limit members, or fewer when they would make more than 1 MB. Each is a quorum read: what was registered or left before the first page was asked for is in the list; of what changes meanwhile, leaves are, new members need not be. The ringId names the ring of all members of the list. Whoever sees it change from one page to the next has a mixture, and begins again without a cursor.",
+        "By id, in pages: ask for the next page with the cursor of the last until that is null. A page has limit members, or fewer if they would exceed 1 MB. Each page is a quorum read: the list shows every registration and departure before the first request; of later changes it shows departures, and may or may not show new members. The ringId identifies the ring of all members of the list. If it changes from one page to the next, the pages are a mixture: begin again without a cursor.",
       request: { params: ServiceParams, query: MembersQuery },
       responses: {
         200: json(
-          "The live members; none for a service that nobody registered at.",
+          "The live members; none for a service without registrations.",
           MembersSchema,
           examples.memberLists,
         ),
@@ -144,7 +143,7 @@ export function memberRoutes(routes: Routes, { membership, owners, config }: Ser
       tags: ["members"],
       summary: "List the services that have members",
       description:
-        "By name, page by page: ask for the next one with the cursor of the last until that is null. A page may be empty though another follows. Members are counted, not read: for a moment a count may be one behind.",
+        "By name, in pages: ask for the next page with the cursor of the last until that is null. A page may be empty though another follows. Members are counted, not read: for a moment a count may be one behind.",
       request: { query: ServicesQuery },
       responses: {
         200: json("One page.", ServicesSchema, examples.serviceLists),

@@ -17,9 +17,9 @@ export function ownerRoutes(routes: Routes, { owners }: Services): void {
       path: "/v1/services/{service}/owner",
       operationId: "getOwner",
       tags: ["shard owners"],
-      summary: "Which member owns this key",
+      summary: "Find the member that owns a key",
       description:
-        "By the ring ring-v1 of the live members: the same ringId gives the same owner, in every instance and language. Not exclusive.",
+        "By the ring ring-v1 of the live members: the same ringId gives the same owner, in every instance and language. Ownership is not exclusive.",
       request: { params: ServiceParams, query: OwnerQuery },
       responses: {
         200: json("The owner.", OwnerSchema, examples.keyOwner),
@@ -40,9 +40,9 @@ export function ownerRoutes(routes: Routes, { owners }: Services): void {
       path: "/v1/services/{service}/owners",
       operationId: "getOwners",
       tags: ["shard owners"],
-      summary: "Which members own these keys",
+      summary: "Find the members that own many keys",
       description:
-        "All keys by one ring. Up to 10,000 keys, and 50,000 members to be named: keys times replicas. Members come once, under their ids.",
+        "All keys by one ring. Up to 10,000 keys, and up to 50,000 named members, which is keys times replicas. Each member is described once, under its id.",
       isBatch: true,
       request: { params: ServiceParams, body: body(OwnersBody, examples.ownersRequests) },
       responses: {
@@ -57,7 +57,7 @@ export function ownerRoutes(routes: Routes, { owners }: Services): void {
   );
 }
 
-/** What cannot be decoded would otherwise be taken as it stands: another key than the caller meant. */
+/** A key that cannot be decoded would otherwise be taken literally: another key than the caller meant. */
 function assertWellEncoded(url: string): void {
   try {
     decodeURIComponent(url.slice(url.indexOf("?") + 1));

@@ -34,8 +34,8 @@ export function systemRoutes(routes: Routes, { primaries, metrics, stopping }: S
       path: "/livez",
       operationId: "live",
       tags: ["service"],
-      summary: "Whether the process lives",
-      responses: { 200: json("It does.", LiveSchema, examples.live), ...problemsOutsideV1() },
+      summary: "Check whether the process is alive",
+      responses: { 200: json("It is.", LiveSchema, examples.live), ...problemsOutsideV1() },
     },
     () => ({ status: "ok" as const }),
   );
@@ -46,9 +46,9 @@ export function systemRoutes(routes: Routes, { primaries, metrics, stopping }: S
       path: "/readyz",
       operationId: "ready",
       tags: ["service"],
-      summary: "Whether to send requests here",
+      summary: "Check whether to send requests to this instance",
       description:
-        "200 from the start until this instance is told to stop, QUORATE_DRAIN_DELAY_MS before it takes no more requests. A lost quorum, and for how long no lease can be granted after a restart, are told in the body and as no_quorum by the operations: taking instances out would not help.",
+        "200 from the start until this instance is told to stop, QUORATE_DRAIN_DELAY_MS before it refuses new requests. A lost quorum does not make an instance unready, as taking instances out of rotation would not help: the body tells it, and for how long no lease can be granted after a restart, and the operations answer no_quorum.",
       responses: {
         200: json("Send them.", ReadySchema, examples.ready),
         ...problemsOutsideV1("shutting_down"),

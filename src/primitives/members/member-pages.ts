@@ -1,9 +1,10 @@
-import { buildRing, type RingMember } from "../../algorithms/ring.js";
+import { type RingMember, ringIdOf } from "../../algorithms/ring.js";
 import type { Clock } from "../../clock.js";
 import type { Ids } from "../../ids.js";
 import type { MemberRecord } from "../../scripts/scripts.js";
+import { BoundedCache } from "../reads/bounded-cache.js";
 import { SharedReads } from "../reads/shared-reads.js";
-import { type Member, toMember } from "./member.js";
+import { type Member, type Registration, toMember, toRingMember } from "./member.js";
 import { liveOf, type MemberReads } from "./member-reads.js";
 
 export interface MemberPage {
@@ -26,16 +27,26 @@ export interface MemberPage {
 export class MemberPages {
   readonly #views: SharedReads<View>;
   readonly #pages: SharedReads<MemberPage>;
-  /** By the nonce that cursors have in them, the one used last at the end. */
-  readonly #kept = new Map<string, View>();
+  /** By the nonce that their cursors contain. */
+  readonly #kept: BoundedCache<View>;
 
   constructor(
-    private readonly reads: MemberReads,
+    private readonly reads: Pick<MemberReads, "ids" | "records" | "live">,
     private readonly clock: Clock,
     private readonly ids: Pick<Ids, "nonce">,
   ) {
     this.#views = new SharedReads(clock, READS_AT_ONCE_MAX);
     this.#pages = new SharedReads(clock, READS_AT_ONCE_MAX);
+    this.#kept = new BoundedCache(clock, {
+      countMax: KEPT_MAX,
+      sizeMax: KEPT_IDS_MAX,
+      unusedMsMax: KEPT_MS_MAX,
+    });
+  }
+
+  /** How many lists are kept between their pages now. */
+  get kept(): number {
+    return this.#kept.count;
   }
 
   /** Throws `no_quorum`. */
@@ -49,13 +60,13 @@ export class MemberPages {
       this.#keptView(service, nonce) ?? (await this.#views.read(service, () => this.#view(service)));
     const ids = after === null ? view.ids : view.ids.slice(firstAfter(view.ids, after));
     const { records, lookedAt } = await this.#records(service, ids, limit);
-    const ring = await this.#ring(service, view, ids.slice(0, lookedAt), records);
+    const ringId = await this.#ringId(service, view, ids.slice(0, lookedAt), records);
     const last = ids[lookedAt - 1];
     const isLast = lookedAt >= ids.length || last === undefined;
     if (!isLast) this.#keep(view);
     return {
       members: records.map(toMember),
-      ringId: buildRing([...ring.values()]).ringId,
+      ringId,
       cursor: isLast ? null : `${view.nonce}${SEPARATOR}${last}`,
     };
   }
@@ -63,7 +74,7 @@ export class MemberPages {
   async #view(service: string): Promise<View> {
     const readAtMs = this.clock.monotonicMs();
     const ids = await this.reads.ids(service);
-    return { nonce: this.ids.nonce(), service, ids, ring: null, readAtMs };
+    return { nonce: this.ids.nonce(), service, ids, ring: null, ringId: null, readAtMs };
   }
 
   /** The live ones of the first ids: as many as make a page, and how many ids that took. */
@@ -92,23 +103,29 @@ export class MemberPages {
     return { records, lookedAt };
   }
 
-  /** What the ring is made of, with what this page found. */
-  async #ring(
+  /** Names the ring of all members of the list, with what this page found. A hash of all of them, made anew only after a change. */
+  async #ringId(
     service: string,
     view: View,
     looked: readonly string[],
     records: readonly MemberRecord[],
-  ): Promise<ReadonlyMap<string, RingMember>> {
-    const isWhole = looked.length === view.ids.length;
-    if (view.ring === null && !isWhole) {
+  ): Promise<string> {
+    if (view.ring === null && looked.length < view.ids.length) {
       const rest = view.ids.filter((id) => id > (looked.at(-1) ?? "") || id < (looked[0] ?? ""));
       const others = await this.reads.live(service, rest, "ring");
-      view.ring ??= new Map(others.map((record) => [record.id, toRingMember(record)]));
+      view.ring ??= new Map(others.map((record) => [record.id, ringMemberOf(record)]));
     }
-    const ring = view.ring ?? new Map<string, RingMember>();
-    for (const id of looked) ring.delete(id);
-    for (const record of records) ring.set(record.id, toRingMember(record));
-    return ring;
+    view.ring ??= new Map();
+    const found = new Map(records.map((record) => [record.id, ringMemberOf(record)]));
+    for (const id of looked) {
+      const [known, now] = [view.ring.get(id), found.get(id)];
+      if (known?.weight === now?.weight && known?.zone === now?.zone) continue;
+      view.ringId = null;
+      if (now) view.ring.set(id, now);
+      else view.ring.delete(id);
+    }
+    view.ringId ??= ringIdOf([...view.ring.values()]);
+    return view.ringId;
   }
 
   #keptView(service: string, nonce: string | null): View | undefined {
@@ -117,18 +134,9 @@ export class MemberPages {
     return isFresh && view.service === service ? view : undefined;
   }
 
-  /** The oldest go when there are too many: then their pages begin with a new view. */
+  /** A view that is too large has the place of all others. */
   #keep(view: View): void {
-    this.#kept.delete(view.nonce);
-    this.#kept.set(view.nonce, view);
-    let ids = 0;
-    for (const one of this.#kept.values()) ids += one.ids.length;
-    for (const [nonce, oldest] of this.#kept) {
-      const isOld = this.clock.monotonicMs() - oldest.readAtMs > KEPT_MS_MAX;
-      if (!isOld && this.#kept.size <= KEPT_MAX && (ids <= KEPT_IDS_MAX || oldest === view)) break;
-      this.#kept.delete(nonce);
-      ids -= oldest.ids.length;
-    }
+    this.#kept.set(view.nonce, view, Math.min(view.ids.length, KEPT_IDS_MAX));
   }
 }
 
@@ -139,12 +147,13 @@ interface View {
   readonly ids: readonly string[];
   /** Null: not read yet. */
   ring: Map<string, RingMember> | null;
+  /** Null: to be made from `ring`. */
+  ringId: string | null;
   readonly readAtMs: number;
 }
 
-function toRingMember(record: MemberRecord): RingMember {
-  const { weight, zone } = JSON.parse(record.registered) as { weight: number; zone: string | null };
-  return { id: record.id, weight, zone: zone ?? undefined };
+function ringMemberOf({ id, registered }: MemberRecord): RingMember {
+  return toRingMember({ ...(JSON.parse(registered) as Registration), id });
 }
 
 /** What a member takes in an answer, about. */

@@ -14,6 +14,7 @@ import { SharedReads } from "../reads/shared-reads.js";
 import { type Member, type Registration, toMember } from "./member.js";
 import { type MemberPage, MemberPages } from "./member-pages.js";
 import { MemberReads } from "./member-reads.js";
+import { MemberViews } from "./member-views.js";
 import { type ServicePage, ServicePages } from "./service-pages.js";
 
 export type { Member, Registration } from "./member.js";
@@ -31,18 +32,21 @@ export class Membership {
   readonly #lists: SharedReads<Member[]>;
   readonly #pages: MemberPages;
   readonly #services: ServicePages;
+  /** For answers that may be a little old. */
+  readonly views: MemberViews;
 
   constructor(
     private readonly primaries: Primaries,
     private readonly keys: Keys,
     clock: Clock,
     private readonly ids: Ids,
-    private readonly settings: { readonly ttlMaxMs: number },
+    private readonly settings: { readonly ttlMaxMs: number; readonly viewAgeMsMax: number },
   ) {
     this.#reads = new MemberReads(primaries, keys, clock);
     this.#lists = new SharedReads(clock, LISTS_AT_ONCE_MAX);
     this.#pages = new MemberPages(this.#reads, clock, ids);
     this.#services = new ServicePages(this.#reads, primaries, keys, clock);
+    this.views = new MemberViews((service) => this.list(service), clock, settings.viewAgeMsMax);
   }
 
   /** Begins a new incarnation of the member. Throws `superseded` and `no_quorum`. */
@@ -56,6 +60,7 @@ export class Membership {
       const known = await this.#find(service, id);
       const record = await this.#next(id, known, ttlMs, registration);
       if (await this.#put(service, record)) {
+        this.views.forget(service);
         return { member: toMember(record), isNew: !known.record || known.record.left };
       }
     }
@@ -79,6 +84,12 @@ export class Membership {
 
   /** Whether the member was registered until now. Throws `no_quorum`. */
   async leave(service: string, id: string): Promise<boolean> {
+    const left = await this.#leave(service, id);
+    this.views.forget(service);
+    return left;
+  }
+
+  async #leave(service: string, id: string): Promise<boolean> {
     for (;;) {
       let known = await this.#find(service, id);
       // One that does not answer may have it still, from a heartbeat that reached nobody else.

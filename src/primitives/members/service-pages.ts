@@ -14,6 +14,7 @@ export interface ServicePage {
 /** The services that have members, a page at a time, by their names. */
 export class ServicePages {
   readonly #names: SharedReads<string[]>;
+  readonly #pages: SharedReads<ServicePage>;
 
   constructor(
     private readonly reads: MemberReads,
@@ -22,10 +23,18 @@ export class ServicePages {
     clock: Pick<Clock, "soon">,
   ) {
     this.#names = new SharedReads(clock, 1);
+    this.#pages = new SharedReads(clock, PAGES_AT_ONCE_MAX);
   }
 
-  /** Those after `cursor`. Looks at `limit` names at most: a page may be empty though another follows. */
-  async page(cursor: string | null, limit: number): Promise<ServicePage> {
+  /**
+   * Those after `cursor`. Looks at `limit` names at most: a page may be empty though another follows. All who ask for one
+   * page at the same time share its reads. Throws `no_quorum`.
+   */
+  page(cursor: string | null, limit: number): Promise<ServicePage> {
+    return this.#pages.read(`${limit} ${cursor ?? ""}`, () => this.#read(cursor, limit));
+  }
+
+  async #read(cursor: string | null, limit: number): Promise<ServicePage> {
     const names = await this.#names.read("", () => this.reads.services());
     const after = cursor === null ? names : names.filter((name) => name > cursor);
     const looked = after.slice(0, limit);
@@ -54,3 +63,5 @@ export class ServicePages {
     });
   }
 }
+
+const PAGES_AT_ONCE_MAX = 4;
