@@ -24,46 +24,51 @@ export function observed(
   { route, isBatch }: Observed,
   answer: Answer,
 ): (c: Context<Env>) => Promise<Response> {
-  const { metrics, log, ids, clock, stopping } = services;
+  const { metrics, ids, clock, stopping } = services;
   return async (c) => {
-    const started = clock.monotonicMs();
-    const requestId = requestIdOf(c.req.header("x-request-id"), ids);
-    c.set("requestId", requestId);
-    let response: Response;
+    const startedMs = clock.monotonicMs();
+    c.set("requestId", requestIdOf(c.req.header("x-request-id"), ids));
+    const answerUnlessStopping = (text: string | null) => {
+      // Probes and metrics are answered to the end; work that arrives after the signal belongs to another instance.
+      if (c.req.path.startsWith("/v1/")) stopping.assertNot();
+      return answer(c, text);
+    };
+    let response: Response | null;
     try {
-      const answered = await inFlight(
-        c,
-        () => readBody(c, isBatch),
-        (text) => {
-          // Probes and metrics answer to the end; work that arrives after the signal belongs to another instance.
-          if (c.req.path.startsWith("/v1/")) stopping.assertNot();
-          return answer(c, text);
-        },
-      );
-      if (!answered) {
-        metrics.abandoned();
-        // The client has gone: nobody reads this.
-        return c.body(null);
-      }
-      response = answered;
+      response = await inFlight(c, () => readBody(c, isBatch), answerUnlessStopping);
     } catch (error) {
       response = answerFailure(error, c, services);
     }
-    const { headers, status } = response;
-    headers.set("x-request-id", requestId);
-    if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
-    headers.set("x-content-type-options", "nosniff");
-    if (stopping.announced) headers.set("connection", "close");
-    const ms = clock.monotonicMs() - started;
-    const { method, path } = c.req;
-    const code = c.get("code");
-    metrics.request(method, route, status, code ?? "", ms);
-    // Without the query, which may have keys of others, and without the body, which may have leaseIds.
-    const line = { requestId, method, path, status, code, ms: Math.round(ms * 10) / 10 };
-    if (status >= 500) log.warn(line, "request failed");
-    else log.debug(line, "request");
-    return response;
+    if (response) return recorded(services, c, response, route, startedMs);
+    metrics.abandoned();
+    // The client has gone: nobody reads this.
+    return c.body(null);
   };
+}
+
+/** The answer with the headers that all answers have, once it is counted and logged. */
+function recorded(
+  { metrics, log, clock, stopping }: Services,
+  c: Context<Env>,
+  response: Response,
+  route: string,
+  startedMs: number,
+): Response {
+  const { headers, status } = response;
+  const requestId = c.get("requestId");
+  headers.set("x-request-id", requestId);
+  if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
+  headers.set("x-content-type-options", "nosniff");
+  if (stopping.announced) headers.set("connection", "close");
+  const ms = clock.monotonicMs() - startedMs;
+  const { method, path } = c.req;
+  const code = c.get("code");
+  metrics.request(method, route, status, code ?? "", ms);
+  // Without the query, which may contain keys of others, and without the body, which may contain leaseIds.
+  const line = { requestId, method, path, status, code, ms: Math.round(ms * 10) / 10 };
+  if (status >= 500) log.warn(line, "request failed");
+  else log.debug(line, "request");
+  return response;
 }
 
 /** Any failure as problem+json. Only a CoordinationError is told as it is; anything else is logged and called internal. */

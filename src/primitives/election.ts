@@ -18,7 +18,7 @@ import type { Leases } from "./leases/leases.js";
 import { SharedReads } from "./reads/shared-reads.js";
 import { type Versioned, Watches } from "./reads/watch.js";
 
-/** A term of office, as the leader sees it. */
+/** A term of office, as its leader sees it. */
 export interface Term extends Omit<Grant, "fencingToken" | "owner"> {
   readonly name: string;
   readonly candidate: string | null;
@@ -40,13 +40,13 @@ export interface ElectionState extends Versioned {
   } | null;
   /** Whether a majority agrees on that. false: nobody can tell who leads now. */
   readonly known: boolean;
-  /** Names what can be known of it: changes with the leader, the term and the value. */
+  /** Changes with the leader, the term and the value. */
   readonly version: string;
   readonly waiting: number;
   readonly queue: readonly WaitingCandidate[];
 }
 
-/** A candidate that waits. Its owner is the candidate and its mode exclusive: both are from before it had its name. */
+/** A waiting candidate. `owner` (the candidate) and `mode` (exclusive) are older than `candidate`, and deprecated. */
 export interface WaitingCandidate extends Waiting {
   readonly candidate: string | null;
 }
@@ -65,7 +65,7 @@ export class Elections {
     this.#watches = new Watches(clock, (name) => this.inspect(name));
   }
 
-  /** Leads, or tells who does. Throws as `Leases.acquire` does. */
+  /** A term, or who leads instead. Throws as `Leases.acquire` does. */
   async campaign(
     request: Omit<LeaseRequest, "owner"> & {
       readonly name: string;
@@ -107,7 +107,7 @@ export class Elections {
     const hold = holdOf(await this.leases.votes.inspect(resource(name)), leaseId);
     const token = hold?.token ?? (await this.leases.token(wanted, leaseId));
     const next = Number((hold?.revision ?? "").split("-")[0]) + 1;
-    // The nonce orders two that were made at once.
+    // The nonce orders two proclamations that were made at the same time.
     const revision = `${String(next).padStart(REVISION_DIGITS, "0")}-${this.ids.hexNonce()}`;
     const held = await this.leases.votes.proclaim(
       { ...wanted, leaseId, token },
@@ -123,7 +123,7 @@ export class Elections {
     return this.leases.release(wantedOf(name, leaseId), leaseId);
   }
 
-  /** What a majority says after this call. Those who ask at the same time get the same object. Throws `no_quorum`. */
+  /** What a majority says after this call. Concurrent callers get the same object. Throws `no_quorum`. */
   inspect(name: string): Promise<ElectionState> {
     return this.#reads.read(name, () => this.#read(name));
   }
@@ -182,5 +182,5 @@ function wantedOf(name: string, leaseId: string | undefined): Wanted {
 
 const resource = (name: string) => `election/${name}`;
 const REVISION_DIGITS = 12;
-/** Elections that are read at once: a read is three scripts of some tens of microseconds. */
+/** Elections that are read at the same time: a read is three scripts of some tens of microseconds. */
 const READS_AT_ONCE_MAX = 64;

@@ -24,7 +24,7 @@ export interface HttpServer extends Server {
 export interface Served {
   readonly app: App;
   readonly gates: readonly Gate[];
-  /** A connection was closed at once, since there were too many. */
+  /** A connection was closed at once, as there were too many. */
   connectionRefused(): void;
 }
 

@@ -9,7 +9,7 @@ import { liveOf, type MemberReads } from "./member-reads.js";
 
 export interface MemberPage {
   readonly members: readonly Member[];
-  /** Of all members, as they were at the first page, but for what the pages since have found changed. */
+  /** Of all members as they were at the first page, except for the changes that later pages have found. */
   readonly ringId: string;
   /** For the next page; null: this is the last. */
   readonly cursor: string | null;
@@ -17,12 +17,12 @@ export interface MemberPage {
 
 /**
  * The members of a service, a page at a time. The first page fixes which members the list has: all that were acknowledged
- * before it was asked for. Of these the pages that follow read only their own records, each a quorum read. So the members
- * that a reader has collected are those that the `ringId` names; when a page finds one of its own changed or gone, the
- * `ringId` is another from then on, and the reader begins again.
+ * before it was requested. The pages that follow read only their own records of these, each by a quorum read. So the
+ * members that a reader has collected are those that the `ringId` identifies; if a page finds one of its members changed
+ * or gone, the `ringId` differs from then on, and the reader begins again.
  *
- * What was fixed is kept here for a while. Another instance, or this one later, reads the ids anew: then the list from
- * there on is as it is now, and its `ringId` tells whether that makes a difference.
+ * The ids of the list are kept here for a while. Another instance, or this one later, reads them anew: from there on the
+ * list is as it is then, and its `ringId` tells whether that makes a difference.
  */
 export class MemberPages {
   readonly #views: SharedReads<View>;
@@ -77,7 +77,7 @@ export class MemberPages {
     return { nonce: this.ids.nonce(), service, ids, ring: null, ringId: null, readAtMs };
   }
 
-  /** The live ones of the first ids: as many as make a page, and how many ids that took. */
+  /** The live members of the first ids: as many as fill a page, and how many ids were read for that. */
   async #records(
     service: string,
     ids: readonly string[],
@@ -87,7 +87,7 @@ export class MemberPages {
     let lookedAt = 0;
     let bytes = 0;
     while (lookedAt < ids.length) {
-      // More than are missing: some may be tombstones.
+      // More than the page lacks: some may be tombstones.
       const wanted = Math.max(limit - records.length, PART_MIN);
       const part = ids.slice(lookedAt, lookedAt + wanted);
       const known = await this.reads.records(service, part);
@@ -134,7 +134,7 @@ export class MemberPages {
     return isFresh && view.service === service ? view : undefined;
   }
 
-  /** A view that is too large has the place of all others. */
+  /** A view that is larger than the cache displaces all others. */
   #keep(view: View): void {
     this.#kept.set(view.nonce, view, Math.min(view.ids.length, KEPT_IDS_MAX));
   }
@@ -156,7 +156,7 @@ function ringMemberOf({ id, registered }: MemberRecord): RingMember {
   return toRingMember({ ...(JSON.parse(registered) as Registration), id });
 }
 
-/** What a member takes in an answer, about. */
+/** Approximate size of a member in an answer. */
 function bytesOf({ id, registered }: MemberRecord): number {
   return Buffer.byteLength(registered) + id.length + MEMBER_BYTES;
 }
@@ -168,7 +168,7 @@ function parseCursor(cursor: string | null): { nonce: string | null; after: stri
   return { nonce: cursor.slice(0, at), after: cursor.slice(at + 1) };
 }
 
-/** Place of the first id behind this one. */
+/** Index of the first id after this one. */
 function firstAfter(ids: readonly string[], after: string): number {
   let [low, high] = [0, ids.length];
   while (low < high) {
@@ -180,14 +180,14 @@ function firstAfter(ids: readonly string[], after: string): number {
 }
 
 const SEPARATOR = ".";
-/** Bytes of the members of a page: a page has less than 1 MB. */
+/** Bytes of the members of a page: a page stays below 1 MB. */
 const PAGE_BYTES_MAX = 1_000_000;
 /** Names and numbers of a member in JSON. */
 const MEMBER_BYTES = 180;
-/** Ids that are asked for at once, at least. */
+/** Fewest ids per read. */
 const PART_MIN = 50;
 const READS_AT_ONCE_MAX = 4;
-/** As long as somebody may think about one page. */
+/** How long a reader may take between two pages. */
 const KEPT_MS_MAX = 30_000;
 const KEPT_MAX = 64;
 /** Some 20 MB. */

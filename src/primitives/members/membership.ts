@@ -19,7 +19,7 @@ import { type ServicePage, ServicePages } from "./service-pages.js";
 
 export type { Member, Registration } from "./member.js";
 
-/** What a heartbeat found. */
+/** The member that a heartbeat kept alive. */
 export interface Pulse {
   readonly incarnation: number;
   readonly revision: number;
@@ -70,7 +70,7 @@ export class Membership {
     );
   }
 
-  /** Without `incarnation` for whichever is registered. Throws `unknown_member`, `superseded` and `no_quorum`. */
+  /** Without `incarnation`, for whichever incarnation is registered. Throws `unknown_member`, `superseded` and `no_quorum`. */
   async heartbeat(service: string, id: string, incarnation?: number): Promise<Pulse> {
     const { majority } = this.primaries;
     const answers = await this.primaries.ask(
@@ -92,7 +92,7 @@ export class Membership {
   async #leave(service: string, id: string): Promise<boolean> {
     for (;;) {
       let known = await this.#find(service, id);
-      // One that does not answer may have it still, from a heartbeat that reached nobody else.
+      // A primary that has not answered may still have it, from a heartbeat that reached no other.
       if (!known.record) known = await this.#find(service, id, allAnswered);
       const { record, unanswered } = known;
       if (record ? record.left : unanswered === 0) return false;
@@ -111,7 +111,7 @@ export class Membership {
     });
   }
 
-  /** Some of them, after those of the page that this is the cursor of. Throws `no_quorum`. */
+  /** A page of them: those after `cursor`. Throws `no_quorum`. */
   page(service: string, cursor: string | null, limit: number): Promise<MemberPage> {
     return this.#pages.page(service, cursor, limit);
   }
@@ -123,12 +123,12 @@ export class Membership {
     return toMember(record);
   }
 
-  /** Services that have members, by name, after `cursor`, and how many members each has. Throws `no_quorum`. */
+  /** A page of the services that have members, by name, after `cursor`, and how many members each has. Throws `no_quorum`. */
   services(cursor: string | null, limit: number): Promise<ServicePage> {
     return this.#services.page(cursor, limit);
   }
 
-  /** Puts a member back that some primaries lack, when it is still alive on others. */
+  /** Restores a member that some primaries lack, if it is still alive on others. */
   async #revive(service: string, id: string, incarnation: number | undefined): Promise<Pulse> {
     const { record } = await this.#find(service, id);
     if (record && incarnation !== undefined && record.incarnation > incarnation) throw superseded(id);
@@ -139,16 +139,16 @@ export class Membership {
     return record;
   }
 
-  /** The first record of an incarnation above all earlier ones; it is announced, and not yet stored. */
+  /** The first record of an incarnation above all earlier ones: announced, but not stored yet. */
   async #next(
     id: string,
     { record: known, nextIncarnation }: Known,
     ttlMs: number,
     registration: Registration | null,
   ): Promise<MemberRecord> {
-    // Above those long forgotten as well: hence the servers' clock.
+    // Above incarnations that are long forgotten, too: hence the clocks of the servers.
     const incarnation = Math.max((known?.incarnation ?? 0) + 1, nextIncarnation);
-    // And those that failed, of which a primary may have a record that nobody who registers next is told of.
+    // And above registrations that failed, whose record may be on a primary that the next registration does not read.
     await this.primaries.askMajority(announceIncarnation(this.keys, incarnation));
     return {
       id,
@@ -168,7 +168,7 @@ export class Membership {
     return { record: merged[0]?.record, ...known };
   }
 
-  /** Whether a majority store this record; false when others are in the way. Throws `no_quorum`. */
+  /** Whether a majority stored this record; false: newer records are in the way. Throws `no_quorum`. */
   async #put(service: string, record: MemberRecord): Promise<boolean> {
     const { majority } = this.primaries;
     const stored = (answers: Answers<{ superseded: number | null }>) =>
@@ -183,16 +183,16 @@ export class Membership {
   }
 }
 
-/** What the primaries know of one member. */
+/** What the primaries know about one member. */
 interface Known {
   readonly record: MemberRecord | undefined;
-  /** The lowest for a registration that begins now. */
+  /** The lowest incarnation for a registration that begins now. */
   readonly nextIncarnation: number;
-  /** How many primaries were not heard. */
+  /** How many primaries did not answer. */
   readonly unanswered: number;
 }
 
-/** The renewal that a majority agree on, if no primary knows better: a later incarnation, or a tombstone of this one. */
+/** The renewal that a majority agrees on, unless a primary knows a later incarnation, or a tombstone of this one. */
 function pulseOf(votes: readonly HeartbeatVote[], majority: number): Pulse | null {
   const newest = Math.max(0, ...votes.map((vote) => (vote.kind === "missing" ? 0 : vote.incarnation)));
   const current = votes.filter((vote) => vote.kind !== "missing" && vote.incarnation === newest);
@@ -219,7 +219,7 @@ function superseded(id: string): CoordinationError {
   );
 }
 
-/** Whole services that are read at once, each in parts. */
+/** Services that are read completely at the same time, each in parts. */
 const LISTS_AT_ONCE_MAX = 4;
 const REGISTER_ATTEMPTS_MAX = 8;
 const TOMBSTONE_MARGIN_MS = 60_000;

@@ -7,7 +7,7 @@ import type { MemberReads } from "./member-reads.js";
 
 export interface ServicePage {
   readonly services: readonly { readonly service: string; readonly members: number }[];
-  /** The last name that was looked at; null: there are no more. */
+  /** The last name that was examined; null: there are no more. */
   readonly cursor: string | null;
 }
 
@@ -27,7 +27,7 @@ export class ServicePages {
   }
 
   /**
-   * Those after `cursor`. Looks at `limit` names at most: a page may be empty though another follows. All who ask for one
+   * Those after `cursor`. Examines `limit` names at most: a page may be empty though another follows. All who ask for one
    * page at the same time share its reads. Throws `no_quorum`.
    */
   page(cursor: string | null, limit: number): Promise<ServicePage> {
@@ -51,8 +51,8 @@ export class ServicePages {
   }
 
   /**
-   * What most primaries count: one that missed something counts less, or more. Of two that differ the higher, since a
-   * member that one of them has lost is a member, and one that left is forgotten by itself.
+   * The median of the counts: a primary that missed a write counts less, or more. Of two different counts the higher one,
+   * since a member that one primary has lost is still a member, and one that left disappears by itself.
    */
   async #count(services: readonly string[]): Promise<number[]> {
     const counts = values(await this.primaries.ask(countMembers(this.keys, services), allAnswered));
