@@ -34,15 +34,14 @@ function termRoutes(routes: Routes, services: Services): void {
     tag: "elections",
     path: "/v1/elections/{name}",
     params: ElectionParams,
-    lease: { description: "It leads.", schema: TermSchema, examples: examples.terms },
+    lease: json("It leads.", TermSchema, examples.terms),
     acquire: {
       verb: "campaign",
       operationId: "campaign",
       summary: "Campaign to lead",
       description:
         "The candidate leads from now on, or the answer says who does. With waitMs it waits in the queue, first come, first served. Its term is a fencing token. A repeated request with the same leaseId gets the same term while it leads.",
-      body: campaignBody(config.ttlMaxMs),
-      examples: examples.campaigns,
+      body: body(campaignBody(config.ttlMaxMs), examples.campaigns),
       call: ({ name }, body, client) => elections.campaign({ ...body, name, ...client }),
       heldText: ({ name }) => `${name} has a leader`,
     },
@@ -51,8 +50,7 @@ function termRoutes(routes: Routes, services: Services): void {
       operationId: "renewTerm",
       summary: "Go on leading",
       description: "Extends the term to ttlMs from now; never shortens it.",
-      body: renewTermBody(config.ttlMaxMs),
-      examples: examples.renewals,
+      body: body(renewTermBody(config.ttlMaxMs), examples.renewals),
       call: ({ name }, body) => elections.renew({ ...body, name }),
     },
     whileHeld: () => proclaimRoute(routes, services),
@@ -62,13 +60,8 @@ function termRoutes(routes: Routes, services: Services): void {
       summary: "Stop leading",
       description:
         "The next in the queue leads within milliseconds. A leaseId that does not lead changes nothing.",
-      body: ReleaseBody,
-      examples: examples.resignations,
-      answer: {
-        description: "Whether it led until now.",
-        schema: ResignedSchema,
-        examples: examples.resigned,
-      },
+      body: body(ReleaseBody, examples.resignations),
+      answer: json("Whether it led until now.", ResignedSchema, examples.resigned),
       call: async ({ name }, { leaseId }) => ({ resigned: await elections.resign(name, leaseId) }),
     },
   });

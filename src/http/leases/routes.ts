@@ -3,7 +3,7 @@ import type { ErrorCode } from "../../errors.js";
 import type { Held } from "../../primitives/leases/lease-terms.js";
 import { bodyProblems } from "../problem.js";
 import type { Routes } from "../registration.js";
-import { body, type Examples, json } from "../responses/content.js";
+import type { Body, Json } from "../responses/content.js";
 import { type OfClient, ofClient } from "../server/admission.js";
 import { held } from "./held.js";
 
@@ -22,11 +22,7 @@ export interface LeaseFamily<
   /** Of the path. */
   readonly params?: P;
   /** What a grant and a renewal answer. */
-  readonly lease: {
-    readonly description: string;
-    readonly schema: L;
-    readonly examples: Examples<z.output<L>>;
-  };
+  readonly lease: Json<L>;
   readonly acquire: Operation<A> & {
     call(
       params: z.output<P>,
@@ -42,11 +38,7 @@ export interface LeaseFamily<
   /** Registers what else its holder can do; described between renewing and releasing. */
   readonly whileHeld?: () => void;
   readonly release: Operation<R> & {
-    readonly answer: {
-      readonly description: string;
-      readonly schema: E;
-      readonly examples: Examples<z.output<E>>;
-    };
+    readonly answer: Json<E>;
     call(params: z.output<P>, body: z.output<R>): Promise<z.output<E>>;
   };
 }
@@ -57,8 +49,7 @@ interface Operation<B extends z.ZodType> {
   readonly operationId: string;
   readonly summary: string;
   readonly description: string;
-  readonly body: B;
-  readonly examples: Examples<z.input<B>>;
+  readonly body: Body<B>;
   /** Problems that not all families have. */
   readonly codes?: readonly ErrorCode[];
 }
@@ -73,7 +64,6 @@ export function leaseRoutes<
   E extends z.ZodType,
 >(routes: Routes, family: LeaseFamily<P, L, A, N, R, E>): void {
   const { path, params, lease, acquire, renew, release, whileHeld } = family;
-  const granted = json(lease.description, lease.schema, lease.examples);
   const described = <B extends z.ZodType>(operation: Operation<B>) => ({
     method: "post" as const,
     path: `${path}/${operation.verb}`,
@@ -81,14 +71,14 @@ export function leaseRoutes<
     tags: [family.tag],
     summary: operation.summary,
     description: operation.description,
-    request: { ...(params && { params }), body: body(operation.body, operation.examples) },
+    request: { ...(params && { params }), body: operation.body },
   });
 
   routes.add(
     {
       ...described(acquire),
       responses: {
-        200: granted,
+        200: lease,
         ...bodyProblems("held", "lease_mismatch", ...(acquire.codes ?? []), "lease_lost", "no_quorum"),
       },
     },
@@ -101,17 +91,16 @@ export function leaseRoutes<
   routes.add(
     {
       ...described(renew),
-      responses: { 200: granted, ...bodyProblems(...(renew.codes ?? []), "lease_lost", "no_quorum") },
+      responses: { 200: lease, ...bodyProblems(...(renew.codes ?? []), "lease_lost", "no_quorum") },
     },
     (request) => renew.call(request.params, request.body),
   );
   whileHeld?.();
-  const { answer } = release;
   routes.add(
     {
       ...described(release),
       responses: {
-        200: json(answer.description, answer.schema, answer.examples),
+        200: release.answer,
         ...bodyProblems("no_quorum"),
       },
     },

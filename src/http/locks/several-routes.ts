@@ -2,6 +2,7 @@ import type { Services } from "../context.js";
 import { leaseRoutes } from "../leases/routes.js";
 import { ReleasedSchema } from "../leases/schemas.js";
 import type { Routes } from "../registration.js";
+import { body, json } from "../responses/content.js";
 import * as examples from "./examples.js";
 import { acquireSeveralBody, LeaseSchema, ReleaseSeveralBody, renewSeveralBody } from "./schemas.js";
 
@@ -10,15 +11,14 @@ export function severalLockRoutes(routes: Routes, { locks, config }: Services): 
   leaseRoutes(routes, {
     tag: "locks",
     path: "/v1/locks",
-    lease: { description: "The lease.", schema: LeaseSchema, examples: examples.severalLeases },
+    lease: json("The lease.", LeaseSchema, examples.severalLeases),
     acquire: {
       verb: "acquire",
       operationId: "acquireLocks",
       summary: "Acquire several locks at once",
       description:
         "All names or none, in any order: overlapping sets cannot deadlock. One lease and one fencing token, above all earlier tokens of each name. Renew and release them together, with the same names.",
-      body: acquireSeveralBody(config.ttlMaxMs),
-      examples: examples.acquireSeveralRequests,
+      body: body(acquireSeveralBody(config.ttlMaxMs), examples.acquireSeveralRequests),
       call: (_, body, client) => locks.acquire({ ...body, ...client }),
       heldText: () => "At least one of them is held by another lease",
     },
@@ -27,8 +27,7 @@ export function severalLockRoutes(routes: Routes, { locks, config }: Services): 
       operationId: "renewLocks",
       summary: "Renew several locks at once",
       description: "All names of the lease or none.",
-      body: renewSeveralBody(config.ttlMaxMs),
-      examples: examples.renewSeveralRequests,
+      body: body(renewSeveralBody(config.ttlMaxMs), examples.renewSeveralRequests),
       codes: ["lease_mismatch"],
       call: (_, body) => locks.renew(body),
     },
@@ -37,13 +36,8 @@ export function severalLockRoutes(routes: Routes, { locks, config }: Services): 
       operationId: "releaseLocks",
       summary: "Release several locks at once",
       description: "A leaseId that does not hold the names changes nothing.",
-      body: ReleaseSeveralBody,
-      examples: examples.releaseSeveralRequests,
-      answer: {
-        description: "Whether they were held until now.",
-        schema: ReleasedSchema,
-        examples: examples.releases,
-      },
+      body: body(ReleaseSeveralBody, examples.releaseSeveralRequests),
+      answer: json("Whether they were held until now.", ReleasedSchema, examples.releases),
       call: async (_, { names, leaseId }) => ({ released: await locks.release(names, leaseId) }),
     },
   });

@@ -14,6 +14,9 @@ export function json<T extends z.ZodType>(description: string, schema: T, exampl
   return { description, content: { "application/json": { schema, examples } } } as const;
 }
 
+export type Body<T extends z.ZodType> = ReturnType<typeof body<T>>;
+export type Json<T extends z.ZodType> = ReturnType<typeof json<T>>;
+
 /** Answers with JSON that is text already. */
 export function jsonText(c: Context, text: string | ReadableStream<Uint8Array>): Response {
   return c.body(text, 200, { "content-type": "application/json" });

@@ -69,15 +69,14 @@ function permitRoutes(routes: Routes, { semaphores, config }: Services): void {
     tag: "semaphores",
     path: "/v1/semaphores/{name}",
     params: SemaphoreParams,
-    lease: { description: "The permits.", schema: PermitsSchema, examples: examples.permits },
+    lease: json("The permits.", PermitsSchema, examples.permits),
     acquire: {
       verb: "acquire",
       operationId: "acquirePermits",
       summary: "Acquire permits of a semaphore",
       description:
         "All requested permits or none; never more than limit are held at a time. Every acquire names the same limit. Waiting works as for locks: first come, first served.",
-      body: acquirePermitsBody(config.ttlMaxMs),
-      examples: examples.acquireRequests,
+      body: body(acquirePermitsBody(config.ttlMaxMs), examples.acquireRequests),
       codes: ["limit_mismatch"],
       call: ({ name }, { permits = 1, ...request }, client) =>
         semaphores.acquire({ ...request, name, permits, ...client }),
@@ -88,8 +87,7 @@ function permitRoutes(routes: Routes, { semaphores, config }: Services): void {
       operationId: "renewPermits",
       summary: "Renew permits",
       description: "Extends all permits of the lease to ttlMs from now; never shortens it.",
-      body: renewBody(config.ttlMaxMs),
-      examples: examples.renewRequests,
+      body: body(renewBody(config.ttlMaxMs), examples.renewRequests),
       call: ({ name }, body) => semaphores.renew({ ...body, name }),
     },
     release: {
@@ -97,13 +95,8 @@ function permitRoutes(routes: Routes, { semaphores, config }: Services): void {
       operationId: "releasePermits",
       summary: "Release permits",
       description: "All permits of the lease. A leaseId that holds none changes nothing.",
-      body: ReleaseBody,
-      examples: examples.releaseRequests,
-      answer: {
-        description: "Whether any were held until now.",
-        schema: ReleasedSchema,
-        examples: examples.releases,
-      },
+      body: body(ReleaseBody, examples.releaseRequests),
+      answer: json("Whether any were held until now.", ReleasedSchema, examples.releases),
       call: async ({ name }, { leaseId }) => ({ released: await semaphores.release(name, leaseId) }),
     },
   });

@@ -30,6 +30,7 @@ export interface Pulse {
 export class Membership {
   readonly #reads: MemberReads;
   readonly #lists: SharedReads<Member[]>;
+  readonly #members: SharedReads<Member>;
   readonly #pages: MemberPages;
   readonly #services: ServicePages;
   /** For answers that may be a little old. */
@@ -44,6 +45,7 @@ export class Membership {
   ) {
     this.#reads = new MemberReads(primaries, keys, clock);
     this.#lists = new SharedReads(clock, LISTS_AT_ONCE_MAX);
+    this.#members = new SharedReads(clock, MEMBERS_AT_ONCE_MAX);
     this.#pages = new MemberPages(this.#reads, clock, ids);
     this.#services = new ServicePages(this.#reads, primaries, keys, clock);
     this.views = new MemberViews((service) => this.list(service), clock, settings.viewAgeMsMax);
@@ -116,11 +118,13 @@ export class Membership {
     return this.#pages.page(service, cursor, limit);
   }
 
-  /** Throws `unknown_member` and `no_quorum`. */
-  async get(service: string, id: string): Promise<Member> {
-    const { record } = await this.#find(service, id);
-    if (!record || record.left) throw unknownMember(service, id);
-    return toMember(record);
+  /** Concurrent callers share a read. Throws `unknown_member` and `no_quorum`. */
+  get(service: string, id: string): Promise<Member> {
+    return this.#members.read(`${service}/${id}`, async () => {
+      const { record } = await this.#find(service, id);
+      if (!record || record.left) throw unknownMember(service, id);
+      return toMember(record);
+    });
   }
 
   /** A page of the services that have members, by name, after `cursor`, and how many members each has. Throws `no_quorum`. */
@@ -221,5 +225,7 @@ function superseded(id: string): CoordinationError {
 
 /** Services that are read completely at the same time, each in parts. */
 const LISTS_AT_ONCE_MAX = 4;
+/** Single members that are read at the same time: a read is three scripts of some tens of microseconds. */
+const MEMBERS_AT_ONCE_MAX = 64;
 const REGISTER_ATTEMPTS_MAX = 8;
 const TOMBSTONE_MARGIN_MS = 60_000;
