@@ -24,8 +24,9 @@ import {
   renewLease,
   repairLease,
 } from "../src/scripts/lease-calls.js";
+import { announceIncarnation, heartbeat, putMember } from "../src/scripts/member-calls.js";
 import { keepWaiting, leaveQueue, takeTicket } from "../src/scripts/queue-calls.js";
-import { announceIncarnation, type Call, heartbeat, putMember, SCRIPTS } from "../src/scripts/scripts.js";
+import { type Call, SCRIPTS } from "../src/scripts/scripts.js";
 import { startPrimaries } from "../test/helpers/primaries.js";
 import { median, serverVersion } from "./servers.js";
 
@@ -92,7 +93,7 @@ const waiting = (ticket: number): AcquireTerms => ({
   ...TERMS,
   queueEntry: { ticket, instance: INSTANCE, keptMs: 600_000, acceptsHandoff: true },
 });
-const RELEASED = { forMs: 660_000, always: false, says: "released" };
+const RELEASED = { forMs: 660_000, always: false, brokenFor: null };
 
 async function run<T>({ script, keys: own, args, parse }: Call<T>): Promise<T> {
   const given = [keys.configuration, ...own];
@@ -126,7 +127,7 @@ function inLine(name: string, index: number): Claim {
   return one;
 }
 const LEFT = { back: "all", keepMs: 0, notify: false } as const;
-const queue = `${LINE} in line`;
+const queue = `${LINE} in the queue`;
 const many = <T>(one: (i: number) => T) => Array.from({ length: TOGETHER_MAX }, (_, i) => one(i));
 const held = new Map<number, Claim>();
 const take = (of: (run: number) => Claim) => async (at: number) => {
@@ -230,7 +231,7 @@ const CASES: readonly Case[] = [
   },
   {
     script: "release-lease",
-    bound: `${queue}, handed on`,
+    bound: `${queue}, the first is granted`,
     prepare: prepared("handed", "exclusive"),
     each: async (at) => {
       if (at === 0) return;
@@ -242,7 +243,7 @@ const CASES: readonly Case[] = [
   },
   {
     script: "release-lease",
-    bound: `${LINE} readers in line, all of one instance woken`,
+    bound: `${LINE} readers in the queue, all of one instance notified`,
     prepare: prepared("readers", "shared"),
     each: async (at) => {
       if (at === 0) return;

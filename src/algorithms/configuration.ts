@@ -1,6 +1,6 @@
 /**
  * Which primaries make up the deployment, and in which incarnation each of them takes part. Agreed by ballots, stored
- * on every primary, compared by every script. DESIGN 5.2.
+ * on every primary, compared by every script. See docs/architecture.md.
  */
 export interface Configuration {
   /** Of the scripts and this very format: an instance that knows another one refuses to take part. */
@@ -14,7 +14,7 @@ export interface Configuration {
   /** At least the wall clock in microseconds when all began anew: no counter starts below. */
   readonly floor: number;
   /**
-   * For a start of all: how long nobody grants a lease, ms; `marks`: until the stored high-water marks. Null: a change
+   * For a cold start: how long nobody grants a lease, ms; `marks`: until the stored high-water marks. Null: a change
    * that left a majority as it was.
    */
   readonly coldQuarantine: number | "marks" | null;
@@ -76,9 +76,9 @@ export type Judgement =
   | { readonly kind: "current"; readonly current: Configuration; readonly steps: readonly Step[] }
   /** All are seen, and no majority is intact: the configuration after `latest` must begin anew. */
   | { readonly kind: "cold"; readonly latest: Configuration | null }
-  /** All have `latest`, a start of all, but it is not finished. */
+  /** All have `latest`, a cold start, but it is not finished. */
   | { readonly kind: "finish_cold"; readonly latest: Configuration }
-  /** `latest`, a start of all, was agreed; some have not got it yet. */
+  /** `latest`, a cold start, was agreed; some have not got it yet. */
   | { readonly kind: "spread_cold"; readonly latest: Configuration }
   /** Too few are seen to decide anything. */
   | { readonly kind: "wait" }
@@ -119,7 +119,7 @@ export function judge(observations: readonly (Observation | null)[], majority: n
       return { kind: "refuse", reason: DIFFERENT_DEPLOYMENTS };
   }
   if (absent > 0) return { kind: "wait" };
-  // Until somebody takes part, one that lost its data since a start of all was agreed is as one that had none.
+  // Until somebody takes part, one that lost its data since a cold start was agreed is as one that had none.
   const begun =
     latest !== null &&
     latest.coldQuarantine !== null &&
@@ -130,7 +130,7 @@ export function judge(observations: readonly (Observation | null)[], majority: n
   return { kind: "cold", latest };
 }
 
-/** `coldQuarantine` of a start of all after `latest`, where this is not the first start. */
+/** `coldQuarantine` of a cold start after `latest`, where this is not the first start. */
 export function quarantineAfter(
   latest: Configuration | null,
   observations: readonly Observation[],
@@ -140,7 +140,7 @@ export function quarantineAfter(
   // Every lease was voted for by one of those that know.
   if (observations.filter(({ hasLeaseHighWaterMark }) => !hasLeaseHighWaterMark).length < majority)
     return "marks";
-  // A start of all that was interrupted: what had to be waited for then has to be waited for now, and no more.
+  // A cold start that was interrupted: what had to be waited for then has to be waited for now, and no more.
   const interrupted = typeof latest?.coldQuarantine === "number" && votersIn(latest, observations) < majority;
   return interrupted ? latest.coldQuarantine : ttlMaxMs;
 }
@@ -158,7 +158,7 @@ export function entryOf(configuration: Configuration, observation: Observation):
   );
 }
 
-/** Of a primary in a start of all, which keeps the id that it had in the configuration before. */
+/** Of a primary in a cold start, which keeps the id that it had in the configuration before. */
 export function newEntry(
   one: Observation,
   latest: Configuration | null,

@@ -10,7 +10,8 @@ import {
   type Tombstone,
 } from "../scripts/configuration-calls.js";
 import type { Keys } from "../scripts/keys.js";
-import { announceIncarnation, type Call, listMembers, putMember } from "../scripts/scripts.js";
+import { announceIncarnation, listMembers, putMember } from "../scripts/member-calls.js";
+import type { Call } from "../scripts/scripts.js";
 
 /** One end of a copy: a primary as it was seen. Everything is refused once it is not that any more. */
 export interface CopyEnd {

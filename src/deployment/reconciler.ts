@@ -40,7 +40,7 @@ export interface ReconcilerLog {
 }
 
 /**
- * Keeps this instance and the primaries in one configuration (DESIGN 5.2). It looks at all primaries whenever one
+ * Keeps this instance and the primaries in one configuration (docs/architecture.md). It looks at all primaries whenever one
  * answers anew or contradicts, and every second; judges what it saw (algorithms/configuration.ts); and takes the next
  * step. Each step is safe at any time, from any number of instances at once, and may be left half-done: the next look
  * shows what is missing.
@@ -79,7 +79,7 @@ export class Reconciler {
     return this.#current?.version ?? null;
   }
 
-  /** No counter is below that was given out since the last start of all, as far as this instance knows. */
+  /** No counter is below that was given out since the last cold start, as far as this instance knows. */
   get floor(): number {
     return this.#current?.floor ?? 0;
   }
@@ -96,7 +96,7 @@ export class Reconciler {
   }
 
   /**
-   * The same for a request. False where it takes too long: in a start of all everything is copied, and nobody must wait
+   * The same for a request. False where it takes too long: in a cold start everything is copied, and nobody must wait
    * for that.
    */
   catchUp(): Promise<boolean> {
@@ -338,7 +338,7 @@ export class Reconciler {
       deployment: latest?.deployment ?? this.#current?.deployment ?? this.ids.nonce(),
       version,
       nonce: this.ids.nonce(),
-      // Not rounded: what is ahead of the clock would be given out again by a start of all a moment later.
+      // Not rounded: what is ahead of the clock would be given out again by a cold start a moment later.
       floor: this.clock.wallMicros(),
       coldQuarantine,
       primaries: observed.map((one) => newEntry(one, latest, version, this.ids.nonce())),
@@ -467,7 +467,7 @@ function withDrift(ms: number): number {
 
 const READMITTING = "it restarted, or was a replica: what it may have forgotten is copied to it";
 const WATCH_INTERVAL_MS = 1_000;
-/** A change takes some round trips; what takes longer is a start of all. */
+/** A change takes some round trips; what takes longer is a cold start. */
 const CATCH_UP_MS_MAX = 1_000;
 const STEPS_MAX = 20;
 const RETRY_DELAY_MS_MAX = 50;

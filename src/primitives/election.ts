@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.js";
 import type { Ids } from "../ids.js";
+import { resourceOf } from "../scripts/resource-kinds.js";
 import { lost } from "./leases/lease-failures.js";
 import {
   fingerprintOf,
@@ -180,7 +181,7 @@ function wantedOf(name: string, leaseId: string | undefined): Wanted {
   };
 }
 
-const resource = (name: string) => `election/${name}`;
+const resource = (name: string) => resourceOf("election", name);
 const REVISION_DIGITS = 12;
 /** Elections that are read at the same time: a read is three scripts of some tens of microseconds. */
 const READS_AT_ONCE_MAX = 64;

@@ -4,6 +4,7 @@ import { allAnswered, type Primaries, values } from "../quorum/primaries.js";
 import { listLocks } from "../scripts/holder-calls.js";
 import type { Keys } from "../scripts/keys.js";
 import type { Hold, Mode } from "../scripts/lease-calls.js";
+import { resourceOf } from "../scripts/resource-kinds.js";
 import { type HolderPage, HolderPages } from "./leases/holder-pages.js";
 import {
   fingerprintOf,
@@ -175,9 +176,8 @@ function wantedOf(names: readonly string[], mode: Mode | null, leaseId: string |
   };
 }
 
-const KIND = "lock/";
-const resource = (name: string) => KIND + name;
-const nameOf = (resource: string) => resource.slice(KIND.length);
+const resource = (name: string) => resourceOf("lock", name);
+const nameOf = (resource: string) => resource.slice(resourceOf("lock", "").length);
 const namesOf = ({ resources }: Wanted) => resources.map(nameOf);
 /** Locks that are read at once: the dearest read is three replies of 250 KB. */
 const READS_AT_ONCE_MAX = 64;

@@ -29,8 +29,8 @@ export function heldOn(majority: number, primaries: readonly (readonly Hold[])[]
 }
 
 /**
- * What is most to be said of them: an operator's reason, a release, another lease, a start of all; else its time ran out.
- * `before`: whether the lease was granted before the last start of all.
+ * What is most to be said of them: an operator's reason, a release, another lease, a cold start; else its time ran out.
+ * `before`: whether the lease was granted before the last cold start.
  */
 export function whyLost(votes: readonly RenewVote[], before: boolean): Lost["why"] {
   const broken = votes.find((vote) => vote.kind === "broken");

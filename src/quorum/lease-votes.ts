@@ -147,7 +147,7 @@ export class LeaseVotes {
    * `no_quorum` when a majority did not answer: it then ends as soon as they do.
    */
   release(claim: Claim, chosen: boolean): Promise<boolean> {
-    return this.primaries.steadily(() => this.#release(claim, chosen, "released"));
+    return this.primaries.steadily(() => this.#release(claim, chosen, null));
   }
 
   /**
@@ -179,7 +179,7 @@ export class LeaseVotes {
       await Promise.all(
         held.slice(at, at + BROKEN_AT_ONCE_MAX).map(([leaseId, { resources }]) => {
           const claim = { leaseId, mode: null, resources, queues: resources, fingerprint: null, limit: null };
-          return this.primaries.steadily(() => this.#release(claim, true, `broken\n${reason}`));
+          return this.primaries.steadily(() => this.#release(claim, true, reason));
         }),
       );
     }
@@ -307,10 +307,10 @@ export class LeaseVotes {
     );
   }
 
-  async #release(claim: Claim, chosen: boolean, says: string): Promise<boolean> {
+  async #release(claim: Claim, chosen: boolean, brokenFor: string | null): Promise<boolean> {
     const { all, majority } = this.primaries;
     const call = (always: boolean) =>
-      releaseLease(this.keys, claim, { forMs: this.#tombstoneMs(), always, says });
+      releaseLease(this.keys, claim, { forMs: this.#tombstoneMs(), always, brokenFor });
     const compensationKey = `release/${claim.leaseId}`;
     const operation = new Operation<never, string | null>(all.length, {
       cleanUp: (late) => call(late || chosen),

@@ -14,7 +14,7 @@ export type Answers<T> = readonly (Answer<T> | undefined)[];
 /** The configuration that this instance goes by. */
 export interface InForce {
   readonly version: number | null;
-  /** No counter is below that was given out since the last start of all; 0 before the first. */
+  /** No counter is below that was given out since the last cold start; 0 before the first. */
   readonly floor: number;
   /**
    * Looks at the primaries and takes over what they agreed on. Whether this instance is up to date now: a request does
@@ -122,7 +122,7 @@ export class Primaries {
     return this.configuration.version;
   }
 
-  /** No counter is below that was given out since the last start of all. */
+  /** No counter is below that was given out since the last cold start. */
   get floor(): number {
     return this.configuration.floor;
   }

@@ -1,7 +1,8 @@
 import { type Primary, PrimaryFailure } from "../redis/primary.js";
 import { type HeldLease, listHolders } from "../scripts/holder-calls.js";
 import type { Keys } from "../scripts/keys.js";
-import { type Call, type Parts, scanSet } from "../scripts/scripts.js";
+import type { Call } from "../scripts/scripts.js";
+import { type Parts, scanSet } from "../scripts/set-calls.js";
 
 /** Runs one call of several, all of them on the same primary. */
 type Run = <T>(call: Call<T>) => Promise<T>;

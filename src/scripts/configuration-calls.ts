@@ -118,7 +118,7 @@ export function dropOverlong(members: readonly string[]): Call<void> {
 /**
  * Counters in a generation from which it is rotated before its time: some 105 MB, in two generations twice as much.
  * Floors rise by 2^20 with every second rotation at most, so by about half of the number of fresh names; the wall clock
- * in microseconds, from which a start of all begins, stays ahead of them up to 1.9 million fresh names a second.
+ * in microseconds, from which a cold start begins, stays ahead of them up to 1.9 million fresh names a second.
  */
 export const COUNTERS_MAX = 1_000_000;
 

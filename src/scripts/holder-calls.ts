@@ -1,6 +1,7 @@
 import type { Keys } from "./keys.js";
 import { type Hold, leaseCall, NOBODY, parseHold } from "./lease-calls.js";
-import { type Call, type Parts, SCRIPTS } from "./scripts.js";
+import { type Call, SCRIPTS } from "./scripts.js";
+import type { Parts } from "./set-calls.js";
 
 // What is asked of the list of names that are held, and of those who hold one, in parts that a primary has time for.
 

@@ -1,4 +1,5 @@
 import type { Keys } from "./keys.js";
+import { kindOf } from "./resource-kinds.js";
 import { type Call, SCRIPTS } from "./scripts.js";
 
 /** `exclusive`: a writer, alone. `shared`: a reader, beside other readers. */
@@ -82,24 +83,34 @@ export function leaseCall<T>(
   parse: (reply: unknown) => T,
 ): Call<T> {
   const { leaseId, mode, resources, queues, fingerprint, limit, nonce, attemptNumber } = claim;
-  const none = keys.configuration;
-  const listed = resources[0]?.startsWith("lock/") ?? true;
+  const isAttempt = nonce !== undefined && attemptNumber !== undefined;
+  const [first] = resources;
+  // By the letters of leases.lua, in its order.
+  const optional = Object.entries({
+    f: fingerprint === null ? null : keys.fingerprint(leaseId),
+    l: limit === null ? null : keys.limit(limit.semaphore),
+    a: isAttempt ? keys.attemptTombstone(leaseId, nonce, attemptNumber) : null,
+    h: first === undefined || kindOf(first).listed ? keys.held : null,
+  }).flatMap(([letter, key]) => (key === null ? [] : [{ letter, key }]));
   return {
     script: SCRIPTS[name],
     keys: [
       keys.counters,
       keys.countersOlder,
       keys.leaseTombstone(leaseId),
-      fingerprint === null ? none : keys.fingerprint(leaseId),
-      limit === null ? none : keys.limit(limit.semaphore),
-      nonce === undefined || attemptNumber === undefined
-        ? none
-        : keys.attemptTombstone(leaseId, nonce, attemptNumber),
-      listed ? keys.held : none,
+      ...optional.map(({ key }) => key),
       ...resources.map((resource) => keys.hold(resource)),
       ...queues.map((queue) => keys.queue(queue)),
     ],
-    args: [keys.waiting, leaseId, mode ?? "", resources.length, ...resources, ...own],
+    args: [
+      keys.waiting,
+      leaseId,
+      mode ?? "",
+      resources.length,
+      optional.map(({ letter }) => letter).join(""),
+      ...resources,
+      ...own,
+    ],
     parse,
   };
 }
@@ -126,7 +137,7 @@ export function acquireLease(keys: Keys, attempt: Attempt, terms: AcquireTerms):
       terms.metadata,
       terms.chosen ? "1" : "",
       attempt.fingerprint ?? "",
-      limitText(attempt),
+      attempt.limit?.permits ?? "",
       ...(queueEntry === null
         ? []
         : [
@@ -149,16 +160,13 @@ export function acquireLease(keys: Keys, attempt: Attempt, terms: AcquireTerms):
         case "limit":
           return { kind: "limit", limit: Number(third) };
         default:
-          return { kind: second === "other" ? "other" : "gone" };
+          return { kind: second === "mismatch" ? "other" : "gone" };
       }
     },
   );
   // Those who join a line, or are let in, may be many at once.
   return queueEntry ? { ...call, batched: true } : call;
 }
-
-/** What is stored of a limit: itself, and the highest slot that may still be taken from before it was lowered. */
-const limitText = ({ limit }: Claim) => (limit === null ? "" : `${limit.permits}/${limit.permits}`);
 
 /** The counter after the raise; null when the attempt lacks a hold here. */
 export function raiseCounters(keys: Keys, attempt: Attempt, to: number): Call<number | null> {
@@ -208,24 +216,24 @@ export function renewLease(keys: Keys, lease: LeaseRenewal): Call<RenewVote> {
     keys,
     "renew-lease",
     lease,
-    [String(lease.token), lease.ttlMs, lease.fingerprint ?? "", limitText(lease)],
+    [String(lease.token), lease.ttlMs, lease.fingerprint ?? "", lease.limit?.permits ?? ""],
     (reply): RenewVote => {
       const [extended, ...rest] = reply as [number, ...string[]];
       if (extended === 1) {
         const [mode, owner = "", metadata = "", chosen, revision = ""] = rest;
         return { kind: "extended", mode: mode as Mode, owner, metadata, chosen: chosen === "1", revision };
       }
-      const [why, detail = ""] = rest;
+      const [why, detail = "", reason = ""] = rest;
       switch (why) {
         case "taken":
           return { kind: "taken", counter: Number(detail) };
-        case "gone": {
-          const [kind, ...reason] = detail.split("\n");
-          return kind === "broken" ? { kind, reason: reason.join("\n") } : { kind: "released" };
-        }
+        case "ended":
+          return detail === "broken" ? { kind: "broken", reason } : { kind: "released" };
+        case "mismatch":
+          return { kind: "other" };
         default:
           return {
-            kind: why === "missing" || why === "forgotten" || why === "other" ? why : "regranted",
+            kind: why === "missing" || why === "forgotten" ? why : "regranted",
           };
       }
     },
@@ -247,7 +255,7 @@ export function repairLease(keys: Keys, lease: LeaseRenewal, renewal: Renewal): 
       chosen ? "1" : "",
       revision,
       lease.fingerprint ?? "",
-      limitText(lease),
+      lease.limit?.permits ?? "",
     ],
     isOne,
   );
@@ -257,13 +265,19 @@ export function repairLease(keys: Keys, lease: LeaseRenewal, renewal: Renewal): 
 export function releaseLease(
   keys: Keys,
   claim: Claim,
-  tombstone: { readonly forMs: number; readonly always: boolean; readonly says: string },
+  tombstone: { readonly forMs: number; readonly always: boolean; readonly brokenFor: string | null },
 ): Call<string | null> {
-  const { forMs, always, says } = tombstone;
-  return leaseCall(keys, "release-lease", claim, [forMs, always ? "1" : "", says], (reply) => {
-    const [held, attempt] = reply as [number, string];
-    return held === 1 ? attempt : null;
-  });
+  const { forMs, always, brokenFor } = tombstone;
+  return leaseCall(
+    keys,
+    "release-lease",
+    claim,
+    [forMs, always ? "1" : "", brokenFor === null ? "released" : "broken", brokenFor ?? ""],
+    (reply) => {
+      const [held, attempt] = reply as [number, string];
+      return held === 1 ? attempt : null;
+    },
+  );
 }
 
 /** Whether holds were freed. `refuseForMs` 0: no message of the attempt can still be under way. */

@@ -41,7 +41,7 @@ export interface SlotsWanted {
 
 export function findSlots(keys: Keys, semaphore: SemaphoreClaim, wanted: SlotsWanted): Call<FoundSlots> {
   const { leaseId, fingerprint, limit, permits, start } = wanted;
-  const claim = { ...claimOf(semaphore), leaseId, purpose: fingerprint };
+  const claim = { ...claimOf(semaphore), leaseId, fingerprint };
   const args = [keys.holdsIn(semaphore.slots), limit, permits, start];
   return leaseCall(keys, "find-slots", claim, args, (reply) => {
     const [stored, above, used, more, ...lists] = reply as [string | number, ...unknown[]];

@@ -51,9 +51,9 @@ const KNOWN: Record<string, Configuration> = {
   "v2'": configuration(2, "run1 run1 run2", [1, 1, 2], { nonce: "another nonce" }),
   // Then b as well.
   v3: configuration(3, "run1 run2 run2", [1, 3, 2]),
-  // All came back as run2: a start of all.
+  // All came back as run2: a cold start.
   cold: configuration(2, "run2 run2 run2", [2, 2, 2], { coldQuarantine: "marks" }),
-  // All came back empty as run2: a start of all that nobody remembers anything before.
+  // All came back empty as run2: a cold start that nobody remembers anything before.
   forgot: configuration(2, "run2 run2 run2", [2, 2, 2], { coldQuarantine: 600_000 }),
   theirs: configuration(1, "run1 run1 run1", [1, 1, 1], {
     deployment: "theirs",
@@ -64,7 +64,7 @@ const KNOWN: Record<string, Configuration> = {
   newer: configuration(1, "run1 run1 run1", [1, 1, 1], { protocol: 2 as 1 }),
 };
 
-function sighting(text: string, place: number): Observation | null {
+function observation(text: string, place: number): Observation | null {
   const name = "abcdefg"[place] as string;
   const [run = "", version, ...rest] = text.split(" ");
   if (run === "-") return null;
@@ -89,7 +89,7 @@ function sighting(text: string, place: number): Observation | null {
   };
 }
 
-const judged = (...seen: string[]): Judgement => judge(seen.map(sighting), Math.floor(seen.length / 2) + 1);
+const judged = (...seen: string[]): Judgement => judge(seen.map(observation), Math.floor(seen.length / 2) + 1);
 
 /** The judgement in one line. */
 function told(judgement: Judgement): string {
@@ -126,7 +126,7 @@ const TRUTH_TABLE = `
     nobody is seen                                                              | -                 | -                 | -                 | wait
 
   one is not what it was:
-    one that missed a change and lost nothing is brought forward                | run1 v2           | run1 v1           | run2 v2           | current v2: member, catch_up, member
+    one that missed a change and lost nothing catches up                | run1 v2           | run1 v1           | run2 v2           | current v2: member, catch_up, member
     so is a majority, by the one that knows better                              | run1 v1           | run1 v1           | run2 v2           | current v2: catch_up, catch_up, member
     one that restarted with its data may have lost the last of them             | run1 v1           | run1 v1           | run2 v1           | current v1: member, member, readmit
     one that restarted empty                                                    | run1 v1           | run1 v1           | run2              | current v1: member, member, readmit
@@ -149,7 +149,7 @@ const TRUTH_TABLE = `
     a majority was flushed, long after the first start                          | run1              | run1              | run1 v1           | cold after v1
     a majority was flushed, long after a readmission                            | run1              | run1              | run2 v2           | cold after v2
     one forgot while another one was still being copied to                      | run1 v3           | run2 v3 copying   | run2 v2 copying   | cold after v3
-    the configuration of a start of all is agreed, one has got it               | run2 cold copying | run2 v1           | run2 v1           | spread_cold after cold
+    the configuration of a cold start is agreed, one has got it               | run2 cold copying | run2 v1           | run2 v1           | spread_cold after cold
     or one has lost it again, empty but in the same run                         | run2 cold copying | run2 cold copying | run2              | spread_cold after cold
     all have got it                                                             | run2 cold copying | run2 cold copying | run2 cold copying | finish_cold after cold
     one is through, nobody votes yet                                            | run2 cold         | run2 cold copying | run2 cold copying | finish_cold after cold
@@ -194,7 +194,7 @@ describe("of five primaries", () => {
   const five = (...seen: string[]) =>
     told(
       judge(
-        seen.map((text, place) => sighting(text.replace("v1", "five"), place)),
+        seen.map((text, place) => observation(text.replace("v1", "five"), place)),
         3,
       ),
     );
@@ -218,22 +218,22 @@ const QUARANTINES = `
   for the longest time to live, where a majority forgot               | v1      | run2                | run2                | run1 v1 marked  | 600000
   or all forgot                                                       | nothing | run2                | run2                | run2            | 600000
   or forgot one after the other, before the first had been copied to  | v2      | run3                | run1 v2 marked      | run2 v2 copying | 600000
-  for as long again, where a start of all that forgot was interrupted | forgot  | run2 forgot copying | run2 forgot copying | run3            | 600000
+  for as long again, where a cold start that forgot was interrupted | forgot  | run2 forgot copying | run2 forgot copying | run3            | 600000
   not at all, where the first start was interrupted                   | v1      | run1 v1 copying     | run1 v1 copying     | run2            | 0
   but not where it may have ended: then there were leases             | v1      | run1 v1 copying     | run2                | run2            | 600000
   nor where one is through and another may have been                  | v1      | run1 v1 marked      | run1 v1 copying     | run2            | 600000
 `;
 
-describe("after a start of all nobody grants a lease", () => {
+describe("after a cold start nobody grants a lease", () => {
   test.each(rowsOf(QUARANTINES))("%s", (_sentence, before = "", a = "", b = "", c = "", expected = "") => {
-    const seen = [a, b, c].map(sighting).filter((one) => one !== null);
+    const seen = [a, b, c].map(observation).filter((one) => one !== null);
     expect(String(quarantineAfter(KNOWN[before] ?? null, seen, 2, 600_000))).toBe(expected);
   });
 });
 
 describe("the entry of a primary", () => {
   const known = KNOWN.v2 as Configuration;
-  const seen = (text: string, place: number) => sighting(text, place) as Observation;
+  const seen = (text: string, place: number) => observation(text, place) as Observation;
 
   test("is found by the id that it stores, wherever it lives and runs now", () => {
     expect(entryOf(known, { ...seen("stranger v1", 1), runId: "unknown" })?.id).toBe("id of b");

@@ -45,9 +45,9 @@ for (const kind of ["real", "javascript"] as const) {
       await using redis = client(embedded.urls[0] as string);
       await redis.ping();
       const beganMs = performance.now();
-      for (let i = 0; i < 20; i++) await Promise.all([redis.incr("n"), redis.incr("n")]);
-      // Nagle's algorithm holds back the second reply of each pair for 40 ms.
-      expect(performance.now() - beganMs).toBeLessThan(400);
+      for (let i = 0; i < 250; i++) await Promise.all([redis.incr("n"), redis.incr("n")]);
+      // Nagle's algorithm holds back the second reply of each pair for 40 ms: 10 s in all.
+      expect(performance.now() - beganMs).toBeLessThan(6_000);
     });
 
     test("are out of reach from other machines", async () => {
@@ -113,7 +113,8 @@ describe.skipIf(program === undefined)("real primaries", () => {
     process.kill(pids[0] as number, "SIGSTOP");
     const beganMs = performance.now();
     await embedded.stop();
-    expect(performance.now() - beganMs).toBeLessThan(3_000);
+    // That server would never have ended.
+    expect(performance.now() - beganMs).toBeLessThan(10_000);
     expect(pids.filter(alive)).toEqual([]);
   });
 
@@ -124,7 +125,7 @@ describe.skipIf(program === undefined)("real primaries", () => {
       // To the whole group, as a terminal does.
       process.kill(-(service.pid as number), signal);
       await once(service, "exit");
-      await expect.poll(() => pids.filter(alive), { timeout: 3_000 }).toEqual([]);
+      await expect.poll(() => pids.filter(alive)).toEqual([]);
       await expect.poll(() => existsSync(dir)).toBe(false);
     });
   }
@@ -136,7 +137,7 @@ describe.skipIf(program === undefined)("real primaries", () => {
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(pids.every(alive)).toBe(true);
     process.kill(-(service.pid as number), "SIGKILL");
-    await expect.poll(() => pids.filter(alive), { timeout: 3_000 }).toEqual([]);
+    await expect.poll(() => pids.filter(alive)).toEqual([]);
   });
 });
 

@@ -432,8 +432,8 @@ describe("a registration reaches one primary only, whose clock is ahead, and fai
 
 describe("a paused primary executes an acquire after its release", () => {
   async function story(forgetful: boolean): Promise<void> {
-    const one = await instanceWith({}, { QUORATE_COMMAND_TIMEOUT_MS: "100" });
-    const two = await instanceWith({}, { QUORATE_COMMAND_TIMEOUT_MS: "100" });
+    const one = await instanceWith({}, { QUORATE_COMMAND_TIMEOUT_MS: "1000" });
+    const two = await instanceWith({}, { QUORATE_COMMAND_TIMEOUT_MS: "1000" });
     if (forgetful) for (const primary of one.service.primaries.all) primary.compensateLater = () => {};
     await at(third).pause();
     const lease = await acquire("one", one, { ttlMs: 120_000 });
@@ -444,7 +444,7 @@ describe("a paused primary executes an acquire after its release", () => {
     // Now the third is needed.
     await at(first).pause();
     await acquireAtLast(two, "another");
-    const endMs = performance.now() + 2_000;
+    const endMs = performance.now() + 4_000;
     while ((await ask(two, NAME, 100)).status !== 200 && performance.now() < endMs) await sleep(20);
     await sleep(120);
     await acquire("two", two, { mustSucceed: true });

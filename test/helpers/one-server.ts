@@ -91,13 +91,13 @@ export class OneServer {
   }
 
   /** Releases it; the attempt by which it was held, or null. */
-  endedAttempt(lease: Claim, always = false, says = "released"): Promise<string | null> {
-    return this.run(releaseLease(this.keys, lease, { forMs: TOMBSTONE_MS, always, says }));
+  endedAttempt(lease: Claim, always = false, brokenFor: string | null = null): Promise<string | null> {
+    return this.run(releaseLease(this.keys, lease, { forMs: TOMBSTONE_MS, always, brokenFor }));
   }
 
   /** Whether the lease was held. */
-  async release(lease: Claim, always = false, says = "released"): Promise<boolean> {
-    return (await this.endedAttempt(lease, always, says)) !== null;
+  async release(lease: Claim, always = false, brokenFor: string | null = null): Promise<boolean> {
+    return (await this.endedAttempt(lease, always, brokenFor)) !== null;
   }
 
   /** Ends what holds a name, as an operator does. How many leases that were. */
@@ -105,7 +105,7 @@ export class OneServer {
     const { found: holders } = await this.run(listHolders(this.keys, resource, "0"));
     for (const { leaseId, resources } of holders) {
       const claim = { leaseId, mode: null, resources, queues: resources, fingerprint: null, limit: null };
-      await this.release(claim, true, `broken\n${reason}`);
+      await this.release(claim, true, reason);
     }
     return holders.length;
   }

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll } from "vitest";
 import type { LockState } from "../../src/primitives/lock.js";
 import { Keys } from "../../src/scripts/keys.js";
-import { command } from "./deployment.js";
+import { allTakePart, command } from "./deployment.js";
 import { startPrimaries, type TestPrimaries, type TestPrimary } from "./primaries.js";
 import { type Instance, type InstanceOptions, ownPrefix, startInstance, until } from "./service.js";
 
@@ -20,6 +20,8 @@ export class Pair {
     });
     afterEach(async () => {
       await Promise.all(this.primaries.all.map((primary) => primary.resume().then(() => primary.start())));
+      // Instances may have noticed that one was away.
+      await Promise.all([this.one, this.other].map((instance) => allTakePart(instance)));
     });
     afterAll(async () => {
       await this.one[Symbol.asyncDispose]();

@@ -1,7 +1,7 @@
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Keys } from "../../src/scripts/keys.js";
-import { type MemberRecord, putMember } from "../../src/scripts/scripts.js";
+import { type MemberRecord, putMember } from "../../src/scripts/member-calls.js";
 import { startPrimaries, type TestPrimaries } from "../helpers/primaries.js";
 import { chosenId, freshName, type Instance, ownPrefix, startInstance } from "../helpers/service.js";
 

@@ -138,7 +138,7 @@ class Fake {
 let messages: Message[];
 let fakes: Fake[];
 let version: number;
-/** Since the last start of all no counter is below. */
+/** Since the last cold start no counter is below. */
 let floor: number;
 
 /** Rows are scripts in the order in which they are sent; each has what every primary answers. */
@@ -601,7 +601,7 @@ describe("a renewal", () => {
     [["forgotten", "x", "released"], 8, 7, { kind: "released" }],
     [["forgotten", broken("it hung"), "-"], 8, 7, { kind: "broken", reason: "it hung" }],
   ])(
-    "refused as %j, with a start of all at %d, of token %d is lost, because %j",
+    "refused as %j, with a cold start at %d, of token %d is lost, because %j",
     async (answers, at, token, why) => {
       floor = at;
       const leases = votes(["renew-lease", ...answers]);

@@ -42,9 +42,9 @@ test.skipIf(run === null)("who listens at a replica hears what is published at i
 
 /** Whatever one primary says is said by another as well, as by its replica. */
 function passOn({ service }: Instance): void {
-  const { wakes } = service.waiting as unknown as { wakes: Notifications };
-  const listen = wakes.listen.bind(wakes);
-  wakes.listen = (onWake, onGap) =>
+  const { notifications } = service.waiting as unknown as { notifications: Notifications };
+  const listen = notifications.listen.bind(notifications);
+  notifications.listen = (onWake, onGap) =>
     listen((primary, wake) => {
       onWake(primary, wake);
       if (primary === 0) onWake(1, wake);
@@ -70,7 +70,7 @@ test.for([
   const holder = await one.service.locks.acquire({ names: [name], ttlMs: 30_000 });
   if (holder.kind !== "acquired") throw new Error("it is free");
   const client = new AbortController();
-  const request = { names: [name], ttlMs: 30_000, waitMs: 10_000, signal: client.signal };
+  const request = { names: [name], ttlMs: 30_000, waitMs: 60_000, signal: client.signal };
   const waiting = other.service.locks.acquire(request);
   await until(async () => (await one.service.locks.inspect(name)).waiting === 1, "it waits");
   // By then it has read the clocks of all, without which no message is a vote.
@@ -79,9 +79,9 @@ test.for([
   const resources = [`lock/${name}`];
   const { leaseId } = holder.lease;
   const claim = { leaseId, mode: null, resources, queues: resources, fingerprint: null, limit: null };
-  const tombstone = { forMs: 60_000, always: false, says: "released" };
+  const tombstone = { forMs: 60_000, always: false, brokenFor: null };
   await one.service.primaries.all[0]?.run(releaseLease(new Keys(prefix), claim, tombstone));
-  await Promise.race([waiting, sleep(300)]);
+  await Promise.race([waiting, sleep(outcome === "held" ? 300 : 10_000)]);
   client.abort();
   expect((await waiting).kind).toBe(outcome);
 });

@@ -5,65 +5,65 @@ import { settled } from "../helpers/fake-clock.js";
 
 const call = (name: string) => ({ name }) as unknown as Call<unknown>;
 
-/** Debts to a primary that answers what the test says. */
-function debts(answers: (call: Call<unknown>) => boolean | Promise<boolean> = () => true) {
+/** Compensations that are pending for a primary, which answers as the test says. */
+function compensations(answers: (call: Call<unknown>) => boolean | Promise<boolean> = () => true) {
   const tell = vi.fn(async (each: Call<unknown>) => answers(each));
   const dropped = vi.fn();
   const told = () => tell.mock.calls.map(([each]) => (each as unknown as { name: string }).name);
-  return { debts: new PendingCompensations(tell, dropped), told, dropped };
+  return { compensations: new PendingCompensations(tell, dropped), told, dropped };
 }
 
-describe("what is owed to a primary", () => {
+describe("what is pending to a primary", () => {
   test("is told once it pays, and once only", async () => {
-    const { debts: owed, told } = debts();
-    owed.add("a", call("a"));
-    owed.add("b", call("b"));
+    const { compensations: pending, told } = compensations();
+    pending.add("a", call("a"));
+    pending.add("b", call("b"));
     expect(told()).toEqual([]);
-    await owed.deliver();
-    await owed.deliver();
+    await pending.deliver();
+    await pending.deliver();
     expect(told()).toEqual(["a", "b"]);
   });
 
-  test("under the same name is owed once: the later call", async () => {
-    const { debts: owed, told } = debts();
-    owed.add("a", call("earlier"));
-    owed.add("b", call("b"));
-    owed.add("a", call("later"));
-    await owed.deliver();
+  test("under the same name is pending once: the later call", async () => {
+    const { compensations: pending, told } = compensations();
+    pending.add("a", call("earlier"));
+    pending.add("b", call("b"));
+    pending.add("a", call("later"));
+    await pending.deliver();
     expect(told()).toEqual(["b", "later"]);
   });
 
   test("is told again as often as it takes", async () => {
     let reachable = false;
-    const { debts: owed, told } = debts(() => reachable);
-    owed.add("a", call("a"));
-    for (let i = 0; i < 3; i++) await owed.deliver();
+    const { compensations: pending, told } = compensations(() => reachable);
+    pending.add("a", call("a"));
+    for (let i = 0; i < 3; i++) await pending.deliver();
     reachable = true;
-    for (let i = 0; i < 3; i++) await owed.deliver();
+    for (let i = 0; i < 3; i++) await pending.deliver();
     expect(told()).toEqual(["a", "a", "a", "a"]);
   });
 
   test("is told again where only others were answered", async () => {
     let hard = 2;
-    const { debts: owed, told } = debts((each) => each !== stubborn || --hard < 0);
+    const { compensations: pending, told } = compensations((each) => each !== stubborn || --hard < 0);
     const stubborn = call("stubborn");
-    owed.add("stubborn", stubborn);
-    owed.add("easy", call("easy"));
-    await owed.deliver();
+    pending.add("stubborn", stubborn);
+    pending.add("easy", call("easy"));
+    await pending.deliver();
     // One of them was answered, so it was tried once more at once.
     expect(told()).toEqual(["stubborn", "easy", "stubborn"]);
-    await owed.deliver();
+    await pending.deliver();
     expect(told()).toEqual(["stubborn", "easy", "stubborn", "stubborn"]);
   });
 
-  test("while it is being told may come to be owed anew", async () => {
+  test("while it is being told may come to be pending anew", async () => {
     const answers: ((answered: boolean) => void)[] = [];
-    const { debts: owed, told } = debts(() => new Promise((resolve) => answers.push(resolve)));
-    owed.add("a", call("earlier"));
-    const paid = owed.deliver();
+    const { compensations: pending, told } = compensations(() => new Promise((resolve) => answers.push(resolve)));
+    pending.add("a", call("earlier"));
+    const paid = pending.deliver();
     await settled();
-    owed.add("a", call("later"));
-    void owed.deliver();
+    pending.add("a", call("later"));
+    void pending.deliver();
     answers[0]?.(true);
     await settled();
     answers[1]?.(true);
@@ -74,23 +74,23 @@ describe("what is owed to a primary", () => {
   test("is told in batches: a primary that comes back is not drowned", async () => {
     let most = 0;
     let open = 0;
-    const { debts: owed, told } = debts(async () => {
+    const { compensations: pending, told } = compensations(async () => {
       most = Math.max(most, ++open);
       await settled();
       open -= 1;
       return true;
     });
-    for (let i = 0; i < 1_000; i++) owed.add(`${i}`, call(`${i}`));
-    await owed.deliver();
+    for (let i = 0; i < 1_000; i++) pending.add(`${i}`, call(`${i}`));
+    await pending.deliver();
     expect(told()).toHaveLength(1_000);
     expect(most).toBeLessThanOrEqual(100);
   });
 
   test("is bounded: beyond 10,000 the oldest is dropped, and that is told", async () => {
-    const { debts: owed, told, dropped } = debts();
-    for (let i = 0; i < 10_002; i++) owed.add(`${i}`, call(`${i}`));
+    const { compensations: pending, told, dropped } = compensations();
+    for (let i = 0; i < 10_002; i++) pending.add(`${i}`, call(`${i}`));
     expect(dropped).toHaveBeenCalledTimes(2);
-    await owed.deliver();
+    await pending.deliver();
     expect(told()).toHaveLength(10_000);
     expect(told()[0]).toBe("2");
   });

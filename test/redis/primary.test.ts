@@ -346,9 +346,9 @@ describe("a primary that refuses writes", () => {
   test("is owed what it refused, and told when it accepts writes", async () => {
     await connected();
     refuse(OOM);
-    primary.compensateLater("debt", call);
+    primary.compensateLater("one", call);
     await settled();
-    primary.compensateLater("debt 2", call);
+    primary.compensateLater("another", call);
     await settled();
     expect(connection.count("EVALSHA"), "not once for each that is owed").toBe(1);
     connection.answers.EVALSHA = () => ["heard"];
@@ -410,13 +410,13 @@ test("a quarantine ends by itself", async () => {
 describe("what is owed", () => {
   test("is told at once where it takes part", async () => {
     await connected();
-    primary.compensateLater("debt", call);
+    primary.compensateLater("one", call);
     await settled();
     expect(connection.count("EVALSHA")).toBe(1);
   });
 
   test("is told when it is back, be it late, and once", async () => {
-    primary.compensateLater("debt", call);
+    primary.compensateLater("one", call);
     await clock.advance(60_000);
     expect(connection.count("EVALSHA")).toBe(0);
     await connected();
@@ -428,7 +428,7 @@ describe("what is owed", () => {
     await connected();
     connection.answers.EVALSHA = silence;
     connection.answers.PING = silence;
-    primary.compensateLater("debt", call);
+    primary.compensateLater("one", call);
     await clock.advance(TIMEOUT_MS);
     expect(primary.up).toBe(false);
     connection.answers.EVALSHA = () => ["heard"];
@@ -443,7 +443,7 @@ describe("what is owed", () => {
     await connected();
     primary.onDoubt = () => {};
     connection.answers.EVALSHA = () => Promise.reject(new RedisReplyError("FENCED another configuration"));
-    primary.compensateLater("debt", call);
+    primary.compensateLater("one", call);
     await settled();
     connection.answers.EVALSHA = () => ["heard"];
     primary.admit(primary.connectionEpoch as number, "2.nonce.id.member", "", 0);
@@ -456,7 +456,7 @@ describe("what is owed", () => {
     await connected();
     connection.answers.EVALSHA = () =>
       Promise.reject(new RedisReplyError("WRONGTYPE Operation against a key"));
-    primary.compensateLater("debt", call);
+    primary.compensateLater("one", call);
     await clock.advance(1_000);
     expect(connection.count("EVALSHA")).toBe(1);
   });

@@ -56,7 +56,7 @@ describe("calls of one turn", () => {
     const together = new ScriptBatches(async <T>(call: Call<T>) => {
       sent.push(call);
       if (failing.error) throw failing.error;
-      const runs = call.script.name.endsWith("together") ? Number(call.args[0]) : 0;
+      const runs = call.script.name.endsWith("batch") ? Number(call.args[0]) : 0;
       return (runs === 0 ? "alone" : Array.from({ length: runs }, (_, i) => `reply ${i}`)) as T;
     }, clock);
     return { together, clock, sent, failing };

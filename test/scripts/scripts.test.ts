@@ -24,18 +24,18 @@ import {
   renewLease,
   repairLease,
 } from "../../src/scripts/lease-calls.js";
-import { keepWaiting, leaveQueue, takeTicket } from "../../src/scripts/queue-calls.js";
+import { LIVENESS_LUA } from "../../src/scripts/liveness.js";
 import {
   announceIncarnation,
-  type Call,
   countMembers,
   heartbeat,
   listMembers,
   putMember,
-  SCRIPTS,
-  scanSet,
-} from "../../src/scripts/scripts.js";
+} from "../../src/scripts/member-calls.js";
+import { keepWaiting, leaveQueue, takeTicket } from "../../src/scripts/queue-calls.js";
+import { type Call, SCRIPTS } from "../../src/scripts/scripts.js";
 import { findSlots, inspectSemaphore, setLimit } from "../../src/scripts/semaphore-calls.js";
+import { scanSet } from "../../src/scripts/set-calls.js";
 import { luaNames, luaText } from "../helpers/lua-files.js";
 
 // A Lua file's header is the contract; what scripts.ts sends and understands is held against it here.
@@ -71,7 +71,7 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "raise-counters": raiseCounters(keys, attempt, 7),
   "renew-lease": renewLease(keys, { ...attempt, token: 7, ttlMs: 1_000 }),
   "repair-lease": repairLease(keys, { ...attempt, token: 7, ttlMs: 1_000 }, renewal),
-  "release-lease": releaseLease(keys, attempt, { forMs: 1_000, always: true, says: "released" }),
+  "release-lease": releaseLease(keys, attempt, { forMs: 1_000, always: true, brokenFor: null }),
   "abandon-attempt": abandonAttempt(keys, attempt, 1_000),
   "inspect-name": inspectName(keys, "lock/a"),
   "list-locks": listLocks(keys, "lock/", "lock/a", 100),
@@ -154,8 +154,9 @@ function split(name: string): { header: string; body: string } {
 const LEASES = luaText("leases");
 /** Whether a script builds on leases.lua, which then has the keys, and the arguments but for the script's own. */
 const isOfLeases = (name: string) => SCRIPTS[name as keyof typeof SCRIPTS].text.includes(LEASES);
-const LINES = luaText("queues");
-const isOfLines = (name: string) => SCRIPTS[name as keyof typeof SCRIPTS].text.includes(LINES);
+const QUEUES = luaText("queues");
+const LIMITS = luaText("limits");
+const isOfQueues = (name: string) => SCRIPTS[name as keyof typeof SCRIPTS].text.includes(QUEUES);
 
 /** The indices of `arg(..)` in a text: a script's own arguments, behind those of leases.lua. */
 const ownIndices = (text: string) =>
@@ -243,24 +244,30 @@ test("every file in lua/ is in the table, and every script of the table is calle
   expect(Object.keys(CALLS).sort()).toEqual(Object.keys(SCRIPTS).sort());
 });
 
-test("the prelude stands in front of each, behind it what leases have in common, under the SHA-1 of all", () => {
+test("the prelude stands in front of each, behind it the libraries that its header needs, under the SHA-1 of all", () => {
   const prelude = luaText("prelude");
   for (const [name, { text, sha1 }] of Object.entries(SCRIPTS)) {
     const own = luaText(name);
-    const between = [...(isOfLeases(name) ? [LEASES] : []), ...(isOfLines(name) ? [LINES] : [])];
+    const between = [
+      ...(text.includes(LIMITS) ? [LIMITS] : []),
+      ...(isOfLeases(name) ? [LEASES] : []),
+      ...(isOfQueues(name) ? [LIVENESS_LUA, QUEUES] : []),
+    ];
     expect(text).toBe([prelude, ...between, own].join("\n"));
     expect(sha1).toBe(createHash("sha1").update(text).digest("hex"));
   }
 });
 
-test("what builds on leases.lua, and on queues.lua, is what uses it", () => {
+test("a script needs leases.lua, queues.lua or limits.lua where it uses it", () => {
   const functions = (text: string) => [...text.matchAll(/^local function (\w+)/gm)].map(([, name]) => name);
   const using = (names: readonly (string | undefined)[]) => new RegExp(`\\b(${names.join("|")})\\(`);
-  const [leases, lines] = [using(functions(LEASES)), using(functions(LINES))];
+  const [leases, lines] = [using(functions(LEASES)), using(functions(QUEUES))];
+  const limits = using(functions(LIMITS));
   for (const name of Object.keys(SCRIPTS)) {
     const { body } = split(name);
-    expect(isOfLines(name), name).toBe(lines.test(body));
+    expect(isOfQueues(name), name).toBe(lines.test(body));
     expect(isOfLeases(name), name).toBe(lines.test(body) || leases.test(body));
+    if (limits.test(body)) expect(SCRIPTS[name as keyof typeof SCRIPTS].text, name).toContain(LIMITS);
   }
 });
 
@@ -268,24 +275,27 @@ describe("what leases.lua says of keys and arguments", () => {
   const { header, body } = split("leases");
   const call = CALLS["raise-counters"];
 
-  test("is what is sent: seven keys, those of the names and of the lines; four arguments, and one a name", () => {
-    expect(indices(header.replace("KEYS[9 ...]", ""), "KEYS")).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
-    expect(indices(header.replace("ARGV[6 ...]", ""), "ARGV")).toEqual([2, 3, 4, 5]);
+  test("is what is sent: three keys and the optional ones, those of the names and of the queues; five arguments, and one per name", () => {
+    expect(indices(header.replace("KEYS[5 ...]", ""), "KEYS")).toEqual([2, 3, 4]);
+    expect(indices(header.replace("ARGV[7 ...]", ""), "ARGV")).toEqual([2, 3, 4, 5, 6]);
     const { resources, queues } = attempt;
-    expect(call.keys).toHaveLength(7 + resources.length + queues.length);
-    expect(call.keys.slice(7)).toEqual([
+    expect(call.args[4]).toBe("fla");
+    expect(call.keys).toHaveLength(3 + 3 + resources.length + queues.length);
+    expect(call.keys.slice(3)).toEqual([
+      keys.fingerprint("lease"),
+      keys.limit("pool"),
+      keys.attemptTombstone("lease", "nonce", 1),
       ...resources.map((one) => keys.hold(one)),
       ...queues.map((one) => keys.queue(one)),
     ]);
     expect(call.args.slice(1, 4)).toEqual(["lease", "exclusive", resources.length]);
-    expect(call.args.slice(4, 4 + resources.length)).toEqual(resources);
+    expect(call.args.slice(5, 5 + resources.length)).toEqual(resources);
   });
 
   test("is what is used, and no other", () => {
     const used = (of: string) =>
-      new Set([...body.matchAll(new RegExp(`${of}\\[(\\d+)`, "g"))].map(([, i]) => Number(i)));
-    for (const index of used("KEYS")) expect(index).toBeLessThanOrEqual(8);
-    for (const index of used("ARGV")) expect(index).toBeLessThanOrEqual(5);
+      new Set([...body.matchAll(new RegExp(`${of}\\[([2-9])\\]`, "g"))].map(([, i]) => Number(i)));
+    expect([...used("KEYS"), ...used("ARGV")], "all are named in one statement each").toEqual([]);
   });
 
   test("has the fields that `describe` returns", () => {
@@ -308,7 +318,7 @@ describe.each(Object.entries(CALLS))("%s", (name, call) => {
 
   test("is sent as many arguments as its header says", () => {
     if (isOfLeases(name)) {
-      const own = call.args.slice(4 + Number(call.args[3]));
+      const own = call.args.slice(5 + Number(call.args[3]));
       expect(ownIndices(header)).toEqual(upTo(own.length));
       expect(indices(header, "ARGV")).toEqual([]);
     } else expect([1, ...indices(header, "ARGV")]).toEqual(upTo(1 + call.args.length));
@@ -317,10 +327,10 @@ describe.each(Object.entries(CALLS))("%s", (name, call) => {
 
   test("uses the keys and arguments of its header, and no others", () => {
     if (isOfLeases(name)) {
-      expect(ownIndices(body)).toEqual(ownIndices(header));
+      const named = /^local ([\w,\s]+) = args\(\)/m.exec(body)?.[1]?.split(",") ?? [];
+      expect(upTo(named.length), "named in the first statement").toEqual(ownIndices(header));
       expect(body).not.toMatch(/\bARGV\b/);
-      for (const index of indices(body.replaceAll(/KEYS\[(lines|i)\]/g, ""), "KEYS"))
-        expect(index).toBeLessThanOrEqual(8);
+      expect(body.replaceAll(/KEYS\[(first_queue|i|1)\]/g, "")).not.toMatch(/\bKEYS\[/);
       return;
     }
     for (const of of ["KEYS", "ARGV"] as const) {
@@ -363,7 +373,7 @@ test("numbers of 16 digits are sent as text: Lua and JSON would round them", () 
   const token = 9_007_199_254_740_991;
   const text = "9007199254740991";
   const lease = { ...attempt, token, ttlMs: 1 };
-  const own = ({ args }: Call<unknown>) => args.slice(4 + attempt.resources.length);
+  const own = ({ args }: Call<unknown>) => args.slice(5 + attempt.resources.length);
   expect(own(raiseCounters(keys, attempt, token)).at(-1)).toBe(text);
   expect(own(renewLease(keys, lease))[0]).toBe(text);
   expect(own(repairLease(keys, lease, renewal))[0]).toBe(text);
@@ -375,22 +385,17 @@ test("numbers of 16 digits are sent as text: Lua and JSON would round them", () 
   expect(restoreCounters(keys, [["lock/a", token]]).args[1]).toBe(text);
 });
 
-/** Where there is no key: the first one, which every user of Redis who may use us has the right to. */
-const NONE = keys.configuration;
-
-test("who does not wait is sent without a place, and a lease that has no limit or purpose without these", () => {
+test("a request that does not wait is sent without a queue entry, and only with the optional keys that it has", () => {
   const terms = { ttlMs: 1_000, owner: "", metadata: "", chosen: true, queueEntry: null };
   const plain = { ...attempt, fingerprint: null, limit: null };
   const { keys: sent, args } = acquireLease(keys, plain, terms);
-  expect(args.slice(4 + plain.resources.length)).toEqual(["nonce", 1, 1_000, "", "", "1", "", ""]);
-  expect(sent.slice(0, 7)).toEqual([
+  expect(args.slice(5 + plain.resources.length)).toEqual(["nonce", 1, 1_000, "", "", "1", "", ""]);
+  expect(args[4]).toBe("a");
+  expect(sent.slice(0, 4)).toEqual([
     keys.counters,
     keys.countersOlder,
     keys.leaseTombstone("lease"),
-    NONE,
-    NONE,
     keys.attemptTombstone("lease", "nonce", 1),
-    NONE,
   ]);
 });
 
@@ -405,7 +410,7 @@ test("no script is sent a key without the prefix", () => {
   const calls = [
     ...Object.values(CALLS),
     takeTicket(keys, plain),
-    releaseLease(keys, plain, { forMs: 1, always: true, says: "released" }),
+    releaseLease(keys, plain, { forMs: 1, always: true, brokenFor: null }),
   ];
   for (const { script, keys: sent } of calls)
     for (const key of sent) expect(key.startsWith("q:"), `${script.name}: ${key}`).toBe(true);

@@ -41,5 +41,5 @@ export function goOnWith({ primaries }: Universe, deployment: readonly Simulated
   }
 }
 
-/** More than clocks differ by: its floor is below all that a start of all in a run begins with. */
+/** More than clocks differ by: its floor is below all that a cold start in a run begins with. */
 const BEFORE_MS = 10_000;

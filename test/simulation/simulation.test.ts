@@ -17,7 +17,7 @@ const RUNS = Number(process.env.SIMULATION_RUNS ?? 5_000);
  */
 const FOUND: readonly { readonly seed: number; readonly what: string }[] = [
   { seed: 63_976, what: "an attempt that was sent again, as text, stood in line once more" },
-  { seed: 92_079, what: "a request waited for a start of all" },
+  { seed: 92_079, what: "a request waited for a cold start" },
   { seed: 119_354, what: "an attempt that came behind the release stood in line once more" },
   { seed: 214_603, what: "a member was seen again after a leave that had found nothing" },
   {

@@ -3,10 +3,9 @@ import { validForMs } from "../../algorithms/validity.js";
 import type { Clock, Random } from "../../clock.js";
 import { mostNamed } from "../../quorum/hold-votes.js";
 import type { AcquireOutcome, LeaseVotes } from "../../quorum/lease-votes.js";
-import { values } from "../../quorum/primaries.js";
 import type { AcquireTerms, Claim } from "../../scripts/lease-calls.js";
-import type { Granted, QueueEntry } from "../queue/queue-entry.js";
-import type { WaitQueue } from "../queue/wait-queue.js";
+import type { GrantedBy, WaitQueue } from "../queue/wait-queue.js";
+import type { Waiter } from "../queue/waiter.js";
 import { limitMismatch, mismatch, quarantined, tooSlow, usedUp } from "./lease-failures.js";
 import { type Held, type LeaseRequest, type Outcome, toHolder, type Wanted } from "./lease-terms.js";
 
@@ -19,19 +18,19 @@ export interface AcquisitionDependencies {
   readonly random: Random;
 }
 
-/** One request for a lease on its way: attempt by attempt, with its place in line once it has to wait. */
+/** One request for a lease: attempt after attempt, as a waiter in the queues of its names once it has to wait. */
 export class Acquisition {
   readonly #askedMs: number;
   readonly #deadlineMs: number;
   #attempts = 0;
-  #entry: QueueEntry | null = null;
-  #granted: Granted | null = null;
+  #waiter: Waiter | null = null;
+  #granted: GrantedBy | null = null;
   #disconnected = false;
 
   constructor(
     private readonly leaseId: string,
     private readonly request: LeaseRequest & { readonly metadata: string },
-    /** Asked for each attempt anew. */
+    /** Called for each attempt anew. */
     private readonly want: (leaseId: string) => Wanted | Promise<Wanted>,
     private readonly dependencies: AcquisitionDependencies,
   ) {
@@ -39,7 +38,7 @@ export class Acquisition {
     this.#deadlineMs = this.#askedMs + (request.waitMs ?? 0);
   }
 
-  /** Ends with what came of it; its place in line is given up however it ends. */
+  /** Resolves with the outcome. However it ends, the request leaves its queues. */
   async run(): Promise<Outcome> {
     try {
       for (;;) {
@@ -47,11 +46,11 @@ export class Acquisition {
         if (outcome) return outcome;
       }
     } finally {
-      // One that chose its id may come back with it for its place: to another instance, where this one stops.
+      // A client that chose its leaseId may come back for its place in the queue: to another instance when this one stops.
       const keepMs =
         (this.#disconnected || this.dependencies.waitQueue.stopped) && this.#chosen ? COME_BACK_MS : 0;
-      if (this.#entry)
-        void this.dependencies.waitQueue.leave(this.#entry, { granted: this.#granted, keepMs });
+      if (this.#waiter)
+        void this.dependencies.waitQueue.leave(this.#waiter, { granted: this.#granted, keepMs });
     }
   }
 
@@ -59,24 +58,24 @@ export class Acquisition {
     return this.request.leaseId !== undefined;
   }
 
-  /** Null: it is to be tried again. */
+  /** Null: another attempt follows. */
   async #attempt(): Promise<Outcome | null> {
     const { votes, waitQueue, clock } = this.dependencies;
     const wanted = await this.want(this.leaseId);
     const claim = { ...wanted, leaseId: this.leaseId };
-    // Where others wait here already it would be refused: it stands behind them at once.
-    if (!this.#entry && this.request.waitMs && waitQueue.hasWaiters(claim))
-      this.#entry = await waitQueue.enter(claim);
+    // Behind others that wait here already the attempt would be refused, so it joins them at once.
+    if (!this.#waiter && this.request.waitMs && waitQueue.hasWaiters(claim))
+      this.#waiter = await waitQueue.enter(claim);
     const startedMs = clock.monotonicMs();
-    const ask = () => votes.acquire(claim, this.#terms(), this.#entry);
-    const outcome = await (this.#entry ? waitQueue.ask(ask) : ask());
-    if (outcome.kind === "granted") return this.#accept("asked", claim, wanted, startedMs, outcome);
+    const ask = () => votes.acquire(claim, this.#terms(), this.#waiter);
+    const outcome = await (this.#waiter ? waitQueue.attempt(ask) : ask());
+    if (outcome.kind === "granted") return this.#accept("attempt", claim, wanted, startedMs, outcome);
     const refused = asRefused(outcome);
     const certain = refused.certain && !wanted.hasAlternatives;
     const retries = wanted.hasAlternatives ? ALTERNATIVES_RETRIES : SPLIT_RETRIES;
     if (!certain && !this.request.waitMs && this.#attempts < retries) {
       if (this.request.signal?.aborted) return refused;
-      // The votes split between several who asked at once; none of them may have won.
+      // The votes split between requests that came at once; perhaps none of them won.
       await clock.sleep(this.#jitterMs(this.#attempts++));
       return null;
     }
@@ -84,16 +83,16 @@ export class Acquisition {
       if (outcome.kind === "quarantined") throw quarantined(outcome);
       return refused;
     }
-    if (!this.#entry) {
-      this.#entry = await waitQueue.enter(claim);
+    if (!this.#waiter) {
+      this.#waiter = await waitQueue.enter(claim);
       return null;
     }
     const hintMs = certain ? refused.retryAfterMs + 1 : this.#jitterMs(SPLIT_RETRIES);
-    return this.#wait(this.#entry, hintMs, claim, wanted, refused);
+    return this.#wait(this.#waiter, hintMs, claim, wanted, refused);
   }
 
   async #wait(
-    entry: QueueEntry,
+    waiter: Waiter,
     hintMs: number,
     claim: Claim,
     wanted: Wanted,
@@ -102,34 +101,34 @@ export class Acquisition {
     const { votes, clock, waitQueue } = this.dependencies;
     const { inFlight, signal } = this.request;
     inFlight?.pause();
-    const waited = await entry.wait(this.#deadlineMs, hintMs, signal);
-    this.#disconnected = waited === "gone";
+    const waited = await waitQueue.wait(waiter, { deadlineMs: this.#deadlineMs, hintMs, signal });
+    this.#disconnected = waited === "disconnected";
     if (this.#disconnected) return refused;
-    // Of one that others stand before nothing new is to be expected; the first asks once more.
-    if (waited === "late" && !waitQueue.isFirst(entry)) return this.#giveUp(entry);
-    const won = waited === "handed" ? votes.judgeHandoff(entry.votes) : null;
-    // Of what was heard so late that nothing is left the next attempt makes something.
+    // Behind others, an attempt would only be refused again; the first of a queue makes a last one.
+    if (waited === "timed_out" && !waitQueue.isFirst(waiter)) return this.#giveUp(waiter);
+    const won = waited === "handoff" ? votes.judgeHandoff(waiter.votes) : null;
+    // The handoff was heard of so late that nothing of its time is left: the next attempt extends it.
     if (!won || validForMs(this.request.ttlMs, clock.monotonicMs() - won.sinceMs) <= 0) {
       await inFlight?.resume();
       return null;
     }
-    return this.#accept("handed", claim, wanted, Math.max(this.#askedMs, won.sinceMs), won);
+    return this.#accept("handoff", claim, wanted, Math.max(this.#askedMs, won.sinceMs), won);
   }
 
-  /** Leaves the line, and is told on its way out what is in the way. Null where too few told: then it has to ask. */
-  async #giveUp(entry: QueueEntry): Promise<Outcome | null> {
+  /** Leaves the queues and learns from the primaries what is in the way. Null: too few answered, so it has to ask. */
+  async #giveUp(waiter: Waiter): Promise<Outcome | null> {
     const { waitQueue } = this.dependencies;
-    this.#entry = null;
-    const left = values(await waitQueue.leave(entry, { granted: null, keepMs: 0 }));
-    if (left.length < waitQueue.majority) return null;
+    this.#waiter = null;
+    const left = await waitQueue.giveUp(waiter);
+    if (!left) return null;
     const holds = left.flatMap(({ hold }) => hold ?? []);
     const ahead = Math.max(...left.map((one) => one.ahead));
     return asRefused({ kind: "held", hold: mostNamed(holds)?.hold ?? null, certain: true, ahead });
   }
 
-  /** `startedMs`: from when on its time to live may have run. */
+  /** `startedMs`: when its time to live began at the earliest. */
   async #accept(
-    how: Granted,
+    by: GrantedBy,
     claim: Claim,
     wanted: Wanted,
     startedMs: number,
@@ -138,13 +137,13 @@ export class Acquisition {
     const { votes, clock, primaries } = this.dependencies;
     const { ttlMs, owner = null, signal } = this.request;
     const validMs = validForMs(ttlMs, clock.monotonicMs() - startedMs);
-    // Who has gone cannot hold what it was never told of.
+    // A client that disconnected cannot use a lease that it never heard of.
     if (validMs <= 0 || (signal?.aborted === true && !this.#chosen)) {
-      // By its own id another request may have been granted it meanwhile. What this one has ends as soon as it was slow.
+      // With a leaseId of its own, the client may have been granted the lease by another request meanwhile.
       if (!this.#chosen) await votes.release(claim, false);
       throw tooSlow(ttlMs);
     }
-    this.#granted = how;
+    this.#granted = by;
     const grant = {
       leaseId: this.leaseId,
       owner,
@@ -165,8 +164,8 @@ export class Acquisition {
 
   #queueTerms(): AcquireTerms["queueEntry"] {
     const { waitQueue, clock } = this.dependencies;
-    if (!this.#entry) return null;
-    const { ticket, acceptsHandoff } = this.#entry;
+    if (!this.#waiter) return null;
+    const { ticket, acceptsHandoff } = this.#waiter;
     const keptMs = Math.ceil(Math.max(0, this.#deadlineMs - clock.monotonicMs())) + KEPT_MS;
     return { ticket, instance: waitQueue.instance, keptMs, acceptsHandoff };
   }
@@ -176,7 +175,7 @@ export class Acquisition {
   }
 }
 
-/** Throws where asking again changes nothing. */
+/** Throws where another attempt would change nothing. */
 function asRefused(outcome: Exclude<AcquireOutcome, { kind: "granted" }>): Held & { certain: boolean } {
   switch (outcome.kind) {
     case "gone":
@@ -208,8 +207,8 @@ const SPLIT_RETRIES = 6;
 const ALTERNATIVES_RETRIES = 20;
 const SPLIT_DELAY_MS = 4;
 const SPLIT_DELAY_MS_MAX = 40;
-/** Nobody can tell when it is the turn of one that does not wait. */
+/** For a request that does not wait: nobody can tell when its turn would come. */
 const QUEUED_RETRY_MS = 1_000;
-/** What a place in line is kept for beyond the time to wait, should a message be late. */
+/** How long queue entries are kept beyond the time to wait, should a message be late. */
 const KEPT_MS = 2_000;
 const COME_BACK_MS = 3_000;

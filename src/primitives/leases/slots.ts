@@ -2,6 +2,7 @@ import type { Clock, Random } from "../../clock.js";
 import { agreeing } from "../../quorum/hold-votes.js";
 import { type Primaries, type Settled, values } from "../../quorum/primaries.js";
 import type { Keys } from "../../scripts/keys.js";
+import { resourceOf } from "../../scripts/resource-kinds.js";
 import type { Call } from "../../scripts/scripts.js";
 import {
   type FoundSlots,
@@ -126,7 +127,7 @@ export class Slots {
 }
 
 export const lineOf = (name: string) => `semaphore/${name}`;
-export const slotsOf = (name: string) => `permit/${name}/`;
+export const slotsOf = (name: string) => resourceOf("permit", `${name}/`);
 
 const placesOf = (name: string): SemaphoreClaim => ({ name, queue: lineOf(name), slots: slotsOf(name) });
 

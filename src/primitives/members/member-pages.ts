@@ -1,7 +1,7 @@
 import { type RingMember, ringIdOf } from "../../algorithms/ring.js";
 import type { Clock } from "../../clock.js";
 import type { Ids } from "../../ids.js";
-import type { MemberRecord } from "../../scripts/scripts.js";
+import type { MemberRecord } from "../../scripts/member-calls.js";
 import { BoundedCache } from "../reads/bounded-cache.js";
 import { SharedReads } from "../reads/shared-reads.js";
 import { type Member, type Registration, toMember, toRingMember } from "./member.js";

@@ -8,7 +8,7 @@ import {
   MEMBERS_AT_ONCE_MAX,
   type MemberPart,
   type MemberRecord,
-} from "../../scripts/scripts.js";
+} from "../../scripts/member-calls.js";
 import { Repairs } from "./read-repairs.js";
 
 /** What a majority knows about some members. */

@@ -1,5 +1,5 @@
 import type { RingMember } from "../../algorithms/ring.js";
-import type { MemberRecord } from "../../scripts/scripts.js";
+import type { MemberRecord } from "../../scripts/member-calls.js";
 
 /** What a member says about itself. */
 export interface Registration {

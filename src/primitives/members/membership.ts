@@ -9,7 +9,7 @@ import {
   heartbeat,
   type MemberRecord,
   putMember,
-} from "../../scripts/scripts.js";
+} from "../../scripts/member-calls.js";
 import { SharedReads } from "../reads/shared-reads.js";
 import { type Member, type Registration, toMember } from "./member.js";
 import { type MemberPage, MemberPages } from "./member-pages.js";

@@ -1,7 +1,7 @@
 import type { Clock } from "../../clock.js";
 import type { Primary } from "../../redis/primary.js";
 import type { Keys } from "../../scripts/keys.js";
-import { type MemberRecord, putMember } from "../../scripts/scripts.js";
+import { type MemberRecord, putMember } from "../../scripts/member-calls.js";
 
 /**
  * Writes members to primaries that lack them, in the background and a few at a time: a read that finds thousands of stale

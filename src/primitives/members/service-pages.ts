@@ -1,7 +1,7 @@
 import type { Clock } from "../../clock.js";
 import { allAnswered, type Primaries, values } from "../../quorum/primaries.js";
 import type { Keys } from "../../scripts/keys.js";
-import { countMembers, SERVICES_AT_ONCE_MAX } from "../../scripts/scripts.js";
+import { countMembers, SERVICES_AT_ONCE_MAX } from "../../scripts/member-calls.js";
 import { SharedReads } from "../reads/shared-reads.js";
 import type { MemberReads } from "./member-reads.js";
 

@@ -1,29 +1,32 @@
-import { type ClockReading, earliestMs } from "../../algorithms/validity.js";
 import type { Clock } from "../../clock.js";
 import { CoordinationError } from "../../errors.js";
 import type { Ids } from "../../ids.js";
-import { type Answers, allAnswered, answerOf, type Primaries, values } from "../../quorum/primaries.js";
+import { type Answers, answerOf, type Primaries, values } from "../../quorum/primaries.js";
 import type { Notification, Notifications } from "../../redis/notifications.js";
 import type { Keys } from "../../scripts/keys.js";
 import type { Claim } from "../../scripts/lease-calls.js";
-import { keepWaiting, type Left, leaveQueue, takeTicket } from "../../scripts/queue-calls.js";
+import { POLL_MS } from "../../scripts/liveness.js";
+import { type Left, leaveQueue, takeTicket } from "../../scripts/queue-calls.js";
+import { AttemptLimit } from "./attempt-limit.js";
+import { Keepalive } from "./keepalive.js";
 import { LocalQueue } from "./local-queue.js";
-import { type Granted, POLL_MS, QueueEntry, STRAGGLER_MS, type WaitQueueView } from "./queue-entry.js";
+import { PrimaryClocks } from "./primary-clocks.js";
+import { STRAGGLER_MS, Waiter, type WaitOutcome } from "./waiter.js";
+
+/** How a request got its lease: its last attempt was granted, or a majority of primaries handed it off after that one. */
+export type GrantedBy = "attempt" | "handoff";
 
 /**
- * Those who wait at this instance. The lines themselves are on the primaries; here everybody sleeps until a primary
- * says that it is their turn, or that it has granted them what they want; or the holder's time is over; or a second has
- * passed for who is first.
+ * The waiters of this instance. The queues themselves are on the primaries; here each waiter sleeps until a primary
+ * notifies it or hands the lease off to it, the holder's time is over, or, for the first of a queue, a check is due.
  */
-export class WaitQueue implements WaitQueueView {
+export class WaitQueue {
   readonly #queues = new Map<string, LocalQueue>();
-  readonly #byLease = new Map<string, Set<QueueEntry>>();
-  /** The clock of each primary, as it was read last. */
-  readonly #clocks: (ClockReading | undefined)[] = [];
-  #asking = 0;
-  readonly #toAsk: (() => void)[] = [];
+  readonly #byLease = new Map<string, Set<Waiter>>();
+  readonly #clocks = new PrimaryClocks();
+  readonly #attempts = new AttemptLimit(ATTEMPTS_AT_ONCE_MAX);
+  readonly #keepalive: Keepalive;
   #stopped = false;
-  #ticking = false;
 
   constructor(
     private readonly primaries: Primaries,
@@ -31,131 +34,134 @@ export class WaitQueue implements WaitQueueView {
     private readonly clock: Clock,
     private readonly notifications: Notifications,
     private readonly ids: Ids,
-    /** Names this instance in the lines. */
+    /** Names this instance in the queues. */
     readonly instance: string,
-  ) {}
-
-  /** Takes a ticket, behind all who wait already. Throws `no_quorum` and `shutting_down`. */
-  async enter(claim: Claim): Promise<QueueEntry> {
-    this.#assertOpen();
-    const askedMs = this.clock.monotonicMs();
-    const answers = await this.primaries.ask(takeTicket(this.keys, claim));
-    this.#assertOpen();
-    this.#readClocks(askedMs, answers);
-    const proposals = values(answers);
-    if (proposals.length < this.majority) throw this.primaries.noQuorum();
-    const taken = proposals.filter((proposal) => proposal.taken);
-    const ticket = Math.max(...(taken.length > 0 ? taken : proposals).map((proposal) => proposal.ticket));
-    const entry = new QueueEntry(claim, ticket, this.ids.nonce(), this);
-    for (const queue of claim.queues) this.#queue(queue).add(entry);
-    add(this.#byLease, claim.leaseId, entry);
-    this.notifications.listen(
-      (primary, notification) => this.#hear(primary, notification),
-      () => this.#nudgeFirst(),
-    );
-    if (!this.#ticking) void this.#tick();
-    return entry;
-  }
-
-  /**
-   * Gives the place up. `granted`: for good, and nobody can follow yet. `keepMs`: it is kept for a client that may come
-   * back. What the primaries knew of it; one that does not hear it now is told later.
-   */
-  async leave(
-    entry: QueueEntry,
-    { granted, keepMs }: { granted: Granted | null; keepMs: number },
-  ): Promise<Answers<Left>> {
-    const { claim } = entry;
-    for (const name of claim.queues) {
-      const queue = this.#queue(name);
-      queue.remove(entry);
-      if (granted && claim.mode === "shared") queue.readerGranted(entry);
-      if (queue.size === 0) this.#queues.delete(name);
-    }
-    remove(this.#byLease, claim.leaseId, entry);
-    // The same lease may be waited for by two requests, one a repetition of the other.
-    const same = this.#byLease.get(claim.leaseId);
-    const leaving = (back: "all" | "none" | number) =>
-      leaveQueue(this.keys, claim, entry.nonce, {
-        back,
-        keepMs: same && !granted ? POLL_MS : keepMs,
-        // One release may have been enough for several permits.
-        notify: claim.limit !== null,
-      });
-    const call = leaving(granted ? "none" : "all");
-    for (const other of same ?? []) other.nudge();
-    // Who was granted is told so first: nobody waits for its place.
-    if (granted) await new Promise<void>((resolve) => this.clock.soon(resolve));
-    return Promise.all(
-      this.primaries.all.map(async (primary, at) => {
-        // An attempt may be sent once more, as text, and would stand in line again.
-        await entry.answered(at);
-        const answer = await answerOf(primary, call);
-        // By then it may have been handed on behind the release of what others had granted: nobody would release it again.
-        const late = granted === "asked" ? leaving(entry.offered) : call;
-        if (!answer.ok) primary.compensateLater(`leave/${claim.leaseId}/${entry.nonce}`, late);
-        return answer;
-      }),
-    );
-  }
-
-  /** Runs one more attempt of a request that waits, in its turn: a crowd that was woken must not ask all at once. */
-  async ask<T>(attempt: () => Promise<T>): Promise<T> {
-    if (this.#asking >= ASKING_MAX) await new Promise<void>((resolve) => this.#toAsk.push(resolve));
-    else this.#asking += 1;
-    try {
-      return await attempt();
-    } finally {
-      const next = this.#toAsk.shift();
-      if (next) next();
-      else this.#asking -= 1;
-    }
-  }
-
-  /** Whether anybody here waits for any of what is wanted. */
-  hasWaiters({ queues }: Claim): boolean {
-    return queues.some((queue) => this.#queues.has(queue));
-  }
-
-  /** Its attempt was refused, and it waits from now on. */
-  refused({ claim }: QueueEntry): void {
-    if (claim.mode === "shared") for (const queue of claim.queues) this.#queues.get(queue)?.readerRefused();
-  }
-
-  /** Whether nobody at this instance stands before it: then it is the one that asks again and again. */
-  isFirst(entry: QueueEntry): boolean {
-    return entry.claim.queues.every(
-      (queue) => (this.#queues.get(queue)?.first?.ticket ?? entry.ticket) >= entry.ticket,
-    );
+  ) {
+    const waiters = {
+      any: () => this.#byLease.size > 0 && !this.#stopped,
+      first: () => this.#first(),
+      nudgeFirstIn: (waiter: Waiter, ms: number) => void this.#nudgeFirstIn(waiter, ms),
+    };
+    this.#keepalive = new Keepalive(waiters, primaries, this.#clocks, keys, clock, instance);
   }
 
   /** How many requests wait here. */
   get size(): number {
     let size = 0;
-    for (const entries of this.#byLease.values()) size += entries.size;
+    for (const waiters of this.#byLease.values()) size += waiters.size;
     return size;
-  }
-
-  get majority(): number {
-    return this.primaries.majority;
-  }
-
-  after(ms: number, task: () => void): () => void {
-    return this.clock.after(ms, task);
-  }
-
-  monotonicMs(): number {
-    return this.clock.monotonicMs();
   }
 
   get stopped(): boolean {
     return this.#stopped;
   }
 
-  /** Everybody here is sent away. */
+  /** Takes a ticket, behind all who wait already. Throws `no_quorum` and `shutting_down`. */
+  async enter(claim: Claim): Promise<Waiter> {
+    this.#assertOpen();
+    const askedMs = this.clock.monotonicMs();
+    const answers = await this.primaries.ask(takeTicket(this.keys, claim));
+    this.#assertOpen();
+    this.#clocks.read(askedMs, answers);
+    const { majority } = this.primaries;
+    const proposals = values(answers);
+    if (proposals.length < majority) throw this.primaries.noQuorum();
+    const taken = proposals.filter((proposal) => proposal.taken);
+    const ticket = Math.max(...(taken.length > 0 ? taken : proposals).map((proposal) => proposal.ticket));
+    const waiter = new Waiter(claim, ticket, this.ids.nonce(), majority, this.clock);
+    for (const name of claim.queues) this.#queue(name).add(waiter);
+    const same = this.#byLease.get(claim.leaseId);
+    if (same) same.add(waiter);
+    else this.#byLease.set(claim.leaseId, new Set([waiter]));
+    this.notifications.listen(
+      (primary, notification) => this.#hear(primary, notification),
+      () => {
+        for (const first of this.#first()) first.nudge();
+      },
+    );
+    this.#keepalive.start();
+    return waiter;
+  }
+
+  /** Runs one attempt of a waiter; those of a woken crowd take turns. */
+  attempt<T>(attempt: () => Promise<T>): Promise<T> {
+    return this.#attempts.run(attempt);
+  }
+
+  /**
+   * Waits after an attempt was refused, until another one is worthwhile; `hintMs`: in how many ms it is, if the waiter is
+   * the first here then; at the latest until `deadlineMs`. Throws `shutting_down`.
+   */
+  async wait(
+    waiter: Waiter,
+    { deadlineMs, hintMs, signal }: { deadlineMs: number; hintMs: number; signal?: AbortSignal | undefined },
+  ): Promise<WaitOutcome> {
+    const { mode, queues } = waiter.claim;
+    if (mode === "shared") for (const name of queues) this.#queues.get(name)?.readerRefused();
+    const cancelHint = hintMs < POLL_MS ? this.#nudgeFirstIn(waiter, hintMs) : () => {};
+    const outcome = await waiter.sleep(deadlineMs, signal);
+    cancelHint();
+    this.#assertOpen();
+    return outcome;
+  }
+
+  /**
+   * Removes the waiter from its queues, here and on the primaries. `granted`: it got the lease, which nobody can follow
+   * yet. `keepMs`: how long its entries are kept for a client that may come back. Resolves with what the primaries say
+   * of it; a primary that does not answer is told later.
+   */
+  async leave(
+    waiter: Waiter,
+    { granted, keepMs }: { granted: GrantedBy | null; keepMs: number },
+  ): Promise<Answers<Left>> {
+    const { claim } = waiter;
+    const same = this.#remove(waiter, granted !== null);
+    const leaving = (back: "all" | "none" | number) =>
+      leaveQueue(this.keys, claim, waiter.nonce, {
+        back,
+        keepMs: same.length > 0 && !granted ? POLL_MS : keepMs,
+        // One release may have been enough for several permits.
+        notify: claim.limit !== null,
+      });
+    const call = leaving(granted ? "none" : "all");
+    for (const other of same) other.nudge();
+    // The client is answered first: nobody waits for these entries to go.
+    if (granted) await new Promise<void>((resolve) => this.clock.soon(resolve));
+    return Promise.all(
+      this.primaries.all.map(async (primary, at) => {
+        // An attempt may be sent once more, as text, and would enter the queue again.
+        await waiter.answered(at);
+        const answer = await answerOf(primary, call);
+        // By then the lease may have been handed off again, after the release of another attempt: nobody would release it.
+        const late = granted === "attempt" ? leaving(waiter.handoffNumber) : call;
+        if (!answer.ok) primary.compensateLater(`leave/${claim.leaseId}/${waiter.nonce}`, late);
+        return answer;
+      }),
+    );
+  }
+
+  /** Leaves without a grant. Resolves with what a majority say of the waiter; null: too few answered. */
+  async giveUp(waiter: Waiter): Promise<Left[] | null> {
+    const left = values(await this.leave(waiter, { granted: null, keepMs: 0 }));
+    return left.length < this.primaries.majority ? null : left;
+  }
+
+  /** Whether anybody here waits for any of the names. */
+  hasWaiters({ queues }: Claim): boolean {
+    return queues.some((name) => this.#queues.has(name));
+  }
+
+  /** Whether nobody of this instance stands before the waiter: then it asks now and then without a notification. */
+  isFirst(waiter: Waiter): boolean {
+    return waiter.claim.queues.every(
+      (name) => (this.#queues.get(name)?.first?.ticket ?? waiter.ticket) >= waiter.ticket,
+    );
+  }
+
+  /** Sends every waiter away. */
   stop(): void {
     this.#stopped = true;
-    for (const entries of this.#byLease.values()) for (const entry of entries) entry.nudge();
+    for (const waiters of this.#byLease.values()) for (const waiter of waiters) waiter.nudge();
   }
 
   #assertOpen(): void {
@@ -172,112 +178,67 @@ export class WaitQueue implements WaitQueueView {
     return queue;
   }
 
+  /** Returns the other waiters for the same lease: a request and its repetition. */
+  #remove(waiter: Waiter, granted: boolean): Waiter[] {
+    const { leaseId, mode, queues } = waiter.claim;
+    for (const name of queues) {
+      const queue = this.#queue(name);
+      queue.remove(waiter);
+      if (granted && mode === "shared") queue.readerGranted(waiter);
+      if (queue.size === 0) this.#queues.delete(name);
+    }
+    const same = this.#byLease.get(leaseId);
+    same?.delete(waiter);
+    if (same?.size === 0) this.#byLease.delete(leaseId);
+    return [...(same ?? [])];
+  }
+
   #hear(primary: number, notification: Notification): void {
     if (notification.kind === "readers") this.#hearOfReaders(primary, notification);
     else this.#hearOfLease(primary, notification);
   }
 
-  /** As with one that is called by its leaseId, those who hurry to the other primaries would be there before the release. */
   #hearOfReaders(primary: number, { queueKey, before }: Extract<Notification, { kind: "readers" }>): void {
     const queue = this.#queues.get(this.keys.resourceOf(queueKey));
     const notifiers = queue?.notified(primary);
-    if (notifiers === this.majority) queue?.letReadersIn(before);
+    // A reader that hurries to the other primaries would be there before the release.
+    if (notifiers === this.primaries.majority) queue?.letReadersIn(before);
     else if (notifiers === 1) this.clock.after(STRAGGLER_MS, () => queue?.letReadersIn(before));
   }
 
   #hearOfLease(primary: number, { leaseId, handoff }: Extract<Notification, { kind: "lease" }>): void {
-    const entries = [...(this.#byLease.get(leaseId) ?? [])];
+    const waiters = [...(this.#byLease.get(leaseId) ?? [])];
     if (!handoff) {
-      for (const entry of entries) entry.notified(primary);
+      for (const waiter of waiters) waiter.notified(primary);
       return;
     }
-    const entry = entries.find(({ nonce }) => nonce === handoff.nonce);
-    const clock = this.#clocks[primary];
-    const sinceMs = clock ? earliestMs(clock, handoff.serverMicros) : Number.POSITIVE_INFINITY;
-    // What one says for another, as its replica does, is no vote; and a clock that has jumped tells nothing about when.
-    // Then it has to ask, which finds the hold and extends it.
+    const waiter = waiters.find(({ nonce }) => nonce === handoff.nonce);
+    const sinceMs = this.#clocks.earliestMs(primary, handoff.serverMicros);
+    // A replica passes on what its primary publishes: that is no vote of its own. And a clock that jumped does not tell
+    // when. Then the waiter asks, which finds the hold and extends it.
     const isVote = handoff.configurationEpoch === this.primaries.all[primary]?.configurationEpoch;
-    if (!isVote || sinceMs > this.clock.monotonicMs()) entry?.notified(primary);
-    else entry?.handedOff(primary, handoff, sinceMs);
+    if (!isVote || sinceMs > this.clock.monotonicMs()) waiter?.notified(primary);
+    else waiter?.handedOff(primary, handoff, sinceMs);
   }
 
-  /** As long as somebody waits: says that this instance lives, and looks after the first ones. */
-  async #tick(): Promise<void> {
-    this.#ticking = true;
-    for (let tick = 1; this.#byLease.size > 0 && !this.#stopped; tick++) {
-      await this.clock.sleep(TICK_MS);
-      if (this.#byLease.size === 0) break;
-      const first = tick % TICKS_PER_POLL === 0 ? this.#first() : [];
-      const asking = first.filter(({ acceptsHandoff }) => acceptsHandoff);
-      // At least one call: that this instance lives is said even where nobody is looked after.
-      for (let at = 0; at === 0 || at < asking.length; at += LOOKS)
-        void this.#checkFirst(asking.slice(at, at + LOOKS));
-      // What these wait for a primary cannot tell in a word.
-      for (const entry of first) if (!entry.acceptsHandoff) entry.nudge();
-    }
-    this.#ticking = false;
+  #nudgeFirstIn(waiter: Waiter, ms: number): () => void {
+    const nudge = () => {
+      if (this.isFirst(waiter)) waiter.nudge();
+    };
+    if (ms > 0) return this.clock.after(ms, nudge);
+    nudge();
+    return () => {};
   }
 
-  /** Lets those ask again of whom a majority say that it is worth it, or that it will be before the next look. */
-  async #checkFirst(entries: readonly QueueEntry[]): Promise<void> {
-    const waiting = entries.map(({ claim: { leaseId, resources } }) => ({
-      leaseId,
-      resource: resources[0] as string,
-    }));
-    const call = keepWaiting(this.keys, this.instance, ALIVE_MS, waiting);
-    const askedMs = this.clock.monotonicMs();
-    const answers = await this.primaries.ask(call, allAnswered);
-    this.#readClocks(askedMs, answers);
-    const seen = values(answers);
-    entries.forEach((entry, at) => {
-      const endsInMs = seen.map((one) => one.endsInMs[at] as number).sort((one, other) => one - other);
-      // Where a majority say nothing it finds out that there is no quorum.
-      const majorityMs = endsInMs[this.majority - 1] ?? 0;
-      if (majorityMs <= 0) {
-        if (this.isFirst(entry)) entry.nudge();
-      } else if (majorityMs < POLL_MS) entry.nudgeIn(majorityMs + 1);
-    });
-  }
-
-  #readClocks(askedMs: number, answers: Answers<{ readonly serverMicros: number }>): void {
-    answers.forEach((answer, primary) => {
-      if (answer?.ok) this.#clocks[primary] = { askedMs, serverMicros: answer.value.serverMicros };
-    });
-  }
-
-  #nudgeFirst(): void {
-    for (const entry of this.#first()) entry.nudge();
-  }
-
-  /** Those before whom nobody here stands in any of their lines. */
-  #first(): QueueEntry[] {
-    const first = new Set<QueueEntry>();
+  #first(): Waiter[] {
+    const first = new Set<Waiter>();
     for (const queue of this.#queues.values()) if (queue.first) first.add(queue.first);
-    return [...first].filter((entry) => entry.claim.queues.length === 1 || this.isFirst(entry));
+    return [...first].filter((waiter) => waiter.claim.queues.length === 1 || this.isFirst(waiter));
   }
 }
 
-function add<T>(map: Map<string, Set<T>>, key: string, value: T): void {
-  const values = map.get(key);
-  if (values) values.add(value);
-  else map.set(key, new Set([value]));
-}
-
-function remove<T>(map: Map<string, Set<T>>, key: string, value: T): void {
-  const values = map.get(key);
-  values?.delete(value);
-  if (values?.size === 0) map.delete(key);
-}
-
-/** With these, a place whose instance died is given up, and the next one let in, within two seconds. */
-const TICKS_PER_POLL = 2;
-const TICK_MS = POLL_MS / TICKS_PER_POLL;
-/** Places of an instance that was not heard of for so long are given up. As in leases.lua. */
-const ALIVE_MS = 1_200;
-/** Lines that a primary looks at in one script: some tenths of a millisecond. */
-const LOOKS = 100;
 /**
- * Attempts of requests that wait, at a time. 5,000 readers that may all enter would else ask at once, and fill the primaries
- * for longer than the command timeout.
+ * Attempts of waiters at a time. 5,000 readers that may all enter would otherwise ask at once, and fill the primaries for
+ * longer than the command timeout.
  */
-const ASKING_MAX = 128;
+const ATTEMPTS_AT_ONCE_MAX = 128;

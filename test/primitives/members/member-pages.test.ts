@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { buildRing } from "../../../src/algorithms/ring.js";
 import { MemberPages } from "../../../src/primitives/members/member-pages.js";
-import type { MemberRecord } from "../../../src/scripts/scripts.js";
+import type { MemberRecord } from "../../../src/scripts/member-calls.js";
 import { FakeClock } from "../../helpers/fake-clock.js";
 
 // What is kept between the pages of a list, with members that come from no primary and time that a test owns.

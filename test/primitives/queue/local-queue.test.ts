@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { LocalQueue } from "../../../src/primitives/queue/local-queue.js";
-import type { QueueEntry } from "../../../src/primitives/queue/queue-entry.js";
+import type { Waiter } from "../../../src/primitives/queue/waiter.js";
 
 /** A place that notes how often it was asked to ask. */
 function placeOf(ticket: number, mode: "shared" | "exclusive" = "shared") {
   const noted = { nudged: 0 };
-  const place = { ticket, claim: { mode }, nudge: () => void noted.nudged++ } as unknown as QueueEntry;
+  const place = { ticket, claim: { mode }, nudge: () => void noted.nudged++ } as unknown as Waiter;
   return { place, noted };
 }
 
@@ -22,13 +22,13 @@ describe("a line", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const line = new LocalQueue();
-        const there: QueueEntry[] = [];
+        const there: Waiter[] = [];
         for (const { joins, ticket } of steps) {
           if (joins || there.length === 0) {
             const { place } = placeOf(ticket);
             there.push(place);
             line.add(place);
-          } else line.remove(there.splice(ticket % there.length, 1)[0] as QueueEntry);
+          } else line.remove(there.splice(ticket % there.length, 1)[0] as Waiter);
           const lowest = there.length === 0 ? undefined : Math.min(...there.map((one) => one.ticket));
           expect([line.size, line.first?.ticket]).toEqual([there.length, lowest]);
         }

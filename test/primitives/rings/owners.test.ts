@@ -63,7 +63,7 @@ describe("a change of the members", () => {
       const { ringId, ageMs } = await ownersAt(pair.other, service, ["k"]);
       if (ringId !== before.ringId) break;
       // An old view says so: it was read before the change.
-      expect(performance.now() - ageMs).toBeLessThan(changedMs + 100);
+      expect(askedMs - ageMs).toBeLessThan(changedMs);
       expect(askedMs - changedMs).toBeLessThan(VIEW_AGE_MS + 20);
       await sleep(10);
     }
@@ -98,5 +98,5 @@ test("views that nobody asks for are read by nobody, and a crowd is one read", a
   const before = await calls();
   await Promise.all(Array.from({ length: 100 }, () => ownersAt(fresh, "s", ["k"])));
   // One read, as the view was too old, and what the instance does by itself each second.
-  expect((await calls()) - before).toBeLessThan(10);
+  expect((await calls()) - before).toBeLessThan(30);
 });

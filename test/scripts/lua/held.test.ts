@@ -56,7 +56,7 @@ describe("the list of names that are held", () => {
     for (const name of names) await server.granted(lease(name), { ttlMs: 40 });
     const [kept, readBy] = [lock(), lock()];
     const own = lease(kept);
-    const token = await server.granted(own, { ttlMs: 40 });
+    const token = await server.granted(own, { ttlMs: 1_000 });
     await server.renew(own, token, 60_000);
     await server.granted(reader(readBy), { ttlMs: 60_000 });
     await sleep(50);

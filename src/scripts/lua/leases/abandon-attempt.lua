@@ -1,11 +1,12 @@
--- Clean-up: takes back one attempt. Its holds are freed when no other request of the same lease is left in them, and no
--- renewal has counted them.
---   arg(1)  nonce of the request    arg(2)  turn of the attempt
---   arg(3)  time for which the attempt is refused from now on, ms; '0': no message of it can still be under way
+-- Cleans up one attempt: takes back its holds. They are freed when no other request of the same lease is left in them,
+-- and no renewal has counted them.
+--   arg(1)  nonce of the request    arg(2)  number of the attempt
+--   arg(3)  how long the attempt is refused from now on, ms; '0': no message of it can still be under way
 -- Returns {1} when holds were freed, else {0}.
 -- Needs: leases, queues
 
-if arg(3) ~= '0' then redis.call('SET', KEYS[7], 1, 'PX', arg(3)) end
-local freed = give_back(arg(1), arg(2))
-if freed and is_waited_for() then wake(not shared) end
+local nonce, attempt_number, refused_ms = args()
+if refused_ms ~= '0' then redis.call('SET', attempt_tombstone, 1, 'PX', refused_ms) end
+local freed = give_back(nonce, attempt_number)
+if freed and has_waiters() then notify(not shared) end
 return { freed and 1 or 0 }

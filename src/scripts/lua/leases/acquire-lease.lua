@@ -1,43 +1,45 @@
--- Votes for one attempt to take a lease: takes all its names when they are free and it is its turn, repeats the vote
--- when the lease has them already. One that waits takes its place in the lines first.
---   arg(1)  nonce of the request     arg(2)  turn: the number of the attempt among those of the request
+-- Votes for one attempt to take a lease: takes all its names when they are free and nobody is before it, and repeats the
+-- vote when the lease has them already. A waiter enters the queues first.
+--   arg(1)  nonce of the request     arg(2)  number of the attempt among those of the request
 --   arg(3)  time to live, ms         arg(4)  owner, a label for others
 --   arg(5)  metadata, JSON           arg(6)  '1' when the caller chose the leaseId, else ''
---   arg(7)  what the lease is for    arg(8)  limit of the semaphore, or ''
--- and for one that waits:
---   arg(9)  ticket    arg(10)  service instance that waits    arg(11) how long its place is kept, ms
---   arg(12) '1' where the name may be handed on to it, in the turn after this one, when it is free; else ''
+--   arg(7)  what the caller's leaseId is for, or ''    arg(8)  limit of the semaphore, or ''
+-- and of a waiter:
+--   arg(9)  ticket    arg(10)  service instance where it waits    arg(11)  how long its entries are kept, ms
+--   arg(12) '1' when the name may be handed off to it after this attempt, else ''
 -- Returns {1, counter}: granted; {0, 'held', how many wait before it, hold as `describe` has it}: another lease is in
--- the way; {0, 'queued', how many wait before it}; {0, 'gone'}: the lease was released, or the attempt given up;
--- {0, 'other'}: the leaseId is for something else; {0, 'limit', limit}: the semaphore has another one;
+-- the way; {0, 'queued', how many wait before it}; {0, 'ended'}: the lease was released, or the attempt given up;
+-- {0, 'mismatch'}: the leaseId is for something else; {0, 'limit', limit}: the semaphore has another one;
 -- {0, 'quarantined', ms}: this primary came back without its data and grants no new lease for so long.
 -- Needs: leases, queues
 
--- One look at all that is mostly not there.
-local seldom = { KEYS[4], KEYS[7] }
-if KEYS[5] ~= KEYS[1] then seldom[3] = KEYS[5] end
+local nonce, attempt_number, ttl, owner, metadata, chosen,
+  fingerprint, permits, ticket, instance, kept, accepts_handoff = args()
+ttl = tonumber(ttl)
+-- One look at all keys that mostly do not exist.
+local seldom = { lease_tombstone, attempt_tombstone, fingerprint_key }
 for i = 1, names do seldom[#seldom + 1] = readers(i) end
-for i = lines, #KEYS do seldom[#seldom + 1] = KEYS[i] end
-local plain = not arg(9) and redis.call('EXISTS', unpack(seldom)) == 0
+for i = first_queue, #KEYS do seldom[#seldom + 1] = KEYS[i] end
+local plain = not ticket and redis.call('EXISTS', unpack(seldom)) == 0
 
-local purpose = mode .. ' ' .. arg(7)
+local full_fingerprint = mode .. ' ' .. fingerprint
 if not plain then
-  if redis.call('EXISTS', KEYS[4], KEYS[7]) > 0 then return { 0, 'gone' } end
-  if KEYS[5] ~= KEYS[1] and (redis.call('GET', KEYS[5]) or purpose) ~= purpose then return { 0, 'other' } end
+  if redis.call('EXISTS', lease_tombstone, attempt_tombstone) > 0 then return { 0, 'ended' } end
+  if fingerprint_key and (redis.call('GET', fingerprint_key) or full_fingerprint) ~= full_fingerprint then return { 0, 'mismatch' } end
 end
 local limit, highest_slot
-if KEYS[6] ~= KEYS[1] then
+if limit_key then
   limit, highest_slot = limits()
-  if limit and limit ~= tonumber(string.match(arg(8), '^%d+')) then return { 0, 'limit', limit } end
+  if limit and limit ~= tonumber(permits) then return { 0, 'limit', limit } end
 end
 
-if arg(9) then
-  local offer = arg(12) == '1' and { 'hold', hold(1), 'name', field(1), 'ttl', arg(3), 'metadata', arg(5), 'chosen', arg(6),
-    'purpose_key', KEYS[5], 'purpose', purpose } or { 'hold', '' }
-  join(arg(9), arg(10), tonumber(arg(11)), arg(4), arg(1), arg(2), unpack(offer))
+if ticket then
+  local offer = accepts_handoff == '1' and { 'hold', hold(1), 'name', field(1), 'ttl', int(ttl), 'metadata', metadata, 'chosen', chosen,
+    'purpose_key', fingerprint_key or KEYS[1], 'purpose', full_fingerprint } or { 'hold', '' }
+  join(ticket, instance, tonumber(kept), owner, nonce, attempt_number, unpack(offer))
 end
 
-local time, ttl = now(), tonumber(arg(3))
+local time = now()
 local held, counter = 0, 0
 for i = 1, names do
   local mine = redis.call('HMGET', own(i), 'lease', 'counter')
@@ -49,7 +51,7 @@ for i = 1, names do
   end
 end
 
--- A limit that was lowered begins when what was granted above it has ended.
+-- A lowered limit takes effect when the permits above it have ended.
 if limit and held < names and highest_slot > limit then
   local over = above_limit(slot_of(hold(1), field(1)), limit, highest_slot)
   if over then return { 0, 'held', ahead(), unpack(describe(over)) } end
@@ -57,34 +59,34 @@ end
 
 if held == names then
   for i = 1, names do
-    local turn = redis.call('HGET', own(i), 'nonce:' .. arg(1))
-    if not turn or tonumber(turn) < tonumber(arg(2)) then redis.call('HSET', own(i), by(arg(1), arg(2))) end
-    if arg(6) == '1' then redis.call('HSET', own(i), 'chosen', '1') end
+    local known = redis.call('HGET', own(i), 'nonce:' .. nonce)
+    if not known or tonumber(known) < tonumber(attempt_number) then redis.call('HSET', own(i), by(nonce, attempt_number)) end
+    if chosen == '1' then redis.call('HSET', own(i), 'chosen', '1') end
     extend(i, time, ttl)
   end
   note_slots(time, ttl, 'GT')
 else
   local quarantine = tonumber(fence[3] or 0) - time
   if quarantine > 0 then return { 0, 'quarantined', quarantine } end
-  -- It is over for good: a clock that is set back later must not bring it back.
+  -- The quarantine is over for good: a clock that is set back later must not revive it.
   if tonumber(fence[3] or 0) > 0 then redis.call('HSET', KEYS[1], 'quarantine_until', 0) end
   local before = plain and 0 or ahead()
   if before > 0 then
-    -- Too many of the dead stood before it for one script: it should ask again at once.
-    if is_cut and arg(9) then publish(arg(10), lease) end
+    -- Too many entries of dead instances were before it for one script: it should ask again at once.
+    if is_cut and ticket then publish(instance, lease) end
     return { 0, 'queued', before }
   end
   local top, max = highest()
-  -- Above what a reader has, only the first of them moves it.
+  -- Only the first reader moves the counter.
   counter = lift(top + (shared and 0 or 1))
   for i = 1, names do
-    -- What another attempt of this lease has here already stays its own, too.
-    take(i, counter, max, time, ttl, arg(4), arg(5), arg(6), by(arg(1), arg(2)))
+    -- What another attempt of this lease has here already remains that attempt's as well.
+    take(i, counter, max, time, ttl, owner, metadata, chosen, by(nonce, attempt_number))
     max = counter
   end
   note_slots(time, ttl)
 end
-keep(KEYS[5], purpose, ttl)
-keep(KEYS[6], arg(8), ttl)
+keep(fingerprint_key, full_fingerprint, ttl)
+keep(limit_key, stored_limit(permits), ttl)
 mark_lease(time, ttl)
 return { 1, int(counter) }

@@ -1,9 +1,10 @@
--- Tells who holds a name: the writer, and of some readers as many as fit. Changes nothing.
---   arg(1)  leaseIds of the readers in lines of their own: some microseconds each
---   arg(2)  bytes of owners and metadata from which on no more is told
+-- Describes the holders of a name: the writer, and as many of some readers as fit. Changes nothing.
+--   arg(1)  leaseIds of the readers, one per line: some microseconds each
+--   arg(2)  bytes of owners and metadata from which on no more are described
 -- Returns {how many of the readers were looked at, {hold as `describe` has it} ...}.
 -- Needs: leases
 
+local readers_wanted, bytes_max = args()
 local found, bytes, looked = { 0 }, 0, 0
 local function tell(key)
   if redis.call('EXISTS', key) == 0 then return end
@@ -12,8 +13,8 @@ local function tell(key)
   bytes = bytes + #held[4] + #held[5]
 end
 tell(hold(1))
-for reader in string.gmatch(arg(1), '[^\n]+') do
-  if bytes >= tonumber(arg(2)) then break end
+for reader in string.gmatch(readers_wanted, '[^\n]+') do
+  if bytes >= tonumber(bytes_max) then break end
   tell(hold(1) .. '/' .. reader)
   looked = looked + 1
 end

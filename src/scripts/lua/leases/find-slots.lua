@@ -1,12 +1,13 @@
--- Finds slots of a semaphore: those that a lease has here, and free ones for it to ask for. What is noted beside the slots
--- (leases.lua) tells where to look, their holds decide: what turns out to be noted wrongly is put right.
---   arg(1)  what the holds of its slots begin with    arg(2)  how many there are, as the caller has it
+-- Finds slots of a semaphore: those that a lease has here, and free ones for it to ask for. The index beside the slots
+-- (leases.lua) says where to look, the holds decide: a wrong entry of the index is corrected.
+--   arg(1)  prefix of the holds of its slots    arg(2)  how many there are, as the caller has it
 --   arg(3)  how many free ones are wanted; 0: only the lease's own    arg(4)  slot from which on they are looked for
 -- Returns {limit or '', '1' where a slot above the limit is held, '1' where its id was used before, '1' where slots are
 -- free perhaps that were not looked at, {slot of this lease ...}, {free slot ...}, {taken slot, the soonest to end first ...}}:
 -- taken ones only where too few are free.
 -- Needs: leases
 
+local holds, permits, wanted, start = args()
 -- No slot has such a number, no time such a score.
 local TAKEN = '(1000000'
 -- Slots whose holds are looked at, in one call: some tenths of a millisecond.
@@ -14,7 +15,7 @@ local LOOKS_MAX, ENDED_MAX = 200, 100
 -- How many more than wanted are told, for others may be asking for the same; and how many are looked at first.
 local SPARE, FIRST = 8, 16
 
-local holds, permits, wanted, start = arg(1), tonumber(arg(2)), tonumber(arg(3)), tonumber(arg(4))
+permits, wanted, start = tonumber(permits), tonumber(wanted), tonumber(start)
 local slots, time, looks = holds .. 'slots', now(), 0
 local mine, free, taken, seen = {}, {}, {}, {}
 local most, more = wanted + SPARE, false
@@ -124,6 +125,6 @@ if wanted > 0 then
     for i, slot in ipairs(taken) do taken[i] = tonumber(slot) end
   end
 end
-local used = KEYS[5] ~= KEYS[1] and redis.call('EXISTS', KEYS[5]) == 1
+local used = fingerprint_key and redis.call('EXISTS', fingerprint_key) == 1
 local function flag(is_so) return is_so and '1' or '' end
 return { limit or '', flag(above), flag(used), flag(#free < wanted and (more or looks >= LOOKS_MAX)), mine, free, taken }

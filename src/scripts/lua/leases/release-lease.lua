@@ -1,21 +1,23 @@
--- Ends a lease on this primary, with all its names, also where only some are given. An id that a caller chose leaves a tombstone, so that a late repetition of its
--- acquire takes nothing; so does a release that reaches a primary late, or where the lease is not held, or was repaired
--- only: an acquire may still come behind it. A reader's always does: its counter must stay for other readers.
---   arg(1)  tombstone, where one is due, ms    arg(2)  '1' when a tombstone is due in any case, else ''
---   arg(3)  what the tombstone says: 'released', or 'broken' and, in a line of its own, why
+-- Ends a lease on this primary, with all its names, even where only some are given. A leaseId that a caller chose leaves
+-- a tombstone, so that a late repetition of its acquire takes nothing; so does a release that reaches a primary late, or
+-- where the lease is not held, or was only repaired: an acquire may still come behind it. A reader always leaves one: its
+-- counter must stay for other readers.
+--   arg(1)  time to live of the tombstone, ms    arg(2)  '1' when a tombstone is due in any case, else ''
+--   arg(3)  how it ends: 'released' or 'broken'    arg(4)  why it was broken, or ''
 -- Returns {1, the last attempt that got it here} when this lease held a name, else {0}.
 -- Needs: leases, queues
 
-local held, due, ended, given, attempt = 0, arg(2) == '1' or shared, {}, {}, ''
+local tombstone_ms, always, kind, reason = args()
+local held, due, ended, given, attempt = 0, always == '1' or shared, {}, {}, ''
 for i = 1, names do given[field(i)] = true end
 
 local function end_hold(key, name, counter)
-  -- First: a primary whose memory is full lets a script write as it likes once that has freed something.
+  -- First: a primary whose memory is full accepts any write of a script that has freed something.
   free(key, name)
   -- Above its token: a delayed renewal must not repair what was released.
   if not shared then
-    local known, max = counter_and_max(KEYS[2], KEYS[3], name)
-    issue(KEYS[2], name, math.max(known, tonumber(counter)) + 1, max)
+    local known, max = counter_and_max(counters, older_counters, name)
+    issue(counters, name, math.max(known, tonumber(counter)) + 1, max)
   end
   ended[name] = true
 end
@@ -31,15 +33,15 @@ for i = 1, names do
       local other = redis.call('HMGET', key, 'lease', 'counter')
       if other[1] == lease then
         end_hold(key, name, other[2])
-        if KEYS[8] ~= KEYS[1] and not given[name] then wake_first(line_of(name), hold_of(name), not shared) end
+        if held_names and not given[name] then notify_first(queue_of(name), hold_of(name), not shared) end
       end
     end
   end
   if ended[field(i)] then held = held + 1 end
 end
-if due or held < names then redis.call('SET', KEYS[4], arg(3), 'PX', arg(1)) end
-if is_waited_for() then
+if due or held < names then redis.call('SET', lease_tombstone, tombstone_of(kind, reason), 'PX', tombstone_ms) end
+if has_waiters() then
   leave()
-  wake(not shared)
+  notify(not shared)
 end
 return held > 0 and { 1, attempt } or { 0 }

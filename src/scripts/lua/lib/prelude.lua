@@ -19,7 +19,7 @@ end
 local function now() return math.floor(micros() / 1000) end
 
 -- The counter of a name: the current generation, else the older, and nowhere below the floor: a floor that was raised
--- by a start of all, or taken over from others, stands for what this primary has forgotten. Never falls. And `max` of
+-- by a cold start, or taken over from others, stands for what this primary has forgotten. Never falls. And `max` of
 -- the current generation, which is no name since it has no slash: its highest counter, that makes the next floor.
 local function counter_and_max(current, older, field)
   local known = redis.call('HMGET', current, field, 'max')

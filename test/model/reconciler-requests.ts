@@ -1,23 +1,23 @@
-/** What a primary does when a keeper asks it to: each request is one script, which checks and writes at once. */
+/** What a primary does when a reconciler asks it to: each request is one script, which checks and writes at once. */
 import { majorityOf } from "../../src/algorithms/tally.js";
 import { type Configurations, FIRST, listed, NO_CONFIGURATION } from "./configurations.js";
-import type { Keeper, Primary, ReadmissionOptions, ReadmissionWorld } from "./readmission-world.js";
+import type { Reconciler, Primary, ReadmissionOptions, ReadmissionWorld } from "./readmission-world.js";
 import { at } from "./world.js";
 
 export type StageName = "prepare" | "accept" | "mark" | "fence" | "read" | "copy" | "configure";
 export type Effect = "done" | "nothing new" | "refused";
 
-type Request = (world: ReadmissionWorld, primary: Primary, keeper: Keeper, r: number) => Effect;
+type Request = (world: ReadmissionWorld, primary: Primary, reconciler: Reconciler, r: number) => Effect;
 
-export class KeeperRequests {
+export class ReconcilerRequests {
   readonly #requests: Record<StageName, Request> = {
-    prepare: (_, primary, keeper, r) => this.#prepare(primary, keeper, r),
-    accept: (_, primary, keeper, r) => this.#accept(primary, keeper, r),
-    mark: (_, primary, keeper) => this.#mark(primary, keeper),
-    fence: (world, primary, keeper) => this.#fence(world, primary, keeper),
-    read: (world, primary, keeper, r) => this.#read(world, primary, keeper, r),
-    copy: (_, primary, keeper) => this.#copy(primary, keeper),
-    configure: (world, primary, keeper, r) => this.#configure(world, primary, keeper, r),
+    prepare: (_, primary, reconciler, r) => this.#prepare(primary, reconciler, r),
+    accept: (_, primary, reconciler, r) => this.#accept(primary, reconciler, r),
+    mark: (_, primary, reconciler) => this.#mark(primary, reconciler),
+    fence: (world, primary, reconciler) => this.#fence(world, primary, reconciler),
+    read: (world, primary, reconciler, r) => this.#read(world, primary, reconciler, r),
+    copy: (_, primary, reconciler) => this.#copy(primary, reconciler),
+    configure: (world, primary, reconciler, r) => this.#configure(world, primary, reconciler, r),
   };
 
   /** `leftFor` is told when a majority have come to a version. */
@@ -29,44 +29,44 @@ export class KeeperRequests {
 
   /** Refused: nothing was changed. */
   run(name: StageName, world: ReadmissionWorld, primary: Primary, r: number): Effect {
-    return this.#requests[name](world, primary, at(world.keepers, r), r);
+    return this.#requests[name](world, primary, at(world.reconcilers, r), r);
   }
 
-  #prepare(primary: Primary, keeper: Keeper, r: number): Effect {
-    const ballot = this.#ballot(keeper, r);
+  #prepare(primary: Primary, reconciler: Reconciler, r: number): Effect {
+    const ballot = this.#ballot(reconciler, r);
     const free = this.options.variant === "a ballot used twice" ? ballot : ballot - 1;
-    if (!this.#votes(primary, keeper) || primary.promised > free) return "refused";
+    if (!this.#votes(primary, reconciler) || primary.promised > free) return "refused";
     primary.promised = ballot;
-    if (primary.accepted > keeper.best) {
-      keeper.best = primary.accepted;
-      keeper.configuration = primary.value;
+    if (primary.accepted > reconciler.best) {
+      reconciler.best = primary.accepted;
+      reconciler.configuration = primary.value;
     }
     return "done";
   }
 
-  #accept(primary: Primary, keeper: Keeper, r: number): Effect {
-    const ballot = this.#ballot(keeper, r);
-    if (keeper.used === 0 || !this.#votes(primary, keeper) || primary.promised > ballot) return "refused";
-    if (primary.accepted === ballot && primary.value === keeper.configuration) return "nothing new";
+  #accept(primary: Primary, reconciler: Reconciler, r: number): Effect {
+    const ballot = this.#ballot(reconciler, r);
+    if (reconciler.used === 0 || !this.#votes(primary, reconciler) || primary.promised > ballot) return "refused";
+    if (primary.accepted === ballot && primary.value === reconciler.configuration) return "nothing new";
     primary.promised = primary.accepted = ballot;
-    primary.value = keeper.configuration;
+    primary.value = reconciler.configuration;
     return "done";
   }
 
   /** Whose promises may be lost must not make any: who is empty does not vote, whatever it had before. */
-  #votes(primary: Primary, keeper: Keeper): boolean {
-    if (primary.configuration === keeper.base) return true;
+  #votes(primary: Primary, reconciler: Reconciler): boolean {
+    if (primary.configuration === reconciler.base) return true;
     return this.options.variant === "an empty primary votes" && primary.configuration === NO_CONFIGURATION;
   }
 
-  #ballot(keeper: Keeper, r: number): number {
-    return this.options.variant === "a ballot used twice" ? 1 : uniqueBallot(keeper, r, this.options);
+  #ballot(reconciler: Reconciler, r: number): number {
+    return this.options.variant === "a ballot used twice" ? 1 : uniqueBallot(reconciler, r, this.options);
   }
 
-  #mark(primary: Primary, keeper: Keeper): Effect {
-    if (isMarked(primary, keeper)) return "nothing new";
+  #mark(primary: Primary, reconciler: Reconciler): Effect {
+    if (isMarked(primary, reconciler)) return "nothing new";
     const { version } = this.configurations;
-    const { configuration, seen } = keeper;
+    const { configuration, seen } = reconciler;
     if (primary.configuration !== NO_CONFIGURATION || version(primary.marked) >= version(configuration))
       return "refused";
     const isListed = this.options.variant === "no fence" || listed(primary, configuration) === seen;
@@ -75,7 +75,7 @@ export class KeeperRequests {
     return "done";
   }
 
-  #fence(world: ReadmissionWorld, primary: Primary, { configuration }: Keeper): Effect {
+  #fence(world: ReadmissionWorld, primary: Primary, { configuration }: Reconciler): Effect {
     const { version } = this.configurations;
     if (this.configurations.same(primary.configuration, configuration)) return "nothing new";
     if (primary.configuration === NO_CONFIGURATION) return "refused";
@@ -84,32 +84,32 @@ export class KeeperRequests {
     return "done";
   }
 
-  #read(world: ReadmissionWorld, primary: Primary, keeper: Keeper, r: number): Effect {
+  #read(world: ReadmissionWorld, primary: Primary, reconciler: Reconciler, r: number): Effect {
     const { variant, reading } = this.options;
-    const fenced = this.configurations.same(primary.configuration, keeper.configuration);
+    const fenced = this.configurations.same(primary.configuration, reconciler.configuration);
     if (primary.configuration === NO_CONFIGURATION || !(fenced || variant === "copied before the fence"))
       return "refused";
     const first = at(primary.visits, r).reached === 0;
     const countersNow = reading === "at once" || first === (variant !== "floors read before counters");
     const floorNow = reading === "at once" || first === (variant === "floors read before counters");
-    if (countersNow) keeper.counter = Math.max(keeper.counter, primary.counter);
+    if (countersNow) reconciler.counter = Math.max(reconciler.counter, primary.counter);
     if (floorNow && variant !== "counters copied without floors")
-      keeper.floor = Math.max(keeper.floor, primary.floor);
+      reconciler.floor = Math.max(reconciler.floor, primary.floor);
     world.clients.forEach((client, i) => {
       if (at(primary.links, i).granted) client.seenBy |= 1 << r;
     });
     return "done";
   }
 
-  #copy(primary: Primary, keeper: Keeper): Effect {
-    if (!isMarked(primary, keeper)) return "refused";
-    primary.counter = Math.max(primary.counter, keeper.counter);
-    primary.floor = Math.max(primary.floor, keeper.floor);
+  #copy(primary: Primary, reconciler: Reconciler): Effect {
+    if (!isMarked(primary, reconciler)) return "refused";
+    primary.counter = Math.max(primary.counter, reconciler.counter);
+    primary.floor = Math.max(primary.floor, reconciler.floor);
     return "done";
   }
 
-  #configure(world: ReadmissionWorld, primary: Primary, keeper: Keeper, r: number): Effect {
-    if (!isMarked(primary, keeper)) return "refused";
+  #configure(world: ReadmissionWorld, primary: Primary, reconciler: Reconciler, r: number): Effect {
+    if (!isMarked(primary, reconciler)) return "refused";
     const { variant } = this.options;
     world.clients.forEach((client, i) => {
       const link = at(primary.links, i);
@@ -118,7 +118,7 @@ export class KeeperRequests {
       // It vouches for what it forgot, too: another primary may forget before that lease is over.
       if (variant !== "the quarantine is not handed on") link.granted = seen;
     });
-    this.#install(world, primary, keeper.configuration);
+    this.#install(world, primary, reconciler.configuration);
     return "done";
   }
 
@@ -145,7 +145,7 @@ export class KeeperRequests {
 }
 
 /** The mark goes with the data, so it says that nothing was lost since, too. */
-function isMarked(primary: Primary, { configuration }: Keeper): boolean {
+function isMarked(primary: Primary, { configuration }: Reconciler): boolean {
   return primary.configuration === NO_CONFIGURATION && primary.marked === configuration;
 }
 
@@ -154,6 +154,6 @@ export function identity({ incarnation }: Primary, { variant }: ReadmissionOptio
   return variant === "a primary is known by its process" ? Math.min(incarnation, 1) : incarnation;
 }
 
-export function uniqueBallot({ used }: Keeper, r: number, { keepers }: ReadmissionOptions): number {
-  return (used - 1) * keepers + r + 1;
+export function uniqueBallot({ used }: Reconciler, r: number, { reconcilers }: ReadmissionOptions): number {
+  return (used - 1) * reconcilers + r + 1;
 }

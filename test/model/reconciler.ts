@@ -10,15 +10,15 @@
  *   copy       them to the empty primary, while its mark is there
  *   configure  it, under the same condition: it takes part from now on
  *
- * A keeper that finds the empty primary marked already begins with the fence; one that finds it not marked, with a
+ * A reconciler that finds the empty primary marked already begins with the fence; one that finds it not marked, with a
  * successor of its own, even if the configuration lists it: it may have taken part since, and have been wiped again.
  */
 import { majorityOf } from "../../src/algorithms/tally.js";
 import { type Configurations, list, listed, NO_CONFIGURATION } from "./configurations.js";
 import type { Done } from "./explore.js";
-import { identity, KeeperRequests, type StageName, uniqueBallot } from "./keeper-requests.js";
+import { identity, ReconcilerRequests, type StageName, uniqueBallot } from "./reconciler-requests.js";
 import type {
-  Keeper,
+  Reconciler,
   ReadmissionOptions,
   ReadmissionVariant,
   ReadmissionWorld,
@@ -36,19 +36,19 @@ const ON_TARGET: ReadonlySet<StageName> = new Set(["mark", "copy", "configure"])
 const MAY_BE_LATE: ReadonlySet<StageName> = new Set(["accept", "mark", "fence"]);
 
 const TEXTS: Record<StageName, string> = {
-  prepare: "{primary} promises {keeper} its ballot",
-  accept: "{primary} accepts the configuration of {keeper}",
-  mark: "{keeper} marks {primary}",
-  fence: "{keeper} fences {primary}",
-  read: "{keeper} reads {primary}",
-  copy: "{keeper} copies to {primary}",
-  configure: "{keeper} readmits {primary}",
+  prepare: "{primary} promises {reconciler} its ballot",
+  accept: "{primary} accepts the configuration of {reconciler}",
+  mark: "{reconciler} marks {primary}",
+  fence: "{reconciler} fences {primary}",
+  read: "{reconciler} reads {primary}",
+  copy: "{reconciler} copies to {primary}",
+  configure: "{reconciler} readmits {primary}",
 };
 
-/** A keeper's `stage` is the place of what it does in its plan, + 1; beyond the plan it is done. */
-export class Keepers {
+/** A reconciler's `stage` is the place of what it does in its plan, + 1; beyond the plan it is done. */
+export class Reconcilers {
   readonly #plan: readonly StageName[];
-  readonly #requests: KeeperRequests;
+  readonly #requests: ReconcilerRequests;
 
   constructor(
     private readonly options: ReadmissionOptions,
@@ -57,21 +57,21 @@ export class Keepers {
     const plan = WRONG_PLANS[options.variant] ?? PLAN;
     const agreed: readonly StageName[] = options.agreement === "in one step" ? ["prepare", "accept"] : [];
     this.#plan = plan.filter((name) => !agreed.includes(name));
-    this.#requests = new KeeperRequests(options, configurations, (world, version) =>
+    this.#requests = new ReconcilerRequests(options, configurations, (world, version) =>
       this.#drop(world, version),
     );
   }
 
-  stageName({ stage, configuration }: Keeper): string {
+  stageName({ stage, configuration }: Reconciler): string {
     if (stage === 0) return "idle";
     return `${this.#plan[stage - 1] ?? "done"}${configuration ? ` c${configuration}` : ""}`;
   }
 
-  /** Whether it goes on with a configuration that another keeper proposed. */
-  tookOver(keeper: Keeper, r: number): boolean {
-    const { stage, base, used, configuration } = keeper;
+  /** Whether it goes on with a configuration that another reconciler proposed. */
+  tookOver(reconciler: Reconciler, r: number): boolean {
+    const { stage, base, used, configuration } = reconciler;
     const proposed = this.#plan[stage - 1] === "accept" && used > 0;
-    const own = this.configurations.successor(base, uniqueBallot(keeper, r, this.options));
+    const own = this.configurations.successor(base, uniqueBallot(reconciler, r, this.options));
     return proposed && configuration !== own;
   }
 
@@ -79,15 +79,15 @@ export class Keepers {
   isStuck(world: ReadmissionWorld): boolean {
     const { version, versionMax } = this.configurations;
     const latest = Math.max(...world.primaries.map(({ configuration }) => version(configuration)));
-    const agreed = world.keepers.some(({ stage }) => stage > this.#plan.indexOf("accept") + 1);
+    const agreed = world.reconcilers.some(({ stage }) => stage > this.#plan.indexOf("accept") + 1);
     const waiting = world.primaries.some(({ configuration }) => configuration === NO_CONFIGURATION);
     return waiting && agreed && latest < versionMax;
   }
 
-  /** A request and its reply are one step: a lost reply does no more than one after which the keeper stops. */
+  /** A request and its reply are one step: a lost reply does no more than one after which the reconciler stops. */
   steps(now: ReadmissionWorld, fork: () => ReadmissionWorld, done: Done, r: number): void {
     this.#beginnings(now, fork, done, r);
-    const { stage } = at(now.keepers, r);
+    const { stage } = at(now.reconcilers, r);
     for (let j = 0; j < now.primaries.length; j++) {
       const { reached, target } = at(at(now.primaries, j).visits, r);
       for (let past = 0; past < stage; past++) {
@@ -103,8 +103,8 @@ export class Keepers {
         done(current ? TEXTS[name] : `${TEXTS[name]}, late`, j, r);
       }
       if (target === 1 && this.#plan[stage - 1] === "mark" && this.#maySkipMark(fork(), j, r)) {
-        at(fork().keepers, r).stage++;
-        done("{keeper} could not mark {primary}, and goes on", j, r);
+        at(fork().reconcilers, r).stage++;
+        done("{reconciler} could not mark {primary}, and goes on", j, r);
       }
     }
   }
@@ -137,7 +137,7 @@ export class Keepers {
   }
 
   #beginnings(now: ReadmissionWorld, fork: () => ReadmissionWorld, done: Done, r: number): void {
-    const { stage, base, used, configuration } = at(now.keepers, r);
+    const { stage, base, used, configuration } = at(now.reconcilers, r);
     const { version, versionMax } = this.configurations;
     const busy = stage > 0 && stage <= this.#plan.length;
     const all = now.primaries.map((primary) => primary.configuration);
@@ -148,7 +148,7 @@ export class Keepers {
       if (theirs !== NO_CONFIGURATION) continue;
       if (marked !== 0 && version(marked) >= version(base) && !(busy && configuration === marked)) {
         this.#begin(fork(), j, r, marked, true);
-        done(`{keeper} finds {primary} marked with configuration ${marked}`, j, r);
+        done(`{reconciler} finds {primary} marked with configuration ${marked}`, j, r);
       }
       for (const one of found) {
         if (version(one) < version(base) || version(one) <= version(marked) || version(one) === versionMax)
@@ -156,7 +156,7 @@ export class Keepers {
         if (one === base && used >= this.options.ballots) continue;
         if (this.options.agreement === "in one step" && !this.#haveMajority(all, one)) continue;
         this.#begin(fork(), j, r, one, false);
-        done(`{keeper} finds {primary} empty, and configuration ${one}`, j, r);
+        done(`{reconciler} finds {primary} empty, and configuration ${one}`, j, r);
       }
     }
   }
@@ -166,36 +166,36 @@ export class Keepers {
   }
 
   #begin(world: ReadmissionWorld, target: number, r: number, base: number, finishing: boolean): void {
-    const keeper = at(world.keepers, r);
+    const reconciler = at(world.reconcilers, r);
     const afterTheMark = this.#plan.findIndex((name) => name === "fence" || name === "read");
     this.#forget(world, r);
     at(at(world.primaries, target).visits, r).target = 1;
-    keeper.used = finishing ? 0 : base === keeper.base ? keeper.used + 1 : 1;
-    keeper.base = base;
-    keeper.seen = identity(at(world.primaries, target), this.options);
-    keeper.stage = finishing ? afterTheMark + 1 : 1;
-    keeper.configuration = finishing || this.options.variant === "no fence" ? base : 0;
-    if (keeper.configuration !== 0 || this.#plan[0] === "prepare") return;
+    reconciler.used = finishing ? 0 : base === reconciler.base ? reconciler.used + 1 : 1;
+    reconciler.base = base;
+    reconciler.seen = identity(at(world.primaries, target), this.options);
+    reconciler.stage = finishing ? afterTheMark + 1 : 1;
+    reconciler.configuration = finishing || this.options.variant === "no fence" ? base : 0;
+    if (reconciler.configuration !== 0 || this.#plan[0] === "prepare") return;
     const name = this.configurations.nextNamed(base);
     const agreed = this.options.agreement === "in one step" ? world.shared[name] : 0;
     if (agreed === 0) this.#propose(world, r);
-    else keeper.configuration = agreed;
-    if (this.options.agreement === "in one step") world.shared[name] = keeper.configuration;
+    else reconciler.configuration = agreed;
+    if (this.options.agreement === "in one step") world.shared[name] = reconciler.configuration;
   }
 
   /** Its own successor: it lists the empty primary as what it was seen to be, and the others as before. */
   #propose(world: ReadmissionWorld, r: number): void {
-    const keeper = at(world.keepers, r);
-    keeper.configuration = this.configurations.successor(keeper.base, uniqueBallot(keeper, r, this.options));
+    const reconciler = at(world.reconcilers, r);
+    reconciler.configuration = this.configurations.successor(reconciler.base, uniqueBallot(reconciler, r, this.options));
     for (const primary of world.primaries) {
       const { target } = at(primary.visits, r);
-      list(primary, keeper.configuration, target ? keeper.seen : listed(primary, keeper.base));
+      list(primary, reconciler.configuration, target ? reconciler.seen : listed(primary, reconciler.base));
     }
   }
 
   #acknowledge(world: ReadmissionWorld, j: number, r: number): void {
-    const keeper = at(world.keepers, r);
-    const name = this.#plan[keeper.stage - 1];
+    const reconciler = at(world.reconcilers, r);
+    const name = this.#plan[reconciler.stage - 1];
     if (name === undefined) return;
     at(at(world.primaries, j).visits, r).reached++;
     const reached = world.primaries.filter(
@@ -203,14 +203,14 @@ export class Keepers {
     ).length;
     if (reached < this.#quorum(name)) return;
     for (const { visits } of world.primaries) at(visits, r).reached = 0;
-    keeper.stage++;
-    if (name === "prepare" && keeper.best === 0) this.#propose(world, r);
-    if (name === "prepare") keeper.best = 0;
+    reconciler.stage++;
+    if (name === "prepare" && reconciler.best === 0) this.#propose(world, r);
+    if (name === "prepare") reconciler.best = 0;
   }
 
   #forget(world: ReadmissionWorld, r: number): void {
-    const keeper = at(world.keepers, r);
-    keeper.best = keeper.seen = keeper.counter = keeper.floor = 0;
+    const reconciler = at(world.reconcilers, r);
+    reconciler.best = reconciler.seen = reconciler.counter = reconciler.floor = 0;
     for (const client of world.clients) client.seenBy &= ~(1 << r);
     for (const { visits } of world.primaries) at(visits, r).target = at(visits, r).reached = 0;
   }
@@ -221,14 +221,14 @@ export class Keepers {
     // Nobody can win a ballot any more for the successor of what a majority have left.
     for (const primary of world.primaries)
       if (before(primary.configuration)) primary.promised = primary.accepted = primary.value = 0;
-    world.keepers.forEach((keeper, r) => {
-      const name = this.#plan[keeper.stage - 1];
+    world.reconcilers.forEach((reconciler, r) => {
+      const name = this.#plan[reconciler.stage - 1];
       const target = world.primaries.find(({ visits }) => at(visits, r).target === 1);
       if (name === "prepare" || name === "accept") {
-        if (!before(keeper.base)) return;
-        keeper.stage = keeper.configuration = 0;
+        if (!before(reconciler.base)) return;
+        reconciler.stage = reconciler.configuration = 0;
       } else if (target !== undefined && target.configuration !== NO_CONFIGURATION) {
-        keeper.stage = this.#plan.length + 1;
+        reconciler.stage = this.#plan.length + 1;
       } else return;
       this.#forget(world, r);
     });
