@@ -61,7 +61,7 @@ describe("an election", () => {
     for (const [i, next] of standing.entries()) {
       await resign(term);
       const outcome = await next;
-      expect(outcome).toMatchObject({ kind: "acquired", term: { candidate: `next-${i}` } });
+      expect(outcome).toMatchObject({ kind: "acquired", lease: { candidate: `next-${i}` } });
       term = (outcome as Extract<Campaigned, { kind: "acquired" }>).lease;
     }
   });
