@@ -1,4 +1,5 @@
-import type { Hold, RenewVote } from "../scripts/lease-calls.js";
+import type { Hold } from "../scripts/hold.js";
+import type { RenewVote } from "../scripts/lease-calls.js";
 
 /** What is known of why a lease is not held any more. */
 export interface Lost {

@@ -3,6 +3,7 @@ import Redlock, { Lock } from "redlock";
 import { exactMajority, raisedMajority, sharedMajority, type Verdict } from "../algorithms/tally.js";
 import type { Ids } from "../ids.js";
 import type { Primary } from "../redis/primary.js";
+import type { Hold } from "../scripts/hold.js";
 import type { Keys } from "../scripts/keys.js";
 import {
   type AcquireTerms,
@@ -11,8 +12,6 @@ import {
   abandonAttempt,
   acquireLease,
   type Claim,
-  type Hold,
-  inspectName,
   type LeaseRenewal,
   proclaim,
   type Renewal,
@@ -21,8 +20,8 @@ import {
   releaseLease,
   renewLease,
   repairLease,
-  type Waiter,
 } from "../scripts/lease-calls.js";
+import { inspectName, type Waiter } from "../scripts/name-calls.js";
 import { agreeing, heldOn, type Lost, mostNamed, whyLost } from "./hold-votes.js";
 import { Operation } from "./operation.js";
 import { type Answers, answerOf, type Primaries, values } from "./primaries.js";

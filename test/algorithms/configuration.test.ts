@@ -89,7 +89,8 @@ function observation(text: string, place: number): Observation | null {
   };
 }
 
-const judged = (...seen: string[]): Judgement => judge(seen.map(observation), Math.floor(seen.length / 2) + 1);
+const judged = (...seen: string[]): Judgement =>
+  judge(seen.map(observation), Math.floor(seen.length / 2) + 1);
 
 /** The judgement in one line. */
 function told(judgement: Judgement): string {
