@@ -25,27 +25,27 @@ import { Notifications } from "./redis/notifications.js";
 import { Primary, type PrimaryObserver } from "./redis/primary.js";
 import { Keys } from "./scripts/keys.js";
 
-/** What the service gets from the outside world; a simulation has its own. */
+/** What the service takes from the outside world; a simulation supplies its own. */
 export interface World {
   readonly connect: Connect;
   readonly clock: Clock;
   readonly random: Random;
   readonly ids: Ids;
   readonly log: Logger;
-  /** Lines of the log that its reader did not get, since the start. */
+  /** Log lines that its reader did not get, since the start. */
   readonly logDropped?: () => number;
 }
 
-/** One instance of the service, put together but not listening. */
+/** One instance of the service, assembled but not listening. */
 export interface Service extends Core {
   readonly app: App;
   /** What a request passes before it reaches the app. */
   readonly gates: readonly Gate[];
-  /** From now on: not ready, but whatever comes is served. */
+  /** From now on: not ready, but every request is served. */
   leave(): void;
-  /** A connection was closed at once, since there were too many. */
+  /** A connection was closed at once, as there were too many. */
   connectionRefused(): void;
-  /** From now on: no new work, and nobody waits any longer. */
+  /** From now on: no new work, and every wait ends. */
   stop(): void;
 }
 
@@ -66,8 +66,8 @@ export function createService(config: Config, redis: RedisServers, world: World)
       metrics.changed(primary, status);
       const line = { primary: primary.address, state, ...(reason && { reason }) };
       if (state === "refusing") log.warn(line, "primary refuses writes");
-      else if (primary.up) log.info(line, "primary takes part");
-      else log.warn(line, "primary takes no part");
+      else if (primary.up) log.info(line, "primary participates");
+      else log.warn(line, "primary does not participate");
     },
   });
   const { primaries, membership, locks, semaphores, elections, owners, waiting } = core;
@@ -103,13 +103,13 @@ export function createService(config: Config, redis: RedisServers, world: World)
   };
 }
 
-/** The Redis servers that an instance is given. */
+/** The Redis servers of an instance. */
 export interface RedisServers {
   readonly urls: readonly string[];
   readonly embedded: boolean;
 }
 
-/** The service without its HTTP face. */
+/** The service without HTTP. */
 export interface Core {
   readonly primaries: Primaries;
   readonly membership: Membership;
@@ -121,7 +121,7 @@ export interface Core {
   close(): void;
 }
 
-/** What is told of the primaries, and of each grant how many round trips it took. */
+/** Is told about the primaries, and how many round trips each grant took. */
 export interface CoreObserver extends PrimaryObserver {
   granted?(rounds: number): void;
 }
@@ -159,7 +159,7 @@ export function createCore(
     semaphores: new Semaphores(leases, primaries, keys, random, clock, config),
     elections: new Elections(leases, clock, ids),
     waiting,
-    owners: new Owners(membership, clock, config.viewAgeMsMax),
+    owners: new Owners(membership.views, clock),
     close: () => {
       reconciler.close();
       notifications.close();

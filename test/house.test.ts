@@ -178,7 +178,7 @@ test("statuses of failures are in problem.ts only", () => {
     .filter(({ file }) => /^http\/.*routes\.ts$/.test(file))
     .flatMap(({ file, code }) => [...code.matchAll(/\b[45]\d\d\b/g)].map(([status]) => `${file}: ${status}`));
   expect(inRoutes).toEqual([]);
-  expect(placesOf(/\bstatus\w*\b.*\b[45]\d\d\b/, ["http/problem.ts", "http/app.ts"])).toEqual([]);
+  expect(placesOf(/\bstatus\w*\b.*\b[45]\d\d\b/, ["http/problem.ts", "http/observed.ts"])).toEqual([]);
 });
 
 test("failures are CoordinationErrors: nothing under http/ throws anything else", () => {

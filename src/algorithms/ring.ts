@@ -55,7 +55,7 @@ export function buildRing<M extends RingMember>(members: readonly M[]): Ring<M> 
   const sorted = Object.freeze(entries.map((entry) => entry.member));
   const layers = new Layers(entries);
   return Object.freeze({
-    ringId: ringIdOf(entries),
+    ringId: idOf(entries),
     members: sorted,
     pointCount: entries.reduce((sum, entry) => sum + entry.pointCount, 0),
     owner(key: string): M | undefined {
@@ -71,6 +71,12 @@ export function buildRing<M extends RingMember>(members: readonly M[]): Ring<M> 
     prepare: (count: number) => layers.prepare(Math.min(count, sorted.length)),
     isPrepared: (count: number) => layers.isPrepared(Math.min(count, sorted.length)),
   });
+}
+
+/** The `ringId` of the ring that these members make, for a fraction of what the ring costs. Throws as `buildRing` does. */
+export function ringIdOf(members: readonly RingMember[]): string {
+  assertMembers(members);
+  return idOf(eligibleEntries(members));
 }
 
 /** Points of an eligible member: 256 for each 1.0 of weight, rounded half up, from 1 to 65,536. */
@@ -126,7 +132,7 @@ function eligibleEntries<M extends RingMember>(members: readonly M[]): Entry<M>[
     .sort((one, other) => Buffer.compare(one.idBytes, other.idBytes));
 }
 
-function ringIdOf(entries: readonly Entry<RingMember>[]): string {
+function idOf(entries: readonly Entry<RingMember>[]): string {
   const sha256 = createHash("sha256").update("ring-v1\n");
   for (const { member, pointCount, zoneCode } of entries) {
     sha256.update(`${member.id}\t${pointCount}\t${zoneCode}\n`);

@@ -13,7 +13,7 @@ import type { Primaries } from "../quorum/primaries.js";
 import type { Metrics } from "./metrics.js";
 import type { Stopping } from "./server/stopping.js";
 
-/** What the routes stand on. */
+/** What the routes use. */
 export interface Services {
   readonly config: Config;
   readonly primaries: Primaries;

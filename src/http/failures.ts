@@ -3,7 +3,7 @@ import { CoordinationError } from "../errors.js";
 /** Failures of requests that no route gets to see. */
 
 export function notFound(): CoordinationError {
-  return new CoordinationError("not_found", "There is nothing at this path. GET /docs shows what there is.");
+  return new CoordinationError("not_found", "There is nothing at this path. GET /docs shows the API.");
 }
 
 export function methodNotAllowed(allow: readonly string[]): CoordinationError {
@@ -29,7 +29,7 @@ export function tooLarge(bytesMax: number): CoordinationError {
 export function headersTooLarge(): CoordinationError {
   return new CoordinationError(
     "headers_too_large",
-    "Path and headers may have 16 KB together. Put less into them.",
+    "Path and headers together may have 16 KB. Send less in them.",
   );
 }
 
@@ -40,13 +40,13 @@ export function requestTimeout(): CoordinationError {
 export function expectationFailed(): CoordinationError {
   return new CoordinationError(
     "expectation_failed",
-    "Of the header Expect only 100-continue is understood. Send none.",
+    "The header Expect is understood only as 100-continue. Do not send it.",
   );
 }
 
 export function internal(requestId: string): CoordinationError {
   return new CoordinationError(
     "internal",
-    `This is a mistake in Quorate. Its log tells more under requestId ${requestId}.`,
+    `Internal error. The log of this instance has details under requestId ${requestId}.`,
   );
 }

@@ -1,10 +1,10 @@
 import { z } from "@hono/zod-openapi";
 
-/** What the schemas of several resources are made of. */
+/** Fields that the schemas of several resources share. */
 
-/** Bytes of a request body, at most. */
+/** Maximum size of a request body, bytes. */
 export const BODY_BYTES_MAX = 64 * 1024;
-/** Bytes of a request body of the routes that take many things at once. */
+/** The same for routes that take many things at once. */
 export const BATCH_BODY_BYTES_MAX = 2 * 1024 * 1024;
 
 /** Proxies cut at 60 s, some at 30. */
@@ -15,14 +15,14 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 export const name = (what: string, example: string) =>
   z
     .string()
-    .regex(NAME, `a name of 1 to 128 of A-Z a-z 0-9 . _ : - that begins with a letter or digit`)
+    .regex(NAME, "a name of 1 to 128 of A-Z a-z 0-9 . _ : - that begins with a letter or digit")
     .openapi({ description: what, example });
 
 function jsonBytes(value: unknown): number {
   try {
     return Buffer.byteLength(JSON.stringify(value) ?? "");
   } catch {
-    // Nested so deep that the stack does not suffice: that takes far more bytes than any limit here.
+    // Nested too deep for the stack: that takes far more bytes than any limit here.
     return Number.POSITIVE_INFINITY;
   }
 }
@@ -50,7 +50,7 @@ export const waitMs = (what: string) =>
     .max(WAIT_MS_MAX)
     .openapi({ description: `${what}, ms; 0: not at all.`, example: 10_000 });
 
-/** A whole number in a query. */
+/** A whole number in a query, which arrives as text. */
 export const wholeInQuery = (
   name: string,
   what: string,

@@ -6,12 +6,12 @@ import { PRIMARY_STATES, type PrimaryStatus } from "../redis/lifecycle.js";
 import type { Primary, PrimaryObserver } from "../redis/primary.js";
 import type { AdmissionObserver } from "./server/admission.js";
 
-/** What Prometheus reads. Labels are routes and addresses, never names, keys or leaseIds. */
+/** The metrics for Prometheus. Labels are routes and addresses, never names, keys or leaseIds. */
 export class Metrics implements PrimaryObserver, AdmissionObserver {
   readonly registry = new Registry();
   readonly #requests = new Counter({
     name: "quorate_http_requests_total",
-    help: "Requests by method, route, status and problem code",
+    help: "Requests, by method, route, status and problem code",
     labelNames: ["method", "route", "status", "code"],
     registers: [this.registry],
   });
@@ -30,57 +30,57 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
   });
   readonly #state = new Gauge({
     name: "quorate_primary_state",
-    help: "1 for the state that the primary is in, 0 for the others",
+    help: "1 for the current state of the primary, 0 for the others",
     labelNames: ["primary", "state"],
     registers: [this.registry],
   });
   readonly #callSeconds = new Histogram({
     name: "quorate_primary_call_duration_seconds",
-    help: "Time of one script on one primary",
+    help: "Time that one script call on one primary takes",
     labelNames: ["primary"],
     buckets: [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1],
     registers: [this.registry],
   });
   readonly #errors = new Counter({
     name: "quorate_primary_errors_total",
-    help: "Calls without an answer, by what is known of them: not_sent, stale_epoch, unknown (it may have run), refused",
+    help: "Failed calls, by outcome: not_sent, stale_epoch, unknown (it may have run), refused",
     labelNames: ["primary", "kind"],
     registers: [this.registry],
   });
   readonly #dropped = new Counter({
     name: "quorate_primary_dropped_total",
-    help: "Releases and clean-ups given up since too many were owed to a primary that was away",
+    help: "Releases and clean-ups dropped because too many were pending for a primary that was down",
     labelNames: ["primary"],
     registers: [this.registry],
   });
   readonly #grants = new Counter({
     name: "quorate_lock_grants_total",
-    help: "Locks granted, by the round trips it took: 1, or more where the primaries' counters differed",
+    help: "Leases granted, by round trips: 1, or more if the counters of the primaries differed",
     labelNames: ["rounds"],
     registers: [this.registry],
   });
 
   readonly #shed = new Counter({
     name: "quorate_admission_shed_total",
-    help: "Requests refused as overloaded before they were begun, by priority; they are in no other metric",
+    help: "Requests refused as overloaded before they were begun, by priority; no other metric counts them",
     labelNames: ["priority"],
     registers: [this.registry],
   });
   readonly #abandoned = new Counter({
     name: "quorate_admission_abandoned_total",
-    help: "Requests whose client went before they were begun",
+    help: "Requests whose client disconnected before they were begun",
     registers: [this.registry],
   });
   readonly #queueSeconds = new Histogram({
     name: "quorate_admission_queue_seconds",
-    help: "Time in the queue of requests that were let in, but not at once",
+    help: "Time in the queue of requests that were admitted, but not at once",
     labelNames: ["priority"],
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25],
     registers: [this.registry],
   });
   readonly #connectionsRefused = new Counter({
     name: "quorate_connections_refused_total",
-    help: "Connections closed at once since there were QUORATE_CONNECTIONS_MAX",
+    help: "Connections closed at once because QUORATE_CONNECTIONS_MAX were open",
     registers: [this.registry],
   });
 
@@ -88,13 +88,13 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
     collectDefaultMetrics({ register: this.registry });
   }
 
-  /** What is known of the primaries from the start, and gauges that are read when Prometheus asks. */
+  /** The state of the primaries from the start, and gauges that are read when Prometheus scrapes. */
   observe(primaries: Primaries, waiting: { readonly size: number }): void {
-    // One that never comes up changes nothing, and is to be seen all the same.
+    // A primary that never comes up reports no change, and must be visible all the same.
     for (const primary of primaries.all) this.changed(primary, primary.status);
     new Gauge({
       name: "quorate_waiting_requests",
-      help: "Requests that stand in line at this instance",
+      help: "Requests that wait in queues at this instance",
       registers: [this.registry],
       collect() {
         this.set(waiting.size);
@@ -102,7 +102,7 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
     });
     new Gauge({
       name: "quorate_configuration_version",
-      help: "Version of the configuration that this instance goes by; 0 before the first",
+      help: "Version of the configuration that this instance uses; 0 before the first",
       registers: [this.registry],
       collect() {
         this.set(primaries.version ?? 0);
@@ -110,7 +110,7 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
     });
     new Gauge({
       name: "quorate_primary_quarantine_seconds",
-      help: "How long the primary will grant no new lease",
+      help: "How long the primary will not grant new leases",
       labelNames: ["primary"],
       registers: [this.registry],
       collect() {
@@ -124,7 +124,7 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
   observeLog(dropped = () => 0): void {
     new Counter({
       name: "quorate_log_dropped_total",
-      help: "Lines of the log that its reader did not get, since it was too slow or has gone",
+      help: "Log lines dropped because their reader was too slow or has gone",
       registers: [this.registry],
       collect() {
         this.reset();
@@ -133,11 +133,11 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
     });
   }
 
-  /** What is in flight and what waits to be, as they are when Prometheus asks. */
+  /** What is in flight and what is queued, read when Prometheus scrapes. */
   observeAdmission(limiter: Limiter): void {
     new Gauge({
       name: "quorate_admission_in_flight",
-      help: "Requests that are worked on; those that wait for a lease are not",
+      help: "Requests being worked on, without those that wait for a lease",
       registers: [this.registry],
       collect() {
         this.set(limiter.inFlight);
@@ -145,7 +145,7 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
     });
     new Gauge({
       name: "quorate_admission_limit",
-      help: "How many may be in flight, as found from the delay that they cause",
+      help: "How many requests may be in flight, as derived from the delay that they cause",
       registers: [this.registry],
       collect() {
         this.set(limiter.limit);
@@ -153,7 +153,7 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
     });
     new Gauge({
       name: "quorate_admission_queued",
-      help: "Requests that wait to be in flight, by priority",
+      help: "Requests queued for admission, by priority",
       labelNames: ["priority"],
       registers: [this.registry],
       collect() {

@@ -21,9 +21,9 @@ export function describe(app: App): Record<string, unknown> {
       {
         name: "locks",
         description:
-          "Locks by name, exclusive or shared, one or several at once, each grant with a fencing token that only grows.",
+          "Locks by name, exclusive or shared, one or several at once. Every grant has a fencing token that only grows.",
       },
-      { name: "semaphores", description: "A limited number of permits, never more of them held than that." },
+      { name: "semaphores", description: "A limited number of permits; never more than the limit are held." },
       { name: "elections", description: "One leader at a time, with a term that only grows and a value." },
       { name: "members", description: "Instances of services, kept alive by heartbeats." },
       { name: "shard owners", description: "Which member owns a key, by a consistent-hash ring." },
@@ -51,7 +51,7 @@ function usedOf<T>(examples: Record<string, T>, document: object): Record<string
 const OPERATOR = {
   type: "http",
   scheme: "bearer",
-  description: "The QUORATE_OPERATOR_KEY of the service. Where it has none, nobody is an operator.",
+  description: "The QUORATE_OPERATOR_KEY of the service. Without one, nobody is an operator.",
 };
 
 const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
@@ -61,27 +61,28 @@ Locks with fencing tokens, semaphores, elections, membership and shard owners ov
 
 JSON in camelCase; a unit ends the name (\`ttlMs\`). Names of locks, semaphores, elections, services
 and members match
-\`[A-Za-z0-9][A-Za-z0-9._:-]{0,127}\`. Fields and parameters that a request does not have are refused, so that a
-typing error is not silently ignored. Answers may get new fields.
+\`[A-Za-z0-9][A-Za-z0-9._:-]{0,127}\`. Unknown fields and parameters of a request are refused, so that a
+typo is not silently ignored. Answers may get new fields.
 
 **Failures** are [problems](https://www.rfc-editor.org/rfc/rfc9457) (\`application/problem+json\`); program against
 their \`code\`. Besides those listed at each operation there are \`not_found\` (404, no such path),
 \`method_not_allowed\` (405, with \`Allow\`), \`too_large\` (413, at any path) and \`forbidden\` (403, at any path: a \`Host\` that
-is no name of the service, or a web page of somebody else; see \`QUORATE_ALLOWED_HOSTS\`). What is not well-formed HTTP, expects what
-is not understood, has too large headers, or arrives too slowly is answered with 400 \`invalid_request\`, 417 \`expectation_failed\`,
-431 \`headers_too_large\` or 408 \`request_timeout\`, and the connection is closed. After \`no_quorum\` to a request that
-changes something it may have happened or not: repeat it, every one can be repeated safely, or look.
+is not a name of the service, or a request from a foreign web page; see \`QUORATE_ALLOWED_HOSTS\`). A request that is not well-formed
+HTTP, has an unknown \`Expect\`, has too large headers, or arrives too slowly is answered with 400 \`invalid_request\`, 417
+\`expectation_failed\`, 431 \`headers_too_large\` or 408 \`request_timeout\`, and the connection is closed. A request that changes
+something and is answered with \`no_quorum\` may have taken effect or not: repeat it (all requests can be repeated safely), or read
+the state.
 
-**Leases.** Whoever knows a \`leaseId\` may renew and release the lease, so keep it to yourself. Trust a lease until
-\`your own send time + waitedMs + validForMs\` on your monotonic clock, and hand its \`fencingToken\` to what the lock
+**Leases.** Anyone who knows a \`leaseId\` may renew and release the lease, so keep it secret. Trust a lease until
+\`your own send time + waitedMs + validForMs\` on your monotonic clock, and send its \`fencingToken\` to the resource that the lock
 guards, which refuses tokens below the highest that it has seen.
 
-**Waiting.** Whoever acquires or campaigns with \`waitMs\` stands in line, first come, first served, whichever instance it
-asks; who does not wait does not overtake. When the time is over the answer is \`held\` with the \`queuePosition\`. A closed
-connection leaves the line at once; who chose its own \`leaseId\` keeps its place for 3 s to come back with it.
+**Waiting.** A request to acquire or to campaign with \`waitMs\` waits in a queue, first come, first served, whichever instance
+it was sent to; a request that does not wait does not overtake. After \`waitMs\` the answer is \`held\` with the \`queuePosition\`. A
+request whose connection is closed leaves the queue at once; a caller that chose its own \`leaseId\` keeps its place for 3 s to come
+back with it.
 
-**Requests** may carry an \`X-Request-Id\` of 1 to 128 letters, digits and \`. _ : -\`; else one is made. Answers, problems
-and log lines have it. Bodies may have 64 KB, batches 2 MB. They are
-JSON in UTF-8; a number that would lose digits (an integer beyond 2^53, 1e999) is refused, so send it as text; of a key that is there
-twice the last counts.
+**Requests** may carry an \`X-Request-Id\` of 1 to 128 letters, digits and \`. _ : -\`; otherwise one is generated. Answers,
+problems and log lines have it. Bodies may have 64 KB, batches 2 MB. They are JSON in UTF-8; a number that would lose digits (an
+integer beyond 2^53, 1e999) is refused, so send it as text; of duplicate keys the last counts.
 `.trim();

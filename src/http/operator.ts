@@ -1,22 +1,21 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { MiddlewareHandler } from "hono";
+import type { Context } from "hono";
 import { CoordinationError } from "../errors.js";
 
-/** Lets pass who sends the operator's key; without a key nobody is one. */
-export function operatorOnly(key: string | undefined): MiddlewareHandler {
+/** Throws `forbidden` unless the request has the operator's key. Without a key nobody is an operator. */
+export function operatorOnly(key: string | undefined): (c: Context) => void {
   const expected = key === undefined ? null : digest(key);
-  return async (c, next) => {
+  return (c) => {
     if (!expected) {
       throw new CoordinationError(
         "forbidden",
-        "This is for operators only, and this instance knows none: set QUORATE_OPERATOR_KEY.",
+        "This is for operators only, and this instance has no operator key: set QUORATE_OPERATOR_KEY.",
       );
     }
     const given = /^Bearer +(\S+) *$/i.exec(c.req.header("authorization") ?? "")?.[1];
     if (given === undefined || !timingSafeEqual(digest(given), expected)) {
       throw notAnOperator();
     }
-    await next();
   };
 }
 
@@ -27,10 +26,10 @@ export function notAnOperator(): CoordinationError {
   );
 }
 
-/** What such a route says in the description. */
+/** The security of such a route in the API description. */
 export const byOperator = [{ operator: [] }];
 
-/** Of one length, whatever was sent. */
+/** Of a fixed length, whatever was sent. */
 function digest(text: string): Buffer {
   return createHash("sha256").update(text).digest();
 }

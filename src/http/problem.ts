@@ -4,7 +4,7 @@ import { type CoordinationError, ERROR_CODES, type ErrorCode } from "../errors.j
 import { HolderSchema } from "./leases/schemas.js";
 import { failures, problemRequestId } from "./problem-examples.js";
 
-/** The only place that knows which status a code has, and its title. Source of the shape: RFC 9457. */
+/** Status and title of each code: only this file knows them. Source of the shape: RFC 9457. */
 const TABLE = {
   invalid_request: [400, "The request is not valid"],
   forbidden: [403, "This is not allowed"],
@@ -16,16 +16,16 @@ const TABLE = {
   held: [409, "Another lease holds it"],
   lease_mismatch: [409, "This leaseId is for something else"],
   limit_mismatch: [409, "The semaphore has another limit"],
-  superseded: [409, "A later registration has taken its place"],
-  too_many: [409, "There is more of it than a limit allows"],
+  superseded: [409, "A later registration has replaced it"],
+  too_many: [409, "It exceeds a limit"],
   lease_lost: [410, "The lease is not held any more"],
   too_large: [413, "The body is too large"],
   unsupported_media_type: [415, "The body is not JSON"],
-  expectation_failed: [417, "What the request expects cannot be met"],
+  expectation_failed: [417, "The expectation of the request cannot be met"],
   headers_too_large: [431, "The headers are too large"],
-  internal: [500, "Quorate made a mistake"],
+  internal: [500, "Internal error"],
   no_quorum: [503, "No majority of the primaries can decide this now"],
-  overloaded: [503, "This instance has more to do than it can"],
+  overloaded: [503, "This instance is overloaded"],
   shutting_down: [503, "This instance is stopping"],
 } as const satisfies Record<ErrorCode, readonly [ContentfulStatusCode, string]>;
 
@@ -56,43 +56,48 @@ const ProblemSchema = z
     status: z.int(),
     code: z.enum(ERROR_CODES).openapi({ description: "What to program against: it never changes." }),
     detail: z.string().openapi({ description: "What happened, and what to do." }),
-    requestId: z.string().openapi({ description: "The X-Request-Id of this request, as the logs have it." }),
+    requestId: z.string().openapi({ description: "The X-Request-Id of this request, as in the logs." }),
     retryAfterMs: z
       .int()
       .optional()
-      .openapi({ description: "When trying again makes sense, ms; the header Retry-After rounds it up." }),
+      .openapi({ description: "When to try again, ms; the header Retry-After rounds it up." }),
     field: z.string().optional().openapi({ description: "The first field that is wrong, as a path." }),
     errors: z.array(z.object({ field: z.string(), detail: z.string() })).optional(),
     allow: z.array(z.string()).optional().openapi({ description: "The methods that the path has." }),
-    holder: HolderSchema.optional().openapi({ description: "Who holds it: never with its leaseId." }),
+    holder: HolderSchema.optional().openapi({ description: "The current holder, without its leaseId." }),
     queuePosition: z.int().min(1).optional().openapi({
       description:
-        "The place in line when the time to wait was over, or where one would have stood; 1: the next.",
+        "The place in the queue when waitMs was over, or the place that a waiting request would have had; 1: the next.",
     }),
-    limit: z.int().optional().openapi({ description: "The limit that the semaphore has." }),
+    limit: z.int().optional().openapi({ description: "The limit of the semaphore." }),
     lost: z
       .object({
         why: z.enum(["expired", "released", "broken", "taken", "restarted"]).openapi({
           description:
-            "taken: a later lease has or had what it held. restarted: a majority of the primaries restarted since it was granted, and nobody is known to have had it.",
+            "taken: a later lease holds it or has held it. restarted: a majority of the primaries restarted since it was granted, and no later holder is known.",
         }),
         reason: z.string().optional().openapi({ description: "Why an operator broke it." }),
         newest: z
           .int()
           .optional()
-          .openapi({ format: "int64", description: "No token above this one has been given out since." }),
+          .openapi({ format: "int64", description: "No token above this one has been granted since." }),
       })
       .optional()
-      .openapi({ description: "What is known of why the lease was lost." }),
+      .openapi({ description: "What is known about why the lease was lost." }),
   })
   .openapi("Problem");
 
-/** The responses of an operation under /v1 that can fail with these codes, beside those that all of them have. */
+/** The problem responses of an operation under /v1: these codes, besides those that all of them have. */
 export function problems(...codes: ErrorCode[]) {
   return problemsOutsideV1("invalid_request", ...codes, "overloaded", "shutting_down");
 }
 
-/** The same of an operation outside /v1: such ones answer to the end. */
+/** The same for an operation that has a body. */
+export function bodyProblems(...codes: ErrorCode[]) {
+  return problems("too_large", "unsupported_media_type", ...codes);
+}
+
+/** The same for an operation outside /v1: those answer until the process ends. */
 export function problemsOutsideV1(...codes: ErrorCode[]) {
   const byStatus = new Map<ProblemStatus, ErrorCode[]>();
   for (const code of new Set<ErrorCode>([...codes, "internal"])) {

@@ -11,7 +11,7 @@ const KEYS = Array.from({ length: 10_000 }, (_, i) => `user:${i}`);
 const VIEW_AGE_MS = 250;
 
 const register = (at: Instance, service: string, id: string, body: object = {}) =>
-  at.call("PUT", `/v1/services/${service}/members/${id}`, { address: `${id}:9000`, ...body });
+  at.call("PUT", `/v1/services/${service}/members/${id}`, { address: `${id}:9000`, ttlMs: 120_000, ...body });
 
 async function ownersAt(at: Instance, service: string, keys = KEYS) {
   const { status, body } = await at.call("POST", `/v1/services/${service}/owners`, { keys, replicas: 2 });

@@ -30,7 +30,7 @@ export async function startCrowded(
       const lines = (rest + text).split("\n");
       rest = lines.pop() ?? "";
       for (const line of lines) {
-        if (line.includes('"primary takes no part"')) downs += 1;
+        if (line.includes('"primary does not participate"')) downs += 1;
         const found = /listens on (http:[^\s"]+)/.exec(line)?.[1];
         if (found !== undefined) {
           resolve(found);

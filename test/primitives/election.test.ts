@@ -17,7 +17,7 @@ const campaign = (at: Instance, name: string, request: Request = {}): Promise<Ca
 async function lead(at: Instance, name: string, request: Request = {}): Promise<Term> {
   const outcome = await campaign(at, name, request);
   if (outcome.kind !== "acquired") throw new Error(`not elected: ${JSON.stringify(outcome)}`);
-  return outcome.term;
+  return outcome.lease;
 }
 
 const look = (name: string) => pair.other.service.elections.inspect(name);
@@ -61,8 +61,8 @@ describe("an election", () => {
     for (const [i, next] of standing.entries()) {
       await resign(term);
       const outcome = await next;
-      expect(outcome).toMatchObject({ kind: "acquired", term: { candidate: `next-${i}` } });
-      term = (outcome as Extract<Campaigned, { kind: "acquired" }>).term;
+      expect(outcome).toMatchObject({ kind: "acquired", lease: { candidate: `next-${i}` } });
+      term = (outcome as Extract<Campaigned, { kind: "acquired" }>).lease;
     }
   });
 

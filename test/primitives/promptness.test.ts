@@ -273,7 +273,7 @@ describe("those who wait for permits", () => {
 describe("one who wants to know of a change of an election", () => {
   const termOf = (outcome: Campaigned) => {
     if (outcome.kind !== "acquired") throw new Error(`not elected: ${JSON.stringify(outcome)}`);
-    return outcome.term;
+    return outcome.lease;
   };
   const campaign = ({ core }: Instance, name: string) =>
     core.elections.campaign({ name, ttlMs: 10_000, candidate: "c", value: 1 }).then(termOf);
@@ -378,7 +378,7 @@ describe("a lease", () => {
       if (term.kind !== "acquired" || permits.kind !== "acquired") throw new Error("not acquired");
       for (let i = 0; i < 10; i++) {
         await sleep(380);
-        await at(i).elections.renew({ name, leaseId: term.term.leaseId, ttlMs: 400 });
+        await at(i).elections.renew({ name, leaseId: term.lease.leaseId, ttlMs: 400 });
         await at(i).semaphores.renew({ name, leaseId: permits.lease.leaseId, ttlMs: 400 });
       }
       await sleep(410);

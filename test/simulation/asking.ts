@@ -109,7 +109,7 @@ export class Asking {
       { kind: "register", service: SERVICE, member, ttlMs },
       async () => {
         const registered = await instance.core.membership.register(SERVICE, member, ttlMs, REGISTRATION);
-        instance.core.owners.forget(SERVICE);
+        instance.core.membership.views.forget(SERVICE);
         return { kind: "alive", incarnation: registered.member.incarnation };
       },
     );
@@ -138,7 +138,7 @@ export class Asking {
   async leave(instance: Instance, member: string): Promise<void> {
     await this.#ask(instance, { kind: "leave", service: SERVICE, member }, async () => {
       const was = await instance.core.membership.leave(SERVICE, member);
-      instance.core.owners.forget(SERVICE);
+      instance.core.membership.views.forget(SERVICE);
       return { kind: "left", was };
     });
   }

@@ -1,41 +1,41 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { createRoute, z } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
 import { CoordinationError } from "../../errors.js";
-import type { App } from "../context.js";
 import { describe, toYaml } from "../openapi.js";
 import { problemsOutsideV1 } from "../problem.js";
+import type { Routes } from "../registration.js";
 import { json } from "../responses/content.js";
 import * as examples from "../system/examples.js";
 import { DescriptionSchema } from "../system/schemas.js";
 
-/** The description of the API and the page that shows it; all made and served here, without the internet. */
-export function docsRoutes(app: App): void {
+/** The description of the API and the page that shows it; both served from here, without the internet. */
+export function docsRoutes(routes: Routes): void {
   let document: Record<string, unknown> | undefined;
   let yaml: string | undefined;
 
-  app.openapi(
-    createRoute({
+  routes.add(
+    {
       method: "get",
       path: "/openapi.json",
       operationId: "describeAsJson",
       tags: ["service"],
       summary: "This description",
-      description: "For people: the page at /docs.",
+      description: "The page at /docs shows it to people.",
       responses: {
         200: json("OpenAPI 3.1.", DescriptionSchema, examples.descriptions),
         ...problemsOutsideV1(),
       },
-    }),
-    (c) => {
-      document ??= describe(app);
-      return c.json(document, 200);
+    },
+    () => {
+      document ??= describe(routes.app);
+      return document;
     },
   );
 
-  app.openapi(
-    createRoute({
+  routes.add(
+    {
       method: "get",
       path: "/openapi.yaml",
       operationId: "describeAsYaml",
@@ -48,25 +48,25 @@ export function docsRoutes(app: App): void {
         },
         ...problemsOutsideV1(),
       },
-    }),
-    (c) => {
-      yaml ??= toYaml(describe(app));
+    },
+    (_, c) => {
+      yaml ??= toYaml(describe(routes.app));
       return c.body(yaml, 200, { "content-type": "application/yaml" });
     },
   );
 
-  // Relative, as all links here: behind a proxy that puts a path in front it leads to the page as well.
-  app.on("GET", "/", (c) => c.redirect("docs"));
-  app.on("GET", "/docs", (c) =>
+  // Relative, as all links here: it also works behind a proxy that adds a path prefix.
+  routes.page("/", (c) => c.redirect("docs"));
+  routes.page("/docs", (c) =>
     c.html(PAGE, 200, {
       "content-security-policy": POLICY,
       "x-frame-options": "DENY",
       "referrer-policy": "no-referrer",
     }),
   );
-  app.on("GET", "/docs/", (c) => c.redirect("../docs"));
-  app.on("GET", "/docs/:file", async (c) => {
-    const name = c.req.param("file");
+  routes.page("/docs/", (c) => c.redirect("../docs"));
+  routes.page("/docs/:file", async (c) => {
+    const name = c.req.param("file") ?? "";
     const type = FILES.get(name);
     if (!type) throw new CoordinationError("not_found", "There is no such file. The page is at /docs.");
     const file = name === "page.js" ? SCRIPT : await readFile(join(SWAGGER_UI, name));
@@ -83,7 +83,7 @@ const FILES = new Map([
   ["favicon-32x32.png", "image/png"],
 ]);
 
-/** The browser itself sees to it that the page asks nobody else, and is in no frame of another. */
+/** Makes the browser ensure that the page contacts nobody else and is in no foreign frame. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -96,7 +96,7 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-// Relative links: the page works behind a proxy that puts a path in front, too.
+// Relative links: the page also works behind a proxy that adds a path prefix.
 const PAGE = `<!doctype html>
 <html lang="en">
 <head>
@@ -121,7 +121,7 @@ const SCRIPT = `SwaggerUIBundle({
   displayRequestDuration: true,
   tryItOutEnabled: true,
   defaultModelsExpandDepth: 0,
-  // Else it sends the address of the description to a validator on the internet.
+  // Otherwise it sends the address of the description to a validator on the internet.
   validatorUrl: null,
 });
 `;

@@ -48,12 +48,12 @@ const vacant: Answer<typeof schemas.ElectionSchema> = {
 export const elections = {
   led: { summary: "Somebody leads", value: led },
   vacant: { summary: "Nobody leads", value: vacant },
-  split: { summary: "Nobody can tell who leads", value: { ...vacant, known: false } },
+  split: { summary: "It cannot be known who leads", value: { ...vacant, known: false } },
 };
 
 export const events = {
   state: {
-    summary: "The beginning, and a change",
+    summary: "The first state, and a change",
     value: [
       "retry: 1000\n",
       `event: state\nid: ${fencingToken}-0-\ndata: ${JSON.stringify(led)}\n`,

@@ -1,21 +1,20 @@
-import { createRoute, z } from "@hono/zod-openapi";
-import type { App, Services } from "../context.js";
-import { held } from "../leases/held.js";
+import { z } from "@hono/zod-openapi";
+import type { Services } from "../context.js";
+import { leaseRoutes } from "../leases/routes.js";
 import { ReleaseBody } from "../leases/schemas.js";
-import { problems } from "../problem.js";
+import { bodyProblems, problems } from "../problem.js";
+import type { Routes } from "../registration.js";
 import { body, json } from "../responses/content.js";
 import { EVENT_STREAM_HEADERS, eventStream } from "../responses/event-stream.js";
-import { inFlightOf, ofClient } from "../server/admission.js";
-import { electionEvents, electionText } from "./events.js";
+import { blockingRead } from "../watching/blocking-read.js";
+import { BlockingReadHeaders, BlockingReadQuery, EventsHeaders, EventsQuery } from "../watching/schemas.js";
+import { stateEvents } from "../watching/state-events.js";
 import * as examples from "./examples.js";
+import { electionJson } from "./json.js";
 import {
   campaignBody,
-  ElectionHeaders,
   ElectionParams,
-  ElectionQuery,
   ElectionSchema,
-  EventsHeaders,
-  EventsQuery,
   ProclaimBody,
   ProclaimedSchema,
   ResignedSchema,
@@ -23,112 +22,83 @@ import {
   TermSchema,
 } from "./schemas.js";
 
-export function electionRoutes(app: App, services: Services): void {
-  const { elections, config, clock, stopping, log } = services;
+export function electionRoutes(routes: Routes, services: Services): void {
+  termRoutes(routes, services);
+  readRoute(routes, services);
+  eventsRoute(routes, services);
+}
 
-  app.openapi(
-    createRoute({
-      method: "post",
-      path: "/v1/elections/{name}/campaign",
+function termRoutes(routes: Routes, services: Services): void {
+  const { elections, config } = services;
+  leaseRoutes(routes, {
+    tag: "elections",
+    path: "/v1/elections/{name}",
+    params: ElectionParams,
+    lease: json("It leads.", TermSchema, examples.terms),
+    acquire: {
+      verb: "campaign",
       operationId: "campaign",
-      tags: ["elections"],
       summary: "Campaign to lead",
       description:
-        "Leads from now on, or says who does. With waitMs it stands in line, first come, first served. Its term is a fencing token. A repeated request with the same leaseId gets the same term while it leads.",
-      request: { params: ElectionParams, body: body(campaignBody(config.ttlMaxMs), examples.campaigns) },
-      responses: {
-        200: json("It leads.", TermSchema, examples.terms),
-        ...problems(
-          "invalid_request",
-          "too_large",
-          "unsupported_media_type",
-          "held",
-          "lease_mismatch",
-          "lease_lost",
-          "no_quorum",
-        ),
-      },
-    }),
-    async (c) => {
-      const { name } = c.req.valid("param");
-      const outcome = await elections.campaign({ ...c.req.valid("json"), name, ...ofClient(c) });
-      if (outcome.kind === "held") throw held(`${name} has a leader`, outcome);
-      return c.json(outcome.term, 200);
+        "The candidate leads from now on, or the answer says who does. With waitMs it waits in the queue, first come, first served. Its term is a fencing token. A repeated request with the same leaseId gets the same term while it leads.",
+      body: body(campaignBody(config.ttlMaxMs), examples.campaigns),
+      call: ({ name }, body, client) => elections.campaign({ ...body, name, ...client }),
+      heldText: ({ name }) => `${name} has a leader`,
     },
-  );
-
-  app.openapi(
-    createRoute({
-      method: "post",
-      path: "/v1/elections/{name}/renew",
+    renew: {
+      verb: "renew",
       operationId: "renewTerm",
-      tags: ["elections"],
       summary: "Go on leading",
-      description: "Lets the term last ttlMs from now; never shortens it.",
-      request: { params: ElectionParams, body: body(renewTermBody(config.ttlMaxMs), examples.renewals) },
-      responses: {
-        200: json("It leads.", TermSchema, examples.terms),
-        ...problems("invalid_request", "too_large", "unsupported_media_type", "lease_lost", "no_quorum"),
-      },
-    }),
-    async (c) => {
-      const { name } = c.req.valid("param");
-      return c.json(await elections.renew({ ...c.req.valid("json"), name }), 200);
+      description: "Extends the term to ttlMs from now; never shortens it.",
+      body: body(renewTermBody(config.ttlMaxMs), examples.renewals),
+      call: ({ name }, body) => elections.renew({ ...body, name }),
     },
-  );
+    whileHeld: () => proclaimRoute(routes, services),
+    release: {
+      verb: "resign",
+      operationId: "resign",
+      summary: "Stop leading",
+      description:
+        "The next in the queue leads within milliseconds. A leaseId that does not lead changes nothing.",
+      body: body(ReleaseBody, examples.resignations),
+      answer: json("Whether it led until now.", ResignedSchema, examples.resigned),
+      call: async ({ name }, { leaseId }) => ({ resigned: await elections.resign(name, leaseId) }),
+    },
+  });
+}
 
-  app.openapi(
-    createRoute({
+function proclaimRoute(routes: Routes, { elections }: Services): void {
+  routes.add(
+    {
       method: "post",
       path: "/v1/elections/{name}/proclaim",
       operationId: "proclaim",
       tags: ["elections"],
-      summary: "Tell everybody something new, as the leader",
-      description: "Replaces the value that came with the campaign. Of two at once the later one stays.",
+      summary: "Publish a new value, as the leader",
+      description:
+        "Replaces the value that came with the campaign. Of two concurrent proclamations the later one stays.",
       request: { params: ElectionParams, body: body(ProclaimBody, examples.proclamations) },
       responses: {
-        200: json("Whoever looks sees it.", ProclaimedSchema, examples.proclaimed),
-        ...problems("invalid_request", "too_large", "unsupported_media_type", "lease_lost", "no_quorum"),
+        200: json("Every read sees it.", ProclaimedSchema, examples.proclaimed),
+        ...bodyProblems("lease_lost", "no_quorum"),
       },
-    }),
-    async (c) => {
-      const { name } = c.req.valid("param");
-      const { leaseId, value } = c.req.valid("json");
-      return c.json(await elections.proclaim({ name, leaseId, value }), 200);
     },
+    ({ params: { name }, body: { leaseId, value } }) => elections.proclaim({ name, leaseId, value }),
   );
+}
 
-  app.openapi(
-    createRoute({
-      method: "post",
-      path: "/v1/elections/{name}/resign",
-      operationId: "resign",
-      tags: ["elections"],
-      summary: "Stop leading",
-      description:
-        "The next in line leads within milliseconds. A leaseId that does not lead changes nothing.",
-      request: { params: ElectionParams, body: body(ReleaseBody, examples.resignations) },
-      responses: {
-        200: json("Whether it led until now.", ResignedSchema, examples.resigned),
-        ...problems("invalid_request", "too_large", "unsupported_media_type", "no_quorum"),
-      },
-    }),
-    async (c) => {
-      const { name } = c.req.valid("param");
-      return c.json({ resigned: await elections.resign(name, c.req.valid("json").leaseId) }, 200);
-    },
-  );
-
-  app.openapi(
-    createRoute({
+function readRoute(routes: Routes, services: Services): void {
+  const { elections } = services;
+  routes.add(
+    {
       method: "get",
       path: "/v1/elections/{name}",
       operationId: "getElection",
       tags: ["elections"],
       summary: "See who leads, or wait until that changes",
       description:
-        "Its ETag changes with the leader, the term and the value, not with times or with who waits. With If-None-Match and waitMs the answer comes as soon as it is another one, else after waitMs as a 304.",
-      request: { params: ElectionParams, headers: ElectionHeaders, query: ElectionQuery },
+        "Its ETag changes with the leader, the term and the value, not with times or with the queue. With If-None-Match and waitMs the answer comes as soon as the ETag has changed, or after waitMs as a 304.",
+      request: { params: ElectionParams, headers: BlockingReadHeaders, query: BlockingReadQuery },
       responses: {
         200: {
           ...json("The election.", ElectionSchema, examples.elections),
@@ -137,59 +107,53 @@ export function electionRoutes(app: App, services: Services): void {
           },
         },
         304: { description: "Nothing has changed." },
-        ...problems("invalid_request", "no_quorum"),
+        ...problems("no_quorum"),
       },
-    }),
-    async (c) => {
-      const { name } = c.req.valid("param");
-      const { waitMs = 0 } = c.req.valid("query");
-      const known = toTags(c.req.valid("header")["if-none-match"]);
-      const deadlineMs = clock.monotonicMs() + waitMs;
-      let state = await elections.inspect(name);
-      if (waitMs > 0 && known(state.version)) {
-        const { version } = state;
-        state = await stopping.during(c.req.raw.signal, (signal) =>
-          elections.change(name, version, deadlineMs, signal, inFlightOf(c)),
-        );
-        if (known(state.version)) stopping.assertNot();
-      }
-      c.header("etag", `"${state.version}"`);
-      if (known(state.version)) return c.body(null, 304);
-      return c.body(electionText(name, state), 200, { "content-type": "application/json" });
     },
+    ({ params: { name }, query: { waitMs }, headers }, c) =>
+      blockingRead(
+        c,
+        services,
+        { ifNoneMatch: headers["if-none-match"], waitMs },
+        {
+          read: () => elections.inspect(name),
+          change: (...until) => elections.change(name, ...until),
+          toJson: (state) => electionJson(name, state),
+        },
+      ),
   );
+}
 
-  app.openapi(
-    createRoute({
+function eventsRoute(routes: Routes, services: Services): void {
+  const { elections, log } = services;
+  routes.add(
+    {
       method: "get",
       path: "/v1/elections/{name}/events",
       operationId: "followElection",
       tags: ["elections"],
       summary: "Follow who leads",
       description:
-        "Server-sent events, as a browser's EventSource reads them: `state` with what GET of the election answers, at the beginning and whenever leader, term or value have changed. What changes and changes again within 200 ms may be told as one. Its id goes into Last-Event-ID to go on from there, at any instance. A comment comes every 10 to 15 s. While no majority of the primaries answers no state is sent.",
+        "Server-sent events, as a browser's EventSource reads them: `state`, with the answer of GET of the election, at the beginning and whenever leader, term or value have changed. Changes within 200 ms of each other may come as one. Send the id of the last event as Last-Event-ID to go on from there, at any instance. A comment comes every 10 to 15 s. While no majority of the primaries answers, no state is sent.",
       request: { params: ElectionParams, headers: EventsHeaders, query: EventsQuery },
       responses: {
         200: {
-          description: "Events, until you go or this instance stops.",
+          description: "Events, until the client disconnects or this instance stops.",
           content: { "text/event-stream": { schema: z.string(), examples: examples.events } },
         },
-        ...problems("invalid_request", "no_quorum"),
+        ...problems("no_quorum"),
       },
-    }),
-    async (c) => {
-      const { name } = c.req.valid("param");
-      const seen = c.req.valid("header")["last-event-id"] ?? c.req.valid("query").lastEventId;
-      const first = await elections.inspect(name);
-      const events = eventStream((gone) => electionEvents(services, name, { first, seen }, gone), log);
+    },
+    async ({ params: { name }, query, headers }, c) => {
+      const followed = {
+        first: await elections.inspect(name),
+        seen: headers["last-event-id"] ?? query.lastEventId,
+        change: (version: string | null, deadlineMs: number, signal: AbortSignal) =>
+          elections.change(name, version, deadlineMs, signal),
+        toJson: electionJson.bind(null, name),
+      };
+      const events = eventStream((gone) => stateEvents(services, followed, gone), log);
       return c.body(events, 200, EVENT_STREAM_HEADERS);
     },
   );
-}
-
-/** Whether an If-None-Match has this version. It compares weakly, as RFC 9110 wants: a proxy may have made it weak. */
-function toTags(header: string | undefined): (version: string) => boolean {
-  if (header?.trim() === "*") return () => true;
-  const tags = new Set([...(header ?? "").matchAll(/"([^"]*)"/g)].map(([, tag]) => tag));
-  return (version) => tags.has(version);
 }

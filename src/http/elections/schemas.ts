@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { json, label, name, waitMsInQuery } from "../fields.js";
+import { json, label, name } from "../fields.js";
 import {
   fencingToken,
   grant,
@@ -18,7 +18,7 @@ export const ElectionParams = z.object({
 
 const VALUE_BYTES_MAX = 4096;
 
-const value = json(VALUE_BYTES_MAX, "What the leader tells everybody", { url: "http://10.0.0.7:9000" });
+const value = json(VALUE_BYTES_MAX, "What the leader publishes", { url: "http://10.0.0.7:9000" });
 
 const term = fencingToken.openapi({
   description: "The fencing token of this term: only grows from one leader to the next.",
@@ -35,7 +35,7 @@ export const campaignBody = (ttlMaxMs: number) =>
 
 export const renewTermBody = (ttlMaxMs: number) => {
   const { fencingToken: _, ...rest } = renewal(ttlMaxMs);
-  const description = "The term of the grant. Without it renewing takes a round trip more.";
+  const description = "The term of the grant. Without it, renewing takes one more round trip.";
   return z
     .strictObject({ ...rest, term: term.optional().openapi({ description }) })
     .openapi("RenewTermRequest");
@@ -77,38 +77,11 @@ export const ElectionSchema = z
       .object({ candidate: owner, term, value: z.unknown(), ...holding })
       .openapi("Leader")
       .nullable()
-      .openapi({ description: "null: nobody leads, or nobody can tell; see known." }),
+      .openapi({ description: "null: nobody leads, or it cannot be known who does; see known." }),
     known: z.boolean().openapi({
-      description: "Whether a majority agree on that. false: votes are split, ask again.",
+      description: "Whether a majority agrees on that. false: votes are split, so ask again.",
     }),
     waiting: line.waiting,
     queue: z.array(WaitingCandidateSchema).readonly().openapi({ description: "The first 100 of them." }),
   })
   .openapi("Election");
-
-const ETAGS = /^\s*(\*|(W\/)?"[^"]*"(\s*,\s*(W\/)?"[^"]*")*)\s*$/;
-
-export const ElectionHeaders = z.object({
-  "if-none-match": z.string().regex(ETAGS, 'entity tags in quotes, or "*"').optional().openapi({
-    description: "The ETag of the answer that you have: 304 as long as nothing has changed.",
-  }),
-});
-
-export const ElectionQuery = z.strictObject({
-  waitMs: waitMsInQuery("With If-None-Match: how long to wait for a change"),
-});
-
-const lastEventId = z.string().max(256).optional();
-
-export const EventsHeaders = z.object({
-  "last-event-id": lastEventId.openapi({
-    description: "The id of the last event that you have: what you know already is not sent again.",
-  }),
-});
-
-export const EventsQuery = z.strictObject({
-  lastEventId: lastEventId.openapi({
-    description: "The same, for those who cannot send the header.",
-    param: { name: "lastEventId", in: "query" },
-  }),
-});

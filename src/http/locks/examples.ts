@@ -11,11 +11,11 @@ const acquire: Request<typeof schemas.acquireBody> = {
   metadata: { build: "7f3a" },
 };
 export const acquireRequests = {
-  labelled: { summary: "For ten seconds, and others see who has it", value: acquire },
-  waiting: { summary: "Wait in line for up to 20 s", value: { ...acquire, waitMs: 20_000 } },
-  shared: { summary: "Beside others who share it", value: { ...acquire, mode: "shared" as const } },
+  labelled: { summary: "For ten seconds, with an owner that others see", value: acquire },
+  waiting: { summary: "Wait in the queue for up to 20 s", value: { ...acquire, waitMs: 20_000 } },
+  shared: { summary: "Shared with other holders", value: { ...acquire, mode: "shared" as const } },
   repeatable: {
-    summary: "With a leaseId of one's own: the request may be repeated",
+    summary: "With a leaseId of the caller: the request may be repeated",
     value: { ...acquire, leaseId: "kVYgQ3QzZ0u3m0n6mPpWqA" },
   },
 };
@@ -89,8 +89,8 @@ export const holderLists = {
 
 export const checkRequests = { check: { value: { fencingToken } } };
 export const checks = {
-  current: { summary: "The holder's", value: { current: true, newest: fencingToken } },
-  old: { summary: "Of an earlier holder", value: { current: false, newest: fencingToken + 2 } },
+  current: { summary: "The token of the holder", value: { current: true, newest: fencingToken } },
+  old: { summary: "The token of an earlier holder", value: { current: false, newest: fencingToken + 2 } },
 };
 
 export const breakRequests = { break: { value: { reason: "worker-7 was taken down by hand" } } };

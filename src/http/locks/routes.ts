@@ -1,11 +1,11 @@
-import { createRoute } from "@hono/zod-openapi";
-import type { App, Services } from "../context.js";
-import { held, isHeld } from "../leases/held.js";
+import type { Services } from "../context.js";
+import { isHeld } from "../leases/held.js";
+import { leaseRoutes } from "../leases/routes.js";
 import { ReleaseBody, ReleasedSchema, renewBody } from "../leases/schemas.js";
 import { byOperator, operatorOnly } from "../operator.js";
-import { problems } from "../problem.js";
+import { bodyProblems, problems } from "../problem.js";
+import type { Routes } from "../registration.js";
 import { body, json } from "../responses/content.js";
-import { ofClient } from "../server/admission.js";
 import * as examples from "./examples.js";
 import {
   acquireBody,
@@ -24,136 +24,96 @@ import {
   PAGE,
 } from "./schemas.js";
 
-export function lockRoutes(app: App, { locks, config, log }: Services): void {
-  app.openapi(
-    createRoute({
-      method: "post",
-      path: "/v1/locks/{name}/acquire",
+export function lockRoutes(routes: Routes, services: Services): void {
+  leases(routes, services);
+  holderRoutes(routes, services);
+  listRoutes(routes, services);
+}
+
+function leases(routes: Routes, { locks, config }: Services): void {
+  leaseRoutes(routes, {
+    tag: "locks",
+    path: "/v1/locks/{name}",
+    params: LockParams,
+    lease: json("The lease.", LeaseSchema, examples.leases),
+    acquire: {
+      verb: "acquire",
       operationId: "acquireLock",
-      tags: ["locks"],
       summary: "Acquire a lock",
       description:
-        "Grants the name to one holder at a time, or to several who share it, with a fencing token above all earlier ones. With waitMs it stands in line, first come, first served, and leaves it when the connection is closed; who chose its leaseId keeps its place for 3 s to come back with it. A repeated request with the same leaseId gets the same lease while it is held.",
-      request: { params: LockParams, body: body(acquireBody(config.ttlMaxMs), examples.acquireRequests) },
-      responses: {
-        200: json("The lease.", LeaseSchema, examples.leases),
-        ...problems(
-          "invalid_request",
-          "too_large",
-          "unsupported_media_type",
-          "held",
-          "lease_mismatch",
-          "lease_lost",
-          "no_quorum",
-        ),
-      },
-    }),
-    async (c) => {
-      const { name } = c.req.valid("param");
-      const request = { ...c.req.valid("json"), names: [name], ...ofClient(c) };
-      const outcome = await locks.acquire(request);
-      if (outcome.kind === "held") throw held(isHeld(name), outcome);
-      return c.json(outcome.lease, 200);
+        "Grants the name to one holder at a time, or to several that share it, with a fencing token above all earlier ones. With waitMs the request waits in the queue, first come, first served, and leaves it when the connection is closed; a caller that chose its leaseId keeps its place for 3 s to come back with it. A repeated request with the same leaseId gets the same lease while it is held.",
+      body: body(acquireBody(config.ttlMaxMs), examples.acquireRequests),
+      call: ({ name }, body, client) => locks.acquire({ ...body, names: [name], ...client }),
+      heldText: ({ name }) => isHeld(name),
     },
-  );
-
-  app.openapi(
-    createRoute({
-      method: "post",
-      path: "/v1/locks/{name}/renew",
+    renew: {
+      verb: "renew",
       operationId: "renewLock",
-      tags: ["locks"],
       summary: "Renew a lock",
-      description: "Lets the lease live ttlMs from now; never shortens it.",
-      request: { params: LockParams, body: body(renewBody(config.ttlMaxMs), examples.renewRequests) },
-      responses: {
-        200: json("The lease.", LeaseSchema, examples.leases),
-        ...problems(
-          "invalid_request",
-          "too_large",
-          "unsupported_media_type",
-          "lease_mismatch",
-          "lease_lost",
-          "no_quorum",
-        ),
-      },
-    }),
-    async (c) => {
-      const { name } = c.req.valid("param");
-      return c.json(await locks.renew({ names: [name], ...c.req.valid("json") }), 200);
+      description: "Extends the lease to ttlMs from now; never shortens it.",
+      body: body(renewBody(config.ttlMaxMs), examples.renewRequests),
+      codes: ["lease_mismatch"],
+      call: ({ name }, body) => locks.renew({ names: [name], ...body }),
     },
-  );
-
-  app.openapi(
-    createRoute({
-      method: "post",
-      path: "/v1/locks/{name}/release",
+    release: {
+      verb: "release",
       operationId: "releaseLock",
-      tags: ["locks"],
       summary: "Release a lock",
       description: "Ends the lease. A leaseId that does not hold the name changes nothing.",
-      request: { params: LockParams, body: body(ReleaseBody, examples.releaseRequests) },
-      responses: {
-        200: json("Whether it was held until now.", ReleasedSchema, examples.releases),
-        ...problems("invalid_request", "too_large", "unsupported_media_type", "no_quorum"),
-      },
-    }),
-    async (c) => {
-      const { name } = c.req.valid("param");
-      const { leaseId } = c.req.valid("json");
-      return c.json({ released: await locks.release([name], leaseId) }, 200);
+      body: body(ReleaseBody, examples.releaseRequests),
+      answer: json("Whether it was held until now.", ReleasedSchema, examples.releases),
+      call: async ({ name }, { leaseId }) => ({ released: await locks.release([name], leaseId) }),
     },
-  );
+  });
+}
 
-  app.openapi(
-    createRoute({
+/** What may be asked about the lease on a lock, or done to it, by others than its holder. */
+function holderRoutes(routes: Routes, { locks, config, log }: Services): void {
+  routes.add(
+    {
       method: "post",
       path: "/v1/locks/{name}/check",
       operationId: "checkLock",
       tags: ["locks"],
       summary: "Check a fencing token",
       description:
-        "For what a lock guards and cannot remember the highest token that it has seen. It tells how things are while it is asked: between the answer and the write that follows another may have come.",
+        "For a resource that is guarded by a lock and cannot remember the highest token that it has seen. The answer holds for the moment of the check: between it and the write that follows, another lease may have been granted.",
       request: { params: LockParams, body: body(CheckBody, examples.checkRequests) },
       responses: {
         200: json("Whether the token is the holder's.", CheckedSchema, examples.checks),
-        ...problems("invalid_request", "too_large", "unsupported_media_type", "no_quorum"),
+        ...bodyProblems("no_quorum"),
       },
-    }),
-    async (c) => {
-      const { name } = c.req.valid("param");
-      return c.json(await locks.check(name, c.req.valid("json").fencingToken), 200);
     },
+    ({ params, body }) => locks.check(params.name, body.fencingToken),
   );
-
-  app.openapi(
-    createRoute({
+  routes.add(
+    {
       method: "post",
       path: "/v1/locks/{name}/break",
       operationId: "breakLock",
       tags: ["locks"],
       summary: "End the leases on a lock, as an operator",
       description:
-        "Whoever holds it is told at the next renewal, by lease_lost with the reason. A holder that does not ask goes on with its work: only what checks the fencing token is safe from it.",
+        "The holder learns of it at its next renewal, by lease_lost with the reason. A holder that does not renew goes on with its work: only what checks the fencing token is safe from it.",
       security: byOperator,
-      middleware: operatorOnly(config.operatorKey),
+      authorize: operatorOnly(config.operatorKey),
       request: { params: LockParams, body: body(BreakBody, examples.breakRequests) },
       responses: {
         200: json("How many leases were ended.", BrokenSchema, examples.breaks),
-        ...problems("invalid_request", "too_large", "unsupported_media_type", "forbidden", "no_quorum"),
+        ...bodyProblems("forbidden", "no_quorum"),
       },
-    }),
-    async (c) => {
-      const { name } = c.req.valid("param");
-      const { reason } = c.req.valid("json");
+    },
+    async ({ params: { name }, body: { reason } }, c) => {
       const broken = await locks.break(name, reason);
       log.info({ requestId: c.get("requestId"), lock: name, reason, broken }, "an operator broke a lock");
-      return c.json({ broken }, 200);
+      return { broken };
     },
   );
+}
 
-  app.openapi(
-    createRoute({
+function listRoutes(routes: Routes, { locks }: Services): void {
+  routes.add(
+    {
       method: "get",
       path: "/v1/locks/{name}",
       operationId: "getLock",
@@ -162,55 +122,44 @@ export function lockRoutes(app: App, { locks, config, log }: Services): void {
       request: { params: LockParams },
       responses: {
         200: json("The lock, held or not.", LockSchema, examples.locks),
-        ...problems("invalid_request", "no_quorum"),
+        ...problems("no_quorum"),
       },
-    }),
-    async (c) => {
-      const { name } = c.req.valid("param");
-      return c.json({ name, ...(await locks.inspect(name)) }, 200);
     },
+    async ({ params: { name } }) => ({ name, ...(await locks.inspect(name)) }),
   );
-
-  app.openapi(
-    createRoute({
+  routes.add(
+    {
       method: "get",
       path: "/v1/locks/{name}/holders",
       operationId: "listHolders",
       tags: ["locks"],
-      summary: "List all who hold a lock",
+      summary: "List all holders of a lock",
       description:
-        "Page by page, in an order that has no meaning and stays the same: ask for the next one with the cursor of the last until that is null. A page has limit holders, or fewer when they would make more than 1 MB. Whoever holds the lock from the first page to the last is on one of them; who comes or goes meanwhile may be missing or not.",
+        "In pages, in an order that has no meaning and stays the same: ask for the next page with the cursor of the last until that is null. A page has limit holders, or fewer if they would exceed 1 MB. A holder that holds the lock from the first page to the last is on one of them; one that comes or goes meanwhile may be missing or not.",
       request: { params: LockParams, query: HoldersQuery },
       responses: {
-        200: json("One page; empty where nobody holds it.", HoldersSchema, examples.holderLists),
-        ...problems("invalid_request", "no_quorum"),
+        200: json("One page; empty if nobody holds it.", HoldersSchema, examples.holderLists),
+        ...problems("no_quorum"),
       },
-    }),
-    async (c) => {
-      const { name } = c.req.valid("param");
-      const { cursor = null, limit = HOLDERS_PAGE_MAX } = c.req.valid("query");
-      return c.json(await locks.holders(name, cursor, limit), 200);
     },
+    ({ params, query: { cursor = null, limit = HOLDERS_PAGE_MAX } }) =>
+      locks.holders(params.name, cursor, limit),
   );
-
-  app.openapi(
-    createRoute({
+  routes.add(
+    {
       method: "get",
       path: "/v1/locks",
       operationId: "listLocks",
       tags: ["locks"],
       summary: "List the locks that are held",
       description:
-        "By name, page by page: ask for the next one with the cursor of the last until that is null. A page may be empty though another follows. What is acquired or released meanwhile may be missing or not.",
+        "By name, in pages: ask for the next page with the cursor of the last until that is null. A page may be empty though another follows. A lock that is acquired or released meanwhile may be missing or not.",
       request: { query: ListQuery },
       responses: {
         200: json("One page.", LocksSchema, examples.lockLists),
-        ...problems("invalid_request", "no_quorum"),
+        ...problems("no_quorum"),
       },
-    }),
-    async (c) => {
-      const { prefix = "", cursor = "", limit = PAGE } = c.req.valid("query");
-      return c.json(await locks.list(prefix, cursor, limit), 200);
     },
+    ({ query: { prefix = "", cursor = "", limit = PAGE } }) => locks.list(prefix, cursor, limit),
   );
 }

@@ -16,7 +16,7 @@ const lockName = name("Name of the lock.", "orders-42");
 export const LockParams = z.object({ name: lockName.openapi({ param: { name: "name", in: "path" } }) });
 
 const mode = z.enum(["exclusive", "shared"]).openapi({
-  description: "exclusive: alone. shared: beside others who share it.",
+  description: "exclusive: held by one holder. shared: together with other shared holders.",
   example: "exclusive",
 });
 
@@ -29,7 +29,7 @@ const names = z
   .refine((all) => new Set(all).size === all.length, "each name once")
   .openapi({
     uniqueItems: true,
-    description: "Locks to have at once, all or none, in any order.",
+    description: "The locks to acquire, all or none, in any order.",
     example: ["orders-42", "stock-7"],
   });
 
@@ -66,7 +66,7 @@ export const LeaseSchema = z
   .openapi("Lease");
 
 const newest = fencingToken.min(0).openapi({
-  description: "No token above this one has been given out. 0: none was yet.",
+  description: "No token above this one has been granted. 0: none has been granted yet.",
 });
 
 export const LockSchema = z
@@ -74,10 +74,10 @@ export const LockSchema = z
     name: z.string().openapi({ example: "orders-42" }),
     mode: mode.nullable().openapi({ description: "null: nobody holds it." }),
     holders: z.array(HolderSchema).readonly().openapi({
-      description: "One, or up to 100 of those who share it; all of them: the page of its holders.",
+      description: "The holder, or up to 100 of those that share it; GET of its holders lists them all.",
     }),
     fencingToken: fencingToken.nullable().openapi({
-      description: "The holders' token, where a majority agree on it.",
+      description: "The holders' token, if a majority agrees on it.",
     }),
     newest,
     ...line,
@@ -94,14 +94,14 @@ export const ListQuery = z
       .regex(/^([A-Za-z0-9][A-Za-z0-9._:-]{0,127})?$/, "the beginning of a name")
       .optional()
       .openapi({
-        description: "Only names that begin so.",
+        description: "Only names with this prefix.",
         example: "orders-",
         param: { name: "prefix", in: "query" },
       }),
-    cursor: name("Where the page before ended: its cursor.", "orders-42")
+    cursor: name("The cursor of the previous page.", "orders-42")
       .optional()
       .openapi({ param: { name: "cursor", in: "query" } }),
-    limit: wholeInQuery("limit", "How many names to look at for this page, at most.", {
+    limit: wholeInQuery("limit", "How many names this page examines at most.", {
       min: 1,
       max: PAGE_MAX,
       fallback: PAGE,
@@ -120,11 +120,11 @@ export const HoldersQuery = z.strictObject({
     .regex(/^[0-9a-f]{40}$/, "the cursor of a page")
     .optional()
     .openapi({
-      description: "Where the page before ended: its cursor.",
+      description: "The cursor of the previous page.",
       example: "3f786850e387550fdab836ed7e6dc881de23001b",
       param: { name: "cursor", in: "query" },
     }),
-  limit: wholeInQuery("limit", "How many holders a page has, at most.", {
+  limit: wholeInQuery("limit", "How many holders a page has at most.", {
     min: 1,
     max: HOLDERS_PAGE_MAX,
     fallback: HOLDERS_PAGE_MAX,
@@ -135,7 +135,7 @@ export const HoldersSchema = z
   .object({
     holders: z.array(HolderSchema).readonly(),
     cursor: z.string().nullable().openapi({
-      description: "Send it to get the next page. null: this is the last one.",
+      description: "Send it to get the next page. null: this is the last page.",
       example: null,
     }),
   })
@@ -154,7 +154,7 @@ export const LocksSchema = z
     ),
     cursor: z.string().nullable().openapi({
       description:
-        "The last name that was looked at: send it to get the next page. null: this is the last one. A page may be empty though another follows.",
+        "The last name that was examined: send it to get the next page. null: this is the last page. A page may be empty though another follows.",
       example: null,
     }),
   })
@@ -166,13 +166,16 @@ export const CheckedSchema = z
   .object({
     current: z.boolean().openapi({ description: "Whether a lease with this token holds the lock now." }),
     newest: fencingToken.nullable().openapi({
-      description: "The holders' token, else one that no token given out is above; null: none was yet.",
+      description:
+        "The holders' token; if nobody holds the lock, a token that no granted token exceeds. null: none has been granted yet.",
     }),
   })
   .openapi("Checked");
 
 export const BreakBody = z
-  .strictObject({ reason: label(256, "Why: its holder is told so.", "worker-7 was taken down by hand") })
+  .strictObject({
+    reason: label(256, "Why; the holder is told this reason.", "worker-7 was taken down by hand"),
+  })
   .openapi("BreakRequest");
 
 export const BrokenSchema = z

@@ -1,6 +1,6 @@
-import { createRoute } from "@hono/zod-openapi";
-import type { App, Services } from "../context.js";
-import { problems } from "../problem.js";
+import type { Services } from "../context.js";
+import { bodyProblems, problems } from "../problem.js";
+import type { Routes } from "../registration.js";
 import { body, json } from "../responses/content.js";
 import * as examples from "./examples.js";
 import {
@@ -20,16 +20,16 @@ import {
   ServicesSchema,
 } from "./schemas.js";
 
-export function memberRoutes(app: App, { membership, owners, config }: Services): void {
-  app.openapi(
-    createRoute({
+export function memberRoutes(routes: Routes, { membership, config }: Services): void {
+  routes.add(
+    {
       method: "put",
       path: "/v1/services/{service}/members/{id}",
       operationId: "registerMember",
       tags: ["members"],
       summary: "Register a member",
       description:
-        "Begins a new incarnation of the member. Keep it alive by a heartbeat every heartbeatIntervalMs; without one it is gone after ttlMs.",
+        "Begins a new incarnation of the member. Keep it alive with a heartbeat every heartbeatIntervalMs; without one it is removed after ttlMs.",
       request: { params: MemberParams, body: body(registerBody(config.ttlMaxMs), examples.registerRequests) },
       responses: {
         200: json(
@@ -38,12 +38,11 @@ export function memberRoutes(app: App, { membership, owners, config }: Services)
           examples.registrations,
         ),
         201: json("It is a member now.", RegisteredSchema, examples.registrations),
-        ...problems("invalid_request", "too_large", "unsupported_media_type", "superseded", "no_quorum"),
+        ...bodyProblems("superseded", "no_quorum"),
       },
-    }),
-    async (c) => {
-      const { service, id } = c.req.valid("param");
-      const { address, weight, zone, tags, metadata, ttlMs } = c.req.valid("json");
+    },
+    async ({ params: { service, id }, body }, c) => {
+      const { address, weight, zone, tags, metadata, ttlMs } = body;
       const { member, isNew } = await membership.register(service, id, ttlMs ?? MEMBER_TTL_MS, {
         address,
         weight: weight ?? 1,
@@ -51,72 +50,54 @@ export function memberRoutes(app: App, { membership, owners, config }: Services)
         tags: tags ?? [],
         metadata: metadata ?? null,
       });
-      owners.forget(service);
       const answer = { ...member, heartbeatIntervalMs: heartbeatIntervalMs(member.ttlMs) };
-      return isNew ? c.json(answer, 201) : c.json(answer, 200);
+      return isNew ? c.json(answer, 201) : answer;
     },
   );
 
-  app.openapi(
-    createRoute({
+  routes.add(
+    {
       method: "post",
       path: "/v1/services/{service}/members/{id}/heartbeat",
       operationId: "heartbeat",
       tags: ["members"],
       summary: "Keep a member alive",
-      description: "Works without a body too.",
+      description: "The body may be left out.",
       request: { params: MemberParams, body: body(HeartbeatBody, examples.heartbeatRequests, false) },
       responses: {
-        200: json("It lives on.", PulseSchema, examples.pulses),
-        ...problems(
-          "invalid_request",
-          "too_large",
-          "unsupported_media_type",
-          "unknown_member",
-          "superseded",
-          "no_quorum",
-        ),
+        200: json("It stays alive.", PulseSchema, examples.pulses),
+        ...bodyProblems("unknown_member", "superseded", "no_quorum"),
       },
-    }),
-    async (c) => {
-      const { service, id } = c.req.valid("param");
-      const { incarnation } = c.req.valid("json") ?? {};
+    },
+    async ({ params: { service, id }, body: { incarnation } }) => {
       const pulse = await membership.heartbeat(service, id, incarnation);
-      return c.json(
-        {
-          incarnation: pulse.incarnation,
-          revision: pulse.revision,
-          ttlMs: pulse.ttlMs,
-          heartbeatIntervalMs: heartbeatIntervalMs(pulse.ttlMs),
-        },
-        200,
-      );
+      return {
+        incarnation: pulse.incarnation,
+        revision: pulse.revision,
+        ttlMs: pulse.ttlMs,
+        heartbeatIntervalMs: heartbeatIntervalMs(pulse.ttlMs),
+      };
     },
   );
 
-  app.openapi(
-    createRoute({
+  routes.add(
+    {
       method: "delete",
       path: "/v1/services/{service}/members/{id}",
       operationId: "leave",
       tags: ["members"],
-      summary: "Take a member out",
+      summary: "Remove a member",
       request: { params: MemberParams },
       responses: {
         200: json("It is not a member any more.", LeftSchema, examples.departures),
-        ...problems("invalid_request", "superseded", "no_quorum"),
+        ...problems("superseded", "no_quorum"),
       },
-    }),
-    async (c) => {
-      const { service, id } = c.req.valid("param");
-      const left = await membership.leave(service, id);
-      owners.forget(service);
-      return c.json({ left }, 200);
     },
+    async ({ params: { service, id } }) => ({ left: await membership.leave(service, id) }),
   );
 
-  app.openapi(
-    createRoute({
+  routes.add(
+    {
       method: "get",
       path: "/v1/services/{service}/members/{id}",
       operationId: "getMember",
@@ -125,60 +106,51 @@ export function memberRoutes(app: App, { membership, owners, config }: Services)
       request: { params: MemberParams },
       responses: {
         200: json("The member.", MemberSchema, examples.oneMember),
-        ...problems("invalid_request", "unknown_member", "no_quorum"),
+        ...problems("unknown_member", "no_quorum"),
       },
-    }),
-    async (c) => {
-      const { service, id } = c.req.valid("param");
-      return c.json(await membership.get(service, id), 200);
     },
+    ({ params: { service, id } }) => membership.get(service, id),
   );
 
-  app.openapi(
-    createRoute({
+  routes.add(
+    {
       method: "get",
       path: "/v1/services/{service}/members",
       operationId: "listMembers",
       tags: ["members"],
       summary: "List the members of a service",
       description:
-        "By id, page by page: ask for the next one with the cursor of the last until that is null. A page has limit members, or fewer when they would make more than 1 MB. Each is a quorum read: what was registered or left before the first page was asked for is in the list; of what changes meanwhile, leaves are, new members need not be. The ringId names the ring of all members of the list. Whoever sees it change from one page to the next has a mixture, and begins again without a cursor.",
+        "By id, in pages: ask for the next page with the cursor of the last until that is null. A page has limit members, or fewer if they would exceed 1 MB. Each page is a quorum read: the list shows every registration and departure before the first request; of later changes it shows departures, and may or may not show new members. The ringId identifies the ring of all members of the list. If it changes from one page to the next, the pages are a mixture: begin again without a cursor.",
       request: { params: ServiceParams, query: MembersQuery },
       responses: {
         200: json(
-          "The live members; none for a service that nobody registered at.",
+          "The live members; none for a service without registrations.",
           MembersSchema,
           examples.memberLists,
         ),
-        ...problems("invalid_request", "no_quorum"),
+        ...problems("no_quorum"),
       },
-    }),
-    async (c) => {
-      const { service } = c.req.valid("param");
-      const { cursor = null, limit = MEMBERS_PAGE_MAX } = c.req.valid("query");
-      return c.json(await membership.page(service, cursor, limit), 200);
     },
+    ({ params: { service }, query: { cursor = null, limit = MEMBERS_PAGE_MAX } }) =>
+      membership.page(service, cursor, limit),
   );
 
-  app.openapi(
-    createRoute({
+  routes.add(
+    {
       method: "get",
       path: "/v1/services",
       operationId: "listServices",
       tags: ["members"],
       summary: "List the services that have members",
       description:
-        "By name, page by page: ask for the next one with the cursor of the last until that is null. A page may be empty though another follows. Members are counted, not read: for a moment a count may be one behind.",
+        "By name, in pages: ask for the next page with the cursor of the last until that is null. A page may be empty though another follows. Members are counted, not read: for a moment a count may be one behind.",
       request: { query: ServicesQuery },
       responses: {
         200: json("One page.", ServicesSchema, examples.serviceLists),
-        ...problems("invalid_request", "no_quorum"),
+        ...problems("no_quorum"),
       },
-    }),
-    async (c) => {
-      const { cursor = null, limit = SERVICES_PAGE_MAX } = c.req.valid("query");
-      return c.json(await membership.services(cursor, limit), 200);
     },
+    ({ query: { cursor = null, limit = SERVICES_PAGE_MAX } }) => membership.services(cursor, limit),
   );
 }
 

@@ -13,20 +13,20 @@ export const MemberParams = z.object({
 });
 
 const registration = {
-  address: label(512, "Where the member can be reached; Quorate never calls it.", "10.0.0.7:9000"),
+  address: label(512, "Where the member can be reached; Quorate never connects to it.", "10.0.0.7:9000"),
   weight: z
     .number()
     .min(0)
     .max(256)
-    .openapi({ description: "Its share beside the others'; 0: none.", example: 1 }),
-  zone: label(64, "Where it runs: replicas go to distinct zones first.", "eu-1a"),
+    .openapi({ description: "Its share relative to the others; 0: none.", example: 1 }),
+  zone: label(64, "Where it runs: replicas are placed in distinct zones first.", "eu-1a"),
   tags: z.array(label(64, "A tag.", "canary")).max(16),
   metadata: json(2048, "Whatever others should see"),
 };
 
 const incarnation = z.int().min(1).max(Number.MAX_SAFE_INTEGER).openapi({
   format: "int64",
-  description: "Raised by each registration: tells a process from its successor under the same id.",
+  description: "Raised by each registration: distinguishes a process from its successor under the same id.",
   example: 1795222235123,
 });
 
@@ -50,7 +50,8 @@ export const registerBody = (ttlMaxMs: number) =>
 export const HeartbeatBody = z
   .strictObject({
     incarnation: incarnation.optional().openapi({
-      description: "The incarnation of the registration; a later one makes this heartbeat a 409.",
+      description:
+        "The incarnation of the registration; if there is a later one, the answer to this heartbeat is a 409.",
     }),
   })
   .openapi("HeartbeatRequest");
@@ -71,7 +72,7 @@ export const MemberSchema = z
   })
   .openapi("Member");
 
-const heartbeatIntervalMs = ms("The interval of heartbeats to keep: a third of ttlMs", 5000);
+const heartbeatIntervalMs = ms("How often to send heartbeats: a third of ttlMs", 5000);
 
 export const RegisteredSchema = MemberSchema.extend({ heartbeatIntervalMs }).openapi("Registered");
 
@@ -89,7 +90,7 @@ export const LeftSchema = z
   .openapi("Left");
 
 export const ringId = z.string().openapi({
-  description: "Names the content of the ring: the same ringId gives the same owners, everywhere.",
+  description: "Identifies the content of the ring: the same ringId gives the same owners, everywhere.",
   example: "6f1c2a9b4d3e8f70",
 });
 
@@ -104,11 +105,11 @@ export const MembersQuery = z.strictObject({
     .regex(/^[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/, "the cursor of a page")
     .optional()
     .openapi({
-      description: "Where the page before ended: its cursor.",
+      description: "The cursor of the previous page.",
       example: "Qm9yZWFsaXM0.search-2",
       param: { name: "cursor", in: "query" },
     }),
-  limit: limit("How many members a page has, at most.", MEMBERS_PAGE_MAX),
+  limit: limit("How many members a page has at most.", MEMBERS_PAGE_MAX),
 });
 
 export const MembersSchema = z
@@ -116,17 +117,17 @@ export const MembersSchema = z
     members: z.array(MemberSchema).readonly(),
     ringId,
     cursor: z.string().nullable().openapi({
-      description: "Send it to get the next page. null: this is the last one.",
+      description: "Send it to get the next page. null: this is the last page.",
       example: null,
     }),
   })
   .openapi("Members");
 
 export const ServicesQuery = z.strictObject({
-  cursor: name("Where the page before ended: its cursor.", "search")
+  cursor: name("The cursor of the previous page.", "search")
     .optional()
     .openapi({ param: { name: "cursor", in: "query" } }),
-  limit: limit("How many services to look at for this page, at most.", SERVICES_PAGE_MAX),
+  limit: limit("How many services this page examines at most.", SERVICES_PAGE_MAX),
 });
 
 export const ServicesSchema = z
@@ -135,13 +136,15 @@ export const ServicesSchema = z
       .array(
         z.object({
           service: z.string().openapi({ example: "search" }),
-          members: z.int().openapi({ description: "As most primaries count them.", example: 3 }),
+          members: z
+            .int()
+            .openapi({ description: "As a majority of the primaries counts them.", example: 3 }),
         }),
       )
       .readonly(),
     cursor: z.string().nullable().openapi({
       description:
-        "The last name that was looked at: send it to get the next page. null: this is the last one. A page may be empty though another follows.",
+        "The last name that was examined: send it to get the next page. null: this is the last page. A page may be empty though another follows.",
       example: null,
     }),
   })

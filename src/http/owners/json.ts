@@ -2,7 +2,7 @@ import type { Member } from "../../primitives/members/membership.js";
 import type { View } from "../../primitives/rings/owners.js";
 import type { Slices } from "../responses/sliced-body.js";
 
-/** The answer of POST /v1/services/{service}/owners, as JSON: for each key the ids, and once each member that they name. */
+/** The answer of POST /v1/services/{service}/owners as JSON: the ids for each key, and each named member once. */
 export function* ownersJson(keys: readonly string[], replicas: number, view: View): Slices {
   const { ring, members, ageMs } = view;
   /** Ids as JSON. */
@@ -36,7 +36,7 @@ export function* ownersJson(keys: readonly string[], replicas: number, view: Vie
   return `${text}},"ringId":${JSON.stringify(ring.ringId)},"ageMs":${ageMs}}`;
 }
 
-/** Keys and members to be named for them: 1 to 2 ms. */
+/** Keys and the members named for them: 1 to 2 ms of work. */
 const SLICE_WORK_MAX = 4_096;
 /** Length of a slice in UTF-16 code units, give or take a key or a member. */
 const SLICE_UNITS_MAX = 65_536;

@@ -4,7 +4,7 @@ import { MemberSchema, ringId } from "../members/schemas.js";
 
 const KEY_BYTES_MAX = 1024;
 const KEYS_MAX = 10_000;
-/** Members to be named in one answer, once for each key: some MB, and no more work than 50,000 keys. */
+/** Members named in one answer, counted once per key: some MB, and no more work than 50,000 keys. */
 const NAMED_MAX = 50_000;
 
 const ringKey = z
@@ -18,14 +18,14 @@ const ringKey = z
 const LONE_SURROGATE = /\p{Cs}/u;
 
 const REPLICAS_MAX = 64;
-const replicasText = "How many members to name, the owner first, distinct zones first.";
+const replicasText = "How many members to name per key, the owner first, distinct zones first.";
 
 export const OwnerQuery = z.strictObject({
   key: ringKey.openapi({ param: { name: "key", in: "query" } }),
   replicas: wholeInQuery("replicas", replicasText, { min: 1, max: REPLICAS_MAX, fallback: 1 }),
 });
 
-const ageMs = ms("Age of the view of the members that this answer was made from", 120);
+const ageMs = ms("Age of the view of the members from which this was answered", 120);
 
 export const OwnerSchema = z
   .object({ key: ringKey, owner: MemberSchema, replicas: z.array(MemberSchema), ringId, ageMs })

@@ -5,15 +5,15 @@ import { BATCH_BODY_BYTES_MAX, BODY_BYTES_MAX } from "../fields.js";
 import { refuseLostNumbers } from "./json-text.js";
 
 /**
- * Reads the body, once and for all who ask for it later. Refuses one that is too large, by its announced length, which
- * costs nothing, and only those without one by counting (a web stream, some 180 us); one that ends too early; and one
- * whose bytes or numbers would not arrive as they were sent.
+ * The text of the body; null: there is none. Refuses a body that is too large, by its announced length, which costs
+ * nothing, and only those without one by counting (a web stream, some 180 us); one that ends too early; and one whose
+ * bytes or numbers would not arrive as they were sent.
  */
-export async function readBody(c: Context): Promise<void> {
-  const bytesMax = BATCH.test(c.req.path) ? BATCH_BODY_BYTES_MAX : BODY_BYTES_MAX;
+export async function readBody(c: Context, isBatch: boolean): Promise<string | null> {
+  const bytesMax = isBatch ? BATCH_BODY_BYTES_MAX : BODY_BYTES_MAX;
   const length = c.req.header("content-length");
   const chunked = length === undefined && c.req.header("transfer-encoding") !== undefined;
-  if (!chunked && Number(length ?? 0) === 0) return takeFor(c, "{}");
+  if (!chunked && Number(length ?? 0) === 0) return null;
   if (Number(length ?? 0) > bytesMax) throw tooLarge(bytesMax);
   const bytes = await (chunked ? counted(c.req.raw, bytesMax) : c.req.raw.arrayBuffer()).catch(
     (error: unknown) => {
@@ -23,17 +23,12 @@ export async function readBody(c: Context): Promise<void> {
       });
     },
   );
-  // A content type without a body is what many clients send when they have nothing to say.
-  if (bytes.byteLength === 0) return takeFor(c, "{}");
+  // Many clients send a content type without a body when they have nothing to say.
+  if (bytes.byteLength === 0) return null;
   const text = asText(bytes);
-  // Of a batch the schema knows every number, and refuses those that do not fit.
-  if (bytesMax === BODY_BYTES_MAX) refuseLostNumbers(text);
-  takeFor(c, text);
-}
-
-/** What everybody here takes for the body from now on. */
-function takeFor(c: Context, text: string): void {
-  c.req.bodyCache.text = Promise.resolve(text) as unknown as string;
+  // The schema of a batch knows every number in it, and refuses those that do not fit.
+  if (!isBatch) refuseLostNumbers(text);
+  return text;
 }
 
 async function counted(request: Request, bytesMax: number): Promise<ArrayBufferLike | Uint8Array> {
@@ -56,6 +51,3 @@ function asText(bytes: ArrayBufferLike | Uint8Array): string {
 }
 
 const UTF8 = new TextDecoder("utf-8", { fatal: true });
-
-/** Routes that take many things at once. */
-const BATCH = /^\/v1\/services\/[^/]+\/owners$/;

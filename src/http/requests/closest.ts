@@ -1,4 +1,4 @@
-/** Which of the known names was probably meant: another spelling, the name without its unit, or a typing error. */
+/** The known name that was probably meant: by another spelling, without its unit, or with a typo. */
 export function closestTo(name: string, known: readonly string[]): string | undefined {
   const given = plain(name);
   if (given.length < 2 || given.length > LENGTH_MAX) return undefined;
@@ -6,7 +6,7 @@ export function closestTo(name: string, known: readonly string[]): string | unde
     .map((each) => ({ each, distance: distance(given, plain(each)) }))
     .sort((one, other) => one.distance - other.distance);
   const [best] = ranked;
-  // Two slips, but never half of the name.
+  // Up to two typos, but never half of the name.
   if (best && best.distance <= Math.min(2, (given.length - 1) / 2)) return best.each;
   return known.find((each) => given.length > 2 && plain(each).startsWith(given));
 }
@@ -15,7 +15,7 @@ function plain(name: string): string {
   return name.toLowerCase().replaceAll(/[-_]/g, "");
 }
 
-/** Letters to insert, drop or replace. */
+/** Edit distance: letters to insert, delete or replace. */
 function distance(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, i) => i);
   for (let i = 0; i < one.length; i++) {
@@ -29,5 +29,5 @@ function distance(one: string, other: string): number {
   return row[other.length] as number;
 }
 
-/** Longer than any name here. */
+/** Longer than any known name. */
 const LENGTH_MAX = 40;

@@ -10,7 +10,7 @@ export interface Misfit {
   readonly issues: readonly z.core.$ZodIssue[];
 }
 
-/** The problem that tells of it, in words: fields that there are not come first, as the others often follow from them. */
+/** The problem for it, in words: unknown fields come first, as the other errors often follow from them. */
 export function invalid(misfit: Misfit): CoordinationError {
   const unknown = misfit.issues.flatMap((issue) => strangers(issue, misfit));
   const wrong = misfit.issues
@@ -18,7 +18,7 @@ export function invalid(misfit: Misfit): CoordinationError {
     .slice(0, ISSUES_MAX)
     .map((issue) => ({ field: fieldOf(issue.path), detail: inWords(issue, misfit) }));
   const seen = new Set<string>();
-  // Of one value several checks may have failed, which say the same.
+  // Several checks of one value may have failed, all with the same message.
   const errors = [...unknown, ...wrong].filter(({ field }) => !seen.has(field) && seen.add(field));
   return invalidFields(errors.slice(0, ISSUES_MAX));
 }
@@ -31,7 +31,7 @@ export function invalidFields(errors: readonly { field: string; detail: string }
   });
 }
 
-/** What there is instead of a parameter that a query cannot have. */
+/** The error for an unknown parameter of a query, with the closest known one. */
 export function noSuchParameter(name: string, known: readonly string[]): { field: string; detail: string } {
   return { field: shortened(name), detail: `there is no such parameter${instead(name, known)}` };
 }
@@ -58,14 +58,14 @@ function inWords(issue: z.core.$ZodIssue, { part, schema, given }: Misfit): stri
   const value = valueAt(given, issue.path);
   if (value === undefined) return "is missing";
   if (part === "query" && Array.isArray(value)) return "may be given once only";
-  // What the schemas say themselves is in words; but of text that stands for a number only that it is one.
+  // Messages of the schemas are words already; but a pattern for a number in a query says only that it is a number.
   if (issue.code === "custom") return issue.message;
   const at = schemaAt(schema, issue.path);
   if (issue.code === "invalid_format" && !(at instanceof z.ZodPipe)) return `must be ${issue.message}`;
   return expectationOf(at) ?? "is not valid";
 }
 
-/** What a value must be, where its schema tells. Read once: a crowd of wrong requests must not cost more than right ones. */
+/** What a value must be, by its schema. Cached: many wrong requests must not cost more than right ones. */
 function expectationOf(schema: z.ZodType | undefined): string | undefined {
   if (!schema) return undefined;
   if (!EXPECTATIONS.has(schema)) EXPECTATIONS.set(schema, read(schema));
@@ -83,7 +83,7 @@ function read(schema: z.ZodType): string | undefined {
     case "number":
       return `must be a number${range(shape.minimum, shape.maximum)}`;
     case "string":
-      // Where a pattern counts the characters, only the pattern's own message says which they may be.
+      // If a pattern limits the length, only its own message says which characters are allowed.
       return `must be text${size(shape.minLength, shape.maxLength, " characters")}`;
     case "array":
       return `must be a list${size(shape.minItems, shape.maxItems)}`;
@@ -115,7 +115,7 @@ function schemaAt(schema: z.ZodType, path: readonly PropertyKey[]): z.ZodType | 
   return at;
 }
 
-/** Without what only says that it may be absent. */
+/** Without the wrappers that make it optional. */
 function bare(schema: z.ZodType | undefined): z.ZodType | undefined {
   let at = schema;
   while (at instanceof z.ZodOptional || at instanceof z.ZodNullable || at instanceof z.ZodReadonly) {
@@ -132,7 +132,7 @@ function fieldOf(path: readonly PropertyKey[]): string {
   return path.map((key) => shortened(String(key))).join(".");
 }
 
-/** A name that is longer than any of ours need not be repeated. */
+/** Longer than any known name: not repeated in full. */
 function shortened(name: string): string {
   return name.length > NAME_LENGTH_MAX ? `${name.slice(0, NAME_LENGTH_MAX)}…` : name;
 }

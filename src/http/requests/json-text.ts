@@ -1,15 +1,15 @@
 import { CoordinationError } from "../../errors.js";
 
 /**
- * Throws `invalid_request`, naming the field, where a body of JSON has a number that JavaScript cannot keep: `1e999`
- * would become null, and 9007199254740993 lose its last digit, both without a word. Text that is no JSON passes.
+ * Throws `invalid_request`, naming the field, if a JSON body has a number that JavaScript cannot represent: `1e999` would
+ * silently become null, and 9007199254740993 would lose its last digit. Text that is not JSON passes.
  */
 export function refuseLostNumbers(text: string): void {
   if (!SUSPECT.test(text)) return;
   for (const { 0: token, index } of text.matchAll(STRING_OR_NUMBER)) {
     if (token.startsWith('"') || !isLost(token)) continue;
     const field = pathTo(text.slice(0, index));
-    const detail = `the number ${shortened(token)} cannot be kept as it is: send it as text`;
+    const detail = `the number ${shortened(token)} cannot be represented exactly: send it as text`;
     throw new CoordinationError("invalid_request", field ? `${field}: ${detail}` : detail, {
       help: { errors: [{ field, detail }], ...(field && { field }) },
     });
@@ -21,7 +21,7 @@ function isLost(literal: string): boolean {
   const [mantissa = "", exponent] = literal.toLowerCase().split("e");
   if (!Number.isFinite(value)) return true;
   if (value === 0) return /[1-9]/.test(mantissa);
-  // 6.02e23 is what a measurement looks like, and comes back as it was.
+  // 6.02e23 is how a measurement is written, and comes back unchanged.
   const digits = mantissa.replace(/[-.]/g, "").replace(/^0+|0+$/g, "").length;
   return Math.abs(value) > Number.MAX_SAFE_INTEGER && (exponent === undefined || digits > DIGITS_KEPT);
 }
@@ -49,9 +49,9 @@ function shortened(token: string): string {
   return token.length > SHOWN_MAX ? `${token.slice(0, SHOWN_MAX)}…` : token;
 }
 
-/** What such numbers have: 17 digits, or 16 that begin with a 9, or an exponent. Fencing tokens have 16, from a 1 on. */
+/** Such numbers have 17 digits, or 16 that begin with a 9, or an exponent. Fencing tokens have 16 and begin with a 1. */
 const SUSPECT = /\d{17}|9\d{15}|\d[eE][+-]?\d/;
-// A string without an end goes to the end of the text: else each quote in it would be tried anew.
+// An unterminated string extends to the end of the text: otherwise every quote in it would be tried anew.
 const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"?|-?\d[\d.eE+-]*/g;
 const STRING_OR_PUNCTUATION = /"(?:[^"\\]|\\.)*"?|[{}[\]:,]/g;
 const DIGITS_KEPT = 17;

@@ -1,25 +1,25 @@
 import type { Logger } from "pino";
 
 /**
- * How long a stream may be silent, at least and at most: proxies cut at 60 s. By chance, so that thousands of streams
- * which were told the same at the same moment do not all speak again at the same moment.
+ * Shortest and longest silence of a stream: proxies cut at 60 s. Chosen at random, so that thousands of streams which sent
+ * an event at the same moment do not all send the next comment at the same moment.
  */
 export const KEEP_ALIVE_MS = { min: 10_000, max: 15_000 } as const;
 
-/** A comment, which readers of events skip. */
+/** A comment, which event readers skip. */
 export const KEEP_ALIVE = ": keep-alive\n\n";
 
-/** How soon a reader should connect again when the stream ends. */
+/** How soon a reader should reconnect when the stream ends. */
 export const RETRY = "retry: 1000\n\n";
 
-/** One event; `id` is what a reader sends to go on from there, `json` its data, which JSON.stringify leaves on one line. */
+/** One event. A reader sends its `id` to go on from there; `json` is its data, on one line, as JSON.stringify writes it. */
 export function toEvent(type: string, id: string, json: string): string {
   return `event: ${type}\nid: ${id}\ndata: ${json}\n\n`;
 }
 
 /**
- * Server-sent events as a body: what `chunks` yields, asked for as the reader takes it. The signal aborts when the
- * reader goes.
+ * Server-sent events as a body: the text that `chunks` yields, pulled as the reader takes it. The signal aborts when the
+ * reader disconnects.
  */
 export function eventStream(
   chunks: (gone: AbortSignal) => AsyncGenerator<string>,
@@ -32,7 +32,7 @@ export function eventStream(
     {
       async pull(stream) {
         const next = await each.next().catch((error: unknown) => {
-          // The answer has begun: all that can be said is its end.
+          // The answer has begun: it can only be ended.
           log.error({ err: error }, "unexpected exception in an event stream");
           return { done: true, value: undefined } as const;
         });
@@ -48,11 +48,11 @@ export function eventStream(
   );
 }
 
-/** What a body of this kind is sent with. */
+/** Headers of such an answer. */
 export const EVENT_STREAM_HEADERS = {
   "content-type": "text/event-stream",
-  // nginx would gather it.
+  // nginx would buffer it.
   "x-accel-buffering": "no",
-  // A connection that served one for hours is not used again; and on stopping nothing waits for it to idle.
+  // A connection that served a stream for hours is not reused, and stopping does not wait for it to idle.
   connection: "close",
 } as const;

@@ -1,11 +1,12 @@
 import type { TimeSlices } from "../../primitives/rings/time-slices.js";
 
-/** The text of an answer in slices of a few milliseconds of work each; the last one is what it returns. */
+/** The text of an answer in slices of a few milliseconds of work each; the last slice is the return value. */
 export type Slices = Generator<string, string, void>;
 
 /**
- * An answer's body from its slices: a text where one is enough, else a stream. That makes a slice only when the client
- * has taken those before and others had their turn, so an answer takes no more memory than a slice, and delays nobody.
+ * The body of an answer, from its slices: text if there is only one, else a stream. The stream makes a slice only when
+ * the client has taken those before and other work had its turn: so an answer takes the memory of one slice, and delays
+ * nobody.
  */
 export function slicedBody(slices: Slices, timeSlices: TimeSlices): string | ReadableStream<Uint8Array> {
   const first = slices.next();

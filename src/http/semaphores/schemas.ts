@@ -8,7 +8,7 @@ export const SemaphoreParams = z.object({
 });
 
 const limit = z.int().min(1).max(1000).openapi({
-  description: "How many permits there are in all.",
+  description: "How many permits there are in total.",
   example: 8,
 });
 
@@ -17,8 +17,10 @@ const permits = z.int().min(1).max(100).openapi({ description: "How many permits
 export const acquirePermitsBody = (ttlMaxMs: number) =>
   z
     .strictObject({
-      limit: limit.openapi({ description: "How many permits there are in all: everybody names the same." }),
-      permits: permits.optional().openapi({ description: "How many permits to take, 1 by default." }),
+      limit: limit.openapi({
+        description: "How many permits there are in total: every acquire names the same limit.",
+      }),
+      permits: permits.optional().openapi({ description: "How many permits to acquire, 1 by default." }),
       ...leaseRequest(ttlMaxMs),
       owner: label(256, "A label that others see.", "worker-7").optional(),
       metadata: json(2048, "Whatever others should see").optional(),
@@ -37,24 +39,24 @@ export const PermitsSchema = z
     slots: z
       .array(z.int().min(1).max(1000))
       .readonly()
-      .openapi({ description: "Which of the `limit` slots the permits are.", example: [3] }),
+      .openapi({ description: "Which of the `limit` slots these permits are.", example: [3] }),
     limit,
     owner,
     metadata: z.unknown(),
     fencingToken: fencingToken.openapi({
       description:
-        "Above all earlier tokens of each of these slots. Holders of different slots stand side by side and their tokens do not compare: who guards something by tokens keeps the newest of each slot.",
+        "Above all earlier tokens of each of these slots. Tokens of different slots do not compare, as their holders hold at the same time: a guarded resource keeps the newest token of each slot.",
     }),
   })
   .openapi("Permits");
 
 export const HoldersQuery = z.strictObject({
-  cursor: wholeInQuery("cursor", "Where the page before ended: its cursor.", {
+  cursor: wholeInQuery("cursor", "The cursor of the previous page.", {
     min: 0,
     max: 1000,
     fallback: 0,
   }),
-  limit: wholeInQuery("limit", "How many holders to tell at most.", {
+  limit: wholeInQuery("limit", "How many holders a page has at most.", {
     min: 1,
     max: HOLDERS_MAX,
     fallback: HOLDERS_MAX,
@@ -64,14 +66,14 @@ export const HoldersQuery = z.strictObject({
 export const SemaphoreSchema = z
   .object({
     name: z.string().openapi({ example: "reports" }),
-    limit: limit.nullable().openapi({ description: "null: nobody has acquired of it lately." }),
-    held: z.int().min(0).openapi({ description: "Permits that are held.", example: 1 }),
+    limit: limit.nullable().openapi({ description: "null: no permit was acquired lately." }),
+    held: z.int().min(0).openapi({ description: "How many permits are held.", example: 1 }),
     holders: z
       .array(z.object({ owner, metadata: z.unknown(), permits, ...holding }).openapi("PermitHolder"))
       .readonly()
-      .openapi({ description: "One page of those who hold permits." }),
+      .openapi({ description: "One page of the holders." }),
     cursor: z.int().nullable().openapi({
-      description: "Send it to get the next page of holders. null: this is the last one.",
+      description: "Send it to get the next page of holders. null: this is the last page.",
       example: null,
     }),
     waiting: line.waiting,

@@ -11,18 +11,18 @@ import type { Gate } from "./gate.js";
 import { overloads } from "./overloads.js";
 import { PrimaryDelays } from "./primary-delays.js";
 
-/** What is told of admission. */
+/** Is told what admission decides. */
 export interface AdmissionObserver {
   shed(priority: Arrival["priority"]): void;
-  /** One that had to queue was let in. */
+  /** A request that had to queue was admitted. */
   queued(priority: Arrival["priority"], ms: number): void;
-  /** Its client has gone before it was let in. */
+  /** The client of a request disconnected before it was admitted. */
   abandoned(): void;
 }
 
 /**
- * What may be in flight at this instance: the gate that requests pass, and what measures how late the instance is.
- * Decisions are the `Limiter`'s; here are sockets, time and bodies. Only /v1 is limited: probes and metrics always answer.
+ * Limits what is in flight at this instance: the gate that requests pass, and the measurement of how late the instance is.
+ * The `Limiter` decides; here are sockets, time and bodies. Only /v1 is limited: probes and metrics are always answered.
  */
 export class Admission {
   readonly limiter: Limiter;
@@ -40,26 +40,26 @@ export class Admission {
     private readonly observer: AdmissionObserver,
     private readonly log: { warn(fields: object, message: string): void },
   ) {
-    // One for each connection; beyond it there are only clients that send the next before they have the answer.
+    // One per connection: only clients that send the next request before they have the answer exceed it.
     this.limiter = new Limiter(connectionsMax);
     this.#delays = new PrimaryDelays(addresses);
     this.#overloads = overloads(RETRY_AFTER_MS);
   }
 
-  /** Lets in, keeps waiting, or refuses with `overloaded`. */
+  /** Admits a request, queues it, or refuses it with `overloaded`. */
   readonly gate: Gate = (incoming, outgoing) => {
     const arrived = arrivalOf(incoming);
     if (!arrived) return null;
     this.#watch();
     const arrivedMs = this.clock.monotonicMs();
     const { limiter } = this;
-    // Whoever can wait says so in its body, which matters only where it has to.
+    // Whether the client can wait is said in the body, and matters only if it has to.
     if (!limiter.open && arrived.priority === "ordinary" && mayWait(incoming))
       return this.#afterBody(incoming, outgoing, arrived, arrivedMs);
     return this.#arrive(incoming, outgoing, { ...arrived, arrivedMs, patienceMs: PATIENCE_MS });
   };
 
-  /** A primary has answered, or not in time. */
+  /** A primary has answered, or has not answered in time. */
   called(address: string, ms: number): void {
     this.#delays.add(address, ms);
   }
@@ -70,7 +70,7 @@ export class Admission {
     arrived: Arrived,
     arrivedMs: number,
   ): Promise<CoordinationError | null> {
-    // Most bodies come along with the headers, and are here after this.
+    // Most bodies arrive along with the headers, and are here after this.
     await null;
     const waitMs = await waitMsOf(incoming, outgoing);
     if (waitMs === null) return this.#gone();
@@ -128,7 +128,7 @@ export class Admission {
     return this.#overloads[which] as CoordinationError;
   }
 
-  /** As long as there is anything in flight: how late the event loop is, whose patience is over, what the limit is. */
+  /** While anything is in flight: measures how late the event loop is, expires waiting requests, adjusts the limit. */
   #watch(): void {
     if (this.#watching) return;
     this.#watching = true;
@@ -154,7 +154,7 @@ export class Admission {
     next();
   }
 
-  /** One line for many that were refused. */
+  /** One log line for many refusals. */
   #tell(nowMs: number): void {
     if (this.#shedSinceLogged === 0 || nowMs - this.#loggedMs < LOG_INTERVAL_MS) return;
     const { inFlight, limit } = this.limiter;
@@ -164,11 +164,11 @@ export class Admission {
   }
 }
 
-/** The part of one request. */
+/** One request's share of what may be in flight. */
 class Admitted implements InFlight {
   queuedMs = 0;
   entered = false;
-  /** Its client went before it was begun. */
+  /** Its client disconnected before it was begun. */
   gone = false;
 
   constructor(
@@ -193,7 +193,7 @@ class Admitted implements InFlight {
     this.limiter.leave(this.ticket, this.clock.monotonicMs());
   }
 
-  /** Its answer was sent, or its client has gone. What was begun goes on until it has an answer. */
+  /** Its answer was sent, or its client disconnected. A request that was begun goes on until it has an answer. */
   close(): void {
     if (this.entered) return;
     this.gone = true;
@@ -202,52 +202,55 @@ class Admitted implements InFlight {
 }
 
 /**
- * Answers a request that was let in, or not (null) where its client has gone since. It is in flight until the answer is
- * made, not until it is sent: a client that reads slowly takes nobody's place, nor does one whose body is slow to come.
+ * Answers a request that was admitted; null: its client has disconnected since. The request is in flight until its answer
+ * is made, not until it is sent: a client that reads slowly, or whose body arrives slowly, takes up no place.
  */
-export async function inFlight(
+export async function inFlight<Body>(
   c: Context,
-  { readBody, answer }: { readBody(): Promise<void>; answer(): Promise<Response> },
+  readBody: () => Promise<Body>,
+  answer: (body: Body) => Promise<Response>,
 ): Promise<Response | null> {
   const incoming = incomingOf(c);
   const admitted = incoming?.[ADMITTED];
-  if (!incoming || !admitted) {
-    await readBody();
-    return answer();
-  }
+  if (!incoming || !admitted) return answer(await readBody());
   admitted.entered = true;
   try {
     const slow = !isBodyHere(incoming);
     if (slow) admitted.pause();
-    await readBody();
+    const body = await readBody();
     if (slow) await admitted.resume();
     if (incoming.socket.destroyed) return null;
-    return await answer();
+    return await answer(body);
   } finally {
     admitted.leave();
   }
 }
 
-/** The part that the request has of what may be in flight. */
+/** The request's share of what may be in flight. */
 export function inFlightOf(c: Context): InFlight | undefined {
   return incomingOf(c)?.[ADMITTED];
 }
 
-/** What an operation that may wait has to know of its client. */
-export function ofClient(c: Context): { signal: AbortSignal; inFlight: InFlight | undefined } {
+/** What an operation that may wait has to know about its client. */
+export interface OfClient {
+  readonly signal: AbortSignal;
+  readonly inFlight: InFlight | undefined;
+}
+
+export function ofClient(c: Context): OfClient {
   return { signal: c.req.raw.signal, inFlight: inFlightOf(c) };
 }
 
 function incomingOf(c: Context): Marked | undefined {
-  // Of a request that came by a socket.
+  // Only requests that arrived over a socket have one.
   return (c.env as { incoming?: Marked } | undefined)?.incoming;
 }
 
 const ADMITTED = Symbol("admitted");
 type Marked = IncomingMessage & { [ADMITTED]?: Admitted };
 const AT_ONCE = Promise.resolve();
-/** As long as some round trips to the primaries take under load. */
+/** About as long as some round trips to the primaries take under load. */
 const WINDOW_MS = 100;
 const LOG_INTERVAL_MS = 10_000;
-/** Spread, so that those who were refused together do not come back together. */
+/** Spread, so that clients that were refused together do not come back together. */
 const RETRY_AFTER_MS = [1_000, 3_000] as const;

@@ -2,10 +2,10 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Arrival } from "../../algorithms/limiter.js";
 import { WAIT_MS_MAX } from "../fields.js";
 
-/** What method, path and headers tell. */
+/** What method, path and headers say about a request. */
 export type Arrived = Pick<Arrival, "priority" | "units">;
 
-/** How a request is to be treated before its body is known; null: it is let in whatever else there is to do. */
+/** How a request is treated before its body is known; null: it is admitted whatever the load. */
 export function arrivalOf({ method, url = "", headers }: IncomingMessage): Arrived | null {
   if (!url.startsWith("/v1/")) return null;
   const bytes = bytesOf(headers["content-length"]);
@@ -14,10 +14,10 @@ export function arrivalOf({ method, url = "", headers }: IncomingMessage): Arriv
   return { priority: urgent ? "urgent" : "ordinary", units };
 }
 
-/** What keeps or gives back something that the caller has. */
+/** Requests that keep or give back something that the caller holds. */
 const URGENT = /\/(?:renew|release|heartbeat|resign|proclaim)(?:\?|$)/;
 
-/** Whether the body may say that the caller can wait. */
+/** Whether the body may say that the client can wait. */
 export function mayWait({ method, headers }: IncomingMessage): boolean {
   const bytes = bytesOf(headers["content-length"]);
   return method === "POST" && bytes > 0 && bytes <= PEEK_BYTES_MAX;
@@ -27,20 +27,20 @@ export function bytesOf(contentLength: string | undefined): number {
   return contentLength === undefined ? 0 : Number(contentLength);
 }
 
-/** Whether nothing of the body has still to come. */
+/** Whether the whole body has arrived. */
 export function isBodyHere(incoming: IncomingMessage): boolean {
   if (incoming.complete || hasRaw(incoming)) return true;
   const { "content-length": length, "transfer-encoding": encoding } = incoming.headers;
   return encoding === undefined && incoming.readableLength >= bytesOf(length);
 }
 
-/** How long the caller can wait, by its body, ms; null: it has gone before that was here. */
+/** How long the client can wait, by its body, ms; null: it disconnected before the body arrived. */
 export async function waitMsOf(incoming: IncomingMessage, outgoing: ServerResponse): Promise<number | null> {
   const bytes = bytesOf(incoming.headers["content-length"]);
   if (incoming.readableLength < bytes && !(await arrives(incoming, outgoing, bytes))) return null;
   const body = incoming.read(bytes) as Buffer | null;
   if (!body) return null;
-  // From here the framework's adapter takes a body that was read already.
+  // The framework's adapter takes a body that was read already from here.
   (incoming as Raw).rawBody = body;
   incoming.resume();
   const waitMs = Number(WAIT_MS.exec(body.toString("latin1"))?.[1] ?? 0);
@@ -66,10 +66,10 @@ function hasRaw(incoming: IncomingMessage): boolean {
 }
 
 type Raw = IncomingMessage & { rawBody?: Buffer };
-/** Where it stands elsewhere, in metadata, it tells the same: the request can wait. */
+/** In metadata, where it may stand too, it does no harm: the request is taken as one that can wait. */
 const WAIT_MS = /"waitMs"\s*:\s*(\d{1,6})/;
-/** Larger bodies than these of an acquire have another purpose, or a lot of metadata. */
+/** Larger bodies are not those of an acquire, or have a lot of metadata. */
 const PEEK_BYTES_MAX = 8_192;
-/** What is large costs more. */
+/** Large bodies cost more. */
 const UNIT_BYTES = 8_192;
 const UNITS_MAX = 16;

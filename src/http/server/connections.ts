@@ -3,8 +3,8 @@ import { Server as NetServer, type Socket } from "node:net";
 import type { Clock } from "../../clock.js";
 
 /**
- * The connections of a server, and how they end when it stops: none is cut while a request is under way or may be on
- * its way. node's own `close` destroys whatever idles at that moment, with the request that its client has just sent.
+ * The connections of a server, and how they end when it stops: none is cut while a request is being answered or may be
+ * on its way. node's own `close` destroys all idle connections at once, with any request that a client has just sent.
  */
 export class Connections {
   readonly #all = new Map<Socket, Connection>();
@@ -26,7 +26,7 @@ export class Connections {
     return this.#leaving;
   }
 
-  /** Notes a request. False: its connection has been closed from here meanwhile, so that nobody would hear the answer. */
+  /** Notes a request. False: its connection was closed from here meanwhile, so the answer could not be sent. */
   began({ socket }: IncomingMessage, outgoing: ServerResponse): boolean {
     const connection = this.#all.get(socket);
     if (!connection) return true;
@@ -37,7 +37,7 @@ export class Connections {
     return true;
   }
 
-  /** From now on each answer closes its connection; those that stay silent are counted as quiet from now on. */
+  /** From now on each answer closes its connection, and it is measured how long silent connections have been quiet. */
   leave(): void {
     if (this.#leaving) return;
     this.#leaving = true;
@@ -46,24 +46,24 @@ export class Connections {
     this.#watch();
   }
 
-  /** Closes the port to new connections, then leaves those that are there. */
+  /** Closes the port to new connections, then leaves the open ones. */
   async closePort(): Promise<void> {
     await this.#emptyQueue();
-    // Not that of node:http, which destroys what idles.
+    // Not `close` of node:http, which destroys idle connections.
     NetServer.prototype.close.call(this.server);
     this.#closing = true;
     this.leave();
     const heardSinceMs = this.clock.monotonicMs() - QUIET_MS + RESUMED_MS;
     for (const [socket, connection] of this.#all) {
-      // What came meanwhile has not been read yet.
+      // Requests that arrived meanwhile have not been read yet.
       connection.quietSinceMs = Math.max(connection.quietSinceMs, heardSinceMs);
       socket.resume();
     }
   }
 
   /**
-   * Resolves when every connection has got its answer, or has been quiet for a while, and is closed. What is left after
-   * `withinMs` is cut; false: of that were requests under way.
+   * Resolves when every connection has got its answer, or has been quiet for a while, and is closed. Connections that are
+   * left after `withinMs` are cut; false: requests on them were still being answered.
    */
   async end(withinMs: number): Promise<boolean> {
     let inTime = true;
@@ -76,7 +76,7 @@ export class Connections {
     return inTime;
   }
 
-  /** Looks again and again which connections are quiet, and ends them once the port is closed. */
+  /** Checks periodically which connections are quiet, and ends them once the port is closed. */
   #watch(): void {
     this.#endQuiet();
     this.clock.after(LOOK_MS, () => this.#watch());
@@ -86,21 +86,21 @@ export class Connections {
     const nowMs = this.clock.monotonicMs();
     for (const [socket, connection] of this.#all) {
       const bytes = socket.bytesRead + socket.bytesWritten;
-      // A request that has begun to arrive counts, too.
+      // A request that has begun to arrive counts as activity.
       if (connection.underWay.size > 0 || bytes !== connection.bytes || connection.quietSinceMs === 0) {
         connection.bytes = bytes;
         connection.quietSinceMs = nowMs;
       } else if (this.#closing && nowMs - connection.quietSinceMs >= QUIET_MS && !connection.ended) {
         connection.ended = true;
-        // Its client is told that no more comes, and closes it in turn; cut, it would lose what is on its way.
+        // Half-closed, so that its client closes it in turn: if it were cut, a request on its way would be lost.
         socket.end();
       }
     }
   }
 
   /**
-   * Waits for a moment in which no connection waits to be accepted, since the kernel resets those when the port closes.
-   * To know of such a moment before it has passed takes a short turn of the event loop: so nothing is read meanwhile.
+   * Waits for a moment in which no connection is waiting to be accepted, since the kernel resets those when the port
+   * closes. To notice such a moment before it has passed, turns of the event loop must be short: nothing is read meanwhile.
    */
   async #emptyQueue(): Promise<void> {
     const endMs = this.clock.monotonicMs() + QUEUE_MS_MAX;
@@ -124,17 +124,17 @@ export class Connections {
 
 interface Connection {
   readonly underWay: Set<ServerResponse>;
-  /** Read and written when it was looked at last, and since when they are as many. */
+  /** Bytes read and written at the last check, and since when they have not changed. */
   bytes: number;
   quietSinceMs: number;
   ended: boolean;
 }
 
 const LOOK_MS = 50;
-/** How long a connection must have been silent to be closed: its client had ample time to begin a request. */
+/** How long a connection must be silent before it is closed: ample time for its client to begin a request. */
 const QUIET_MS = 2_000;
-/** The same once it is read from again. */
+/** The same, after reading from it was resumed. */
 const RESUMED_MS = 500;
-/** How long a moment without new connections is looked for, and how short it must be. Nobody is answered meanwhile. */
+/** How long to try for a moment without new connections, and how short it must be. Nothing is answered meanwhile. */
 const QUEUE_MS_MAX = 1_000;
 const TURN_MS = 0.25;

@@ -4,8 +4,8 @@ import type { Ids } from "../../ids.js";
 import { statusOf, toProblem } from "../problem.js";
 
 /**
- * What a request meets before the framework and its body: null lets it pass. As cheap as can be, since it is met by
- * what is refused, too.
+ * What a request passes before the framework and before its body is read: null lets it pass. As cheap as possible, since
+ * refused requests meet it, too.
  */
 export type Gate = (
   incoming: IncomingMessage,
@@ -33,7 +33,7 @@ export function refuse(
   outgoing.end(body);
 }
 
-/** The same as an answer of the framework, where there is no request to answer. */
+/** The same as a Response, for where the framework has no request to answer. */
 export function problemOf(error: CoordinationError, requestId: string): Response {
   return new Response(JSON.stringify(toProblem(error, requestId)), {
     status: statusOf(error.code),
@@ -46,7 +46,7 @@ export function problemOf(error: CoordinationError, requestId: string): Response
   });
 }
 
-/** What all answers with one error have in common. Those of an overload are made in advance, and answer thousands. */
+/** What all answers with one error have in common. An error of an overload answers thousands. */
 interface Parts {
   readonly status: number;
   /** The body, before and after the request id. */
@@ -77,10 +77,10 @@ function partsOf(error: CoordinationError): Parts {
   return made;
 }
 
-/** Stands where a request id will: nothing that a text of ours could have. */
+/** Placeholder of the request id: occurs in no text of ours. */
 const PLACE = "{request id}";
 
-/** The caller's own id of the request where it has a proper one, else a new one. */
+/** The id that the caller gave the request, if it is well-formed, else a new one. */
 export function requestIdOf(given: string | string[] | undefined, ids: Ids): string {
   return typeof given === "string" && REQUEST_ID.test(given) ? given : ids.nonce();
 }

@@ -4,13 +4,13 @@ import { CoordinationError } from "../../errors.js";
 import type { Gate } from "./gate.js";
 
 /**
- * Keeps out what a web page of somebody else lets a browser send here: by a `Host` that is not ours, where a name of the
- * page leads to this address (DNS rebinding); by an `Origin` that is not ours; by `Sec-Fetch-Site: cross-site`.
+ * Refuses requests that a foreign web page makes a browser send here: by a foreign `Host`, where a name of the page
+ * resolves to this address (DNS rebinding); by a foreign `Origin`; by `Sec-Fetch-Site: cross-site`.
  *
- * Names are those of `QUORATE_ALLOWED_HOSTS`, and always localhost, 127.0.0.1, [::1] and HOST. Without the setting an
- * instance that listens on other addresses than loopback cannot know its names: there any `Host` will do for a client
- * that is no browser; a browser tells itself by `Origin` or `Sec-Fetch-Site`, and needs one of these names or an
- * address, which no DNS is asked for.
+ * Allowed names are those of `QUORATE_ALLOWED_HOSTS`, and always localhost, 127.0.0.1, [::1] and HOST. Without the
+ * setting, an instance that listens on other addresses than loopback cannot know its names: any `Host` will do, unless
+ * the client is a browser. A browser is recognized by `Origin` or `Sec-Fetch-Site`, and must use one of these names, or
+ * an address, for which no DNS is asked.
  */
 export function hostGate(config: Pick<Config, "host" | "allowedHosts">): Gate {
   const allowed = new Set([
@@ -26,7 +26,7 @@ export function hostGate(config: Pick<Config, "host" | "allowedHosts">): Gate {
       return FROM_A_PAGE;
     if (PROBE.test(url)) return origin === undefined || isOwn(origin, host, allowed) ? null : FROM_A_PAGE;
     if (host === undefined) {
-      // Browsers always send one, and so must whoever speaks HTTP/1.1.
+      // Browsers always send one, and every client that speaks HTTP/1.1 must.
       return httpVersionMinor === 0 ? (origin === undefined ? null : FROM_A_PAGE) : NO_HOST;
     }
     const named = parse(host);
@@ -52,12 +52,12 @@ function parse(authority: string): Authority | null {
     : { name: name.toLowerCase(), port: port === undefined ? null : Number(port) };
 }
 
-/** An entry without a port stands for any. */
+/** An entry without a port allows any port. */
 function isAllowed({ name, port }: Authority, usualPort: number, allowed: ReadonlySet<string>): boolean {
   return allowed.has(name) || allowed.has(`${name}:${port ?? usualPort}`);
 }
 
-/** Whether a page from there is one that this service serves itself, or from a host that was allowed. */
+/** Whether pages of this origin are served by this service itself, or by an allowed host. */
 function isOwn(origin: string, host: string | undefined, allowed: ReadonlySet<string>): boolean {
   if (host !== undefined && origin.toLowerCase() === `http://${host.toLowerCase()}`) return true;
   const [, scheme, authority = ""] = ORIGIN.exec(origin) ?? [];
@@ -65,7 +65,7 @@ function isOwn(origin: string, host: string | undefined, allowed: ReadonlySet<st
   return from !== null && isAllowed(from, scheme === "https" ? 443 : 80, allowed);
 }
 
-/** A person who follows a link from elsewhere to the page at /docs. */
+/** Whether a person follows a link to the page at /docs. */
 function isNavigation(headers: Readonly<Record<string, string | string[] | undefined>>): boolean {
   return headers["sec-fetch-mode"] === "navigate" && headers["sec-fetch-dest"] === "document";
 }
@@ -83,7 +83,7 @@ function bracketed(host: string): string {
 }
 
 const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
-/** Load balancers ask these by whatever address they have. */
+/** Load balancers probe these by any address. */
 const PROBE = /^\/(livez|readyz)(\?|$)/;
 const DOCUMENT = /^\/(docs\/?|openapi\.(json|yaml))?(\?|$)/;
 const AUTHORITY = /^([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?$/i;
@@ -91,12 +91,12 @@ const ORIGIN = /^(https?):\/\/(.+)$/i;
 
 const forbidden = (detail: string) => new CoordinationError("forbidden", detail);
 const ANOTHER_HOST = forbidden(
-  "The Host of this request is no name of this service. Where it should be one, add it to QUORATE_ALLOWED_HOSTS.",
+  "The Host of this request is not a name of this service. If it should be one, add it to QUORATE_ALLOWED_HOSTS.",
 );
 const FROM_A_PAGE = forbidden(
-  "This request comes from a web page of somebody else. Where the page is yours, add its host to QUORATE_ALLOWED_HOSTS.",
+  "This request comes from a foreign web page. If the page is yours, add its host to QUORATE_ALLOWED_HOSTS.",
 );
-const NO_HOST = new CoordinationError("invalid_request", "A request of HTTP/1.1 needs the header Host.");
+const NO_HOST = new CoordinationError("invalid_request", "An HTTP/1.1 request needs the header Host.");
 const BAD_HOST = new CoordinationError(
   "invalid_request",
   "The header Host is not a name or address with a port.",

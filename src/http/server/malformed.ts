@@ -8,8 +8,8 @@ import { statusOf, toProblem } from "../problem.js";
 import { requestIdOf } from "./gate.js";
 
 /**
- * Answers what node's parser or its deadlines made of a connection, where there is no request that could be answered:
- * a problem like any other, and the end of the connection. `asked`: the request that it belongs to, if there is one.
+ * Answers an error of node's parser or of its deadlines, for which the framework has no request to answer: by a problem
+ * like any other, and the end of the connection. `asked`: the request that the error belongs to, if any.
  */
 export function answerMalformed(
   error: Error & { code?: string; reason?: string },
@@ -17,7 +17,7 @@ export function answerMalformed(
   asked: ServerResponse | undefined,
   { ids, clock }: { readonly ids: Ids; readonly clock: Clock },
 ): void {
-  // It is told of all that comes after the first mistake, too.
+  // node reports everything after the first error, too.
   if (socket.writableEnded) {
     if (socket.bytesRead > LINGER_BYTES) socket.destroy();
     return;
@@ -28,13 +28,13 @@ export function answerMalformed(
     socket.destroy();
     return;
   }
-  // Nothing was asked, as by a client that connects in advance: nobody waits for an answer.
+  // Nothing was sent, as by a client that connects in advance: nobody waits for an answer.
   if (failure.code === "request_timeout" && socket.bytesRead === 0) {
     socket.end();
   } else {
     socket.end(toMessage(failure, requestIdOf(underWay?.req.headers["x-request-id"], ids)));
   }
-  // Closed at once, with something of it unread, the kernel would reset it, and the answer would be lost.
+  // If it were closed at once with unread data, the kernel would reset it, and the answer would be lost.
   clock.after(LINGER_MS, () => socket.destroy());
 }
 
@@ -42,8 +42,8 @@ function failureOf({ code = "", reason }: { code?: string; reason?: string }): C
   if (code === "ERR_HTTP_REQUEST_TIMEOUT") return requestTimeout();
   if (code === "HPE_HEADER_OVERFLOW") return headersTooLarge();
   if (code === "HPE_CHUNK_EXTENSIONS_OVERFLOW")
-    return new CoordinationError("too_large", "Extensions of chunks may have 16 KB. Send none.");
-  // Everything else is the end of the connection, not something that was sent.
+    return new CoordinationError("too_large", "Chunk extensions may have 16 KB. Send none.");
+  // Anything else is the end of the connection, not an error in what was sent.
   if (!code.startsWith("HPE_")) return null;
   return new CoordinationError(
     "invalid_request",
@@ -67,6 +67,6 @@ function toMessage(failure: CoordinationError, requestId: string): string {
   ].join("\r\n");
 }
 
-/** How long, and for how much, the rest of a message that is refused is read on. */
+/** How long the rest of a refused message is read, and how much of it. */
 const LINGER_MS = 500;
 const LINGER_BYTES = 4 * 1024 * 1024;

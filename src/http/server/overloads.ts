@@ -1,6 +1,6 @@
 import { CoordinationError } from "../../errors.js";
 
-/** Ready-made, since nothing may be cheaper than to refuse; they differ in when to try again. */
+/** Made in advance, since refusing must be as cheap as possible; they differ in when to try again. */
 export function overloads([fromMs, toMs]: readonly [number, number]): CoordinationError[] {
   return Array.from({ length: COUNT }, (_, i) => {
     const retryAfterMs = Math.round(fromMs + ((toMs - fromMs) * i) / (COUNT - 1));
@@ -11,7 +11,7 @@ export function overloads([fromMs, toMs]: readonly [number, number]): Coordinati
 export function overloaded(retryAfterMs: number): CoordinationError {
   return new CoordinationError(
     "overloaded",
-    "This instance has more to do than it can. Nothing was done. Try again after retryAfterMs, or ask another.",
+    "This instance is overloaded. Nothing was done. Try again after retryAfterMs, or use another instance.",
     { help: { retryAfterMs } },
   );
 }

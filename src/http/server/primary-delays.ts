@@ -1,6 +1,6 @@
 import { majorityOf } from "../../algorithms/tally.js";
 
-/** How long the primaries took to answer since it was asked last. */
+/** How long the primaries took to answer since the last `take`. */
 export class PrimaryDelays {
   readonly #byAddress: ReadonlyMap<string, { sumMs: number; count: number }>;
 
@@ -16,8 +16,8 @@ export class PrimaryDelays {
   }
 
   /**
-   * The mean of the slowest one that a majority needs, ms: a minority that is slow or away decides nothing, and holds
-   * nobody up. Null where fewer were asked.
+   * The mean delay of the slowest primary that a majority needs, ms: a minority that is slow or down decides nothing and
+   * delays nobody. Null if fewer were called.
    */
   take(): number | null {
     const meansMs: number[] = [];

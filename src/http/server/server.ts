@@ -21,22 +21,22 @@ export interface HttpServer extends Server {
   readonly sockets: Connections;
 }
 
-/** What is behind the sockets. */
+/** What the server passes requests to. */
 export interface Served {
   readonly app: App;
   readonly gates: readonly Gate[];
-  /** A connection was closed at once, since there were too many. */
+  /** A connection was closed at once, as there were too many. */
   connectionRefused(): void;
 }
 
-/** What listens for requests: sockets, their deadlines, and the gates that a request passes before the framework. */
+/** The HTTP server: sockets, their deadlines, and the gates that a request passes before the framework. */
 export function createServer(
   { app, gates, connectionRefused }: Served,
   config: Config,
   ids: Ids,
   clock: Clock,
 ): HttpServer {
-  // Only what cannot be made a request of gets here, such as a path that is none: the app answers its own failures.
+  // For requests that the framework cannot construct, such as one with a malformed path: the app answers its own failures.
   const answer = getRequestListener(app.fetch, {
     hostname: "localhost",
     errorHandler: () => problemOf(NOT_A_REQUEST, ids.nonce()),
@@ -47,19 +47,19 @@ export function createServer(
     keepAliveTimeout: config.keepAliveMs,
     headersTimeout,
     requestTimeout: config.requestTimeoutMs,
-    // How late a deadline may be noticed; as node has it, half a minute.
+    // How late a deadline may be noticed; by default half a minute.
     connectionsCheckingInterval: Math.min(CHECK_MS, headersTimeout),
-    // Health checkers speak HTTP/1.0 without a Host; who must send one is a matter of the gate of hosts.
+    // Health checkers speak HTTP/1.0 without a Host; `hostGate` decides who must send one.
     requireHostHeader: false,
   });
   const connections = new Connections(server, clock);
   const turnAway = (incoming: IncomingMessage, outgoing: ServerResponse, why: CoordinationError) => {
     if (!connections.leaving) return refuse(incoming, outgoing, why, ids);
     outgoing.setHeader("connection", "close");
-    // Closed with something of it unread, the connection would be reset, and the answer lost.
+    // If the connection were closed with unread data, it would be reset, and the answer lost.
     return whole(incoming).then(() => refuse(incoming, outgoing, why, ids));
   };
-  /** Without a promise as long as no gate has to wait: what is refused should cost next to nothing. */
+  /** Without a promise unless a gate has to wait: a refusal should cost next to nothing. */
   const pass = (incoming: IncomingMessage, outgoing: ServerResponse, from: number): void | Promise<void> => {
     for (let at = from; at < gates.length; at++) {
       const refusal = gates[at]?.(incoming, outgoing);
@@ -83,7 +83,7 @@ export function createServer(
   server.on("clientError", (error: Error, socket: Socket) => {
     answerMalformed(error, socket, answering.get(socket), { ids, clock });
   });
-  // Beyond it a connection is closed as soon as it was accepted: each takes memory, whatever is sent on it.
+  // Further connections are closed as soon as they are accepted: each takes memory, whatever is sent on it.
   server.maxConnections = config.connectionsMax;
   server.on("drop", connectionRefused);
   return Object.assign(server, { sockets: connections });

@@ -1,12 +1,12 @@
 import { CoordinationError, shuttingDown } from "../../errors.js";
 
-/** Whether this instance has been told to stop, and who is to be told then. */
+/** Whether this instance has been told to stop, and the waits that end when it stops. */
 export class Stopping {
   #announced = false;
   #begun = false;
   readonly #waits = new Set<AbortController>();
 
-  /** Load balancers are to send requests elsewhere; whatever comes here nevertheless is served. */
+  /** Load balancers should send requests elsewhere; a request that arrives here nevertheless is served. */
   get announced(): boolean {
     return this.#announced;
   }
@@ -20,7 +20,7 @@ export class Stopping {
     this.#announced = true;
   }
 
-  /** From now on: no new work, and nobody waits any longer. */
+  /** From now on: no new work, and every wait ends. */
   begin(): void {
     this.#announced = true;
     this.#begun = true;
@@ -38,7 +38,7 @@ export class Stopping {
       throw new CoordinationError("shutting_down", "This instance is about to stop. Use another.");
   }
 
-  /** Runs `wait` with a signal that aborts when the client goes or this instance stops. (Signals of `any` leak.) */
+  /** Runs `wait` with a signal that aborts when the client disconnects or this instance stops. (`AbortSignal.any` leaks.) */
   async during<T>(client: AbortSignal, wait: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const both = new AbortController();
     const abort = () => both.abort();

@@ -38,7 +38,7 @@ export const live = { live: { value: { status: "ok" as const } } };
 export const ready = {
   ready: { value: { status: "ready" as const, quorum: true, reason: null, grantsInMs: 0 } },
   withoutQuorum: {
-    summary: "Too few primaries are up: still the place to send requests to",
+    summary: "Too few primaries are up: requests may still be sent here",
     value: {
       status: "ready" as const,
       quorum: false,
@@ -56,14 +56,14 @@ export const ready = {
     },
   },
   afterARestart: {
-    summary: "A majority restarted: leases that they may have forgotten have to end first",
+    summary: "A majority restarted: leases that it may have forgotten have to end first",
     value: { status: "ready" as const, quorum: true, reason: null, grantsInMs: 8_214 },
   },
 };
 
 export const metrics = {
   two: {
-    summary: "Two lines of many",
+    summary: "Two of many lines",
     value: [
       'quorate_primary_up{primary="10.0.1.1:6379"} 1',
       'quorate_http_requests_total{method="POST",route="/v1/locks/:name/acquire",status="200",code=""} 1742',
@@ -73,8 +73,8 @@ export const metrics = {
 };
 
 export const descriptions = {
-  start: { summary: "How it begins", value: { openapi: "3.1.0", info: { title: "Quorate" } } },
+  start: { summary: "The beginning", value: { openapi: "3.1.0", info: { title: "Quorate" } } },
 };
 export const yamlDescriptions = {
-  start: { summary: "How it begins", value: "openapi: 3.1.0\ninfo:\n  title: Quorate\n" },
+  start: { summary: "The beginning", value: "openapi: 3.1.0\ninfo:\n  title: Quorate\n" },
 };

@@ -1,71 +1,68 @@
-import { createRoute, z } from "@hono/zod-openapi";
-import type { App, Services } from "../context.js";
+import { z } from "@hono/zod-openapi";
+import type { Services } from "../context.js";
 import { problems, problemsOutsideV1 } from "../problem.js";
+import type { Routes } from "../registration.js";
 import { json } from "../responses/content.js";
 import * as examples from "./examples.js";
 import { LiveSchema, PrimariesSchema, ReadySchema } from "./schemas.js";
 
-export function systemRoutes(app: App, { primaries, metrics, stopping }: Services): void {
-  app.openapi(
-    createRoute({
+export function systemRoutes(routes: Routes, { primaries, metrics, stopping }: Services): void {
+  routes.add(
+    {
       method: "get",
       path: "/v1/primaries",
       operationId: "getPrimaries",
       tags: ["service"],
       summary: "See the primaries as this instance sees them",
       responses: { 200: json("The primaries.", PrimariesSchema, examples.primaries), ...problems() },
+    },
+    () => ({
+      primaries: primaries.all.map((primary) => {
+        const latencyMs = { p50: primary.latency.quantile(0.5), p99: primary.latency.quantile(0.99) };
+        return { address: primary.address, ...primary.status, latencyMs };
+      }),
+      configurationVersion: primaries.version,
+      majority: primaries.majority,
+      quorum: primaries.quorum,
+      grantsInMs: primaries.grantsInMs,
     }),
-    (c) =>
-      c.json(
-        {
-          primaries: primaries.all.map((primary) => {
-            const latencyMs = { p50: primary.latency.quantile(0.5), p99: primary.latency.quantile(0.99) };
-            return { address: primary.address, ...primary.status, latencyMs };
-          }),
-          configurationVersion: primaries.version,
-          majority: primaries.majority,
-          quorum: primaries.quorum,
-          grantsInMs: primaries.grantsInMs,
-        },
-        200,
-      ),
   );
 
-  app.openapi(
-    createRoute({
+  routes.add(
+    {
       method: "get",
       path: "/livez",
       operationId: "live",
       tags: ["service"],
-      summary: "Whether the process lives",
-      responses: { 200: json("It does.", LiveSchema, examples.live), ...problemsOutsideV1() },
-    }),
-    (c) => c.json({ status: "ok" as const }, 200),
+      summary: "Check whether the process is alive",
+      responses: { 200: json("It is.", LiveSchema, examples.live), ...problemsOutsideV1() },
+    },
+    () => ({ status: "ok" as const }),
   );
 
-  app.openapi(
-    createRoute({
+  routes.add(
+    {
       method: "get",
       path: "/readyz",
       operationId: "ready",
       tags: ["service"],
-      summary: "Whether to send requests here",
+      summary: "Check whether to send requests to this instance",
       description:
-        "200 from the start until this instance is told to stop, QUORATE_DRAIN_DELAY_MS before it takes no more requests. A lost quorum, and for how long no lease can be granted after a restart, are told in the body and as no_quorum by the operations: taking instances out would not help.",
+        "200 from the start until this instance is told to stop, QUORATE_DRAIN_DELAY_MS before it refuses new requests. A lost quorum does not make an instance unready, as taking instances out of rotation would not help: the body tells it, and for how long no lease can be granted after a restart, and the operations answer no_quorum.",
       responses: {
         200: json("Send them.", ReadySchema, examples.ready),
         ...problemsOutsideV1("shutting_down"),
       },
-    }),
-    (c) => {
+    },
+    () => {
       stopping.assertReady();
       const { quorum, shortage, grantsInMs } = primaries;
-      return c.json({ status: "ready" as const, quorum, reason: shortage, grantsInMs }, 200);
+      return { status: "ready" as const, quorum, reason: shortage, grantsInMs };
     },
   );
 
-  app.openapi(
-    createRoute({
+  routes.add(
+    {
       method: "get",
       path: "/metrics",
       operationId: "metrics",
@@ -83,8 +80,8 @@ export function systemRoutes(app: App, { primaries, metrics, stopping }: Service
         },
         ...problemsOutsideV1(),
       },
-    }),
-    async (c) =>
+    },
+    async (_, c) =>
       c.text(await metrics.registry.metrics(), 200, { "content-type": metrics.registry.contentType }),
   );
 }

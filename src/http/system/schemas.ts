@@ -7,15 +7,15 @@ export const PrimarySchema = z
     address: z.string().openapi({ example: "127.0.0.1:6379" }),
     state: z.enum(PRIMARY_STATES).openapi({
       description:
-        "up: takes part. quarantined: takes part, but grants no new lease for quarantineMs, since it may have forgotten some. refusing: takes part, but refuses writes, so that it grants and registers nothing; see reason. readmitting: it restarted or missed something, and gets what it lacks. down: does not answer. wrong_role: is a replica. misconfigured: cannot be a primary here; see reason.",
+        "up: participates. quarantined: participates, but grants no new lease for quarantineMs, since it may have forgotten some. refusing: participates, but refuses writes, so that it grants and registers nothing; see reason. readmitting: it restarted or missed writes, and is given what it lacks. down: does not answer. wrong_role: is a replica. misconfigured: cannot be a primary here; see reason.",
       example: "up",
     }),
-    forMs: ms("How long it has been so", 734_112),
+    forMs: ms("How long it has been in this state", 734_112),
     reason: z
       .string()
       .nullable()
-      .openapi({ description: "Why it does not take part, or refuses writes.", example: null }),
-    quarantineMs: ms("How long it will grant no new lease", 0),
+      .openapi({ description: "Why it does not participate, or refuses writes.", example: null }),
+    quarantineMs: ms("How long it will not grant new leases", 0),
     latencyMs: z
       .object({ p50: z.number().nullable(), p99: z.number().nullable() })
       .openapi({ description: "Of the latest calls of this instance.", example: { p50: 0.31, p99: 1.9 } }),
@@ -24,7 +24,7 @@ export const PrimarySchema = z
 
 const grantsInMs = z.int().nullable().openapi({
   description:
-    "Time until a majority grant new leases, ms: after a restart they wait for those that they may have forgotten. 0: they do now. null: there is no quorum, so nobody knows. Renewals, releases and reads do not wait for it.",
+    "Time until a majority grants new leases, ms: after a restart primaries wait for leases that they may have forgotten. 0: a majority grants now. null: there is no quorum, so it is unknown. Renewals, releases and reads do not wait for it.",
   example: 0,
 });
 
@@ -32,11 +32,11 @@ export const PrimariesSchema = z
   .object({
     primaries: z.array(PrimarySchema),
     configurationVersion: z.int().nullable().openapi({
-      description: "Version of the configuration that this instance goes by; null before the first.",
+      description: "Version of the configuration that this instance uses; null before the first.",
       example: 1,
     }),
     majority: z.int().openapi({ example: 2 }),
-    quorum: z.boolean().openapi({ description: "Whether a majority take part and accept writes." }),
+    quorum: z.boolean().openapi({ description: "Whether a majority participates and accepts writes." }),
     grantsInMs,
   })
   .openapi("Primaries");
@@ -48,7 +48,7 @@ export const ReadySchema = z
     status: z.literal("ready"),
     quorum: z.boolean().openapi({
       description:
-        "Whether a majority of the primaries take part and accept writes. Not a reason to take this instance out.",
+        "Whether a majority of the primaries participates and accepts writes. Not a reason to take this instance out of rotation.",
     }),
     reason: z.string().nullable().openapi({ description: "Why there is no quorum.", example: null }),
     grantsInMs,

@@ -1,14 +1,15 @@
-import { buildRing, type RingMember } from "../../algorithms/ring.js";
+import { type RingMember, ringIdOf } from "../../algorithms/ring.js";
 import type { Clock } from "../../clock.js";
 import type { Ids } from "../../ids.js";
 import type { MemberRecord } from "../../scripts/member-calls.js";
+import { BoundedCache } from "../reads/bounded-cache.js";
 import { SharedReads } from "../reads/shared-reads.js";
-import { type Member, toMember } from "./member.js";
+import { type Member, type Registration, toMember, toRingMember } from "./member.js";
 import { liveOf, type MemberReads } from "./member-reads.js";
 
 export interface MemberPage {
   readonly members: readonly Member[];
-  /** Of all members, as they were at the first page, but for what the pages since have found changed. */
+  /** Of all members as they were at the first page, except for the changes that later pages have found. */
   readonly ringId: string;
   /** For the next page; null: this is the last. */
   readonly cursor: string | null;
@@ -16,26 +17,36 @@ export interface MemberPage {
 
 /**
  * The members of a service, a page at a time. The first page fixes which members the list has: all that were acknowledged
- * before it was asked for. Of these the pages that follow read only their own records, each a quorum read. So the members
- * that a reader has collected are those that the `ringId` names; when a page finds one of its own changed or gone, the
- * `ringId` is another from then on, and the reader begins again.
+ * before it was requested. The pages that follow read only their own records of these, each by a quorum read. So the
+ * members that a reader has collected are those that the `ringId` identifies; if a page finds one of its members changed
+ * or gone, the `ringId` differs from then on, and the reader begins again.
  *
- * What was fixed is kept here for a while. Another instance, or this one later, reads the ids anew: then the list from
- * there on is as it is now, and its `ringId` tells whether that makes a difference.
+ * The ids of the list are kept here for a while. Another instance, or this one later, reads them anew: from there on the
+ * list is as it is then, and its `ringId` tells whether that makes a difference.
  */
 export class MemberPages {
   readonly #views: SharedReads<View>;
   readonly #pages: SharedReads<MemberPage>;
-  /** By the nonce that cursors have in them, the one used last at the end. */
-  readonly #kept = new Map<string, View>();
+  /** By the nonce that their cursors contain. */
+  readonly #kept: BoundedCache<View>;
 
   constructor(
-    private readonly reads: MemberReads,
+    private readonly reads: Pick<MemberReads, "ids" | "records" | "live">,
     private readonly clock: Clock,
     private readonly ids: Pick<Ids, "nonce">,
   ) {
     this.#views = new SharedReads(clock, READS_AT_ONCE_MAX);
     this.#pages = new SharedReads(clock, READS_AT_ONCE_MAX);
+    this.#kept = new BoundedCache(clock, {
+      countMax: KEPT_MAX,
+      sizeMax: KEPT_IDS_MAX,
+      unusedMsMax: KEPT_MS_MAX,
+    });
+  }
+
+  /** How many lists are kept between their pages now. */
+  get kept(): number {
+    return this.#kept.count;
   }
 
   /** Throws `no_quorum`. */
@@ -49,13 +60,13 @@ export class MemberPages {
       this.#keptView(service, nonce) ?? (await this.#views.read(service, () => this.#view(service)));
     const ids = after === null ? view.ids : view.ids.slice(firstAfter(view.ids, after));
     const { records, lookedAt } = await this.#records(service, ids, limit);
-    const ring = await this.#ring(service, view, ids.slice(0, lookedAt), records);
+    const ringId = await this.#ringId(service, view, ids.slice(0, lookedAt), records);
     const last = ids[lookedAt - 1];
     const isLast = lookedAt >= ids.length || last === undefined;
     if (!isLast) this.#keep(view);
     return {
       members: records.map(toMember),
-      ringId: buildRing([...ring.values()]).ringId,
+      ringId,
       cursor: isLast ? null : `${view.nonce}${SEPARATOR}${last}`,
     };
   }
@@ -63,10 +74,10 @@ export class MemberPages {
   async #view(service: string): Promise<View> {
     const readAtMs = this.clock.monotonicMs();
     const ids = await this.reads.ids(service);
-    return { nonce: this.ids.nonce(), service, ids, ring: null, readAtMs };
+    return { nonce: this.ids.nonce(), service, ids, ring: null, ringId: null, readAtMs };
   }
 
-  /** The live ones of the first ids: as many as make a page, and how many ids that took. */
+  /** The live members of the first ids: as many as fill a page, and how many ids were read for that. */
   async #records(
     service: string,
     ids: readonly string[],
@@ -76,7 +87,7 @@ export class MemberPages {
     let lookedAt = 0;
     let bytes = 0;
     while (lookedAt < ids.length) {
-      // More than are missing: some may be tombstones.
+      // More than the page lacks: some may be tombstones.
       const wanted = Math.max(limit - records.length, PART_MIN);
       const part = ids.slice(lookedAt, lookedAt + wanted);
       const known = await this.reads.records(service, part);
@@ -92,23 +103,29 @@ export class MemberPages {
     return { records, lookedAt };
   }
 
-  /** What the ring is made of, with what this page found. */
-  async #ring(
+  /** Names the ring of all members of the list, with what this page found. A hash of all of them, made anew only after a change. */
+  async #ringId(
     service: string,
     view: View,
     looked: readonly string[],
     records: readonly MemberRecord[],
-  ): Promise<ReadonlyMap<string, RingMember>> {
-    const isWhole = looked.length === view.ids.length;
-    if (view.ring === null && !isWhole) {
+  ): Promise<string> {
+    if (view.ring === null && looked.length < view.ids.length) {
       const rest = view.ids.filter((id) => id > (looked.at(-1) ?? "") || id < (looked[0] ?? ""));
       const others = await this.reads.live(service, rest, "ring");
-      view.ring ??= new Map(others.map((record) => [record.id, toRingMember(record)]));
+      view.ring ??= new Map(others.map((record) => [record.id, ringMemberOf(record)]));
     }
-    const ring = view.ring ?? new Map<string, RingMember>();
-    for (const id of looked) ring.delete(id);
-    for (const record of records) ring.set(record.id, toRingMember(record));
-    return ring;
+    view.ring ??= new Map();
+    const found = new Map(records.map((record) => [record.id, ringMemberOf(record)]));
+    for (const id of looked) {
+      const [known, now] = [view.ring.get(id), found.get(id)];
+      if (known?.weight === now?.weight && known?.zone === now?.zone) continue;
+      view.ringId = null;
+      if (now) view.ring.set(id, now);
+      else view.ring.delete(id);
+    }
+    view.ringId ??= ringIdOf([...view.ring.values()]);
+    return view.ringId;
   }
 
   #keptView(service: string, nonce: string | null): View | undefined {
@@ -117,18 +134,9 @@ export class MemberPages {
     return isFresh && view.service === service ? view : undefined;
   }
 
-  /** The oldest go when there are too many: then their pages begin with a new view. */
+  /** A view that is larger than the cache displaces all others. */
   #keep(view: View): void {
-    this.#kept.delete(view.nonce);
-    this.#kept.set(view.nonce, view);
-    let ids = 0;
-    for (const one of this.#kept.values()) ids += one.ids.length;
-    for (const [nonce, oldest] of this.#kept) {
-      const isOld = this.clock.monotonicMs() - oldest.readAtMs > KEPT_MS_MAX;
-      if (!isOld && this.#kept.size <= KEPT_MAX && (ids <= KEPT_IDS_MAX || oldest === view)) break;
-      this.#kept.delete(nonce);
-      ids -= oldest.ids.length;
-    }
+    this.#kept.set(view.nonce, view, Math.min(view.ids.length, KEPT_IDS_MAX));
   }
 }
 
@@ -139,15 +147,16 @@ interface View {
   readonly ids: readonly string[];
   /** Null: not read yet. */
   ring: Map<string, RingMember> | null;
+  /** Null: to be made from `ring`. */
+  ringId: string | null;
   readonly readAtMs: number;
 }
 
-function toRingMember(record: MemberRecord): RingMember {
-  const { weight, zone } = JSON.parse(record.registered) as { weight: number; zone: string | null };
-  return { id: record.id, weight, zone: zone ?? undefined };
+function ringMemberOf({ id, registered }: MemberRecord): RingMember {
+  return toRingMember({ ...(JSON.parse(registered) as Registration), id });
 }
 
-/** What a member takes in an answer, about. */
+/** Approximate size of a member in an answer. */
 function bytesOf({ id, registered }: MemberRecord): number {
   return Buffer.byteLength(registered) + id.length + MEMBER_BYTES;
 }
@@ -159,7 +168,7 @@ function parseCursor(cursor: string | null): { nonce: string | null; after: stri
   return { nonce: cursor.slice(0, at), after: cursor.slice(at + 1) };
 }
 
-/** Place of the first id behind this one. */
+/** Index of the first id after this one. */
 function firstAfter(ids: readonly string[], after: string): number {
   let [low, high] = [0, ids.length];
   while (low < high) {
@@ -171,14 +180,14 @@ function firstAfter(ids: readonly string[], after: string): number {
 }
 
 const SEPARATOR = ".";
-/** Bytes of the members of a page: a page has less than 1 MB. */
+/** Bytes of the members of a page: a page stays below 1 MB. */
 const PAGE_BYTES_MAX = 1_000_000;
 /** Names and numbers of a member in JSON. */
 const MEMBER_BYTES = 180;
-/** Ids that are asked for at once, at least. */
+/** Fewest ids per read. */
 const PART_MIN = 50;
 const READS_AT_ONCE_MAX = 4;
-/** As long as somebody may think about one page. */
+/** How long a reader may take between two pages. */
 const KEPT_MS_MAX = 30_000;
 const KEPT_MAX = 64;
 /** Some 20 MB. */

@@ -12,21 +12,21 @@ import {
 } from "../../scripts/member-calls.js";
 import { Repairs } from "./read-repairs.js";
 
-/** What a majority know of some members. */
+/** What a majority knows about some members. */
 export interface Known {
   readonly merged: readonly Merged<MemberRecord>[];
-  /** How many of the ids that were asked for this is of, from the first on; one at least. */
+  /** How many of the requested ids this covers, from the first on; at least one. */
   readonly lookedAt: number;
-  /** The lowest for a registration that begins now. */
+  /** The lowest incarnation for a registration that begins now. */
   readonly nextIncarnation: number;
-  /** How many primaries were not heard. */
+  /** How many primaries did not answer. */
   readonly unanswered: number;
 }
 
 /**
- * Quorum reads of members, in parts that neither a primary nor this process is busy with for long. First the ids: the sets
- * of a majority have every id that was acknowledged before. Then, part by part, the records of these ids, each part
- * judged by itself: a member that lives from the beginning to the end is in its part, whatever comes and goes meanwhile.
+ * Quorum reads of members, in parts that keep neither a primary nor this process busy for long. First the ids: the sets
+ * of a majority contain every id that was acknowledged before. Then, part by part, the records of these ids, and each part
+ * is merged by itself: a member that is alive throughout is in its part, whatever comes and goes meanwhile.
  */
 export class MemberReads {
   readonly #repairs: Repairs;
@@ -39,19 +39,19 @@ export class MemberReads {
     this.#repairs = new Repairs(keys, clock);
   }
 
-  /** Ids of the members of a service, in their order, and of some that are none any more. Throws `no_quorum`. */
+  /** Sorted ids of the members of a service, and of some former members. Throws `no_quorum`. */
   ids(service: string): Promise<string[]> {
     return this.#scan(this.keys.members(service));
   }
 
-  /** Names of the services that have a member, or had one lately, in their order. Throws `no_quorum`. */
+  /** Sorted names of the services that have a member, or had one lately. Throws `no_quorum`. */
   services(): Promise<string[]> {
     return this.#scan(this.keys.services);
   }
 
   /**
-   * The records of these ids, or of the first of them, as many as fit. Reads a majority, or all primaries that answer,
-   * and in the background repairs those of them that are behind. Throws `no_quorum`.
+   * The records of these ids, or of as many of the first of them as fit. Reads a majority, or all primaries that answer,
+   * and repairs primaries that are behind, in the background. Throws `no_quorum`.
    */
   async records(
     service: string,
@@ -69,7 +69,7 @@ export class MemberReads {
       listMembers(this.keys, service, asked, what),
       enough,
     );
-    // What one primary has not looked at yet would lack its vote.
+    // Beyond the shortest reply, the vote of its primary would be missing.
     const lookedAt = Math.min(...replies.map((reply) => reply.lookedAt));
     const merged = merge(replies, new Set(asked.slice(0, lookedAt)));
     if (what === "all") {
@@ -77,7 +77,7 @@ export class MemberReads {
       for (const { record, staleAt } of merged) {
         for (const index of staleAt) {
           const primary = answered[index];
-          // The remaining time, never more: what passed since the read began is not given again.
+          // The remaining time, never more: time that has passed since the read began is not given again.
           if (primary) this.#repairs.add(primary, service, record, startedMs + record.expiresInMs);
         }
       }
@@ -86,7 +86,7 @@ export class MemberReads {
     return { merged, lookedAt, nextIncarnation, unanswered: this.primaries.all.length - replies.length };
   }
 
-  /** The live ones of all these ids, in their order. Throws `no_quorum`. */
+  /** The live members among all these ids, in their order. Throws `no_quorum`. */
   async live(service: string, ids: readonly string[], what: "all" | "ring" = "all"): Promise<MemberRecord[]> {
     const found: MemberRecord[] = [];
     for (let at = 0; at < ids.length; ) {
@@ -97,7 +97,7 @@ export class MemberReads {
     return found;
   }
 
-  /** What the sets of a majority have, each read as a whole on one primary. */
+  /** The union of the sets of a majority, each read completely on its primary. */
   async #scan(set: string): Promise<string[]> {
     let isOver = false;
     const scan = this.primaries.askMajority((primary) => scanOn(primary, set, () => isOver));
@@ -108,7 +108,7 @@ export class MemberReads {
   }
 }
 
-/** Those that are alive, in the order of their ids. */
+/** The live members, in the order of their ids. */
 export function liveOf(merged: readonly Merged<MemberRecord>[]): MemberRecord[] {
   return merged
     .map(({ record }) => record)

@@ -1,9 +1,10 @@
+import type { RingMember } from "../../algorithms/ring.js";
 import type { MemberRecord } from "../../scripts/member-calls.js";
 
-/** What a member says of itself. */
+/** What a member says about itself. */
 export interface Registration {
   readonly address: string;
-  /** Its share of the ring and of picks beside the others'; 0: none. */
+  /** Its share of the ring and of picks, relative to the others; 0: none. */
   readonly weight: number;
   readonly zone: string | null;
   readonly tags: string[];
@@ -21,7 +22,7 @@ export interface Member extends Registration {
   readonly lastHeartbeatAgeMs: number;
 }
 
-/** A member as its record tells it. */
+/** The member that a record describes. */
 export function toMember(record: MemberRecord): Member {
   const { address, weight, zone, tags, metadata } = JSON.parse(record.registered) as Registration;
   return {
@@ -37,4 +38,9 @@ export function toMember(record: MemberRecord): Member {
     ttlMs: record.ttlMs,
     lastHeartbeatAgeMs: Math.max(0, record.heartbeatAgeMs),
   };
+}
+
+/** What a ring needs of a member. */
+export function toRingMember({ id, weight, zone }: Pick<Member, "id" | "weight" | "zone">): RingMember {
+  return { id, weight, zone: zone ?? undefined };
 }

@@ -16,11 +16,12 @@ import { type Member, type Registration, toMember } from "./member.js";
 import { superseded, unknownMember } from "./member-failures.js";
 import { type MemberPage, MemberPages } from "./member-pages.js";
 import { MemberReads } from "./member-reads.js";
+import { MemberViews } from "./member-views.js";
 import { type ServicePage, ServicePages } from "./service-pages.js";
 
 export type { Member, Registration } from "./member.js";
 
-/** What a heartbeat found. */
+/** The member that a heartbeat kept alive. */
 export interface Pulse {
   readonly incarnation: number;
   readonly revision: number;
@@ -31,20 +32,25 @@ export interface Pulse {
 export class Membership {
   readonly #reads: MemberReads;
   readonly #lists: SharedReads<Member[]>;
+  readonly #members: SharedReads<Member>;
   readonly #pages: MemberPages;
   readonly #services: ServicePages;
+  /** For answers that may be a little old. */
+  readonly views: MemberViews;
 
   constructor(
     private readonly primaries: Primaries,
     private readonly keys: Keys,
     clock: Clock,
     private readonly ids: Ids,
-    private readonly settings: { readonly ttlMaxMs: number },
+    private readonly settings: { readonly ttlMaxMs: number; readonly viewAgeMsMax: number },
   ) {
     this.#reads = new MemberReads(primaries, keys, clock);
     this.#lists = new SharedReads(clock, LISTS_AT_ONCE_MAX);
+    this.#members = new SharedReads(clock, MEMBERS_AT_ONCE_MAX);
     this.#pages = new MemberPages(this.#reads, clock, ids);
     this.#services = new ServicePages(this.#reads, primaries, keys, clock);
+    this.views = new MemberViews((service) => this.list(service), clock, settings.viewAgeMsMax);
   }
 
   /** Begins a new incarnation of the member. Throws `superseded` and `no_quorum`. */
@@ -58,6 +64,7 @@ export class Membership {
       const known = await this.#find(service, id);
       const record = await this.#next(id, known, ttlMs, registration);
       if (await this.#put(service, record)) {
+        this.views.forget(service);
         return { member: toMember(record), isNew: !known.record || known.record.left };
       }
     }
@@ -67,7 +74,7 @@ export class Membership {
     );
   }
 
-  /** Without `incarnation` for whichever is registered. Throws `unknown_member`, `superseded` and `no_quorum`. */
+  /** Without `incarnation`, for whichever incarnation is registered. Throws `unknown_member`, `superseded` and `no_quorum`. */
   async heartbeat(service: string, id: string, incarnation?: number): Promise<Pulse> {
     const { majority } = this.primaries;
     const pulse = await this.primaries.decide<HeartbeatVote[], Pulse | null>(
@@ -80,9 +87,15 @@ export class Membership {
 
   /** Whether the member was registered until now. Throws `no_quorum`. */
   async leave(service: string, id: string): Promise<boolean> {
+    const left = await this.#leave(service, id);
+    this.views.forget(service);
+    return left;
+  }
+
+  async #leave(service: string, id: string): Promise<boolean> {
     for (;;) {
       let known = await this.#find(service, id);
-      // One that does not answer may have it still, from a heartbeat that reached nobody else.
+      // A primary that does not answer may still have it, from a heartbeat that reached no other.
       if (!known.record) known = await this.#find(service, id, "all");
       const { record, unanswered } = known;
       if (record ? record.left : unanswered === 0) return false;
@@ -101,24 +114,26 @@ export class Membership {
     });
   }
 
-  /** Some of them, after those of the page that this is the cursor of. Throws `no_quorum`. */
+  /** A page of them: those after `cursor`. Throws `no_quorum`. */
   page(service: string, cursor: string | null, limit: number): Promise<MemberPage> {
     return this.#pages.page(service, cursor, limit);
   }
 
-  /** Throws `unknown_member` and `no_quorum`. */
-  async get(service: string, id: string): Promise<Member> {
-    const { record } = await this.#find(service, id);
-    if (!record || record.left) throw unknownMember(service, id);
-    return toMember(record);
+  /** Concurrent callers share a read. Throws `unknown_member` and `no_quorum`. */
+  get(service: string, id: string): Promise<Member> {
+    return this.#members.read(`${service}/${id}`, async () => {
+      const { record } = await this.#find(service, id);
+      if (!record || record.left) throw unknownMember(service, id);
+      return toMember(record);
+    });
   }
 
-  /** Services that have members, by name, after `cursor`, and how many members each has. Throws `no_quorum`. */
+  /** A page of the services that have members, by name, after `cursor`, and how many members each has. Throws `no_quorum`. */
   services(cursor: string | null, limit: number): Promise<ServicePage> {
     return this.#services.page(cursor, limit);
   }
 
-  /** Puts a member back that some primaries lack, when it is still alive on others. */
+  /** Restores a member that some primaries lack, if it is still alive on others. */
   async #revive(service: string, id: string, incarnation: number | undefined): Promise<Pulse> {
     const { record } = await this.#find(service, id);
     if (record && incarnation !== undefined && record.incarnation > incarnation) throw superseded(id);
@@ -129,16 +144,16 @@ export class Membership {
     return record;
   }
 
-  /** The first record of an incarnation above all earlier ones; it is announced, and not yet stored. */
+  /** The first record of an incarnation above all earlier ones: announced, but not stored yet. */
   async #next(
     id: string,
     { record: known, nextIncarnation }: Known,
     ttlMs: number,
     registration: Registration | null,
   ): Promise<MemberRecord> {
-    // Above those long forgotten as well: hence the servers' clock.
+    // Above incarnations that are long forgotten, too: hence the clocks of the servers.
     const incarnation = Math.max((known?.incarnation ?? 0) + 1, nextIncarnation);
-    // And those that failed, of which a primary may have a record that nobody who registers next is told of.
+    // And above registrations that failed, whose record may be on a primary that the next registration does not read.
     await this.primaries.askMajority(announceIncarnation(this.keys, incarnation));
     return {
       id,
@@ -158,7 +173,7 @@ export class Membership {
     return { record: merged[0]?.record, ...known };
   }
 
-  /** Whether a majority store this record; false when others are in the way. Throws `no_quorum`. */
+  /** Whether a majority stored this record; false: newer records are in the way. Throws `no_quorum`. */
   async #put(service: string, record: MemberRecord): Promise<boolean> {
     const { majority } = this.primaries;
     return this.primaries.decide(
@@ -172,16 +187,16 @@ export class Membership {
   }
 }
 
-/** What the primaries know of one member. */
+/** What the primaries know about one member. */
 interface Known {
   readonly record: MemberRecord | undefined;
-  /** The lowest for a registration that begins now. */
+  /** The lowest incarnation for a registration that begins now. */
   readonly nextIncarnation: number;
-  /** How many primaries were not heard. */
+  /** How many primaries did not answer. */
   readonly unanswered: number;
 }
 
-/** The renewal that a majority agree on, if no primary knows better: a later incarnation, or a tombstone of this one. */
+/** The renewal that a majority agrees on, unless a primary knows a later incarnation, or a tombstone of this one. */
 function pulseOf(votes: readonly HeartbeatVote[], majority: number): Pulse | undefined {
   const newest = Math.max(0, ...votes.map((vote) => (vote.kind === "missing" ? 0 : vote.incarnation)));
   const current = votes.filter((vote) => vote.kind !== "missing" && vote.incarnation === newest);
@@ -194,7 +209,9 @@ function firstOf(values: readonly (readonly HeartbeatVote[])[]): HeartbeatVote[]
   return values.flatMap((votes) => votes.slice(0, 1));
 }
 
-/** Whole services that are read at once, each in parts. */
+/** Services that are read completely at the same time, each in parts. */
 const LISTS_AT_ONCE_MAX = 4;
+/** Single members that are read at the same time: a read is three scripts of some tens of microseconds. */
+const MEMBERS_AT_ONCE_MAX = 64;
 const REGISTER_ATTEMPTS_MAX = 8;
 const TOMBSTONE_MARGIN_MS = 60_000;

@@ -4,8 +4,9 @@ import type { Keys } from "../../scripts/keys.js";
 import { type MemberRecord, putMember } from "../../scripts/member-calls.js";
 
 /**
- * Gives members to primaries that lack them, in the background and a few at a time: a read of thousands that finds all of
- * them stale must not ask a primary thousands of things at once. What finds no place is dropped: the next read finds it.
+ * Writes members to primaries that lack them, in the background and a few at a time: a read that finds thousands of stale
+ * records must not send a primary thousands of calls at once. Repairs beyond the bound are dropped: the next read finds
+ * them again.
  */
 export class Repairs {
   readonly #waiting = new Map<string, Repair>();
@@ -16,7 +17,7 @@ export class Repairs {
     private readonly clock: Clock,
   ) {}
 
-  /** `endsMs`: when the record ends, by our clock. A repair gives the time that is left, never more. */
+  /** `endsMs`: when the record ends, by our clock. A repair gives the remaining time, never more. */
   add(primary: Primary, service: string, record: MemberRecord, endsMs: number): void {
     const key = `${primary.address}/${service}/${record.id}`;
     if (this.#waiting.size >= WAITING_MAX && !this.#waiting.has(key)) return;

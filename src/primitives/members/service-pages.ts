@@ -7,13 +7,14 @@ import type { MemberReads } from "./member-reads.js";
 
 export interface ServicePage {
   readonly services: readonly { readonly service: string; readonly members: number }[];
-  /** The last name that was looked at; null: there are no more. */
+  /** The last name that was examined; null: there are no more. */
   readonly cursor: string | null;
 }
 
 /** The services that have members, a page at a time, by their names. */
 export class ServicePages {
   readonly #names: SharedReads<string[]>;
+  readonly #pages: SharedReads<ServicePage>;
 
   constructor(
     private readonly reads: MemberReads,
@@ -22,10 +23,18 @@ export class ServicePages {
     clock: Pick<Clock, "soon">,
   ) {
     this.#names = new SharedReads(clock, 1);
+    this.#pages = new SharedReads(clock, PAGES_AT_ONCE_MAX);
   }
 
-  /** Those after `cursor`. Looks at `limit` names at most: a page may be empty though another follows. */
-  async page(cursor: string | null, limit: number): Promise<ServicePage> {
+  /**
+   * Those after `cursor`. Examines `limit` names at most: a page may be empty though another follows. All who ask for one
+   * page at the same time share its reads. Throws `no_quorum`.
+   */
+  page(cursor: string | null, limit: number): Promise<ServicePage> {
+    return this.#pages.read(`${limit} ${cursor ?? ""}`, () => this.#read(cursor, limit));
+  }
+
+  async #read(cursor: string | null, limit: number): Promise<ServicePage> {
     const names = await this.#names.read("", () => this.reads.services());
     const after = cursor === null ? names : names.filter((name) => name > cursor);
     const looked = after.slice(0, limit);
@@ -42,8 +51,8 @@ export class ServicePages {
   }
 
   /**
-   * What most primaries count: one that missed something counts less, or more. Of two that differ the higher, since a
-   * member that one of them has lost is a member, and one that left is forgotten by itself.
+   * The median of the counts: a primary that missed a write counts less, or more. Of two different counts the higher one,
+   * since a member that one primary has lost is still a member, and one that left disappears by itself.
    */
   async #count(services: readonly string[]): Promise<number[]> {
     const counts = await this.primaries.askAll(countMembers(this.keys, services));
@@ -53,3 +62,5 @@ export class ServicePages {
     });
   }
 }
+
+const PAGES_AT_ONCE_MAX = 4;

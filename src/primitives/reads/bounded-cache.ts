@@ -1,15 +1,15 @@
 import type { Clock } from "../../clock.js";
 
-/** What is kept of something that can be had again: bounded by number, by size and by age. */
+/** Bounds of a cache, of values that can be obtained again: by number, by size and by age. */
 export interface CacheBounds {
   readonly countMax: number;
-  /** Of all values together, in the unit in which `set` is told the size of one. */
+  /** Of all values together, in the unit of the sizes that `set` is given. */
   readonly sizeMax: number;
-  /** A value that was not used for as long goes, whether anything is asked or not. */
+  /** A value that was not used for this time is dropped, whether anything is asked for or not. */
   readonly unusedMsMax: number;
 }
 
-/** Values by name. Where there are too many, or they are too large together, the least recently used go first. */
+/** Values by name. If there are too many, or they are too large together, the least recently used are dropped first. */
 export class BoundedCache<V> {
   /** The least recently used first. */
   readonly #entries = new Map<string, { readonly value: V; readonly size: number; usedAtMs: number }>();
@@ -39,7 +39,7 @@ export class BoundedCache<V> {
     return entry.value;
   }
 
-  /** One that is too large even alone is not kept. */
+  /** A value that alone is too large is not kept. */
   set(name: string, value: V, size: number): void {
     this.delete(name);
     if (size > this.bounds.sizeMax) return;
@@ -59,7 +59,7 @@ export class BoundedCache<V> {
     this.#size -= entry.size;
   }
 
-  /** One timer for all of them, and none while there is nothing to keep. */
+  /** One timer for all values, and none while there are none. */
   #sweepLater(ms: number): void {
     if (this.#timed) return;
     this.#timed = true;
@@ -82,5 +82,5 @@ export class BoundedCache<V> {
   }
 }
 
-/** Where many values of different ages are kept, a timer for each would be no better than one that is seldom. */
+/** With many values of different ages, sweeping for each of them would cost more than it frees. */
 const SWEEP_INTERVAL_MS_MIN = 50;

@@ -1,12 +1,12 @@
 import type { Clock } from "../../clock.js";
 
 /**
- * Reads of which those who ask at the same time share one. A request may join a read that has not begun, and never one
- * that has: what was acknowledged before the request must be in its answer. So of any number who ask for one key there is
- * one read under way and one to come. No more than `atOnceMax` are under way in all; the others wait their turn.
+ * Reads that concurrent requests share. A request may join a read that has not begun, but never one that has: its answer
+ * must contain everything that was acknowledged before the request. So any number of requests for one key need one read
+ * under way and one to come. At most `atOnceMax` reads are under way in total; the others wait.
  */
 export class SharedReads<T> {
-  /** Reads that have not begun, by key, in the order in which they were asked for. */
+  /** Reads that have not begun, by key, in the order of the requests. */
   readonly #waiting = new Map<string, Read<T>>();
   readonly #underWay = new Set<string>();
 
@@ -28,7 +28,7 @@ export class SharedReads<T> {
   #beginNext(): void {
     for (const [key, read] of this.#waiting) {
       if (this.#underWay.size >= this.atOnceMax) return;
-      // Two reads of one key at once would only take turns from others.
+      // Two reads of one key at once would only delay other keys.
       if (this.#underWay.has(key)) continue;
       this.#waiting.delete(key);
       this.#underWay.add(key);
@@ -49,7 +49,7 @@ export class SharedReads<T> {
     this.#tellEach(asking, 0, tell);
   }
 
-  /** One a turn of the event loop: hundreds of large answers made in one turn would stop everybody else. */
+  /** One per turn of the event loop: hundreds of large answers in one turn would stall everything else. */
   #tellEach(asking: readonly Asking<T>[], place: number, tell: (one: Asking<T>) => void): void {
     const one = asking[place];
     if (!one) return;

@@ -4,25 +4,25 @@ import { CoordinationError } from "../../errors.js";
 import { tooManyPoints } from "../members/member-failures.js";
 import type { TimeSlices } from "./time-slices.js";
 
-/** Something with a ring that may have to be prepared before it answers. */
+/** A view whose ring may have to be prepared before it can answer. */
 interface WithRing {
   readonly ring: Ring;
-  /** When the read began that it is of. */
+  /** When the read of the view began. */
   readonly readAtMs: number;
 }
 
-/** Preparing the ring of one service, for all who ask meanwhile. */
+/** The preparation of the ring of one service, for all who ask meanwhile. */
 interface Build<V> {
-  /** What those who ask get. Until the build begins, a newer one may take its place. */
+  /** The view that they get. Until the build begins, a newer view may replace it. */
   view: V;
   replicas: number;
   readonly done: Promise<V>;
 }
 
 /**
- * Prepares the points of rings, in turns with everything else, and each once for all who ask. Two builds at a time: one
- * of a small ring and one of a large one, so that a large one delays others that are large, and the memory that builds
- * take is bounded. Of a service whose members change faster than its ring can be built, only the newest ring waits.
+ * Prepares the points of rings, in slices between other work, and each ring once for all who ask. Two builds run at a
+ * time, one of a small and one of a large ring: so a large ring delays only other large ones, and the memory for builds is
+ * bounded. If the members of a service change faster than its ring can be built, only the newest ring waits.
  */
 export class RingBuilds<V extends WithRing> {
   readonly #waiting = new Map<string, Build<V>>();
@@ -33,8 +33,8 @@ export class RingBuilds<V extends WithRing> {
   constructor(private readonly timeSlices: TimeSlices) {}
 
   /**
-   * A view of the service, this one or a newer, whose ring answers for so many replicas at once. Throws `too_many` where
-   * the members have more points together than a ring may have, and `overloaded` where too many rings wait already.
+   * A view of the service, this or a newer one, whose ring is ready to name so many replicas. Throws `too_many` if the
+   * members together have more points than a ring may have, and `overloaded` if too many rings are waiting already.
    */
   async prepared(service: string, view: V, replicas: number): Promise<V> {
     const { ring } = view;
@@ -65,7 +65,7 @@ export class RingBuilds<V extends WithRing> {
     if (this.#waitingPoints + pointCount > WAITING_POINTS_MAX) {
       throw new CoordinationError(
         "overloaded",
-        "Too many rings wait to be built in this instance. Try again after retryAfterMs.",
+        "Too many rings are waiting to be built in this instance. Try again after retryAfterMs.",
         { help: { retryAfterMs: RETRY_AFTER_MS } },
       );
     }
@@ -103,10 +103,10 @@ function laneOf({ pointCount }: Ring): "small" | "large" {
 
 /** 16,384 members of weight 1, or 64 of 256: about a second to build, and 80 MB. */
 export const RING_POINTS_MAX = 4_194_304;
-/** What is built before anybody else gets a turn: half a millisecond. */
+/** Built at once, without slices: half a millisecond. */
 const AT_ONCE_POINTS_MAX = 4_096;
-/** What does not wait for large ones: 1,024 members of weight 1, some 50 ms. */
+/** Rings up to this size do not wait for larger ones: 1,024 members of weight 1, some 50 ms. */
 const SMALL_POINTS_MAX = 262_144;
-/** Some five seconds of work: whoever came later would wait too long to be of use. */
+/** Some five seconds of work: whoever asks later would wait too long. */
 const WAITING_POINTS_MAX = 8 * RING_POINTS_MAX;
 const RETRY_AFTER_MS = 2_000;

@@ -1,8 +1,8 @@
 import type { Clock } from "../../clock.js";
 
 /**
- * Lets long computations share the event loop with everything else: each is cut into slices of a few milliseconds, and
- * one slice of one of them runs in each turn of the event loop, however many there are.
+ * Lets long computations share the event loop with other work: each is cut into slices of a few milliseconds, and each
+ * turn of the event loop runs one slice, however many computations there are.
  */
 export class TimeSlices {
   readonly #queue: (() => void)[] = [];
@@ -10,7 +10,7 @@ export class TimeSlices {
 
   constructor(private readonly clock: Clock) {}
 
-  /** Resolves when it is the caller's turn to do one slice. They come in the order in which they were asked for. */
+  /** Resolves when the caller may run one slice, in the order of the calls. */
   take(): Promise<void> {
     return new Promise((resolve) => {
       this.#queue.push(resolve);

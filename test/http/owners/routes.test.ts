@@ -18,7 +18,11 @@ beforeAll(async () => {
   primaries = await sharedPrimaries();
   instance = await startInstance(primaries.urls);
   for (const { id, ...rest } of MEMBERS) {
-    await instance.call("PUT", `/v1/services/search/members/${id}`, { address: `${id}:9000`, ...rest });
+    await instance.call("PUT", `/v1/services/search/members/${id}`, {
+      address: `${id}:9000`,
+      ttlMs: 120_000,
+      ...rest,
+    });
   }
 });
 afterAll(async () => {

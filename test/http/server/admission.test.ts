@@ -43,19 +43,17 @@ beforeEach(async () => {
   });
   const app = new Hono();
   app.all("*", async (c) => {
-    const answered = await inFlight(c, {
-      readBody: async () => void (await c.req.text()),
-      answer: async () => {
-        begun.push(c.req.path);
-        if (c.req.path.endsWith("/line")) {
-          inFlightOf(c)?.pause();
-          await new Promise<void>((resolve) => pauses.push(resolve));
-          await inFlightOf(c)?.resume();
-        }
-        if (!c.req.path.endsWith("z")) await new Promise<void>((resolve) => answers.push(resolve));
-        return c.text("done");
-      },
-    });
+    const answer = async () => {
+      begun.push(c.req.path);
+      if (c.req.path.endsWith("/line")) {
+        inFlightOf(c)?.pause();
+        await new Promise<void>((resolve) => pauses.push(resolve));
+        await inFlightOf(c)?.resume();
+      }
+      if (!c.req.path.endsWith("z")) await new Promise<void>((resolve) => answers.push(resolve));
+      return c.text("done");
+    };
+    const answered = await inFlight(c, () => c.req.text(), answer);
     return answered ?? c.body(null);
   });
   app.onError((_, c) => c.body(null));

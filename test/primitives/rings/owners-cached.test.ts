@@ -1,6 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { beforeEach, describe, expect, test } from "vitest";
+import { MemberViews } from "../../../src/primitives/members/member-views.js";
 import type { Member } from "../../../src/primitives/members/membership.js";
 import { Owners } from "../../../src/primitives/rings/owners.js";
 import { FakeClock, settled } from "../../helpers/fake-clock.js";
@@ -13,19 +14,27 @@ const RING_UNUSED_MS = 60_000;
 let clock: FakeClock;
 let members: Map<string, Member[]>;
 let reads: number;
+let views: MemberViews;
 let owners: Owners;
+
+function start(bounds?: { servicesMax: number; pointsMax: number }): void {
+  views = new MemberViews(list, clock, VIEW_AGE_MS, bounds?.servicesMax);
+  owners = new Owners(views, clock, bounds);
+}
+
+/** What both keep: views of members, and rings. */
+const kept = () => ({ ...views.kept, ...owners.kept });
+
 beforeEach(() => {
   clock = new FakeClock();
   members = new Map();
   reads = 0;
-  owners = new Owners(membership, clock, VIEW_AGE_MS);
+  start();
 });
 
-const membership = {
-  list: async (service: string) => {
-    reads++;
-    return members.get(service) ?? [];
-  },
+const list = async (service: string) => {
+  reads++;
+  return members.get(service) ?? [];
 };
 
 const member = (id: string, weight = 1): Member => ({
@@ -47,16 +56,16 @@ const several = (count: number, weight = 1) =>
 
 describe("what is kept", () => {
   test("is bounded by number", async () => {
-    owners = new Owners(membership, clock, VIEW_AGE_MS, { servicesMax: 10, pointsMax: 1_000_000 });
+    start({ servicesMax: 10, pointsMax: 1_000_000 });
     for (let i = 0; i < 30; i++) {
       members.set(`s${i}`, several(2));
       await owners.owning(`s${i}`);
     }
-    expect(owners.kept).toEqual({ views: 10, members: 20, rings: 10, points: 10 * 512 });
+    expect(kept()).toEqual({ views: 10, members: 20, rings: 10, points: 10 * 512 });
   });
 
   test("is bounded by the points of all rings together", async () => {
-    owners = new Owners(membership, clock, VIEW_AGE_MS, { servicesMax: 1_000, pointsMax: 10_000 });
+    start({ servicesMax: 1_000, pointsMax: 10_000 });
     for (let i = 0; i < 30; i++) {
       members.set(`s${i}`, several(4, 2));
       await owners.owning(`s${i}`);
@@ -70,7 +79,7 @@ describe("what is kept", () => {
     await owners.owning("small");
     members.set("large", several(65, 256));
     await expect(owners.owning("large")).rejects.toMatchObject({ code: "too_many" });
-    expect(owners.kept).toMatchObject({ rings: 1, points: 768 });
+    expect(kept()).toMatchObject({ rings: 1, points: 768 });
   });
 
   test("is bounded by age: members for as long as they may answer, rings for a minute, by one timer each", async () => {
@@ -79,11 +88,11 @@ describe("what is kept", () => {
       await owners.owning(`s${i}`);
       expect(clock.pending).toBeLessThanOrEqual(2);
     }
-    expect(owners.kept).toMatchObject({ views: 50, members: 150, rings: 50 });
+    expect(kept()).toMatchObject({ views: 50, members: 150, rings: 50 });
     await clock.advance(2 * VIEW_AGE_MS);
-    expect(owners.kept).toMatchObject({ views: 0, members: 0, rings: 50 });
+    expect(kept()).toMatchObject({ views: 0, members: 0, rings: 50 });
     await clock.advance(RING_UNUSED_MS + 100);
-    expect(owners.kept).toEqual({ views: 0, members: 0, rings: 0, points: 0 });
+    expect(kept()).toEqual({ views: 0, members: 0, rings: 0, points: 0 });
     expect(clock.pending).toBe(0);
   });
 
@@ -94,7 +103,7 @@ describe("what is kept", () => {
     await clock.advance(VIEW_AGE_MS + 1);
     await expect(owners.owning("s")).rejects.toMatchObject({ code: "no_members" });
     await expect(owners.owning("never")).rejects.toMatchObject({ code: "no_members" });
-    expect(owners.kept).toEqual({ views: 0, members: 0, rings: 0, points: 0 });
+    expect(kept()).toEqual({ views: 0, members: 0, rings: 0, points: 0 });
   });
 
   test("is given back to the machine", async () => {
@@ -123,7 +132,7 @@ describe("a ring that is kept", () => {
     expect(reads).toBe(2);
     expect(next.ring).toBe(ring);
     expect(next.members.get("m1")?.metadata).toBe("changed");
-    owners.forget("s");
+    views.forget("s");
     expect((await owners.owning("s")).ring).toBe(ring);
     expect(reads).toBe(3);
   });
@@ -138,7 +147,7 @@ describe("a ring that is kept", () => {
     members.set("s", several(3));
     const { ring } = await owners.owning("s");
     members.set("s", others);
-    owners.forget("s");
+    views.forget("s");
     const next = await owners.owning("s");
     expect(next.ring.ringId).not.toBe(ring.ringId);
     expect(next.ring.members.map(({ id }) => id)).toEqual(others.map(({ id }) => id));
@@ -147,7 +156,7 @@ describe("a ring that is kept", () => {
   test("is one for reads that ran side by side", async () => {
     members.set("s", several(40));
     const first = owners.owning("s");
-    owners.forget("s");
+    views.forget("s");
     const second = owners.owning("s");
     expect((await first).ring).toBe((await second).ring);
     expect(reads).toBe(2);

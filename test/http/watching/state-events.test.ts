@@ -1,52 +1,47 @@
 import { expect, test } from "vitest";
 import { CoordinationError } from "../../../src/errors.js";
-import type { Services } from "../../../src/http/context.js";
-import { electionEvents } from "../../../src/http/elections/events.js";
 import { Stopping } from "../../../src/http/server/stopping.js";
-import type { ElectionState, Elections } from "../../../src/primitives/election.js";
+import { type Followed, stateEvents } from "../../../src/http/watching/state-events.js";
+import type { Versioned } from "../../../src/primitives/reads/watch.js";
 import { FakeClock } from "../../helpers/fake-clock.js";
 
 const KEEP_ALIVE = ": keep-alive\n\n";
 
-const state = (version: string): ElectionState => ({
-  leader: null,
-  known: true,
-  version,
-  waiting: 0,
-  queue: [],
-});
+type Change = Followed<Versioned>["change"];
 
-/** A stream whose election answers what `change` says; it begins at version "a". */
-function stream(change: Elections["change"], seen?: string, random = () => 1) {
+const state = (version: string): Versioned => ({ version });
+
+/** A stream of a state that changes as `change` says; it begins at version "a". */
+function stream(change: Change, seen?: string, random = () => 1) {
   const clock = new FakeClock();
   const stopping = new Stopping();
-  const services = { clock, random, stopping, elections: { change } } as unknown as Services;
   const gone = new AbortController();
-  const events = electionEvents(services, "billing", { first: state("a"), seen }, gone.signal);
+  const followed = { first: state("a"), seen, change, toJson: JSON.stringify };
+  const events = stateEvents({ clock, random, stopping }, followed, gone.signal);
   const next = async () => (await events.next()).value;
   return { clock, stopping, gone, next };
 }
 
 test("a stream is silent for 15 s at most", async () => {
   const asked: unknown[] = [];
-  const { clock, next } = stream(async (name, version, deadlineMs) => {
-    asked.push([name, version, deadlineMs - clock.monotonicMs()]);
+  const { clock, next } = stream(async (version, deadlineMs) => {
+    asked.push([version, deadlineMs - clock.monotonicMs()]);
     return state("a");
   });
   expect(await next()).toBe("retry: 1000\n\n");
-  expect(await next()).toMatch(/^event: state\nid: a\ndata: \{"name":"billing",.*\}\n\n$/);
+  expect(await next()).toMatch(/^event: state\nid: a\ndata: \{"version":"a"\}\n\n$/);
   expect(await next()).toBe(KEEP_ALIVE);
   expect(await next()).toBe(KEEP_ALIVE);
   expect(asked).toEqual([
-    ["billing", "a", 15_000],
-    ["billing", "a", 15_000],
+    ["a", 15_000],
+    ["a", 15_000],
   ]);
 });
 
 test("many streams that were told the same at once do not speak again all at once", async () => {
   const deadlinesMs: number[] = [];
   for (const chance of [0, 0.5, 0.999]) {
-    const change: Elections["change"] = async (_name, _version, deadlineMs) => {
+    const change: Change = async (_version, deadlineMs) => {
       deadlinesMs.push(Math.round(deadlineMs));
       return state("a");
     };
@@ -76,8 +71,8 @@ test("without a majority it says that it lives, and asks again a second later", 
 test("it ends when the client goes, and when the instance stops", async () => {
   for (const end of ["client", "instance"]) {
     const { gone, stopping, next } = stream(
-      (_name, _version, _deadline, signal) =>
-        new Promise((resolve) => signal?.addEventListener("abort", () => resolve(state("a")))),
+      (_version, _deadline, signal) =>
+        new Promise((resolve) => signal.addEventListener("abort", () => resolve(state("a")))),
     );
     await next();
     await next();

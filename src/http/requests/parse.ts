@@ -1,0 +1,102 @@
+import type { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { CoordinationError } from "../../errors.js";
+import { unsupportedMediaType } from "../failures.js";
+import { invalid, invalidFields, type Misfit, noSuchParameter } from "./invalid.js";
+
+/** The schemas of the parts of a request, as the API description has them. */
+export interface Schemas<
+  P extends z.ZodObject,
+  Q extends z.ZodObject,
+  H extends z.ZodObject,
+  B extends z.ZodType,
+> {
+  readonly params?: P;
+  readonly query?: Q;
+  readonly headers?: H;
+  readonly body?: {
+    readonly required: boolean;
+    readonly content: { readonly "application/json": { readonly schema: B } };
+  };
+}
+
+/** What a handler gets of a request. A part for which its route has no schema is missing. */
+export interface Parsed<
+  P extends z.ZodObject,
+  Q extends z.ZodObject,
+  H extends z.ZodObject,
+  B extends z.ZodType,
+> {
+  readonly params: z.output<P>;
+  readonly query: z.output<Q>;
+  readonly headers: z.output<H>;
+  readonly body: z.output<B>;
+}
+
+/**
+ * Reads the parts of a request by their schemas. Throws `invalid_request`, which says in words what is wrong, and
+ * `unsupported_media_type`.
+ *
+ * Routes under /v1 refuse parameters of the query that they do not have: ignored, a typo would silently change what
+ * happens. Probes and documents ignore them, since some callers add one to get past caches.
+ */
+export function parserOf<
+  P extends z.ZodObject,
+  Q extends z.ZodObject,
+  H extends z.ZodObject,
+  B extends z.ZodType,
+>(
+  path: string,
+  { params, query, headers, body }: Schemas<P, Q, H, B>,
+): (c: Context, text: string | null) => Parsed<P, Q, H, B> {
+  const refusesQuery = path.startsWith("/v1/") && !query;
+  const schema = body?.content["application/json"].schema;
+  return (c, text) => {
+    if (refusesQuery) refuseQuery(c);
+    const parts = {
+      query: query && check("query", query, queryOf(c)),
+      params: params && check("param", params, c.req.param()),
+      headers: headers && check("header", headers, c.req.header()),
+      body: schema && check("json", schema, jsonOf(c, text)),
+    };
+    return parts as Parsed<P, Q, H, B>;
+  };
+}
+
+function check<S extends z.ZodType>(part: Misfit["part"], schema: S, given: unknown): z.output<S> {
+  const { success, data, error } = schema.safeParse(given);
+  if (success) return data;
+  throw invalid({ part, schema, given, issues: error.issues });
+}
+
+/** A parameter that is given several times is a list. */
+function queryOf(c: Context): Record<string, unknown> {
+  const all = Object.entries(c.req.queries());
+  return Object.fromEntries(all.map(([name, values]) => [name, values.length === 1 ? values[0] : values]));
+}
+
+/** No body is an empty object: then the schema says which field is missing, if any. */
+function jsonOf(c: Context, text: string | null): unknown {
+  const type = c.req.header("content-type");
+  if (type ? !JSON_TYPE.test(type) : text !== null) {
+    throw unsupportedMediaType();
+  }
+  if (text === null) return {};
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new CoordinationError("invalid_request", "The body is not well-formed JSON.", { cause });
+  }
+}
+
+const JSON_TYPE = /^application\/([a-z.-]+\+)?json(;\s*[a-z0-9-]+=[^;]+)*$/i;
+
+/** Costs nothing where there is no query, as in nearly every request. */
+function refuseQuery(c: Context): void {
+  if (!c.req.url.includes("?")) return;
+  const names = Object.keys(c.req.queries());
+  if (names.length > 0)
+    throw invalidFields(names.slice(0, NAMES_MAX).map((name) => noSuchParameter(name, [])));
+}
+
+const NAMES_MAX = 10;

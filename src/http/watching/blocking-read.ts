@@ -1,0 +1,51 @@
+import type { Context } from "hono";
+import type { InFlight } from "../../primitives/leases/lease-terms.js";
+import type { Versioned } from "../../primitives/reads/watch.js";
+import type { Services } from "../context.js";
+import { jsonText } from "../responses/content.js";
+import { inFlightOf } from "../server/admission.js";
+
+/** A state that may be waited for. */
+export interface Watched<T extends Versioned> {
+  /** The state as it is now. */
+  read(): Promise<T>;
+  /** The state once its version is not `version`, or when `deadlineMs` has passed. */
+  change(
+    version: string,
+    deadlineMs: number,
+    signal: AbortSignal,
+    inFlight: InFlight | undefined,
+  ): Promise<T>;
+  toJson(state: T): string;
+}
+
+/**
+ * Answers with the state and its version as ETag; with 304 where the caller has that version already. With `waitMs` that
+ * 304 comes only after this time, and the state as soon as it has changed.
+ */
+export async function blockingRead<T extends Versioned>(
+  c: Context,
+  { clock, stopping }: Pick<Services, "clock" | "stopping">,
+  { ifNoneMatch, waitMs = 0 }: { ifNoneMatch: string | undefined; waitMs: number | undefined },
+  { read, change, toJson }: Watched<T>,
+): Promise<Response> {
+  const isKnown = toTags(ifNoneMatch);
+  const deadlineMs = clock.monotonicMs() + waitMs;
+  let state = await read();
+  if (waitMs > 0 && isKnown(state.version)) {
+    const { version } = state;
+    state = await stopping.during(c.req.raw.signal, (signal) =>
+      change(version, deadlineMs, signal, inFlightOf(c)),
+    );
+    if (isKnown(state.version)) stopping.assertNot();
+  }
+  c.header("etag", `"${state.version}"`);
+  return isKnown(state.version) ? c.body(null, 304) : jsonText(c, toJson(state));
+}
+
+/** Whether an If-None-Match has this version. Compares weakly, as RFC 9110 wants: a proxy may have made the tag weak. */
+function toTags(header: string | undefined): (version: string) => boolean {
+  if (header?.trim() === "*") return () => true;
+  const tags = new Set([...(header ?? "").matchAll(/"([^"]*)"/g)].map(([, tag]) => tag));
+  return (version) => tags.has(version);
+}

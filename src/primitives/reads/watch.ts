@@ -1,0 +1,107 @@
+import type { Clock } from "../../clock.js";
+import type { InFlight } from "../leases/lease-terms.js";
+
+/** A state with a name for its content: two states of one thing with the same version are the same to a watcher. */
+export interface Versioned {
+  readonly version: string;
+}
+
+/** Blocking reads: the state of something once it has changed. All who watch one key share its reads. */
+export class Watches<T extends Versioned> {
+  readonly #watches = new Map<string, Watch<T>>();
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly read: (key: string) => Promise<T>,
+  ) {}
+
+  /** The state once its version is not `version`, or when `deadlineMs` has passed. Throws as `read` does. */
+  async change(
+    key: string,
+    version: string | null,
+    deadlineMs: number,
+    signal?: AbortSignal,
+    inFlight?: InFlight,
+  ): Promise<T> {
+    const now = await this.read(key);
+    if (now.version !== version) return now;
+    inFlight?.pause();
+    const changed = await this.#watch(key).until((state) => state.version !== version, deadlineMs, signal);
+    if (!signal?.aborted) await inFlight?.resume();
+    // Only a fresh read can say that nothing has changed.
+    return changed ?? (signal?.aborted ? now : this.read(key));
+  }
+
+  #watch(key: string): Watch<T> {
+    const known = this.#watches.get(key);
+    if (known) return known;
+    const watch = new Watch(
+      () => this.read(key),
+      this.clock,
+      () => this.#watches.delete(key),
+    );
+    this.#watches.set(key, watch);
+    return watch;
+  }
+}
+
+/** Reads one state again and again for as long as anybody waits for it to change. */
+class Watch<T> {
+  /** Each returns whether the state is the one that its watcher waits for. */
+  readonly #waiting = new Set<(state: T) => boolean>();
+
+  constructor(
+    private readonly read: () => Promise<T>,
+    private readonly clock: Clock,
+    onEnd: () => void,
+  ) {
+    void this.#poll().finally(onEnd);
+  }
+
+  /** Null: the deadline has passed, or the signal was aborted. */
+  until(isIt: (state: T) => boolean, deadlineMs: number, signal?: AbortSignal): Promise<T | null> {
+    return new Promise((resolve) => {
+      const end = (state: T | null) => {
+        this.#waiting.delete(see);
+        cancel();
+        signal?.removeEventListener("abort", abort);
+        resolve(state);
+      };
+      const see = (state: T) => {
+        const isChanged = isIt(state);
+        if (isChanged) end(state);
+        return isChanged;
+      };
+      const abort = () => end(null);
+      const cancel = this.clock.after(Math.max(0, deadlineMs - this.clock.monotonicMs()), abort);
+      this.#waiting.add(see);
+      if (signal?.aborted) abort();
+      else signal?.addEventListener("abort", abort);
+    });
+  }
+
+  async #poll(): Promise<void> {
+    do {
+      await this.clock.sleep(POLL_INTERVAL_MS);
+      if (this.#waiting.size === 0) return;
+      // A read that fails says nothing about changes.
+      const state = await this.read().catch(() => null);
+      if (state) await this.#tell(state);
+    } while (this.#waiting.size > 0);
+  }
+
+  /** A few in each turn of the event loop: answers to a thousand watchers in one turn would stall everything else. */
+  async #tell(state: T): Promise<void> {
+    let told = 0;
+    for (const see of [...this.#waiting]) {
+      // Meanwhile its deadline may have passed, or its client may have gone.
+      if (!this.#waiting.has(see) || !see(state)) continue;
+      told += 1;
+      if (told % TOLD_AT_ONCE_MAX === 0) await new Promise<void>((next) => this.clock.soon(next));
+    }
+  }
+}
+
+const POLL_INTERVAL_MS = 200;
+/** Some milliseconds of work: an answer of the largest size takes some 0.2 ms. */
+const TOLD_AT_ONCE_MAX = 8;

@@ -1,0 +1,82 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Instance, startOffline } from "../helpers/service.js";
+
+// No route can be registered past the limit of the body, the check for stopping, and metrics.
+
+let instance: Instance;
+beforeAll(async () => {
+  instance = await startOffline();
+});
+afterAll(() => instance[Symbol.asyncDispose]());
+
+/** All that the framework knows, however it was registered; a path is filled with names. */
+function routes(of: Instance) {
+  return of.service.app.routes.map(({ method, path }) => ({
+    method,
+    path,
+    asked: path.replaceAll(/:\w+/g, "x"),
+  }));
+}
+
+const BATCH_BODY_BYTES_MAX = 2 * 1_024 * 1_024;
+
+describe("every route", () => {
+  test("is one handler: layers would each keep memory for as long as a request waits", () => {
+    const names = routes(instance).map(({ method, path }) => `${method} ${path}`);
+    expect(names.length).toBeGreaterThan(30);
+    expect(new Set(names).size).toBe(names.length);
+    expect(names.filter((name) => name.startsWith("ALL ") || name.includes("*"))).toEqual([]);
+  });
+
+  test("refuses a body that is too large, and is counted under its own name", async () => {
+    for (const { method, path, asked } of routes(instance)) {
+      const response = await instance.service.app.request(asked, {
+        method,
+        headers: { "content-length": String(BATCH_BODY_BYTES_MAX + 1), "x-request-id": "7f3a" },
+      });
+      expect([method, path, response.status]).toEqual([method, path, 413]);
+      expect(response.headers.get("x-request-id")).toBe("7f3a");
+      const { body } = await instance.call("GET", "/metrics");
+      const counted = `quorate_http_requests_total{method="${method}",route="${path}",status="413",code="too_large"} 1`;
+      expect(body).toContain(counted);
+    }
+  });
+
+  test("under /v1 takes no new work once the instance is stopping", async () => {
+    await using stopping = await startOffline();
+    stopping.service.stop();
+    const under = routes(stopping).filter(({ path }) => path.startsWith("/v1/"));
+    expect(under.length).toBeGreaterThan(20);
+    for (const { method, path, asked } of under) {
+      const response = await stopping.service.app.request(asked, { method });
+      const { code } = (await response.json()) as { code: string };
+      expect([method, path, response.status, code]).toEqual([method, path, 503, "shutting_down"]);
+    }
+  });
+});
+
+describe("the framework's own registration", () => {
+  const root = fileURLToPath(new URL("../../src/http/", import.meta.url));
+  const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((file) =>
+    file.endsWith(".ts"),
+  );
+  const REGISTERS =
+    /\bapp\s*\.\s*(on|all|use|get|put|post|patch|delete|options|openapi|route|mount)\b|\bnew (Open|Hono)/;
+
+  test("is used in registration.ts only", () => {
+    const using = files.filter((file) => REGISTERS.test(readFileSync(root + file, "utf8")));
+    expect(using).toEqual(["registration.ts"]);
+  });
+
+  test.each(['app.get("/x", handle)', "routes.app.use(layer)", "new Hono()", "app.openapi(route, handle)"])(
+    "would be noticed: %s",
+    (text) => expect(REGISTERS.test(text)).toBe(true),
+  );
+
+  test("has no cast into what is private to it", () => {
+    const casting = files.filter((file) => readFileSync(root + file, "utf8").includes("as unknown as"));
+    expect(casting).toEqual([]);
+  });
+});
