@@ -173,9 +173,8 @@ export class Primary {
     const startedMs = clock.monotonicMs();
     let reply: unknown;
     try {
-      const fenced = [keys.configuration, ...call.keys];
-      const args = [configurationEpoch, ...call.args];
-      reply = await evaluate(this.#wire, { script, keys: fenced, args }, () => this.#assertSameRun());
+      const rest = [call.keys.length + 1, keys.configuration, ...call.keys, configurationEpoch, ...call.args];
+      reply = await evaluate(this.#wire, script, rest, () => this.#assertSameRun());
     } catch (error) {
       const failure = this.#judge(error);
       observer.called(this, script.name, clock.monotonicMs() - startedMs, failure.kind);

@@ -1,4 +1,4 @@
-import { BATCHES, type Call, SCRIPTS } from "../scripts/scripts.js";
+import { BATCHES, SCRIPTS, type Script } from "../scripts/scripts.js";
 import { RedisReplyError } from "./connection.js";
 import type { Wire } from "./wire.js";
 
@@ -12,15 +12,16 @@ export async function loadScripts(wire: Wire): Promise<void> {
 }
 
 /**
- * Runs a script by its hash. Where the server has lost it nothing ran: SCRIPT FLUSH does this, and so does a restart
- * behind a proxy, which the connection survives. So the text is sent only once `assertSameRun` resolved.
+ * Runs a script by its hash; `rest`: the number of keys, keys and arguments. Where the server has lost it nothing ran:
+ * SCRIPT FLUSH does this, and so does a restart behind a proxy, which the connection survives. So the text is sent only
+ * once `assertSameRun` resolved.
  */
 export async function evaluate(
   wire: Wire,
-  { script, keys, args }: Pick<Call<unknown>, "script" | "keys" | "args">,
+  script: Script,
+  rest: readonly (string | number)[],
   assertSameRun: () => Promise<void>,
 ): Promise<unknown> {
-  const rest = [keys.length, ...keys, ...args];
   try {
     return await wire.send("EVALSHA", script.sha1, ...rest);
   } catch (error) {

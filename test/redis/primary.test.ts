@@ -142,6 +142,18 @@ describe("a call", () => {
     expect(await run()).toEqual(["whole"]);
   });
 
+  test("to a primary that was not admitted yet is not sent whole: its scripts are loaded again first", async () => {
+    onDoubt = () => {};
+    connection.open();
+    await settled();
+    connection.answers.EVALSHA = () => Promise.reject(new RedisReplyError("NOSCRIPT No matching script."));
+    await expect(primary.runAs(1, EPOCH, call)).rejects.toMatchObject({ kind: "unknown" });
+    expect(connection.count("EVAL")).toBe(0);
+    await settled();
+    expect(primary.connectionEpoch).toBe(2);
+    expect(connection.sent.filter(([name, what]) => name === "SCRIPT" && what === "EXISTS")).toHaveLength(2);
+  });
+
   test("whose reply cannot be understood fails by itself: the primary is not to blame", async () => {
     await connected();
     const odd: Call<never> = {
