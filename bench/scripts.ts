@@ -15,7 +15,6 @@ import {
   abandonAttempt,
   acquireLease,
   type Claim,
-  inspectName,
   type Mode,
   proclaim,
   type RenewVote,
@@ -25,6 +24,7 @@ import {
   repairLease,
 } from "../src/scripts/lease-calls.js";
 import { announceIncarnation, heartbeat, putMember } from "../src/scripts/member-calls.js";
+import { inspectName } from "../src/scripts/name-calls.js";
 import { keepWaiting, leaveQueue, takeTicket } from "../src/scripts/queue-calls.js";
 import { type Call, SCRIPTS } from "../src/scripts/scripts.js";
 import { startPrimaries } from "../test/helpers/primaries.js";

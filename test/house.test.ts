@@ -224,7 +224,7 @@ describe("size", () => {
 
   test("no class has more than 200 lines", () => {
     const long = sources.flatMap(({ file, text }) =>
-      [...text.matchAll(/^export (?:abstract )?class (\w+)[^]*?^\}/gm)]
+      [...text.matchAll(/^export (?:abstract )?class (\w+)[\s\S]*?^\}/gm)]
         .filter(([whole]) => whole.split("\n").length > 200)
         .map(([, name]) => `${file}: ${name}`),
     );

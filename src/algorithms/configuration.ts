@@ -85,7 +85,7 @@ export type Judgement =
   /** The primaries are not those of one deployment. */
   | { readonly kind: "refuse"; readonly reason: string };
 
-/** Judges what was seen. `sightings` has a place for each primary that this instance was given; null: not seen. */
+/** Judges what was seen. `observations` has an entry for each primary that this instance was given; null: not seen. */
 export function judge(observations: readonly (Observation | null)[], majority: number): Judgement {
   const absent = observations.filter((observation) => observation === null).length;
   const all = observations.flatMap((observation) => observation?.stored?.configuration ?? []);

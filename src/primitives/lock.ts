@@ -1,9 +1,10 @@
 import { heldByMajority } from "../algorithms/holds.js";
 import type { Clock } from "../clock.js";
 import type { Primaries } from "../quorum/primaries.js";
+import type { Hold } from "../scripts/hold.js";
 import { listLocks } from "../scripts/holder-calls.js";
 import type { Keys } from "../scripts/keys.js";
-import type { Hold, Mode } from "../scripts/lease-calls.js";
+import type { Mode } from "../scripts/lease-calls.js";
 import { resourceOf } from "../scripts/resource-kinds.js";
 import { type HolderPage, HolderPages } from "./leases/holder-pages.js";
 import {

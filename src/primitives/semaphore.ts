@@ -3,8 +3,8 @@ import type { Clock, Random } from "../clock.js";
 import { CoordinationError } from "../errors.js";
 import { madeHere } from "../ids.js";
 import type { Primaries } from "../quorum/primaries.js";
+import type { Hold } from "../scripts/hold.js";
 import type { Keys } from "../scripts/keys.js";
-import type { Hold } from "../scripts/lease-calls.js";
 import { type SemaphoreView, setLimit } from "../scripts/semaphore-calls.js";
 import { lost } from "./leases/lease-failures.js";
 import {

@@ -1,13 +1,13 @@
 import { type Refusal, whyRefused } from "../algorithms/refusals.js";
 import { exactMajority, raisedMajority, sharedMajority, type Verdict } from "../algorithms/tally.js";
 import type { Ids } from "../ids.js";
+import type { Hold } from "../scripts/hold.js";
 import type { Keys } from "../scripts/keys.js";
 import {
   type AcquireTerms,
   type AcquireVote,
   type Attempt,
   type Claim,
-  type Hold,
   raiseCounters,
 } from "../scripts/lease-calls.js";
 import { AcquireAttempt } from "./acquire-attempt.js";

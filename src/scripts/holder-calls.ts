@@ -1,5 +1,6 @@
+import { type Hold, parseHold } from "./hold.js";
 import type { Keys } from "./keys.js";
-import { type Hold, leaseCall, NOBODY, parseHold } from "./lease-calls.js";
+import { leaseCall, NOBODY } from "./lease-calls.js";
 import { type Call, SCRIPTS } from "./scripts.js";
 import type { Parts } from "./set-calls.js";
 

@@ -1,5 +1,6 @@
 import type { AcquireRefusal } from "../algorithms/refusals.js";
 import type { RenewalVote } from "../algorithms/renewals.js";
+import { type Hold, parseHold } from "./hold.js";
 import type { Keys } from "./keys.js";
 import { kindOf } from "./resource-kinds.js";
 import { type Call, SCRIPTS } from "./scripts.js";
@@ -44,24 +45,6 @@ export interface AcquireTerms {
     /** Whether a primary may hand the name on to it, in the turn after this one. */
     readonly acceptsHandoff: boolean;
   } | null;
-}
-
-/** Who holds a name on one primary, as others may see it. */
-export interface Hold {
-  /** SHA-1 of the leaseId: tells two leases apart without giving the secret away. */
-  readonly digest: string;
-  readonly expiresInMs: number;
-  readonly mode: string;
-  readonly owner: string;
-  /** JSON. */
-  readonly metadata: string;
-  /** The counter at the grant. */
-  readonly grantedAt: number;
-  readonly heldForMs: number;
-  /** The lease's counter now. */
-  readonly counter: number;
-  /** Of the metadata; empty where they were never changed. */
-  readonly revision: string;
 }
 
 export type AcquireVote = { readonly kind: "granted"; readonly counter: number } | AcquireRefusal<Hold>;
@@ -271,41 +254,6 @@ export function abandonAttempt(keys: Keys, attempt: Attempt, refuseForMs: number
   );
 }
 
-/** One who waits, as others may see it. */
-export interface Waiter {
-  readonly digest: string;
-  readonly mode: Mode;
-  readonly owner: string;
-}
-
-/** What one primary knows of a name. */
-export interface NameView {
-  /** The name's counter. */
-  readonly counter: number;
-  readonly holds: readonly Hold[];
-  /** How many wait. */
-  readonly waiting: number;
-  /** The first of those, in their order. */
-  readonly queue: readonly Waiter[];
-}
-
-export function inspectName(keys: Keys, resource: string): Call<NameView> {
-  const claim = { ...NOBODY, resources: [resource], queues: [resource] };
-  return leaseCall(keys, "inspect-name", claim, [LISTED_MAX], (reply) => {
-    const [counter, holds, waiting, queue] = reply as [string, unknown[][], number, [string, string][]];
-    return {
-      counter: Number(counter),
-      holds: holds.map(parseHold),
-      waiting,
-      queue: queue.map(([member, owner]) => ({
-        digest: member.slice(1),
-        mode: member.startsWith("r") ? "shared" : "exclusive",
-        owner,
-      })),
-    };
-  });
-}
-
 /** Whether the lease is held here; then its metadata are of this revision or a later one. */
 export function proclaim(
   keys: Keys,
@@ -317,32 +265,3 @@ export function proclaim(
 }
 
 const isOne = (reply: unknown) => (reply as [number])[0] === 1;
-
-/** From what `describe` of leases.lua returns. */
-export function parseHold(fields: readonly unknown[]): Hold {
-  const [digest, expiresInMs, mode, owner, metadata, grantedAt, heldForMs, counter, revision] = fields as [
-    string,
-    number,
-    string,
-    string,
-    string,
-    string,
-    number,
-    string,
-    string,
-  ];
-  return {
-    digest,
-    expiresInMs,
-    mode,
-    owner,
-    metadata,
-    grantedAt: Number(grantedAt),
-    heldForMs,
-    counter: Number(counter),
-    revision,
-  };
-}
-
-/** Of the holders of a name, and of those who wait for it, no more are told. */
-export const LISTED_MAX = 100;

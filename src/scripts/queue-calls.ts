@@ -1,5 +1,6 @@
+import { type Hold, parseHold } from "./hold.js";
 import type { Keys } from "./keys.js";
-import { type Claim, type Hold, leaseCall, parseHold } from "./lease-calls.js";
+import { type Claim, leaseCall } from "./lease-calls.js";
 import { type Call, SCRIPTS } from "./scripts.js";
 
 /** A place in the lines: where the lease stands already, or behind all who do. And the server's clock. */

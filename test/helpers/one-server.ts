@@ -8,9 +8,7 @@ import {
   abandonAttempt,
   acquireLease,
   type Claim,
-  inspectName,
   type Mode,
-  type NameView,
   type Renewal,
   type RenewVote,
   raiseCounters,
@@ -18,6 +16,7 @@ import {
   renewLease,
   repairLease,
 } from "../../src/scripts/lease-calls.js";
+import { inspectName, type NameView } from "../../src/scripts/name-calls.js";
 import type { Call } from "../../src/scripts/scripts.js";
 import { freshName, ownPrefix } from "./names.js";
 import { startPrimaries, type TestPrimaries } from "./primaries.js";

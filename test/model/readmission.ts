@@ -6,7 +6,6 @@
 import { ASKING, begin, end, GAVE_UP, IDLE, REFUSED, showAttempt, tokenViolation } from "./attempt.js";
 import { Configurations, FIRST, NO_CONFIGURATION } from "./configurations.js";
 import { clientName, type Done, type Model } from "./explore.js";
-import { Reconcilers } from "./reconciler.js";
 import { messageSteps, type Voting } from "./messages.js";
 import {
   eff,
@@ -17,6 +16,7 @@ import {
   type ReadmissionVariant,
   type ReadmissionWorld,
 } from "./readmission-world.js";
+import { Reconcilers } from "./reconciler.js";
 import { at, Layout } from "./world.js";
 
 /** What a floor is rounded up to a multiple of. */

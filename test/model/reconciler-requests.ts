@@ -1,7 +1,7 @@
 /** What a primary does when a reconciler asks it to: each request is one script, which checks and writes at once. */
 import { majorityOf } from "../../src/algorithms/tally.js";
 import { type Configurations, FIRST, listed, NO_CONFIGURATION } from "./configurations.js";
-import type { Reconciler, Primary, ReadmissionOptions, ReadmissionWorld } from "./readmission-world.js";
+import type { Primary, ReadmissionOptions, ReadmissionWorld, Reconciler } from "./readmission-world.js";
 import { at } from "./world.js";
 
 export type StageName = "prepare" | "accept" | "mark" | "fence" | "read" | "copy" | "configure";
@@ -46,7 +46,8 @@ export class ReconcilerRequests {
 
   #accept(primary: Primary, reconciler: Reconciler, r: number): Effect {
     const ballot = this.#ballot(reconciler, r);
-    if (reconciler.used === 0 || !this.#votes(primary, reconciler) || primary.promised > ballot) return "refused";
+    if (reconciler.used === 0 || !this.#votes(primary, reconciler) || primary.promised > ballot)
+      return "refused";
     if (primary.accepted === ballot && primary.value === reconciler.configuration) return "nothing new";
     primary.promised = primary.accepted = ballot;
     primary.value = reconciler.configuration;

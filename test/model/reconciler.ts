@@ -16,13 +16,13 @@
 import { majorityOf } from "../../src/algorithms/tally.js";
 import { type Configurations, list, listed, NO_CONFIGURATION } from "./configurations.js";
 import type { Done } from "./explore.js";
-import { identity, ReconcilerRequests, type StageName, uniqueBallot } from "./reconciler-requests.js";
 import type {
-  Reconciler,
   ReadmissionOptions,
   ReadmissionVariant,
   ReadmissionWorld,
+  Reconciler,
 } from "./readmission-world.js";
+import { identity, ReconcilerRequests, type StageName, uniqueBallot } from "./reconciler-requests.js";
 import { at } from "./world.js";
 
 const PLAN: readonly StageName[] = ["prepare", "accept", "mark", "fence", "read", "copy", "configure"];
@@ -186,7 +186,10 @@ export class Reconcilers {
   /** Its own successor: it lists the empty primary as what it was seen to be, and the others as before. */
   #propose(world: ReadmissionWorld, r: number): void {
     const reconciler = at(world.reconcilers, r);
-    reconciler.configuration = this.configurations.successor(reconciler.base, uniqueBallot(reconciler, r, this.options));
+    reconciler.configuration = this.configurations.successor(
+      reconciler.base,
+      uniqueBallot(reconciler, r, this.options),
+    );
     for (const primary of world.primaries) {
       const { target } = at(primary.visits, r);
       list(primary, reconciler.configuration, target ? reconciler.seen : listed(primary, reconciler.base));

@@ -81,7 +81,8 @@ export class Layout<const S extends Shape> {
 
   /** A world of its own, all zero. */
   world(): World<S> {
-    const { shape, linkBytes, visitsAt, primaryBytes, clientBytes, clientsAt, reconcilersAt, sharedAt } = this;
+    const { shape, linkBytes, visitsAt, primaryBytes, clientBytes, clientsAt, reconcilersAt, sharedAt } =
+      this;
     const words = new Uint32Array(this.words);
     const bytes = new Uint8Array(words.buffer);
     const classes = this.#classes;

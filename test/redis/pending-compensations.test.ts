@@ -58,7 +58,9 @@ describe("what is pending to a primary", () => {
 
   test("while it is being told may come to be pending anew", async () => {
     const answers: ((answered: boolean) => void)[] = [];
-    const { compensations: pending, told } = compensations(() => new Promise((resolve) => answers.push(resolve)));
+    const { compensations: pending, told } = compensations(
+      () => new Promise((resolve) => answers.push(resolve)),
+    );
     pending.add("a", call("earlier"));
     const paid = pending.deliver();
     await settled();

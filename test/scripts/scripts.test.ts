@@ -17,7 +17,6 @@ import { Keys } from "../../src/scripts/keys.js";
 import {
   abandonAttempt,
   acquireLease,
-  inspectName,
   proclaim,
   raiseCounters,
   releaseLease,
@@ -32,6 +31,7 @@ import {
   listMembers,
   putMember,
 } from "../../src/scripts/member-calls.js";
+import { inspectName } from "../../src/scripts/name-calls.js";
 import { keepWaiting, leaveQueue, takeTicket } from "../../src/scripts/queue-calls.js";
 import { type Call, SCRIPTS } from "../../src/scripts/scripts.js";
 import { findSlots, inspectSemaphore, setLimit } from "../../src/scripts/semaphore-calls.js";

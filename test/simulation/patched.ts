@@ -9,9 +9,9 @@ export function patched(name: string, from: string, to: string): (text: string) 
 
 /** In queues.lua: what becomes free is given to whoever came last. */
 export const LAST_FIRST = [
-  `  local head, instance = first(line, line)
+  `  local head, instance = first(queue, queue)
   if not head or`,
-  `  local head = redis.call('ZREVRANGE', line, 0, 0)[1]
+  `  local head = redis.call('ZREVRANGE', queue, 0, 0)[1]
   local instance = head and instance_of(head)
   if not head or`,
 ] as const;

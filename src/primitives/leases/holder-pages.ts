@@ -3,9 +3,9 @@ import { heldByMajority } from "../../algorithms/holds.js";
 import type { Clock } from "../../clock.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import { scanOn } from "../../quorum/scan.js";
+import type { Hold } from "../../scripts/hold.js";
 import { describeHolders, HOLDERS_AT_ONCE_MAX, type HoldersPart } from "../../scripts/holder-calls.js";
 import type { Keys } from "../../scripts/keys.js";
-import type { Hold } from "../../scripts/lease-calls.js";
 import { SharedReads } from "../reads/shared-reads.js";
 import { type Holder, toHolder } from "./lease-terms.js";
 

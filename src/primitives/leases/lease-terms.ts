@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { madeHere } from "../../ids.js";
 import type { Inspection } from "../../quorum/inspection.js";
-import type { Claim, Hold, Mode } from "../../scripts/lease-calls.js";
+import type { Hold } from "../../scripts/hold.js";
+import type { Claim, Mode } from "../../scripts/lease-calls.js";
 
 /** What every kind of lease has, as its holder sees it. */
 export interface Grant {

@@ -4,25 +4,17 @@ import type { Primaries } from "../../quorum/primaries.js";
 import type { Keys } from "../../scripts/keys.js";
 import { ALIVE_MS, KEEPALIVE_MS, POLL_MS } from "../../scripts/liveness.js";
 import { keepWaiting } from "../../scripts/queue-calls.js";
+import type { LocalQueues } from "./local-queues.js";
 import type { PrimaryClocks } from "./primary-clocks.js";
 import type { Waiter } from "./waiter.js";
-
-/** What the keepalive must know of the waiters of this instance. */
-export interface Waiters {
-  /** False: nobody waits here any more. */
-  any(): boolean;
-  /** Those that nobody of this instance stands before in any queue. */
-  first(): readonly Waiter[];
-  /** Nudges the waiter in `ms` if it is first then; 0: now. */
-  nudgeFirstIn(waiter: Waiter, ms: number): void;
-}
 
 /** While somebody waits here: tells the primaries that this instance lives, and checks whether a notification was lost. */
 export class Keepalive {
   #running = false;
+  #stopped = false;
 
   constructor(
-    private readonly waiters: Waiters,
+    private readonly queues: LocalQueues,
     private readonly primaries: Primaries,
     private readonly clocks: PrimaryClocks,
     private readonly keys: Keys,
@@ -35,12 +27,20 @@ export class Keepalive {
     if (!this.#running) void this.#run();
   }
 
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  get #isNeeded(): boolean {
+    return !this.queues.isEmpty && !this.#stopped;
+  }
+
   async #run(): Promise<void> {
     this.#running = true;
-    for (let beat = 1; this.waiters.any(); beat++) {
+    for (let beat = 1; this.#isNeeded; beat++) {
       await this.clock.sleep(KEEPALIVE_MS);
-      if (!this.waiters.any()) break;
-      const first = (beat * KEEPALIVE_MS) % POLL_MS === 0 ? this.waiters.first() : [];
+      if (!this.#isNeeded) break;
+      const first = (beat * KEEPALIVE_MS) % POLL_MS === 0 ? this.queues.first() : [];
       const checked = first.filter(({ acceptsHandoff }) => acceptsHandoff);
       // At least one call: it also says that this instance lives.
       for (let at = 0; at === 0 || at < checked.length; at += CHECKED_AT_ONCE)
@@ -68,8 +68,8 @@ export class Keepalive {
       const endsInMs = views.map((view) => view.endsInMs[at] as number).sort((one, other) => one - other);
       // Without a majority of answers it asks, and finds out that there is no quorum.
       const majorityMs = endsInMs[this.primaries.majority - 1] ?? 0;
-      if (majorityMs <= 0) this.waiters.nudgeFirstIn(waiter, 0);
-      else if (majorityMs < POLL_MS) this.waiters.nudgeFirstIn(waiter, majorityMs + 1);
+      if (majorityMs <= 0) this.queues.nudgeFirstIn(waiter, 0);
+      else if (majorityMs < POLL_MS) this.queues.nudgeFirstIn(waiter, majorityMs + 1);
     });
   }
 }

@@ -10,7 +10,7 @@ import { POLL_MS } from "../../scripts/liveness.js";
 import { type Left, leaveQueue, takeTicket } from "../../scripts/queue-calls.js";
 import { AttemptLimit } from "./attempt-limit.js";
 import { Keepalive } from "./keepalive.js";
-import { LocalQueue } from "./local-queue.js";
+import { LocalQueues } from "./local-queues.js";
 import { PrimaryClocks } from "./primary-clocks.js";
 import { STRAGGLER_MS, Waiter, type WaitOutcome } from "./waiter.js";
 
@@ -22,8 +22,7 @@ export type GrantedBy = "attempt" | "handoff";
  * notifies it or hands the lease off to it, the holder's time is over, or, for the first of a queue, a check is due.
  */
 export class WaitQueue {
-  readonly #queues = new Map<string, LocalQueue>();
-  readonly #byLease = new Map<string, Set<Waiter>>();
+  readonly #queues: LocalQueues;
   readonly #clocks = new PrimaryClocks();
   readonly #attempts = new AttemptLimit(ATTEMPTS_AT_ONCE_MAX);
   readonly #keepalive: Keepalive;
@@ -38,19 +37,13 @@ export class WaitQueue {
     /** Names this instance in the queues. */
     readonly instance: string,
   ) {
-    const waiters = {
-      any: () => this.#byLease.size > 0 && !this.#stopped,
-      first: () => this.#first(),
-      nudgeFirstIn: (waiter: Waiter, ms: number) => void this.#nudgeFirstIn(waiter, ms),
-    };
-    this.#keepalive = new Keepalive(waiters, primaries, this.#clocks, keys, clock, instance);
+    this.#queues = new LocalQueues(clock);
+    this.#keepalive = new Keepalive(this.#queues, primaries, this.#clocks, keys, clock, instance);
   }
 
   /** How many requests wait here. */
   get size(): number {
-    let size = 0;
-    for (const waiters of this.#byLease.values()) size += waiters.size;
-    return size;
+    return this.#queues.size;
   }
 
   get stopped(): boolean {
@@ -71,15 +64,10 @@ export class WaitQueue {
     const taken = proposals.filter((proposal) => proposal.taken);
     const ticket = Math.max(...(taken.length > 0 ? taken : proposals).map((proposal) => proposal.ticket));
     const waiter = new Waiter(claim, ticket, this.ids.nonce(), majority, this.clock);
-    for (const name of claim.queues) this.#queue(name).add(waiter);
-    const same = this.#byLease.get(claim.leaseId);
-    if (same) same.add(waiter);
-    else this.#byLease.set(claim.leaseId, new Set([waiter]));
+    this.#queues.add(waiter);
     this.notifications.listen(
       (primary, notification) => this.#hear(primary, notification),
-      () => {
-        for (const first of this.#first()) first.nudge();
-      },
+      () => this.#queues.nudgeFirst(),
     );
     this.#keepalive.start();
     return waiter;
@@ -99,8 +87,8 @@ export class WaitQueue {
     { deadlineMs, hintMs, signal }: { deadlineMs: number; hintMs: number; signal?: AbortSignal | undefined },
   ): Promise<WaitOutcome> {
     const { mode, queues } = waiter.claim;
-    if (mode === "shared") for (const name of queues) this.#queues.get(name)?.readerRefused();
-    const cancelHint = hintMs < POLL_MS ? this.#nudgeFirstIn(waiter, hintMs) : () => {};
+    if (mode === "shared") for (const name of queues) this.#queues.queue(name)?.readerRefused();
+    const cancelHint = hintMs < POLL_MS ? this.#queues.nudgeFirstIn(waiter, hintMs) : () => {};
     const outcome = await waiter.sleep(deadlineMs, signal);
     cancelHint();
     this.#assertOpen();
@@ -117,7 +105,8 @@ export class WaitQueue {
     { granted, keepMs }: { granted: GrantedBy | null; keepMs: number },
   ): Promise<Answers<Left>> {
     const { claim } = waiter;
-    const same = this.#remove(waiter, granted !== null);
+    this.#queues.remove(waiter, granted !== null);
+    const same = this.#queues.ofLease(claim.leaseId);
     const leaving = (back: "all" | "none" | number) =>
       leaveQueue(this.keys, claim, waiter.nonce, {
         back,
@@ -149,50 +138,25 @@ export class WaitQueue {
   }
 
   /** Whether anybody here waits for any of the names. */
-  hasWaiters({ queues }: Claim): boolean {
-    return queues.some((name) => this.#queues.has(name));
+  hasWaiters(claim: Claim): boolean {
+    return this.#queues.hasWaiters(claim);
   }
 
-  /** Whether nobody of this instance stands before the waiter: then it asks now and then without a notification. */
+  /** Whether nobody of this instance is before the waiter: then it asks now and then without a notification. */
   isFirst(waiter: Waiter): boolean {
-    return waiter.claim.queues.every(
-      (name) => (this.#queues.get(name)?.first?.ticket ?? waiter.ticket) >= waiter.ticket,
-    );
+    return this.#queues.isFirst(waiter);
   }
 
   /** Sends every waiter away. */
   stop(): void {
     this.#stopped = true;
-    for (const waiters of this.#byLease.values()) for (const waiter of waiters) waiter.nudge();
+    this.#keepalive.stop();
+    this.#queues.nudgeAll();
   }
 
   #assertOpen(): void {
     if (this.#stopped)
       throw new CoordinationError("shutting_down", "This instance is stopping. Use another.");
-  }
-
-  #queue(name: string): LocalQueue {
-    let queue = this.#queues.get(name);
-    if (!queue) {
-      queue = new LocalQueue();
-      this.#queues.set(name, queue);
-    }
-    return queue;
-  }
-
-  /** Returns the other waiters for the same lease: a request and its repetition. */
-  #remove(waiter: Waiter, granted: boolean): Waiter[] {
-    const { leaseId, mode, queues } = waiter.claim;
-    for (const name of queues) {
-      const queue = this.#queue(name);
-      queue.remove(waiter);
-      if (granted && mode === "shared") queue.readerGranted(waiter);
-      if (queue.size === 0) this.#queues.delete(name);
-    }
-    const same = this.#byLease.get(leaseId);
-    same?.delete(waiter);
-    if (same?.size === 0) this.#byLease.delete(leaseId);
-    return [...(same ?? [])];
   }
 
   #hear(primary: number, notification: Notification): void {
@@ -201,7 +165,7 @@ export class WaitQueue {
   }
 
   #hearOfReaders(primary: number, { queueKey, before }: Extract<Notification, { kind: "readers" }>): void {
-    const queue = this.#queues.get(this.keys.resourceOf(queueKey));
+    const queue = this.#queues.queue(this.keys.resourceOf(queueKey));
     const notifiers = queue?.notified(primary);
     // A reader that hurries to the other primaries would be there before the release.
     if (notifiers === this.primaries.majority) queue?.letReadersIn(before);
@@ -209,7 +173,7 @@ export class WaitQueue {
   }
 
   #hearOfLease(primary: number, { leaseId, handoff }: Extract<Notification, { kind: "lease" }>): void {
-    const waiters = [...(this.#byLease.get(leaseId) ?? [])];
+    const waiters = this.#queues.ofLease(leaseId);
     if (!handoff) {
       for (const waiter of waiters) waiter.notified(primary);
       return;
@@ -221,21 +185,6 @@ export class WaitQueue {
     const isVote = handoff.configurationEpoch === this.primaries.all[primary]?.configurationEpoch;
     if (!isVote || sinceMs > this.clock.monotonicMs()) waiter?.notified(primary);
     else waiter?.handedOff(primary, handoff, sinceMs);
-  }
-
-  #nudgeFirstIn(waiter: Waiter, ms: number): () => void {
-    const nudge = () => {
-      if (this.isFirst(waiter)) waiter.nudge();
-    };
-    if (ms > 0) return this.clock.after(ms, nudge);
-    nudge();
-    return () => {};
-  }
-
-  #first(): Waiter[] {
-    const first = new Set<Waiter>();
-    for (const queue of this.#queues.values()) if (queue.first) first.add(queue.first);
-    return [...first].filter((waiter) => waiter.claim.queues.length === 1 || this.isFirst(waiter));
   }
 }
 

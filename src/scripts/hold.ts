@@ -1,0 +1,43 @@
+/** A hold of a name on one primary, as others may see it. */
+export interface Hold {
+  /** SHA-1 of the leaseId: tells two leases apart without giving the secret away. */
+  readonly digest: string;
+  readonly expiresInMs: number;
+  readonly mode: string;
+  readonly owner: string;
+  /** JSON. */
+  readonly metadata: string;
+  /** The counter at the grant. */
+  readonly grantedAt: number;
+  readonly heldForMs: number;
+  /** The lease's counter now. */
+  readonly counter: number;
+  /** Of the metadata; empty where they were never changed. */
+  readonly revision: string;
+}
+
+/** From what `describe` of leases.lua returns. */
+export function parseHold(fields: readonly unknown[]): Hold {
+  const [digest, expiresInMs, mode, owner, metadata, grantedAt, heldForMs, counter, revision] = fields as [
+    string,
+    number,
+    string,
+    string,
+    string,
+    string,
+    number,
+    string,
+    string,
+  ];
+  return {
+    digest,
+    expiresInMs,
+    mode,
+    owner,
+    metadata,
+    grantedAt: Number(grantedAt),
+    heldForMs,
+    counter: Number(counter),
+    revision,
+  };
+}

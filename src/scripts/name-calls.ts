@@ -1,0 +1,42 @@
+import { type Hold, parseHold } from "./hold.js";
+import type { Keys } from "./keys.js";
+import { leaseCall, type Mode, NOBODY } from "./lease-calls.js";
+import type { Call } from "./scripts.js";
+
+/** A waiter, as others may see it. */
+export interface Waiter {
+  readonly digest: string;
+  readonly mode: Mode;
+  readonly owner: string;
+}
+
+/** What one primary knows of a name. */
+export interface NameView {
+  /** The name's counter. */
+  readonly counter: number;
+  readonly holds: readonly Hold[];
+  /** How many wait. */
+  readonly waiting: number;
+  /** The first of them, in their order. */
+  readonly queue: readonly Waiter[];
+}
+
+export function inspectName(keys: Keys, resource: string): Call<NameView> {
+  const claim = { ...NOBODY, resources: [resource], queues: [resource] };
+  return leaseCall(keys, "inspect-name", claim, [LISTED_MAX], (reply) => {
+    const [counter, holds, waiting, queue] = reply as [string, unknown[][], number, [string, string][]];
+    return {
+      counter: Number(counter),
+      holds: holds.map(parseHold),
+      waiting,
+      queue: queue.map(([member, owner]) => ({
+        digest: member.slice(1),
+        mode: member.startsWith("r") ? "shared" : "exclusive",
+        owner,
+      })),
+    };
+  });
+}
+
+/** Holders of a name, and waiters, that are described at most. */
+export const LISTED_MAX = 100;
