@@ -232,7 +232,7 @@ describe("two raises cross, and a hold ends early", () => {
   test('where "at least t" counts as t, two leases get one token', async () => {
     const atLeast: Substitute = (name, text) =>
       name === "raise-counters"
-        ? text.replace(/return \{ 1, int\(counter\) \}\s*$/, "return { 1, arg(2) }")
+        ? text.replace(/return \{ 1, int\(counter\) \}\s*$/, "return { 1, to }")
         : text;
     await story(atLeast);
     expect(broken()).toEqual(["tokens"]);
