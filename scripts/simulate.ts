@@ -16,7 +16,7 @@ const USAGE = `npm run simulate -- [--seed S] [--runs N] [--workers W] [--canary
   --runs         how many (1000; 1 with --history)
   --workers      processes (as many as there are cores)
   --canary       a variant that is wrong, in place of the production code: ${CANARIES.map(({ name }) => `"${name}"`).join(", ")}
-  --first-start  every run begins with one, not with a deployment that was there before
+  --first-start  every run begins with a first start, never with a warm one
   --history      tell each run line by line
   --trace        the same with all that the primaries were asked`;
 

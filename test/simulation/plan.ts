@@ -32,8 +32,8 @@ export interface Fault {
   readonly forMs: number;
 }
 
-/** A deployment that was there before; a first start, and nothing is broken until all is up; a first start as any. */
-export type Start = "begun" | "calm" | "amid faults";
+/** Warm: with an existing deployment. Calm: a first start, and no faults until all is up. Else a first start amid faults. */
+export type Start = "warm" | "calm" | "amid faults";
 
 /** All that a seed decides before a run begins. */
 export interface Plan {
@@ -89,7 +89,7 @@ export function planOf(seed: number): Plan {
     ]),
     memberTtlMs: pace * chance.pick([400, 800]),
   };
-  return begun(gathered(plan));
+  return warmStarted(gathered(plan));
 }
 
 /** What comes of a crowd, in some runs. */
@@ -99,15 +99,15 @@ function gathered(plan: Plan): Plan {
   return crowd === "calm" ? undisturbed(crowded(plan, "line")) : crowded(plan, crowd);
 }
 
-/** A first start that nothing disturbs is always the same, and a quarter of a run's work: a few do. */
-function begun(plan: Plan): Plan {
-  const isBegun = plan.start === "calm" && new Chance(plan.seed, "start").happens(0.9);
-  return isBegun ? { ...plan, start: "begun" } : plan;
+/** An undisturbed first start is always the same, and a quarter of a run's work: few runs have one. */
+function warmStarted(plan: Plan): Plan {
+  const isWarm = plan.start === "calm" && new Chance(plan.seed, "start").happens(0.9);
+  return isWarm ? { ...plan, start: "warm" } : plan;
 }
 
-/** As every run was once. */
+/** With a first start in place of a warm one. */
 export function withFirstStart(plan: Plan): Plan {
-  return plan.start === "begun" ? { ...plan, start: "calm" } : plan;
+  return plan.start === "warm" ? { ...plan, start: "calm" } : plan;
 }
 
 /** Nothing goes wrong: then the order of those who wait is looked at. */

@@ -1,7 +1,6 @@
 import { check, type Violation, violation } from "../history/check.js";
 import type { History } from "../history/operation.js";
 import { Recorder } from "../history/recorder.js";
-import { begunBefore, goOnWith } from "./begun.js";
 import { runClients } from "./clients.js";
 import { inflict } from "./faults.js";
 import { isUndisturbed, type Plan, planOf } from "./plan.js";
@@ -12,6 +11,7 @@ import { LuaMachine } from "./redis/lua.js";
 import { Scheduler } from "./scheduler.js";
 import { Universe } from "./universe.js";
 import { PRODUCTION, type Variant } from "./variant.js";
+import { existingDeployment, startWarm } from "./warm-start.js";
 
 export interface Run {
   readonly seed: number;
@@ -38,9 +38,9 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
   const recorder = new Recorder(scheduler.nowMs);
   const write = log ? (line: string) => log(scheduler.nowMs(), line) : () => {};
   const lua = await machine();
-  const before = plan.start === "begun" ? await begunBefore(plan.primaries, lua) : null;
+  const existing = plan.start === "warm" ? await existingDeployment(plan.primaries, lua) : null;
   const universe = new Universe(plan, scheduler, recorder, lua, variant, write, watch);
-  if (before) goOnWith(universe, before);
+  if (existing) startWarm(universe, existing);
   let crash: unknown = null;
   let leftovers: readonly Leftover[] = [];
   live(universe, plan, variant)

@@ -74,7 +74,7 @@ describe("the simulation", () => {
     }
   });
 
-  it("goes on with a deployment that began before, unless it is told to begin one", async () => {
+  it("starts warm, with an existing deployment, unless it is told to begin one", async () => {
     const agreements = async (start: Start) => {
       let asked = 0;
       const { plan, history } = await simulate(SEED, {
@@ -86,7 +86,7 @@ describe("the simulation", () => {
       expect(history.operations.filter(({ outcome }) => outcome?.kind === "granted")).not.toEqual([]);
       return asked / plan.primaries;
     };
-    expect(await agreements("begun")).toBe(0);
+    expect(await agreements("warm")).toBe(0);
     expect(await agreements("calm")).toBeGreaterThanOrEqual(1);
   });
 
