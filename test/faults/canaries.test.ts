@@ -214,7 +214,14 @@ describe("two raises cross, and a hold ends early", () => {
     // As a clock that jumps would end it.
     await command(at(second), "DEL", hold);
     const nowMs = performance.now();
-    recorder.happened({ kind: "clock_fault", atMs: nowMs, untilMs: nowMs + 60_000, text: "a clock jumps" });
+    recorder.happened({
+      kind: "clock_jump",
+      atMs: nowMs,
+      doneMs: nowMs,
+      primary: `primary ${second}`,
+      byMs: 60_000,
+      membersUntilMs: nowMs + 60_000,
+    });
     const lease = await acquire("two", two);
     if (lease) await release("two", two, lease.leaseId);
     gate.open(third, "acquire-lock");

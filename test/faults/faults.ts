@@ -204,15 +204,16 @@ function ways(
   return { begin: async () => set(way), end: async () => set("open") };
 }
 
-/** It stays where it jumped to. Until what was granted before has surely ended, nothing is said of holds. */
+/** It stays where it jumped to. Members are not judged until what was stored before has surely ended. */
 function clockJump(cluster: TestCluster, place: number, ms: number): ReturnType<Making> {
   return {
     begin: async (recorder) => {
       const atMs = performance.now();
       await cluster.clocks?.jump(place, ms);
-      const untilMs = performance.now() + Math.max(0, -ms) + TTL_MAX_MS + 1_000;
-      const text = `the clock of primary ${place} jumps by ${Math.round(ms)} ms`;
-      recorder.happened({ kind: "clock_fault", atMs, untilMs, text });
+      const doneMs = performance.now();
+      const membersUntilMs = doneMs + Math.max(0, -ms) + TTL_MAX_MS + 1_000;
+      const primary = `primary ${place}`;
+      recorder.happened({ kind: "clock_jump", atMs, doneMs, primary, byMs: ms, membersUntilMs });
     },
     end: async () => {},
   };

@@ -72,7 +72,9 @@ const listed = (...incarnations: number[]): Outcome => ({
 });
 const left: Outcome = { kind: "left", was: true };
 const noQuorum: Outcome = { kind: "failed", code: "no_quorum" };
-const clockFault = { kind: "clock_fault", atMs: 0, untilMs: 1e9, text: "a clock jumps" } as const;
+/** The clock of the primary jumps by so much at that time. */
+const clockJump = (atMs: number, byMs: number, primary = "primary 1") =>
+  ({ kind: "clock_jump", atMs, doneMs: atMs, primary, byMs, membersUntilMs: 1e9 }) as const;
 const lost = { kind: "majority_lost", atMs: 50, leases: false, text: "two are wiped" } as const;
 
 describe("tokens", () => {
@@ -105,14 +107,14 @@ describe("tokens", () => {
     ).toEqual([]);
   });
 
-  it("that fell are found, also across a clock fault and the loss of a majority", () => {
+  it("that fell are found, also across a clock jump and the loss of a majority", () => {
     expect(
       broken(
         [
           [0, 10, acquire, granted("a", 2)],
           [60, 70, acquire, granted("b", 1)],
         ],
-        [clockFault, { ...lost, leases: true }],
+        [clockJump(40, 1_000), { ...lost, leases: true }],
       ),
     ).toEqual(["tokens: n was granted with token 1 after token 2 had been returned"]);
   });
@@ -161,16 +163,80 @@ describe("holds", () => {
     ).toEqual(["holds: n had two holders for 80.0 ms from 120.0 on"]);
   });
 
-  it("are not compared across a clock fault, nor across the loss of a majority's leases", () => {
+  it("are not compared across the loss of a majority's leases", () => {
     const lines: Line[] = [
       [0, 10, acquire, granted("a", 1, 100)],
       [60, 70, acquire, granted("b", 2, 200)],
     ];
-    expect(broken(lines, [clockFault])).toEqual([]);
-    expect(broken(lines, [{ ...clockFault, atMs: 300 }])).toHaveLength(1);
     expect(broken(lines, [{ ...lost, leases: true }])).toEqual([]);
     expect(broken(lines, [lost])).toHaveLength(1);
     expect(broken(lines, [{ ...lost, leases: true, atMs: 90 }])).toHaveLength(1);
+  });
+});
+
+describe("two holders at one time and a clock that jumps", () => {
+  /** Trusted from 10 until 1000, and beside it another from 700 on, asked for at 690. */
+  const older: Line = [0, 10, acquire, granted("a", 1, 1_000)];
+  const newer: Line = [690, 700, acquire, granted("b", 2, 1_500)];
+  const found = ["holds: n had two holders for 300.0 ms from 700.0 on"];
+
+  it("are right where the jump ended the first early enough", () => {
+    expect(broken([older, newer], [clockJump(500, 400)])).toEqual([]);
+    expect(broken([older, newer], [clockJump(400, 200), clockJump(500, 200)]), "by two jumps").toEqual([]);
+  });
+
+  it("are right where the older one was answered last", () => {
+    const answeredLast: Line = [0, 750, acquire, granted("a", 1, 1_000)];
+    expect(broken([answeredLast, newer], [clockJump(500, 400)])).toEqual([]);
+    expect(broken([answeredLast, newer], [clockJump(500, 200)])).toHaveLength(1);
+  });
+
+  it("are found where the jump is too small for that", () => {
+    expect(broken([older, newer], [clockJump(500, 200)])).toEqual(found);
+    const onTwo = [clockJump(400, 200), clockJump(500, 200, "primary 2")];
+    expect(broken([older, newer], onTwo), "nor do those of two primaries add up").toEqual(found);
+    const released: Line = [710, 720, release("a"), { kind: "released", was: true }];
+    const shortly = ["holds: n had two holders for 10.0 ms from 700.0 on"];
+    expect(broken([older, newer, released], [clockJump(500, 200)]), "though it is released").toEqual(shortly);
+  });
+
+  it("are found where the clock was set back", () => {
+    expect(broken([older, newer], [clockJump(500, -3_000)])).toEqual(found);
+  });
+
+  it("are found where the jump came at another time", () => {
+    const later: Line = [300, 310, acquire, granted("a", 1, 1_000)];
+    expect(broken([later, newer], [clockJump(200, 3_000)]), "before the first was stored").toHaveLength(1);
+    expect(broken([older, newer], [clockJump(800, 3_000)]), "after the second was granted").toEqual(found);
+  });
+
+  it("are found where the first was renewed behind the jump", () => {
+    const renewed: Line = [600, 610, renew("a", 1), { kind: "renewed", validUntilMs: 1_600 }];
+    expect(broken([older, renewed, newer], [clockJump(500, 3_000)])).toEqual([
+      "holds: n had two holders for 800.0 ms from 700.0 on",
+    ]);
+  });
+
+  it("are right where the clock jumped shortly before one that waited was asked for: its instance has read it before", () => {
+    const waits = { ...acquire, waitMs: 500 };
+    const handedOn: Line = [200, 400, waits, granted("a", 1, 1_000)];
+    expect(broken([handedOn, newer], [clockJump(100, 400)])).toEqual([]);
+    expect(broken([[200, 400, acquire, granted("a", 1, 1_000)], newer], [clockJump(100, 400)])).toEqual(
+      found,
+    );
+  });
+
+  it("are found of other names, and of later leases of this one", () => {
+    const others: Line[] = [
+      [2_000, 2_010, acquire, granted("c", 4, 3_000)],
+      [2_690, 2_700, acquire, granted("d", 5, 3_500)],
+      [2_000, 2_010, { ...acquire, name: "m" }, granted("e", 4, 3_000)],
+      [2_690, 2_700, { ...acquire, name: "m" }, granted("f", 5, 3_500)],
+    ];
+    expect(broken([older, newer, ...others], [clockJump(500, 400)])).toEqual([
+      "holds: n had two holders for 300.0 ms from 2700.0 on",
+      "holds: m had two holders for 300.0 ms from 2700.0 on",
+    ]);
   });
 });
 
@@ -443,13 +509,14 @@ describe("members", () => {
     expect(broken([...lines, [3_400, 3_410, list, listed(1)]], [late])).toContain(found[0]);
   });
 
-  it("are not judged across a clock fault, nor across the loss of a majority", () => {
+  it("are not judged across a clock jump, nor across the loss of a majority", () => {
     const lines: Line[] = [
       [0, 10, register, alive()],
       [100, 110, list, listed()],
     ];
     expect(broken(lines)).toHaveLength(1);
-    expect(broken(lines, [clockFault])).toEqual([]);
+    expect(broken(lines, [clockJump(50, -1_000)])).toEqual([]);
+    expect(broken(lines, [clockJump(115, -1_000)]), "after they were looked at").toHaveLength(1);
     expect(broken(lines, [lost])).toEqual([]);
   });
 

@@ -113,12 +113,17 @@ export type Outcome =
 export type WorldEvent =
   /** For readers only. */
   | { readonly kind: "note"; readonly atMs: number; readonly text: string }
-  /** Nothing is promised of leases and members in this time but the order of tokens. */
+  /**
+   * The clock of a primary jumped by `byMs` (negative: back) at some moment between `atMs` and `doneMs`, and stays off.
+   * What it stored before ends so much earlier. Members are not judged from `atMs` until `membersUntilMs`.
+   */
   | {
-      readonly kind: "clock_fault";
+      readonly kind: "clock_jump";
       readonly atMs: number;
-      readonly untilMs: number;
-      readonly text: string;
+      readonly doneMs: number;
+      readonly primary: string;
+      readonly byMs: number;
+      readonly membersUntilMs: number;
     }
   /**
    * A majority of the primaries lost acknowledged data together: members from before may be gone, or be back.

@@ -97,8 +97,8 @@ function tellEvent(event: WorldEvent): string {
   switch (event.kind) {
     case "note":
       return event.text;
-    case "clock_fault":
-      return `${event.text} (nothing is promised of leases and members until ${event.untilMs.toFixed(1)})`;
+    case "clock_jump":
+      return `the clock of ${event.primary} jumps by ${event.byMs.toFixed(0)} ms (members are not judged until ${event.membersUntilMs.toFixed(1)})`;
     case "majority_lost":
       return `${event.text} (members${event.leases ? " and leases" : ""} from before may be lost)`;
     case "late_message":

@@ -143,11 +143,14 @@ export class Universe {
   clockJumps(primary: SimulatedPrimary, ms: number): void {
     primary.jump(ms);
     this.setBackMs += Math.max(0, -ms);
+    const atMs = this.scheduler.nowMs();
     this.recorder.happened({
-      kind: "clock_fault",
-      atMs: 0,
-      untilMs: Number.POSITIVE_INFINITY,
-      text: `the clock of ${primary.name} jumps by ${ms} ms`,
+      kind: "clock_jump",
+      atMs,
+      doneMs: atMs,
+      primary: primary.name,
+      byMs: ms,
+      membersUntilMs: Number.POSITIVE_INFINITY,
     });
   }
 
