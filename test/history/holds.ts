@@ -11,7 +11,7 @@ import {
 } from "./operation.js";
 
 /** A time in which a client may trust that it holds the name. */
-interface Hold {
+export interface Hold {
   readonly name: string;
   readonly wanted: Wanted;
   readonly leaseId: string;
@@ -36,13 +36,7 @@ export function checkHolds(history: History): Violation[] {
   const excused = (a: Hold, b: Hold) =>
     isCutShort(a, b, events) ||
     isCutShort(b, a, events) ||
-    events.some(
-      (event) =>
-        event.kind === "majority_lost" &&
-        event.leases &&
-        Math.min(a.askedMs, b.askedMs) <= event.atMs &&
-        Math.max(a.fromMs, b.fromMs) >= event.atMs,
-    );
+    areLost(events, Math.min(a.askedMs, b.askedMs), Math.max(a.fromMs, b.fromMs));
   const violations: Violation[] = [];
   for (const holds of groupBy(holdsOf(operations), (hold) => hold.name).values()) {
     holds.sort((a, b) => a.fromMs - b.fromMs);
@@ -58,12 +52,23 @@ export function checkHolds(history: History): Violation[] {
   return violations;
 }
 
+/** Whether a majority lost its leases in this time. */
+export function areLost(events: readonly WorldEvent[], fromMs: number, toMs: number): boolean {
+  return events.some(
+    (event) => event.kind === "majority_lost" && event.leases && fromMs <= event.atMs && event.atMs <= toMs,
+  );
+}
+
 /**
  * Whether clock jumps explain that `next` was granted while `hold` was still trusted. A primary whose clock jumps ahead
  * ends what it stored before, holds and quarantines, earlier by as much: so `next` can come earlier by as much, and no
  * more. A clock that is set back ends nothing early. Several jumps of one primary add up.
  */
-function isCutShort(hold: Hold, next: Hold, events: readonly WorldEvent[]): boolean {
+export function isCutShort(
+  hold: Hold,
+  next: { readonly fromMs: number },
+  events: readonly WorldEvent[],
+): boolean {
   const aheadMs = new Map<string, number>();
   for (const event of events) {
     if (event.kind !== "clock_jump" || event.byMs <= 0) continue;
@@ -92,7 +97,7 @@ function tooMany(others: readonly Hold[], hold: Hold): Violation[] {
   return [violation("holds", what, ...others.map((other) => other.by), by)];
 }
 
-function holdsOf(operations: readonly Operation[]): Hold[] {
+export function holdsOf(operations: readonly Operation[]): Hold[] {
   const releasedMs = new Map<string, number>();
   for (const { request, startMs } of asked(operations, "release"))
     releasedMs.set(request.leaseId, Math.min(startMs, releasedMs.get(request.leaseId) ?? startMs));

@@ -35,6 +35,8 @@ export interface Fault {
 /** Warm: with an existing deployment. Calm: a first start, and no faults until all is up. Else a first start amid faults. */
 export type Start = "warm" | "calm" | "amid faults";
 
+export type Crowd = "permits" | "line" | "election";
+
 /** All that a seed decides before a run begins. */
 export interface Plan {
   readonly seed: number;
@@ -42,8 +44,8 @@ export interface Plan {
   readonly instances: number;
   readonly clients: number;
   readonly names: number;
-  /** What all clients want, and nothing else: permits of one semaphore, or to wait for one name. Null: one this, one that. */
-  readonly crowd: "permits" | "line" | null;
+  /** What all clients want, and nothing else: permits of one semaphore, to wait for one name, or to lead. Null: a mixture. */
+  readonly crowd: Crowd | null;
   readonly members: number;
   readonly settings: InstanceSettings;
   readonly weather: Weather;
@@ -94,7 +96,13 @@ export function planOf(seed: number): Plan {
 
 /** What comes of a crowd, in some runs. */
 function gathered(plan: Plan): Plan {
-  const crowd = new Chance(plan.seed, "crowd").weighted({ permits: 1, line: 1, calm: 1, none: 17 });
+  const crowd = new Chance(plan.seed, "crowd").weighted({
+    permits: 1,
+    line: 1,
+    calm: 1,
+    election: 1,
+    none: 16,
+  });
   if (crowd === "none") return plan;
   return crowd === "calm" ? undisturbed(crowded(plan, "line")) : crowded(plan, crowd);
 }
@@ -119,7 +127,7 @@ export const isUndisturbed = ({ weather, faults, start }: Plan) =>
   weather === CALM && faults.length === 0 && start !== "amid faults";
 
 /** So many clients that several are always asking at once, or waiting; for a shorter time, since so much happens in it. */
-export function crowded(plan: Plan, crowd: "permits" | "line"): Plan {
+export function crowded(plan: Plan, crowd: Crowd): Plan {
   const clients = crowd === "permits" ? 8 : 5;
   const faults = plan.faults.map((fault) => ({ ...fault, atMs: fault.atMs * CROWD_LASTS }));
   const faultsMs = plan.faultsMs * CROWD_LASTS;
