@@ -318,6 +318,140 @@ describe("the lease family", () => {
   });
 });
 
+describe("elections", () => {
+  const of = (client: string) => ({ client });
+  const campaign = (value: string): Request => ({ ...acquire, name: "e", election: true, value });
+  const renewTerm = (leaseId: string, token: number): Request => ({
+    ...{ ...renew(leaseId, token), name: "e" },
+    election: true,
+  });
+  const proclaim = (leaseId: string, token: number, value: string): Request => ({
+    kind: "proclaim",
+    name: "e",
+    leaseId,
+    token,
+    value,
+  });
+  const proclaimed: Outcome = { kind: "proclaimed" };
+  const resign: Request = { ...{ kind: "release", name: "e", leaseId: "a" }, election: true };
+  const look: Request = { kind: "leader", name: "e" };
+  const led = (candidate: string, term: number, value: string): Outcome => ({
+    kind: "led",
+    leader: { candidate, term, value },
+  });
+  const nobody: Outcome = { kind: "led", leader: null };
+  /** c1 leads in term 2 from 10 on, with value v1, and may trust that until 900. */
+  const first: Line = [0, 10, campaign("v1"), granted("a", 2, 900), of("c1")];
+
+  it("whose terms and values grow, and whose leader is the one that is seen, are right", () => {
+    expect(
+      broken([
+        [0, 5, look, nobody],
+        first,
+        [20, 30, look, led("c1", 2, "v1")],
+        [40, 60, proclaim("a", 2, "v2"), proclaimed, of("c1")],
+        [45, 50, look, led("c1", 2, "v2")],
+        [51, 55, look, led("c1", 2, "v1")],
+        [70, 80, renewTerm("a", 2), { kind: "renewed", validUntilMs: 950, value: "v2" }, of("c1")],
+        [100, 110, resign, { kind: "released", was: true }, of("c1")],
+        [105, 120, look, nobody],
+        [130, 140, campaign("v3"), granted("b", 4, 1_000), of("c2")],
+        [135, 160, look, led("c2", 4, "v3")],
+      ]),
+    ).toEqual([]);
+  });
+
+  it("of which a term has two leaders are found", () => {
+    const another: Line = [0, 500, campaign("v2"), noQuorum, of("c2")];
+    expect(
+      broken([
+        another,
+        [0, 10, campaign("v1"), granted("a", 2, 15), of("c1")],
+        [20, 30, look, led("c2", 2, "v2")],
+      ]),
+    ).toEqual(["elections: term 2 of e had two leaders, c1 and c2"]);
+  });
+
+  it("whose leader or value is nobody's, or of another term, are found", () => {
+    expect(broken([first, [20, 30, look, led("c1", 2, "v9")]])).toEqual([
+      "elections: e was seen with value v9, which c1 had not written in term 2",
+    ]);
+    const early: Line = [40, 50, proclaim("a", 2, "v2"), proclaimed, of("c1")];
+    expect(broken([first, [20, 30, look, led("c1", 2, "v2")], early])).toHaveLength(1);
+    const before: Line = [-20, -10, proclaim("z", 0, "v0"), proclaimed, of("c1")];
+    expect(broken([before, first, [20, 30, look, led("c1", 2, "v0")]])).toHaveLength(1);
+  });
+
+  it("that are seen in an earlier term than before, or proclaimed in one, are found", () => {
+    const short: Line = [0, 10, campaign("v1"), granted("a", 2, 15), of("c1")];
+    const second: Line = [20, 30, campaign("v2"), granted("b", 4, 35), of("c2")];
+    const earlier = "elections: e was seen in term 2 after term 4 had been seen";
+    expect(broken([short, second, [40, 50, look, led("c1", 2, "v1")]])).toEqual([earlier]);
+    const unanswered: Line = [20, null, campaign("v2"), undefined, of("c2")];
+    const seen: Line = [30, 35, look, led("c2", 4, "v2")];
+    expect(broken([short, unanswered, seen, [40, 50, look, led("c1", 2, "v1")]])).toEqual([earlier]);
+    expect(broken([short, unanswered, seen, [34, 50, look, led("c1", 2, "v1")]]), "at one time").toEqual([]);
+    expect(broken([short, second, [40, 50, proclaim("a", 2, "v3"), proclaimed, of("c1")]])).toEqual([
+      "elections: e was proclaimed in term 2 after term 4 had been seen",
+    ]);
+  });
+
+  it("whose value goes back behind one that was acknowledged are found", () => {
+    const second: Line = [20, 30, proclaim("a", 2, "v2"), proclaimed, of("c1")];
+    const third: Line = [40, 50, proclaim("a", 2, "v3"), proclaimed, of("c1")];
+    expect(broken([first, second, [40, 50, look, led("c1", 2, "v1")]])).toEqual([
+      "elections: e was seen with value v1 after v2 had been proclaimed",
+    ]);
+    const renewed: Line = [
+      60,
+      70,
+      renewTerm("a", 2),
+      { kind: "renewed", validUntilMs: 950, value: "v2" },
+      of("c1"),
+    ];
+    expect(broken([first, second, third, renewed]), "also by a renewal").toEqual([
+      "elections: e was seen with value v2 after v3 had been proclaimed",
+    ]);
+    // What failed may take effect later, and what is under way at the same time may be the newer one.
+    const failed: Line = [20, 30, proclaim("a", 2, "v2"), noQuorum, of("c1")];
+    const late: Line = [60, 70, look, led("c1", 2, "v2")];
+    expect(broken([first, failed, third, late])).toEqual([]);
+    expect(broken([first, [20, 45, proclaim("a", 2, "v2"), proclaimed, of("c1")], third, late])).toEqual([]);
+    expect(broken([first, second, [40, 65, proclaim("a", 2, "v3"), proclaimed, of("c1")], late])).toEqual([]);
+  });
+
+  it("of which a read contradicts a leader who may trust its term are found", () => {
+    const unanswered: Line = [5, null, campaign("v2"), undefined, of("c2")];
+    expect(broken([first, [20, 30, look, nobody]])).toEqual([
+      "elections: e was seen to be led by nobody while c1 led in term 2",
+    ]);
+    expect(broken([first, unanswered, [20, 30, look, led("c2", 4, "v2")]])).toEqual([
+      "elections: e was seen to be led by c2 in term 4 while c1 led in term 2",
+    ]);
+    expect(broken([first, [20, 30, look, { kind: "unknown" }]])).toEqual([]);
+    expect(broken([first, [5, 30, look, nobody]]), "it was not yet granted").toEqual([]);
+    expect(broken([first, [880, 910, look, nobody]]), "its time ended meanwhile").toEqual([]);
+    const resigned: Line = [25, 40, resign, { kind: "released", was: true }, of("c1")];
+    expect(broken([first, resigned, [20, 30, look, nobody]]), "it resigned meanwhile").toEqual([]);
+  });
+
+  it("that nobody is said to lead after a primary forgot, or whose leader a jump or a loss explains, are right", () => {
+    const unanswered: Line = [5, null, campaign("v2"), undefined, of("c2")];
+    const forgot = (atMs: number) => ({ kind: "forgot", atMs, text: "primary 1 is emptied" }) as const;
+    const none: Line = [820, 830, look, nobody];
+    const other: Line = [820, 830, look, led("c2", 4, "v2")];
+    expect(broken([first, none], [forgot(500)])).toEqual([]);
+    expect(broken([first, none], [forgot(840)])).toHaveLength(1);
+    expect(broken([first, unanswered, other], [forgot(500)])).toHaveLength(1);
+    for (const seen of [none, other]) {
+      expect(broken([first, unanswered, seen], [clockJump(500, 100)])).toEqual([]);
+      expect(broken([first, unanswered, seen], [clockJump(500, 50)])).toHaveLength(1);
+      expect(broken([first, unanswered, seen], [{ ...lost, leases: true }])).toEqual([]);
+      expect(broken([first, unanswered, seen], [lost])).toHaveLength(1);
+    }
+  });
+});
+
 describe("the order of those who wait", () => {
   const calm = { kind: "undisturbed", atMs: 0, untilMs: 5_000, joinsWithinMs: 20 } as const;
   const waits = { ...acquire, waitMs: 1_000 };

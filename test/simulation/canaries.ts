@@ -1,5 +1,6 @@
 import { exactMajority } from "../../src/algorithms/tally.js";
 import { Keys } from "../../src/redis/keys.js";
+import { type Primaries, type Question, values } from "../../src/redis/primaries.js";
 import { LeaseVotes } from "../../src/redis/redlock.js";
 import type { Core } from "../../src/service.js";
 import { countingVotes } from "./counting-votes.js";
@@ -110,6 +111,38 @@ export const CANARIES: readonly Canary[] = [
     from: 151,
     replan: (plan) => undisturbed(crowded(plan, "line")),
     substitute: patched("acquire-lock", "if before > 0 then", "if before > 0 and arg(9) then"),
+  },
+  {
+    name: "the leader is read from one primary",
+    breaks: ["elections"],
+    replan: (plan) => crowded(plan, "election"),
+    change: (core, { ids, settings }) => {
+      const { primaries } = core;
+      const one = {
+        majority: 1,
+        noQuorum: () => primaries.noQuorum(),
+        ask: <T>(call: Question<T>) => primaries.ask(call, (answers) => values(answers).length > 0),
+      };
+      const votes = new LeaseVotes(
+        Object.assign(Object.create(one) as Primaries, { all: primaries.all }),
+        new Keys("q:"),
+        ids,
+        settings,
+      );
+      leasesOf(core).votes.inspect = (resource) => votes.inspect(resource);
+    },
+  },
+  {
+    name: "a proclaim that ignores revisions",
+    breaks: ["elections"],
+    replan: (plan) => crowded(plan, "election"),
+    // Whatever comes last counts, on each primary, and is seen where it is read first.
+    substitute: patched("proclaim", "(redis.call('HGET', own(i), 'revision') or '') < arg(2)", "true"),
+    change: (core) => {
+      const { votes } = leasesOf(core);
+      const proclaim = votes.proclaim.bind(votes);
+      votes.proclaim = (lease, _revision, metadata) => proclaim(lease, "1", metadata);
+    },
   },
   {
     name: "semaphore by counting votes",
