@@ -2,12 +2,12 @@ import { exactMajority } from "../../src/algorithms/tally.js";
 import { Keys } from "../../src/redis/keys.js";
 import { type Primaries, type Question, values } from "../../src/redis/primaries.js";
 import { LeaseVotes } from "../../src/redis/redlock.js";
-import type { Core } from "../../src/service.js";
 import { countingVotes } from "./counting-votes.js";
 import { LAST_FIRST, patched } from "./patched.js";
 import { plainRedlock } from "./plain-redlock.js";
 import { crowded, undisturbed, withFirstStart } from "./plan.js";
-import { PRODUCTION, type Variant } from "./variant.js";
+import { REGRESSIONS } from "./regressions.js";
+import { leasesOf, PRODUCTION, type Variant } from "./variant.js";
 
 /** A variant that is wrong, and what must be found broken in it. */
 export interface Canary extends Variant {
@@ -20,14 +20,15 @@ export interface Canary extends Variant {
 
 /** What to run. */
 export interface Chosen {
-  /** Name of a canary, in place of the production code. */
+  /** Name of a canary or a regression, in place of the production code. */
   readonly canary?: string | undefined;
   /** Every run begins with a first start. */
   readonly firstStart?: boolean | undefined;
 }
 
 export function variantOf({ canary, firstStart = false }: Chosen): Variant {
-  const variant = canary === undefined ? PRODUCTION : CANARIES.find(({ name }) => name === canary);
+  const variant =
+    canary === undefined ? PRODUCTION : [...CANARIES, ...REGRESSIONS].find(({ name }) => name === canary);
   if (!variant) throw new Error(`there is no canary "${canary}"`);
   if (!firstStart) return variant;
   const { replan = (plan) => plan } = variant;
@@ -152,12 +153,6 @@ export const CANARIES: readonly Canary[] = [
     ...countingVotes,
   },
 ];
-
-function leasesOf(core: Core): { votes: LeaseVotes } {
-  const { leases } = core.locks as unknown as { leases: { votes: LeaseVotes } };
-  if (!(leases.votes instanceof LeaseVotes)) throw new Error("the canary does not find where votes are told");
-  return leases;
-}
 
 /** A majority that says "at least t" is taken for one that says "exactly t". */
 function atLeast(...[replies, majority]: Parameters<typeof exactMajority>): ReturnType<typeof exactMajority> {

@@ -1,4 +1,6 @@
+import type { Leases } from "../../src/primitives/leases.js";
 import type { Locks } from "../../src/primitives/lock.js";
+import { LeaseVotes } from "../../src/redis/redlock.js";
 import type { Core } from "../../src/service.js";
 import type { Instance } from "./instance.js";
 import type { Plan } from "./plan.js";
@@ -19,3 +21,11 @@ export interface Variant {
 
 /** The production code as it is. */
 export const PRODUCTION: Variant = {};
+
+/** What all leases of an instance, and the votes on them, go through. A variant may replace methods of both. */
+export function leasesOf(core: Core): Pick<Leases, "acquire"> & { votes: LeaseVotes } {
+  const { leases } = core.locks as unknown as { leases: Pick<Leases, "acquire"> & { votes: LeaseVotes } };
+  if (!(leases.votes instanceof LeaseVotes))
+    throw new Error("the variant does not find where votes are told");
+  return leases;
+}
