@@ -133,7 +133,7 @@ async function use(
   const what = isOver
     ? chance.weighted({ renew: 1, release: 1, forget: 3 })
     : held.wanted.election
-      ? chance.weighted({ proclaim: 5, renew: 3, release: 2, forget: 0.3, nothing: 1 })
+      ? chance.weighted({ proclaim: 4, renew: 3, release: 2, forget: 0.3, nothing: 3 })
       : chance.weighted({ renew: 4, release: 3, forget: 0.3, nothing: 3 });
   switch (what) {
     case "proclaim":
