@@ -180,6 +180,12 @@ function faultsOf(chance: Chance, endMs: number, pace: number): Fault[] {
   })).sort((a, b) => a.atMs - b.atMs);
 }
 
-const CALM: Weather = { delayMs: [0.1, 0.8], lateShare: 0, lateMsMax: 0, lostReplyShare: 0, twiceShare: 0 };
+export const CALM: Weather = {
+  delayMs: [0.1, 0.8],
+  lateShare: 0,
+  lateMsMax: 0,
+  lostReplyShare: 0,
+  twiceShare: 0,
+};
 /** Share of the time of other runs. */
 const CROWD_LASTS = 0.6;

@@ -1,9 +1,10 @@
-import type { LeaseRequest, Wanted } from "../../src/primitives/lease-terms.js";
+import { CoordinationError } from "../../src/errors.js";
 import { Operation } from "../../src/redis/operation.js";
 import type { Primary } from "../../src/redis/primary.js";
 import type { Canary } from "./canaries.js";
 import { patched } from "./patched.js";
-import { crowded, type Fault, type FaultKind, type Plan } from "./plan.js";
+import { CALM, crowded, type Fault, type FaultKind, type Plan } from "./plan.js";
+import { grantedTooLate, handedOnThenAsked, leavesUnseen, readmittedAfterLeave } from "./stories.js";
 import { leasesOf } from "./variant.js";
 
 /**
@@ -19,8 +20,8 @@ export interface Regression extends Canary {
 export const REGRESSIONS: readonly Regression[] = [
   {
     name: "an attempt that was sent again, as text, joins the queue once more",
-    seed: 1,
-    breaks: ["recovery", "holds", "order"],
+    seed: 44,
+    breaks: ["recovery"],
     replan: (plan) => often(crowded(plan, "line"), ["primary forgets its scripts"], 12),
     // The message with which a request leaves the queue does not wait for attempts that are still under way.
     change: ({ waiting }) => {
@@ -36,7 +37,12 @@ export const REGRESSIONS: readonly Regression[] = [
     name: "a request waits for a cold start",
     seed: 1,
     breaks: ["deadlines"],
-    replan: (plan) => often(plan, ["all primaries restart", "primary pauses"], 4),
+    // Messages are so slow that a cold start, which takes many of them one after the other, lasts for seconds.
+    replan: (plan) => ({
+      ...often({ ...plan, faultsMs: 6_000 }, ["all primaries restart"], 2),
+      settings: { ...plan.settings, commandTimeoutMs: 100 },
+      weather: { ...CALM, delayMs: [44, 49] },
+    }),
     change: ({ primaries }) => {
       const { configuration } = primaries as unknown as {
         configuration: { refresh(): Promise<void>; catchUp(): Promise<boolean> };
@@ -45,23 +51,33 @@ export const REGRESSIONS: readonly Regression[] = [
     },
   },
   {
-    name: "an attempt that comes after the release joins the queue once more",
+    name: "an attempt that comes after the release takes the name once more",
     seed: 1,
-    breaks: ["recovery", "holds", "order"],
-    replan: (plan) =>
-      often(crowded(plan, "line"), ["connection breaks", "primary pauses", "no way there"], 6),
+    breaks: ["recovery"],
+    replan: scripted,
+    story: (surroundings) => handedOnThenAsked(surroundings, { attemptLateMs: 150, releaseReaches: "one" }),
     change: ({ primaries }) => void refusingNothingLate.add(primaries.all),
+  },
+  {
+    name: "the granted attempt comes after the release, which ended what was handed on",
+    seed: 1,
+    breaks: ["recovery"],
+    replan: scripted,
+    story: (surroundings) => handedOnThenAsked(surroundings, { attemptLateMs: 50, releaseReaches: "all" }),
+    // No primary tells which attempt the release ended, so they never differ.
+    substitute: patched("release-lock", "{ 1, attempt }", "{ 1, '' }"),
   },
   {
     name: "a leave that finds nothing on a majority leaves nothing behind",
     seed: 1,
     breaks: ["members"],
-    replan: (plan) => ({ ...often(plan, ["primary pauses", "no way back", "no way there"], 6), members: 3 }),
+    replan: scripted,
+    story: leavesUnseen,
     change: ({ membership }) => {
       const leave = membership.leave.bind(membership);
       membership.leave = async (service, id) => {
         const known = await membership.get(service, id).catch((error: unknown) => {
-          if ((error as { code?: string }).code === "unknown_member") return null;
+          if (error instanceof CoordinationError && error.code === "unknown_member") return null;
           throw error;
         });
         return known !== null && leave(service, id);
@@ -71,19 +87,20 @@ export const REGRESSIONS: readonly Regression[] = [
   {
     name: "a request that is granted too late ends the lease that another request for it was granted",
     seed: 1,
-    breaks: ["holds", "tokens"],
-    replan: (plan) => often(crowded(plan, "line"), ["primary pauses", "instance freezes"], 6),
+    breaks: ["holds"],
+    replan: scripted,
+    story: grantedTooLate,
     change: (core) => {
       const leases = leasesOf(core);
       const acquire = leases.acquire.bind(leases);
-      leases.acquire = async (request: LeaseRequest & { metadata: string }, want) => {
+      leases.acquire = async (request, want) => {
         const { leaseId } = request;
         try {
           return await acquire(request, want);
         } catch (error) {
-          const wasSlow = /so late that nothing was left/.test(String(error));
-          if (leaseId !== undefined && wasSlow)
-            await leases.votes.release({ ...((await want(leaseId)) as Wanted), leaseId }, true);
+          const isTooLate = String(error).includes("so late that nothing was left");
+          if (leaseId !== undefined && isTooLate)
+            await leases.votes.release({ ...(await want(leaseId)), leaseId }, true);
           throw error;
         }
       };
@@ -93,24 +110,13 @@ export const REGRESSIONS: readonly Regression[] = [
     name: "a primary is readmitted without the tombstone of a service's last member",
     seed: 1,
     breaks: ["members"],
-    replan: (plan) => ({
-      ...often(plan, ["primary restarts empty", "primary pauses", "no way there"], 6),
-      members: 1,
-    }),
+    replan: scripted,
+    story: readmittedAfterLeave,
     substitute: patched(
       "put-member",
       "redis.call('ZADD', KEYS[4], 'GT', int(time + life), ARGV[2])",
       "if ARGV[6] == '0' then redis.call('ZADD', KEYS[4], 'GT', int(time + life), ARGV[2]) end",
     ),
-  },
-  {
-    name: "the granted attempt comes after the release, which ended an earlier attempt",
-    seed: 1,
-    breaks: ["recovery"],
-    replan: (plan) =>
-      often(crowded(plan, "line"), ["connection breaks", "no way there", "primary pauses"], 8),
-    // No primary tells which attempt the release ended, so they never differ.
-    substitute: patched("release-lock", "{ 1, attempt }", "{ 1, '' }"),
   },
 ];
 
@@ -122,6 +128,12 @@ function often(plan: Plan, kinds: readonly FaultKind[], count: number): Plan {
     return { kind, atMs: ((place + 0.5) / count) * plan.faultsMs, forMs: Math.min(forMs, 200) };
   });
   return { ...plan, faults };
+}
+
+/** Three instances, three primaries and a calm network, for a story. */
+function scripted(plan: Plan): Plan {
+  const settings = { ...plan.settings, commandTimeoutMs: 100, ttlMaxMs: 5_000 };
+  return { ...plan, primaries: 3, instances: 3, settings, weather: CALM, faults: [], start: "warm" };
 }
 
 /** The primaries of instances whose granted attempts refuse nothing that reaches a primary late. */

@@ -10,7 +10,7 @@ import { type Leftover, recover } from "./recovery.js";
 import { LuaMachine } from "./redis/lua.js";
 import { Scheduler } from "./scheduler.js";
 import { Universe } from "./universe.js";
-import { PRODUCTION, type Variant } from "./variant.js";
+import { PRODUCTION, type Story, type Variant } from "./variant.js";
 import { existingDeployment, startWarm } from "./warm-start.js";
 
 export interface Run {
@@ -28,11 +28,14 @@ export interface RunOptions {
   readonly watch?: Watch;
   /** Changes what the seed decided. */
   readonly replan?: (plan: Plan) => Plan;
+  /** In place of the load, as a variant may have it. */
+  readonly story?: Story;
 }
 
 /** One run: everything in it follows from the seed. Takes no real time but the processor's. */
 export async function simulate(seed: number, options: RunOptions = {}): Promise<Run> {
   const { variant = PRODUCTION, log, watch, replan = variant.replan ?? ((plan) => plan) } = options;
+  const story = options.story ?? variant.story ?? runClients;
   const plan = replan(planOf(seed));
   const scheduler = new Scheduler();
   const recorder = new Recorder(scheduler.nowMs);
@@ -43,7 +46,7 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
   if (existing) startWarm(universe, existing);
   let crash: unknown = null;
   let leftovers: readonly Leftover[] = [];
-  live(universe, plan, variant)
+  live(universe, plan, variant, story)
     .then((left) => {
       leftovers = left;
     })
@@ -60,7 +63,7 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
 }
 
 /** What happens in a run, from its first start to the last probe. */
-async function live(universe: Universe, plan: Plan, variant: Variant): Promise<Leftover[]> {
+async function live(universe: Universe, plan: Plan, variant: Variant, story: Story): Promise<Leftover[]> {
   const { scheduler, network } = universe;
   const chance = new Chance(plan.seed, "run");
   if (plan.start !== "amid faults") {
@@ -79,7 +82,7 @@ async function live(universe: Universe, plan: Plan, variant: Variant): Promise<L
       joinsWithinMs: JOINS_WITHIN_MS,
     });
   const surroundings = { universe, plan, variant, chance, faultsEndMs };
-  const held = await runClients(surroundings);
+  const held = await story(surroundings);
   return recover(surroundings, held);
 }
 

@@ -1,0 +1,141 @@
+import { Asking, type Held } from "./asking.js";
+import type { Surroundings } from "./clients.js";
+import type { Instance } from "./instance.js";
+import type { Link } from "./network.js";
+import type { SimulatedPrimary } from "./primary.js";
+import type { Universe } from "./universe.js";
+
+// Schedules that lead to what the simulation came upon once in a hundred thousand runs. Each has three primaries, p, q
+// and r, three instances, and a network that is calm but for what the story does to it.
+
+/** Everybody in a story. */
+function castOf({ universe, variant }: Surroundings) {
+  const [p, q, r] = universe.primaries as [SimulatedPrimary, SimulatedPrimary, SimulatedPrimary];
+  const [one, two, three] = universe.instances as [Instance, Instance, Instance];
+  const { scheduler } = universe;
+  return {
+    p,
+    q,
+    r,
+    one,
+    two,
+    three,
+    sleep: (ms: number) => scheduler.sleep(ms),
+    link: (instance: Instance, primary: SimulatedPrimary): Link => universe.network.link(instance, primary),
+    client: (name: string) => new Asking(universe, variant, name),
+  };
+}
+
+/**
+ * A name is handed on to a request on one primary only, so the request asks again: that attempt is granted by the other
+ * two, and reaches the first one `attemptLateMs` later. Meanwhile the lease is released by way of another instance.
+ * `releaseReaches`: only the primary that the attempt has still to reach, or all.
+ */
+export async function handedOnThenAsked(
+  surroundings: Surroundings,
+  {
+    attemptLateMs,
+    releaseReaches,
+  }: { readonly attemptLateMs: number; readonly releaseReaches: "one" | "all" },
+): Promise<Held[]> {
+  const { p, q, r, one, two, three, sleep, link, client } = castOf(surroundings);
+  const first = await client("c1").acquire(one, { name: "n1" }, 300);
+  if (typeof first !== "object") throw new Error(`c1 was not granted the name: ${first}`);
+  const second = client("c2").acquire(two, { name: "n1" }, 3_000, { waitMs: 2_000 });
+  await sleep(285);
+  for (const primary of [q, r]) link(one, primary).requests.close();
+  // Just before its time is over on the other two.
+  const released = client("c1").release(one, first);
+  await sleep(8);
+  link(two, p).requests.close();
+  const held = await second;
+  if (typeof held !== "object") throw new Error(`c2 was not granted the name: ${held}`);
+  if (releaseReaches === "one") for (const primary of [q, r]) link(three, primary).requests.close();
+  const releasing = client("c2").release(three, held);
+  await sleep(attemptLateMs);
+  link(two, p).requests.open();
+  await sleep(50);
+  for (const primary of [q, r]) link(three, primary).requests.open();
+  await Promise.all([released, releasing]);
+  return [];
+}
+
+/** A heartbeat reaches one primary, its member ends on the others, and it leaves while nobody hears that primary. */
+export async function leavesUnseen({ plan, ...rest }: Surroundings): Promise<Held[]> {
+  const { p, q, r, one, two, sleep, link, client } = castOf({ plan, ...rest });
+  const member = client("m1");
+  const incarnation = await member.register(one, "m1", MEMBER_TTL_MS);
+  await sleep(500);
+  for (const primary of [q, r]) link(one, primary).requests.close();
+  await member.heartbeat(one, "m1", MEMBER_TTL_MS, incarnation ?? undefined);
+  await sleep(350);
+  for (const primary of [q, r]) link(one, primary).requests.open();
+  await untilUp(rest.universe, one);
+  link(one, p).requests.close();
+  await member.leave(one, "m1");
+  for (let look = 0; look < 10; look++) {
+    await client("observer").list(two);
+    await sleep(5);
+  }
+  return [];
+}
+
+/** An instance stops in the middle of a request, and another request for the same lease is granted meanwhile. */
+export async function grantedTooLate(surroundings: Surroundings): Promise<Held[]> {
+  const { one, two, three, sleep, client } = castOf(surroundings);
+  const { universe } = surroundings;
+  const leaseId = "ABCDEFGHIJKLMNOPQRSTUVWX";
+  const late = client("c1").acquire(one, { name: "n1" }, 150, { leaseId });
+  await sleep(0.05);
+  universe.freeze(one);
+  await sleep(20);
+  const held = await client("c1").acquire(two, { name: "n1" }, 3_000, { leaseId });
+  await sleep(250);
+  universe.resume(one);
+  await late;
+  const other = await client("c2").acquire(three, { name: "n1" }, 500);
+  return [held, other].filter((one) => typeof one === "object");
+}
+
+/**
+ * The last member of a service leaves, which one primary does not hear; another one loses its data, and is readmitted
+ * with what that one and the third have.
+ */
+export async function readmittedAfterLeave(surroundings: Surroundings): Promise<Held[]> {
+  const { p, q, r, one, two, three, sleep, link, client } = castOf(surroundings);
+  const { universe } = surroundings;
+  const member = client("m1");
+  const incarnation = await member.register(one, "m1", MEMBER_TTL_MS);
+  await sleep(500);
+  // What the other two know of the service ends before what this one knows.
+  for (const primary of [q, r]) link(one, primary).requests.close();
+  await member.heartbeat(one, "m1", MEMBER_TTL_MS, incarnation ?? undefined);
+  for (const primary of [q, r]) link(one, primary).requests.open();
+  link(one, p).requests.close();
+  await untilUp(universe, one, [q, r]);
+  await member.leave(one, "m1");
+  await sleep(100);
+  q.kill();
+  universe.wipe(q);
+  universe.start(q);
+  await untilUp(universe, two);
+  // Nobody hears the one that knows of the leave.
+  link(two, r).requests.close();
+  link(three, r).requests.close();
+  for (let look = 0; look < 10; look++) {
+    await client("observer").list(two);
+    await sleep(20);
+  }
+  return [];
+}
+
+/** Until all of these take part again for the instance. */
+async function untilUp(
+  { primaries, scheduler }: Universe,
+  { core }: Instance,
+  which: readonly SimulatedPrimary[] = primaries,
+): Promise<void> {
+  while (!which.every(({ place }) => core.primaries.all[place]?.up)) await scheduler.sleep(1);
+}
+
+const MEMBER_TTL_MS = 800;
