@@ -1,3 +1,4 @@
+import { SCRIPTS } from "../../src/redis/scripts.js";
 import { Asking, type Held } from "./asking.js";
 import type { Surroundings } from "./clients.js";
 import type { Instance } from "./instance.js";
@@ -57,6 +58,25 @@ export async function handedOnThenAsked(
   await sleep(50);
   for (const primary of [q, r]) link(three, primary).requests.open();
   await Promise.all([released, releasing]);
+  return [];
+}
+
+/**
+ * A primary has forgotten the script of an attempt, which is the last one of a request that waits: it is sent again as
+ * text, while the other primaries refuse it and the request gives up. Then the holder releases the name.
+ */
+export async function sentAgainAsText({ universe, ...rest }: Surroundings): Promise<Held[]> {
+  const { p, one, two, sleep, client } = castOf({ universe, ...rest });
+  const held = await client("c1").acquire(one, { name: "n1" }, 3_000);
+  if (typeof held !== "object") throw new Error(`c1 was not granted the name: ${held}`);
+  const giving = client("c2").acquire(two, { name: "n1" }, 3_000, { waitMs: 100 });
+  await sleep(95);
+  p.server.flushScripts();
+  for (const { name, text } of Object.values(SCRIPTS))
+    if (name !== "acquire-lock") p.server.execute("SCRIPT", ["LOAD", text]);
+  await giving;
+  await sleep(20);
+  await client("c1").release(one, held);
   return [];
 }
 
