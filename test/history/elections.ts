@@ -34,7 +34,8 @@ type Proclaimed = Done<"proclaim", "proclaimed">;
  * Elections are locks whose token is the term: that terms are unique and grow, and that one leader may trust its term at
  * a time, is for `checkTokens` and `checkHolds`. Here: a term has one leader, whoever is told of it; what is told never
  * goes back to an earlier term, nor to a value from before one that was acknowledged; nothing is proclaimed in a term
- * after a newer one; and no read contradicts a leader who may trust its term all the while.
+ * after a newer one; and no read contradicts a leader who may trust its term all the while. A proclaim that failed may
+ * take effect at any later time.
  */
 export function checkElections(history: History): Violation[] {
   const elections = new Set(

@@ -7,22 +7,22 @@ import { CALM, type Plan } from "./plan.js";
 import {
   asksWhileAllForget,
   grantedTooLate,
-  handedOnThenAsked,
+  handoffThenAttempt,
   leavesUnseen,
   readmittedAfterLeave,
   sentAgainAsText,
-} from "./stories.js";
-import { leasesOf, type Story } from "./variant.js";
+} from "./schedules.js";
+import { leasesOf, type Schedule } from "./variant.js";
 
 /** A bug that can be put back, and the schedule that leads to it. */
 export interface Regression extends Canary {
   readonly replan: (plan: Plan) => Plan;
-  readonly story: Story;
+  readonly schedule: Schedule;
 }
 
 /**
  * Bugs that the simulation once found in the product, each in one run of some 100,000. A seed means something else with
- * each change of the load or of the code under test, so none is held: a story plays the schedule that led to the bug. The
+ * each change of the load or of the code under test, so none is held: a scripted schedule leads to the bug. The
  * variant puts the bug back: that must fail with every seed, and the production code with none.
  */
 export const REGRESSIONS: readonly Regression[] = [
@@ -30,7 +30,7 @@ export const REGRESSIONS: readonly Regression[] = [
     name: "an attempt that was sent again, as text, joins the queue once more",
     breaks: ["recovery"],
     replan: scripted,
-    story: sentAgainAsText,
+    schedule: sentAgainAsText,
     // The message with which a request leaves the queue does not wait for attempts that are still under way.
     change: ({ waiting }) => {
       const enter = waiting.enter.bind(waiting);
@@ -53,7 +53,7 @@ export const REGRESSIONS: readonly Regression[] = [
         weather: { ...CALM, delayMs: [85, 95] },
       };
     },
-    story: asksWhileAllForget,
+    schedule: asksWhileAllForget,
     change: ({ primaries }) => {
       const { configuration } = primaries as unknown as {
         configuration: { refresh(): Promise<void>; catchUp(): Promise<boolean> };
@@ -65,14 +65,16 @@ export const REGRESSIONS: readonly Regression[] = [
     name: "an attempt that comes after the release takes the name once more",
     breaks: ["recovery"],
     replan: scripted,
-    story: (surroundings) => handedOnThenAsked(surroundings, { attemptLateMs: 150, releaseReaches: "one" }),
+    schedule: (surroundings) =>
+      handoffThenAttempt(surroundings, { attemptLateMs: 150, releaseReaches: "one" }),
     change: ({ primaries }) => void refusingNothingLate.add(primaries.all),
   },
   {
-    name: "the granted attempt comes after the release, which ended what was handed on",
+    name: "the granted attempt comes after the release, which ended a handoff",
     breaks: ["recovery"],
     replan: scripted,
-    story: (surroundings) => handedOnThenAsked(surroundings, { attemptLateMs: 50, releaseReaches: "all" }),
+    schedule: (surroundings) =>
+      handoffThenAttempt(surroundings, { attemptLateMs: 50, releaseReaches: "all" }),
     // No primary tells which attempt the release ended, so they never differ.
     substitute: patched("release-lock", "{ 1, attempt }", "{ 1, '' }"),
   },
@@ -80,7 +82,7 @@ export const REGRESSIONS: readonly Regression[] = [
     name: "a leave that finds nothing on a majority leaves nothing behind",
     breaks: ["members"],
     replan: scripted,
-    story: leavesUnseen,
+    schedule: leavesUnseen,
     change: ({ membership }) => {
       const leave = membership.leave.bind(membership);
       membership.leave = async (service, id) => {
@@ -96,7 +98,7 @@ export const REGRESSIONS: readonly Regression[] = [
     name: "a request that is granted too late ends the lease that another request for it was granted",
     breaks: ["holds"],
     replan: scripted,
-    story: grantedTooLate,
+    schedule: grantedTooLate,
     change: (core) => {
       const leases = leasesOf(core);
       const acquire = leases.acquire.bind(leases);
@@ -117,7 +119,7 @@ export const REGRESSIONS: readonly Regression[] = [
     name: "a primary is readmitted without the tombstone of a service's last member",
     breaks: ["members"],
     replan: scripted,
-    story: readmittedAfterLeave,
+    schedule: readmittedAfterLeave,
     substitute: patched(
       "put-member",
       "redis.call('ZADD', KEYS[4], 'GT', int(time + life), ARGV[2])",
@@ -126,7 +128,7 @@ export const REGRESSIONS: readonly Regression[] = [
   },
 ];
 
-/** Three instances, three primaries and a calm network, for a story. */
+/** Three instances, three primaries and a calm network, for a scripted schedule. */
 function scripted(plan: Plan): Plan {
   const settings = { ...plan.settings, commandTimeoutMs: 100, ttlMaxMs: 5_000 };
   return { ...plan, primaries: 3, instances: 3, settings, weather: { ...CALM }, faults: [], start: "warm" };

@@ -10,7 +10,7 @@ import { type Leftover, recover } from "./recovery.js";
 import { LuaMachine } from "./redis/lua.js";
 import { Scheduler } from "./scheduler.js";
 import { Universe } from "./universe.js";
-import { PRODUCTION, type Story, type Variant } from "./variant.js";
+import { PRODUCTION, type Schedule, type Variant } from "./variant.js";
 import { existingDeployment, startWarm } from "./warm-start.js";
 
 export interface Run {
@@ -28,14 +28,14 @@ export interface RunOptions {
   readonly watch?: Watch;
   /** Changes what the seed decided. */
   readonly replan?: (plan: Plan) => Plan;
-  /** In place of the load, as a variant may have it. */
-  readonly story?: Story;
+  /** A scripted schedule in place of the random load; a variant may have one as well. */
+  readonly schedule?: Schedule;
 }
 
 /** One run: everything in it follows from the seed. Takes no real time but the processor's. */
 export async function simulate(seed: number, options: RunOptions = {}): Promise<Run> {
   const { variant = PRODUCTION, log, watch, replan = variant.replan ?? ((plan) => plan) } = options;
-  const story = options.story ?? variant.story ?? runClients;
+  const schedule = options.schedule ?? variant.schedule ?? runClients;
   const plan = replan(planOf(seed));
   const scheduler = new Scheduler();
   const recorder = new Recorder(scheduler.nowMs);
@@ -46,7 +46,7 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
   if (existing) startWarm(universe, existing);
   let crash: unknown = null;
   let leftovers: readonly Leftover[] = [];
-  live(universe, plan, variant, story)
+  live(universe, plan, variant, schedule)
     .then((left) => {
       leftovers = left;
     })
@@ -63,7 +63,12 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
 }
 
 /** What happens in a run, from its first start to the last probe. */
-async function live(universe: Universe, plan: Plan, variant: Variant, story: Story): Promise<Leftover[]> {
+async function live(
+  universe: Universe,
+  plan: Plan,
+  variant: Variant,
+  schedule: Schedule,
+): Promise<Leftover[]> {
   const { scheduler, network } = universe;
   const chance = new Chance(plan.seed, "run");
   if (plan.start !== "amid faults") {
@@ -82,7 +87,7 @@ async function live(universe: Universe, plan: Plan, variant: Variant, story: Sto
       joinsWithinMs: JOINS_WITHIN_MS,
     });
   const surroundings = { universe, plan, variant, chance, faultsEndMs };
-  const held = await story(surroundings);
+  const held = await schedule(surroundings);
   return recover(surroundings, held);
 }
 

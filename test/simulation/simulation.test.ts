@@ -83,10 +83,10 @@ describe("the simulation", () => {
 });
 
 describe("a bug that the simulation once found is found where it is put back, and only there:", () => {
-  it.each(REGRESSIONS)("$name", { timeout: 60_000 }, async ({ breaks, replan, story, ...bug }) => {
+  it.each(REGRESSIONS)("$name", { timeout: 60_000 }, async ({ breaks, replan, schedule, ...bug }) => {
     for (let seed = SEED; seed < SEED + 3; seed++) {
       const tell = async (variant: Variant) => {
-        const { violations } = await simulate(seed, { variant, replan, story });
+        const { violations } = await simulate(seed, { variant, replan, schedule });
         return violations.map((one) => tellViolation(one)).join("\n");
       };
       expect(await tell(bug), `with the bug, seed ${seed}`).toMatch(

@@ -7,8 +7,8 @@ import type { Surroundings } from "./clients.js";
 import type { Instance } from "./instance.js";
 import type { Plan } from "./plan.js";
 
-/** Returns what its clients still hold when the faults stop. */
-export type Story = (surroundings: Surroundings) => Promise<Held[]>;
+/** What clients and faults do. Returns what the clients still hold when the faults stop. */
+export type Schedule = (surroundings: Surroundings) => Promise<Held[]>;
 
 /** A way in which the code under test differs from the production code; all parts may be left out. */
 export interface Variant {
@@ -18,8 +18,8 @@ export interface Variant {
   readonly change?: (core: Core, instance: Instance) => void;
   /** Changes what the seed decided. */
   readonly replan?: (plan: Plan) => Plan;
-  /** What clients do in place of the load: a schedule that says what a seed else has to come upon. */
-  readonly story?: Story;
+  /** A scripted schedule in place of the random load. */
+  readonly schedule?: Schedule;
   /** Nobody can tell that a primary started again or lost its data: it keeps what it is known by, and nothing else. */
   readonly unnoticed?: boolean;
   /** What clients ask in place of the instance's locks. It has no tokens: what is recorded for one counts up. */

@@ -6,11 +6,11 @@ import type { Link } from "./network.js";
 import type { SimulatedPrimary } from "./primary.js";
 import type { Universe } from "./universe.js";
 
-// Schedules that lead to what the simulation came upon once in a hundred thousand runs. Each has three primaries, p, q
-// and r, three instances, and a network that is calm but for what the story does to it.
+// Scripted schedules of what the random load met once in a hundred thousand runs. Each has three primaries p, q and r,
+// three instances, and a calm network except for the links that the schedule closes.
 
-/** Everybody in a story. */
-function castOf({ universe, variant }: Surroundings) {
+/** What a schedule works with. */
+function partsOf({ universe, variant }: Surroundings) {
   const [p, q, r] = universe.primaries as [SimulatedPrimary, SimulatedPrimary, SimulatedPrimary];
   const [one, two, three] = universe.instances as [Instance, Instance, Instance];
   const { scheduler } = universe;
@@ -28,18 +28,18 @@ function castOf({ universe, variant }: Surroundings) {
 }
 
 /**
- * A name is handed on to a request on one primary only, so the request asks again: that attempt is granted by the other
- * two, and reaches the first one `attemptLateMs` later. Meanwhile the lease is released by way of another instance.
- * `releaseReaches`: only the primary that the attempt has still to reach, or all.
+ * One primary hands the name to a waiting request, which then asks all: the other two grant that attempt, and it reaches
+ * the first one `attemptLateMs` later. Meanwhile the lease is released through another instance. `releaseReaches`: only
+ * the primary that the attempt has not yet reached, or all.
  */
-export async function handedOnThenAsked(
+export async function handoffThenAttempt(
   surroundings: Surroundings,
   {
     attemptLateMs,
     releaseReaches,
   }: { readonly attemptLateMs: number; readonly releaseReaches: "one" | "all" },
 ): Promise<Held[]> {
-  const { p, q, r, one, two, three, sleep, link, client } = castOf(surroundings);
+  const { p, q, r, one, two, three, sleep, link, client } = partsOf(surroundings);
   const first = await client("c1").acquire(one, { name: "n1" }, 300);
   if (typeof first !== "object") throw new Error(`c1 was not granted the name: ${first}`);
   const second = client("c2").acquire(two, { name: "n1" }, 3_000, { waitMs: 2_000 });
@@ -62,11 +62,11 @@ export async function handedOnThenAsked(
 }
 
 /**
- * A primary has forgotten the script of an attempt, which is the last one of a request that waits: it is sent again as
- * text, while the other primaries refuse it and the request gives up. Then the holder releases the name.
+ * The last attempt of a waiting request meets a primary that has forgotten the script, and is sent again as text. The
+ * other primaries refuse the attempt meanwhile, and the request gives up. Then the holder releases the name.
  */
 export async function sentAgainAsText({ universe, ...rest }: Surroundings): Promise<Held[]> {
-  const { p, one, two, sleep, client } = castOf({ universe, ...rest });
+  const { p, one, two, sleep, client } = partsOf({ universe, ...rest });
   const held = await client("c1").acquire(one, { name: "n1" }, 3_000);
   if (typeof held !== "object") throw new Error(`c1 was not granted the name: ${held}`);
   const giving = client("c2").acquire(two, { name: "n1" }, 3_000, { waitMs: 100 });
@@ -80,17 +80,17 @@ export async function sentAgainAsText({ universe, ...rest }: Surroundings): Prom
   return [];
 }
 
-/** All primaries are flushed, which no instance notices before it asks. */
+/** All primaries are flushed; an instance notices when it asks. */
 export async function asksWhileAllForget(surroundings: Surroundings): Promise<Held[]> {
-  const { p, q, r, one, client } = castOf(surroundings);
+  const { p, q, r, one, client } = partsOf(surroundings);
   for (const primary of [p, q, r]) surroundings.universe.wipe(primary);
   const held = await client("c1").acquire(one, { name: "n1" }, 3_000);
   return typeof held === "object" ? [held] : [];
 }
 
-/** A heartbeat reaches one primary, its member ends on the others, and it leaves while nobody hears that primary. */
+/** A heartbeat reaches one primary, the member expires on the others, and leaves while that primary is unreachable. */
 export async function leavesUnseen({ plan, ...rest }: Surroundings): Promise<Held[]> {
-  const { p, q, r, one, two, sleep, link, client } = castOf({ plan, ...rest });
+  const { p, q, r, one, two, sleep, link, client } = partsOf({ plan, ...rest });
   const member = client("m1");
   const incarnation = await member.register(one, "m1", MEMBER_TTL_MS);
   await sleep(500);
@@ -108,9 +108,9 @@ export async function leavesUnseen({ plan, ...rest }: Surroundings): Promise<Hel
   return [];
 }
 
-/** An instance stops in the middle of a request, and another request for the same lease is granted meanwhile. */
+/** An instance freezes during a request, and another request for the same lease is granted meanwhile. */
 export async function grantedTooLate(surroundings: Surroundings): Promise<Held[]> {
-  const { one, two, three, sleep, client } = castOf(surroundings);
+  const { one, two, three, sleep, client } = partsOf(surroundings);
   const { universe } = surroundings;
   const leaseId = "ABCDEFGHIJKLMNOPQRSTUVWX";
   const late = client("c1").acquire(one, { name: "n1" }, 150, { leaseId });
@@ -126,16 +126,16 @@ export async function grantedTooLate(surroundings: Surroundings): Promise<Held[]
 }
 
 /**
- * The last member of a service leaves, which one primary does not hear; another one loses its data, and is readmitted
- * with what that one and the third have.
+ * The last member of a service leaves, and one primary misses it. Another primary loses its data, and is readmitted with
+ * the state of that one and of the third.
  */
 export async function readmittedAfterLeave(surroundings: Surroundings): Promise<Held[]> {
-  const { p, q, r, one, two, three, sleep, link, client } = castOf(surroundings);
+  const { p, q, r, one, two, three, sleep, link, client } = partsOf(surroundings);
   const { universe } = surroundings;
   const member = client("m1");
   const incarnation = await member.register(one, "m1", MEMBER_TTL_MS);
   await sleep(500);
-  // What the other two know of the service ends before what this one knows.
+  // The other two forget the service earlier than this one.
   for (const primary of [q, r]) link(one, primary).requests.close();
   await member.heartbeat(one, "m1", MEMBER_TTL_MS, incarnation ?? undefined);
   link(two, p).requests.close();
@@ -146,7 +146,7 @@ export async function readmittedAfterLeave(surroundings: Surroundings): Promise<
   universe.start(q);
   await sleep(10);
   await untilUp(universe, three);
-  // Nobody hears the one that knows of the leave.
+  // The primary that knows of the leave is unreachable.
   link(three, r).requests.close();
   for (let look = 0; look < 10; look++) {
     await client("observer").list(three);
