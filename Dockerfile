@@ -1,7 +1,7 @@
 FROM node:22-alpine AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
-# No package needs its install script to build or to run this.
+# No package needs its install script, neither to build nor to run the service.
 RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json ./
 COPY scripts/build.mjs scripts/
@@ -16,7 +16,7 @@ COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 USER node
 EXPOSE 8080
-# Whether it lives, not whether a quorum answers: a restart would not bring that back.
+# Checks that the process is alive, not that it has a quorum: a restart would not bring a quorum back.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
   CMD wget -q -O /dev/null "http://127.0.0.1:$PORT/livez" || exit 1
 CMD ["node", "dist/main.js"]

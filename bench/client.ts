@@ -3,14 +3,14 @@ import { Agent, request } from "node:http";
 // Connections are kept and reused, as clients in production do.
 const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY, maxFreeSockets: 20_000 });
 
-/** One request. Throws, with what was answered, where the status is not 200. */
+/** One request. Throws, with the response in the message, if the status is not 200. */
 export async function call<T = unknown>(base: string, path: string, body?: unknown): Promise<T> {
   const { status, text } = await send(base, path, body);
   if (status !== 200) throw new Error(`${path}: ${status} ${text}`);
   return JSON.parse(text) as T;
 }
 
-/** The same for an answer of any status: GET without a body, else POST. */
+/** The same for a response of any status: GET without a body, otherwise POST. */
 export function send(base: string, path: string, body?: unknown): Promise<{ status: number; text: string }> {
   const { hostname, port } = new URL(base);
   const content = body === undefined ? "" : JSON.stringify(body);
@@ -34,7 +34,7 @@ export function send(base: string, path: string, body?: unknown): Promise<{ stat
   });
 }
 
-/** Ends all connections: whoever waits on one is taken for gone. */
+/** Closes all connections: the service treats requests that wait on them as abandoned. */
 export function hangUp(): void {
   agent.destroy();
 }
@@ -46,7 +46,7 @@ export function lockAt(base: string, name: string) {
     acquire: (options: { ttlMs: number; waitMs?: number }) =>
       call<{ leaseId: string; fencingToken: number }>(base, `${path}/acquire`, options),
     release: (leaseId: string) => call(base, `${path}/release`, { leaseId }),
-    /** How many stand in line. */
+    /** Number of requests in the queue. */
     waiting: async () => (await call<{ waiting: number }>(base, path)).waiting,
   };
 }

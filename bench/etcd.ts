@@ -9,13 +9,13 @@ import { send } from "./client.js";
 import { endWithUs } from "./guard.js";
 import { freePorts } from "./servers.js";
 
-/** A cluster of three etcd nodes on this machine, with their defaults, and data that go away with them. */
+/** A cluster of three etcd nodes on this machine, with default settings and temporary data. */
 export interface Etcd extends AsyncDisposable {
   readonly version: string;
   readonly urls: readonly string[];
 }
 
-/** Null where etcd is not installed. */
+/** Null if etcd is not installed. */
 export async function startEtcd(): Promise<Etcd | null> {
   const version = await promisify(execFile)("etcd", ["--version"]).then(
     ({ stdout }) => /etcd Version: (\S+)/.exec(stdout)?.[1] ?? "unknown",

@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 
 /**
- * Ends these processes and removes the folder when this process ends, however it does: what is left behind would be in
- * the way of every later measurement. Returns what is to be called once they have ended in an orderly way.
+ * Kills these processes and removes the folder when this process ends, in whatever way: leftovers would disturb every
+ * later measurement. Returns a function to call once they have ended in an orderly way.
  */
 export function endWithUs(pids: readonly number[], dir = ""): () => void {
   // In a session of its own: a Ctrl-C must not end it before its work is done.
@@ -11,12 +11,12 @@ export function endWithUs(pids: readonly number[], dir = ""): () => void {
     stdio: ["pipe", "ignore", "ignore"],
   });
   guard.unref();
-  // A socket, though it is declared as less.
+  // It is a socket, although it is declared as a plain stream.
   (guard.stdin as unknown as { unref(): void }).unref();
   return () => guard.stdin.end("over\n");
 }
 
-/** Its standard input ends with us. */
+/** Its standard input closes when this process ends. */
 const GUARD = `
   dir=$1; shift
   read -r over && exit

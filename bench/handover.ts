@@ -1,6 +1,6 @@
 /**
- * How long a lock that others wait for stays nobody's: from its release by one client to its grant to the next, beside
- * npm's redlock on the same primaries and etcd's own lock, in turns within one run.
+ * Time of a handover: from the release of a lock by one client to its grant to the next waiter, compared with npm's
+ * redlock on the same primaries and etcd's own lock, taking turns within one run.
  *   npx tsx bench/handover.ts [--handovers 300] [--waiters 10,1] [--fsync always|everysec|no]
  */
 import { availableParallelism } from "node:os";
@@ -15,12 +15,12 @@ const { values } = parseArgs({
   options: {
     handovers: { type: "string", default: "300" },
     waiters: { type: "string", default: "10,1" },
-    /** Of the primaries: what docs/guarantees.md asks for, and what etcd does. `no`: nothing is written to disk. */
+    /** Of the primaries: `always` is what docs/guarantees.md asks for, and what etcd does. `no`: nothing is written to disk. */
     fsync: { type: "string", default: "always" },
   },
 });
 const A_ROUND = 30;
-/** As many as a service that has run for a minute has long behind it. */
+/** Warm-up: a service that has run for a minute is long past it. */
 const WARM_UP_MS = 3_000;
 const total = Number(values.handovers);
 process.env.TEST_REDIS = "process";
@@ -39,7 +39,7 @@ print(
 print(`redlock 5.0.0-beta.2, its defaults (retryDelay 200, retryJitter 100); ${withEtcd}`);
 for (const waiters of values.waiters.split(",").map(Number)) await compare(waiters);
 
-/** All contenders in turns, with so many that wait. */
+/** All contenders in turn, with this many waiters. */
 async function compare(waiters: number): Promise<void> {
   const clients = waiters + 1;
   const name = `handover-${waiters}`;
@@ -53,7 +53,7 @@ async function compare(waiters: number): Promise<void> {
   for (let round = 0; round * A_ROUND < total; round++) {
     const count = Math.min(A_ROUND, total - round * A_ROUND);
     for (let turn = 0; turn < peers.length; turn++) {
-      // Who goes first changes, so that what drifts within a round cancels out.
+      // The first contender changes, so that drift within a round cancels out.
       const place = (round + turn) % peers.length;
       const peer = peers[place] as Peer;
       timesMs[place]?.push(...(await handovers(peer, clients, (sofar) => sofar.length >= count)));

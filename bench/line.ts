@@ -2,17 +2,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { lockAt } from "./client.js";
 import { type Calls, minus, type Watched } from "./primaries.js";
 
-/** What a line of waiters cost that was served to its end. */
+/** The cost of a queue of waiters that was served completely. */
 export interface Served {
   readonly joining: Calls;
   readonly serving: Calls;
-  /** From the release by the one that held the lock first to that by the last one. */
+  /** From the release by the first holder to the release by the last one. */
   readonly ms: number;
 }
 
 /**
- * Lets `waiters` join the line of one lock, each after the one before stands in it, then serves them. Throws where one
- * is served out of turn, twice or not at all, or with a token that is not above the one before.
+ * Lets `waiters` join the queue of one lock, one after the other, then serves them. Throws if a waiter is served out of
+ * order, twice or not at all, or with a token that is not above the previous one.
  */
 export async function serve(url: string, primaries: Watched, waiters: number): Promise<Served> {
   const name = `line-${waiters}`;

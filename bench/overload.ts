@@ -1,7 +1,7 @@
 /**
- * More than can be served: pairs of acquire and release, each of a lock of its own, offered at a rate, whatever is
- * answered, in a process of its own. First what is sustainable is measured (64 clients that wait for their answers), then
- * multiples of it are offered in turn, round by round, while holders renew leases and somebody asks /livez.
+ * Overload: pairs of acquire and release, each of its own lock, are sent at a fixed rate, whatever the responses, from a
+ * separate process. First the sustainable rate is measured (64 clients that wait for their responses), then multiples of
+ * it are offered in turn, round by round, while holders renew leases and a probe requests /livez.
  *   nice npx tsx bench/overload.ts [--times 0.5,1,2,3] [--seconds 5] [--rounds 2] [--holders 50] [--connections 4000] [--sustainable 4000]
  */
 import { setTimeout as sleep } from "node:timers/promises";
@@ -24,25 +24,25 @@ const { values } = parseArgs({
 });
 process.env.TEST_REDIS = "process";
 const ACQUIRE = '{"ttlMs":10000}';
-/** Of a holder that renews every second. */
+/** Time to live of the lease of a holder that renews every second. */
 const HELD_MS = 3_000;
 const PATIENCE_MS = 60_000;
 
-/** What came of one rate. */
+/** Outcome of one rate. */
 interface Offered {
   readonly times: number;
   readonly pairsPerSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly shed: number;
-  /** Answers that are neither a success nor `overloaded`. */
+  /** Responses that are neither a success nor `overloaded`. */
   readonly other: number;
-  /** Renewals of holders that failed for good, of so many. */
+  /** Renewals of holders that failed for good, and their total number. */
   readonly lost: number;
   readonly renewals: number;
   readonly livezMsMax: number;
   readonly residentMbMax: number;
-  /** From the end of what was offered to the last answer. */
+  /** From the end of the offered load to the last response. */
   readonly drainedMs: number;
   readonly connections: number;
 }
@@ -77,7 +77,7 @@ function goodput(one: number): number {
   return median(all.filter((offered) => offered.times === one).map(({ pairsPerSecond }) => pairsPerSecond));
 }
 
-/** Pairs a second of so many clients that each wait for their answers. */
+/** Pairs per second of this many clients, each of which waits for its responses. */
 async function closedLoop({ url }: InstanceProcess, clients: number, ms: number): Promise<number> {
   const crowd = new Crowd(url);
   const endMs = performance.now() + ms;
@@ -153,7 +153,7 @@ async function offer(instance: InstanceProcess, times: number, rate: number, ms:
 
 type Aside = Pick<Offered, "lost" | "renewals" | "livezMsMax" | "residentMbMax">;
 
-/** Who has nothing to do with the crowd: holders that renew every third of their time, and a probe. */
+/** Bystanders of the crowd: holders that renew every third of their TTL, and a probe. */
 async function besides(instance: InstanceProcess): Promise<AsyncDisposable & { readonly seen: Aside }> {
   const crowd = new Crowd(instance.url);
   const seen = { lost: 0, renewals: 0, livezMsMax: 0, residentMbMax: 0 };

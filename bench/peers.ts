@@ -5,10 +5,10 @@ import Redlock from "redlock";
 import { call, lockAt } from "./client.js";
 import type { Etcd } from "./etcd.js";
 
-/** One way to take one lock, for as many clients as are asked for. */
+/** One implementation of a lock, for any number of clients. */
 export interface Peer {
   readonly label: string;
-  /** Resolves when this client holds the lock, with what gives it back. */
+  /** Resolves when this client holds the lock, with the function that releases it. */
   acquire(client: number): Promise<() => Promise<unknown>>;
   close(): void;
 }
@@ -26,12 +26,12 @@ export function quorate(url: string, name: string): Peer {
   };
 }
 
-/** npm's redlock within each client, on connections of its own. Its defaults, but that it never gives up. */
+/** npm's redlock in each client, with its own connections. Default settings, except that it never gives up. */
 export function redlock(urls: readonly string[], name: string, clients: number): Peer {
   const all = Array.from({ length: clients }, () => {
     const connections = urls.map((url) => new Redis(url));
     const locks = new Redlock(connections, { retryCount: -1 }, ITS_OWN_SCRIPTS);
-    // It tells of each server that says no.
+    // It emits an error for each server that refuses.
     (locks as unknown as EventEmitter).on("error", () => {});
     return { connections, locks };
   });
@@ -70,8 +70,8 @@ export async function etcdLock({ urls }: Etcd, name: string, clients: number): P
 }
 
 /**
- * Milliseconds from the moment at which a client asks to give the lock back until another one is told that it holds it,
- * with `clients` - 1 that wait; until `done` says so of the times so far.
+ * Milliseconds from the moment at which a client sends its release until another client learns that it holds the lock,
+ * with `clients` - 1 waiters. Repeats until `done` returns true for the times so far.
  */
 export async function handovers(
   peer: Peer,
@@ -89,9 +89,9 @@ export async function handovers(
       if (++holders > 1) throw new Error(`${peer.label}: two hold the lock`);
       if (givenMs !== null && !done(timesMs)) timesMs.push(nowMs - givenMs);
       granted();
-      // The first of all waits until the others stand in line.
+      // The very first holder waits until the others are in the queue.
       if (givenMs === null) await sleep(SETTLE_MS);
-      // Time for the one before to join the line again, and none in step with anybody's retries.
+      // Time for the previous holder to join the queue again, out of step with everybody's retries.
       if (!done(timesMs)) await sleep(HOLD_MS + Math.random() * HOLD_MS);
       holders -= 1;
       const next = new Promise<void>((resolve) => {
@@ -99,7 +99,7 @@ export async function handovers(
       });
       givenMs = performance.now();
       await giveBack();
-      // Who gave it back asks again when another one has it.
+      // The client that released it asks again when another one holds it.
       if (!done(timesMs)) await next;
     }
   };
@@ -107,7 +107,7 @@ export async function handovers(
   return timesMs;
 }
 
-/** Our declaration of its module knows only what the service needs, which are ours. */
+/** The service's own declaration of this module covers only what the service needs. */
 const ITS_OWN_SCRIPTS = undefined as unknown as ConstructorParameters<typeof Redlock>[2];
 const TTL_MS = 10_000;
 const HOLD_MS = 10;

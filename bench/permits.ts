@@ -1,6 +1,6 @@
 /**
- * Semaphores: what an attempt costs a primary at different limits, 200 acquires at once on a full one, and many who wait
- * for permits of a full one, each of whom releases at once.
+ * Semaphores: the cost of an attempt on a primary at different limits, 200 concurrent acquires of a full semaphore, and
+ * many waiters for the permits of a full semaphore, each of which releases at once.
  *   npx tsx bench/permits.ts [--limits 10,100,1000] [--at-once 200] [--waiters 1000]
  */
 import { parseArgs } from "node:util";
@@ -26,7 +26,7 @@ await withServers(async (urls) => {
   );
   const prefix = "bench:";
   const service = await startInstance(urls, { prefix });
-  // What is measured one after the other should not fail where the machine has more to do.
+  // Sequential measurements should not fail on a busy machine.
   const patient = await startInstance(urls, { prefix, env: { QUORATE_COMMAND_TIMEOUT_MS: "1000" } });
   using watched = new Watched(urls);
   try {
@@ -40,7 +40,7 @@ await withServers(async (urls) => {
   }
 });
 
-/** Takes so many permits, a hundred a lease at most. */
+/** Takes this many permits, at most a hundred per lease. */
 async function fill(service: Service, name: string, limit: number, count = limit): Promise<string[]> {
   const leases: string[] = [];
   for (let left = count; left > 0; ) {
@@ -86,7 +86,7 @@ async function costs(service: Service, watched: Watched, limit: number): Promise
   await tell("full, a look at it", async () => void (await semaphores.inspect(name)));
 }
 
-/** By the least disturbed of several measurements: us of each primary's processor, and ms. */
+/** The least disturbed of several measurements: us of processor time per primary, and ms. */
 async function measured(
   service: Service,
   watched: Watched,

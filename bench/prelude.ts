@@ -1,12 +1,12 @@
 /**
- * What the configuration fence costs: acquire and release with the scripts as they are, beside the same scripts
- * without the fence and its bookkeeping, in turns within one run on the same servers.
+ * The cost of the epoch check in the prelude: acquire and release with the scripts as they are, compared with the same
+ * scripts without the check and its bookkeeping, taking turns within one run on the same servers.
  *   npx tsx bench/prelude.ts [--seconds 0.3] [--rounds 80] [--clients 64]
  */
 import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
 import { type Connect, connectByIoredis } from "../src/redis/connection.js";
-import { SCRIPTS } from "../src/redis/scripts.js";
+import { SCRIPTS } from "../src/scripts/scripts.js";
 import type { Service } from "../src/service.js";
 import { startInstance } from "./instance.js";
 import { median, withServers } from "./servers.js";
@@ -26,25 +26,25 @@ await withServers(async (urls) => {
   await pairsPerSecond(bare, 1);
   const ratios: number[] = [];
   for (let round = 0; round < Number(values.rounds); round++) {
-    // Who goes first changes, so that what drifts within a round cancels out.
+    // The first one changes, so that drift within a round cancels out.
     const order = round % 2 === 0 ? [fenced, bare] : [bare, fenced];
     const rates = new Map<Service, number>();
     for (const instance of order) rates.set(instance, await pairsPerSecond(instance, Number(values.seconds)));
     const [withIt, without] = [rates.get(fenced) ?? 0, rates.get(bare) ?? 1];
     ratios.push(withIt / without);
     process.stdout.write(
-      `round ${round + 1}: ${Math.round(withIt)} pairs/s fenced, ${Math.round(without)} bare\n`,
+      `round ${round + 1}: ${Math.round(withIt)} pairs/s with the epoch check, ${Math.round(without)} without\n`,
     );
   }
   const cost = (1 - median(ratios)) * 100;
   process.stdout.write(
-    `the fence costs ${cost.toFixed(1)} % of the throughput (median of ${ratios.length} rounds)\n`,
+    `the epoch check costs ${cost.toFixed(1)} % of the throughput (median of ${ratios.length} rounds)\n`,
   );
   fenced.close();
   bare.close();
 });
 
-/** Pairs of acquire and release on names of one's own, by as many clients at once. */
+/** Pairs of acquire and release by this many concurrent clients, each on its own names. */
 async function pairsPerSecond({ locks }: Service, seconds: number): Promise<number> {
   const endMs = performance.now() + seconds * 1000;
   let pairs = 0;
@@ -62,7 +62,7 @@ async function pairsPerSecond({ locks }: Service, seconds: number): Promise<numb
   return pairs / seconds;
 }
 
-/** The scripts without the fence: what is stored is not read, nothing is compared, no lease is marked. */
+/** The scripts without the epoch check: nothing stored is read or compared, and no high-water mark is written. */
 function withoutFence(...args: Parameters<Connect>): ReturnType<Connect> {
   const connection = connectByIoredis(...args);
   const strip = (text: string) =>
@@ -72,7 +72,7 @@ function withoutFence(...args: Parameters<Connect>): ReturnType<Connect> {
       .replace(/^mark_lease\(.*$/m, "");
   const stripped = new Map(
     Object.values(SCRIPTS).map(({ sha1, text }) => {
-      const bare = /acquire-lock|release-lock/.test(nameOf(sha1)) ? strip(text) : text;
+      const bare = /acquire-lease|release-lease/.test(nameOf(sha1)) ? strip(text) : text;
       return [sha1, { text: bare, sha1: createHash("sha1").update(bare).digest("hex") }];
     }),
   );

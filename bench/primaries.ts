@@ -1,17 +1,17 @@
 import { Redis } from "ioredis";
-import { Keys } from "../src/redis/keys.js";
+import { Keys } from "../src/scripts/keys.js";
 
-/** Commands that servers have run. */
+/** Commands that the servers have executed. */
 export interface Calls {
   readonly scripts: number;
   readonly messages: number;
-  /** Those inside scripts as well. */
+  /** Including those inside scripts. */
   readonly all: number;
-  /** Their processor's time, us. */
+  /** Their processor time, us. */
   readonly cpuMicros: number;
 }
 
-/** What the primaries themselves tell of a deployment with the default key prefix. */
+/** Figures from the primaries themselves, of a deployment with the default key prefix. */
 export class Watched implements Disposable {
   readonly #all: readonly Redis[];
   readonly #keys = new Keys("q:");
@@ -20,12 +20,12 @@ export class Watched implements Disposable {
     this.#all = urls.map((url) => new Redis(url, { protocol: 2, disableClientInfo: true }));
   }
 
-  /** How many stand in the lines of these locks, on the primary that knows of the fewest. */
+  /** Number of entries in the queues of these locks, on the primary with the fewest. */
   async waiting(names: readonly string[]): Promise<number> {
     const counts = await Promise.all(
       this.#all.map(async (redis) => {
         const pipeline = redis.pipeline();
-        for (const name of names) pipeline.zcard(this.#keys.line(`lock/${name}`));
+        for (const name of names) pipeline.zcard(this.#keys.queue(`lock/${name}`));
         const replies = (await pipeline.exec()) ?? [];
         return replies.reduce((sum, [, count]) => sum + Number(count), 0);
       }),
@@ -33,7 +33,7 @@ export class Watched implements Disposable {
     return Math.min(...counts);
   }
 
-  /** Since they started, on all of them together; what is asked here is not counted. */
+  /** Since they started, on all of them together, without the commands of this measurement. */
   async calls(): Promise<Calls> {
     const [infos, cpus] = await Promise.all(
       ["commandstats", "cpu"].map((section) => Promise.all(this.#all.map((redis) => redis.info(section)))),

@@ -5,10 +5,10 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { endWithUs } from "./guard.js";
 
-/** An instance of the service as in production: built, and in a process of its own. */
+/** An instance of the service as in production: built, and in its own process. */
 export interface InstanceProcess extends AsyncDisposable {
   readonly url: string;
-  /** Resident memory, and the processor time it has used since it started. */
+  /** Resident memory, and the processor time used since the start. */
   usage(): Promise<{ residentMb: number; cpuMs: number }>;
 }
 
@@ -47,7 +47,7 @@ export async function startInstanceProcess(
       cpuMs: await cpuMs(pid),
     }),
     [Symbol.asyncDispose]: async () => {
-      // With profiling it writes its file at an orderly end.
+      // With profiling it writes its file when it ends in an orderly way.
       child.kill("SIGTERM");
       await ended;
     },
@@ -66,6 +66,6 @@ async function cpuMs(pid: number): Promise<number> {
   return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
 }
 
-/** What Linux has told programs since ever, whatever the kernel does inside. */
+/** The value that Linux has always reported to programs, whatever the kernel uses internally. */
 const TICKS_PER_SECOND = 100;
 const ROOT = fileURLToPath(new URL("../", import.meta.url));

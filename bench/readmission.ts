@@ -1,5 +1,5 @@
 /**
- * How long the readmission of an empty primary takes, and what it costs everybody else meanwhile.
+ * Duration of the readmission of an empty primary, and its cost for other requests.
  *   TEST_REDIS=process npx tsx bench/readmission.ts [--counters 100000] [--clients 16] [--seconds 5]
  */
 import { parseArgs } from "node:util";

@@ -5,27 +5,28 @@
  */
 import { parseArgs } from "node:util";
 import { Redis } from "ioredis";
-import { rotateCounters } from "../src/redis/configuration-calls.js";
-import { Keys } from "../src/redis/keys.js";
+import { all } from "../src/redis/script-batches.js";
+import { rotateCounters } from "../src/scripts/configuration-calls.js";
+import { Keys } from "../src/scripts/keys.js";
 import {
   type AcquireTerms,
   type AcquireVote,
   type Attempt,
-  abandonLock,
-  acquireLock,
+  abandonAttempt,
+  acquireLease,
   type Claim,
-  inspectLock,
+  inspectName,
   type Mode,
   proclaim,
   type RenewVote,
-  raiseLock,
-  releaseLock,
-  renewLock,
-  repairLock,
-} from "../src/redis/lease-calls.js";
-import { keepWaiting, leaveLine, takeTicket } from "../src/redis/line-calls.js";
-import { announceIncarnation, type Call, heartbeat, putMember, SCRIPTS } from "../src/redis/scripts.js";
-import { all } from "../src/redis/together.js";
+  raiseCounters,
+  releaseLease,
+  renewLease,
+  repairLease,
+} from "../src/scripts/lease-calls.js";
+import { announceIncarnation, heartbeat, putMember } from "../src/scripts/member-calls.js";
+import { keepWaiting, leaveQueue, takeTicket } from "../src/scripts/queue-calls.js";
+import { type Call, SCRIPTS } from "../src/scripts/scripts.js";
 import { startPrimaries } from "../test/helpers/primaries.js";
 import { median, serverVersion } from "./servers.js";
 
@@ -75,9 +76,9 @@ const leaseId = () => {
 };
 
 function claim(resources: readonly string[], mode: Mode = "exclusive", id = leaseId()): Claim {
-  return { leaseId: id, mode, resources, lines: resources, purpose: null, limit: null };
+  return { leaseId: id, mode, resources, queues: resources, fingerprint: null, limit: null };
 }
-const attempt = (of: Claim): Attempt => ({ ...of, nonce: `nonce-of-${of.leaseId}`, turn: 1 });
+const attempt = (of: Claim): Attempt => ({ ...of, nonce: `nonce-of-${of.leaseId}`, attemptNumber: 1 });
 const lock = (name: string | number) => [`lock/bench-${name}`];
 const several = (run: number) => Array.from({ length: NAMES_MAX }, (_, i) => `lock/bench-${run}-${i}`);
 
@@ -86,20 +87,20 @@ const TERMS: AcquireTerms = {
   owner: "o".repeat(256),
   metadata: text(2_048),
   chosen: false,
-  place: null,
+  queueEntry: null,
 };
 const waiting = (ticket: number): AcquireTerms => ({
   ...TERMS,
-  place: { ticket, instance: INSTANCE, keptMs: 600_000, handedOn: true },
+  queueEntry: { ticket, instance: INSTANCE, keptMs: 600_000, acceptsHandoff: true },
 });
-const RELEASED = { forMs: 660_000, always: false, says: "released" };
+const RELEASED = { forMs: 660_000, always: false, brokenFor: null };
 
 async function run<T>({ script, keys: own, args, parse }: Call<T>): Promise<T> {
   const given = [keys.configuration, ...own];
   return parse(await redis.eval(script.text, given.length, ...given, STAMP, ...args));
 }
-const grant = (of: Claim, terms = TERMS) => run(acquireLock(keys, attempt(of), terms));
-const release = (of: Claim) => releaseLock(keys, of, RELEASED);
+const grant = (of: Claim, terms = TERMS) => run(acquireLease(keys, attempt(of), terms));
+const release = (of: Claim) => releaseLease(keys, of, RELEASED);
 
 /** A lock that is held, and a line of so many before it; the first of it comes first. */
 async function standInLine(
@@ -120,13 +121,13 @@ const queues = new Map<string, { holder: Claim; line: Claim[] }>();
 const prepared = (name: string, mode: Mode) => async () => {
   queues.set(name, await standInLine(name, mode));
 };
-function inLine(name: string, place: number): Claim {
-  const one = queues.get(name)?.line[place];
-  if (!one) throw new Error(`nobody stands at ${place} in ${name}`);
+function inLine(name: string, index: number): Claim {
+  const one = queues.get(name)?.line[index];
+  if (!one) throw new Error(`nobody stands at ${index} in ${name}`);
   return one;
 }
-const LEFT = { back: "all", keepMs: 0, wake: false } as const;
-const queue = `${LINE} in line`;
+const LEFT = { back: "all", keepMs: 0, notify: false } as const;
+const queue = `${LINE} in the queue`;
 const many = <T>(one: (i: number) => T) => Array.from({ length: TOGETHER_MAX }, (_, i) => one(i));
 const held = new Map<number, Claim>();
 const take = (of: (run: number) => Claim) => async (at: number) => {
@@ -155,15 +156,15 @@ function lettingIn(
   { owner, metadata }: Pick<AcquireTerms, "owner" | "metadata">,
 ): Case {
   return {
-    script: "acquire-lock together",
+    script: "acquire-lease batch",
     bound: `${TOGETHER_MAX} readers ${what}, ${queue}, granted`,
     runs: Math.min(RUNS, Math.floor(LINE / 2 / TOGETHER_MAX)),
     call: (at) =>
       all(
         many((i) => {
           const place = from + at * TOGETHER_MAX + i;
-          const again = { ...attempt(inLine("readers", place)), turn: 3 };
-          return acquireLock(keys, again, { ...waiting(1_000 + place), owner, metadata });
+          const again = { ...attempt(inLine("readers", place)), attemptNumber: 3 };
+          return acquireLease(keys, again, { ...waiting(1_000 + place), owner, metadata });
         }),
       ),
     is: (votes: AcquireVote[]) => votes.every(granted),
@@ -177,31 +178,31 @@ const CASES: readonly Case[] = [
     call: () => announceIncarnation(keys, 7),
   },
   {
-    script: "acquire-lock",
+    script: "acquire-lease",
     bound: "free",
-    call: (at) => acquireLock(keys, attempt(claim(lock(at))), TERMS),
+    call: (at) => acquireLease(keys, attempt(claim(lock(at))), TERMS),
     is: granted,
   },
   {
-    script: "acquire-lock",
+    script: "acquire-lease",
     bound: `${NAMES_MAX} names, free`,
-    call: (at) => acquireLock(keys, attempt(claim(several(at))), TERMS),
+    call: (at) => acquireLease(keys, attempt(claim(several(at))), TERMS),
     is: granted,
   },
   {
-    script: "acquire-lock",
+    script: "acquire-lease",
     bound: `held, ${queue}, does not wait`,
     prepare: prepared("queue", "exclusive"),
-    call: () => acquireLock(keys, attempt(claim(lock("queue"))), TERMS),
+    call: () => acquireLease(keys, attempt(claim(lock("queue"))), TERMS),
     is: refused,
   },
   {
-    script: "acquire-lock",
+    script: "acquire-lease",
     bound: `held, ${queue}, joins it`,
-    call: (at) => acquireLock(keys, attempt(claim(lock("queue"))), waiting(100_000 + at)),
+    call: (at) => acquireLease(keys, attempt(claim(lock("queue"))), waiting(100_000 + at)),
     is: refused,
   },
-  { script: "inspect-lock", bound: `held, ${queue}`, call: () => inspectLock(keys, "lock/bench-queue") },
+  { script: "inspect-name", bound: `held, ${queue}`, call: () => inspectName(keys, "lock/bench-queue") },
   { script: "take-ticket", bound: queue, call: () => takeTicket(keys, claim(lock("queue"))) },
   {
     script: "take-ticket together",
@@ -209,40 +210,40 @@ const CASES: readonly Case[] = [
     call: () => all(many(() => takeTicket(keys, claim(lock("queue"))))),
   },
   {
-    script: "leave-line",
+    script: "leave-queue",
     bound: `one of ${queue}`,
     call: (at) => {
       const one = inLine("queue", 1 + at);
-      return leaveLine(keys, one, attempt(one).nonce, LEFT);
+      return leaveQueue(keys, one, attempt(one).nonce, LEFT);
     },
   },
   {
-    script: "leave-line together",
+    script: "leave-queue together",
     bound: `${TOGETHER_MAX} of ${queue}`,
     runs: Math.min(RUNS, Math.floor((LINE - RUNS) / TOGETHER_MAX) - 1),
     call: (at) =>
       all(
         many((i) => {
           const one = inLine("queue", RUNS + 1 + at * TOGETHER_MAX + i);
-          return leaveLine(keys, one, attempt(one).nonce, LEFT);
+          return leaveQueue(keys, one, attempt(one).nonce, LEFT);
         }),
       ),
   },
   {
-    script: "release-lock",
-    bound: `${queue}, handed on`,
+    script: "release-lease",
+    bound: `${queue}, the first is granted`,
     prepare: prepared("handed", "exclusive"),
     each: async (at) => {
       if (at === 0) return;
       const one = inLine("handed", at - 1);
-      await run(leaveLine(keys, one, attempt(one).nonce, { back: "none", keepMs: 0, wake: false }));
+      await run(leaveQueue(keys, one, attempt(one).nonce, { back: "none", keepMs: 0, notify: false }));
     },
     call: (at) => release(at === 0 ? (queues.get("handed")?.holder as Claim) : inLine("handed", at - 1)),
     is: wasHeld,
   },
   {
-    script: "release-lock",
-    bound: `${LINE} readers in line, all of one instance woken`,
+    script: "release-lease",
+    bound: `${LINE} readers in the queue, all of one instance notified`,
     prepare: prepared("readers", "shared"),
     each: async (at) => {
       if (at === 0) return;
@@ -261,55 +262,55 @@ const CASES: readonly Case[] = [
   lettingIn("of 2 KB each", 0, TERMS),
   lettingIn("with short texts", Math.floor(LINE / 2), { owner: "worker-7", metadata: "" }),
   {
-    script: "release-lock",
+    script: "release-lease",
     bound: "nobody waits",
     each: take((at) => claim(lock(`r${at}`))),
     call: (at) => release(taken(at)),
     is: wasHeld,
   },
   {
-    script: "release-lock",
+    script: "release-lease",
     bound: `${NAMES_MAX} names`,
     each: take((at) => claim(several(10_000 + at))),
     call: (at) => release(taken(at)),
     is: wasHeld,
   },
   {
-    script: "renew-lock",
+    script: "renew-lease",
     bound: "held",
     each: take((at) => claim(lock(`n${at}`))),
-    call: (at) => renewLock(keys, { ...taken(at), token: 2, ttlMs: 600_000 }),
+    call: (at) => renewLease(keys, { ...taken(at), token: 2, ttlMs: 600_000 }),
     is: ({ kind }: RenewVote) => kind === "extended",
   },
   {
-    script: "renew-lock",
+    script: "renew-lease",
     bound: `${NAMES_MAX} names`,
     each: take((at) => claim(several(20_000 + at))),
-    call: (at) => renewLock(keys, { ...taken(at), token: 2, ttlMs: 600_000 }),
+    call: (at) => renewLease(keys, { ...taken(at), token: 2, ttlMs: 600_000 }),
     is: ({ kind }: RenewVote) => kind === "extended",
   },
   {
-    script: "repair-lock",
+    script: "repair-lease",
     bound: `${NAMES_MAX} names`,
     call: (at) =>
-      repairLock(
+      repairLease(
         keys,
         { ...claim(several(30_000 + at)), token: 2, ttlMs: 600_000 },
         { mode: "exclusive", owner: TERMS.owner, metadata: TERMS.metadata, chosen: false, revision: "" },
       ),
   },
   {
-    script: "raise-lock",
+    script: "raise-counters",
     bound: `${NAMES_MAX} names`,
     each: take((at) => claim(several(40_000 + at))),
-    call: (at) => raiseLock(keys, attempt(taken(at)), 1_000),
+    call: (at) => raiseCounters(keys, attempt(taken(at)), 1_000),
     is: (counter: number | null) => counter !== null,
   },
   {
-    script: "abandon-lock",
+    script: "abandon-attempt",
     bound: `${NAMES_MAX} names`,
     each: take((at) => claim(several(50_000 + at))),
-    call: (at) => abandonLock(keys, attempt(taken(at)), 660_000),
+    call: (at) => abandonAttempt(keys, attempt(taken(at)), 660_000),
     is: yes,
   },
   {
@@ -405,10 +406,10 @@ const id = (i: number) => `q-mZ2c0m8nTzK1bq${String(i).padStart(6, "0")}`;
 const orders = (i: number) => `lock/orders-${String(i).padStart(13, "0")}`;
 const small = { ...TERMS, owner: "worker-7", metadata: "" };
 const STORED_CASES: readonly (readonly [string, (i: number) => Promise<unknown>])[] = [
-  ["tombstone of a lease", (i) => redis.set(keys.goneLease(id(i)), "released", "PX", 660_000)],
+  ["tombstone of a lease", (i) => redis.set(keys.leaseTombstone(id(i)), "released", "PX", 660_000)],
   [
     "tombstone of an attempt",
-    (i) => redis.set(keys.goneAttempt(id(i), "0123456789abcdef", 1), "", "PX", 660_000),
+    (i) => redis.set(keys.attemptTombstone(id(i), "0123456789abcdef", 1), "", "PX", 660_000),
   ],
   ["counter of a name of 20 characters", (i) => redis.hset(keys.counters, orders(i), "1800000000000001")],
   ["name in the index of held locks", (i) => redis.zadd(keys.held, 0, orders(i))],
@@ -423,7 +424,7 @@ function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-await listener.subscribe(keys.wakeChannel(INSTANCE));
+await listener.subscribe(keys.notificationChannel(INSTANCE));
 await takePart();
 print(
   `one ${await serverVersion()} without persistence; ${Object.keys(SCRIPTS).length} scripts in all; ${RUNS} runs\n`,

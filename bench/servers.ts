@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
-import { startEmbedded } from "../src/redis/embedded.js";
-import { findProgram } from "../src/redis/embedded-servers.js";
+import { startEmbedded } from "../src/embedded/embedded.js";
+import { findProgram } from "../src/embedded/servers.js";
 
-/** Three real Redis servers of this machine without persistence, for as long as `body` runs. */
+/** Runs `body` with three real Redis servers on this machine, without persistence. */
 export async function withServers<T>(body: (urls: readonly string[]) => Promise<T>): Promise<T> {
   const embedded = await startEmbedded({ warn: () => {} });
   if (embedded.kind === "javascript")
@@ -15,13 +15,13 @@ export async function withServers<T>(body: (urls: readonly string[]) => Promise<
   }
 }
 
-/** What `startPrimaries` starts where it starts processes. */
+/** The server program that `startPrimaries` starts as a process. */
 export async function serverVersion(): Promise<string> {
   const program = await findProgram();
   return program ? `${program.name} ${program.version}` : "no server";
 }
 
-/** The middle one of the values. */
+/** The median of the values. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;

@@ -3,17 +3,17 @@ import { hangUp, lockAt } from "./client.js";
 import type { Watched } from "./primaries.js";
 import type { InstanceProcess } from "./process.js";
 
-/** What requests that wait cost an instance while nobody gives anything back. */
+/** The cost of waiting requests for an instance while nothing is released. */
 export interface Still {
   readonly idleMb: number;
   readonly residentMb: number;
   readonly cpuPercent: number;
-  /** How long it was measured: shorter than asked for where the first would have waited long enough before. */
+  /** Duration of the measurement: shorter than requested if the first request would otherwise time out. */
   readonly seconds: number;
   readonly joinedMs: number;
 }
 
-/** Throws where a request ends before all is measured. */
+/** Throws if a request ends before the measurement does. */
 export async function standStill(
   { url, usage }: InstanceProcess,
   primaries: Watched,
@@ -41,7 +41,7 @@ export async function standStill(
   };
 }
 
-/** So many join the lines of these locks in turn. Nobody is to be granted anything, nor answered before all is measured. */
+/** This many requests join the queues of these locks in turn. None may be granted or answered before the measurement ends. */
 async function join(
   url: string,
   primaries: Watched,
@@ -68,7 +68,7 @@ async function join(
   return { assertNot };
 }
 
-/** So many are on their way into the lines at once: who comes in a burst is not what is measured here. */
+/** This many join the queues at once: bursts are not what is measured here. */
 const JOINING_MAX = 150;
 const WAIT_MS = 25_000;
 const MARGIN_MS = 500;

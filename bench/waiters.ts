@@ -1,6 +1,6 @@
 /**
- * Many who wait: whether each is served once and in the order of arrival, and how many Redis commands a handover takes,
- * however many wait; then what so many waiting requests cost one instance while nothing moves.
+ * Many waiters: whether each is served once and in the order of arrival, and how many Redis commands a handover takes,
+ * depending on the number of waiters; then the cost of many waiting requests for one instance while nothing is released.
  *   npx tsx bench/waiters.ts [--lines 10,100,1000] [--waiting 10000] [--names 100,1] [--seconds 20] [--profile dir]
  */
 import { availableParallelism } from "node:os";
@@ -26,7 +26,7 @@ const numbers = (text: string) => text.split(",").filter(Boolean).map(Number);
 
 await using primaries = await startPrimaries(3, { args: ["--appendfsync", "everysec"] });
 using watched = new Watched(primaries.urls);
-// A machine that is busy with something else should spoil the figures, not end the run.
+// A busy machine should spoil the figures, not abort the run.
 const env = { REDIS_URLS: primaries.urls.join(","), QUORATE_COMMAND_TIMEOUT_MS: "1000" };
 print(
   `Node ${process.versions.node}, ${availableParallelism()} cores; three ${await serverVersion()}, appendfsync everysec; one instance, built, its defaults but a command timeout of 1 s`,

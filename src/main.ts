@@ -4,11 +4,11 @@ import { isIPv6 } from "node:net";
 import type { Logger } from "pino";
 import { systemClock, systemRandom } from "./clock.js";
 import { addressOf, type Config, ConfigError, readConfig } from "./config.js";
-import { createServer, type HttpServer } from "./http/server.js";
+import { startEmbedded } from "./embedded/embedded.js";
+import { createServer, type HttpServer } from "./http/server/server.js";
 import { systemIds } from "./ids.js";
 import { createLog } from "./log.js";
 import { connectByIoredis } from "./redis/connection.js";
-import { startEmbedded } from "./redis/embedded.js";
 import { createService, type Service } from "./service.js";
 
 /** Start-up and shutdown, nothing else. */

@@ -1,28 +1,28 @@
 import type { Logger } from "pino";
 import type { Clock, Random } from "./clock.js";
 import { addressOf, type Config } from "./config.js";
-import { Admission } from "./http/admission.js";
+import { Reconciler, type ReconcilerLog } from "./deployment/reconciler.js";
 import { createApp } from "./http/app.js";
 import type { App } from "./http/context.js";
-import type { Gate } from "./http/gate.js";
-import { hostGate } from "./http/hosts.js";
 import { Metrics } from "./http/metrics.js";
-import { Stopping } from "./http/stopping.js";
+import { Admission } from "./http/server/admission.js";
+import type { Gate } from "./http/server/gate.js";
+import { hostGate } from "./http/server/hosts.js";
+import { Stopping } from "./http/server/stopping.js";
 import type { Ids } from "./ids.js";
 import { Elections } from "./primitives/election.js";
-import { Leases } from "./primitives/leases.js";
+import { Leases } from "./primitives/leases/leases.js";
 import { Locks } from "./primitives/lock.js";
-import { Membership } from "./primitives/membership.js";
-import { Owners } from "./primitives/owners.js";
+import { Membership } from "./primitives/members/membership.js";
+import { WaitQueue } from "./primitives/queue/wait-queue.js";
+import { Owners } from "./primitives/rings/owners.js";
 import { Semaphores } from "./primitives/semaphore.js";
-import { WaitingRoom } from "./primitives/waiting.js";
-import { ConfigurationKeeper, type ConfigurationLog } from "./redis/configuration.js";
+import { LeaseVotes } from "./quorum/lease-votes.js";
+import { Primaries } from "./quorum/primaries.js";
 import type { Connect } from "./redis/connection.js";
-import { Keys } from "./redis/keys.js";
-import { Primaries } from "./redis/primaries.js";
+import { Notifications } from "./redis/notifications.js";
 import { Primary, type PrimaryObserver } from "./redis/primary.js";
-import { LeaseVotes } from "./redis/redlock.js";
-import { Wakes } from "./redis/wakes.js";
+import { Keys } from "./scripts/keys.js";
 
 /** What the service gets from the outside world; a simulation has its own. */
 export interface World {
@@ -116,7 +116,7 @@ export interface Core {
   readonly semaphores: Semaphores;
   readonly elections: Elections;
   readonly owners: Owners;
-  readonly waiting: WaitingRoom;
+  readonly waiting: WaitQueue;
   close(): void;
 }
 
@@ -129,13 +129,7 @@ export interface CoreObserver extends PrimaryObserver {
 export function createCore(
   config: Config,
   redis: RedisServers,
-  {
-    clock,
-    random,
-    ids,
-    connect,
-    log,
-  }: Omit<World, "log" | "logDropped"> & { readonly log: ConfigurationLog },
+  { clock, random, ids, connect, log }: Omit<World, "log" | "logDropped"> & { readonly log: ReconcilerLog },
   observer: CoreObserver,
 ): Core {
   const keys = new Keys(config.keyPrefix);
@@ -143,13 +137,18 @@ export function createCore(
     (url) => new Primary(addressOf(url), url, connect, keys, clock, config, observer),
   );
   const settings = { ...config, embedded: redis.embedded };
-  const keeper = new ConfigurationKeeper(all, keys, clock, random, ids, settings, log);
-  const primaries = new Primaries(all, keeper);
+  const reconciler = new Reconciler(all, keys, clock, random, ids, settings, log);
+  const primaries = new Primaries(all, reconciler);
   const membership = new Membership(primaries, keys, clock, ids, config);
   const votes = new LeaseVotes(primaries, keys, ids, config, (rounds) => observer.granted?.(rounds));
   const instance = ids.nonce();
-  const wakes = new Wakes(redis.urls, connect, keys.wakeChannel(instance), config.connectTimeoutMs);
-  const waiting = new WaitingRoom(primaries, keys, clock, wakes, ids, instance);
+  const notifications = new Notifications(
+    redis.urls,
+    connect,
+    keys.notificationChannel(instance),
+    config.connectTimeoutMs,
+  );
+  const waiting = new WaitQueue(primaries, keys, clock, notifications, ids, instance);
   const leases = new Leases(votes, waiting, primaries.all.length, clock, random, ids);
   return {
     primaries,
@@ -160,8 +159,8 @@ export function createCore(
     waiting,
     owners: new Owners(membership, clock, config.viewAgeMsMax),
     close: () => {
-      keeper.close();
-      wakes.close();
+      reconciler.close();
+      notifications.close();
       primaries.close();
     },
   };

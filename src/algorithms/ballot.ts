@@ -14,7 +14,7 @@ export function ballotAbove(above: Ballot | null, nonce: string): Ballot {
 }
 
 /** What one acceptor says to `prepare`. */
-export type Vow =
+export type PromiseReply =
   /** It will accept nothing below the ballot; here is what it accepted last, if anything. */
   | {
       readonly kind: "promised";
@@ -24,7 +24,7 @@ export type Vow =
   | { readonly kind: "refused"; readonly promised: Ballot };
 
 /** The value that a proposer must take over: the one accepted under the highest ballot. Null: it is free to choose. */
-export function valueToKeep(promises: readonly Vow[]): string | null {
+export function valueToKeep(promises: readonly PromiseReply[]): string | null {
   let best: { readonly ballot: Ballot; readonly value: string } | null = null;
   for (const promise of promises) {
     if (promise.kind !== "promised" || promise.accepted === null) continue;

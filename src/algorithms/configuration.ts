@@ -1,6 +1,6 @@
 /**
  * Which primaries make up the deployment, and in which incarnation each of them takes part. Agreed by ballots, stored
- * on every primary, compared by every script. DESIGN 5.2.
+ * on every primary, compared by every script. See docs/architecture.md.
  */
 export interface Configuration {
   /** Of the scripts and this very format: an instance that knows another one refuses to take part. */
@@ -14,7 +14,7 @@ export interface Configuration {
   /** At least the wall clock in microseconds when all began anew: no counter starts below. */
   readonly floor: number;
   /**
-   * For a start of all: how long nobody grants a lease, ms; `marks`: until the stored high-water marks. Null: a change
+   * For a cold start: how long nobody grants a lease, ms; `marks`: until the stored high-water marks. Null: a change
    * that left a majority as it was.
    */
   readonly coldQuarantine: number | "marks" | null;
@@ -35,7 +35,7 @@ export interface Entry {
 }
 
 /** What one primary was seen to be. */
-export interface Sighting {
+export interface Observation {
   readonly address: string;
   readonly runId: string;
   readonly replid: string;
@@ -43,7 +43,7 @@ export interface Sighting {
   readonly promoted: boolean;
   readonly stored: Stored | null;
   /** Whether it knows until when the leases that it voted for may live. */
-  readonly marked: boolean;
+  readonly hasLeaseHighWaterMark: boolean;
 }
 
 /** What a primary stores of the configuration. */
@@ -59,7 +59,7 @@ export type Step =
   /** It takes part. */
   | "member"
   /** It missed a change and lost nothing: give it the current configuration. */
-  | "bring_forward"
+  | "catch_up"
   /** It has the current configuration: copy to it what it lacks. */
   | "copy"
   /** It forgot, or may have: the configuration has to change before anything else. */
@@ -76,9 +76,9 @@ export type Judgement =
   | { readonly kind: "current"; readonly current: Configuration; readonly steps: readonly Step[] }
   /** All are seen, and no majority is intact: the configuration after `latest` must begin anew. */
   | { readonly kind: "cold"; readonly latest: Configuration | null }
-  /** All have `latest`, a start of all, but it is not finished. */
+  /** All have `latest`, a cold start, but it is not finished. */
   | { readonly kind: "finish_cold"; readonly latest: Configuration }
-  /** `latest`, a start of all, was agreed; some have not got it yet. */
+  /** `latest`, a cold start, was agreed; some have not got it yet. */
   | { readonly kind: "spread_cold"; readonly latest: Configuration }
   /** Too few are seen to decide anything. */
   | { readonly kind: "wait" }
@@ -86,9 +86,9 @@ export type Judgement =
   | { readonly kind: "refuse"; readonly reason: string };
 
 /** Judges what was seen. `sightings` has a place for each primary that this instance was given; null: not seen. */
-export function judge(sightings: readonly (Sighting | null)[], majority: number): Judgement {
-  const absent = sightings.filter((sighting) => sighting === null).length;
-  const all = sightings.flatMap((sighting) => sighting?.stored?.configuration ?? []);
+export function judge(observations: readonly (Observation | null)[], majority: number): Judgement {
+  const absent = observations.filter((observation) => observation === null).length;
+  const all = observations.flatMap((observation) => observation?.stored?.configuration ?? []);
   const sizeOf = ({ deployment }: Configuration) => all.filter((one) => one.deployment === deployment).length;
   // One stranger must not stop a majority that know each other. Who is not seen yet may tell which one it is.
   const ours = all.find((one) => sizeOf(one) >= majority);
@@ -97,7 +97,7 @@ export function judge(sightings: readonly (Sighting | null)[], majority: number)
     const mayTell = Math.max(...all.map(sizeOf)) + absent >= majority;
     return mayTell ? { kind: "wait" } : { kind: "refuse", reason: DIFFERENT_DEPLOYMENTS };
   }
-  const mistake = mistakeIn(stored, sightings.length);
+  const mistake = mistakeIn(stored, observations.length);
   if (mistake) return { kind: "refuse", reason: mistake };
 
   const latest = stored.reduce<Configuration | null>(
@@ -106,8 +106,8 @@ export function judge(sightings: readonly (Sighting | null)[], majority: number)
   );
   // The highest one that any primary has was agreed on; an older one must not be revived beside it.
   if (latest) {
-    const steps = stepsIn(latest, sightings);
-    const intact = steps.filter((step) => step === "member" || step === "bring_forward").length;
+    const steps = stepsIn(latest, observations);
+    const intact = steps.filter((step) => step === "member" || step === "catch_up").length;
     if (intact >= majority) return { kind: "current", current: latest, steps };
     if (intact + absent < majority && steps.includes("foreign")) {
       return {
@@ -119,28 +119,29 @@ export function judge(sightings: readonly (Sighting | null)[], majority: number)
       return { kind: "refuse", reason: DIFFERENT_DEPLOYMENTS };
   }
   if (absent > 0) return { kind: "wait" };
-  // Until somebody takes part, one that lost its data since a start of all was agreed is as one that had none.
+  // Until somebody takes part, one that lost its data since a cold start was agreed is as one that had none.
   const begun =
     latest !== null &&
     latest.coldQuarantine !== null &&
-    sightings.every((one) => isAsIn(latest, one)) &&
-    (!sightings.some((one) => isMember(one, latest)) || votersIn(latest, sightings) < majority);
+    observations.every((one) => isAsIn(latest, one)) &&
+    (!observations.some((one) => isMember(one, latest)) || votersIn(latest, observations) < majority);
   if (begun)
-    return { kind: sightings.every((one) => has(one, latest)) ? "finish_cold" : "spread_cold", latest };
+    return { kind: observations.every((one) => has(one, latest)) ? "finish_cold" : "spread_cold", latest };
   return { kind: "cold", latest };
 }
 
-/** `coldQuarantine` of a start of all after `latest`, where this is not the first start. */
+/** `coldQuarantine` of a cold start after `latest`, where this is not the first start. */
 export function quarantineAfter(
   latest: Configuration | null,
-  sightings: readonly Sighting[],
+  observations: readonly Observation[],
   majority: number,
   ttlMaxMs: number,
 ): number | "marks" {
   // Every lease was voted for by one of those that know.
-  if (sightings.filter(({ marked }) => !marked).length < majority) return "marks";
-  // A start of all that was interrupted: what had to be waited for then has to be waited for now, and no more.
-  const interrupted = typeof latest?.coldQuarantine === "number" && votersIn(latest, sightings) < majority;
+  if (observations.filter(({ hasLeaseHighWaterMark }) => !hasLeaseHighWaterMark).length < majority)
+    return "marks";
+  // A cold start that was interrupted: what had to be waited for then has to be waited for now, and no more.
+  const interrupted = typeof latest?.coldQuarantine === "number" && votersIn(latest, observations) < majority;
   return interrupted ? latest.coldQuarantine : ttlMaxMs;
 }
 
@@ -148,63 +149,72 @@ export function quarantineAfter(
  * The entry of a primary: by its run, else by its address, else (an instance that has other names for the servers) by
  * the id that it stores. Not by that id first: who was a replica of another primary has that one's.
  */
-export function entryOf(configuration: Configuration, sighting: Sighting): Entry | undefined {
+export function entryOf(configuration: Configuration, observation: Observation): Entry | undefined {
   const { primaries } = configuration;
   return (
-    primaries.find(({ runId }) => runId === sighting.runId) ??
-    primaries.find(({ address }) => address === sighting.address) ??
-    primaries.find(({ id }) => id === sighting.stored?.id)
+    primaries.find(({ runId }) => runId === observation.runId) ??
+    primaries.find(({ address }) => address === observation.address) ??
+    primaries.find(({ id }) => id === observation.stored?.id)
   );
 }
 
-/** Of a primary in a start of all, which keeps the id that it had in the configuration before. */
-export function newEntry(one: Sighting, latest: Configuration | null, version: number, newId: string): Entry {
+/** Of a primary in a cold start, which keeps the id that it had in the configuration before. */
+export function newEntry(
+  one: Observation,
+  latest: Configuration | null,
+  version: number,
+  newId: string,
+): Entry {
   const { address, runId, replid } = one;
   const id = (latest ? entryOf(latest, one)?.id : undefined) ?? newId;
   return { id, address, runId, replid, admitted: version };
 }
 
 /** What scripts compare: this configuration, and which primary of it. */
-export function stampOf(configuration: Configuration, id: string, stage: Stored["stage"]): string {
+export function configurationEpochOf(
+  configuration: Configuration,
+  id: string,
+  stage: Stored["stage"],
+): string {
   const { version, nonce } = configuration;
   return stage === "member" ? `${version}:${nonce}:${id}` : `copying:${version}:${nonce}:${id}`;
 }
 
-function stepsIn(current: Configuration, sightings: readonly (Sighting | null)[]): Step[] {
-  return sightings.map((sighting) => {
-    if (!sighting) return "absent";
-    const { stored } = sighting;
+function stepsIn(current: Configuration, observations: readonly (Observation | null)[]): Step[] {
+  return observations.map((observation) => {
+    if (!observation) return "absent";
+    const { stored } = observation;
     if (stored && stored.configuration.deployment !== current.deployment) return "theirs";
-    const entry = entryOf(current, sighting);
+    const entry = entryOf(current, observation);
     if (!entry) return "foreign";
-    if (stored?.id !== entry.id || !isAsIn(current, sighting)) return "readmit";
-    if (has(sighting, current)) return stored.stage === "member" ? "member" : "copy";
+    if (stored?.id !== entry.id || !isAsIn(current, observation)) return "readmit";
+    if (has(observation, current)) return stored.stage === "member" ? "member" : "copy";
     const missed = stored.configuration.version < current.version && stored.stage === "member";
-    return missed && stored.configuration.version >= entry.admitted ? "bring_forward" : "readmit";
+    return missed && stored.configuration.version >= entry.admitted ? "catch_up" : "readmit";
   });
 }
 
 /** Whether the primary is in the very incarnation that the configuration knows. */
-function isAsIn(configuration: Configuration, sighting: Sighting | null): boolean {
-  if (!sighting) return false;
-  const { runId, replid, promoted } = sighting;
-  const entry = entryOf(configuration, sighting);
+function isAsIn(configuration: Configuration, observation: Observation | null): boolean {
+  if (!observation) return false;
+  const { runId, replid, promoted } = observation;
+  const entry = entryOf(configuration, observation);
   return entry?.runId === runId && (entry.replid === replid || !promoted);
 }
 
 /** Whether the primary stores this configuration. */
-function has(sighting: Sighting | null, configuration: Configuration): boolean {
-  const theirs = sighting?.stored?.configuration;
+function has(observation: Observation | null, configuration: Configuration): boolean {
+  const theirs = observation?.stored?.configuration;
   return theirs?.version === configuration.version && theirs.nonce === configuration.nonce;
 }
 
-function isMember(sighting: Sighting | null, configuration: Configuration): boolean {
-  return has(sighting, configuration) && sighting?.stored?.stage === "member";
+function isMember(observation: Observation | null, configuration: Configuration): boolean {
+  return has(observation, configuration) && observation?.stored?.stage === "member";
 }
 
 /** How many may have voted in a configuration: those that take part, and those that may have forgotten that they did. */
-function votersIn(configuration: Configuration, sightings: readonly (Sighting | null)[]): number {
-  return sightings.filter(
+function votersIn(configuration: Configuration, observations: readonly (Observation | null)[]): number {
+  return observations.filter(
     (one) => !one?.stored || !isAsIn(configuration, one) || isMember(one, configuration),
   ).length;
 }

@@ -37,9 +37,9 @@ export function mergeMembers<T extends Versioned>(
   }
   return [...newest.values()].map((record) => ({
     record,
-    staleAt: stored.flatMap((records, place) => {
+    staleAt: stored.flatMap((records, position) => {
       const theirs = records.get(record.id);
-      return theirs && compareVersions(theirs, record) === 0 ? [] : [place];
+      return theirs && compareVersions(theirs, record) === 0 ? [] : [position];
     }),
   }));
 }

@@ -3,7 +3,7 @@ import { inSteps, type Steps } from "./steps.js";
 
 /** All points of a ring, sorted by place and then by member. */
 export interface Points {
-  readonly places: Uint32Array;
+  readonly positions: Uint32Array;
   /** Index of the point's member in the sorted members. */
   readonly members: Uint32Array;
   /** For each bucket of 2^bucketShift places: index of the first point in it or after it. */
@@ -44,13 +44,13 @@ export function* sortedPoints(members: readonly PointsOfMember[]): Steps<Points>
     }
   });
   const points = {
-    places: new Uint32Array(total),
+    positions: new Uint32Array(total),
     members: new Uint32Array(total),
     bucketStarts,
     bucketShift,
   };
   yield* inSteps(total, STEP_SEQUENTIAL, (from, to) => {
-    points.places.fill(0, from, to);
+    points.positions.fill(0, from, to);
     points.members.fill(0, from, to);
   });
   yield* distribute(hashed, ends, points);
@@ -59,11 +59,11 @@ export function* sortedPoints(members: readonly PointsOfMember[]): Steps<Points>
 }
 
 /** Index of the first point at or after `place`, wrapping to the first of all. */
-export function pointAtOrAfter(points: Points, place: number): number {
-  const { places, bucketStarts, bucketShift } = points;
-  let at = bucketStarts[place >>> bucketShift] as number;
-  while (at < places.length && (places[at] as number) < place) at++;
-  return at < places.length ? at : 0;
+export function pointAtOrAfter(points: Points, position: number): number {
+  const { positions, bucketStarts, bucketShift } = points;
+  let at = bucketStarts[position >>> bucketShift] as number;
+  while (at < positions.length && (positions[at] as number) < position) at++;
+  return at < positions.length ? at : 0;
 }
 
 /** Points of a step that hashes or moves them: 1 to 2 ms. */
@@ -85,7 +85,7 @@ function endsOf(members: readonly PointsOfMember[]): Uint32Array {
   return ends;
 }
 
-function* hashPoints(members: readonly PointsOfMember[], places: Uint32Array): Steps<void> {
+function* hashPoints(members: readonly PointsOfMember[], positions: Uint32Array): Steps<void> {
   let at = 0;
   let left = STEP_POINTS;
   for (const { idBytes, pointCount } of members) {
@@ -93,7 +93,7 @@ function* hashPoints(members: readonly PointsOfMember[], places: Uint32Array): S
     left -= MEMBER_COST_POINTS;
     for (let from = 0; from < pointCount; ) {
       const to = Math.min(pointCount, from + Math.max(left, 1));
-      hash(from, to, places, at);
+      hash(from, to, positions, at);
       at += to - from;
       left -= to - from;
       from = to;
@@ -111,10 +111,10 @@ function hasherOf(idBytes: Uint8Array) {
   bytes[idBytes.length] = 0x0a;
   const digitsStart = idBytes.length + 1;
   const common = absorb(0, bytes, 0, digitsStart);
-  return (from: number, to: number, places: Uint32Array, at: number): void => {
+  return (from: number, to: number, positions: Uint32Array, at: number): void => {
     for (let i = from; i < to; i++) {
       const end = writeDecimal(bytes, digitsStart, i);
-      places[at + i - from] = finish(absorb(common, bytes, digitsStart & ~3, end), bytes, end);
+      positions[at + i - from] = finish(absorb(common, bytes, digitsStart & ~3, end), bytes, end);
     }
   };
 }
@@ -143,32 +143,32 @@ function bucketShiftFor(pointCount: number): number {
 
 /** Filling each bucket from its end, last point first, keeps the order and leaves its start. */
 function* distribute(hashed: Uint32Array, ends: Uint32Array, points: Points): Steps<void> {
-  const { places, members, bucketStarts, bucketShift } = points;
+  const { positions, members, bucketStarts, bucketShift } = points;
   let member = ends.length - 1;
   yield* inSteps(hashed.length, STEP_POINTS, (from, to) => {
     for (let i = hashed.length - 1 - from; i > hashed.length - 1 - to; i--) {
       while (member > 0 && i < (ends[member - 1] as number)) member--;
-      const place = hashed[i] as number;
-      const at = (bucketStarts[place >>> bucketShift] as number) - 1;
-      bucketStarts[place >>> bucketShift] = at;
-      places[at] = place;
+      const position = hashed[i] as number;
+      const at = (bucketStarts[position >>> bucketShift] as number) - 1;
+      bucketStarts[position >>> bucketShift] = at;
+      positions[at] = position;
       members[at] = member;
     }
   });
 }
 
 /** Sorts [0, to), where [0, from) is sorted already. */
-function insertionSort({ places, members }: Points, from: number, to: number): void {
+function insertionSort({ positions, members }: Points, from: number, to: number): void {
   for (let i = Math.max(from, 1); i < to; i++) {
-    const place = places[i] as number;
-    if ((places[i - 1] as number) <= place) continue;
+    const position = positions[i] as number;
+    if ((positions[i - 1] as number) <= position) continue;
     const member = members[i] as number;
     let at = i;
-    for (; at > 0 && (places[at - 1] as number) > place; at--) {
-      places[at] = places[at - 1] as number;
+    for (; at > 0 && (positions[at - 1] as number) > position; at--) {
+      positions[at] = positions[at - 1] as number;
       members[at] = members[at - 1] as number;
     }
-    places[at] = place;
+    positions[at] = position;
     members[at] = member;
   }
 }

@@ -3,21 +3,21 @@ import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { routePath } from "hono/route";
 import { CoordinationError } from "../errors.js";
-import { inFlight } from "./admission.js";
-import { readBody } from "./body-limit.js";
 import type { App, Env, Services } from "./context.js";
-import { requestIdOf } from "./gate.js";
+import { docsRoutes } from "./docs/routes.js";
+import { electionRoutes } from "./elections/routes.js";
+import { lockRoutes } from "./locks/routes.js";
+import { severalLockRoutes } from "./locks/several-routes.js";
+import { memberRoutes } from "./members/routes.js";
+import { ownerRoutes } from "./owners/routes.js";
 import { statusOf, toProblem } from "./problem.js";
+import { readBody } from "./requests/body-limit.js";
+import { refuseMisfits } from "./requests/strict.js";
 import { type Answer, oneHandlerEach } from "./route-handler.js";
-import { docsRoutes } from "./routes/docs.js";
-import { electionRoutes } from "./routes/elections.js";
-import { lockRoutes } from "./routes/locks.js";
-import { memberRoutes } from "./routes/members.js";
-import { ownerRoutes } from "./routes/owners.js";
-import { semaphoreRoutes } from "./routes/semaphores.js";
-import { severalLockRoutes } from "./routes/several-locks.js";
-import { systemRoutes } from "./routes/system.js";
-import { refuseMisfits } from "./strict.js";
+import { semaphoreRoutes } from "./semaphores/routes.js";
+import { inFlight } from "./server/admission.js";
+import { requestIdOf } from "./server/gate.js";
+import { systemRoutes } from "./system/routes.js";
 
 /** The HTTP service: everything a request meets before and after its route. */
 export function createApp(services: Services): App {

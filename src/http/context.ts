@@ -6,12 +6,12 @@ import type { ErrorCode } from "../errors.js";
 import type { Ids } from "../ids.js";
 import type { Elections } from "../primitives/election.js";
 import type { Locks } from "../primitives/lock.js";
-import type { Membership } from "../primitives/membership.js";
-import type { Owners } from "../primitives/owners.js";
+import type { Membership } from "../primitives/members/membership.js";
+import type { Owners } from "../primitives/rings/owners.js";
 import type { Semaphores } from "../primitives/semaphore.js";
-import type { Primaries } from "../redis/primaries.js";
+import type { Primaries } from "../quorum/primaries.js";
 import type { Metrics } from "./metrics.js";
-import type { Stopping } from "./stopping.js";
+import type { Stopping } from "./server/stopping.js";
 
 /** What the routes stand on. */
 export interface Services {

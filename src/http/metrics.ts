@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { type Limiter, PRIORITIES } from "../algorithms/limiter.js";
-import type { Primaries } from "../redis/primaries.js";
+import type { Primaries } from "../quorum/primaries.js";
 import {
   PRIMARY_STATES,
   type Primary,
@@ -8,7 +8,7 @@ import {
   type PrimaryObserver,
   type PrimaryStatus,
 } from "../redis/primary.js";
-import type { AdmissionObserver } from "./admission.js";
+import type { AdmissionObserver } from "./server/admission.js";
 
 /** What Prometheus reads. Labels are routes and addresses, never names, keys or leaseIds. */
 export class Metrics implements PrimaryObserver, AdmissionObserver {
@@ -47,7 +47,7 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
   });
   readonly #errors = new Counter({
     name: "quorate_primary_errors_total",
-    help: "Calls without an answer, by what is known of them: not_sent, fenced, unknown (it may have run), refused",
+    help: "Calls without an answer, by what is known of them: not_sent, stale_epoch, unknown (it may have run), refused",
     labelNames: ["primary", "kind"],
     registers: [this.registry],
   });

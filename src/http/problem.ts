@@ -1,8 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { type CoordinationError, ERROR_CODES, type ErrorCode } from "../errors.js";
-import { problemDetails, problemRequestId } from "./examples/problems.js";
-import { HolderSchema } from "./schemas/leases.js";
+import { HolderSchema } from "./leases/schemas.js";
+import { problemDetails, problemRequestId } from "./problem-examples.js";
 
 /** The only place that knows which status a code has, and its title. Source of the shape: RFC 9457. */
 const TABLE = {

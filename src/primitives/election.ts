@@ -1,7 +1,9 @@
 import type { Clock } from "../clock.js";
 import type { Ids } from "../ids.js";
-import { lost } from "./lease-failures.js";
+import { resourceOf } from "../scripts/resource-kinds.js";
+import { lost } from "./leases/lease-failures.js";
 import {
+  fingerprintOf,
   type Grant,
   type Held,
   holdOf,
@@ -9,13 +11,12 @@ import {
   type LeaseRequest,
   metadataText,
   parseMetadata,
-  purposeOf,
   toQueue,
   type Waiting,
   type Wanted,
-} from "./lease-terms.js";
-import type { Leases } from "./leases.js";
-import { SharedReads } from "./shared-reads.js";
+} from "./leases/lease-terms.js";
+import type { Leases } from "./leases/leases.js";
+import { SharedReads } from "./reads/shared-reads.js";
 
 /** A term of office, as the leader sees it. */
 export interface Term extends Omit<Grant, "fencingToken" | "owner"> {
@@ -244,13 +245,13 @@ function wantedOf(name: string, leaseId: string | undefined): Wanted {
   return {
     mode: "exclusive",
     resources,
-    lines: resources,
-    purpose: purposeOf(leaseId, resource(name)),
+    queues: resources,
+    fingerprint: fingerprintOf(leaseId, resource(name)),
     limit: null,
   };
 }
 
-const resource = (name: string) => `election/${name}`;
+const resource = (name: string) => resourceOf("election", name);
 const REVISION_DIGITS = 12;
 const LOOK_INTERVAL_MS = 200;
 /** Elections that are read at once: a read is three scripts of some tens of microseconds. */

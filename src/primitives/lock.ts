@@ -1,25 +1,26 @@
 import type { Clock } from "../clock.js";
-import { listLocks } from "../redis/held-calls.js";
-import { heldOn } from "../redis/hold-votes.js";
-import type { Keys } from "../redis/keys.js";
-import type { Hold, Mode } from "../redis/lease-calls.js";
-import { allAnswered, type Primaries, values } from "../redis/primaries.js";
-import { type HolderPage, HolderPages } from "./holder-pages.js";
+import { heldOn } from "../quorum/hold-votes.js";
+import { allAnswered, type Primaries, values } from "../quorum/primaries.js";
+import { listLocks } from "../scripts/holder-calls.js";
+import type { Keys } from "../scripts/keys.js";
+import type { Hold, Mode } from "../scripts/lease-calls.js";
+import { resourceOf } from "../scripts/resource-kinds.js";
+import { type HolderPage, HolderPages } from "./leases/holder-pages.js";
 import {
+  fingerprintOf,
   type Grant,
   type Held,
   type Holder,
   type LeaseRequest,
   metadataText,
   parseMetadata,
-  purposeOf,
   toHolder,
   toQueue,
   type Waiting,
   type Wanted,
-} from "./lease-terms.js";
-import type { Leases } from "./leases.js";
-import { SharedReads } from "./shared-reads.js";
+} from "./leases/lease-terms.js";
+import type { Leases } from "./leases/leases.js";
+import { SharedReads } from "./reads/shared-reads.js";
 
 /** A lock, or several under one lease, as its holder sees it. */
 export interface Lease extends Grant {
@@ -169,15 +170,14 @@ function wantedOf(names: readonly string[], mode: Mode | null, leaseId: string |
   return {
     mode,
     resources,
-    lines: resources,
-    purpose: purposeOf(leaseId, resources.join(" ")),
+    queues: resources,
+    fingerprint: fingerprintOf(leaseId, resources.join(" ")),
     limit: null,
   };
 }
 
-const KIND = "lock/";
-const resource = (name: string) => KIND + name;
-const nameOf = (resource: string) => resource.slice(KIND.length);
+const resource = (name: string) => resourceOf("lock", name);
+const nameOf = (resource: string) => resource.slice(resourceOf("lock", "").length);
 const namesOf = ({ resources }: Wanted) => resources.map(nameOf);
 /** Locks that are read at once: the dearest read is three replies of 250 KB. */
 const READS_AT_ONCE_MAX = 64;

@@ -1,23 +1,23 @@
 import type { Clock, Random } from "../clock.js";
 import { CoordinationError } from "../errors.js";
 import { madeHere } from "../ids.js";
-import type { Lost } from "../redis/hold-votes.js";
-import type { Keys } from "../redis/keys.js";
-import type { Hold } from "../redis/lease-calls.js";
-import type { Primaries } from "../redis/primaries.js";
-import { type SemaphoreView, setLimit } from "../redis/semaphore-calls.js";
-import { lost } from "./lease-failures.js";
+import type { Lost } from "../quorum/hold-votes.js";
+import type { Primaries } from "../quorum/primaries.js";
+import type { Keys } from "../scripts/keys.js";
+import type { Hold } from "../scripts/lease-calls.js";
+import { type SemaphoreView, setLimit } from "../scripts/semaphore-calls.js";
+import { lost } from "./leases/lease-failures.js";
 import {
+  fingerprintOf,
   type Grant,
   type Held,
   type Holder,
   type LeaseRequest,
-  purposeOf,
   toHolder,
   type Wanted,
-} from "./lease-terms.js";
-import type { Leases } from "./leases.js";
-import { lineOf, Slots, slotsOf } from "./slots.js";
+} from "./leases/lease-terms.js";
+import type { Leases } from "./leases/leases.js";
+import { lineOf, Slots, slotsOf } from "./leases/slots.js";
 
 /** Some permits of a semaphore, as their holder sees them. */
 export interface Permits extends Grant {
@@ -80,10 +80,14 @@ export class Semaphores {
     const outcome = await this.leases.acquire(
       { ...request, metadata: JSON.stringify(stored) },
       async (leaseId) => {
-        const purpose = purposeFor(request.leaseId, name, permits);
-        const { slots, others } = await this.#slots.choose(name, { leaseId, purpose, limit, permits }, again);
+        const fingerprint = fingerprintFor(request.leaseId, name, permits);
+        const { slots, hasAlternatives } = await this.#slots.choose(
+          name,
+          { leaseId, fingerprint, limit, permits },
+          again,
+        );
         again = true;
-        return { ...wantedOf(name, limit, permits, slots, request.leaseId), others };
+        return { ...wantedOf(name, limit, permits, slots, request.leaseId), hasAlternatives };
       },
     );
     if (outcome.kind === "held") {
@@ -181,8 +185,8 @@ interface Stored {
   readonly metadata: unknown;
 }
 
-const purposeFor = (leaseId: string | undefined, name: string, permits: number) =>
-  purposeOf(leaseId, `semaphore/${name} ${permits}`);
+const fingerprintFor = (leaseId: string | undefined, name: string, permits: number) =>
+  fingerprintOf(leaseId, `semaphore/${name} ${permits}`);
 const slotsIn = ({ resources }: Wanted) =>
   resources.map((one) => Number(one.slice(one.lastIndexOf("/") + 1)));
 
@@ -196,8 +200,8 @@ function wantedOf(
   return {
     mode: "exclusive",
     resources: slots.toSorted((a, b) => a - b).map((slot) => slotsOf(name) + slot),
-    lines: [lineOf(name)],
-    purpose: purposeFor(leaseId, name, permits),
+    queues: [lineOf(name)],
+    fingerprint: fingerprintFor(leaseId, name, permits),
     limit: { semaphore: name, permits: limit },
   };
 }

@@ -86,7 +86,7 @@ export const connectByIoredis: Connect = (url, { connectTimeoutMs, name, subscri
     onChange: (listener) => void listeners.push(listener),
     onBytes: (listener) => void byteListeners.push(listener),
     call: async (command, ...args) => {
-      corkForThisTurn(redis);
+      corkForThisTick(redis);
       try {
         return await redis.call(command, ...args);
       } catch (error) {
@@ -102,7 +102,7 @@ const NOT_REDIS = /^(Unknown RESP type|Protocol error)/;
 const RECONNECT_DELAY_MS_MAX = 500;
 
 /** One write (and on the server one read) for all commands of this turn: 2.5 times less work for the server. */
-function corkForThisTurn(redis: Redis): void {
+function corkForThisTick(redis: Redis): void {
   const { stream } = redis;
   if (!stream || stream.writableCorked > 0) return;
   stream.cork();

@@ -1,10 +1,10 @@
 import type { Clock } from "../clock.js";
+import type { Keys } from "../scripts/keys.js";
+import { BATCHES, type Call, SCRIPTS } from "../scripts/scripts.js";
 import { type Connect, type Connection, RedisReplyError } from "./connection.js";
-import { Debts } from "./debts.js";
-import type { Keys } from "./keys.js";
 import { LatencyWindow } from "./latency-window.js";
-import { type Call, SCRIPTS, TOGETHER } from "./scripts.js";
-import { Together } from "./together.js";
+import { PendingCompensations } from "./pending-compensations.js";
+import { ScriptBatches } from "./script-batches.js";
 import { Overload, Wire } from "./wire.js";
 
 /** Why a primary gave no answer to a call, and what that means for the call. */
@@ -12,10 +12,10 @@ export class PrimaryFailure extends Error {
   override readonly name = "PrimaryFailure";
   constructor(
     /**
-     * `not_sent`: it surely did not run. `fenced`: nor did it, since the primary holds another configuration.
+     * `not_sent`: it surely did not run. `stale_epoch`: nor did it, since the primary holds another configuration.
      * `unknown`: it may have run, or may still. `refused`: Redis said no.
      */
-    readonly kind: "not_sent" | "fenced" | "unknown" | "refused",
+    readonly kind: "not_sent" | "stale_epoch" | "unknown" | "refused",
     message: string,
     options?: ErrorOptions,
   ) {
@@ -75,12 +75,12 @@ export class Primary {
   readonly latency = new LatencyWindow();
   readonly #connection: Connection;
   readonly #wire: Wire;
-  readonly #debts: Debts;
-  readonly #together: Together;
+  readonly #pendingCompensations: PendingCompensations;
+  readonly #batches: ScriptBatches;
   /** Counts the times that it began to answer: what was seen before means nothing after. */
-  #era = 0;
+  #connectionEpoch = 0;
   #answering = false;
-  #stamp: string | null = null;
+  #configurationEpoch: string | null = null;
   /** Redis' `run_id` when it was admitted; empty for the JavaScript fallback. */
   #runId = "";
   #state: PrimaryState = "down";
@@ -89,7 +89,7 @@ export class Primary {
   #refusal: string | null = null;
   #quarantineEndsMs = 0;
   #closed = false;
-  #fenced = 0;
+  #staleEpochs = 0;
   #told = false;
   #recovering = false;
   /** Called when it answers anew, and when it says something that its configuration may explain. */
@@ -108,26 +108,26 @@ export class Primary {
     this.#sinceMs = clock.monotonicMs();
     this.#connection = connect(url, { connectTimeoutMs: settings.connectTimeoutMs, name: "quorate" });
     this.#wire = new Wire(this.#connection, clock, settings.commandTimeoutMs);
-    this.#debts = new Debts(
+    this.#pendingCompensations = new PendingCompensations(
       (call) => this.#isAnswered(call),
       () => observer.dropped(this),
     );
-    this.#together = new Together((call) => this.run({ ...call, together: false }), clock);
+    this.#batches = new ScriptBatches((call) => this.run({ ...call, batched: false }), clock);
     this.#connection.onChange((ready, reason) => {
       if (ready) void this.#recover();
-      else this.#open(reason?.message ?? (this.#era === 0 ? NEVER_ANSWERED : "connection lost"));
+      else this.#open(reason?.message ?? (this.#connectionEpoch === 0 ? NEVER_ANSWERED : "connection lost"));
     });
     if (this.#connection.ready) void this.#recover();
   }
 
   /** Whether it takes part: answers, and was admitted since. */
   get up(): boolean {
-    return this.#stamp !== null;
+    return this.#configurationEpoch !== null;
   }
 
   /** What names it in the configuration in which it takes part; null while it does not. */
-  get stamp(): string | null {
-    return this.#stamp;
+  get configurationEpoch(): string | null {
+    return this.#configurationEpoch;
   }
 
   /** Why it refuses writes, in Redis' words; null while it is not known to. */
@@ -136,13 +136,13 @@ export class Primary {
   }
 
   /** How many calls its fence refused: they were made in another configuration than the one in force. */
-  get fenced(): number {
-    return this.#fenced;
+  get staleEpochs(): number {
+    return this.#staleEpochs;
   }
 
   /** The time it began to answer anew, as a number that only grows; null while it does not answer. */
-  get era(): number | null {
-    return this.#answering ? this.#era : null;
+  get connectionEpoch(): number | null {
+    return this.#answering ? this.#connectionEpoch : null;
   }
 
   get status(): PrimaryStatus {
@@ -157,20 +157,20 @@ export class Primary {
 
   /** Runs one script once. Rejects with `PrimaryFailure`, at the latest after the command timeout. */
   async run<T>(call: Call<T>): Promise<T> {
-    if (call.together) return this.#together.add(call);
-    if (this.#stamp === null) throw new PrimaryFailure("not_sent", this.#reason ?? this.#state);
-    return this.#run(call, this.#stamp);
+    if (call.batched) return this.#batches.add(call);
+    if (this.#configurationEpoch === null) throw new PrimaryFailure("not_sent", this.#reason ?? this.#state);
+    return this.#run(call, this.#configurationEpoch);
   }
 
-  /** The same for a primary that does not take part, or in a certain configuration; only while `era` lasts. */
-  async runAs<T>(era: number, stamp: string, call: Call<T>): Promise<T> {
-    this.#assertEra(era);
-    return this.#run(call, stamp);
+  /** The same for a primary that does not take part, or in a certain configuration; only while `connectionEpoch` lasts. */
+  async runAs<T>(connectionEpoch: number, configurationEpoch: string, call: Call<T>): Promise<T> {
+    this.#assertConnectionEpoch(connectionEpoch);
+    return this.#run(call, configurationEpoch);
   }
 
-  /** One command that is no script; only while `era` lasts. */
-  async command(era: number, command: string, ...args: (string | number)[]): Promise<unknown> {
-    this.#assertEra(era);
+  /** One command that is no script; only while `connectionEpoch` lasts. */
+  async command(connectionEpoch: number, command: string, ...args: (string | number)[]): Promise<unknown> {
+    this.#assertConnectionEpoch(connectionEpoch);
     try {
       return await this.#wire.send(command, ...args);
     } catch (error) {
@@ -178,42 +178,42 @@ export class Primary {
     }
   }
 
-  /** It takes part from now on, if it still is what was seen in `era`. */
-  admit(era: number, stamp: string, runId: string, quarantineMs: number): void {
-    if (era !== this.era) return;
+  /** It takes part from now on, if it still is what was seen in `connectionEpoch`. */
+  admit(connectionEpoch: number, configurationEpoch: string, runId: string, quarantineMs: number): void {
+    if (connectionEpoch !== this.connectionEpoch) return;
     this.#runId = runId;
-    this.#stamp = stamp;
+    this.#configurationEpoch = configurationEpoch;
     this.#reason = null;
     this.#quarantineEndsMs = this.clock.monotonicMs() + quarantineMs;
     this.#tellWhetherItServes();
-    void this.#debts.pay();
+    void this.#pendingCompensations.deliver();
   }
 
   /**
    * A write that was tried for this was accepted. Only this ends a refusal: under a full memory scripts that free or
    * extend something succeed all along.
    */
-  acceptsWrites(era: number): void {
-    if (era !== this.era || this.#refusal === null) return;
+  acceptsWrites(connectionEpoch: number): void {
+    if (connectionEpoch !== this.connectionEpoch || this.#refusal === null) return;
     this.#refusal = null;
     this.#tellWhetherItServes();
-    void this.#debts.pay();
+    void this.#pendingCompensations.deliver();
   }
 
   /** It answers, but takes no part from now on. */
   exclude(state: "readmitting" | "wrong_role" | "misconfigured", reason: string): void {
     if (!this.#answering) return;
-    this.#stamp = null;
+    this.#configurationEpoch = null;
     this.#refusal = null;
     this.#reason = reason;
     this.#change(state);
   }
 
   /** Runs the call until it was answered once: now, or when this primary is back. `key` names the debt. */
-  owe(key: string, call: Call<unknown>): void {
-    this.#debts.owe(key, call);
+  compensateLater(key: string, call: Call<unknown>): void {
+    this.#pendingCompensations.add(key, call);
     // What one refuses now it is told when it accepts writes again, or at the next look.
-    if (this.up && this.#refusal === null) void this.#debts.pay();
+    if (this.up && this.#refusal === null) void this.#pendingCompensations.deliver();
   }
 
   close(): void {
@@ -231,15 +231,16 @@ export class Primary {
     }
   }
 
-  #assertEra(era: number): void {
-    if (era !== this.era) throw new PrimaryFailure("not_sent", "it stopped answering in the meantime");
+  #assertConnectionEpoch(connectionEpoch: number): void {
+    if (connectionEpoch !== this.connectionEpoch)
+      throw new PrimaryFailure("not_sent", "it stopped answering in the meantime");
   }
 
-  async #run<T>(call: Call<T>, stamp: string): Promise<T> {
+  async #run<T>(call: Call<T>, configurationEpoch: string): Promise<T> {
     const started = this.clock.monotonicMs();
     let reply: unknown;
     try {
-      reply = await this.#evaluate(call, stamp);
+      reply = await this.#evaluate(call, configurationEpoch);
     } catch (error) {
       const failure = this.#judge(error);
       this.observer.called(this, call.script.name, this.clock.monotonicMs() - started, failure.kind);
@@ -251,8 +252,8 @@ export class Primary {
     return call.parse(reply);
   }
 
-  async #evaluate({ script, keys, args }: Call<unknown>, stamp: string): Promise<unknown> {
-    const rest = [keys.length + 1, this.keys.configuration, ...keys, stamp, ...args];
+  async #evaluate({ script, keys, args }: Call<unknown>, configurationEpoch: string): Promise<unknown> {
+    const rest = [keys.length + 1, this.keys.configuration, ...keys, configurationEpoch, ...args];
     try {
       return await this.#wire.send("EVALSHA", script.sha1, ...rest);
     } catch (error) {
@@ -274,9 +275,9 @@ export class Primary {
     const message = reasonOf(error);
     if (error instanceof RedisReplyError) {
       if (message.startsWith("FENCED")) {
-        this.#fenced += 1;
+        this.#staleEpochs += 1;
         this.onDoubt(this);
-        return new PrimaryFailure("fenced", message, { cause: error });
+        return new PrimaryFailure("stale_epoch", message, { cause: error });
       }
       const refusal = refusalIn(message);
       if (refusal !== null) this.#refuse(refusal);
@@ -306,7 +307,7 @@ export class Primary {
     // A server that refused us says why once and hangs up; what follows from that explains nothing.
     if (this.#state === "misconfigured" && !this.#answering && HUNG_UP.test(reason)) return;
     this.#reason = reason;
-    this.#stamp = null;
+    this.#configurationEpoch = null;
     this.#refusal = null;
     this.#change(REFUSING.test(reason) ? "misconfigured" : "down");
     if (!this.#answering) return;
@@ -336,7 +337,7 @@ export class Primary {
           await this.#loadScripts();
           if (!this.#connection.ready || this.#closed) continue;
           this.#answering = true;
-          this.#era += 1;
+          this.#connectionEpoch += 1;
         } catch (error) {
           // Of a connection that was lost the reason is known better than from the command that it took along.
           if (this.#connection.ready) this.#open(reasonOf(error));
@@ -360,10 +361,10 @@ export class Primary {
 
   /** Only those that it lacks: one that was merely away for a moment has them all. */
   async #loadScripts(): Promise<void> {
-    const scripts = [...Object.values(SCRIPTS), ...TOGETHER.values()];
+    const scripts = [...Object.values(SCRIPTS), ...BATCHES.values()];
     const digests = scripts.map(({ sha1 }) => sha1);
     const there = (await this.#wire.send("SCRIPT", "EXISTS", ...digests)) as number[];
-    const missing = scripts.filter((_, place) => there[place] !== 1);
+    const missing = scripts.filter((_, index) => there[index] !== 1);
     await Promise.all(missing.map(({ text }) => this.#wire.send("SCRIPT", "LOAD", text)));
   }
 }

@@ -9,7 +9,7 @@ import type { Connection } from "./connection.js";
 export class Wire {
   /** When the server was heard of last. */
   #heardMs = Number.NEGATIVE_INFINITY;
-  #turn: Turn | null = null;
+  #batch: WriteBatch | null = null;
 
   constructor(
     private readonly connection: Connection,
@@ -25,15 +25,15 @@ export class Wire {
 
   /** Rejects with `RedisReplyError` when Redis said no; with `Overload` or another error when nobody knows. */
   send(command: string, ...args: (string | number)[]): Promise<unknown> {
-    this.#turn ??= this.#beginTurn();
-    const turn = this.#turn;
+    this.#batch ??= this.#beginBatch();
+    const batch = this.#batch;
     return new Promise((resolve, reject) => {
       let dueMs = this.clock.monotonicMs() + this.timeoutMs;
       const watch = () => {
         const nowMs = this.clock.monotonicMs();
         // Where this process was late itself, it was it that did not listen.
         const late = nowMs - dueMs > this.timeoutMs * LATENESS;
-        const leftMs = turn.leftMs ?? nowMs;
+        const leftMs = batch.leftMs ?? nowMs;
         const silentMs = late ? 0 : nowMs - Math.max(leftMs, this.#heardMs);
         if (silentMs >= this.timeoutMs) {
           reject(new Error(`no answer within ${this.timeoutMs} ms`));
@@ -56,13 +56,13 @@ export class Wire {
     });
   }
 
-  #beginTurn(): Turn {
-    const turn: Turn = { leftMs: null };
+  #beginBatch(): WriteBatch {
+    const batch: WriteBatch = { leftMs: null };
     this.clock.soon(() => {
-      turn.leftMs = this.clock.monotonicMs();
-      this.#turn = null;
+      batch.leftMs = this.clock.monotonicMs();
+      this.#batch = null;
     });
-    return turn;
+    return batch;
   }
 }
 
@@ -70,7 +70,7 @@ export class Wire {
 export class Overload extends Error {}
 
 /** The commands of one turn of the event loop leave together when it is over, which may take long in a busy process. */
-interface Turn {
+interface WriteBatch {
   leftMs: number | null;
 }
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ballotAbove, type Vow, valueToKeep } from "../../src/algorithms/ballot.js";
+import { ballotAbove, type PromiseReply, valueToKeep } from "../../src/algorithms/ballot.js";
 
 const nonce = fc.stringMatching(/^[0-9a-f]{24}$/);
 
@@ -11,9 +11,12 @@ function ballotOfRound(round: number, ofWhom: string): string {
   return ballot;
 }
 
-const promised = (ballot: string, value: string): Vow => ({ kind: "promised", accepted: { ballot, value } });
-const fresh: Vow = { kind: "promised", accepted: null };
-const refused = (ballot: string): Vow => ({ kind: "refused", promised: ballot });
+const promised = (ballot: string, value: string): PromiseReply => ({
+  kind: "promised",
+  accepted: { ballot, value },
+});
+const fresh: PromiseReply = { kind: "promised", accepted: null };
+const refused = (ballot: string): PromiseReply => ({ kind: "refused", promised: ballot });
 
 describe("a ballot", () => {
   test("is above the one it was made above, whoever made either", () => {

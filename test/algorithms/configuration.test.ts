@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import {
   type Configuration,
+  configurationEpochOf,
   type Entry,
   entryOf,
   type Judgement,
   judge,
+  type Observation,
   quarantineAfter,
-  type Sighting,
-  stampOf,
 } from "../../src/algorithms/configuration.js";
 
 // Three primaries, a, b and c. What each is seen to be is one text: its run, or `-` when it is not seen; then what it
@@ -51,9 +51,9 @@ const KNOWN: Record<string, Configuration> = {
   "v2'": configuration(2, "run1 run1 run2", [1, 1, 2], { nonce: "another nonce" }),
   // Then b as well.
   v3: configuration(3, "run1 run2 run2", [1, 3, 2]),
-  // All came back as run2: a start of all.
+  // All came back as run2: a cold start.
   cold: configuration(2, "run2 run2 run2", [2, 2, 2], { coldQuarantine: "marks" }),
-  // All came back empty as run2: a start of all that nobody remembers anything before.
+  // All came back empty as run2: a cold start that nobody remembers anything before.
   forgot: configuration(2, "run2 run2 run2", [2, 2, 2], { coldQuarantine: 600_000 }),
   theirs: configuration(1, "run1 run1 run1", [1, 1, 1], {
     deployment: "theirs",
@@ -64,7 +64,7 @@ const KNOWN: Record<string, Configuration> = {
   newer: configuration(1, "run1 run1 run1", [1, 1, 1], { protocol: 2 as 1 }),
 };
 
-function sighting(text: string, place: number): Sighting | null {
+function observation(text: string, place: number): Observation | null {
   const name = "abcdefg"[place] as string;
   const [run = "", version, ...rest] = text.split(" ");
   if (run === "-") return null;
@@ -80,10 +80,16 @@ function sighting(text: string, place: number): Sighting | null {
         };
   const address = known ? `${name}:6379` : "stranger:6379";
   const promoted = run.endsWith("*");
-  return { address, ...identity(name, run), promoted, stored, marked: rest.includes("marked") };
+  return {
+    address,
+    ...identity(name, run),
+    promoted,
+    stored,
+    hasLeaseHighWaterMark: rest.includes("marked"),
+  };
 }
 
-const judged = (...seen: string[]): Judgement => judge(seen.map(sighting), Math.floor(seen.length / 2) + 1);
+const judged = (...seen: string[]): Judgement => judge(seen.map(observation), Math.floor(seen.length / 2) + 1);
 
 /** The judgement in one line. */
 function told(judgement: Judgement): string {
@@ -120,8 +126,8 @@ const TRUTH_TABLE = `
     nobody is seen                                                              | -                 | -                 | -                 | wait
 
   one is not what it was:
-    one that missed a change and lost nothing is brought forward                | run1 v2           | run1 v1           | run2 v2           | current v2: member, bring_forward, member
-    so is a majority, by the one that knows better                              | run1 v1           | run1 v1           | run2 v2           | current v2: bring_forward, bring_forward, member
+    one that missed a change and lost nothing catches up                | run1 v2           | run1 v1           | run2 v2           | current v2: member, catch_up, member
+    so is a majority, by the one that knows better                              | run1 v1           | run1 v1           | run2 v2           | current v2: catch_up, catch_up, member
     one that restarted with its data may have lost the last of them             | run1 v1           | run1 v1           | run2 v1           | current v1: member, member, readmit
     one that restarted empty                                                    | run1 v1           | run1 v1           | run2              | current v1: member, member, readmit
     one that was flushed, in its old run                                        | run1 v1           | run1 v1           | run1              | current v1: member, member, readmit
@@ -143,7 +149,7 @@ const TRUTH_TABLE = `
     a majority was flushed, long after the first start                          | run1              | run1              | run1 v1           | cold after v1
     a majority was flushed, long after a readmission                            | run1              | run1              | run2 v2           | cold after v2
     one forgot while another one was still being copied to                      | run1 v3           | run2 v3 copying   | run2 v2 copying   | cold after v3
-    the configuration of a start of all is agreed, one has got it               | run2 cold copying | run2 v1           | run2 v1           | spread_cold after cold
+    the configuration of a cold start is agreed, one has got it               | run2 cold copying | run2 v1           | run2 v1           | spread_cold after cold
     or one has lost it again, empty but in the same run                         | run2 cold copying | run2 cold copying | run2              | spread_cold after cold
     all have got it                                                             | run2 cold copying | run2 cold copying | run2 cold copying | finish_cold after cold
     one is through, nobody votes yet                                            | run2 cold         | run2 cold copying | run2 cold copying | finish_cold after cold
@@ -152,7 +158,7 @@ const TRUTH_TABLE = `
     one is away before it is through                                            | run2 cold copying | run2 cold copying | -                 | wait
     one restarted before it was through: all begin once more                    | run2 cold copying | run2 cold copying | run3 cold copying | cold after cold
     one is through and one restarted: all begin once more                       | run2 cold         | run2 cold copying | run3 cold copying | cold after cold
-    an old configuration is not revived beside a newer one that was agreed      | run1 v1           | run1 v1           | run2 v2 copying   | current v2: bring_forward, bring_forward, copy
+    an old configuration is not revived beside a newer one that was agreed      | run1 v1           | run1 v1           | run2 v2 copying   | current v2: catch_up, catch_up, copy
 
   it is not ours:
     one belongs to another deployment: the others do without                    | run1 v1           | run1 v1           | run1 theirs       | current v1: member, member, theirs
@@ -188,7 +194,7 @@ describe("of five primaries", () => {
   const five = (...seen: string[]) =>
     told(
       judge(
-        seen.map((text, place) => sighting(text.replace("v1", "five"), place)),
+        seen.map((text, place) => observation(text.replace("v1", "five"), place)),
         3,
       ),
     );
@@ -212,22 +218,22 @@ const QUARANTINES = `
   for the longest time to live, where a majority forgot               | v1      | run2                | run2                | run1 v1 marked  | 600000
   or all forgot                                                       | nothing | run2                | run2                | run2            | 600000
   or forgot one after the other, before the first had been copied to  | v2      | run3                | run1 v2 marked      | run2 v2 copying | 600000
-  for as long again, where a start of all that forgot was interrupted | forgot  | run2 forgot copying | run2 forgot copying | run3            | 600000
+  for as long again, where a cold start that forgot was interrupted | forgot  | run2 forgot copying | run2 forgot copying | run3            | 600000
   not at all, where the first start was interrupted                   | v1      | run1 v1 copying     | run1 v1 copying     | run2            | 0
   but not where it may have ended: then there were leases             | v1      | run1 v1 copying     | run2                | run2            | 600000
   nor where one is through and another may have been                  | v1      | run1 v1 marked      | run1 v1 copying     | run2            | 600000
 `;
 
-describe("after a start of all nobody grants a lease", () => {
+describe("after a cold start nobody grants a lease", () => {
   test.each(rowsOf(QUARANTINES))("%s", (_sentence, before = "", a = "", b = "", c = "", expected = "") => {
-    const seen = [a, b, c].map(sighting).filter((one) => one !== null);
+    const seen = [a, b, c].map(observation).filter((one) => one !== null);
     expect(String(quarantineAfter(KNOWN[before] ?? null, seen, 2, 600_000))).toBe(expected);
   });
 });
 
 describe("the entry of a primary", () => {
   const known = KNOWN.v2 as Configuration;
-  const seen = (text: string, place: number) => sighting(text, place) as Sighting;
+  const seen = (text: string, place: number) => observation(text, place) as Observation;
 
   test("is found by the id that it stores, wherever it lives and runs now", () => {
     expect(entryOf(known, { ...seen("stranger v1", 1), runId: "unknown" })?.id).toBe("id of b");
@@ -249,11 +255,11 @@ describe("the entry of a primary", () => {
 describe("the stamp that scripts compare", () => {
   const { v1, v2 } = KNOWN as Record<"v1" | "v2", Configuration>;
   const all = [
-    stampOf(v1, "a", "member"),
-    stampOf(v1, "a", "copying"),
-    stampOf(v1, "b", "member"),
-    stampOf(v2, "a", "member"),
-    stampOf({ ...v2, nonce: "another" }, "a", "member"),
+    configurationEpochOf(v1, "a", "member"),
+    configurationEpochOf(v1, "a", "copying"),
+    configurationEpochOf(v1, "b", "member"),
+    configurationEpochOf(v2, "a", "member"),
+    configurationEpochOf({ ...v2, nonce: "another" }, "a", "member"),
   ];
 
   test("is another for each version, nonce, primary and stage", () => {

@@ -107,7 +107,7 @@ test("every member that any primary has is there once, by its newest record", ()
   );
 });
 
-test("who is brought forward as told is not behind any more", () => {
+test("a primary that was repaired as told is not behind any more", () => {
   fc.assert(
     fc.property(anyReplies, (replies) => {
       const repaired = replies.map((records) => new Map(records.map((each) => [each.id, each])));

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { Keys } from "../../src/redis/keys.js";
+import { Keys } from "../../src/scripts/keys.js";
 import {
   acquireAtLast,
   acquire as ask,
@@ -132,11 +132,11 @@ describe("a primary forgets everything while its connections stay", () => {
     const gate = new Gate();
     const one = await instanceWith({ on: gate.pass, ...(substitute && { substitute }) });
     const two = await instanceWith({ ...(substitute && { substitute }) });
-    gate.close(third, "acquire-lock");
+    gate.close(third, "acquire-lease");
     await acquire("one", one);
     await forget(at(first), prefix);
     await acquire("two", two);
-    gate.open(third, "acquire-lock");
+    gate.open(third, "acquire-lease");
   }
 
   test("without the fence two hold the name, and tokens repeat", async () => {
@@ -159,8 +159,8 @@ describe("a primary is emptied and readmitted while an acquire is on its way to 
     const gate = new Gate();
     const one = await instanceWith({ on: gate.pass, ...(substitute && { substitute }) });
     const two = await instanceWith({ ...(substitute && { substitute }) });
-    gate.close(second, "acquire-lock");
-    gate.close(third, "acquire-lock");
+    gate.close(second, "acquire-lease");
+    gate.close(third, "acquire-lease");
     const pending = acquire("one", one);
     const hold = new Keys(prefix).hold(`lock/${NAME}`);
     await until(async () => (await command(at(first), "EXISTS", hold)) === 1, "the first has voted");
@@ -173,10 +173,10 @@ describe("a primary is emptied and readmitted while an acquire is on its way to 
         now.primaries.every(({ state }) => state === "up"),
       "the first is readmitted",
     );
-    gate.open(second, "acquire-lock");
+    gate.open(second, "acquire-lease");
     await Promise.race([pending, sleep(300)]);
     await acquire("two", two);
-    gate.open(third, "acquire-lock");
+    gate.open(third, "acquire-lease");
     await pending;
   }
 
@@ -205,9 +205,9 @@ describe("two raises cross, and a hold ends early", () => {
     const floor = Number(await storedField(at(first), prefix, "floor"));
     const granted = floor + 2 - (floor % 2);
     await command(at(first), "HSET", keys.counters, `lock/${NAME}`, String(granted));
-    gate.close(second, "raise-lock");
-    gate.close(third, "acquire-lock");
-    gate.close(third, "raise-lock");
+    gate.close(second, "raise-counters");
+    gate.close(third, "acquire-lease");
+    gate.close(third, "raise-counters");
     const pending = acquire("one", one);
     const hold = keys.hold(`lock/${NAME}`);
     await until(async () => (await command(at(second), "EXISTS", hold)) === 1, "the second has voted");
@@ -224,10 +224,10 @@ describe("two raises cross, and a hold ends early", () => {
     });
     const lease = await acquire("two", two);
     if (lease) await release("two", two, lease.leaseId);
-    gate.open(third, "acquire-lock");
-    gate.open(third, "raise-lock");
+    gate.open(third, "acquire-lease");
+    gate.open(third, "raise-counters");
     await sleep(100);
-    gate.open(second, "raise-lock");
+    gate.open(second, "raise-counters");
     await pending;
     expect(recorder.history().operations.filter(({ outcome }) => outcome?.kind === "granted")).toHaveLength(
       2,
@@ -236,7 +236,7 @@ describe("two raises cross, and a hold ends early", () => {
 
   test('where "at least t" counts as t, two leases get one token', async () => {
     const atLeast: Substitute = (name, text) =>
-      name === "raise-lock"
+      name === "raise-counters"
         ? text.replace(/return \{ 1, int\(counter\) \}\s*$/, "return { 1, arg(2) }")
         : text;
     await story(atLeast);
@@ -286,7 +286,7 @@ describe("three want one of two permits, and each primary misses one of them", (
   async function story(variant?: typeof countingVotes): Promise<void> {
     const gates = [third, second].map((missing) => {
       const gate = new Gate();
-      gate.close(missing, "acquire-lock");
+      gate.close(missing, "acquire-lease");
       return { missing, gate };
     });
     for (const [i, on] of [...gates.map(({ gate }) => gate.pass), undefined].entries()) {
@@ -297,7 +297,7 @@ describe("three want one of two permits, and each primary misses one of them", (
       variant?.change(instance.service);
       await acquirePermit(`client ${i}`, instance);
     }
-    for (const { missing, gate } of gates) gate.open(missing, "acquire-lock");
+    for (const { missing, gate } of gates) gate.open(missing, "acquire-lease");
   }
 
   async function acquirePermit(client: string, instance: Instance): Promise<void> {
@@ -350,7 +350,7 @@ describe("three wait for a name, one after the other, and it is released", () =>
   }
 
   test("where it is handed on to who came last, those before are overtaken", async () => {
-    const lastOfAll = patched("lines", ...LAST_FIRST);
+    const lastOfAll = patched("queues", ...LAST_FIRST);
     await story((_, text) => lastOfAll(text));
     expect(broken()).toEqual(["order"]);
   });
@@ -439,9 +439,9 @@ describe("a registration reaches one primary only, whose clock is ahead, and fai
 
 describe("a paused primary executes an acquire after its release", () => {
   async function story(forgetful: boolean): Promise<void> {
-    const one = await instanceWith({}, { QUORATE_COMMAND_TIMEOUT_MS: "100" });
-    const two = await instanceWith({}, { QUORATE_COMMAND_TIMEOUT_MS: "100" });
-    if (forgetful) for (const primary of one.service.primaries.all) primary.owe = () => {};
+    const one = await instanceWith({}, { QUORATE_COMMAND_TIMEOUT_MS: "1000" });
+    const two = await instanceWith({}, { QUORATE_COMMAND_TIMEOUT_MS: "1000" });
+    if (forgetful) for (const primary of one.service.primaries.all) primary.compensateLater = () => {};
     await at(third).pause();
     const lease = await acquire("one", one, { ttlMs: 120_000 });
     await until(() => countUp(one) === 2 && countUp(two) >= 2, "the pause is noticed");
@@ -451,7 +451,7 @@ describe("a paused primary executes an acquire after its release", () => {
     // Now the third is needed.
     await at(first).pause();
     await acquireAtLast(two, "another");
-    const endMs = performance.now() + 2_000;
+    const endMs = performance.now() + 4_000;
     while ((await ask(two, NAME, 100)).status !== 200 && performance.now() < endMs) await sleep(20);
     await sleep(120);
     await acquire("two", two, { mustSucceed: true });

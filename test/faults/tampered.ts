@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type Connect, connectByIoredis } from "../../src/redis/connection.js";
-import { SCRIPTS, TOGETHER } from "../../src/redis/scripts.js";
+import { BATCHES, SCRIPTS } from "../../src/scripts/scripts.js";
 
 /** What an instance sends to a primary, before it leaves. */
 export interface Sending {
@@ -23,7 +23,7 @@ export function tampered(
   options: { substitute?: Substitute; on?: (sending: Sending) => Promise<unknown> },
 ): Connect {
   const { substitute = (_, text) => text, on = ({ send }) => send() } = options;
-  const all = [...Object.values(SCRIPTS), ...TOGETHER.values()].map(({ name: full, text, sha1 }) => {
+  const all = [...Object.values(SCRIPTS), ...BATCHES.values()].map(({ name: full, text, sha1 }) => {
     const [name = ""] = full.split(" ");
     const other = substitute(name, text);
     return { name, text, sha1, other, otherSha1: createHash("sha1").update(other).digest("hex") };

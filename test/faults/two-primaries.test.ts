@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { startPrimaries, type TestPrimaries, type TestPrimary } from "../helpers/primaries.js";
 import { chosenId, countUp, freshName, type Instance, startInstance, until } from "../helpers/service.js";
 
-// Two primaries of three are away: no majority. Time-outs are what users have.
+// Two primaries of three are away: no majority. How soon that is told is measured in virtual time:
+// test/primitives/promptness.test.ts.
 let primaries: TestPrimaries;
 let instance: Instance;
 beforeAll(async () => {
@@ -11,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => primaries.close());
 beforeEach(async () => {
-  instance = await startInstance(primaries.urls, { env: { QUORATE_COMMAND_TIMEOUT_MS: "100" } });
+  instance = await startInstance(primaries.urls);
 });
 afterEach(async () => {
   await Promise.all(primaries.all.map((primary) => primary.resume().then(() => primary.start())));
@@ -38,11 +39,8 @@ const REQUESTS: [string, string, unknown?][] = [
 async function expectNoQuorum(): Promise<void> {
   await Promise.all(
     REQUESTS.map(async ([method, path, body]) => {
-      const beganMs = performance.now();
       const answer = await instance.call(method, path, body);
-      const ms = performance.now() - beganMs;
       expect([method, path, answer.status, answer.body.code]).toEqual([method, path, 503, "no_quorum"]);
-      expect(ms, `${method} ${path}`).toBeLessThan(1_000);
       expect(answer.body.detail).toMatch(/^[01] of 3 primaries .*2 are needed/);
       expect(answer.headers.get("retry-after")).toBe("1");
     }),
@@ -55,7 +53,7 @@ const FAULTS: [string, (primary: TestPrimary) => Promise<void>][] = [
 ];
 
 describe.each(FAULTS)("with two primaries %s", (what, hurt) => {
-  test("every operation is no_quorum within a second, from the first moment on", async () => {
+  test("every operation is no_quorum, from the first moment on", async () => {
     expect((await instance.call("POST", "/v1/locks/held/acquire", { ttlMs: 60_000 })).status).toBe(200);
     await instance.call("PUT", "/v1/services/s/members/a", { address: "a:1", ttlMs: 60_000 });
     // Views of the members may be as old as this.
@@ -87,7 +85,7 @@ describe.each(FAULTS)("with two primaries %s", (what, hurt) => {
     const renewed = await instance.call("POST", `/v1/locks/${name}/renew`, { leaseId, ttlMs: 60_000 });
     expect([renewed.status, renewed.body.fencingToken]).toEqual([200, fencingToken]);
     await expect
-      .poll(() => instance.call("POST", `/v1/locks/${free}/acquire`, { ttlMs: 10_000 }), { timeout: 3_000 })
+      .poll(() => instance.call("POST", `/v1/locks/${free}/acquire`, { ttlMs: 10_000 }))
       .toMatchObject({ status: 200 });
   });
 });

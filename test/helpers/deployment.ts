@@ -27,7 +27,7 @@ export async function untilShown(
   instance: Instance,
   asItShouldBe: (now: Shown) => boolean,
   what: string,
-  withinMs = 8_000,
+  withinMs = 12_000,
 ): Promise<Shown> {
   const deadline = performance.now() + withinMs;
   for (;;) {

@@ -1,8 +1,8 @@
 import { type Connect, type Connection, connectByIoredis } from "../../src/redis/connection.js";
-import { SCRIPTS } from "../../src/redis/scripts.js";
+import { SCRIPTS } from "../../src/scripts/scripts.js";
 
 /**
- * Makes an instance die at a certain step: when `stepsLeft` scripts of the keeper were sent, nothing arrives any more,
+ * Makes an instance die at a certain step: when `stepsLeft` scripts of the reconciler were sent, nothing arrives any more,
  * not even the reply to the last. Until `dieAfter` is called it lives.
  */
 export class Dying {
@@ -54,7 +54,7 @@ export class Dying {
   }
 }
 
-/** What changes something in a readmission or a start of all. */
+/** What changes something in a readmission or a cold start. */
 const STEPS = new Set(
   [
     SCRIPTS.prepare,

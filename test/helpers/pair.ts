@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll } from "vitest";
 import type { LockState } from "../../src/primitives/lock.js";
-import { Keys } from "../../src/redis/keys.js";
-import { command } from "./deployment.js";
+import { Keys } from "../../src/scripts/keys.js";
+import { allTakePart, command } from "./deployment.js";
 import { startPrimaries, type TestPrimaries, type TestPrimary } from "./primaries.js";
 import { type Instance, type InstanceOptions, ownPrefix, startInstance, until } from "./service.js";
 
@@ -20,6 +20,8 @@ export class Pair {
     });
     afterEach(async () => {
       await Promise.all(this.primaries.all.map((primary) => primary.resume().then(() => primary.start())));
+      // Instances may have noticed that one was away.
+      await Promise.all([this.one, this.other].map((instance) => allTakePart(instance)));
     });
     afterAll(async () => {
       await this.one[Symbol.asyncDispose]();
@@ -36,7 +38,7 @@ export class Pair {
   /** An instance dies without a word; resolves when the primaries have noticed that nobody listens there any more. */
   async kill({ service }: Instance): Promise<void> {
     service.close();
-    const channel = new Keys(this.prefix).wakeChannel(service.waiting.instance);
+    const channel = new Keys(this.prefix).notificationChannel(service.waiting.instance);
     const listeners = async () => {
       const all = this.primaries.all.map((primary) => command(primary, "PUBSUB", "NUMSUB", channel));
       return (await Promise.all(all)).map((reply) => Number((reply as [string, number])[1]));

@@ -86,7 +86,8 @@ async function startOnFreePort(
 const portMin = 16_000;
 const portMax = 31_999;
 
-async function freePort(): Promise<number> {
+/** A port that nothing listens on now, and that no outgoing connection gets. */
+export async function freePort(): Promise<number> {
   for (;;) {
     const port = portMin + Math.floor(Math.random() * (portMax - portMin + 1));
     if (!(await inUse(port))) return port;

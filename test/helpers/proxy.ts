@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort } from "./rolling.js";
+import { freePort } from "./primaries.js";
 import { until } from "./service.js";
 
 /** A proxy in front of instances, as a process of its own. */

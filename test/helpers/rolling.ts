@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { Agent, request } from "node:http";
-import { type AddressInfo, createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "./primaries.js";
 import { type ServiceProcess, startProcess } from "./process.js";
 import { chosenId, until } from "./service.js";
 
@@ -136,14 +136,4 @@ async function ask(url: string, agent: Agent, path: string, body: object): Promi
         : "";
     return { outcome: `${code}${how}` };
   }
-}
-
-/** A port that nothing listens on now. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock, systemRandom } from "../../src/clock.js";
 import { type Config, readConfig } from "../../src/config.js";
-import { createServer } from "../../src/http/server.js";
+import { createServer } from "../../src/http/server/server.js";
 import { systemIds } from "../../src/ids.js";
 import { toLogger } from "../../src/log.js";
 import { type Connection, connectByIoredis } from "../../src/redis/connection.js";

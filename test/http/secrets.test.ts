@@ -30,7 +30,7 @@ test("no leaseId is in logs, metrics, problems and what is shown of locks, whate
     },
   };
   await using instance = await startInstance(primaries.urls, {
-    env: { QUORATE_LOG_LEVEL: "trace", QUORATE_COMMAND_TIMEOUT_MS: "100" },
+    env: { QUORATE_LOG_LEVEL: "trace" },
     world: { connect, ids },
   });
 

@@ -8,7 +8,7 @@ export const NO_CONFIGURATION = 0;
 export const FIRST = 1;
 
 export class Configurations {
-  /** `ballots`: how many there are of each version, over all keepers. `compared`: by version alone is wrong. */
+  /** `ballots`: how many there are of each version, over all reconcilers. `compared`: by version alone is wrong. */
   constructor(
     private readonly ballots: number,
     private readonly compared: "with their nonce" | "by version",

@@ -6,7 +6,7 @@ import { States } from "./states.js";
 import { type Canonical, canonicalForm } from "./symmetry.js";
 import type { Layout, Shape, World } from "./world.js";
 
-/** A step is described by a text in which {primary}, {client} and {keeper} stand for the names of who takes part. */
+/** A step is described by a text in which {primary}, {client} and {reconciler} stand for the names of who takes part. */
 export type Done = (text: string, primary?: number, actor?: number) => void;
 
 export interface Model<S extends Shape> {
@@ -187,7 +187,7 @@ function named(text: string, primary: number, actor: number): string {
   return text
     .replaceAll("{primary}", `P${primary + 1}`)
     .replaceAll("{client}", clientName(actor))
-    .replaceAll("{keeper}", `K${actor + 1}`);
+    .replaceAll("{reconciler}", `K${actor + 1}`);
 }
 
 /** For each state the state that it was first reached from, -1 for none. */

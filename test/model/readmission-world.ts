@@ -33,16 +33,16 @@ export interface ReadmissionOptions {
   readonly variant: ReadmissionVariant;
   readonly primaries: number;
   readonly clients: number;
-  readonly keepers: number;
+  readonly reconcilers: number;
   /**
    * `in one step` begins with what is agreed on. Clients can neither see nor hinder an agreement, and without clients it
    * is explored by ballots: so what this leaves out is only that a primary is wiped in the middle of one.
    */
   readonly agreement: "by ballots" | "in one step";
-  /** How many ballots each keeper has for a version. */
+  /** How many ballots each reconciler has for a version. */
   readonly ballots: number;
   readonly wipes: number;
-  /** Whether a keeper may go on without knowing that its mark arrived. Costs a version at worst, and many states. */
+  /** Whether a reconciler may go on without knowing that its mark arrived. Costs a version at worst, and many states. */
   readonly marksLost: boolean;
   /** How often a primary drops a counter into its floor. */
   readonly drops: number;
@@ -83,16 +83,16 @@ export const fields = {
     "configuration",
     /** The time of its lease is over. */
     "over",
-    /** Keepers that know of its lease, as bits. */
+    /** Reconcilers that know of its lease, as bits. */
     "seenBy",
   ],
   visit: [
-    /** This is the primary that the keeper readmits. */
+    /** This is the primary that the reconciler readmits. */
     "target",
     /** How many requests of its present stage the primary answered. */
     "reached",
   ],
-  keeper: [
+  reconciler: [
     "stage",
     /** The configuration whose successor it seeks, and how many of its ballots for that it has used. */
     "base",
@@ -115,11 +115,11 @@ export const fields = {
 export type ReadmissionShape = typeof fields & {
   primaries: number;
   clients: number;
-  keepers: number;
+  reconcilers: number;
   alike: number;
 };
 export type ReadmissionWorld = World<ReadmissionShape>;
-export type Keeper = ReadmissionWorld["keepers"][number];
+export type Reconciler = ReadmissionWorld["reconcilers"][number];
 export type Primary = PrimaryOf<ReadmissionShape>;
 
 /** Never falls; every write starts from it. */

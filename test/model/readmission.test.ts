@@ -6,11 +6,11 @@ import type { ReadmissionOptions, ReadmissionVariant } from "./readmission-world
 // Pure computing, some seconds of it: on a busy machine that takes a while.
 vi.setConfig({ testTimeout: 90_000 });
 
-const oneKeeper: ReadmissionOptions = {
+const oneReconciler: ReadmissionOptions = {
   variant: "right",
   primaries: 3,
   clients: 2,
-  keepers: 1,
+  reconcilers: 1,
   agreement: "in one step",
   ballots: 1,
   wipes: 1,
@@ -19,22 +19,22 @@ const oneKeeper: ReadmissionOptions = {
   reading: "at once",
   clocks: "wrong",
 };
-const keepersAlone: ReadmissionOptions = {
-  ...oneKeeper,
+const reconcilersAlone: ReadmissionOptions = {
+  ...oneReconciler,
   clients: 0,
-  keepers: 2,
+  reconcilers: 2,
   agreement: "by ballots",
   marksLost: true,
 };
 
 describe("the configuration", () => {
   it("is one of each version, whoever changes it at once, wherever one of them stops", () => {
-    expectSound(readmission(keepersAlone));
-    expectSound(readmission({ ...keepersAlone, ballots: 2 }));
+    expectSound(readmission(reconcilersAlone));
+    expectSound(readmission({ ...reconcilersAlone, ballots: 2 }));
   });
 
   it("is so when the primary is wiped again meanwhile", () => {
-    expectSound(readmission({ ...keepersAlone, wipes: 2 }));
+    expectSound(readmission({ ...reconcilersAlone, wipes: 2 }));
   });
 
   it.each([
@@ -43,7 +43,7 @@ describe("the configuration", () => {
     ["an empty primary votes", 16, 2],
   ] as const)("splits when %s", (variant, steps, wipes) => {
     const { history } = expectCaught(
-      readmission({ ...keepersAlone, variant, wipes }),
+      readmission({ ...reconcilersAlone, variant, wipes }),
       /two configurations of one version/,
     );
     expect(history).toHaveLength(steps + 1);
@@ -52,7 +52,7 @@ describe("the configuration", () => {
   it("can be stuck when the fence waits for the mark", () => {
     const variant = "the fence waits for the mark";
     const { history } = expectCaught(
-      readmission({ ...keepersAlone, variant, wipes: 2 }),
+      readmission({ ...reconcilersAlone, variant, wipes: 2 }),
       /cannot be finished/,
     );
     expect(history).toHaveLength(9);
@@ -61,7 +61,7 @@ describe("the configuration", () => {
 
 describe("tokens", () => {
   it("stay unique and ordered beside the readmission of a wiped primary", () => {
-    expectSound(readmission(oneKeeper));
+    expectSound(readmission(oneReconciler));
   });
 
   it.each([
@@ -77,7 +77,7 @@ describe("tokens", () => {
     "do not when: %s",
     (variant, steps, bounds) => {
       const { history } = expectCaught(
-        readmission({ ...oneKeeper, ...bounds, variant }),
+        readmission({ ...oneReconciler, ...bounds, variant }),
         /two leases have token|does not follow/,
       );
       expect(history).toHaveLength(steps + 1);
@@ -87,7 +87,7 @@ describe("tokens", () => {
 
 describe("a lock, while clocks are right", () => {
   it("has one holder beside the readmission of a wiped primary", () => {
-    expectSound(readmission({ ...oneKeeper, clocks: "right" }));
+    expectSound(readmission({ ...oneReconciler, clocks: "right" }));
   });
 
   it.each([
@@ -95,7 +95,7 @@ describe("a lock, while clocks are right", () => {
     ["the quarantine is not handed on", 27, 2],
   ] as const)("has two when: %s", (variant, steps, wipes) => {
     const { history } = expectCaught(
-      readmission({ ...oneKeeper, clocks: "right", variant, wipes }),
+      readmission({ ...oneReconciler, clocks: "right", variant, wipes }),
       /two clients hold the lock/,
     );
     expect(history).toHaveLength(steps + 1);

@@ -1,12 +1,12 @@
 /**
  * Primaries that forget. One is wiped and readmitted while clients take the lock: a new configuration is agreed on by
  * prepare and accept, put on a majority of the others, which fences all that is under way, and counters are copied.
- * Several keepers readmit at once, and each may stop for ever after any step: no step is ever forced to come.
+ * Several reconcilers readmit at once, and each may stop for ever after any step: no step is ever forced to come.
  */
 import { ASKING, begin, end, GAVE_UP, IDLE, REFUSED, showAttempt, tokenViolation } from "./attempt.js";
 import { Configurations, FIRST, NO_CONFIGURATION } from "./configurations.js";
 import { clientName, type Done, type Model } from "./explore.js";
-import { Keepers } from "./keeper.js";
+import { Reconcilers } from "./reconciler.js";
 import { messageSteps, type Voting } from "./messages.js";
 import {
   eff,
@@ -23,16 +23,16 @@ import { at, Layout } from "./world.js";
 const FLOOR_STEP = 2;
 
 export function readmission(options: ReadmissionOptions): Model<ReadmissionShape> {
-  const { variant, primaries, clients, keepers } = options;
+  const { variant, primaries, clients, reconcilers } = options;
   const configurations = new Configurations(
-    Math.max(1, keepers * options.ballots),
+    Math.max(1, reconcilers * options.ballots),
     variant === "each writes its own configuration" ? "by version" : "with their nonce",
   );
   const voting = votingOf(options, configurations);
-  const readmitters = new Keepers(options, configurations);
+  const readmitters = new Reconcilers(options, configurations);
   return {
     name: nameOf(options),
-    layout: new Layout<ReadmissionShape>({ ...fields, primaries, clients, keepers, alike: clients }),
+    layout: new Layout<ReadmissionShape>({ ...fields, primaries, clients, reconcilers, alike: clients }),
     initial(world, done) {
       world.shared.wipes = options.wipes;
       world.shared.drops = options.drops;
@@ -46,7 +46,7 @@ export function readmission(options: ReadmissionOptions): Model<ReadmissionShape
         clientSteps(now, fork, done, i, options);
       }
       for (let j = 0; j < primaries; j++) primarySteps(now, fork, done, j, options);
-      for (let r = 0; r < keepers; r++) readmitters.steps(now, fork, done, r);
+      for (let r = 0; r < reconcilers; r++) readmitters.steps(now, fork, done, r);
     },
     violation: (world) =>
       world.shared.split
@@ -60,18 +60,18 @@ export function readmission(options: ReadmissionOptions): Model<ReadmissionShape
         ...world.clients.map(
           (client, i) => showAttempt(clientName(i), client) + (client.over ? ", over" : ""),
         ),
-        ...world.keepers.map((keeper, r) => `K${r + 1}: ${readmitters.stageName(keeper)}`),
+        ...world.reconcilers.map((reconciler, r) => `K${r + 1}: ${readmitters.stageName(reconciler)}`),
       ].join("  "),
     landmarks: landmarksOf(options, readmitters),
   };
 }
 
 function nameOf(options: ReadmissionOptions): string {
-  const { variant, primaries, clients, keepers, ballots, wipes, drops, clocks } = options;
+  const { variant, primaries, clients, reconcilers, ballots, wipes, drops, clocks } = options;
   const agreement = options.agreement === "by ballots" ? ` of ${ballots} ballots` : "";
   const marks = options.marksLost ? ", marks lost" : "";
   const read = drops > 0 ? `, ${drops} drops, read ${options.reading}` : "";
-  return `readmission (${variant}), N=${primaries}, ${clients} clients, ${keepers} keepers${agreement}, ${wipes} wipes${marks}${read}, clocks ${clocks}`;
+  return `readmission (${variant}), N=${primaries}, ${clients} clients, ${reconcilers} reconcilers${agreement}, ${wipes} wipes${marks}${read}, clocks ${clocks}`;
 }
 
 type Fork = () => ReadmissionWorld;
@@ -207,8 +207,8 @@ function showPrimary({
 }
 
 function landmarksOf(
-  { clients, keepers, agreement, wipes }: ReadmissionOptions,
-  readmitters: Keepers,
+  { clients, reconcilers, agreement, wipes }: ReadmissionOptions,
+  readmitters: Reconcilers,
 ): NonNullable<Model<ReadmissionShape>["landmarks"]> {
   const readmitted = (world: ReadmissionWorld) =>
     world.primaries.some((one) => one.incarnation > 0 && one.configuration !== NO_CONFIGURATION);
@@ -220,13 +220,13 @@ function landmarksOf(
         world.clients.every(({ token }) => token > 0) &&
         world.clients.some((c) => c.configuration > 1),
     }),
-    ...(keepers > 1 && {
+    ...(reconcilers > 1 && {
       ...(agreement === "by ballots" && {
-        "a keeper takes over what another proposed": (world: ReadmissionWorld) =>
-          world.keepers.some((keeper, r) => readmitters.tookOver(keeper, r)),
+        "a reconciler takes over what another proposed": (world: ReadmissionWorld) =>
+          world.reconcilers.some((reconciler, r) => readmitters.tookOver(reconciler, r)),
       }),
-      "a keeper finishes what another began": (world: ReadmissionWorld) =>
-        readmitted(world) && world.keepers.some(({ stage, used }) => stage > 0 && used === 0),
+      "a reconciler finishes what another began": (world: ReadmissionWorld) =>
+        readmitted(world) && world.reconcilers.some(({ stage, used }) => stage > 0 && used === 0),
     }),
     ...(wipes > 1 && { "a third version is in force": (world: ReadmissionWorld) => world.shared.third > 0 }),
   };

@@ -192,7 +192,7 @@ class Name {
     if (matters) this.#wakeFirst(next, !this.#isReader(i));
   }
 
-  /** As `wake_first` of lines.lua. */
+  /** As `wake_first` of queues.lua. */
   #wakeFirst(next: WakingWorld, readersToo: boolean): void {
     const { links } = at(next.primaries, 0);
     const line = this.#line(next);

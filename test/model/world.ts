@@ -1,24 +1,24 @@
 /**
  * The state of a small model as a row of bytes, and views that read and write it by name. A state is an array of
- * primaries, an array of clients, perhaps keepers (those who readmit primaries) and a few shared fields.
+ * primaries, an array of clients, perhaps reconcilers (those who readmit primaries) and a few shared fields.
  *
  * Whatever relates a primary to a client (a message under way, a reply) is a `link` and lies inside the block of the
- * primary, and likewise a `visit` of a keeper. So no number of a primary occurs anywhere, and exchanging two
+ * primary, and likewise a `visit` of a reconciler. So no number of a primary occurs anywhere, and exchanging two
  * primaries is exchanging two blocks: that is what makes the reduction by symmetry simple.
  */
 export interface Shape {
   readonly primaries: number;
   readonly clients: number;
-  readonly keepers?: number;
+  readonly reconcilers?: number;
   readonly primary: readonly string[];
   readonly link: readonly string[];
   readonly client: readonly string[];
   readonly visit?: readonly string[];
-  readonly keeper?: readonly string[];
+  readonly reconciler?: readonly string[];
   readonly shared?: readonly string[];
   /** Fields of a primary that name a client: its place + 1, or 0 for none. */
   readonly naming: readonly string[];
-  /** The first so many clients are alike. Primaries always are, keepers never (their ballots differ). */
+  /** The first so many clients are alike. Primaries always are, reconcilers never (their ballots differ). */
   readonly alike: number;
 }
 
@@ -32,13 +32,13 @@ export type PrimaryOf<S extends Shape> = Fields<S["primary"]> & {
 export type LinkOf<S extends Shape> = Fields<S["link"]>;
 export type VisitOf<S extends Shape> = Fields<S["visit"]>;
 export type ClientOf<S extends Shape> = Fields<S["client"]>;
-export type KeeperOf<S extends Shape> = Fields<S["keeper"]>;
+export type ReconcilerOf<S extends Shape> = Fields<S["reconciler"]>;
 
 export interface World<S extends Shape> {
   readonly words: Uint32Array;
   readonly primaries: readonly PrimaryOf<S>[];
   readonly clients: readonly ClientOf<S>[];
-  readonly keepers: readonly KeeperOf<S>[];
+  readonly reconcilers: readonly ReconcilerOf<S>[];
   readonly shared: Fields<S["shared"]>;
 }
 
@@ -49,24 +49,24 @@ export class Layout<const S extends Shape> {
   readonly primaryBytes: number;
   readonly clientBytes: number;
   readonly clientsAt: number;
-  readonly keepersAt: number;
+  readonly reconcilersAt: number;
   readonly sharedAt: number;
   readonly words: number;
   /** Within a primary. */
   readonly linksAt: number;
   readonly namingAt: readonly number[];
-  readonly #classes: Record<"primary" | "link" | "client" | "visit" | "keeper" | "shared", ViewClass>;
+  readonly #classes: Record<"primary" | "link" | "client" | "visit" | "reconciler" | "shared", ViewClass>;
 
   constructor(readonly shape: S) {
-    const { primaries, clients, keepers = 0, visit = [], keeper = [], shared = [] } = shape;
+    const { primaries, clients, reconcilers = 0, visit = [], reconciler = [], shared = [] } = shape;
     this.linkBytes = shape.link.length;
     this.linksAt = shape.primary.length;
     this.visitsAt = this.linksAt + clients * this.linkBytes;
-    this.primaryBytes = wholeWords(this.visitsAt + keepers * visit.length);
+    this.primaryBytes = wholeWords(this.visitsAt + reconcilers * visit.length);
     this.clientBytes = shape.client.length;
     this.clientsAt = primaries * this.primaryBytes;
-    this.keepersAt = this.clientsAt + clients * this.clientBytes;
-    this.sharedAt = this.keepersAt + keepers * keeper.length;
+    this.reconcilersAt = this.clientsAt + clients * this.clientBytes;
+    this.sharedAt = this.reconcilersAt + reconcilers * reconciler.length;
     this.words = wholeWords(this.sharedAt + shared.length) / 4;
     this.namingAt = shape.naming.map((name) => shape.primary.indexOf(name));
     this.#classes = {
@@ -74,14 +74,14 @@ export class Layout<const S extends Shape> {
       link: viewClass(shape.link),
       client: viewClass(shape.client),
       visit: viewClass(visit),
-      keeper: viewClass(keeper),
+      reconciler: viewClass(reconciler),
       shared: viewClass(shared),
     };
   }
 
   /** A world of its own, all zero. */
   world(): World<S> {
-    const { shape, linkBytes, visitsAt, primaryBytes, clientBytes, clientsAt, keepersAt, sharedAt } = this;
+    const { shape, linkBytes, visitsAt, primaryBytes, clientBytes, clientsAt, reconcilersAt, sharedAt } = this;
     const words = new Uint32Array(this.words);
     const bytes = new Uint8Array(words.buffer);
     const classes = this.#classes;
@@ -92,18 +92,18 @@ export class Layout<const S extends Shape> {
     primaries.forEach((primary, place) => {
       const base = place * primaryBytes;
       primary.links = row(shape.clients, "link", base + this.linksAt, linkBytes);
-      primary.visits = row(shape.keepers ?? 0, "visit", base + visitsAt, visitBytes);
+      primary.visits = row(shape.reconcilers ?? 0, "visit", base + visitsAt, visitBytes);
     });
     return {
       words,
       primaries: primaries as unknown as PrimaryOf<S>[],
       clients: row(shape.clients, "client", clientsAt, clientBytes) as unknown as ClientOf<S>[],
-      keepers: row(
-        shape.keepers ?? 0,
-        "keeper",
-        keepersAt,
-        shape.keeper?.length ?? 0,
-      ) as unknown as KeeperOf<S>[],
+      reconcilers: row(
+        shape.reconcilers ?? 0,
+        "reconciler",
+        reconcilersAt,
+        shape.reconciler?.length ?? 0,
+      ) as unknown as ReconcilerOf<S>[],
       shared: new classes.shared(bytes, sharedAt) as unknown as World<S>["shared"],
     };
   }

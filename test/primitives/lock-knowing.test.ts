@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import type { Lease } from "../../src/primitives/lock.js";
-import { Keys } from "../../src/redis/keys.js";
+import { Keys } from "../../src/scripts/keys.js";
 import { command } from "../helpers/deployment.js";
 import { Pair } from "../helpers/pair.js";
 import { freshName } from "../helpers/service.js";
@@ -54,7 +54,7 @@ describe("inspect", () => {
     const undo = pair.one.service.primaries.all.map((primary) => {
       const original = primary.run.bind(primary);
       primary.run = (call) => {
-        if (call.script.name === "inspect-lock") looks += 1;
+        if (call.script.name === "inspect-name") looks += 1;
         return original(call);
       };
       return () => {
@@ -82,12 +82,12 @@ describe("inspect", () => {
 describe("check", () => {
   test("tells whether a token is the current one, and the newest", async () => {
     const name = freshName();
-    const first = await take(name, { ttlMs: 200 });
+    const first = await take(name, { ttlMs: 1_000 });
     expect(await locks().check(name, first.fencingToken)).toEqual({
       current: true,
       newest: first.fencingToken,
     });
-    await sleep(250);
+    await sleep(1_010);
     expect((await locks().check(name, first.fencingToken)).current).toBe(false);
     const second = await take(name);
     expect(await locks().check(name, first.fencingToken)).toEqual({
@@ -151,10 +151,10 @@ describe("the list of locks", () => {
     const prefix = freshName("gone");
     const released = await take(`${prefix}-released`);
     await locks().release(released.names, released.leaseId);
-    await take(`${prefix}-expired`, { ttlMs: 200 });
+    await take(`${prefix}-expired`, { ttlMs: 400 });
     await pair.one.service.elections.campaign({ name: `${prefix}-term`, ttlMs: 5_000 });
     await pair.one.service.semaphores.acquire({ name: `${prefix}-pool`, ttlMs: 5_000, limit: 2, permits: 1 });
-    await sleep(250);
+    await sleep(420);
     expect((await list(prefix, 10)).names).toEqual([]);
   });
 
@@ -197,12 +197,11 @@ describe("break", () => {
 
   test("lets in who waits", async () => {
     const name = freshName();
-    await take(name);
-    const next = pair.one.service.locks.acquire({ names: [name], ttlMs: 5_000, waitMs: 10_000 });
+    // It would have the lock for longer than the test may take.
+    await take(name, { ttlMs: 60_000 });
+    const next = pair.one.service.locks.acquire({ names: [name], ttlMs: 5_000, waitMs: 60_000 });
     await pair.untilWaiting(name, 1);
-    const brokenMs = performance.now();
     await locks().break(name, "it hung");
     expect((await next).kind).toBe("acquired");
-    expect(performance.now() - brokenMs).toBeLessThan(500);
   });
 });

@@ -65,9 +65,9 @@ test("200 who want 5 names of two instances get them one after the other, with t
 describe("a lease that expires", () => {
   test("can be taken by another, with a higher token; its old holder's renewal gets 410", async () => {
     const name = freshName();
-    const { body: old } = await acquire(pair.one, name, { ttlMs: 500 });
+    const { body: old } = await acquire(pair.one, name, { ttlMs: 1_000 });
     expect((await acquire(pair.other, name)).status).toBe(409);
-    await sleep(510);
+    await sleep(1_010);
     const taken = await acquire(pair.other, name);
     expect(taken.status).toBe(200);
     expect(taken.body.fencingToken).toBeGreaterThan(old.fencingToken);
@@ -86,8 +86,8 @@ describe("a lease that expires", () => {
 
   test("is not released by its old holder any more", async () => {
     const name = freshName();
-    const { body: old } = await acquire(pair.one, name, { ttlMs: 250 });
-    await sleep(260);
+    const { body: old } = await acquire(pair.one, name, { ttlMs: 400 });
+    await sleep(410);
     const taken = await acquire(pair.other, name);
     expect((await release(pair.one, name, old.leaseId)).body).toEqual({ released: false });
     expect((await pair.one.call("GET", `/v1/locks/${name}`)).body.fencingToken).toBe(taken.body.fencingToken);
@@ -95,10 +95,13 @@ describe("a lease that expires", () => {
 
   test("stays for as long as it is renewed, at either instance", async () => {
     const name = freshName();
-    const { body: lease } = await acquire(pair.one, name, { ttlMs: 600 });
-    const endMs = performance.now() + 1_300;
+    const { body: lease } = await acquire(pair.one, name, { ttlMs: 2_000 });
+    const endMs = performance.now() + 2_500;
     for (let i = 0; performance.now() < endMs; i++) {
-      const answer = await renew(i % 2 ? pair.one : pair.other, name, { leaseId: lease.leaseId, ttlMs: 600 });
+      const answer = await renew(i % 2 ? pair.one : pair.other, name, {
+        leaseId: lease.leaseId,
+        ttlMs: 2_000,
+      });
       expect(answer.body.fencingToken).toBe(lease.fencingToken);
       await sleep(50);
     }
@@ -189,8 +192,8 @@ describe("a leaseId that the caller chose", () => {
   test("of a lease that expired may take the name again, with a new token", async () => {
     const name = freshName();
     const leaseId = chosenId();
-    const { body: first } = await acquire(pair.one, name, { leaseId, ttlMs: 250 });
-    await sleep(260);
+    const { body: first } = await acquire(pair.one, name, { leaseId, ttlMs: 400 });
+    await sleep(410);
     const { status, body } = await acquire(pair.one, name, { leaseId });
     expect(status, JSON.stringify(body)).toBe(200);
     expect(body.fencingToken).toBeGreaterThan(first.fencingToken);
@@ -267,14 +270,14 @@ test("whatever belongs to a lease expires, but for counters; the list of what is
       ),
     );
   const leaseId = chosenId();
-  await acquire(fresh, "held", { ttlMs: 1_500 });
+  await acquire(fresh, "held", { ttlMs: 2_500 });
   await acquire(fresh, "released", { leaseId });
   await release(fresh, "released", leaseId);
   expect((await acquire(fresh, "held", { leaseId: chosenId() })).status).toBe(409);
-  await locks.acquire({ names: ["a", "b"], mode: "shared", ttlMs: 1_500, leaseId: chosenId() });
-  await locks.acquire({ names: ["held", "a"], ttlMs: 1_500, waitMs: 50 });
-  await semaphores.acquire({ name: "pool", limit: 3, permits: 2, ttlMs: 1_500, leaseId: chosenId() });
-  await elections.campaign({ name: "leader", ttlMs: 1_500, value: 1 });
+  await locks.acquire({ names: ["a", "b"], mode: "shared", ttlMs: 2_500, leaseId: chosenId() });
+  await locks.acquire({ names: ["held", "a"], ttlMs: 2_500, waitMs: 50 });
+  await semaphores.acquire({ name: "pool", limit: 3, permits: 2, ttlMs: 2_500, leaseId: chosenId() });
+  await elections.campaign({ name: "leader", ttlMs: 2_500, value: 1 });
   for (const keys of await lasting()) expect(keys).toEqual(["counters", "held"]);
-  await expect.poll(lasting, { timeout: 8_000 }).toEqual([["counters"], ["counters"], ["counters"]]);
+  await expect.poll(lasting, { timeout: 15_000 }).toEqual([["counters"], ["counters"], ["counters"]]);
 });

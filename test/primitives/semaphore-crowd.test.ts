@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { CoordinationError } from "../../src/errors.js";
 import type { PermitRequest, PermitsAcquired } from "../../src/primitives/semaphore.js";
-import { Keys } from "../../src/redis/keys.js";
+import { Keys } from "../../src/scripts/keys.js";
 import { command } from "../helpers/deployment.js";
 import { Pair } from "../helpers/pair.js";
 import { chosenId, freshName, type Instance, until } from "../helpers/service.js";

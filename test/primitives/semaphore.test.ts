@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import type { CoordinationError } from "../../src/errors.js";
 import type { PermitRequest, Permits, PermitsAcquired } from "../../src/primitives/semaphore.js";
-import { Keys } from "../../src/redis/keys.js";
-import type { LeaseVotes } from "../../src/redis/redlock.js";
+import type { LeaseVotes } from "../../src/quorum/lease-votes.js";
+import { Keys } from "../../src/scripts/keys.js";
 import { command } from "../helpers/deployment.js";
 import { Pair } from "../helpers/pair.js";
 import { chosenId, freshName, type Instance, until } from "../helpers/service.js";
@@ -140,22 +140,23 @@ describe("a semaphore", () => {
 describe("permits", () => {
   test("are renewed all together, with their token, at either instance, and expire all together", async () => {
     const name = freshName();
-    const lease = await take(pair.one, { name, permits: 2, ttlMs: 500, metadata: "m" });
+    const lease = await take(pair.one, { name, permits: 2, metadata: "m" });
+    const { leaseId, fencingToken } = lease;
     for (let i = 0; i < 6; i++) {
-      await sleep(150);
-      const { leaseId, fencingToken } = lease;
+      const ttlMs = 10_000 * (i + 2);
       const renewed = await pair.at(i).service.semaphores.renew({
         name,
         leaseId,
-        ttlMs: 500,
+        ttlMs,
         ...(i % 2 === 0 && { fencingToken }),
       });
       expect(renewed).toMatchObject({ fencingToken, permits: 2, limit: 3, metadata: "m", name });
+      expect((await look(name)).holders[0]?.expiresInMs).toBeGreaterThan(ttlMs - 10_000);
     }
     expect((await look(name)).held).toBe(2);
-    await sleep(600);
-    expect((await look(name)).held).toBe(0);
-    await expect(pair.one.service.semaphores.renew(lease)).rejects.toMatchObject({ code: "lease_lost" });
+    const short = await take(pair.one, { name: freshName(), permits: 2, ttlMs: 400 });
+    await until(async () => (await look(short.name)).held === 0, "their time is over");
+    await expect(pair.one.service.semaphores.renew(short)).rejects.toMatchObject({ code: "lease_lost" });
   });
 
   test("of a lease have a token that only grows, from one holder of a slot to the next", async () => {
@@ -188,9 +189,9 @@ describe("permits", () => {
   });
 
   test("that one primary lacks while another does not answer are not told to be lost: nobody knows", async () => {
-    await using own = await pair.instance({ env: { QUORATE_COMMAND_TIMEOUT_MS: "200" } });
+    await using own = await pair.instance();
     const name = freshName();
-    const lease = await take(own, { name, permits: 2 });
+    const lease = await take(own, { name, permits: 2, ttlMs: 60_000 });
     const slots = await slotsOn(0, name, 3);
     await command(pair.primary(0), "DEL", ...slots.map((i) => slot(name, i)));
     await pair.primary(2).pause();
@@ -261,7 +262,7 @@ describe("permits", () => {
 
   test("that expired, or never were, are told to have expired, whoever asks to release them", async () => {
     const name = freshName();
-    const lease = await take(pair.one, { name, ttlMs: 50 });
+    const lease = await take(pair.one, { name, ttlMs: 400 });
     await until(async () => (await look(name)).held === 0, "they expire");
     for (const leaseId of [lease.leaseId, `q-${"x".repeat(22)}`, chosenId()])
       expect(await whyLost({ name, leaseId, ttlMs: 1_000 })).toEqual({ why: "expired" });
@@ -289,7 +290,7 @@ describe("permits", () => {
 });
 
 describe("those who wait for permits", () => {
-  test("are served first come, first served, within 100 ms", async () => {
+  test("are served first come, first served", async () => {
     const name = freshName();
     const holders = [
       await take(pair.one, { name }),
@@ -307,15 +308,11 @@ describe("those who wait for permits", () => {
       );
       await until(async () => (await look(name)).waiting === i + 1, "it stands in line");
     }
-    const tookMs = [];
     for (const [i, waiter] of waiters.entries()) {
-      const releasedMs = performance.now();
       await give(holders[i] as Permits);
       holders.push((await waiter) as Permits);
-      tookMs.push(performance.now() - releasedMs);
     }
     expect(order).toEqual([0, 1, 2, 3, 4, 5]);
-    expect([...tookMs].sort((a, b) => a - b)[3]).toBeLessThan(100);
   });
 
   test("for many are not overtaken by those who want few", async () => {
@@ -340,10 +337,8 @@ describe("those who wait for permits", () => {
       waiters.push(ask(pair.at(i), { name, waitMs: 15_000 }));
       await until(async () => (await look(name)).waiting === i + 1, "it stands in line");
     }
-    const releasedMs = performance.now();
     await give(holder);
     for (const outcome of await Promise.all(waiters)) expect(outcome.kind).toBe("acquired");
-    expect(performance.now() - releasedMs).toBeLessThan(700);
   });
 });
 

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { RedisReplyError } from "../../src/redis/connection.js";
-import { Keys } from "../../src/redis/keys.js";
 import { Primary, type PrimaryFailure, type PrimaryObserver } from "../../src/redis/primary.js";
-import { type Call, SCRIPTS, TOGETHER } from "../../src/redis/scripts.js";
+import { Keys } from "../../src/scripts/keys.js";
+import { BATCHES, type Call, SCRIPTS } from "../../src/scripts/scripts.js";
 import { FakeClock, settled } from "../helpers/fake-clock.js";
 import { FakeConnection, silence } from "../helpers/fake-connection.js";
 
@@ -30,8 +30,8 @@ beforeEach(() => {
     observer,
   );
   // What configuration.ts does where nothing is wrong.
-  primary.onDoubt = ({ era }) => {
-    if (era !== null) primary.admit(era, STAMP, "", 0);
+  primary.onDoubt = ({ connectionEpoch }) => {
+    if (connectionEpoch !== null) primary.admit(connectionEpoch, STAMP, "", 0);
   };
 });
 
@@ -73,7 +73,7 @@ describe("until it is connected", () => {
     loaded("sha");
     const texts = connection.sent.filter(([name, one]) => name === "SCRIPT" && one === "LOAD");
     expect(texts.map(([, , text]) => text)).toEqual(
-      [...Object.values(SCRIPTS), ...TOGETHER.values()].map(({ text }) => text),
+      [...Object.values(SCRIPTS), ...BATCHES.values()].map(({ text }) => text),
     );
   });
 
@@ -91,7 +91,7 @@ describe("until it is connected", () => {
     primary.onDoubt = () => {};
     connection.open();
     await settled();
-    expect(primary.era).toBe(1);
+    expect(primary.connectionEpoch).toBe(1);
     expect(primary.up).toBe(false);
     expect(await run()).toBe("not_sent");
     primary.admit(1, STAMP, "", 0);
@@ -124,8 +124,8 @@ describe("a call", () => {
   });
 
   test("is not sent whole to a server that restarted behind the connection: it may have forgotten", async () => {
-    primary.onDoubt = ({ era }) => {
-      if (era !== null) primary.admit(era, STAMP, "run-1", 0);
+    primary.onDoubt = ({ connectionEpoch }) => {
+      if (connectionEpoch !== null) primary.admit(connectionEpoch, STAMP, "run-1", 0);
     };
     await connected();
     connection.answers.EVALSHA = () => Promise.reject(new RedisReplyError("NOSCRIPT No matching script."));
@@ -165,9 +165,9 @@ describe("a call", () => {
     primary.onDoubt = doubt;
     connection.answers.EVALSHA = () =>
       Promise.reject(new RedisReplyError("FENCED this primary holds another"));
-    expect(await run()).toBe("fenced");
+    expect(await run()).toBe("stale_epoch");
     expect(doubt).toHaveBeenCalledOnce();
-    expect(primary.fenced).toBe(1);
+    expect(primary.staleEpochs).toBe(1);
   });
 });
 
@@ -301,14 +301,14 @@ describe("a primary that refuses writes", () => {
       expect(await run()).toBe("refused");
       connection.answers.EVALSHA = () => ["search"];
       expect(await run()).toEqual(["search"]);
-      primary.admit(primary.era as number, STAMP, "", 0);
+      primary.admit(primary.connectionEpoch as number, STAMP, "", 0);
     }
     expect(states()).toEqual(["up", "refusing"]);
   });
 
   test("is what it was before once a write that was tried is accepted", async () => {
     await connected();
-    const era = primary.era as number;
+    const era = primary.connectionEpoch as number;
     primary.admit(era, STAMP, "", 5_000);
     refuse(OOM);
     await run();
@@ -346,13 +346,13 @@ describe("a primary that refuses writes", () => {
   test("is owed what it refused, and told when it accepts writes", async () => {
     await connected();
     refuse(OOM);
-    primary.owe("debt", call);
+    primary.compensateLater("one", call);
     await settled();
-    primary.owe("debt 2", call);
+    primary.compensateLater("another", call);
     await settled();
     expect(connection.count("EVALSHA"), "not once for each that is owed").toBe(1);
     connection.answers.EVALSHA = () => ["heard"];
-    primary.acceptsWrites(primary.era as number);
+    primary.acceptsWrites(primary.connectionEpoch as number);
     await settled();
     expect(connection.count("EVALSHA")).toBe(3);
     await clock.advance(1_000);
@@ -365,16 +365,16 @@ describe("an era", () => {
     primary.onDoubt = () => {};
     connection.open();
     await settled();
-    const era = primary.era as number;
+    const era = primary.connectionEpoch as number;
     connection.lose();
-    expect(primary.era).toBeNull();
+    expect(primary.connectionEpoch).toBeNull();
     primary.admit(era, STAMP, "", 0);
     expect(primary.up).toBe(false);
     await expect(primary.runAs(era, STAMP, call)).rejects.toMatchObject({ kind: "not_sent" });
     await expect(primary.command(era, "INFO")).rejects.toMatchObject({ kind: "not_sent" });
     connection.open();
     await settled();
-    expect(primary.era).toBe(era + 1);
+    expect(primary.connectionEpoch).toBe(era + 1);
     primary.admit(era, STAMP, "", 0);
     expect(primary.up).toBe(false);
   });
@@ -383,7 +383,7 @@ describe("an era", () => {
     primary.onDoubt = () => {};
     connection.open();
     await settled();
-    expect(await primary.runAs(primary.era as number, "other", call)).toEqual(["search"]);
+    expect(await primary.runAs(primary.connectionEpoch as number, "other", call)).toEqual(["search"]);
     expect(connection.sent.at(-1)?.at(-1)).toBe("other");
   });
 });
@@ -396,8 +396,8 @@ test("one that is excluded answers, but takes no part", async () => {
 });
 
 test("a quarantine ends by itself", async () => {
-  primary.onDoubt = ({ era }) => {
-    if (era !== null) primary.admit(era, STAMP, "", 5_000);
+  primary.onDoubt = ({ connectionEpoch }) => {
+    if (connectionEpoch !== null) primary.admit(connectionEpoch, STAMP, "", 5_000);
   };
   await connected();
   expect(primary.status).toMatchObject({ state: "quarantined", quarantineMs: 5_000 });
@@ -410,13 +410,13 @@ test("a quarantine ends by itself", async () => {
 describe("what is owed", () => {
   test("is told at once where it takes part", async () => {
     await connected();
-    primary.owe("debt", call);
+    primary.compensateLater("one", call);
     await settled();
     expect(connection.count("EVALSHA")).toBe(1);
   });
 
   test("is told when it is back, be it late, and once", async () => {
-    primary.owe("debt", call);
+    primary.compensateLater("one", call);
     await clock.advance(60_000);
     expect(connection.count("EVALSHA")).toBe(0);
     await connected();
@@ -428,7 +428,7 @@ describe("what is owed", () => {
     await connected();
     connection.answers.EVALSHA = silence;
     connection.answers.PING = silence;
-    primary.owe("debt", call);
+    primary.compensateLater("one", call);
     await clock.advance(TIMEOUT_MS);
     expect(primary.up).toBe(false);
     connection.answers.EVALSHA = () => ["heard"];
@@ -443,10 +443,10 @@ describe("what is owed", () => {
     await connected();
     primary.onDoubt = () => {};
     connection.answers.EVALSHA = () => Promise.reject(new RedisReplyError("FENCED another configuration"));
-    primary.owe("debt", call);
+    primary.compensateLater("one", call);
     await settled();
     connection.answers.EVALSHA = () => ["heard"];
-    primary.admit(primary.era as number, "2.nonce.id.member", "", 0);
+    primary.admit(primary.connectionEpoch as number, "2.nonce.id.member", "", 0);
     await settled();
     expect(connection.sent.at(-1)?.at(-1)).toBe("2.nonce.id.member");
     expect(connection.count("EVALSHA")).toBe(2);
@@ -456,7 +456,7 @@ describe("what is owed", () => {
     await connected();
     connection.answers.EVALSHA = () =>
       Promise.reject(new RedisReplyError("WRONGTYPE Operation against a key"));
-    primary.owe("debt", call);
+    primary.compensateLater("one", call);
     await clock.advance(1_000);
     expect(connection.count("EVALSHA")).toBe(1);
   });

@@ -1,5 +1,5 @@
 import { CoordinationError } from "../../src/errors.js";
-import type { Grant, Held as Refusal } from "../../src/primitives/lease-terms.js";
+import type { Grant, Held as Refusal } from "../../src/primitives/leases/lease-terms.js";
 import type { Locks } from "../../src/primitives/lock.js";
 import { namesOf, type Outcome, type Request, type Wanted } from "../history/operation.js";
 import type { Instance } from "./instance.js";

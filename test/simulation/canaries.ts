@@ -1,7 +1,7 @@
 import { exactMajority } from "../../src/algorithms/tally.js";
-import { Keys } from "../../src/redis/keys.js";
-import { type Primaries, type Question, values } from "../../src/redis/primaries.js";
-import { LeaseVotes } from "../../src/redis/redlock.js";
+import { LeaseVotes } from "../../src/quorum/lease-votes.js";
+import { type Primaries, type Question, values } from "../../src/quorum/primaries.js";
+import { Keys } from "../../src/scripts/keys.js";
 import { countingVotes } from "./counting-votes.js";
 import { LAST_FIRST, patched } from "./patched.js";
 import { plainRedlock } from "./plain-redlock.js";
@@ -75,7 +75,7 @@ export const CANARIES: readonly Canary[] = [
     name: "releases and clean-ups that are not retried",
     breaks: ["recovery"],
     change: ({ primaries }) => {
-      for (const primary of primaries.all) primary.owe = () => {};
+      for (const primary of primaries.all) primary.compensateLater = () => {};
     },
   },
   {
@@ -93,8 +93,8 @@ export const CANARIES: readonly Canary[] = [
     },
     change: (core, { clock }) => {
       const { votes } = leasesOf(core);
-      const handed = votes.handed.bind(votes);
-      votes.handed = (all) => {
+      const handed = votes.judgeHandoff.bind(votes);
+      votes.judgeHandoff = (all) => {
         const won = handed(all);
         return won && { ...won, sinceMs: clock.monotonicMs() };
       };
@@ -104,14 +104,14 @@ export const CANARIES: readonly Canary[] = [
     name: "a name is handed on to who came last",
     breaks: ["order"],
     replan: (plan) => undisturbed(crowded(plan, "line")),
-    substitute: patched("lines", ...LAST_FIRST),
+    substitute: patched("queues", ...LAST_FIRST),
   },
   {
     name: "who does not wait overtakes",
     breaks: ["order"],
     from: 151,
     replan: (plan) => undisturbed(crowded(plan, "line")),
-    substitute: patched("acquire-lock", "if before > 0 then", "if before > 0 and arg(9) then"),
+    substitute: patched("acquire-lease", "if before > 0 then", "if before > 0 and ticket then"),
   },
   {
     name: "the leader is read from one primary",
@@ -138,7 +138,7 @@ export const CANARIES: readonly Canary[] = [
     breaks: ["elections"],
     replan: (plan) => crowded(plan, "election"),
     // Whatever comes last counts, on each primary, and is seen where it is read first.
-    substitute: patched("proclaim", "(redis.call('HGET', own(i), 'revision') or '') < arg(2)", "true"),
+    substitute: patched("proclaim", "(redis.call('HGET', own(i), 'revision') or '') < revision", "true"),
     change: (core) => {
       const { votes } = leasesOf(core);
       const proclaim = votes.proclaim.bind(votes);

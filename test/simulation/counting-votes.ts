@@ -13,7 +13,7 @@ export const countingVotes = {
     semaphores.acquire = (request) => acquire({ ...request, limit: request.limit * SLOTS_A_PERMIT });
   },
   substitute: patched(
-    "acquire-lock",
+    "acquire-lease",
     `if limit and held < names and highest_slot > limit then
   local over = above_limit(slot_of(hold(1), field(1)), limit, highest_slot)`,
     `if limit and held < names then

@@ -1,5 +1,5 @@
 import { CoordinationError } from "../../src/errors.js";
-import { Operation } from "../../src/redis/operation.js";
+import { Operation } from "../../src/quorum/operation.js";
 import type { Primary } from "../../src/redis/primary.js";
 import type { Canary } from "./canaries.js";
 import { patched } from "./patched.js";
@@ -76,7 +76,7 @@ export const REGRESSIONS: readonly Regression[] = [
     schedule: (surroundings) =>
       handoffThenAttempt(surroundings, { attemptLateMs: 50, releaseReaches: "all" }),
     // No primary tells which attempt the release ended, so they never differ.
-    substitute: patched("release-lock", "{ 1, attempt }", "{ 1, '' }"),
+    substitute: patched("release-lease", "{ 1, attempt }", "{ 1, '' }"),
   },
   {
     name: "a leave that finds nothing on a majority leaves nothing behind",

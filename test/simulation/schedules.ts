@@ -1,4 +1,4 @@
-import { SCRIPTS } from "../../src/redis/scripts.js";
+import { SCRIPTS } from "../../src/scripts/scripts.js";
 import { Asking, type Held } from "./asking.js";
 import type { Surroundings } from "./clients.js";
 import type { Instance } from "./instance.js";
@@ -73,7 +73,7 @@ export async function sentAgainAsText({ universe, ...rest }: Surroundings): Prom
   await sleep(95);
   p.server.flushScripts();
   for (const { name, text } of Object.values(SCRIPTS))
-    if (name !== "acquire-lock") p.server.execute("SCRIPT", ["LOAD", text]);
+    if (name !== "acquire-lease") p.server.execute("SCRIPT", ["LOAD", text]);
   await giving;
   await sleep(20);
   await client("c1").release(one, held);

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { describe, expect, it } from "vitest";
-import { SCRIPTS } from "../../src/redis/scripts.js";
+import { SCRIPTS } from "../../src/scripts/scripts.js";
 import { withoutNotes } from "../helpers/unnoted.js";
 import { tellHistory, tellViolation } from "../history/tell.js";
 import { runMany } from "./many.js";

@@ -1,4 +1,4 @@
-import { SCRIPTS } from "../../src/redis/scripts.js";
+import { SCRIPTS } from "../../src/scripts/scripts.js";
 import type { WorldEvent } from "../history/operation.js";
 import type { Watch } from "./primary.js";
 

@@ -1,6 +1,6 @@
-import type { Leases } from "../../src/primitives/leases.js";
+import type { Leases } from "../../src/primitives/leases/leases.js";
 import type { Locks } from "../../src/primitives/lock.js";
-import { LeaseVotes } from "../../src/redis/redlock.js";
+import { LeaseVotes } from "../../src/quorum/lease-votes.js";
 import type { Core } from "../../src/service.js";
 import type { Held } from "./asking.js";
 import type { Surroundings } from "./clients.js";

@@ -1,4 +1,4 @@
-import { SCRIPTS } from "../../src/redis/scripts.js";
+import { SCRIPTS } from "../../src/scripts/scripts.js";
 import { Recorder } from "../history/recorder.js";
 import { planOf, undisturbed } from "./plan.js";
 import type { SimulatedPrimary } from "./primary.js";

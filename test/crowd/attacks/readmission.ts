@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
-import { Keys } from "../../../src/redis/keys.js";
+import { Keys } from "../../../src/scripts/keys.js";
 import { type Attack, unless } from "../attack.js";
 import { Client } from "../client.js";
 import { register } from "./members.js";

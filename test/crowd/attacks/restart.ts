@@ -1,8 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
-import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "../../helpers/primaries.js";
 import { type Attack, unless } from "../attack.js";
 import { Client } from "../client.js";
 import type { Figures } from "../figures.js";
@@ -67,11 +65,7 @@ interface Site {
 
 /** On a port of its own, which it keeps. */
 async function startSite(primaries: readonly string[], drainDelayMs: number): Promise<Site> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  await once(server.close(), "close");
-  const env = { PORT: String(port), QUORATE_DRAIN_DELAY_MS: String(drainDelayMs) };
+  const env = { PORT: String(await freePort()), QUORATE_DRAIN_DELAY_MS: String(drainDelayMs) };
   const instance = await startCrowded(primaries, env);
   return { env, instance, client: new Client(instance.url), ready: true };
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis, ReplyError } from "ioredis";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { SCRIPTS, TOGETHER } from "../../../src/redis/scripts.js";
+import { BATCHES, SCRIPTS } from "../../../src/scripts/scripts.js";
 import { startPrimaries, type TestPrimaries } from "../../helpers/primaries.js";
 import { withFirstStart } from "../plan.js";
 import { Chance } from "../random.js";
@@ -228,7 +228,7 @@ describe("Lua", () => {
   });
 });
 
-const OURS = [...Object.values(SCRIPTS), ...TOGETHER.values()];
+const OURS = [...Object.values(SCRIPTS), ...BATCHES.values()];
 
 describe("everything that primaries were asked in simulated runs", () => {
   it("is answered by a real server as it was by the simulated one", { timeout: 180_000 }, async () => {
@@ -248,7 +248,7 @@ describe("everything that primaries were asked in simulated runs", () => {
   /** What no client of the simulation asks for, or seldom. */
   const FOR_OPERATORS = new Set([
     "list-holders",
-    "tell-holders",
+    "describe-holders",
     "list-locks",
     "proclaim",
     "set-limit",

@@ -1,0 +1,94 @@
+import type { Ids } from "../ids.js";
+import { type Primary, PrimaryFailure } from "../redis/primary.js";
+import type { Keys } from "../scripts/keys.js";
+import { parseInfo, readObservation, refusalOf, type ServerObservation } from "./observation.js";
+
+/** One primary as it was seen, and when: everything is refused once it is not that any more. */
+export interface ObservedPrimary extends ServerObservation {
+  readonly primary: Primary;
+  readonly connectionEpoch: number;
+}
+
+/** Looks at primaries, leaves out those that cannot be any, and tells of those that keep nothing. */
+export class Prober {
+  readonly #warned = new Set<Primary>();
+
+  constructor(
+    private readonly keys: Keys,
+    private readonly ids: Ids,
+    private readonly embedded: boolean,
+    private readonly log: { warn(fields: object, message: string): void },
+  ) {}
+
+  /** What the primary is now; null where it does not answer or cannot be a primary. */
+  async probe(primary: Primary): Promise<ObservedPrimary | null> {
+    const { connectionEpoch, address } = primary;
+    if (connectionEpoch === null) return null;
+    try {
+      const info = parseInfo(String(await primary.command(connectionEpoch, "INFO")));
+      const refusal = refusalOf(info, this.embedded);
+      if (refusal) {
+        primary.exclude(refusal.state, refusal.reason);
+        return null;
+      }
+      const [stored, time] = await Promise.all([
+        primary.command(connectionEpoch, "HGETALL", this.keys.configuration),
+        primary.command(connectionEpoch, "TIME"),
+      ]);
+      const probe = readObservation(address, info, stored as string[], time as string[]);
+      this.#warnOfNoPersistence(primary, probe);
+      return { ...probe, primary, connectionEpoch };
+    } catch (error) {
+      if (!(error instanceof PrimaryFailure))
+        primary.exclude("misconfigured", `what it stores of the configuration cannot be read: ${error}`);
+      else if (error.kind === "refused")
+        primary.exclude("misconfigured", `it refuses to answer: ${error.message}`);
+      return null;
+    }
+  }
+
+  /**
+   * Gives one that is empty a stamp of its own, which goes with its data. Without, a command that is under way to it
+   * would fit whatever it is the next time that it is empty: flushed again, on the same connection.
+   */
+  async initializeEpoch({ primary, connectionEpoch }: ObservedPrimary): Promise<void> {
+    await primary.command(
+      connectionEpoch,
+      "HSETNX",
+      this.keys.configuration,
+      "stamp",
+      `empty:${this.ids.nonce()}`,
+    );
+  }
+
+  /** Finds out whether one that takes part accepts writes, by one that changes nothing: it has a stamp. */
+  async tryToWrite(member: ObservedPrimary): Promise<void> {
+    try {
+      await this.initializeEpoch(member);
+      member.primary.acceptsWrites(member.connectionEpoch);
+    } catch {
+      // The primary has noted what it said.
+    }
+  }
+
+  #warnOfNoPersistence(primary: Primary, probe: ServerObservation): void {
+    if (probe.persistent || this.embedded || this.#warned.has(primary)) return;
+    this.#warned.add(primary);
+    this.log.warn(
+      { primary: primary.address },
+      "no append-only file: a restart forgets everything here; one primary at a time is copied from the others, but when a majority restart together everything but the order of tokens is lost (CONFIG SET appendonly yes)",
+    );
+  }
+}
+
+/** Why these cannot be primaries of one deployment: two URLs lead to one server. */
+export function sameServerTwice(observed: readonly (ObservedPrimary | null)[]): string | null {
+  const byRun = new Map<string, ObservedPrimary>();
+  for (const one of observed) {
+    if (!one) continue;
+    const other = byRun.get(one.runId);
+    if (other) return `${other.address} and ${one.address} are one and the same server`;
+    byRun.set(one.runId, one);
+  }
+  return null;
+}

@@ -1,0 +1,180 @@
+import { z } from "@hono/zod-openapi";
+import { json, label, name, wholeInQuery } from "../fields.js";
+import {
+  fencingToken,
+  grant,
+  HolderSchema,
+  leaseId,
+  leaseRequest,
+  line,
+  owner,
+  renewal,
+} from "../leases/schemas.js";
+
+const lockName = name("Name of the lock.", "orders-42");
+
+export const LockParams = z.object({ name: lockName.openapi({ param: { name: "name", in: "path" } }) });
+
+const mode = z.enum(["exclusive", "shared"]).openapi({
+  description: "exclusive: alone. shared: beside others who share it.",
+  example: "exclusive",
+});
+
+const NAMES_MAX = 16;
+
+const names = z
+  .array(lockName)
+  .min(1)
+  .max(NAMES_MAX)
+  .refine((all) => new Set(all).size === all.length, "each name once")
+  .openapi({
+    uniqueItems: true,
+    description: "Locks to have at once, all or none, in any order.",
+    example: ["orders-42", "stock-7"],
+  });
+
+const acquiring = (ttlMaxMs: number) => ({
+  ...leaseRequest(ttlMaxMs),
+  mode: mode.optional(),
+  owner: label(256, "A label that others see.", "worker-7").optional(),
+  metadata: json(2048, "Whatever others should see").optional(),
+});
+
+export const acquireBody = (ttlMaxMs: number) =>
+  z.strictObject(acquiring(ttlMaxMs)).openapi("AcquireRequest");
+
+export const acquireSeveralBody = (ttlMaxMs: number) =>
+  z.strictObject({ names, ...acquiring(ttlMaxMs) }).openapi("AcquireSeveralRequest");
+
+export const renewSeveralBody = (ttlMaxMs: number) =>
+  z.strictObject({ names, ...renewal(ttlMaxMs) }).openapi("RenewSeveralRequest");
+
+export const ReleaseSeveralBody = z.strictObject({ names, leaseId }).openapi("ReleaseSeveralRequest");
+
+export const LeaseSchema = z
+  .object({
+    ...grant,
+    names: z
+      .array(z.string())
+      .readonly()
+      .openapi({ example: ["orders-42"] }),
+    mode,
+    owner,
+    metadata: z.unknown(),
+    fencingToken,
+  })
+  .openapi("Lease");
+
+const newest = fencingToken.min(0).openapi({
+  description: "No token above this one has been given out. 0: none was yet.",
+});
+
+export const LockSchema = z
+  .object({
+    name: z.string().openapi({ example: "orders-42" }),
+    mode: mode.nullable().openapi({ description: "null: nobody holds it." }),
+    holders: z.array(HolderSchema).readonly().openapi({
+      description: "One, or up to 100 of those who share it; all of them: the page of its holders.",
+    }),
+    fencingToken: fencingToken.nullable().openapi({
+      description: "The holders' token, where a majority agree on it.",
+    }),
+    newest,
+    ...line,
+  })
+  .openapi("Lock");
+
+const PAGE_MAX = 500;
+export const PAGE = 100;
+
+export const ListQuery = z
+  .strictObject({
+    prefix: z
+      .string()
+      .regex(/^([A-Za-z0-9][A-Za-z0-9._:-]{0,127})?$/, "the beginning of a name")
+      .optional()
+      .openapi({
+        description: "Only names that begin so.",
+        example: "orders-",
+        param: { name: "prefix", in: "query" },
+      }),
+    cursor: name("Where the page before ended: its cursor.", "orders-42")
+      .optional()
+      .openapi({ param: { name: "cursor", in: "query" } }),
+    limit: wholeInQuery("limit", "How many names to look at for this page, at most.", {
+      min: 1,
+      max: PAGE_MAX,
+      fallback: PAGE,
+    }),
+  })
+  .refine(({ prefix = "", cursor }) => cursor === undefined || cursor.startsWith(prefix), {
+    path: ["cursor"],
+    message: "not the cursor of a page with this prefix",
+  });
+
+export const HOLDERS_PAGE_MAX = 1_000;
+
+export const HoldersQuery = z.strictObject({
+  cursor: z
+    .string()
+    .regex(/^[0-9a-f]{40}$/, "the cursor of a page")
+    .optional()
+    .openapi({
+      description: "Where the page before ended: its cursor.",
+      example: "3f786850e387550fdab836ed7e6dc881de23001b",
+      param: { name: "cursor", in: "query" },
+    }),
+  limit: wholeInQuery("limit", "How many holders a page has, at most.", {
+    min: 1,
+    max: HOLDERS_PAGE_MAX,
+    fallback: HOLDERS_PAGE_MAX,
+  }),
+});
+
+export const HoldersSchema = z
+  .object({
+    holders: z.array(HolderSchema).readonly(),
+    cursor: z.string().nullable().openapi({
+      description: "Send it to get the next page. null: this is the last one.",
+      example: null,
+    }),
+  })
+  .openapi("Holders");
+
+export const LocksSchema = z
+  .object({
+    locks: z.array(
+      z
+        .object({
+          name: z.string().openapi({ example: "orders-42" }),
+          mode,
+          holders: z.array(HolderSchema).readonly(),
+        })
+        .openapi("ListedLock"),
+    ),
+    cursor: z.string().nullable().openapi({
+      description:
+        "The last name that was looked at: send it to get the next page. null: this is the last one. A page may be empty though another follows.",
+      example: null,
+    }),
+  })
+  .openapi("Locks");
+
+export const CheckBody = z.strictObject({ fencingToken }).openapi("CheckRequest");
+
+export const CheckedSchema = z
+  .object({
+    current: z.boolean().openapi({ description: "Whether a lease with this token holds the lock now." }),
+    newest: fencingToken.nullable().openapi({
+      description: "The holders' token, else one that no token given out is above; null: none was yet.",
+    }),
+  })
+  .openapi("Checked");
+
+export const BreakBody = z
+  .strictObject({ reason: label(256, "Why: its holder is told so.", "worker-7 was taken down by hand") })
+  .openapi("BreakRequest");
+
+export const BrokenSchema = z
+  .object({ broken: z.int().min(0).openapi({ description: "How many leases were ended.", example: 1 }) })
+  .openapi("Broken");

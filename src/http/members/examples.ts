@@ -1,0 +1,91 @@
+import type { Answer, Request } from "../typed-examples.js";
+import type * as schemas from "./schemas.js";
+
+const register: Request<typeof schemas.registerBody> = {
+  address: "10.0.0.7:9000",
+  weight: 1,
+  zone: "eu-1a",
+  tags: ["canary"],
+  metadata: { build: "7f3a" },
+  ttlMs: 15_000,
+};
+export const registerRequests = {
+  full: { summary: "Everything that can be said", value: register },
+  least: { summary: "What must be said", value: { address: "10.0.0.7:9000" } },
+};
+
+export const member1: Answer<typeof schemas.MemberSchema> = {
+  id: "search-1",
+  address: "10.0.0.7:9000",
+  weight: 1,
+  zone: "eu-1a",
+  tags: ["canary"],
+  metadata: { build: "7f3a" },
+  status: "up",
+  incarnation: 1795222235123,
+  revision: 1,
+  ttlMs: 15_000,
+  lastHeartbeatAgeMs: 812,
+};
+export const member2: typeof member1 = {
+  ...member1,
+  id: "search-2",
+  address: "10.0.0.8:9000",
+  zone: "eu-1b",
+  tags: [],
+  metadata: null,
+  incarnation: 1795222236004,
+  lastHeartbeatAgeMs: 2_104,
+};
+const member3: typeof member1 = {
+  ...member2,
+  id: "search-3",
+  address: "10.0.0.9:9000",
+  zone: "eu-1c",
+  incarnation: 1795222236377,
+  lastHeartbeatAgeMs: 1_731,
+};
+
+const registered: Answer<typeof schemas.RegisteredSchema> = {
+  ...member1,
+  lastHeartbeatAgeMs: 0,
+  heartbeatIntervalMs: 5_000,
+};
+export const registrations = { registered: { value: registered } };
+
+export const heartbeatRequests = {
+  empty: { summary: "Whoever is registered under this id", value: {} },
+  incarnation: {
+    summary: "Only the process that this registration was for",
+    value: { incarnation: member1.incarnation },
+  },
+};
+
+const pulse: Answer<typeof schemas.PulseSchema> = {
+  incarnation: member1.incarnation,
+  revision: 1,
+  ttlMs: 15_000,
+  heartbeatIntervalMs: 5_000,
+};
+export const pulses = { alive: { value: pulse } };
+
+export const departures = {
+  left: { summary: "It was a member until now", value: { left: true } },
+  unknown: { summary: "There was no such member", value: { left: false } },
+};
+
+export const oneMember = { member: { value: member1 } };
+
+// Of exactly these members and zones: anybody can compute it.
+export const ringId = "db98c2ea3cd8c6a7";
+
+const members: Answer<typeof schemas.MembersSchema> = {
+  members: [member1, member2, member3],
+  ringId,
+  cursor: null,
+};
+export const memberLists = { members: { value: members } };
+
+export const serviceLists = {
+  services: { value: { services: [{ service: "search", members: 3 }], cursor: null } },
+};

@@ -1,0 +1,148 @@
+import { z } from "@hono/zod-openapi";
+import { json, label, ms, name, wholeInQuery } from "../fields.js";
+
+const service = name("Name of the service.", "search").openapi({ param: { name: "service", in: "path" } });
+
+export const ServiceParams = z.object({ service });
+
+export const MemberParams = z.object({
+  service,
+  id: name("Id of the member, unique in its service.", "search-1").openapi({
+    param: { name: "id", in: "path" },
+  }),
+});
+
+const registration = {
+  address: label(512, "Where the member can be reached; Quorate never calls it.", "10.0.0.7:9000"),
+  weight: z
+    .number()
+    .min(0)
+    .max(256)
+    .openapi({ description: "Its share beside the others'; 0: none.", example: 1 }),
+  zone: label(64, "Where it runs: replicas go to distinct zones first.", "eu-1a"),
+  tags: z.array(label(64, "A tag.", "canary")).max(16),
+  metadata: json(2048, "Whatever others should see"),
+};
+
+const incarnation = z.int().min(1).max(Number.MAX_SAFE_INTEGER).openapi({
+  format: "int64",
+  description: "Raised by each registration: tells a process from its successor under the same id.",
+  example: 1795222235123,
+});
+
+export const registerBody = (ttlMaxMs: number) =>
+  z
+    .strictObject({
+      address: registration.address,
+      weight: registration.weight.optional(),
+      zone: registration.zone.optional(),
+      tags: registration.tags.optional(),
+      metadata: registration.metadata.optional(),
+      ttlMs: z
+        .int()
+        .min(1000)
+        .max(ttlMaxMs)
+        .optional()
+        .openapi({ description: "Time without a heartbeat after which it is gone, ms.", example: 15_000 }),
+    })
+    .openapi("RegisterRequest");
+
+export const HeartbeatBody = z
+  .strictObject({
+    incarnation: incarnation.optional().openapi({
+      description: "The incarnation of the registration; a later one makes this heartbeat a 409.",
+    }),
+  })
+  .openapi("HeartbeatRequest");
+
+export const MemberSchema = z
+  .object({
+    id: z.string().openapi({ example: "search-1" }),
+    address: registration.address,
+    weight: registration.weight,
+    zone: z.string().nullable().openapi({ example: "eu-1a" }),
+    tags: z.array(z.string()).openapi({ example: ["canary"] }),
+    metadata: z.unknown(),
+    status: z.enum(["up"]),
+    incarnation,
+    revision: z.int().openapi({ description: "Raised by each change within one incarnation.", example: 1 }),
+    ttlMs: ms("Time without a heartbeat after which it is gone", 15_000),
+    lastHeartbeatAgeMs: ms("Time since the last heartbeat", 812),
+  })
+  .openapi("Member");
+
+const heartbeatIntervalMs = ms("The interval of heartbeats to keep: a third of ttlMs", 5000);
+
+export const RegisteredSchema = MemberSchema.extend({ heartbeatIntervalMs }).openapi("Registered");
+
+export const PulseSchema = z
+  .object({
+    incarnation,
+    revision: z.int().openapi({ example: 1 }),
+    ttlMs: ms("Time without a heartbeat after which it is gone", 15_000),
+    heartbeatIntervalMs,
+  })
+  .openapi("Pulse");
+
+export const LeftSchema = z
+  .object({ left: z.boolean().openapi({ description: "Whether it was a member until now." }) })
+  .openapi("Left");
+
+export const ringId = z.string().openapi({
+  description: "Names the content of the ring: the same ringId gives the same owners, everywhere.",
+  example: "6f1c2a9b4d3e8f70",
+});
+
+export const MEMBERS_PAGE_MAX = 1_000;
+export const SERVICES_PAGE_MAX = 1_000;
+
+const limit = (what: string, max: number) => wholeInQuery("limit", what, { min: 1, max, fallback: max });
+
+export const MembersQuery = z.strictObject({
+  cursor: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/, "the cursor of a page")
+    .optional()
+    .openapi({
+      description: "Where the page before ended: its cursor.",
+      example: "Qm9yZWFsaXM0.search-2",
+      param: { name: "cursor", in: "query" },
+    }),
+  limit: limit("How many members a page has, at most.", MEMBERS_PAGE_MAX),
+});
+
+export const MembersSchema = z
+  .object({
+    members: z.array(MemberSchema).readonly(),
+    ringId,
+    cursor: z.string().nullable().openapi({
+      description: "Send it to get the next page. null: this is the last one.",
+      example: null,
+    }),
+  })
+  .openapi("Members");
+
+export const ServicesQuery = z.strictObject({
+  cursor: name("Where the page before ended: its cursor.", "search")
+    .optional()
+    .openapi({ param: { name: "cursor", in: "query" } }),
+  limit: limit("How many services to look at for this page, at most.", SERVICES_PAGE_MAX),
+});
+
+export const ServicesSchema = z
+  .object({
+    services: z
+      .array(
+        z.object({
+          service: z.string().openapi({ example: "search" }),
+          members: z.int().openapi({ description: "As most primaries count them.", example: 3 }),
+        }),
+      )
+      .readonly(),
+    cursor: z.string().nullable().openapi({
+      description:
+        "The last name that was looked at: send it to get the next page. null: this is the last one. A page may be empty though another follows.",
+      example: null,
+    }),
+  })
+  .openapi("Services");

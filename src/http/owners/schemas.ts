@@ -1,0 +1,61 @@
+import { z } from "@hono/zod-openapi";
+import { ms, wholeInQuery } from "../fields.js";
+import { MemberSchema, ringId } from "../members/schemas.js";
+
+const KEY_BYTES_MAX = 1024;
+const KEYS_MAX = 10_000;
+/** Members to be named in one answer, once for each key: some MB, and no more work than 50,000 keys. */
+const NAMED_MAX = 50_000;
+
+const ringKey = z
+  .string()
+  .min(1)
+  .refine((key) => Buffer.byteLength(key) <= KEY_BYTES_MAX, `at most ${KEY_BYTES_MAX} bytes of UTF-8`)
+  // A half of a surrogate pair has no UTF-8: it would be answered as another key than was sent.
+  .refine((key) => !LONE_SURROGATE.test(key), "well-formed Unicode: without lone surrogates")
+  .openapi({ description: `Any UTF-8 text up to ${KEY_BYTES_MAX} bytes.`, example: "user:42" });
+
+const LONE_SURROGATE = /\p{Cs}/u;
+
+const REPLICAS_MAX = 64;
+const replicasText = "How many members to name, the owner first, distinct zones first.";
+
+export const OwnerQuery = z.strictObject({
+  key: ringKey.openapi({ param: { name: "key", in: "query" } }),
+  replicas: wholeInQuery("replicas", replicasText, { min: 1, max: REPLICAS_MAX, fallback: 1 }),
+});
+
+const ageMs = ms("Age of the view of the members that this answer was made from", 120);
+
+export const OwnerSchema = z
+  .object({ key: ringKey, owner: MemberSchema, replicas: z.array(MemberSchema), ringId, ageMs })
+  .openapi("Owner");
+
+export const OwnersBody = z
+  .strictObject({
+    keys: z.array(ringKey).min(1).max(KEYS_MAX),
+    replicas: z.int().min(1).max(REPLICAS_MAX).optional().openapi({ description: replicasText, example: 1 }),
+  })
+  .refine(({ keys, replicas = 1 }) => keys.length * replicas <= NAMED_MAX, {
+    path: ["replicas"],
+    error: ({ input }) => {
+      const { keys, replicas } = input as { keys: string[]; replicas: number };
+      return `${keys.length} keys times ${replicas} replicas are ${keys.length * replicas} members to name, and one request may ask for ${NAMED_MAX}: send fewer keys at a time, or ask for fewer replicas`;
+    },
+  })
+  .openapi("OwnersRequest");
+
+export const OwnersSchema = z
+  .object({
+    owners: z.array(
+      z.object({
+        key: ringKey,
+        owner: z.string().openapi({ description: "Id of the owner.", example: "search-1" }),
+        replicas: z.array(z.string()).openapi({ example: ["search-1"] }),
+      }),
+    ),
+    members: z.record(z.string(), MemberSchema).openapi({ description: "The members named above, by id." }),
+    ringId,
+    ageMs,
+  })
+  .openapi("Owners");

@@ -1,0 +1,141 @@
+import { z } from "@hono/zod-openapi";
+import { CoordinationError } from "../../errors.js";
+import { closestTo } from "./closest.js";
+
+/** A part of a request that does not fit its schema. */
+export interface Misfit {
+  readonly part: "query" | "param" | "header" | "json";
+  readonly schema: z.ZodType;
+  readonly given: unknown;
+  readonly issues: readonly z.core.$ZodIssue[];
+}
+
+/** The problem that tells of it, in words: fields that there are not come first, as the others often follow from them. */
+export function invalid(misfit: Misfit): CoordinationError {
+  const unknown = misfit.issues.flatMap((issue) => strangers(issue, misfit));
+  const wrong = misfit.issues
+    .filter(({ code }) => code !== "unrecognized_keys")
+    .slice(0, ISSUES_MAX)
+    .map((issue) => ({ field: fieldOf(issue.path), detail: inWords(issue, misfit) }));
+  const seen = new Set<string>();
+  // Of one value several checks may have failed, which say the same.
+  const errors = [...unknown, ...wrong].filter(({ field }) => !seen.has(field) && seen.add(field));
+  return invalidFields(errors.slice(0, ISSUES_MAX));
+}
+
+export function invalidFields(errors: readonly { field: string; detail: string }[]): CoordinationError {
+  const [first = { field: "", detail: "is not valid" }] = errors;
+  const detail = first.field ? `${first.field}: ${first.detail}` : `The body ${first.detail}.`;
+  return new CoordinationError("invalid_request", detail, {
+    help: { errors, ...(first.field && { field: first.field }) },
+  });
+}
+
+/** What there is instead of a parameter that a query cannot have. */
+export function noSuchParameter(name: string, known: readonly string[]): { field: string; detail: string } {
+  return { field: shortened(name), detail: `there is no such parameter${instead(name, known)}` };
+}
+
+function strangers(issue: z.core.$ZodIssue, { part, schema }: Misfit): { field: string; detail: string }[] {
+  if (issue.code !== "unrecognized_keys") return [];
+  const object = schemaAt(schema, issue.path);
+  const known = object instanceof z.ZodObject ? Object.keys(object.shape) : [];
+  return issue.keys
+    .slice(0, ISSUES_MAX)
+    .map((key) =>
+      part === "query"
+        ? noSuchParameter(key, known)
+        : { field: fieldOf([...issue.path, key]), detail: `there is no such field${instead(key, known)}` },
+    );
+}
+
+function instead(name: string, known: readonly string[]): string {
+  const closest = closestTo(name, known);
+  return closest === undefined ? "" : `; did you mean ${closest}?`;
+}
+
+function inWords(issue: z.core.$ZodIssue, { part, schema, given }: Misfit): string {
+  const value = valueAt(given, issue.path);
+  if (value === undefined) return "is missing";
+  if (part === "query" && Array.isArray(value)) return "may be given once only";
+  // What the schemas say themselves is in words; but of text that stands for a number only that it is one.
+  if (issue.code === "custom") return issue.message;
+  const at = schemaAt(schema, issue.path);
+  if (issue.code === "invalid_format" && !(at instanceof z.ZodPipe)) return `must be ${issue.message}`;
+  return expectationOf(at) ?? "is not valid";
+}
+
+/** What a value must be, where its schema tells. Read once: a crowd of wrong requests must not cost more than right ones. */
+function expectationOf(schema: z.ZodType | undefined): string | undefined {
+  if (!schema) return undefined;
+  if (!EXPECTATIONS.has(schema)) EXPECTATIONS.set(schema, read(schema));
+  return EXPECTATIONS.get(schema);
+}
+
+const EXPECTATIONS = new WeakMap<z.ZodType, string | undefined>();
+
+function read(schema: z.ZodType): string | undefined {
+  const shape = z.toJSONSchema(schema, { unrepresentable: "any", io: "output" });
+  if (shape.enum) return `must be ${shape.enum.map((each) => JSON.stringify(each)).join(" or ")}`;
+  switch (shape.type) {
+    case "integer":
+      return `must be a whole number${range(shape.minimum, shape.maximum)}`;
+    case "number":
+      return `must be a number${range(shape.minimum, shape.maximum)}`;
+    case "string":
+      // Where a pattern counts the characters, only the pattern's own message says which they may be.
+      return `must be text${size(shape.minLength, shape.maxLength, " characters")}`;
+    case "array":
+      return `must be a list${size(shape.minItems, shape.maxItems)}`;
+    case "boolean":
+      return "must be true or false";
+    case "object":
+      return "must be a JSON object";
+  }
+  return undefined;
+}
+
+function range(min: number | undefined, max: number | undefined): string {
+  if (min === undefined) return max === undefined ? "" : ` up to ${max}`;
+  return max === undefined ? ` from ${min}` : ` from ${min} to ${max}`;
+}
+
+function size(min: number | undefined, max: number | undefined, unit = ""): string {
+  if (max === undefined) return "";
+  return min ? ` of ${min} to ${max}${unit}` : ` of at most ${max}${unit}`;
+}
+
+function schemaAt(schema: z.ZodType, path: readonly PropertyKey[]): z.ZodType | undefined {
+  let at: z.ZodType | undefined = bare(schema);
+  for (const key of path) {
+    if (at instanceof z.ZodObject) at = bare(at.shape[String(key)]);
+    else if (at instanceof z.ZodArray) at = bare(at.element as z.ZodType);
+    else return undefined;
+  }
+  return at;
+}
+
+/** Without what only says that it may be absent. */
+function bare(schema: z.ZodType | undefined): z.ZodType | undefined {
+  let at = schema;
+  while (at instanceof z.ZodOptional || at instanceof z.ZodNullable || at instanceof z.ZodReadonly) {
+    at = at.unwrap() as z.ZodType;
+  }
+  return at;
+}
+
+function valueAt(given: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], given);
+}
+
+function fieldOf(path: readonly PropertyKey[]): string {
+  return path.map((key) => shortened(String(key))).join(".");
+}
+
+/** A name that is longer than any of ours need not be repeated. */
+function shortened(name: string): string {
+  return name.length > NAME_LENGTH_MAX ? `${name.slice(0, NAME_LENGTH_MAX)}…` : name;
+}
+
+const ISSUES_MAX = 10;
+const NAME_LENGTH_MAX = 64;

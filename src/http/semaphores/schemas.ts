@@ -1,0 +1,85 @@
+import { z } from "@hono/zod-openapi";
+import { HOLDERS_MAX } from "../../primitives/semaphore.js";
+import { json, label, name, wholeInQuery } from "../fields.js";
+import { fencingToken, grant, holding, leaseRequest, line, owner } from "../leases/schemas.js";
+
+export const SemaphoreParams = z.object({
+  name: name("Name of the semaphore.", "reports").openapi({ param: { name: "name", in: "path" } }),
+});
+
+const limit = z.int().min(1).max(1000).openapi({
+  description: "How many permits there are in all.",
+  example: 8,
+});
+
+const permits = z.int().min(1).max(100).openapi({ description: "How many permits.", example: 1 });
+
+export const acquirePermitsBody = (ttlMaxMs: number) =>
+  z
+    .strictObject({
+      limit: limit.openapi({ description: "How many permits there are in all: everybody names the same." }),
+      permits: permits.optional().openapi({ description: "How many permits to take, 1 by default." }),
+      ...leaseRequest(ttlMaxMs),
+      owner: label(256, "A label that others see.", "worker-7").optional(),
+      metadata: json(2048, "Whatever others should see").optional(),
+    })
+    .refine((request) => (request.permits ?? 1) <= request.limit, {
+      path: ["permits"],
+      message: "more than the limit",
+    })
+    .openapi("AcquirePermitsRequest");
+
+export const PermitsSchema = z
+  .object({
+    ...grant,
+    name: z.string().openapi({ example: "reports" }),
+    permits,
+    slots: z
+      .array(z.int().min(1).max(1000))
+      .readonly()
+      .openapi({ description: "Which of the `limit` slots the permits are.", example: [3] }),
+    limit,
+    owner,
+    metadata: z.unknown(),
+    fencingToken: fencingToken.openapi({
+      description:
+        "Above all earlier tokens of each of these slots. Holders of different slots stand side by side and their tokens do not compare: who guards something by tokens keeps the newest of each slot.",
+    }),
+  })
+  .openapi("Permits");
+
+export const HoldersQuery = z.strictObject({
+  cursor: wholeInQuery("cursor", "Where the page before ended: its cursor.", {
+    min: 0,
+    max: 1000,
+    fallback: 0,
+  }),
+  limit: wholeInQuery("limit", "How many holders to tell at most.", {
+    min: 1,
+    max: HOLDERS_MAX,
+    fallback: HOLDERS_MAX,
+  }),
+});
+
+export const SemaphoreSchema = z
+  .object({
+    name: z.string().openapi({ example: "reports" }),
+    limit: limit.nullable().openapi({ description: "null: nobody has acquired of it lately." }),
+    held: z.int().min(0).openapi({ description: "Permits that are held.", example: 1 }),
+    holders: z
+      .array(z.object({ owner, metadata: z.unknown(), permits, ...holding }).openapi("PermitHolder"))
+      .readonly()
+      .openapi({ description: "One page of those who hold permits." }),
+    cursor: z.int().nullable().openapi({
+      description: "Send it to get the next page of holders. null: this is the last one.",
+      example: null,
+    }),
+    waiting: line.waiting,
+  })
+  .openapi("Semaphore");
+
+export const LimitBody = z.strictObject({ limit }).openapi("LimitRequest");
+
+export const LimitSchema = z
+  .object({ name: z.string().openapi({ example: "reports" }), limit })
+  .openapi("Limit");

@@ -1,0 +1,253 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Context } from "hono";
+import { type Arrival, type Decided, EXPIRE_MS, Limiter, type Ticket } from "../../algorithms/limiter.js";
+import { PATIENCE_MS } from "../../algorithms/standing-queue.js";
+import type { Clock, Random } from "../../clock.js";
+import type { Config } from "../../config.js";
+import type { CoordinationError } from "../../errors.js";
+import type { InFlight } from "../../primitives/leases/lease-terms.js";
+import { type Arrived, arrivalOf, isBodyHere, mayWait, waitMsOf } from "./arrivals.js";
+import type { Gate } from "./gate.js";
+import { overloads } from "./overloads.js";
+import { PrimaryDelays } from "./primary-delays.js";
+
+/** What is told of admission. */
+export interface AdmissionObserver {
+  shed(priority: Arrival["priority"]): void;
+  /** One that had to queue was let in. */
+  queued(priority: Arrival["priority"], ms: number): void;
+  /** Its client has gone before it was let in. */
+  abandoned(): void;
+}
+
+/**
+ * What may be in flight at this instance: the gate that requests pass, and what measures how late the instance is.
+ * Decisions are the `Limiter`'s; here are sockets, time and bodies. Only /v1 is limited: probes and metrics always answer.
+ */
+export class Admission {
+  readonly limiter: Limiter;
+  readonly #delays: PrimaryDelays;
+  readonly #overloads: readonly CoordinationError[];
+  #watching = false;
+  #shedSinceLogged = 0;
+  #loggedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly random: Random,
+    { connectionsMax }: Pick<Config, "connectionsMax">,
+    addresses: readonly string[],
+    private readonly observer: AdmissionObserver,
+    private readonly log: { warn(fields: object, message: string): void },
+  ) {
+    // One for each connection; beyond it there are only clients that send the next before they have the answer.
+    this.limiter = new Limiter(connectionsMax);
+    this.#delays = new PrimaryDelays(addresses);
+    this.#overloads = overloads(RETRY_AFTER_MS);
+  }
+
+  /** Lets in, keeps waiting, or refuses with `overloaded`. */
+  readonly gate: Gate = (incoming, outgoing) => {
+    const arrived = arrivalOf(incoming);
+    if (!arrived) return null;
+    this.#watch();
+    const arrivedMs = this.clock.monotonicMs();
+    const { limiter } = this;
+    // Whoever can wait says so in its body, which matters only where it has to.
+    if (!limiter.open && arrived.priority === "ordinary" && mayWait(incoming))
+      return this.#afterBody(incoming, outgoing, arrived, arrivedMs);
+    return this.#arrive(incoming, outgoing, { ...arrived, arrivedMs, patienceMs: PATIENCE_MS });
+  };
+
+  /** A primary has answered, or not in time. */
+  called(address: string, ms: number): void {
+    this.#delays.add(address, ms);
+  }
+
+  async #afterBody(
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    arrived: Arrived,
+    arrivedMs: number,
+  ): Promise<CoordinationError | null> {
+    // Most bodies come along with the headers, and are here after this.
+    await null;
+    const waitMs = await waitMsOf(incoming, outgoing);
+    if (waitMs === null) return this.#gone();
+    const patient = waitMs > PATIENCE_MS;
+    return this.#arrive(incoming, outgoing, {
+      priority: patient ? "patient" : arrived.priority,
+      units: arrived.units,
+      arrivedMs,
+      patienceMs: patient ? waitMs : PATIENCE_MS,
+    });
+  }
+
+  #arrive(
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    arrival: Arrival,
+  ): CoordinationError | null | Promise<CoordinationError | null> {
+    const { limiter, clock } = this;
+    const ticket = limiter.arrive(arrival, clock.monotonicMs());
+    if (!ticket) return this.#shed(arrival.priority);
+    const admitted = new Admitted(ticket, limiter, clock);
+    (incoming as Marked)[ADMITTED] = admitted;
+    if (ticket.state === "in_flight") {
+      outgoing.once("close", () => admitted.close());
+      return null;
+    }
+    return new Promise((resolve) => {
+      outgoing.once("close", () => {
+        const queued = ticket.state === "queued" && !admitted.entered;
+        admitted.close();
+        if (queued) resolve(this.#gone());
+      });
+      ticket.decided = (how: Decided, ms: number) => {
+        if (how === "shed") return resolve(this.#shed(arrival.priority));
+        admitted.queuedMs = clock.monotonicMs() - arrival.arrivedMs;
+        this.observer.queued(arrival.priority, ms);
+        resolve(null);
+      };
+    });
+  }
+
+  #shed(priority: Arrival["priority"]): CoordinationError {
+    this.observer.shed(priority);
+    this.#shedSinceLogged += 1;
+    return this.#overload();
+  }
+
+  #gone(): CoordinationError {
+    this.observer.abandoned();
+    return this.#overload();
+  }
+
+  #overload(): CoordinationError {
+    const which = Math.floor(this.random() * this.#overloads.length);
+    return this.#overloads[which] as CoordinationError;
+  }
+
+  /** As long as there is anything in flight: how late the event loop is, whose patience is over, what the limit is. */
+  #watch(): void {
+    if (this.#watching) return;
+    this.#watching = true;
+    const { clock, limiter } = this;
+    let [lateMs, ticks, sinceMs] = [0, 0, clock.monotonicMs()];
+    const next = () => {
+      const dueMs = clock.monotonicMs() + EXPIRE_MS;
+      clock.after(EXPIRE_MS, () => {
+        const nowMs = clock.monotonicMs();
+        lateMs += nowMs - dueMs;
+        ticks += 1;
+        limiter.expire(nowMs);
+        if (nowMs - sinceMs >= WINDOW_MS) {
+          const measured = { loopDelayMs: lateMs / ticks, primariesMs: this.#delays.take() };
+          limiter.adjust(measured, nowMs - sinceMs, nowMs);
+          [lateMs, ticks, sinceMs] = [0, 0, nowMs];
+          this.#tell(nowMs);
+        }
+        if (limiter.idle) this.#watching = false;
+        else next();
+      });
+    };
+    next();
+  }
+
+  /** One line for many that were refused. */
+  #tell(nowMs: number): void {
+    if (this.#shedSinceLogged === 0 || nowMs - this.#loggedMs < LOG_INTERVAL_MS) return;
+    const { inFlight, limit } = this.limiter;
+    this.log.warn({ refused: this.#shedSinceLogged, inFlight, limit }, "overloaded: requests were refused");
+    this.#shedSinceLogged = 0;
+    this.#loggedMs = nowMs;
+  }
+}
+
+/** The part of one request. */
+class Admitted implements InFlight {
+  queuedMs = 0;
+  entered = false;
+  /** Its client went before it was begun. */
+  gone = false;
+
+  constructor(
+    private readonly ticket: Ticket,
+    private readonly limiter: Limiter,
+    private readonly clock: Clock,
+  ) {}
+
+  pause(): void {
+    this.limiter.pause(this.ticket, this.clock.monotonicMs());
+  }
+
+  resume(): Promise<void> {
+    if (this.limiter.resume(this.ticket, this.clock.monotonicMs())) return AT_ONCE;
+    return new Promise((resolve) => {
+      this.ticket.decided = () => resolve();
+    });
+  }
+
+  /** Its answer is made. */
+  leave(): void {
+    this.limiter.leave(this.ticket, this.clock.monotonicMs());
+  }
+
+  /** Its answer was sent, or its client has gone. What was begun goes on until it has an answer. */
+  close(): void {
+    if (this.entered) return;
+    this.gone = true;
+    this.leave();
+  }
+}
+
+/**
+ * Answers a request that was let in, or not (null) where its client has gone since. It is in flight until the answer is
+ * made, not until it is sent: a client that reads slowly takes nobody's place, nor does one whose body is slow to come.
+ */
+export async function inFlight(
+  c: Context,
+  { readBody, answer }: { readBody(): Promise<void>; answer(): Promise<Response> },
+): Promise<Response | null> {
+  const incoming = incomingOf(c);
+  const admitted = incoming?.[ADMITTED];
+  if (!incoming || !admitted) {
+    await readBody();
+    return answer();
+  }
+  admitted.entered = true;
+  try {
+    const slow = !isBodyHere(incoming);
+    if (slow) admitted.pause();
+    await readBody();
+    if (slow) await admitted.resume();
+    if (incoming.socket.destroyed) return null;
+    return await answer();
+  } finally {
+    admitted.leave();
+  }
+}
+
+/** The part that the request has of what may be in flight. */
+export function inFlightOf(c: Context): InFlight | undefined {
+  return incomingOf(c)?.[ADMITTED];
+}
+
+/** What an operation that may wait has to know of its client. */
+export function ofClient(c: Context): { signal: AbortSignal; inFlight: InFlight | undefined } {
+  return { signal: c.req.raw.signal, inFlight: inFlightOf(c) };
+}
+
+function incomingOf(c: Context): Marked | undefined {
+  // Of a request that came by a socket.
+  return (c.env as { incoming?: Marked } | undefined)?.incoming;
+}
+
+const ADMITTED = Symbol("admitted");
+type Marked = IncomingMessage & { [ADMITTED]?: Admitted };
+const AT_ONCE = Promise.resolve();
+/** As long as some round trips to the primaries take under load. */
+const WINDOW_MS = 100;
+const LOG_INTERVAL_MS = 10_000;
+/** Spread, so that those who were refused together do not come back together. */
+const RETRY_AFTER_MS = [1_000, 3_000] as const;

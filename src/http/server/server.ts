@@ -1,0 +1,108 @@
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
+import type { Socket } from "node:net";
+import { getRequestListener } from "@hono/node-server";
+import type { Clock } from "../../clock.js";
+import type { Config } from "../../config.js";
+import { CoordinationError } from "../../errors.js";
+import type { Ids } from "../../ids.js";
+import type { App } from "../context.js";
+import { Connections } from "./connections.js";
+import { type Gate, problemOf, refuse } from "./gate.js";
+import { answerMalformed } from "./malformed.js";
+
+/** A server, and how to end its connections. */
+export interface HttpServer extends Server {
+  readonly sockets: Connections;
+}
+
+/** What is behind the sockets. */
+export interface Served {
+  readonly app: App;
+  readonly gates: readonly Gate[];
+  /** A connection was closed at once, since there were too many. */
+  connectionRefused(): void;
+}
+
+/** What listens for requests: sockets, their deadlines, and the gates that a request passes before the framework. */
+export function createServer(
+  { app, gates, connectionRefused }: Served,
+  config: Config,
+  ids: Ids,
+  clock: Clock,
+): HttpServer {
+  // Only what cannot be made a request of gets here, such as a path that is none: the app answers its own failures.
+  const answer = getRequestListener(app.fetch, {
+    hostname: "localhost",
+    errorHandler: () => problemOf(NOT_A_REQUEST, ids.nonce()),
+  });
+  const answering = new WeakMap<Socket, ServerResponse>();
+  const headersTimeout = Math.min(config.headersTimeoutMs, config.requestTimeoutMs);
+  const server = createHttpServer({
+    keepAliveTimeout: config.keepAliveMs,
+    headersTimeout,
+    requestTimeout: config.requestTimeoutMs,
+    // How late a deadline may be noticed; as node has it, half a minute.
+    connectionsCheckingInterval: Math.min(CHECK_MS, headersTimeout),
+    // Health checkers speak HTTP/1.0 without a Host; who must send one is a matter of the gate of hosts.
+    requireHostHeader: false,
+  });
+  const connections = new Connections(server, clock);
+  const turnAway = (incoming: IncomingMessage, outgoing: ServerResponse, why: CoordinationError) => {
+    if (!connections.leaving) return refuse(incoming, outgoing, why, ids);
+    outgoing.setHeader("connection", "close");
+    // Closed with something of it unread, the connection would be reset, and the answer lost.
+    return whole(incoming).then(() => refuse(incoming, outgoing, why, ids));
+  };
+  /** Without a promise as long as no gate has to wait: what is refused should cost next to nothing. */
+  const pass = (incoming: IncomingMessage, outgoing: ServerResponse, from: number): void | Promise<void> => {
+    for (let at = from; at < gates.length; at++) {
+      const refusal = gates[at]?.(incoming, outgoing);
+      if (refusal instanceof Promise)
+        return refusal.then((why) =>
+          why ? turnAway(incoming, outgoing, why) : pass(incoming, outgoing, at + 1),
+        );
+      if (refusal) return turnAway(incoming, outgoing, refusal);
+    }
+    return answer(incoming, outgoing);
+  };
+  server.on("request", (incoming, outgoing) => {
+    if (!connections.began(incoming, outgoing)) return;
+    answering.set(incoming.socket, outgoing);
+    void pass(incoming, outgoing, 0);
+  });
+  server.on("checkExpectation", (incoming, outgoing) => {
+    outgoing.setHeader("connection", "close");
+    return turnAway(incoming, outgoing, NOT_EXPECTED);
+  });
+  server.on("clientError", (error: Error, socket: Socket) => {
+    answerMalformed(error, socket, answering.get(socket), { ids, clock });
+  });
+  // Beyond it a connection is closed as soon as it was accepted: each takes memory, whatever is sent on it.
+  server.maxConnections = config.connectionsMax;
+  server.on("drop", connectionRefused);
+  return Object.assign(server, { sockets: connections });
+}
+
+/** Resolves when a request has been read to its end, or never will be. */
+function whole(incoming: IncomingMessage): Promise<void> {
+  if (incoming.complete || incoming.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    incoming.once("end", resolve).once("close", resolve);
+    incoming.resume();
+  });
+}
+
+const NOT_A_REQUEST = new CoordinationError(
+  "invalid_request",
+  "The path of this request is not well-formed.",
+);
+const NOT_EXPECTED = new CoordinationError(
+  "expectation_failed",
+  "Of the header Expect only 100-continue is understood. Send none.",
+);
+const CHECK_MS = 500;

@@ -1,0 +1,214 @@
+import { fullJitterMs } from "../../algorithms/backoff.js";
+import { validForMs } from "../../algorithms/validity.js";
+import type { Clock, Random } from "../../clock.js";
+import { mostNamed } from "../../quorum/hold-votes.js";
+import type { AcquireOutcome, LeaseVotes } from "../../quorum/lease-votes.js";
+import type { AcquireTerms, Claim } from "../../scripts/lease-calls.js";
+import type { GrantedBy, WaitQueue } from "../queue/wait-queue.js";
+import type { Waiter } from "../queue/waiter.js";
+import { limitMismatch, mismatch, quarantined, tooSlow, usedUp } from "./lease-failures.js";
+import { type Held, type LeaseRequest, type Outcome, toHolder, type Wanted } from "./lease-terms.js";
+
+/** What an acquisition needs of the service. */
+export interface AcquisitionDependencies {
+  readonly votes: LeaseVotes;
+  readonly waitQueue: WaitQueue;
+  readonly primaries: number;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** One request for a lease: attempt after attempt, as a waiter in the queues of its names once it has to wait. */
+export class Acquisition {
+  readonly #askedMs: number;
+  readonly #deadlineMs: number;
+  #attempts = 0;
+  #waiter: Waiter | null = null;
+  #granted: GrantedBy | null = null;
+  #disconnected = false;
+
+  constructor(
+    private readonly leaseId: string,
+    private readonly request: LeaseRequest & { readonly metadata: string },
+    /** Called for each attempt anew. */
+    private readonly want: (leaseId: string) => Wanted | Promise<Wanted>,
+    private readonly dependencies: AcquisitionDependencies,
+  ) {
+    this.#askedMs = dependencies.clock.monotonicMs() - (request.inFlight?.queuedMs ?? 0);
+    this.#deadlineMs = this.#askedMs + (request.waitMs ?? 0);
+  }
+
+  /** Resolves with the outcome. However it ends, the request leaves its queues. */
+  async run(): Promise<Outcome> {
+    try {
+      for (;;) {
+        const outcome = await this.#attempt();
+        if (outcome) return outcome;
+      }
+    } finally {
+      // A client that chose its leaseId may come back for its place in the queue: to another instance when this one stops.
+      const keepMs =
+        (this.#disconnected || this.dependencies.waitQueue.stopped) && this.#chosen ? COME_BACK_MS : 0;
+      if (this.#waiter)
+        void this.dependencies.waitQueue.leave(this.#waiter, { granted: this.#granted, keepMs });
+    }
+  }
+
+  get #chosen(): boolean {
+    return this.request.leaseId !== undefined;
+  }
+
+  /** Null: another attempt follows. */
+  async #attempt(): Promise<Outcome | null> {
+    const { votes, waitQueue, clock } = this.dependencies;
+    const wanted = await this.want(this.leaseId);
+    const claim = { ...wanted, leaseId: this.leaseId };
+    // Behind others that wait here already the attempt would be refused, so it joins them at once.
+    if (!this.#waiter && this.request.waitMs && waitQueue.hasWaiters(claim))
+      this.#waiter = await waitQueue.enter(claim);
+    const startedMs = clock.monotonicMs();
+    const ask = () => votes.acquire(claim, this.#terms(), this.#waiter);
+    const outcome = await (this.#waiter ? waitQueue.attempt(ask) : ask());
+    if (outcome.kind === "granted") return this.#accept("attempt", claim, wanted, startedMs, outcome);
+    const refused = asRefused(outcome);
+    const certain = refused.certain && !wanted.hasAlternatives;
+    const retries = wanted.hasAlternatives ? ALTERNATIVES_RETRIES : SPLIT_RETRIES;
+    if (!certain && !this.request.waitMs && this.#attempts < retries) {
+      if (this.request.signal?.aborted) return refused;
+      // The votes split between requests that came at once; perhaps none of them won.
+      await clock.sleep(this.#jitterMs(this.#attempts++));
+      return null;
+    }
+    if (clock.monotonicMs() >= this.#deadlineMs) {
+      if (outcome.kind === "quarantined") throw quarantined(outcome);
+      return refused;
+    }
+    if (!this.#waiter) {
+      this.#waiter = await waitQueue.enter(claim);
+      return null;
+    }
+    const hintMs = certain ? refused.retryAfterMs + 1 : this.#jitterMs(SPLIT_RETRIES);
+    return this.#wait(this.#waiter, hintMs, claim, wanted, refused);
+  }
+
+  async #wait(
+    waiter: Waiter,
+    hintMs: number,
+    claim: Claim,
+    wanted: Wanted,
+    refused: Held,
+  ): Promise<Outcome | null> {
+    const { votes, clock, waitQueue } = this.dependencies;
+    const { inFlight, signal } = this.request;
+    inFlight?.pause();
+    const waited = await waitQueue.wait(waiter, { deadlineMs: this.#deadlineMs, hintMs, signal });
+    this.#disconnected = waited === "disconnected";
+    if (this.#disconnected) return refused;
+    // Behind others, an attempt would only be refused again; the first of a queue makes a last one.
+    if (waited === "timed_out" && !waitQueue.isFirst(waiter)) return this.#giveUp(waiter);
+    const won = waited === "handoff" ? votes.judgeHandoff(waiter.votes) : null;
+    // The handoff was heard of so late that nothing of its time is left: the next attempt extends it.
+    if (!won || validForMs(this.request.ttlMs, clock.monotonicMs() - won.sinceMs) <= 0) {
+      await inFlight?.resume();
+      return null;
+    }
+    return this.#accept("handoff", claim, wanted, Math.max(this.#askedMs, won.sinceMs), won);
+  }
+
+  /** Leaves the queues and learns from the primaries what is in the way. Null: too few answered, so it has to ask. */
+  async #giveUp(waiter: Waiter): Promise<Outcome | null> {
+    const { waitQueue } = this.dependencies;
+    this.#waiter = null;
+    const left = await waitQueue.giveUp(waiter);
+    if (!left) return null;
+    const holds = left.flatMap(({ hold }) => hold ?? []);
+    const ahead = Math.max(...left.map((one) => one.ahead));
+    return asRefused({ kind: "held", hold: mostNamed(holds)?.hold ?? null, certain: true, ahead });
+  }
+
+  /** `startedMs`: when its time to live began at the earliest. */
+  async #accept(
+    by: GrantedBy,
+    claim: Claim,
+    wanted: Wanted,
+    startedMs: number,
+    { token, acks }: { readonly token: number; readonly acks: number },
+  ): Promise<Outcome> {
+    const { votes, clock, primaries } = this.dependencies;
+    const { ttlMs, owner = null, signal } = this.request;
+    const validMs = validForMs(ttlMs, clock.monotonicMs() - startedMs);
+    // A client that disconnected cannot use a lease that it never heard of.
+    if (validMs <= 0 || (signal?.aborted === true && !this.#chosen)) {
+      // With a leaseId of its own, the client may have been granted the lease by another request meanwhile.
+      if (!this.#chosen) await votes.release(claim, false);
+      throw tooSlow(ttlMs);
+    }
+    this.#granted = by;
+    const grant = {
+      leaseId: this.leaseId,
+      owner,
+      fencingToken: token,
+      ttlMs,
+      validForMs: validMs,
+      waitedMs: Math.floor(startedMs - this.#askedMs),
+      acks,
+      primaries,
+    };
+    return { kind: "acquired", grant, wanted };
+  }
+
+  #terms(): AcquireTerms {
+    const { ttlMs, owner = "", metadata } = this.request;
+    return { ttlMs, owner, metadata, chosen: this.#chosen, queueEntry: this.#queueTerms() };
+  }
+
+  #queueTerms(): AcquireTerms["queueEntry"] {
+    const { waitQueue, clock } = this.dependencies;
+    if (!this.#waiter) return null;
+    const { ticket, acceptsHandoff } = this.#waiter;
+    const keptMs = Math.ceil(Math.max(0, this.#deadlineMs - clock.monotonicMs())) + KEPT_MS;
+    return { ticket, instance: waitQueue.instance, keptMs, acceptsHandoff };
+  }
+
+  #jitterMs(attempt: number): number {
+    return fullJitterMs(attempt, SPLIT_DELAY_MS, SPLIT_DELAY_MS_MAX, this.dependencies.random());
+  }
+}
+
+/** Throws where another attempt would change nothing. */
+function asRefused(outcome: Exclude<AcquireOutcome, { kind: "granted" }>): Held & { certain: boolean } {
+  switch (outcome.kind) {
+    case "gone":
+      throw usedUp();
+    case "other":
+      throw mismatch();
+    case "limit":
+      throw limitMismatch(outcome.limit);
+    case "quarantined":
+      return { kind: "held", holder: null, retryAfterMs: outcome.forMs, queuePosition: 1, certain: true };
+    case "held": {
+      const holder = outcome.hold && toHolder(outcome.hold);
+      return {
+        kind: "held",
+        holder,
+        retryAfterMs: holder
+          ? Math.max(1, holder.expiresInMs)
+          : outcome.certain
+            ? QUEUED_RETRY_MS
+            : SPLIT_DELAY_MS_MAX,
+        queuePosition: outcome.ahead + 1,
+        certain: outcome.certain,
+      };
+    }
+  }
+}
+
+const SPLIT_RETRIES = 6;
+const ALTERNATIVES_RETRIES = 20;
+const SPLIT_DELAY_MS = 4;
+const SPLIT_DELAY_MS_MAX = 40;
+/** For a request that does not wait: nobody can tell when its turn would come. */
+const QUEUED_RETRY_MS = 1_000;
+/** How long queue entries are kept beyond the time to wait, should a message be late. */
+const KEPT_MS = 2_000;
+const COME_BACK_MS = 3_000;

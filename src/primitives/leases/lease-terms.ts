@@ -1,0 +1,109 @@
+import { createHash } from "node:crypto";
+import { madeHere } from "../../ids.js";
+import type { Inspection } from "../../quorum/lease-votes.js";
+import type { Claim, Hold, Mode } from "../../scripts/lease-calls.js";
+
+/** What every kind of lease has, as its holder sees it. */
+export interface Grant {
+  readonly leaseId: string;
+  readonly owner: string | null;
+  readonly fencingToken: number;
+  readonly ttlMs: number;
+  /** Time the lease may still be trusted, in ms, from the start of the attempt that won. */
+  readonly validForMs: number;
+  /** Time from the request to the start of the attempt that won, in ms, rounded down: it adds to the time of trust. */
+  readonly waitedMs: number;
+  /** Primaries that were known to agree when the answer was sent. */
+  readonly acks: number;
+  readonly primaries: number;
+}
+
+/** A lease as others see it: never its leaseId. */
+export interface Holder {
+  readonly owner: string | null;
+  readonly metadata: unknown;
+  readonly mode: string;
+  readonly heldForMs: number;
+  readonly expiresInMs: number;
+}
+
+/** One who waits, as others see it. */
+export interface Waiting {
+  /** 1: the next. */
+  readonly position: number;
+  readonly mode: Mode;
+  readonly owner: string | null;
+}
+
+/** What every request for a lease may say. */
+export interface LeaseRequest {
+  readonly ttlMs: number;
+  readonly owner?: string | undefined;
+  /** Chosen by the caller, who may repeat the request with it; made here when absent. */
+  readonly leaseId?: string | undefined;
+  /** How long to stand in line, ms. */
+  readonly waitMs?: number | undefined;
+  /** Aborted when the client has gone. */
+  readonly signal?: AbortSignal | undefined;
+  readonly inFlight?: InFlight | undefined;
+}
+
+/** A request's part of what may be in flight at this instance. */
+export interface InFlight {
+  /** How long it was in a queue before it was in flight, ms. */
+  readonly queuedMs: number;
+  /** From now on it waits for something that takes nothing of this instance. */
+  pause(): void;
+  /** Resolves when it may go on. */
+  resume(): Promise<void>;
+}
+
+/** What is asked for: everything of a claim but the secret. */
+export interface Wanted extends Omit<Claim, "leaseId"> {
+  /** Whether others would do as well, should these be gone: then it is worth to ask again at once. */
+  readonly hasAlternatives?: boolean;
+}
+
+export type Outcome = { readonly kind: "acquired"; readonly grant: Grant; readonly wanted: Wanted } | Held;
+
+export interface Held {
+  readonly kind: "held";
+  /** Null where votes split, or others only come first. */
+  readonly holder: Holder | null;
+  readonly retryAfterMs: number;
+  /** Its place in line when its time to wait was over, or where it would have stood; 1: the next. */
+  readonly queuePosition: number;
+}
+
+/** The hold of a lease among those that a majority name. */
+export function holdOf({ holds }: Inspection, leaseId: string): Inspection["holds"][number] | undefined {
+  const digest = createHash("sha1").update(leaseId).digest("hex");
+  return holds.find((hold) => hold.digest === digest);
+}
+
+/** The id is for this and nothing else, where its caller chose it. */
+export function fingerprintOf(leaseId: string | undefined, text: string): string | null {
+  return leaseId === undefined || madeHere(leaseId) ? null : text;
+}
+
+export function toHolder(hold: Hold): Holder {
+  return {
+    owner: hold.owner || null,
+    metadata: parseMetadata(hold.metadata),
+    mode: hold.mode,
+    heldForMs: hold.heldForMs,
+    expiresInMs: hold.expiresInMs,
+  };
+}
+
+export function toQueue({ queue }: Inspection): Waiting[] {
+  return queue.map(({ mode, owner }, index) => ({ position: index + 1, mode, owner: owner || null }));
+}
+
+export function parseMetadata(json: string): unknown {
+  return json === "" ? null : JSON.parse(json);
+}
+
+export function metadataText(metadata: unknown): string {
+  return metadata === undefined ? "" : JSON.stringify(metadata);
+}

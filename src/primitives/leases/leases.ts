@@ -1,0 +1,94 @@
+import { validForMs } from "../../algorithms/validity.js";
+import type { Clock, Random } from "../../clock.js";
+import { CoordinationError } from "../../errors.js";
+import { type Ids, madeHere } from "../../ids.js";
+import type { LeaseVotes } from "../../quorum/lease-votes.js";
+import type { Mode } from "../../scripts/lease-calls.js";
+import type { WaitQueue } from "../queue/wait-queue.js";
+import { Acquisition, type AcquisitionDependencies } from "./acquisition.js";
+import { lost, mismatch, tooSlow } from "./lease-failures.js";
+import { type Grant, holdOf, type LeaseRequest, type Outcome, type Wanted } from "./lease-terms.js";
+
+/** Locks, permits and terms alike: acquiring with waiting, renewing with repair, releasing. */
+export class Leases implements AcquisitionDependencies {
+  constructor(
+    readonly votes: LeaseVotes,
+    readonly waitQueue: WaitQueue,
+    readonly primaries: number,
+    readonly clock: Clock,
+    readonly random: Random,
+    private readonly ids: Ids,
+  ) {}
+
+  /**
+   * Takes what `want` names, or tells who has it. `want` is asked for each attempt anew. Throws `no_quorum`,
+   * `shutting_down`, `lease_lost` for a leaseId that was used up, `lease_mismatch` for one that is for something else,
+   * and `limit_mismatch`.
+   */
+  acquire(
+    request: LeaseRequest & { readonly metadata: string },
+    want: (leaseId: string) => Wanted | Promise<Wanted>,
+  ): Promise<Outcome> {
+    return new Acquisition(request.leaseId ?? this.ids.leaseId(), request, want, this).run();
+  }
+
+  /**
+   * Lets the lease live `ttlMs` from now; never shortens it. Without the token a round trip more. Throws `lease_lost`
+   * and `no_quorum`.
+   */
+  async renew(
+    wanted: Wanted,
+    request: {
+      readonly leaseId: string;
+      readonly ttlMs: number;
+      readonly fencingToken?: number | undefined;
+    },
+  ): Promise<{ grant: Grant; mode: Mode; metadata: string; revision: string }> {
+    const { leaseId, ttlMs } = request;
+    const asked = this.clock.monotonicMs();
+    const token = request.fencingToken ?? (await this.token(wanted, leaseId));
+    const started = this.clock.monotonicMs();
+    const outcome = await this.votes.renew({ ...wanted, leaseId, token, ttlMs });
+    if (outcome.kind === "lost") throw lost(outcome.why, token);
+    if (outcome.kind === "other") throw mismatch();
+    const validMs = validForMs(ttlMs, this.clock.monotonicMs() - started);
+    if (validMs <= 0) throw tooSlow(ttlMs);
+    return {
+      grant: {
+        leaseId,
+        owner: outcome.owner || null,
+        fencingToken: token,
+        ttlMs,
+        validForMs: validMs,
+        waitedMs: Math.floor(started - asked),
+        acks: outcome.acks,
+        primaries: this.primaries,
+      },
+      mode: outcome.mode,
+      metadata: outcome.metadata,
+      revision: outcome.revision,
+    };
+  }
+
+  /** Whether the lease was held until now. A stranger's leaseId changes nothing. Throws `no_quorum`. */
+  release(wanted: Wanted, leaseId: string): Promise<boolean> {
+    return this.votes.release({ ...wanted, leaseId }, !madeHere(leaseId));
+  }
+
+  /** The token of a lease whose holder did not send it: only when it is exact on a majority, never from fewer. */
+  async token(wanted: Wanted, leaseId: string): Promise<number> {
+    const hold = holdOf(await this.votes.inspect(wanted.resources[0] ?? ""), leaseId);
+    if (!hold) {
+      // No lease has a token as low as that, so this renews nothing; but it tells why.
+      const outcome = await this.votes.renew({ ...wanted, leaseId, token: 0, ttlMs: 1 });
+      const why = outcome.kind === "lost" && outcome.why.kind !== "taken" ? outcome.why : null;
+      throw lost(why ?? { kind: "expired" }, 0);
+    }
+    if (hold.token !== null) return hold.token;
+    throw new CoordinationError(
+      "no_quorum",
+      "A majority hold this lease, but too few primaries answered to tell its fencing token. Renew with the fencingToken of the grant.",
+      { help: { retryAfterMs: 1000 } },
+    );
+  }
+}

@@ -1,0 +1,40 @@
+import type { MemberRecord } from "../../scripts/member-calls.js";
+
+/** What a member says of itself. */
+export interface Registration {
+  readonly address: string;
+  /** Its share of the ring and of picks beside the others'; 0: none. */
+  readonly weight: number;
+  readonly zone: string | null;
+  readonly tags: string[];
+  readonly metadata: unknown;
+}
+
+export interface Member extends Registration {
+  readonly id: string;
+  readonly status: "up";
+  /** Raised by each registration. */
+  readonly incarnation: number;
+  /** Raised by each change within one incarnation. */
+  readonly revision: number;
+  readonly ttlMs: number;
+  readonly lastHeartbeatAgeMs: number;
+}
+
+/** A member as its record tells it. */
+export function toMember(record: MemberRecord): Member {
+  const { address, weight, zone, tags, metadata } = JSON.parse(record.registered) as Registration;
+  return {
+    id: record.id,
+    address,
+    weight,
+    zone,
+    tags,
+    metadata,
+    status: "up",
+    incarnation: record.incarnation,
+    revision: record.revision,
+    ttlMs: record.ttlMs,
+    lastHeartbeatAgeMs: Math.max(0, record.heartbeatAgeMs),
+  };
+}

@@ -1,0 +1,68 @@
+import type { Waiter } from "./waiter.js";
+
+/** The waiters of this instance for one name, in the order of their tickets. */
+export class LocalQueue {
+  readonly #waiters: Waiter[] = [];
+  /** The highest ticket of the readers that were invited to ask since one was refused here. */
+  #invitedUpTo = 0;
+  readonly #notifiers = new Set<number>();
+
+  get size(): number {
+    return this.#waiters.length;
+  }
+
+  get first(): Waiter | undefined {
+    return this.#waiters[0];
+  }
+
+  add(waiter: Waiter): void {
+    this.#waiters.splice(this.#indexBehind(waiter.ticket), 0, waiter);
+  }
+
+  remove(waiter: Waiter): void {
+    // Two requests for one lease may have the same ticket.
+    for (let at = this.#indexBehind(waiter.ticket) - 1; this.#waiters[at]?.ticket === waiter.ticket; at--) {
+      if (this.#waiters[at] !== waiter) continue;
+      this.#waiters.splice(at, 1);
+      return;
+    }
+  }
+
+  /** A primary says that the readers may ask. Returns how many primaries have said so since the readers last did. */
+  notified(primary: number): number {
+    return this.#notifiers.add(primary).size;
+  }
+
+  /** Makes all readers with a ticket below `before` ask now. */
+  letReadersIn(before: number): void {
+    this.#notifiers.clear();
+    for (const waiter of this.#waiters) {
+      if (waiter.ticket >= before) break;
+      this.#invitedUpTo = Math.max(this.#invitedUpTo, waiter.ticket);
+      if (waiter.claim.mode === "shared") waiter.nudge();
+    }
+  }
+
+  /** A reader was granted the name: the readers behind it may be granted it too, unless they were all invited with it. */
+  readerGranted({ ticket }: Waiter): void {
+    if (ticket > this.#invitedUpTo) this.letReadersIn(Number.POSITIVE_INFINITY);
+  }
+
+  /** A reader was refused: the invitation of the others may no longer hold. */
+  readerRefused(): void {
+    this.#invitedUpTo = 0;
+  }
+
+  /** The index behind the last waiter with this ticket or a lower one. Most come last. */
+  #indexBehind(ticket: number): number {
+    let low = 0;
+    let high = this.#waiters.length;
+    if (high > 0 && (this.#waiters[high - 1] as Waiter).ticket <= ticket) return high;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#waiters[middle] as Waiter).ticket <= ticket) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}

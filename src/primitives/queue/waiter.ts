@@ -1,0 +1,110 @@
+import type { Clock } from "../../clock.js";
+import type { Handoff } from "../../redis/notifications.js";
+import type { Claim } from "../../scripts/lease-calls.js";
+import { type HandoffVote, HandoffVotes } from "./handoff-votes.js";
+
+/** How a wait ended. `handoff`: a majority granted the lease; `retry`: another attempt is worthwhile. */
+export type WaitOutcome = "retry" | "handoff" | "timed_out" | "disconnected";
+
+/** One request in the queues of the names that it wants: it sleeps until primaries or the clock give a reason to act. */
+export class Waiter {
+  #nudged = false;
+  #wakeUp: (() => void) | null = null;
+  readonly #handoffs: HandoffVotes;
+  /** Primaries that notified it since the last attempt. */
+  readonly #notifiers = new Set<number>();
+  readonly #voting: Promise<unknown>[] = [];
+
+  constructor(
+    readonly claim: Claim,
+    readonly ticket: number,
+    /** Tells the request from others for the same lease. */
+    readonly nonce: string,
+    private readonly majority: number,
+    private readonly clock: Pick<Clock, "after" | "monotonicMs">,
+  ) {
+    this.#handoffs = new HandoffVotes(majority);
+  }
+
+  /** Whether one primary can grant the claim on its own: a single name, exclusively. */
+  get acceptsHandoff(): boolean {
+    const { mode, resources, limit } = this.claim;
+    return mode === "exclusive" && resources.length === 1 && limit === null;
+  }
+
+  /** The number that a handoff carries after the last attempt. */
+  get handoffNumber(): number {
+    return this.#handoffs.attemptNumber;
+  }
+
+  /** The grants handed off since the last attempt. */
+  get votes(): readonly HandoffVote[] {
+    return this.#handoffs.votes;
+  }
+
+  begin(): { nonce: string; attemptNumber: number } {
+    return { nonce: this.nonce, attemptNumber: this.#handoffs.nextAttempt() };
+  }
+
+  decided(voting: readonly Promise<unknown>[]): void {
+    voting.forEach((vote, primary) => {
+      this.#voting[primary] = this.answered(primary).then(() => vote);
+    });
+  }
+
+  /** Resolves when no attempt is under way at the primary: a message sent before that could overtake the attempt. */
+  async answered(primary: number): Promise<unknown> {
+    return this.#voting[primary];
+  }
+
+  /** A primary says that the waiter may ask. It waits for a majority of them: the release may not have reached the others. */
+  notified(primary: number): void {
+    this.#notifiers.add(primary);
+    if (this.#notifiers.size >= this.majority) this.nudge();
+    else if (this.#notifiers.size === 1) this.clock.after(STRAGGLER_MS, () => this.nudge());
+  }
+
+  /** A primary says that it has granted the lease. */
+  handedOff(primary: number, handoff: Handoff, sinceMs: number): void {
+    if (!this.#handoffs.add(primary, handoff, sinceMs)) return;
+    if (this.#handoffs.isMajority) this.#wakeUp?.();
+    else if (this.votes.length === 1)
+      this.clock.after(
+        HANDOFF_STRAGGLER_MS,
+        () => handoff.attemptNumber === this.handoffNumber && this.nudge(),
+      );
+  }
+
+  /** Ends the wait: another attempt is worthwhile. */
+  nudge(): void {
+    this.#notifiers.clear();
+    this.#nudged = true;
+    this.#wakeUp?.();
+  }
+
+  /** Sleeps until a nudge, a majority of handoffs, the signal, or `deadlineMs` of the monotonic clock. */
+  async sleep(deadlineMs: number, signal?: AbortSignal): Promise<WaitOutcome> {
+    if (!this.#nudged && !this.#handoffs.isMajority && !signal?.aborted) {
+      await new Promise<void>((resolve) => {
+        const end = () => {
+          cancel();
+          signal?.removeEventListener("abort", end);
+          this.#wakeUp = null;
+          resolve();
+        };
+        const cancel = this.clock.after(Math.max(0, deadlineMs - this.clock.monotonicMs()), end);
+        signal?.addEventListener("abort", end);
+        this.#wakeUp = end;
+      });
+    }
+    this.#nudged = false;
+    if (signal?.aborted) return "disconnected";
+    if (this.#handoffs.isMajority) return "handoff";
+    return this.clock.monotonicMs() >= deadlineMs ? "timed_out" : "retry";
+  }
+}
+
+/** The primaries notify of one release within a millisecond of each other, or not at all. */
+export const STRAGGLER_MS = 5;
+/** A grant of one primary is worth waiting for the disks of the others. */
+const HANDOFF_STRAGGLER_MS = 20;

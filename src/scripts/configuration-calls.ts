@@ -1,0 +1,138 @@
+import type { Ballot, PromiseReply } from "../algorithms/ballot.js";
+import { type Configuration, configurationEpochOf, type Stored } from "../algorithms/configuration.js";
+import type { Keys } from "./keys.js";
+import { type Call, SCRIPTS } from "./scripts.js";
+
+export function prepare(register: string, ballot: Ballot): Call<PromiseReply> {
+  return {
+    script: SCRIPTS.prepare,
+    keys: [register],
+    args: [ballot],
+    parse: (reply) => {
+      const [promised, theirs, value] = reply as [number, Ballot, string];
+      if (promised !== 1) return { kind: "refused", promised: theirs };
+      return { kind: "promised", accepted: theirs === "" ? null : { ballot: theirs, value } };
+    },
+  };
+}
+
+/** Null when accepted, else the higher ballot that was promised. */
+export function accept(register: string, ballot: Ballot, value: string): Call<Ballot | null> {
+  return {
+    script: SCRIPTS.accept,
+    keys: [register],
+    args: [ballot, value],
+    parse: (reply) => {
+      const [accepted, promised] = reply as [number, Ballot];
+      return accepted === 1 ? null : promised;
+    },
+  };
+}
+
+export function commitConfiguration(
+  keys: Keys,
+  configuration: Configuration,
+  id: string,
+  stage: Stored["stage"],
+): Call<void> {
+  return {
+    script: SCRIPTS["commit-configuration"],
+    keys: [keys.agreement(configuration.version)],
+    args: [JSON.stringify(configuration), id, stage, configurationEpochOf(configuration, id, stage)],
+    parse: () => {},
+  };
+}
+
+export function admit(
+  configuration: Configuration,
+  id: string,
+  floor: number,
+  quarantineMs: number,
+): Call<void> {
+  return {
+    script: SCRIPTS.admit,
+    keys: [],
+    args: [configurationEpochOf(configuration, id, "member"), String(floor), Math.ceil(quarantineMs)],
+    parse: () => {},
+  };
+}
+
+/** What a readmitted primary needs beside the data themselves. */
+export interface StateSummary {
+  readonly floor: number;
+  /** The highest counter in both generations. */
+  readonly max: number;
+  readonly rotations: number;
+  /** Time until the last lease that this primary voted for has ended, ms. */
+  readonly leasesEndInMs: number;
+  /** The highest incarnation of a member that was announced. */
+  readonly incarnation: number;
+}
+
+export function summarizeState(keys: Keys): Call<StateSummary> {
+  return {
+    script: SCRIPTS["summarize-state"],
+    keys: [keys.counters, keys.countersOlder, keys.incarnation],
+    args: [],
+    parse: (reply) => {
+      const [floor, max, rotations, leasesEndInMs, incarnation] = (reply as (string | number)[]).map(Number);
+      return { floor, max, rotations, leasesEndInMs, incarnation } as StateSummary;
+    },
+  };
+}
+
+export function restoreCounters(keys: Keys, counters: readonly (readonly [string, number])[]): Call<void> {
+  return {
+    script: SCRIPTS["restore-counters"],
+    keys: [keys.counters, keys.countersOlder],
+    args: counters.flatMap(([name, counter]) => [name, String(counter)]),
+    parse: () => {},
+  };
+}
+
+/** That a lease was ended, or an attempt given up. */
+export interface Tombstone {
+  readonly key: string;
+  readonly says: string;
+  readonly leftMs: number;
+}
+
+export function restoreTombstones(tombstones: readonly Tombstone[]): Call<void> {
+  return {
+    script: SCRIPTS["restore-tombstones"],
+    keys: tombstones.map(({ key }) => key),
+    args: tombstones.flatMap(({ says, leftMs }) => [says, leftMs]),
+    parse: () => {},
+  };
+}
+
+export function dropHolds(holds: readonly string[]): Call<void> {
+  return { script: SCRIPTS["drop-holds"], keys: holds, args: [], parse: () => {} };
+}
+
+/** Of these members the ones that another clock keeps alive. */
+export function dropOverlong(members: readonly string[]): Call<void> {
+  return { script: SCRIPTS["drop-overlong"], keys: members, args: [], parse: () => {} };
+}
+
+/**
+ * Counters in a generation from which it is rotated before its time: some 105 MB, in two generations twice as much.
+ * Floors rise by 2^20 with every second rotation at most, so by about half of the number of fresh names; the wall clock
+ * in microseconds, from which a cold start begins, stays ahead of them up to 1.9 million fresh names a second.
+ */
+export const COUNTERS_MAX = 1_000_000;
+
+/** Whether the generations were rotated; false: not yet due. */
+export function rotateCounters(
+  keys: Keys,
+  afterMs: number,
+  highestFloor = 0,
+  countersMax = COUNTERS_MAX,
+): Call<boolean> {
+  return {
+    script: SCRIPTS["rotate-counters"],
+    keys: [keys.counters, keys.countersOlder],
+    args: [afterMs, String(highestFloor), countersMax],
+    parse: (reply) => (reply as [number])[0] === 1,
+  };
+}

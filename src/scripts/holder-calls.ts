@@ -1,0 +1,100 @@
+import type { Keys } from "./keys.js";
+import { type Hold, leaseCall, NOBODY, parseHold } from "./lease-calls.js";
+import { type Call, SCRIPTS } from "./scripts.js";
+import type { Parts } from "./set-calls.js";
+
+// What is asked of the list of names that are held, and of those who hold one, in parts that a primary has time for.
+
+/** A lease that holds a resource, with all its resources. Its id is a secret. */
+export interface HeldLease {
+  readonly leaseId: string;
+  readonly resources: readonly string[];
+}
+
+/** Some of the leases that hold a resource on one primary. */
+export function listHolders(keys: Keys, resource: string, from: string): Call<Parts<HeldLease>> {
+  const claim = { ...NOBODY, resources: [resource], queues: [] };
+  return leaseCall(keys, "list-holders", claim, [from, HOLDERS_AT_ONCE_MAX], (reply) => {
+    const [next, ...holders] = reply as [string, ...[string, string][]];
+    return {
+      next: next === "0" ? null : next,
+      found: holders.map(([leaseId, names]) => ({ leaseId, resources: names.split("\n") })),
+    };
+  });
+}
+
+/** The writer of a resource, and of these readers as many as fit, from the first on. */
+export interface HoldersPart {
+  /** How many of the readers were looked at: one at least. */
+  readonly lookedAt: number;
+  readonly holds: readonly Hold[];
+}
+
+/** `leaseIds`: `HOLDERS_AT_ONCE_MAX` at most. */
+export function describeHolders(
+  keys: Keys,
+  resource: string,
+  leaseIds: readonly string[],
+): Call<HoldersPart> {
+  const claim = { ...NOBODY, resources: [resource], queues: [] };
+  return leaseCall(keys, "describe-holders", claim, [leaseIds.join("\n"), PART_BYTES_MAX], (reply) => {
+    const [lookedAt, ...holds] = reply as [number, ...unknown[][]];
+    return { lookedAt: Number(lookedAt), holds: holds.map(parseHold) };
+  });
+}
+
+/** Some of the names that one primary knows to be held, in the order of their bytes. */
+export interface LockPage {
+  /** The last name that was looked at; null: all were. */
+  readonly upTo: string | null;
+  readonly locks: readonly { readonly resource: string; readonly holds: readonly Hold[] }[];
+}
+
+/** Resources that begin with `prefix`, after `after`. */
+export function listLocks(keys: Keys, prefix: string, after: string, most: number): Call<LockPage> {
+  const claim = { ...NOBODY, resources: [], queues: [] };
+  return leaseCall(
+    keys,
+    "list-locks",
+    claim,
+    [prefix, after, most, keys.holdsIn(), HOLDS_AT_ONCE_MAX, PART_BYTES_MAX],
+    (reply) => {
+      const [upTo, ...locks] = reply as [string, ...[string, ...unknown[][]][]];
+      return {
+        upTo: upTo === "" ? null : upTo,
+        locks: locks.map(([resource, ...holds]) => ({ resource, holds: holds.map(parseHold) })),
+      };
+    },
+  );
+}
+
+/**
+ * How many names were forgotten, and when the next part is due, by whomever. All names are looked at in half a minute, so
+ * that the list has no more of those that ended by themselves than half a minute brings; in a part of which half had
+ * ended the next is due in a quarter of the time. Beyond a million names it takes longer.
+ */
+export function sweepHeld(keys: Keys): Call<{ readonly forgotten: number; readonly nextInMs: number }> {
+  return {
+    script: SCRIPTS["sweep-held"],
+    keys: [keys.held],
+    args: [keys.holdsIn(), SWEEPS_FOR_ALL, SWEPT_AT_ONCE_MAX, SWEEP_PAUSE_MS, SWEEP_PAUSE_MS_MIN],
+    parse: (reply) => {
+      const [forgotten, nextInMs] = reply as [number, number];
+      return { forgotten: Number(forgotten), nextInMs: Number(nextInMs) };
+    },
+  };
+}
+
+const SWEEPS_FOR_ALL = 25;
+/** 1 to 2 ms of a primary's time. */
+const SWEPT_AT_ONCE_MAX = 500;
+/** Less than the second in which every instance calls: late calls must not miss every other one. */
+const SWEEP_PAUSE_MS = 800;
+/** So that sweeping never takes more than a tenth of a primary's time. */
+const SWEEP_PAUSE_MS_MIN = 12;
+
+/** Readers of one reply, and holds from which on one has no more: 2 ms of a primary's time. */
+export const HOLDERS_AT_ONCE_MAX = 150;
+const HOLDS_AT_ONCE_MAX = 200;
+/** Bytes of owners and metadata from which on a reply has no more holds. */
+const PART_BYTES_MAX = 256 * 1024;

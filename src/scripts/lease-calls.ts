@@ -1,0 +1,368 @@
+import type { Keys } from "./keys.js";
+import { kindOf } from "./resource-kinds.js";
+import { type Call, SCRIPTS } from "./scripts.js";
+
+/** `exclusive`: a writer, alone. `shared`: a reader, beside other readers. */
+export type Mode = "exclusive" | "shared";
+
+/** What a lease is for, and its secret. */
+export interface Claim {
+  readonly leaseId: string;
+  /** Null: whichever it was acquired in. */
+  readonly mode: Mode | null;
+  /** All of them or none. A resource is a kind and a name, `lock/orders-42`. */
+  readonly resources: readonly string[];
+  /** Where those who want any of them stand in line. */
+  readonly queues: readonly string[];
+  /** What a leaseId that its caller chose is for, in words of ours: it is for nothing else. */
+  readonly fingerprint: string | null;
+  readonly limit: { readonly semaphore: string; readonly permits: number } | null;
+}
+
+export interface Attempt extends Claim {
+  /** Tells the request from others for the same lease. */
+  readonly nonce: string;
+  /** Tells the attempt from others of the same request: once a primary has heard of a later one, this one is over there. */
+  readonly attemptNumber: number;
+}
+
+export interface AcquireTerms {
+  readonly ttlMs: number;
+  readonly owner: string;
+  /** JSON. */
+  readonly metadata: string;
+  /** The caller chose the leaseId and may repeat the request. */
+  readonly chosen: boolean;
+  /** Its place in line; null for one that does not wait. */
+  readonly queueEntry: {
+    readonly ticket: number;
+    readonly instance: string;
+    /** How long the place is kept when nothing is heard, ms. */
+    readonly keptMs: number;
+    /** Whether a primary may hand the name on to it, in the turn after this one. */
+    readonly acceptsHandoff: boolean;
+  } | null;
+}
+
+/** Who holds a name on one primary, as others may see it. */
+export interface Hold {
+  /** SHA-1 of the leaseId: tells two leases apart without giving the secret away. */
+  readonly digest: string;
+  readonly expiresInMs: number;
+  readonly mode: string;
+  readonly owner: string;
+  /** JSON. */
+  readonly metadata: string;
+  /** The counter at the grant. */
+  readonly grantedAt: number;
+  readonly heldForMs: number;
+  /** The lease's counter now. */
+  readonly counter: number;
+  /** Of the metadata; empty where they were never changed. */
+  readonly revision: string;
+}
+
+export type AcquireVote =
+  | { readonly kind: "granted"; readonly counter: number }
+  /** Another lease is in the way; `ahead` wait before this one. */
+  | { readonly kind: "held"; readonly ahead: number; readonly hold: Hold }
+  | { readonly kind: "queued"; readonly ahead: number }
+  | { readonly kind: "gone" }
+  /** The leaseId is for something else. */
+  | { readonly kind: "other" }
+  | { readonly kind: "limit"; readonly limit: number }
+  /** The primary came back without its data and grants no new lease for so long. */
+  | { readonly kind: "quarantined"; readonly forMs: number };
+
+/** A call to a script that builds on leases.lua. */
+export function leaseCall<T>(
+  keys: Keys,
+  name: keyof typeof SCRIPTS,
+  claim: Claim & Partial<Pick<Attempt, "nonce" | "attemptNumber">>,
+  own: readonly (string | number)[],
+  parse: (reply: unknown) => T,
+): Call<T> {
+  const { leaseId, mode, resources, queues, fingerprint, limit, nonce, attemptNumber } = claim;
+  const isAttempt = nonce !== undefined && attemptNumber !== undefined;
+  const [first] = resources;
+  // By the letters of leases.lua, in its order.
+  const optional = Object.entries({
+    f: fingerprint === null ? null : keys.fingerprint(leaseId),
+    l: limit === null ? null : keys.limit(limit.semaphore),
+    a: isAttempt ? keys.attemptTombstone(leaseId, nonce, attemptNumber) : null,
+    h: first === undefined || kindOf(first).listed ? keys.held : null,
+  }).flatMap(([letter, key]) => (key === null ? [] : [{ letter, key }]));
+  return {
+    script: SCRIPTS[name],
+    keys: [
+      keys.counters,
+      keys.countersOlder,
+      keys.leaseTombstone(leaseId),
+      ...optional.map(({ key }) => key),
+      ...resources.map((resource) => keys.hold(resource)),
+      ...queues.map((queue) => keys.queue(queue)),
+    ],
+    args: [
+      keys.waiting,
+      leaseId,
+      mode ?? "",
+      resources.length,
+      optional.map(({ letter }) => letter).join(""),
+      ...resources,
+      ...own,
+    ],
+    parse,
+  };
+}
+
+/** For what is asked of a name, or of several, without a lease. */
+export const NOBODY: Omit<Claim, "resources" | "queues"> = {
+  leaseId: "",
+  mode: "exclusive",
+  fingerprint: null,
+  limit: null,
+};
+
+export function acquireLease(keys: Keys, attempt: Attempt, terms: AcquireTerms): Call<AcquireVote> {
+  const { queueEntry } = terms;
+  const call = leaseCall(
+    keys,
+    "acquire-lease",
+    attempt,
+    [
+      attempt.nonce,
+      attempt.attemptNumber,
+      terms.ttlMs,
+      terms.owner,
+      terms.metadata,
+      terms.chosen ? "1" : "",
+      attempt.fingerprint ?? "",
+      attempt.limit?.permits ?? "",
+      ...(queueEntry === null
+        ? []
+        : [
+            String(queueEntry.ticket),
+            queueEntry.instance,
+            queueEntry.keptMs,
+            queueEntry.acceptsHandoff ? "1" : "",
+          ]),
+    ],
+    (reply): AcquireVote => {
+      const [granted, second, third, ...rest] = reply as [number, string, number, ...unknown[]];
+      if (granted === 1) return { kind: "granted", counter: Number(second) };
+      switch (second) {
+        case "quarantined":
+          return { kind: "quarantined", forMs: Number(third) };
+        case "held":
+          return { kind: "held", ahead: third, hold: parseHold(rest) };
+        case "queued":
+          return { kind: "queued", ahead: third };
+        case "limit":
+          return { kind: "limit", limit: Number(third) };
+        default:
+          return { kind: second === "mismatch" ? "other" : "gone" };
+      }
+    },
+  );
+  // Those who join a line, or are let in, may be many at once.
+  return queueEntry ? { ...call, batched: true } : call;
+}
+
+/** The counter after the raise; null when the attempt lacks a hold here. */
+export function raiseCounters(keys: Keys, attempt: Attempt, to: number): Call<number | null> {
+  return leaseCall(
+    keys,
+    "raise-counters",
+    attempt,
+    [attempt.nonce, attempt.attemptNumber, String(to)],
+    (reply) => {
+      const [raised, counter] = reply as [number, string?];
+      return raised === 1 ? Number(counter) : null;
+    },
+  );
+}
+
+export interface LeaseRenewal extends Claim {
+  readonly token: number;
+  readonly ttlMs: number;
+}
+
+/** What a renewed lease was acquired with. */
+export interface Renewal {
+  readonly mode: Mode;
+  readonly owner: string;
+  /** JSON. */
+  readonly metadata: string;
+  readonly chosen: boolean;
+  readonly revision: string;
+}
+
+export type RenewVote =
+  | ({ readonly kind: "extended" } & Renewal)
+  /** It is not held here, and nobody else had it since. */
+  | { readonly kind: "missing" }
+  | { readonly kind: "released" }
+  | { readonly kind: "broken"; readonly reason: string }
+  /** Another lease has, or had, a name; its counter. */
+  | { readonly kind: "taken"; readonly counter: number }
+  /** It is not held here, and the counters up to one above its token are forgotten; nobody is known to have had it since. */
+  | { readonly kind: "forgotten" }
+  | { readonly kind: "regranted" }
+  /** The lease has other names as well, or fewer. */
+  | { readonly kind: "other" };
+
+export function renewLease(keys: Keys, lease: LeaseRenewal): Call<RenewVote> {
+  return leaseCall(
+    keys,
+    "renew-lease",
+    lease,
+    [String(lease.token), lease.ttlMs, lease.fingerprint ?? "", lease.limit?.permits ?? ""],
+    (reply): RenewVote => {
+      const [extended, ...rest] = reply as [number, ...string[]];
+      if (extended === 1) {
+        const [mode, owner = "", metadata = "", chosen, revision = ""] = rest;
+        return { kind: "extended", mode: mode as Mode, owner, metadata, chosen: chosen === "1", revision };
+      }
+      const [why, detail = "", reason = ""] = rest;
+      switch (why) {
+        case "taken":
+          return { kind: "taken", counter: Number(detail) };
+        case "ended":
+          return detail === "broken" ? { kind: "broken", reason } : { kind: "released" };
+        case "mismatch":
+          return { kind: "other" };
+        default:
+          return {
+            kind: why === "missing" || why === "forgotten" ? why : "regranted",
+          };
+      }
+    },
+  );
+}
+
+/** Whether this primary has the lease now. */
+export function repairLease(keys: Keys, lease: LeaseRenewal, renewal: Renewal): Call<boolean> {
+  const { owner, metadata, chosen, revision } = renewal;
+  return leaseCall(
+    keys,
+    "repair-lease",
+    { ...lease, mode: renewal.mode },
+    [
+      String(lease.token),
+      lease.ttlMs,
+      owner,
+      metadata,
+      chosen ? "1" : "",
+      revision,
+      lease.fingerprint ?? "",
+      lease.limit?.permits ?? "",
+    ],
+    isOne,
+  );
+}
+
+/** The last attempt that got the lease here, empty when it was repaired; null when it held no name. */
+export function releaseLease(
+  keys: Keys,
+  claim: Claim,
+  tombstone: { readonly forMs: number; readonly always: boolean; readonly brokenFor: string | null },
+): Call<string | null> {
+  const { forMs, always, brokenFor } = tombstone;
+  return leaseCall(
+    keys,
+    "release-lease",
+    claim,
+    [forMs, always ? "1" : "", brokenFor === null ? "released" : "broken", brokenFor ?? ""],
+    (reply) => {
+      const [held, attempt] = reply as [number, string];
+      return held === 1 ? attempt : null;
+    },
+  );
+}
+
+/** Whether holds were freed. `refuseForMs` 0: no message of the attempt can still be under way. */
+export function abandonAttempt(keys: Keys, attempt: Attempt, refuseForMs: number): Call<boolean> {
+  return leaseCall(
+    keys,
+    "abandon-attempt",
+    attempt,
+    [attempt.nonce, attempt.attemptNumber, refuseForMs],
+    isOne,
+  );
+}
+
+/** One who waits, as others may see it. */
+export interface Waiter {
+  readonly digest: string;
+  readonly mode: Mode;
+  readonly owner: string;
+}
+
+/** What one primary knows of a name. */
+export interface NameView {
+  /** The name's counter. */
+  readonly counter: number;
+  readonly holds: readonly Hold[];
+  /** How many wait. */
+  readonly waiting: number;
+  /** The first of those, in their order. */
+  readonly queue: readonly Waiter[];
+}
+
+export function inspectName(keys: Keys, resource: string): Call<NameView> {
+  const claim = { ...NOBODY, resources: [resource], queues: [resource] };
+  return leaseCall(keys, "inspect-name", claim, [LISTED_MAX], (reply) => {
+    const [counter, holds, waiting, queue] = reply as [string, unknown[][], number, [string, string][]];
+    return {
+      counter: Number(counter),
+      holds: holds.map(parseHold),
+      waiting,
+      queue: queue.map(([member, owner]) => ({
+        digest: member.slice(1),
+        mode: member.startsWith("r") ? "shared" : "exclusive",
+        owner,
+      })),
+    };
+  });
+}
+
+/** Whether the lease is held here; then its metadata are of this revision or a later one. */
+export function proclaim(
+  keys: Keys,
+  lease: Claim & { readonly token: number },
+  revision: string,
+  metadata: string,
+): Call<boolean> {
+  return leaseCall(keys, "proclaim", lease, [String(lease.token), revision, metadata], isOne);
+}
+
+const isOne = (reply: unknown) => (reply as [number])[0] === 1;
+
+/** From what `describe` of leases.lua returns. */
+export function parseHold(fields: readonly unknown[]): Hold {
+  const [digest, expiresInMs, mode, owner, metadata, grantedAt, heldForMs, counter, revision] = fields as [
+    string,
+    number,
+    string,
+    string,
+    string,
+    string,
+    number,
+    string,
+    string,
+  ];
+  return {
+    digest,
+    expiresInMs,
+    mode,
+    owner,
+    metadata,
+    grantedAt: Number(grantedAt),
+    heldForMs,
+    counter: Number(counter),
+    revision,
+  };
+}
+
+/** Of the holders of a name, and of those who wait for it, no more are told. */
+export const LISTED_MAX = 100;

@@ -1,0 +1,17 @@
+-- Lifts the counters of all names under an attempt that holds them, so that a majority can agree on one token.
+--   arg(1)  nonce of the request    arg(2)  number of the attempt    arg(3)  counter to reach
+-- Returns {1, counter}, or {0} when one of the holds is not of this attempt.
+-- Needs: leases
+
+local nonce, attempt_number, to = args()
+for i = 1, names do
+  if redis.call('HGET', own(i), 'nonce:' .. nonce) ~= attempt_number then return { 0 } end
+end
+-- A floor may have any parity, and may have risen since the grant.
+local top, max = highest()
+local counter = lift(math.max(top, tonumber(to)))
+for i = 1, names do
+  issue(counters, field(i), counter, max)
+  redis.call('HSET', own(i), 'counter', int(counter))
+end
+return { 1, int(counter) }

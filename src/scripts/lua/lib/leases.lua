@@ -1,0 +1,221 @@
+-- Behind the prelude, for the scripts of leases: names and holds. Queues of waiters: queues.lua.
+--   KEYS[2]  counters, current generation (hash)   KEYS[3]  counters, older generation (hash)
+--   KEYS[4]  tombstone of the lease
+--   KEYS[5 ...]  the optional keys of ARGV[6], in this order; then the hold of each name (hash): of a writer; beside it, in
+--                {hold}/readers (sorted set) and {hold}/{leaseId} (hash), of readers; then the queues (sorted sets)
+--   ARGV[2]  prefix of the keys of waiters: lease/{leaseId} (hash, see `join`), instance/{id}, and the channel wake/{id}
+--   ARGV[3]  leaseId    ARGV[4]  mode: 'exclusive', 'shared', or '' for the one that it has here
+--   ARGV[5]  how many names
+--   ARGV[6]  which optional keys there are, by letters: f  what the lease is for, where its caller chose its id;
+--            l  limit of the semaphore; a  tombstone of the attempt; h  held names (sorted set)
+--   ARGV[7 ...]  counter field of each name; then the script's own: `args()`, in the headers of the scripts arg(1) ...
+-- The slots of a semaphore have an index beside their holds: {holds}slots and {holds}of/{leaseId}, see `note_slots`.
+-- A primary gives all names of a lease or none, with one counter for all of them: even for a writer, odd for readers.
+-- Needs: limits
+
+local base, lease, mode, names, optional = unpack(ARGV, 2, 6)
+local counters, older_counters, lease_tombstone = unpack(KEYS, 2, 4)
+names = tonumber(names)
+
+local first_hold = 5
+local function optional_key(letter)
+  if not string.find(optional, letter, 1, true) then return nil end
+  first_hold = first_hold + 1
+  return KEYS[first_hold - 1]
+end
+local fingerprint_key, limit_key = optional_key('f'), optional_key('l')
+local attempt_tombstone, held_names = optional_key('a'), optional_key('h')
+local first_queue = first_hold + names
+
+local function args() return unpack(ARGV, 7 + names) end
+local function field(i) return ARGV[6 + i] end
+local function hold(i) return KEYS[first_hold - 1 + i] end
+local function readers(i) return hold(i) .. '/readers' end
+
+if mode == '' then
+  mode = names > 0 and redis.call('EXISTS', hold(1) .. '/' .. lease) == 1 and 'shared' or 'exclusive'
+end
+local shared = mode == 'shared'
+local me = (shared and 'r' or 'w') .. lease
+
+local function own(i) return shared and hold(i) .. '/' .. lease or hold(i) end
+local function is_mine(i) return redis.call('HGET', own(i), 'lease') == lease end
+
+-- The smallest counter from this one on that a grant may have: a writer's, or a reader's.
+local function lift_for(readers_too, counter)
+  return counter % 2 == (readers_too and 1 or 0) and counter or counter + 1
+end
+
+local function lift(counter) return lift_for(shared, counter) end
+
+-- The highest counter of the names, and of the generation.
+local function highest()
+  local top, max = 0, 0
+  for i = 1, names do
+    local counter
+    counter, max = counter_and_max(counters, older_counters, field(i))
+    top = math.max(top, counter)
+  end
+  return top, max
+end
+
+-- The hold of the reader of a name that has the longest to live, or nil. The holds decide; the set of readers only says
+-- where they are, and loses its expired entries here.
+local function reader_of(key)
+  local set = key .. '/readers'
+  while true do
+    local last = redis.call('ZRANGE', set, -1, -1, 'WITHSCORES')
+    if not last[1] then return nil end
+    local own = key .. '/' .. last[1]
+    if redis.call('EXISTS', own) == 1 then return own end
+    redis.call('ZREM', set, last[1])
+    if tonumber(last[2]) <= now() then redis.call('ZREMRANGEBYSCORE', set, '-inf', last[2]) end
+  end
+end
+
+-- The hold of another lease that keeps this one out, or nil.
+local function blocker(i)
+  local holder = redis.call('HGET', hold(i), 'lease')
+  if holder and holder ~= lease then return hold(i) end
+  return not shared and reader_of(hold(i)) or nil
+end
+
+-- {lease digest, time left in ms, mode, owner, metadata, counter at the grant, held for ms, counter, revision}
+local function describe(key)
+  local held = redis.call('HMGET', key, 'lease', 'mode', 'owner', 'metadata', 'g', 'since', 'counter', 'revision')
+  return { redis.sha1hex(held[1]), redis.call('PTTL', key), held[2], held[3], held[4], held[5],
+    now() - tonumber(held[6]), held[7], held[8] or '' }
+end
+
+-- A late message never shortens a hold.
+local function extend(i, time, ttl)
+  if redis.call('PTTL', own(i)) < ttl then redis.call('PEXPIRE', own(i), ttl) end
+  if not shared then return end
+  redis.call('ZADD', readers(i), 'GT', time + ttl, lease)
+  if redis.call('PTTL', readers(i)) < ttl then redis.call('PEXPIRE', readers(i), ttl) end
+end
+
+-- What a lease was granted under lives as long as it: its fingerprint, and the limit of its semaphore.
+local function keep(key, value, ttl)
+  if not key then return end
+  redis.call('SET', key, value, 'NX', 'PX', ttl)
+  if redis.call('PTTL', key) < ttl then redis.call('PEXPIRE', key, ttl) end
+end
+
+local function limits() return read_limit(limit_key) end
+
+local function write_limit(limit, highest_slot)
+  redis.call('SET', limit_key, stored_limit(limit, highest_slot), 'PX', math.max(1, redis.call('PTTL', limit_key)))
+end
+
+-- The hold of a slot above the limit, or nil. No lease gets such a slot any more: once free, it need not be looked at
+-- again.
+local function above_limit(holds, limit, highest_slot)
+  local slot = highest_slot
+  while slot > limit and redis.call('EXISTS', holds .. slot) == 0 do slot = slot - 1 end
+  if slot < highest_slot then write_limit(limit, slot) end
+  return slot > limit and holds .. slot or nil
+end
+
+-- Of the hold of a permit, `permit/pool/7`: the prefix of all holds of its semaphore, and the slot. Of another hold: nil.
+local function slot_of(key, name)
+  if string.sub(name, 1, 7) == 'permit/' then return string.match(key, '^(.*/)(%d+)$') end
+end
+
+-- Notes in the index that this lease has its slots until `time` + `ttl`; with 'GT': or for longer. The index only says
+-- where to look: a service instance of an earlier version does not write it, so holds decide (find-slots.lua).
+--   {holds}slots          score of a slot: its number where it is free, the time when it ends, ms since 1970, where not
+--   {holds}of/{leaseId}   slots of a lease
+local function note_slots(time, ttl, ...)
+  local holds = names > 0 and slot_of(hold(1), field(1))
+  if not holds then return end
+  local ends, own_slots = { ... }, {}
+  for i = 1, names do
+    local _, slot = slot_of(hold(i), field(i))
+    ends[#ends + 1], own_slots[#own_slots + 1] = int(time + ttl), slot
+    ends[#ends + 1], own_slots[#own_slots + 1] = slot, slot
+  end
+  redis.call('ZADD', holds .. 'slots', unpack(ends))
+  redis.call('ZADD', holds .. 'of/' .. lease, unpack(own_slots))
+  for _, key in ipairs({ holds .. 'slots', holds .. 'of/' .. lease }) do
+    if redis.call('PTTL', key) < ttl then redis.call('PEXPIRE', key, ttl) end
+  end
+end
+
+-- All names of this lease, as its holds note them when there are several: it is released, and broken, as a whole.
+local function all_names() return names > 1 and table.concat(ARGV, '\n', 7, 6 + names) or '' end
+
+-- The other names of the lease behind a hold.
+local function others(all, name)
+  local found = {}
+  for other in string.gmatch(all or '', '[^\n]+') do
+    if other ~= name then found[#found + 1] = other end
+  end
+  return found
+end
+
+-- The hold of any name of that kind.
+local function hold_of(name) return string.sub(hold(1), 1, -1 - #field(1)) .. name end
+
+-- What a hold notes of an attempt: the latest attempt of each request that has it, and the latest of all.
+local function by(nonce, attempt_number)
+  return 'nonce:' .. nonce, attempt_number, 'attempt', nonce .. '/' .. attempt_number
+end
+
+-- A tombstone of a lease is stored as 'released', or as 'broken' and the reason on a line of its own.
+local function tombstone_of(kind, reason) return kind == 'broken' and 'broken\n' .. reason or kind end
+
+local function how_ended(tombstone)
+  local reason = string.match(tombstone, '^broken\n(.*)$')
+  if reason then return 'broken', reason end
+  return 'released'
+end
+
+-- Writes a hold. `max`: highest counter of the generation. Further arguments: more fields and their values.
+local function put(key, name, counter, max, time, ...)
+  issue(counters, name, counter, max)
+  -- The counter as well: the name's own may be forgotten, for a floor above it, while a lease is renewed for days.
+  local text = int(counter)
+  redis.call('HSET', key, 'g', text, 'counter', text, 'since', int(time), ...)
+  if held_names then redis.call('ZADD', held_names, 0, name) end
+end
+
+-- Takes a name. Further arguments: fields that say how the hold came to be: `by(...)`, or 'repaired', 1.
+local function take(i, counter, max, time, ttl, owner, metadata, chosen, ...)
+  put(own(i), field(i), counter, max, time, 'lease', lease, 'mode', mode, 'owner', owner, 'metadata', metadata,
+    'chosen', chosen, 'names', all_names(), ...)
+  if shared then extend(i, time, ttl) else redis.call('PEXPIRE', own(i), ttl) end
+end
+
+local function free(key, name)
+  redis.call('DEL', key)
+  if shared then redis.call('ZREM', hold_of(name) .. '/readers', lease) end
+  local holds, slot = slot_of(key, name)
+  if holds then
+    redis.call('ZADD', holds .. 'slots', 'XX', slot, slot)
+    redis.call('ZREM', holds .. 'of/' .. lease, slot)
+  end
+  -- Other readers may be left; the sweep (sweep-held.lua) finds the name when none is.
+  if held_names and not shared then redis.call('ZREM', held_names, name) end
+end
+
+-- Takes back the holds of a request, of one attempt or of any (nil), and frees those that no other request of the lease
+-- has and no renewal has counted. Returns whether any was freed.
+local function give_back(nonce, attempt_number)
+  local freed = false
+  for i = 1, names do
+    local had = redis.call('HGET', own(i), 'nonce:' .. nonce)
+    if had and had == (attempt_number or had) then
+      redis.call('HDEL', own(i), 'nonce:' .. nonce)
+      local other = false
+      for _, name in ipairs(redis.call('HKEYS', own(i))) do
+        other = other or name == 'kept' or string.sub(name, 1, 6) == 'nonce:'
+      end
+      if not other then
+        free(own(i), field(i))
+        freed = true
+      end
+    end
+  end
+  return freed
+end

@@ -1,0 +1,165 @@
+import type { Keys } from "./keys.js";
+import { type Call, SCRIPTS } from "./scripts.js";
+
+/** A member, or the tombstone of one, as one primary stores it. */
+export interface MemberRecord {
+  readonly id: string;
+  readonly incarnation: number;
+  readonly revision: number;
+  readonly left: boolean;
+  /** Tells two registrations of one incarnation apart. */
+  readonly nonce: string;
+  readonly ttlMs: number;
+  /** Time until this record ends by itself, ms. */
+  readonly expiresInMs: number;
+  readonly heartbeatAgeMs: number;
+  /** What was registered, as JSON. */
+  readonly registered: string;
+}
+
+/** To a majority, before the first record of an incarnation is put: later registrations are above it then. */
+export function announceIncarnation(keys: Keys, incarnation: number): Call<void> {
+  return {
+    script: SCRIPTS["announce-incarnation"],
+    keys: [keys.incarnation],
+    args: [incarnation],
+    parse: () => {},
+  };
+}
+
+/** Stored (`superseded: null`), or the incarnation that is in the way. */
+export function putMember(
+  keys: Keys,
+  service: string,
+  record: MemberRecord,
+): Call<{ superseded: number | null }> {
+  return {
+    script: SCRIPTS["put-member"],
+    keys: [keys.member(service, record.id), keys.members(service), keys.services, keys.left(service)],
+    args: [
+      service,
+      record.id,
+      record.incarnation,
+      record.revision,
+      record.left ? "1" : "0",
+      record.nonce,
+      record.ttlMs,
+      record.expiresInMs,
+      record.registered,
+      record.heartbeatAgeMs,
+    ],
+    parse: (reply) => {
+      const [stored, incarnation] = reply as [number, string?];
+      return { superseded: stored === 1 ? null : Number(incarnation) };
+    },
+  };
+}
+
+export interface Heartbeat {
+  readonly service: string;
+  readonly id: string;
+  /** Absent: whichever is stored. */
+  readonly incarnation?: number | undefined;
+}
+
+export type HeartbeatVote =
+  | {
+      readonly kind: "renewed";
+      readonly incarnation: number;
+      readonly revision: number;
+      readonly ttlMs: number;
+    }
+  | { readonly kind: "other"; readonly incarnation: number }
+  | { readonly kind: "left"; readonly incarnation: number }
+  | { readonly kind: "missing" };
+
+export function heartbeat(keys: Keys, beats: readonly Heartbeat[]): Call<HeartbeatVote[]> {
+  return {
+    script: SCRIPTS.heartbeat,
+    keys: [
+      keys.services,
+      ...beats.flatMap(({ service, id }) => [
+        keys.member(service, id),
+        keys.members(service),
+        keys.left(service),
+      ]),
+    ],
+    args: beats.flatMap(({ service, id, incarnation }) => [service, id, incarnation ?? ""]),
+    parse: (reply) =>
+      (reply as [number, string, string, string][]).map(([kind, incarnation, revision, ttlMs]) => {
+        if (kind === 1) {
+          return {
+            kind: "renewed",
+            incarnation: Number(incarnation),
+            revision: Number(revision),
+            ttlMs: Number(ttlMs),
+          };
+        }
+        if (kind === -1) return { kind: "missing" };
+        return { kind: kind === 0 ? "other" : "left", incarnation: Number(incarnation) };
+      }),
+  };
+}
+
+/** Members and tombstones of a service, those of the ids that one primary has, as far as they fit in one reply. */
+export interface MemberPart {
+  /**
+   * The lowest incarnation for a registration that begins now: above all that were announced, and at least the server's
+   * clock in ms since 1970.
+   */
+  readonly nextIncarnation: number;
+  /** How many of the ids were looked at, from the first on: one at least. */
+  readonly lookedAt: number;
+  readonly members: readonly MemberRecord[];
+}
+
+/** `ring`: what was registered is cut down to `weight` and `zone`. `ids`: `MEMBERS_AT_ONCE_MAX` at most. */
+export function listMembers(
+  keys: Keys,
+  service: string,
+  ids: readonly string[],
+  what: "all" | "ring" = "all",
+): Call<MemberPart> {
+  return {
+    script: SCRIPTS["list-members"],
+    keys: [keys.incarnation],
+    args: [keys.memberPrefix(service), what === "ring" ? "ring" : "", PART_BYTES_MAX, ...ids],
+    parse: (reply) => {
+      const [next, lookedAt, ...members] = reply as [string, number, ...unknown[][]];
+      return { nextIncarnation: Number(next), lookedAt, members: members.map(parseMember) };
+    },
+  };
+}
+
+/** How many members each service has; `SERVICES_AT_ONCE_MAX` at most. */
+export function countMembers(keys: Keys, services: readonly string[]): Call<number[]> {
+  return {
+    script: SCRIPTS["count-members"],
+    keys: services.flatMap((service) => [keys.members(service), keys.left(service)]),
+    args: [],
+    parse: (reply) => (reply as [number][]).map(([count]) => count),
+  };
+}
+
+function parseMember(fields: readonly unknown[]): MemberRecord {
+  const [id, incarnation, revision, left, nonce, ttlMs, expiresInMs, heartbeatAgeMs, registered] =
+    fields as string[];
+  return {
+    id: id as string,
+    incarnation: Number(incarnation),
+    revision: Number(revision),
+    left: left === "1",
+    nonce: nonce as string,
+    ttlMs: Number(ttlMs),
+    expiresInMs: Number(expiresInMs),
+    heartbeatAgeMs: Number(heartbeatAgeMs),
+    registered: registered as string,
+  };
+}
+
+/** Members of one reply: a millisecond of a primary's time. */
+export const MEMBERS_AT_ONCE_MAX = 250;
+/** Bytes from which on a reply takes no more members: it fits in what a socket holds, and is parsed within a ms or two. */
+const PART_BYTES_MAX = 256 * 1024;
+/** Services of one reply: a millisecond of a primary's time. */
+export const SERVICES_AT_ONCE_MAX = 250;

@@ -1,0 +1,97 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { LIVENESS_LUA } from "./liveness.js";
+
+/** One script of lua/, with the common prelude in front. */
+export interface Script {
+  readonly name: string;
+  readonly text: string;
+  readonly sha1: string;
+}
+
+/** A script with what it is called with. The primary puts its own KEYS[1] and ARGV[1] (the fence) in front. */
+export interface Call<T> {
+  readonly script: Script;
+  readonly keys: readonly string[];
+  readonly args: readonly (string | number)[];
+  /** Whether it may wait for the end of this turn of the event loop, to go with others of the same script (together.ts). */
+  readonly batched?: boolean;
+  /** Turns the reply, as the header of the Lua file describes it, into a value. */
+  readonly parse: (reply: unknown) => T;
+}
+
+/** The scripts, by the folder of lua/ that holds them. */
+const NAMES = {
+  leases: [
+    "acquire-lease",
+    "raise-counters",
+    "renew-lease",
+    "repair-lease",
+    "release-lease",
+    "abandon-attempt",
+    "inspect-name",
+    "proclaim",
+    "list-locks",
+    "list-holders",
+    "describe-holders",
+    "sweep-held",
+    "find-slots",
+    "inspect-semaphore",
+    "set-limit",
+  ],
+  queue: ["take-ticket", "leave-queue", "keep-waiting"],
+  members: ["announce-incarnation", "put-member", "heartbeat", "list-members", "count-members", "scan-set"],
+  configuration: [
+    "prepare",
+    "accept",
+    "commit-configuration",
+    "admit",
+    "summarize-state",
+    "restore-counters",
+    "restore-tombstones",
+    "drop-holds",
+    "drop-overlong",
+    "rotate-counters",
+  ],
+} as const;
+
+type ScriptName = (typeof NAMES)[keyof typeof NAMES][number];
+
+const read = (path: string) => readFileSync(new URL(`./lua/${path}.lua`, import.meta.url), "utf8");
+
+/** A file of lib/; in front of queues.lua stand the times that it shares with TypeScript. */
+function library(name: string): string {
+  const text = read(`lib/${name}`);
+  return name === "queues" ? `${LIVENESS_LUA}\n${text}` : text;
+}
+
+/** The files of lib/ that a text needs: those that its header names, `-- Needs: leases, queues`, behind what they need. */
+function librariesOf(text: string): string[] {
+  const named = /^-- Needs: (.+)$/m.exec(text)?.[1]?.split(", ") ?? [];
+  return [...new Set(named.flatMap((name) => [...librariesOf(read(`lib/${name}`)), name]))];
+}
+
+/** A script, behind the prelude and the libraries that it needs. */
+function load(folder: string, name: string): Script {
+  const text = read(`${folder}/${name}`);
+  return scriptOf(name, [...["prelude", ...librariesOf(text)].map(library), text].join("\n"));
+}
+
+function scriptOf(name: string, text: string): Script {
+  return Object.freeze({ name, text, sha1: createHash("sha1").update(text).digest("hex") });
+}
+
+/** All scripts by name; loaded once, when the process starts. */
+export const SCRIPTS: Readonly<Record<ScriptName, Script>> = Object.freeze(
+  Object.fromEntries(
+    Object.entries(NAMES).flatMap(([folder, names]) => names.map((name) => [name, load(folder, name)])),
+  ) as Record<ScriptName, Script>,
+);
+
+/** Scripts that a woken crowd calls all at once, each as one that runs it several times (redis/script-batches.ts). By name. */
+export const BATCHES: ReadonlyMap<string, Script> = new Map(
+  (["acquire-lease", "leave-queue", "take-ticket"] as const).map((name) => {
+    const text = read("lib/batch").replace("--SCRIPT\n", () => `${SCRIPTS[name].text}\n`);
+    return [name, scriptOf(`${name} batch`, text)];
+  }),
+);

@@ -1,0 +1,24 @@
+import { type Call, SCRIPTS } from "./scripts.js";
+
+/** One part of what is read in several. */
+export interface Parts<T> {
+  /** Where the next part begins; null: this was the last. */
+  readonly next: string | null;
+  readonly found: readonly T[];
+}
+
+/** Of a set of deadlines: names of services, ids of members, leaseIds of readers. */
+export function scanSet(set: string, from: string): Call<Parts<string>> {
+  return {
+    script: SCRIPTS["scan-set"],
+    keys: [set],
+    args: [from, SCANNED_AT_ONCE],
+    parse: (reply) => {
+      const [next, ...found] = reply as [string, ...string[]];
+      return { next: next === "0" ? null : next, found };
+    },
+  };
+}
+
+/** Names of up to 128 characters each, a millisecond of a primary's time. */
+const SCANNED_AT_ONCE = 500;

@@ -1,0 +1,240 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startPrimaries, type TestPrimaries } from "../../helpers/primaries.js";
+import { freshName, type Instance, startInstance } from "../../helpers/service.js";
+
+let primaries: TestPrimaries;
+let instance: Instance;
+beforeAll(async () => {
+  primaries = await startPrimaries(3);
+  instance = await startInstance(primaries.urls);
+});
+afterAll(async () => {
+  await instance[Symbol.asyncDispose]();
+  await primaries.close();
+});
+
+const ADDRESS = "10.0.0.7:9000";
+const path = (service: string, id: string) => `/v1/services/${service}/members/${id}`;
+const register = (service: string, id: string, body: object = {}) =>
+  instance.call("PUT", path(service, id), { address: ADDRESS, ...body });
+const beat = (service: string, id: string, body?: object) =>
+  instance.call("POST", `${path(service, id)}/heartbeat`, body);
+
+describe("an answer to registering", () => {
+  test("is the member, with 201 when it is new", async () => {
+    const service = freshName("search");
+    const before = Date.now();
+    const { status, body } = await register(service, "search-1", {
+      weight: 2.5,
+      zone: "eu-1a",
+      tags: ["canary", "ssd"],
+      metadata: { build: "7f3a" },
+      ttlMs: 6_000,
+    });
+    expect(status).toBe(201);
+    expect(body).toEqual({
+      id: "search-1",
+      address: ADDRESS,
+      weight: 2.5,
+      zone: "eu-1a",
+      tags: ["canary", "ssd"],
+      metadata: { build: "7f3a" },
+      status: "up",
+      incarnation: expect.any(Number),
+      revision: 1,
+      ttlMs: 6_000,
+      lastHeartbeatAgeMs: 0,
+      heartbeatIntervalMs: 2_000,
+    });
+    // By the servers' clock, which here is this machine's.
+    expect(Math.abs(body.incarnation - before)).toBeLessThan(10_000);
+  });
+
+  test("has the defaults where nothing was said", async () => {
+    const { body } = await register(freshName(), "m");
+    expect(body).toMatchObject({ weight: 1, zone: null, tags: [], metadata: null, ttlMs: 15_000 });
+    expect(body.heartbeatIntervalMs).toBe(5_000);
+  });
+
+  test("is 200 with a later incarnation when it is known, and what it says now counts", async () => {
+    const service = freshName();
+    const first = await register(service, "m", { zone: "eu-1a", tags: ["old"] });
+    const { status, body } = await register(service, "m", { address: "10.0.0.8:9000" });
+    expect(status).toBe(200);
+    expect(body.incarnation).toBeGreaterThan(first.body.incarnation);
+    expect((await instance.call("GET", path(service, "m"))).body).toMatchObject({
+      address: "10.0.0.8:9000",
+      zone: null,
+      tags: [],
+      incarnation: body.incarnation,
+    });
+  });
+
+  test("is 201 again after a leave", async () => {
+    const service = freshName();
+    const first = await register(service, "m");
+    await instance.call("DELETE", path(service, "m"));
+    const again = await register(service, "m");
+    expect(again.status).toBe(201);
+    expect(again.body.incarnation).toBeGreaterThan(first.body.incarnation);
+  });
+});
+
+describe("an answer to a heartbeat", () => {
+  test.each([
+    { what: "no body", body: undefined },
+    { what: "an empty object", body: {} },
+  ])("with $what says which incarnation lives on, and how often to come back", async ({ body }) => {
+    const service = freshName();
+    const registered = await register(service, "m", { ttlMs: 9_000 });
+    const pulse = await beat(service, "m", body);
+    expect(pulse.status).toBe(200);
+    expect(pulse.body).toEqual({
+      incarnation: registered.body.incarnation,
+      revision: 1,
+      ttlMs: 9_000,
+      heartbeatIntervalMs: 3_000,
+    });
+    expect((await beat(service, "m", { incarnation: pulse.body.incarnation })).body).toEqual(pulse.body);
+  });
+
+  test("of an unknown member is unknown_member, and says what to do", async () => {
+    const service = freshName();
+    const { status, body } = await beat(service, "nobody");
+    expect([status, body.code]).toEqual([404, "unknown_member"]);
+    expect(body.detail).toContain("Register it again");
+  });
+
+  test("of a member that left is unknown_member", async () => {
+    const service = freshName();
+    const { body } = await register(service, "m");
+    await instance.call("DELETE", path(service, "m"));
+    expect((await beat(service, "m")).body.code).toBe("unknown_member");
+    expect((await beat(service, "m", { incarnation: body.incarnation })).body.code).toBe("unknown_member");
+  });
+
+  test("of an earlier incarnation is superseded, of one that never was unknown_member", async () => {
+    const service = freshName();
+    const { body } = await register(service, "m");
+    const earlier = await beat(service, "m", { incarnation: body.incarnation - 1 });
+    expect([earlier.status, earlier.body.code]).toEqual([409, "superseded"]);
+    const later = await beat(service, "m", { incarnation: body.incarnation + 1 });
+    expect([later.status, later.body.code]).toEqual([404, "unknown_member"]);
+  });
+
+  test("resets the age of the last one", async () => {
+    const service = freshName();
+    await register(service, "m");
+    await expect
+      .poll(async () => (await instance.call("GET", path(service, "m"))).body.lastHeartbeatAgeMs)
+      .toBeGreaterThanOrEqual(200);
+    const beforeMs = performance.now();
+    await beat(service, "m");
+    const { body } = await instance.call("GET", path(service, "m"));
+    expect(body.lastHeartbeatAgeMs).toBeLessThanOrEqual(Math.ceil(performance.now() - beforeMs) + 1);
+  });
+});
+
+describe("an answer to leaving", () => {
+  test("says whether it was a member until now", async () => {
+    const service = freshName();
+    await register(service, "m");
+    expect((await instance.call("DELETE", path(service, "m"))).body).toEqual({ left: true });
+    expect((await instance.call("DELETE", path(service, "m"))).body).toEqual({ left: false });
+    expect((await instance.call("DELETE", path(service, "nobody"))).body).toEqual({ left: false });
+    const { status, body } = await instance.call("GET", path(service, "m"));
+    expect([status, body.code]).toEqual([404, "unknown_member"]);
+  });
+});
+
+describe("the list of members", () => {
+  test("has all of them in the order of their ids, and the ringId", async () => {
+    const service = freshName();
+    for (const id of ["b", "a", "c"]) await register(service, id);
+    const { body } = await instance.call("GET", `/v1/services/${service}/members`);
+    expect(body.members.map(({ id }: { id: string }) => id)).toEqual(["a", "b", "c"]);
+    expect(body.ringId).toMatch(/^[0-9a-f]{16}$/);
+    const owner = await instance.call("GET", `/v1/services/${service}/owner?key=k`);
+    expect(owner.body.ringId).toBe(body.ringId);
+  });
+
+  test("is empty for a service that nobody registered at, and its ringId is that of no members", async () => {
+    const one = await instance.call("GET", `/v1/services/${freshName()}/members`);
+    const other = await instance.call("GET", `/v1/services/${freshName()}/members`);
+    expect(one.status).toBe(200);
+    expect(one.body.members).toEqual([]);
+    expect(one.body).toEqual(other.body);
+  });
+
+  test("has a ringId that only what matters for the ring changes", async () => {
+    const service = freshName();
+    const ringId = async () => (await instance.call("GET", `/v1/services/${service}/members`)).body.ringId;
+    await register(service, "a", { zone: "eu-1a" });
+    const first = await ringId();
+    await beat(service, "a");
+    await register(service, "a", { zone: "eu-1a", address: "10.0.0.9:1", metadata: 7, tags: ["x"] });
+    expect(await ringId()).toBe(first);
+    await register(service, "a", { zone: "eu-1b" });
+    const second = await ringId();
+    expect(second).not.toBe(first);
+    await register(service, "a", { zone: "eu-1b", weight: 2 });
+    expect(await ringId()).not.toBe(second);
+  });
+});
+
+describe("the list of services", () => {
+  test("has those with members, by name, and how many they have", async () => {
+    await using own = await startInstance(primaries.urls);
+    expect((await own.call("GET", "/v1/services")).body).toEqual({ services: [], cursor: null });
+    for (const [service, id] of [
+      ["search", "a"],
+      ["search", "b"],
+      ["checkout", "a"],
+      ["gone", "a"],
+    ]) {
+      await own.call("PUT", `/v1/services/${service}/members/${id}`, { address: ADDRESS });
+    }
+    await own.call("DELETE", "/v1/services/gone/members/a");
+    expect((await own.call("GET", "/v1/services")).body).toEqual({
+      services: [
+        { service: "checkout", members: 1 },
+        { service: "search", members: 2 },
+      ],
+      cursor: null,
+    });
+  });
+});
+
+describe("what registering does not take", () => {
+  test.each([
+    ["address", "nothing", { address: undefined }],
+    ["address", "empty", { address: "" }],
+    ["address", "too long", { address: "x".repeat(513) }],
+    ["address", "a number", { address: 7 }],
+    ["weight", "below 0", { weight: -1 }],
+    ["weight", "too much", { weight: 256.5 }],
+    ["weight", "a text", { weight: "1" }],
+    ["zone", "empty", { zone: "" }],
+    ["zone", "too long", { zone: "x".repeat(65) }],
+    ["tags", "no list", { tags: "canary" }],
+    ["tags", "too many", { tags: Array.from({ length: 17 }, (_, i) => `t${i}`) }],
+    ["tags.1", "an empty one", { tags: ["a", ""] }],
+    ["metadata", "too large", { metadata: "x".repeat(2_047) }],
+    ["ttlMs", "below 1000", { ttlMs: 999 }],
+    ["ttlMs", "above the most allowed", { ttlMs: 600_001 }],
+    ["status", "a field that there is not", { status: "up" }],
+  ])("%s: %s", async (field, _what, body) => {
+    const answer = await register(freshName(), "m", body);
+    expect([answer.status, answer.body.code, answer.body.field]).toEqual([400, "invalid_request", field]);
+  });
+
+  test.each(["-m", "m m", "%2F", "x".repeat(129)])("the id %s", async (id) => {
+    const { status, body } = await register(freshName(), id.replace(" ", "%20"));
+    expect([status, body.field]).toEqual([400, "id"]);
+  });
+
+  test("the service -s", async () => {
+    const { status, body } = await register("-s", "m");
+    expect([status, body.field]).toEqual([400, "service"]);
+  });
+});

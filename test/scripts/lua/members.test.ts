@@ -1,0 +1,304 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import { scanBy } from "../../../src/quorum/scan.js";
+import {
+  announceIncarnation,
+  countMembers,
+  heartbeat,
+  listMembers,
+  type MemberRecord,
+  putMember,
+} from "../../../src/scripts/member-calls.js";
+import { freshName } from "../../helpers/names.js";
+import { OneServer } from "../../helpers/one-server.js";
+
+// The scripts of members, each by itself, on one real server.
+const server = new OneServer();
+const { keys } = server;
+const run: typeof server.run = (call) => server.run(call);
+
+const inSet = (set: string) => scanBy(run, set);
+
+/** Members of a service: all that are found by its set, or those of these ids. */
+async function members(service: string, ids?: readonly string[]): Promise<readonly MemberRecord[]> {
+  return (await run(listMembers(keys, service, ids ?? (await inSet(keys.members(service)))))).members;
+}
+
+const MEMBER: MemberRecord = {
+  id: "m",
+  incarnation: 5,
+  revision: 3,
+  left: false,
+  nonce: "n5",
+  ttlMs: 20_000,
+  expiresInMs: 20_000,
+  heartbeatAgeMs: 0,
+  registered: '{"address":"m:1"}',
+};
+
+describe("put-member", () => {
+  test.each([
+    { what: "the first", stored: null, put: {}, result: null },
+    { what: "the very same again", stored: {}, put: {}, result: null },
+    {
+      what: "a later incarnation",
+      stored: {},
+      put: { incarnation: 6, revision: 1, nonce: "n6" },
+      result: null,
+    },
+    { what: "an earlier incarnation", stored: {}, put: { incarnation: 4, nonce: "n4" }, result: 5 },
+    { what: "another registration of the same incarnation", stored: {}, put: { nonce: "other" }, result: 5 },
+    { what: "a later revision", stored: {}, put: { revision: 4 }, result: null },
+    { what: "a leave", stored: {}, put: { left: true }, result: null },
+    {
+      what: "a leave that had not seen the last change",
+      stored: {},
+      put: { left: true, revision: 1 },
+      result: null,
+    },
+    { what: "a live record after its leave", stored: { left: true }, put: { revision: 9 }, result: 5 },
+    {
+      what: "a later incarnation after a leave",
+      stored: { left: true },
+      put: { incarnation: 6, nonce: "n6" },
+      result: null,
+    },
+  ])("of $what: stored, or the incarnation that is in the way: $result", async ({ stored, put, result }) => {
+    const service = freshName();
+    if (stored) await run(putMember(keys, service, { ...MEMBER, ...stored }));
+    const record = { ...MEMBER, ...put };
+    expect(await run(putMember(keys, service, record))).toEqual({ superseded: result });
+    const [now] = await members(service);
+    const { incarnation, revision, left, nonce } = result === null ? record : { ...MEMBER, ...stored };
+    expect(now).toMatchObject({ incarnation, revision, left, nonce });
+  });
+
+  test("of an earlier revision changes nothing", async () => {
+    const service = freshName();
+    await run(putMember(keys, service, MEMBER));
+    expect(await run(putMember(keys, service, { ...MEMBER, revision: 2, registered: "{}" }))).toEqual({
+      superseded: null,
+    });
+    expect(await members(service)).toMatchObject([{ revision: 3, registered: MEMBER.registered }]);
+  });
+
+  test("never shortens the life of the incarnation that is stored", async () => {
+    const service = freshName();
+    await run(putMember(keys, service, MEMBER));
+    await run(putMember(keys, service, { ...MEMBER, revision: 4, expiresInMs: 1_000 }));
+    expect((await members(service))[0]?.expiresInMs).toBeGreaterThan(15_000);
+  });
+
+  // A heartbeat puts its member back everywhere and counts the votes: found by the simulation, seed 14.
+  test("of the very same again lets it live as long as was asked, and be listed as long", async () => {
+    const service = freshName();
+    await run(putMember(keys, service, { ...MEMBER, expiresInMs: 100, heartbeatAgeMs: 19_900 }));
+    await run(putMember(keys, service, MEMBER));
+    await sleep(150);
+    const [now] = await members(service);
+    expect(now?.expiresInMs).toBeGreaterThan(15_000);
+    expect(now?.heartbeatAgeMs).toBeLessThan(5_000);
+  });
+
+  test("with the time that is left lets it live no longer than that", async () => {
+    const service = freshName();
+    await run(putMember(keys, service, { ...MEMBER, expiresInMs: 500, heartbeatAgeMs: 19_500 }));
+    const [now] = await members(service);
+    expect(now?.expiresInMs).toBeLessThanOrEqual(500);
+    expect(now?.heartbeatAgeMs).toBeGreaterThanOrEqual(19_500);
+    await sleep(510);
+    expect(await members(service)).toEqual([]);
+    expect(await server.redis.exists(keys.member(service, "m"))).toBe(0);
+  });
+});
+
+describe("heartbeat", () => {
+  test("answers many at once, each by itself, and lets those live that it renews", async () => {
+    const service = freshName();
+    const put = (record: Partial<MemberRecord>) => run(putMember(keys, service, { ...MEMBER, ...record }));
+    await put({ id: "a", expiresInMs: 1_000 });
+    await put({ id: "b", left: true });
+    await put({ id: "c" });
+    const beats = [
+      { service, id: "a" },
+      { service, id: "nobody" },
+      { service, id: "b" },
+      { service, id: "c", incarnation: 4 },
+      { service, id: "c", incarnation: 5 },
+    ];
+    const renewed = { kind: "renewed", incarnation: 5, revision: 3, ttlMs: 20_000 };
+    expect(await run(heartbeat(keys, beats))).toEqual([
+      renewed,
+      { kind: "missing" },
+      { kind: "left", incarnation: 5 },
+      { kind: "other", incarnation: 5 },
+      renewed,
+    ]);
+    expect(await server.redis.pttl(keys.member(service, "a"))).toBeGreaterThan(15_000);
+    expect(await server.redis.exists(keys.member(service, "nobody"))).toBe(0);
+  });
+});
+
+describe("what is told of members", () => {
+  test("is of all of them, or of one, by this server's clock", async () => {
+    const service = freshName();
+    for (const id of ["a", "b"]) await run(putMember(keys, service, { ...MEMBER, id, heartbeatAgeMs: 500 }));
+    const all = await run(listMembers(keys, service, ["a", "nobody", "b"]));
+    expect(all.lookedAt).toBe(3);
+    expect(all.members.map(({ id }) => id).sort()).toEqual(["a", "b"]);
+    expect(Math.abs(all.nextIncarnation - Date.now())).toBeLessThan(5_000);
+    const [one, ...others] = await members(service, ["b"]);
+    expect(others).toEqual([]);
+    expect(one).toMatchObject({
+      ...MEMBER,
+      id: "b",
+      expiresInMs: expect.any(Number),
+      heartbeatAgeMs: expect.any(Number),
+    });
+    expect(one?.heartbeatAgeMs).toBeGreaterThanOrEqual(500);
+    expect(await members(service, ["nobody"])).toEqual([]);
+  });
+
+  test("the incarnation that a registration may have is above all that were announced, whatever the clock shows", async () => {
+    const next = async () => (await run(listMembers(keys, freshName(), ["m"]))).nextIncarnation;
+    const aheadMs = Date.now() + 3_600_000;
+    await run(announceIncarnation(keys, aheadMs));
+    await run(announceIncarnation(keys, aheadMs - 1_000));
+    expect(await next()).toBe(aheadMs + 1);
+    await server.redis.set(keys.incarnation, "5");
+    expect(Math.abs((await next()) - Date.now())).toBeLessThan(5_000);
+  });
+
+  test("services are those with a member, or the tombstone of one, whose time has not passed", async () => {
+    const [live, left, dead] = [freshName("live"), freshName("left"), freshName("dead")];
+    await run(putMember(keys, live, MEMBER));
+    await run(putMember(keys, left, { ...MEMBER, left: true }));
+    await run(putMember(keys, dead, { ...MEMBER, expiresInMs: 50 }));
+    await sleep(60);
+    const services = await inSet(keys.services);
+    expect(services).toContain(live);
+    expect(services).toContain(left);
+    expect(services).not.toContain(dead);
+  });
+
+  test("the lists of a service that nobody beats for any more expire", async () => {
+    const service = freshName();
+    await run(putMember(keys, service, MEMBER));
+    expect(await server.redis.pttl(keys.members(service))).toBeGreaterThan(15_000);
+    expect(await server.redis.pttl(keys.members(service))).toBeLessThanOrEqual(20_000);
+  });
+});
+
+describe("what a service of many members costs", () => {
+  const ids = Array.from({ length: 400 }, (_, i) => `m-${String(i).padStart(3, "0")}`);
+  const registered = JSON.stringify({
+    address: 'a,"weight":9,"tags":[',
+    weight: 0.5,
+    zone: 'z","tags":[',
+    tags: [],
+    metadata: "x".repeat(2_000),
+  });
+
+  async function fill(service: string, record: Partial<MemberRecord> = {}): Promise<void> {
+    await Promise.all(
+      ids.map((id) => run(putMember(keys, service, { ...MEMBER, id, registered, ...record }))),
+    );
+  }
+
+  test("is told in parts of a few hundred KB, each of which says how far it came", async () => {
+    const service = freshName();
+    await fill(service);
+    const found: string[] = [];
+    let parts = 0;
+    for (let at = 0; at < ids.length; parts++) {
+      const part = await run(listMembers(keys, service, ids.slice(at)));
+      expect(JSON.stringify(part).length).toBeLessThan(400 * 1024);
+      expect(part.lookedAt).toBeGreaterThan(0);
+      found.push(...part.members.map(({ id }) => id));
+      at += part.lookedAt;
+    }
+    expect(found).toEqual(ids);
+    expect(parts).toBe(4);
+  });
+
+  test("is little for what a ring is made of, whatever the texts have in them", async () => {
+    const service = freshName();
+    await fill(service);
+    const part = await run(listMembers(keys, service, ids, "ring"));
+    expect(part.lookedAt).toBe(ids.length);
+    expect(part.members.map(({ id }) => id)).toEqual(ids);
+    for (const one of part.members) {
+      expect(JSON.parse(one.registered)).toEqual({ weight: 0.5, zone: 'z","tags":[' });
+    }
+    const odd = freshName();
+    await run(putMember(keys, odd, { ...MEMBER, registered: "null" }));
+    expect((await run(listMembers(keys, odd, ["m"], "ring"))).members[0]?.registered).toBe("null");
+  });
+
+  test("is found in parts, all of it, though deadlines change and others come and go meanwhile", async () => {
+    const service = freshName();
+    await fill(service);
+    const set = keys.members(service);
+    const beat = () =>
+      run(
+        heartbeat(
+          keys,
+          ids.map((id) => ({ service, id })),
+        ),
+      );
+    const found = new Set<string>();
+    let parts = 0;
+    for (let from: string | null = "0"; from !== null; parts++) {
+      const [cursor, page]: [string, string[]] = await server.redis.zscan(set, from, "COUNT", 20);
+      for (const [i, one] of page.entries()) if (i % 2 === 0) found.add(one);
+      from = cursor === "0" ? null : cursor;
+      await beat();
+      await server.redis.zadd(set, 0, `other-${parts}`);
+      await server.redis.zrem(set, `other-${parts - 1}`);
+    }
+    expect(parts).toBeGreaterThan(5);
+    expect(ids.filter((id) => !found.has(id))).toEqual([]);
+    expect((await inSet(set)).sort()).toEqual(ids);
+  });
+
+  test("would not be, if it were read by the places that deadlines give it", async () => {
+    const service = freshName();
+    await fill(service);
+    const set = keys.members(service);
+    const found = new Set<string>();
+    for (let at = 0; at < ids.length; at += 20) {
+      const page = await server.redis.zrange(set, String(at), String(at + 19));
+      for (const id of page) found.add(id);
+      // Each of these beats, and is the last from then on: those behind move up.
+      for (const id of page) await server.redis.zadd(set, Date.now() + 30_000 + at, id);
+    }
+    expect(found.size).toBeLessThan(ids.length);
+  });
+
+  test("is counted without tombstones, also after those who left came back", async () => {
+    const [service, none] = [freshName(), freshName()];
+    const count = async () => (await run(countMembers(keys, [service, none])))[0];
+    await fill(service);
+    expect(await run(countMembers(keys, [service, none]))).toEqual([400, 0]);
+    await run(putMember(keys, service, { ...MEMBER, id: "m-000", left: true }));
+    expect(await count()).toBe(399);
+    await run(putMember(keys, service, { ...MEMBER, id: "m-000", incarnation: 6, nonce: "n6" }));
+    expect(await count()).toBe(400);
+    // By an instance of an earlier version, which knows of no set of tombstones: the next heartbeat puts it right.
+    await run(putMember(keys, service, { ...MEMBER, id: "m-001", left: true }));
+    await server.redis.hset(keys.member(service, "m-001"), "left", "0");
+    await run(heartbeat(keys, [{ service, id: "m-001" }]));
+    expect(await count()).toBe(400);
+  });
+
+  test("is not the next registration's burden when all ended together", async () => {
+    const service = freshName();
+    const set = keys.members(service);
+    await server.redis.zadd(set, ...ids.flatMap((id) => [1, id]));
+    for (let writes = 1; writes <= 8; writes++) {
+      await run(putMember(keys, service, { ...MEMBER, id: `live-${writes}` }));
+      expect(await server.redis.zcard(set)).toBe(400 - 50 * writes + writes);
+    }
+    expect(await inSet(set)).toHaveLength(8);
+  });
+});
