@@ -7,16 +7,18 @@ import { z } from "zod";
 import { tellHistory, tellViolation } from "../test/history/tell.js";
 import { CANARIES, variantOf } from "../test/simulation/canaries.js";
 import { type Outcome, runMany } from "../test/simulation/many.js";
+import { REGRESSIONS } from "../test/simulation/regressions.js";
 import { simulate } from "../test/simulation/run.js";
 import { Trace } from "../test/simulation/trace.js";
 import { commandLine, flag, whole } from "./command-line.js";
 
+const NAMES = [...CANARIES, ...REGRESSIONS].map(({ name }) => name);
 const USAGE = `npm run simulate -- [--seed S] [--runs N] [--workers W] [--canary NAME] [--first-start] [--history] [--trace]
   --seed         the first seed; each run has the next (1)
   --runs         how many (1000; 1 with --history)
   --workers      processes (as many as there are cores)
-  --canary       a variant that is wrong, in place of the production code: ${CANARIES.map(({ name }) => `"${name}"`).join(", ")}
-  --first-start  every run begins with one, not with a deployment that was there before
+  --canary       a variant that is wrong, in place of the production code: ${NAMES.map((name) => `"${name}"`).join(", ")}
+  --first-start  every run begins with a first start, never with a warm one
   --history      tell each run line by line
   --trace        the same with all that the primaries were asked`;
 
@@ -32,7 +34,7 @@ const {
   seed: whole(0).default(1),
   runs: whole(1).optional(),
   workers: whole(1).default(availableParallelism()),
-  canary: z.enum(CANARIES.map(({ name }) => name)).optional(),
+  canary: z.enum(NAMES).optional(),
   "first-start": flag,
   history: flag,
   trace: flag,

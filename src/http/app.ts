@@ -3,7 +3,7 @@ import type { CoordinationError } from "../errors.js";
 import type { App, Env, Services } from "./context.js";
 import { docsRoutes } from "./docs/routes.js";
 import { electionRoutes } from "./elections/routes.js";
-import { internal, methodNotAllowed, notFound, unsupportedMediaType } from "./failures.js";
+import { methodNotAllowed, notFound } from "./failures.js";
 import { lockRoutes } from "./locks/routes.js";
 import { severalLockRoutes } from "./locks/several-routes.js";
 import { memberRoutes } from "./members/routes.js";

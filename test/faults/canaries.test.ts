@@ -17,8 +17,8 @@ import { checkHolds } from "../history/holds.js";
 import { Recorder } from "../history/recorder.js";
 import { countingVotes } from "../simulation/counting-votes.js";
 import { LAST_FIRST, patched } from "../simulation/patched.js";
+import { startTestCluster } from "./cluster/cluster.js";
 import { RedlockLocks } from "./load/plain-redlock.js";
-import { startStage } from "./stage/stage.js";
 import { Gate, type Sending, type Substitute, tampered } from "./tampered.js";
 
 // Known-wrong variants on real servers, in the smallest story that shows what is wrong with them. The checks are those of
@@ -96,8 +96,8 @@ const withoutFence: Substitute = (_, text) => {
 };
 
 test("plain redlock has two holders once a primary forgot", async () => {
-  await using stage = await startStage({ primaries: 3, kind: "process", withServices: false });
-  const urls = [stage.urlsFor("one"), stage.urlsFor("two")];
+  await using cluster = await startTestCluster({ primaries: 3, kind: "process", withServices: false });
+  const urls = [cluster.urlsFor("one"), cluster.urlsFor("two")];
   const open: RedlockLocks[] = [];
   // Each begins when it is needed: one that lost its connections would block itself by its own first attempt.
   const one = async (user: number) => {
@@ -115,9 +115,9 @@ test("plain redlock has two holders once a primary forgot", async () => {
   try {
     const acquireAsOne = await one(0);
     // Two of three say yes, and the third never hears of it.
-    stage.links[third]?.set("one", "swallowed_to_server");
+    cluster.links[third]?.set("one", "swallowed_to_server");
     await acquireAsOne();
-    await (stage.primaries[first] as TestPrimary).startEmpty();
+    await (cluster.primaries[first] as TestPrimary).startEmpty();
     const acquireAsTwo = await one(1);
     await acquireAsTwo();
   } finally {
@@ -216,7 +216,14 @@ describe("two raises cross, and a hold ends early", () => {
     // As a clock that jumps would end it.
     await command(at(second), "DEL", hold);
     const nowMs = performance.now();
-    recorder.happened({ kind: "clock_fault", atMs: nowMs, untilMs: nowMs + 60_000, text: "a clock jumps" });
+    recorder.happened({
+      kind: "clock_jump",
+      atMs: nowMs,
+      doneMs: nowMs,
+      primary: `primary ${second}`,
+      byMs: 60_000,
+      membersUntilMs: nowMs + 60_000,
+    });
     const lease = await acquire("two", two);
     if (lease) await release("two", two, lease.leaseId);
     gate.open(third, "acquire-lease");

@@ -3,23 +3,23 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { acquireAtLast, allTakePart, command, forget, shown, untilShown } from "../helpers/deployment.js";
 import type { TestPrimary } from "../helpers/primaries.js";
 import { freshName, type Instance, startInstance } from "../helpers/service.js";
-import { type Stage, startStage } from "./stage/stage.js";
+import { startTestCluster, type TestCluster } from "./cluster/cluster.js";
 
 // Wall clocks of primaries need not show the same time: what is stored with one of them must not be read with another.
 const AHEAD_MS = 60_000;
-let stage: Stage;
+let cluster: TestCluster;
 let instance: Instance;
 beforeAll(async () => {
-  stage = await startStage({ primaries: 3, kind: "process", withServices: false, withLinks: false });
-  await stage.clocks?.jump(2, AHEAD_MS);
+  cluster = await startTestCluster({ primaries: 3, kind: "process", withServices: false, withLinks: false });
+  await cluster.clocks?.jump(2, AHEAD_MS);
 });
-afterAll(() => stage[Symbol.asyncDispose]());
+afterAll(() => cluster[Symbol.asyncDispose]());
 beforeEach(async () => {
-  instance = await startInstance(stage.urlsFor("one"), { env: { QUORATE_TTL_MAX_MS: "2000" } });
+  instance = await startInstance(cluster.urlsFor("one"), { env: { QUORATE_TTL_MAX_MS: "2000" } });
 });
 afterEach(() => instance[Symbol.asyncDispose]());
 
-const at = (place: number) => stage.primaries[place] as TestPrimary;
+const at = (place: number) => cluster.primaries[place] as TestPrimary;
 
 /** The first is a replica of the third, whose clock is ahead, and takes part again. */
 async function wasReplica(): Promise<void> {
@@ -34,7 +34,7 @@ async function wasReplica(): Promise<void> {
 
 describe("a primary that was a replica of one whose clock is ahead", () => {
   test("has no others wait for leases that ended long ago", async (context) => {
-    if (!stage.clocks) context.skip("clocks cannot be made to jump here");
+    if (!cluster.clocks) context.skip("clocks cannot be made to jump here");
     await acquireAtLast(instance, freshName(), 500);
     await wasReplica();
     await sleep(600);
@@ -45,7 +45,7 @@ describe("a primary that was a replica of one whose clock is ahead", () => {
   });
 
   test("does not keep members alive that are dead", async (context) => {
-    if (!stage.clocks) context.skip("clocks cannot be made to jump here");
+    if (!cluster.clocks) context.skip("clocks cannot be made to jump here");
     const service = `/v1/services/${freshName("service")}`;
     await instance.call("PUT", `${service}/members/a`, { address: "a:1", ttlMs: 1_000 });
     await wasReplica();
@@ -55,9 +55,9 @@ describe("a primary that was a replica of one whose clock is ahead", () => {
 });
 
 test("a clock that is set back keeps nobody waiting for longer than the longest lease", async (context) => {
-  if (!stage.clocks) context.skip("clocks cannot be made to jump here");
+  if (!cluster.clocks) context.skip("clocks cannot be made to jump here");
   await acquireAtLast(instance, freshName(), 500);
-  await stage.clocks?.jump(2, -AHEAD_MS);
+  await cluster.clocks?.jump(2, -AHEAD_MS);
   const { configurationVersion } = await shown(instance);
   await forget(at(1), instance.prefix);
   const { primaries } = await untilShown(

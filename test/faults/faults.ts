@@ -2,8 +2,8 @@ import { command } from "../helpers/deployment.js";
 import type { TestPrimary } from "../helpers/primaries.js";
 import type { Recorder } from "../history/recorder.js";
 import type { Chance } from "../simulation/random.js";
-import type { Way } from "./stage/link.js";
-import { INSTANCES, type Stage, TTL_MAX_MS } from "./stage/stage.js";
+import { INSTANCES, type TestCluster, TTL_MAX_MS } from "./cluster/cluster.js";
+import type { Way } from "./cluster/link.js";
 
 /** Something that goes wrong for a while. */
 export interface Fault {
@@ -16,61 +16,62 @@ export interface Fault {
   end(recorder: Recorder): Promise<void>;
 }
 
-type Making = (stage: Stage, chance: Chance) => Omit<Fault, "kind" | "forMs" | "majority">;
+type Making = (cluster: TestCluster, chance: Chance) => Omit<Fault, "kind" | "forMs" | "majority">;
 
 /** Faults by kind. They leave a majority to each instance. */
 const MINORITY: Readonly<Record<string, Making>> = {
-  primary_paused: (stage, chance) => paused([chance.pick(stage.primaries)]),
-  primary_killed: (stage, chance) => killed([chance.pick(stage.primaries)], (one) => one.start()),
-  primary_emptied: (stage, chance) => killed([chance.pick(stage.primaries)], (one) => one.startEmpty()),
-  primary_cut_file: (stage, chance) => {
+  primary_paused: (cluster, chance) => paused([chance.pick(cluster.primaries)]),
+  primary_killed: (cluster, chance) => killed([chance.pick(cluster.primaries)], (one) => one.start()),
+  primary_emptied: (cluster, chance) => killed([chance.pick(cluster.primaries)], (one) => one.startEmpty()),
+  primary_cut_file: (cluster, chance) => {
     const share = chance.between(0.02, 0.4);
-    return killed([chance.pick(stage.primaries)], (one) => one.startCut(share));
+    return killed([chance.pick(cluster.primaries)], (one) => one.startCut(share));
   },
-  primary_flushed: (stage, chance) => {
-    const one = chance.pick(stage.primaries);
+  primary_flushed: (cluster, chance) => {
+    const one = chance.pick(cluster.primaries);
     return { begin: async () => void (await command(one, "FLUSHALL")), end: async () => {} };
   },
-  primary_replica: (stage, chance) => {
-    const one = chance.pick(stage.primaries);
+  primary_replica: (cluster, chance) => {
+    const one = chance.pick(cluster.primaries);
     // Of another primary, whose data replace its own; or of nobody that answers, and it keeps its own.
-    const master = chance.pick(stage.primaries);
+    const master = chance.pick(cluster.primaries);
     const port = master === one ? 1 : master.port;
     return {
       begin: async () => void (await command(one, "REPLICAOF", "127.0.0.1", port)),
       end: async () => void (await command(one, "REPLICAOF", "NO", "ONE")),
     };
   },
-  way_cut: (stage, chance) => onOneWay(stage, chance, "cut"),
-  way_stalled: (stage, chance) => onOneWay(stage, chance, "stalled"),
-  requests_late: (stage, chance) => onOneWay(stage, chance, "stalled_to_server"),
-  replies_late: (stage, chance) => onOneWay(stage, chance, "stalled_to_client"),
-  requests_lost: (stage, chance) => onOneWay(stage, chance, "swallowed_to_server"),
-  replies_lost: (stage, chance) => onOneWay(stage, chance, "swallowed_to_client"),
-  primary_cut_off: (stage, chance) => {
-    const place = placeIn(stage, chance);
+  way_cut: (cluster, chance) => onOneWay(cluster, chance, "cut"),
+  way_stalled: (cluster, chance) => onOneWay(cluster, chance, "stalled"),
+  requests_late: (cluster, chance) => onOneWay(cluster, chance, "stalled_to_server"),
+  replies_late: (cluster, chance) => onOneWay(cluster, chance, "stalled_to_client"),
+  requests_lost: (cluster, chance) => onOneWay(cluster, chance, "swallowed_to_server"),
+  replies_lost: (cluster, chance) => onOneWay(cluster, chance, "swallowed_to_client"),
+  primary_cut_off: (cluster, chance) => {
+    const place = placeIn(cluster, chance);
     return ways(
-      stage,
+      cluster,
       chance.pick(TROUBLES),
       INSTANCES.map((id) => [id, place]),
     );
   },
-  instances_lose_different_primaries: (stage, chance) => {
-    const place = placeIn(stage, chance);
-    const other = (place + 1) % stage.primaries.length;
-    return ways(stage, chance.pick(TROUBLES), [
+  instances_lose_different_primaries: (cluster, chance) => {
+    const place = placeIn(cluster, chance);
+    const other = (place + 1) % cluster.primaries.length;
+    return ways(cluster, chance.pick(TROUBLES), [
       ["one", place],
       ["two", other],
     ]);
   },
-  clock_jumps_ahead: (stage, chance) => {
+  clock_jumps_ahead: (cluster, chance) => {
     const ms = chance.pick([1_500, 60_000, 3_600_000]);
-    return clockJump(stage, placeIn(stage, chance), ms);
+    return clockJump(cluster, placeIn(cluster, chance), ms);
   },
-  clock_jumps_back: (stage, chance) => clockJump(stage, placeIn(stage, chance), -chance.between(500, 3_000)),
+  clock_jumps_back: (cluster, chance) =>
+    clockJump(cluster, placeIn(cluster, chance), -chance.between(500, 3_000)),
   // Without instances, for the comparison with plain redlock, these are nothing.
-  instance_paused: (stage, chance) => {
-    const service = stage.services[instanceIn(chance)];
+  instance_paused: (cluster, chance) => {
+    const service = cluster.services[instanceIn(chance)];
     let atMs = 0;
     return {
       begin: async () => {
@@ -84,32 +85,32 @@ const MINORITY: Readonly<Record<string, Making>> = {
       },
     };
   },
-  instance_killed: (stage, chance) => {
-    const service = stage.services[instanceIn(chance)];
+  instance_killed: (cluster, chance) => {
+    const service = cluster.services[instanceIn(chance)];
     return { begin: async () => service?.kill(), end: async () => service?.start() };
   },
 };
 
 /** These take a majority away. */
 const MAJORITY: Readonly<Record<string, Making>> = {
-  majority_paused: (stage, chance) => paused(someOf(stage, chance)),
-  majority_killed: (stage, chance) => killed(someOf(stage, chance), (one) => one.start()),
-  all_killed: (stage) => killed(stage.primaries, (one) => one.start()),
-  majority_emptied: (stage, chance) => {
-    const { begin, end } = killed(someOf(stage, chance), (one) => one.startEmpty());
+  majority_paused: (cluster, chance) => paused(someOf(cluster, chance)),
+  majority_killed: (cluster, chance) => killed(someOf(cluster, chance), (one) => one.start()),
+  all_killed: (cluster) => killed(cluster.primaries, (one) => one.start()),
+  majority_emptied: (cluster, chance) => {
+    const { begin, end } = killed(someOf(cluster, chance), (one) => one.startEmpty());
     return { begin: lost(begin, false, "a majority is emptied"), end };
   },
-  majority_cut_file: (stage, chance) => {
+  majority_cut_file: (cluster, chance) => {
     const share = chance.between(0.02, 0.4);
-    const { begin, end } = killed(someOf(stage, chance), (one) => one.startCut(share));
+    const { begin, end } = killed(someOf(cluster, chance), (one) => one.startCut(share));
     return { begin: lost(begin, true, "a majority loses the end of its files"), end };
   },
-  instance_cut_off: (stage, chance) => {
+  instance_cut_off: (cluster, chance) => {
     const id = chance.pick(INSTANCES);
     return ways(
-      stage,
+      cluster,
       chance.pick(TROUBLES),
-      stage.primaries.map((_, place) => [id, place]),
+      cluster.primaries.map((_, place) => [id, place]),
     );
   },
 };
@@ -123,11 +124,11 @@ const TROUBLES: readonly Way[] = [
   "swallowed_to_client",
 ];
 
-/** Kinds that cannot happen on this stage, with the reason. */
-export function skipped(stage: Stage): ReadonlyMap<string, string> {
-  if (stage.clocks) return new Map();
+/** Kinds of faults that this test cluster cannot have, with the reason. */
+export function skipped(cluster: TestCluster): ReadonlyMap<string, string> {
+  if (cluster.clocks) return new Map();
   const reason =
-    stage.kind === "container"
+    cluster.kind === "container"
       ? "the primaries are containers"
       : "there is no C compiler, or this is not Linux";
   return new Map(["clock_jumps_ahead", "clock_jumps_back"].map((kind) => [kind, reason]));
@@ -137,17 +138,17 @@ export function skipped(stage: Stage): ReadonlyMap<string, string> {
  * The faults of a run, without an end: all kinds that leave a majority once, shuffled, with one that does not after
  * every fourth; then again.
  */
-export function* schedule(stage: Stage, chance: Chance): Generator<Fault> {
-  const without = skipped(stage);
+export function* schedule(cluster: TestCluster, chance: Chance): Generator<Fault> {
+  const without = skipped(cluster);
   let worse: string[] = [];
   for (;;) {
     for (const [count, kind] of shuffled(Object.keys(MINORITY), chance).entries()) {
       // Drawn in any case, so that a seed means the same schedule where a kind cannot happen.
-      const fault = made(kind, MINORITY, false, stage, chance);
+      const fault = made(kind, MINORITY, false, cluster, chance);
       if (!without.has(kind)) yield fault;
       if (count % 4 !== 3) continue;
       if (worse.length === 0) worse = shuffled(Object.keys(MAJORITY), chance);
-      yield made(worse.pop() as string, MAJORITY, true, stage, chance);
+      yield made(worse.pop() as string, MAJORITY, true, cluster, chance);
     }
   }
 }
@@ -156,11 +157,11 @@ function made(
   kind: string,
   from: Readonly<Record<string, Making>>,
   majority: boolean,
-  stage: Stage,
+  cluster: TestCluster,
   chance: Chance,
 ): Fault {
   const forMs = chance.between(300, 1_500);
-  return { kind, majority, forMs, ...(from[kind] as Making)(stage, chance) };
+  return { kind, majority, forMs, ...(from[kind] as Making)(cluster, chance) };
 }
 
 function paused(all: readonly TestPrimary[]): ReturnType<Making> {
@@ -188,33 +189,38 @@ function lost(begin: Fault["begin"], leases: boolean, text: string): Fault["begi
   };
 }
 
-function onOneWay(stage: Stage, chance: Chance, way: Way): ReturnType<Making> {
-  return ways(stage, way, [[chance.pick(INSTANCES), placeIn(stage, chance)]]);
+function onOneWay(cluster: TestCluster, chance: Chance, way: Way): ReturnType<Making> {
+  return ways(cluster, way, [[chance.pick(INSTANCES), placeIn(cluster, chance)]]);
 }
 
-function ways(stage: Stage, way: Way, which: readonly (readonly [string, number])[]): ReturnType<Making> {
+function ways(
+  cluster: TestCluster,
+  way: Way,
+  which: readonly (readonly [string, number])[],
+): ReturnType<Making> {
   const set = (to: Way) => {
-    for (const [client, place] of which) stage.links[place]?.set(client, to);
+    for (const [client, place] of which) cluster.links[place]?.set(client, to);
   };
   return { begin: async () => set(way), end: async () => set("open") };
 }
 
-/** It stays where it jumped to. Until what was granted before has surely ended, nothing is said of holds. */
-function clockJump(stage: Stage, place: number, ms: number): ReturnType<Making> {
+/** It stays where it jumped to. Members are not judged until what was stored before has surely ended. */
+function clockJump(cluster: TestCluster, place: number, ms: number): ReturnType<Making> {
   return {
     begin: async (recorder) => {
       const atMs = performance.now();
-      await stage.clocks?.jump(place, ms);
-      const untilMs = performance.now() + Math.max(0, -ms) + TTL_MAX_MS + 1_000;
-      const text = `the clock of primary ${place} jumps by ${Math.round(ms)} ms`;
-      recorder.happened({ kind: "clock_fault", atMs, untilMs, text });
+      await cluster.clocks?.jump(place, ms);
+      const doneMs = performance.now();
+      const membersUntilMs = doneMs + Math.max(0, -ms) + TTL_MAX_MS + 1_000;
+      const primary = `primary ${place}`;
+      recorder.happened({ kind: "clock_jump", atMs, doneMs, primary, byMs: ms, membersUntilMs });
     },
     end: async () => {},
   };
 }
 
-function placeIn(stage: Stage, chance: Chance): number {
-  return chance.whole(0, stage.primaries.length - 1);
+function placeIn(cluster: TestCluster, chance: Chance): number {
+  return chance.whole(0, cluster.primaries.length - 1);
 }
 
 function instanceIn(chance: Chance): number {
@@ -222,8 +228,8 @@ function instanceIn(chance: Chance): number {
 }
 
 /** As many as make a majority. */
-function someOf(stage: Stage, chance: Chance): TestPrimary[] {
-  return shuffled(stage.primaries, chance).slice(0, stage.majority);
+function someOf(cluster: TestCluster, chance: Chance): TestPrimary[] {
+  return shuffled(cluster.primaries, chance).slice(0, cluster.majority);
 }
 
 function shuffled<T>(all: readonly T[], chance: Chance): T[] {

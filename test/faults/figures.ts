@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TestPrimary } from "../helpers/primaries.js";
+import { INSTANCES, startTestCluster, type TestCluster } from "./cluster/cluster.js";
 import { GrantCounter } from "./grants.js";
 import { ServiceLocks } from "./load/lock-service.js";
 import { ms, quantile, quantiles, share } from "./report.js";
-import { INSTANCES, type Stage, startStage } from "./stage/stage.js";
 
 export interface FigureOptions {
   readonly primaries: number;
@@ -18,17 +18,17 @@ export interface FigureOptions {
  * one dead, from the moment on in which that is known; and how many grants take one round trip.
  */
 export async function figures(options: FigureOptions): Promise<string> {
-  await using stage = await startStage({
+  await using cluster = await startTestCluster({
     primaries: options.primaries,
     kind: options.kind,
     withLinks: false,
   });
   const lines: string[] = [];
-  await phase(stage, { ...options, clients: 64, seconds: 1 }, 0);
-  const grants = new GrantCounter(stage.services);
+  await phase(cluster, { ...options, clients: 64, seconds: 1 }, 0);
+  const grants = new GrantCounter(cluster.services);
   await grants.look();
   const before = grants.total;
-  const fresh = await phase(stage, { ...options, clients: 64 }, 0);
+  const fresh = await phase(cluster, { ...options, clients: 64 }, 0);
   await grants.look();
   const inOneRound = grants.total.inOneRound - before.inOneRound;
   grants.close();
@@ -36,21 +36,21 @@ export async function figures(options: FigureOptions): Promise<string> {
     `two instances, 64 clients, fresh names, all is well: ${share(inOneRound, grants.total.all - before.all)} grants in one round trip; ${Math.round(fresh.took.length / options.seconds)} grants/s, ${quantiles(fresh.took)}`,
   );
 
-  const healthy = await phase(stage, options, THINK_MS);
+  const healthy = await phase(cluster, options, THINK_MS);
   lines.push(`${options.clients} clients, all is well: acquire ${quantiles(healthy.took)}`);
   const faults: [string, (one: TestPrimary) => Promise<void>, (one: TestPrimary) => Promise<void>][] = [
     ["paused", (one) => one.pause(), (one) => one.resume()],
     ["dead", (one) => one.kill(), (one) => one.start()],
   ];
   for (const [what, hurt, heal] of faults) {
-    const victim = stage.primaries.at(-1) as TestPrimary;
-    const running = phase(stage, { ...options, seconds: options.seconds + 0.5 }, THINK_MS);
+    const victim = cluster.primaries.at(-1) as TestPrimary;
+    const running = phase(cluster, { ...options, seconds: options.seconds + 0.5 }, THINK_MS);
     await sleep(500);
     const atMs = performance.now();
     await hurt(victim);
     const { took, all } = await running;
     await heal(victim);
-    await stage.recovered(10_000);
+    await cluster.recovered(10_000);
     const since = all.filter(({ startMs }) => startMs > atMs + KNOWN_MS);
     const known = since.filter(({ outcome }) => outcome === "granted").map((one) => one.ms);
     const failed = (some: typeof all) => some.filter(({ outcome }) => outcome !== "granted").length;
@@ -68,13 +68,13 @@ function reasons(all: readonly { readonly outcome: string }[]): string {
 }
 
 /** Clients that take fresh names and give them back, each with a pause of about `thinkMs` in between. */
-async function phase(stage: Stage, { clients, seconds }: FigureOptions, thinkMs: number) {
+async function phase(cluster: TestCluster, { clients, seconds }: FigureOptions, thinkMs: number) {
   const all: { startMs: number; ms: number; outcome: string }[] = [];
   const endMs = performance.now() + seconds * 1000;
   const run = String(Math.round(endMs));
   await Promise.all(
     Array.from({ length: clients }, async (_, client) => {
-      const locks = new ServiceLocks(stage.services, 8_000);
+      const locks = new ServiceLocks(cluster.services, 8_000);
       const at = client % INSTANCES.length;
       await sleep((thinkMs * client) / clients);
       for (let count = 0; performance.now() < endMs; count++) {

@@ -1,5 +1,5 @@
-import { HttpClient } from "./stage/http.js";
-import type { ServiceInstance } from "./stage/service.js";
+import { HttpClient } from "./cluster/http.js";
+import type { ServiceInstance } from "./cluster/service.js";
 
 /** Counts grants by the metrics of all instances, across their deaths. */
 export class GrantCounter {

@@ -4,10 +4,10 @@ import { checkHolds } from "../history/holds.js";
 import type { History } from "../history/operation.js";
 import { Recorder } from "../history/recorder.js";
 import { Chance } from "../simulation/random.js";
+import { startTestCluster, type TestCluster } from "./cluster/cluster.js";
 import { type Fault, schedule, skipped } from "./faults.js";
 import { GrantCounter } from "./grants.js";
 import { Load, type LoadOptions } from "./load/load.js";
-import { type Stage, startStage } from "./stage/stage.js";
 
 export interface RunOptions extends LoadOptions {
   readonly minutes: number;
@@ -52,7 +52,7 @@ export interface Run {
 export async function runFaults(options: RunOptions): Promise<Run> {
   const { seed, subject } = options;
   const isService = subject === "service";
-  await using stage = await startStage({
+  await using cluster = await startTestCluster({
     primaries: options.primaries,
     kind: options.kind,
     withServices: isService,
@@ -62,8 +62,8 @@ export async function runFaults(options: RunOptions): Promise<Run> {
   const recorder = new Recorder(() => performance.now());
   const startMs = performance.now();
   const stopping = new AbortController();
-  const grants = new GrantCounter(stage.services);
-  const load = new Load(stage, recorder, stopping.signal, options);
+  const grants = new GrantCounter(cluster.services);
+  const load = new Load(cluster, recorder, stopping.signal, options);
   let unhandled = 0;
   const onUnhandled = () => {
     unhandled += 1;
@@ -75,10 +75,10 @@ export async function runFaults(options: RunOptions): Promise<Run> {
     const { timetable } = options;
     const endMs = startMs + options.minutes * 60_000;
     await undisturbed(recorder);
-    for (const fault of schedule(stage, new Chance(seed, "faults"))) {
+    for (const fault of schedule(cluster, new Chance(seed, "faults"))) {
       if (performance.now() > endMs - LAST_FAULT_MS || happened.length === timetable?.length) break;
       await sleep(Math.max(0, startMs + (timetable?.[happened.length] ?? 0) - performance.now()));
-      const one = await cause(fault, stage, recorder, grants);
+      const one = await cause(fault, cluster, recorder, grants);
       happened.push(one);
       options.onFault?.(one);
       if (one.recoveredMs === null)
@@ -87,7 +87,7 @@ export async function runFaults(options: RunOptions): Promise<Run> {
       await sleep(200);
     }
     if (isService) {
-      await stage.recovered(RECOVERY_MS_MAX, ["up"]);
+      await cluster.recovered(RECOVERY_MS_MAX, ["up"]);
       // Whatever was held has expired by then, and all is as after a start.
       await load.mustServe();
     }
@@ -103,13 +103,13 @@ export async function runFaults(options: RunOptions): Promise<Run> {
     options,
     startMs,
     happened,
-    skipped: skipped(stage),
+    skipped: skipped(cluster),
     history,
     // redlock has no tokens, and promises nothing but one holder.
     violations: isService ? [...check(history), ...failures] : checkHolds(history),
     grants: grants.total,
     unhandled,
-    logs: stage.services.map((service) => service.log()),
+    logs: cluster.services.map((service) => service.log()),
   };
 }
 
@@ -123,7 +123,7 @@ async function undisturbed(recorder: Recorder): Promise<void> {
 
 async function cause(
   fault: Fault,
-  stage: Stage,
+  cluster: TestCluster,
   recorder: Recorder,
   grants: GrantCounter,
 ): Promise<Happened> {
@@ -144,7 +144,7 @@ async function cause(
       untilMs: undoneMs,
       text: `what ${fault.kind} held back`,
     });
-  const recovered = await stage.recovered(RECOVERY_MS_MAX);
+  const recovered = await cluster.recovered(RECOVERY_MS_MAX);
   const recoveredMs = recovered ? performance.now() : null;
   recorder.note(recovered ? `recovered from ${fault.kind}` : `not recovered from ${fault.kind}`);
   return { kind: fault.kind, majority: fault.majority, beganMs, undoneMs, recoveredMs };

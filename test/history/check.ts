@@ -1,4 +1,5 @@
 import { checkDeadlines } from "./deadlines.js";
+import { checkElections } from "./elections.js";
 import { checkHolds } from "./holds.js";
 import { checkMembers } from "./members.js";
 import type { History, Operation } from "./operation.js";
@@ -21,6 +22,8 @@ export type Promised =
   | "tokens"
   /** One exclusive holder at a time. */
   | "holds"
+  /** One leader per term, terms and values never go back, and no read contradicts a leader who may trust its term. */
+  | "elections"
   /** Who waits in line is not overtaken. */
   | "order"
   /** A live member is never missing, a dead one is gone in time, a leave is seen. */
@@ -37,6 +40,7 @@ export function check(history: History): Violation[] {
   return [
     ...checkTokens(history),
     ...checkHolds(history),
+    ...checkElections(history),
     ...checkOrder(history),
     ...checkMembers(history),
     ...checkOwners(history),

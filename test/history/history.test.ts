@@ -72,7 +72,9 @@ const listed = (...incarnations: number[]): Outcome => ({
 });
 const left: Outcome = { kind: "left", was: true };
 const noQuorum: Outcome = { kind: "failed", code: "no_quorum" };
-const clockFault = { kind: "clock_fault", atMs: 0, untilMs: 1e9, text: "a clock jumps" } as const;
+/** The clock of the primary jumps by so much at that time. */
+const clockJump = (atMs: number, byMs: number, primary = "primary 1") =>
+  ({ kind: "clock_jump", atMs, doneMs: atMs, primary, byMs, membersUntilMs: 1e9 }) as const;
 const lost = { kind: "majority_lost", atMs: 50, leases: false, text: "two are wiped" } as const;
 
 describe("tokens", () => {
@@ -105,14 +107,14 @@ describe("tokens", () => {
     ).toEqual([]);
   });
 
-  it("that fell are found, also across a clock fault and the loss of a majority", () => {
+  it("that fell are found, also across a clock jump and the loss of a majority", () => {
     expect(
       broken(
         [
           [0, 10, acquire, granted("a", 2)],
           [60, 70, acquire, granted("b", 1)],
         ],
-        [clockFault, { ...lost, leases: true }],
+        [clockJump(40, 1_000), { ...lost, leases: true }],
       ),
     ).toEqual(["tokens: n was granted with token 1 after token 2 had been returned"]);
   });
@@ -161,16 +163,80 @@ describe("holds", () => {
     ).toEqual(["holds: n had two holders for 80.0 ms from 120.0 on"]);
   });
 
-  it("are not compared across a clock fault, nor across the loss of a majority's leases", () => {
+  it("are not compared across the loss of a majority's leases", () => {
     const lines: Line[] = [
       [0, 10, acquire, granted("a", 1, 100)],
       [60, 70, acquire, granted("b", 2, 200)],
     ];
-    expect(broken(lines, [clockFault])).toEqual([]);
-    expect(broken(lines, [{ ...clockFault, atMs: 300 }])).toHaveLength(1);
     expect(broken(lines, [{ ...lost, leases: true }])).toEqual([]);
     expect(broken(lines, [lost])).toHaveLength(1);
     expect(broken(lines, [{ ...lost, leases: true, atMs: 90 }])).toHaveLength(1);
+  });
+});
+
+describe("two holders at one time and a clock that jumps", () => {
+  /** Trusted from 10 until 1000, and beside it another from 700 on, asked for at 690. */
+  const older: Line = [0, 10, acquire, granted("a", 1, 1_000)];
+  const newer: Line = [690, 700, acquire, granted("b", 2, 1_500)];
+  const found = ["holds: n had two holders for 300.0 ms from 700.0 on"];
+
+  it("are right where the jump ended the first early enough", () => {
+    expect(broken([older, newer], [clockJump(500, 400)])).toEqual([]);
+    expect(broken([older, newer], [clockJump(400, 200), clockJump(500, 200)]), "by two jumps").toEqual([]);
+  });
+
+  it("are right where the older one was answered last", () => {
+    const answeredLast: Line = [0, 750, acquire, granted("a", 1, 1_000)];
+    expect(broken([answeredLast, newer], [clockJump(500, 400)])).toEqual([]);
+    expect(broken([answeredLast, newer], [clockJump(500, 200)])).toHaveLength(1);
+  });
+
+  it("are found where the jump is too small for that", () => {
+    expect(broken([older, newer], [clockJump(500, 200)])).toEqual(found);
+    const onTwo = [clockJump(400, 200), clockJump(500, 200, "primary 2")];
+    expect(broken([older, newer], onTwo), "nor do those of two primaries add up").toEqual(found);
+    const released: Line = [710, 720, release("a"), { kind: "released", was: true }];
+    const shortly = ["holds: n had two holders for 10.0 ms from 700.0 on"];
+    expect(broken([older, newer, released], [clockJump(500, 200)]), "though it is released").toEqual(shortly);
+  });
+
+  it("are found where the clock was set back", () => {
+    expect(broken([older, newer], [clockJump(500, -3_000)])).toEqual(found);
+  });
+
+  it("are found where the jump came at another time", () => {
+    const later: Line = [300, 310, acquire, granted("a", 1, 1_000)];
+    expect(broken([later, newer], [clockJump(200, 3_000)]), "before the first was stored").toHaveLength(1);
+    expect(broken([older, newer], [clockJump(800, 3_000)]), "after the second was granted").toEqual(found);
+  });
+
+  it("are found where the first was renewed behind the jump", () => {
+    const renewed: Line = [600, 610, renew("a", 1), { kind: "renewed", validUntilMs: 1_600 }];
+    expect(broken([older, renewed, newer], [clockJump(500, 3_000)])).toEqual([
+      "holds: n had two holders for 800.0 ms from 700.0 on",
+    ]);
+  });
+
+  it("are right where the clock jumped shortly before one that waited was asked for: its instance has read it before", () => {
+    const waits = { ...acquire, waitMs: 500 };
+    const handedOn: Line = [200, 400, waits, granted("a", 1, 1_000)];
+    expect(broken([handedOn, newer], [clockJump(100, 400)])).toEqual([]);
+    expect(broken([[200, 400, acquire, granted("a", 1, 1_000)], newer], [clockJump(100, 400)])).toEqual(
+      found,
+    );
+  });
+
+  it("are found of other names, and of later leases of this one", () => {
+    const others: Line[] = [
+      [2_000, 2_010, acquire, granted("c", 4, 3_000)],
+      [2_690, 2_700, acquire, granted("d", 5, 3_500)],
+      [2_000, 2_010, { ...acquire, name: "m" }, granted("e", 4, 3_000)],
+      [2_690, 2_700, { ...acquire, name: "m" }, granted("f", 5, 3_500)],
+    ];
+    expect(broken([older, newer, ...others], [clockJump(500, 400)])).toEqual([
+      "holds: n had two holders for 300.0 ms from 2700.0 on",
+      "holds: m had two holders for 300.0 ms from 2700.0 on",
+    ]);
   });
 });
 
@@ -249,6 +315,140 @@ describe("the lease family", () => {
       "holds: 4 of the 3 permits of pool were held from 50.0 on",
     ]);
     expect(broken([...lines, [910, 920, permits(1), granted("c", 2, 990)]])).toEqual([]);
+  });
+});
+
+describe("elections", () => {
+  const of = (client: string) => ({ client });
+  const campaign = (value: string): Request => ({ ...acquire, name: "e", election: true, value });
+  const renewTerm = (leaseId: string, token: number): Request => ({
+    ...{ ...renew(leaseId, token), name: "e" },
+    election: true,
+  });
+  const proclaim = (leaseId: string, token: number, value: string): Request => ({
+    kind: "proclaim",
+    name: "e",
+    leaseId,
+    token,
+    value,
+  });
+  const proclaimed: Outcome = { kind: "proclaimed" };
+  const resign: Request = { ...{ kind: "release", name: "e", leaseId: "a" }, election: true };
+  const look: Request = { kind: "leader", name: "e" };
+  const led = (candidate: string, term: number, value: string): Outcome => ({
+    kind: "led",
+    leader: { candidate, term, value },
+  });
+  const nobody: Outcome = { kind: "led", leader: null };
+  /** c1 leads in term 2 from 10 on, with value v1, and may trust that until 900. */
+  const first: Line = [0, 10, campaign("v1"), granted("a", 2, 900), of("c1")];
+
+  it("whose terms and values grow, and whose leader is the one that is seen, are right", () => {
+    expect(
+      broken([
+        [0, 5, look, nobody],
+        first,
+        [20, 30, look, led("c1", 2, "v1")],
+        [40, 60, proclaim("a", 2, "v2"), proclaimed, of("c1")],
+        [45, 50, look, led("c1", 2, "v2")],
+        [51, 55, look, led("c1", 2, "v1")],
+        [70, 80, renewTerm("a", 2), { kind: "renewed", validUntilMs: 950, value: "v2" }, of("c1")],
+        [100, 110, resign, { kind: "released", was: true }, of("c1")],
+        [105, 120, look, nobody],
+        [130, 140, campaign("v3"), granted("b", 4, 1_000), of("c2")],
+        [135, 160, look, led("c2", 4, "v3")],
+      ]),
+    ).toEqual([]);
+  });
+
+  it("of which a term has two leaders are found", () => {
+    const another: Line = [0, 500, campaign("v2"), noQuorum, of("c2")];
+    expect(
+      broken([
+        another,
+        [0, 10, campaign("v1"), granted("a", 2, 15), of("c1")],
+        [20, 30, look, led("c2", 2, "v2")],
+      ]),
+    ).toEqual(["elections: term 2 of e had two leaders, c1 and c2"]);
+  });
+
+  it("whose leader or value is nobody's, or of another term, are found", () => {
+    expect(broken([first, [20, 30, look, led("c1", 2, "v9")]])).toEqual([
+      "elections: e was seen with value v9, which c1 had not written in term 2",
+    ]);
+    const early: Line = [40, 50, proclaim("a", 2, "v2"), proclaimed, of("c1")];
+    expect(broken([first, [20, 30, look, led("c1", 2, "v2")], early])).toHaveLength(1);
+    const before: Line = [-20, -10, proclaim("z", 0, "v0"), proclaimed, of("c1")];
+    expect(broken([before, first, [20, 30, look, led("c1", 2, "v0")]])).toHaveLength(1);
+  });
+
+  it("that are seen in an earlier term than before, or proclaimed in one, are found", () => {
+    const short: Line = [0, 10, campaign("v1"), granted("a", 2, 15), of("c1")];
+    const second: Line = [20, 30, campaign("v2"), granted("b", 4, 35), of("c2")];
+    const earlier = "elections: e was seen in term 2 after term 4 had been seen";
+    expect(broken([short, second, [40, 50, look, led("c1", 2, "v1")]])).toEqual([earlier]);
+    const unanswered: Line = [20, null, campaign("v2"), undefined, of("c2")];
+    const seen: Line = [30, 35, look, led("c2", 4, "v2")];
+    expect(broken([short, unanswered, seen, [40, 50, look, led("c1", 2, "v1")]])).toEqual([earlier]);
+    expect(broken([short, unanswered, seen, [34, 50, look, led("c1", 2, "v1")]]), "at one time").toEqual([]);
+    expect(broken([short, second, [40, 50, proclaim("a", 2, "v3"), proclaimed, of("c1")]])).toEqual([
+      "elections: e was proclaimed in term 2 after term 4 had been seen",
+    ]);
+  });
+
+  it("whose value goes back behind one that was acknowledged are found", () => {
+    const second: Line = [20, 30, proclaim("a", 2, "v2"), proclaimed, of("c1")];
+    const third: Line = [40, 50, proclaim("a", 2, "v3"), proclaimed, of("c1")];
+    expect(broken([first, second, [40, 50, look, led("c1", 2, "v1")]])).toEqual([
+      "elections: e was seen with value v1 after v2 had been proclaimed",
+    ]);
+    const renewed: Line = [
+      60,
+      70,
+      renewTerm("a", 2),
+      { kind: "renewed", validUntilMs: 950, value: "v2" },
+      of("c1"),
+    ];
+    expect(broken([first, second, third, renewed]), "also by a renewal").toEqual([
+      "elections: e was seen with value v2 after v3 had been proclaimed",
+    ]);
+    // What failed may take effect later, and what is under way at the same time may be the newer one.
+    const failed: Line = [20, 30, proclaim("a", 2, "v2"), noQuorum, of("c1")];
+    const late: Line = [60, 70, look, led("c1", 2, "v2")];
+    expect(broken([first, failed, third, late])).toEqual([]);
+    expect(broken([first, [20, 45, proclaim("a", 2, "v2"), proclaimed, of("c1")], third, late])).toEqual([]);
+    expect(broken([first, second, [40, 65, proclaim("a", 2, "v3"), proclaimed, of("c1")], late])).toEqual([]);
+  });
+
+  it("of which a read contradicts a leader who may trust its term are found", () => {
+    const unanswered: Line = [5, null, campaign("v2"), undefined, of("c2")];
+    expect(broken([first, [20, 30, look, nobody]])).toEqual([
+      "elections: e was seen to be led by nobody while c1 led in term 2",
+    ]);
+    expect(broken([first, unanswered, [20, 30, look, led("c2", 4, "v2")]])).toEqual([
+      "elections: e was seen to be led by c2 in term 4 while c1 led in term 2",
+    ]);
+    expect(broken([first, [20, 30, look, { kind: "unknown" }]])).toEqual([]);
+    expect(broken([first, [5, 30, look, nobody]]), "it was not yet granted").toEqual([]);
+    expect(broken([first, [880, 910, look, nobody]]), "its time ended meanwhile").toEqual([]);
+    const resigned: Line = [25, 40, resign, { kind: "released", was: true }, of("c1")];
+    expect(broken([first, resigned, [20, 30, look, nobody]]), "it resigned meanwhile").toEqual([]);
+  });
+
+  it("that nobody is said to lead after a primary forgot, or whose leader a jump or a loss explains, are right", () => {
+    const unanswered: Line = [5, null, campaign("v2"), undefined, of("c2")];
+    const forgot = (atMs: number) => ({ kind: "forgot", atMs, text: "primary 1 is emptied" }) as const;
+    const none: Line = [820, 830, look, nobody];
+    const other: Line = [820, 830, look, led("c2", 4, "v2")];
+    expect(broken([first, none], [forgot(500)])).toEqual([]);
+    expect(broken([first, none], [forgot(840)])).toHaveLength(1);
+    expect(broken([first, unanswered, other], [forgot(500)])).toHaveLength(1);
+    for (const seen of [none, other]) {
+      expect(broken([first, unanswered, seen], [clockJump(500, 100)])).toEqual([]);
+      expect(broken([first, unanswered, seen], [clockJump(500, 50)])).toHaveLength(1);
+      expect(broken([first, unanswered, seen], [{ ...lost, leases: true }])).toEqual([]);
+      expect(broken([first, unanswered, seen], [lost])).toHaveLength(1);
+    }
   });
 });
 
@@ -443,13 +643,14 @@ describe("members", () => {
     expect(broken([...lines, [3_400, 3_410, list, listed(1)]], [late])).toContain(found[0]);
   });
 
-  it("are not judged across a clock fault, nor across the loss of a majority", () => {
+  it("are not judged across a clock jump, nor across the loss of a majority", () => {
     const lines: Line[] = [
       [0, 10, register, alive()],
       [100, 110, list, listed()],
     ];
     expect(broken(lines)).toHaveLength(1);
-    expect(broken(lines, [clockFault])).toEqual([]);
+    expect(broken(lines, [clockJump(50, -1_000)])).toEqual([]);
+    expect(broken(lines, [clockJump(115, -1_000)]), "after they were looked at").toHaveLength(1);
     expect(broken(lines, [lost])).toEqual([]);
   });
 

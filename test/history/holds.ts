@@ -1,8 +1,17 @@
 import { type Violation, violation } from "./check.js";
-import { asked, done, groupBy, type History, namesOf, type Operation, type Wanted } from "./operation.js";
+import {
+  asked,
+  done,
+  groupBy,
+  type History,
+  namesOf,
+  type Operation,
+  type Wanted,
+  type WorldEvent,
+} from "./operation.js";
 
 /** A time in which a client may trust that it holds the name. */
-interface Hold {
+export interface Hold {
   readonly name: string;
   readonly wanted: Wanted;
   readonly leaseId: string;
@@ -10,25 +19,24 @@ interface Hold {
   readonly untilMs: number;
   /** When what it rests on was asked for. */
   readonly askedMs: number;
+  /** The same as `untilMs` where it is not released before. */
+  readonly validUntilMs: number;
+  /** The earliest moment of which a primary may have stored a time that it rests on. */
+  readonly storedMs: number;
   /** What granted or renewed it. */
   readonly by: Operation;
 }
 
 /**
  * No two leases of a name may be trusted at one time, but for readers, and for permits up to the limit. A client trusts its lease from the answer until its validity ends
- * or it sends the release. Not promised across a clock fault, nor when a majority lost its leases.
+ * or it sends the release. Not promised of a lease that a clock jump cut short, nor when a majority lost its leases.
  */
 export function checkHolds(history: History): Violation[] {
   const { operations, events } = history;
   const excused = (a: Hold, b: Hold) =>
-    events.some((event) => {
-      if (event.kind === "clock_fault") {
-        const during = (hold: Hold) => hold.askedMs <= event.untilMs && hold.untilMs >= event.atMs;
-        return during(a) || during(b);
-      }
-      if (event.kind !== "majority_lost" || !event.leases) return false;
-      return Math.min(a.askedMs, b.askedMs) <= event.atMs && Math.max(a.fromMs, b.fromMs) >= event.atMs;
-    });
+    isCutShort(a, b, events) ||
+    isCutShort(b, a, events) ||
+    areLost(events, Math.min(a.askedMs, b.askedMs), Math.max(a.fromMs, b.fromMs));
   const violations: Violation[] = [];
   for (const holds of groupBy(holdsOf(operations), (hold) => hold.name).values()) {
     holds.sort((a, b) => a.fromMs - b.fromMs);
@@ -42,6 +50,32 @@ export function checkHolds(history: History): Violation[] {
     }
   }
   return violations;
+}
+
+/** Whether a majority lost its leases in this time. */
+export function areLost(events: readonly WorldEvent[], fromMs: number, toMs: number): boolean {
+  return events.some(
+    (event) => event.kind === "majority_lost" && event.leases && fromMs <= event.atMs && event.atMs <= toMs,
+  );
+}
+
+/**
+ * Whether clock jumps explain that `next` was granted while `hold` was still trusted. A primary whose clock jumps ahead
+ * ends what it stored before, holds and quarantines, earlier by as much: so `next` can come earlier by as much, and no
+ * more. A clock that is set back ends nothing early. Several jumps of one primary add up.
+ */
+export function isCutShort(
+  hold: Hold,
+  next: { readonly fromMs: number },
+  events: readonly WorldEvent[],
+): boolean {
+  const aheadMs = new Map<string, number>();
+  for (const event of events) {
+    if (event.kind !== "clock_jump" || event.byMs <= 0) continue;
+    if (event.doneMs < hold.storedMs || event.atMs > Math.min(hold.untilMs, next.fromMs)) continue;
+    aheadMs.set(event.primary, (aheadMs.get(event.primary) ?? 0) + event.byMs);
+  }
+  return Math.max(0, ...aheadMs.values()) > hold.validUntilMs - next.fromMs;
 }
 
 function besideOne(others: readonly Hold[], { name, wanted, ...hold }: Hold): Violation[] {
@@ -63,7 +97,7 @@ function tooMany(others: readonly Hold[], hold: Hold): Violation[] {
   return [violation("holds", what, ...others.map((other) => other.by), by)];
 }
 
-function holdsOf(operations: readonly Operation[]): Hold[] {
+export function holdsOf(operations: readonly Operation[]): Hold[] {
   const releasedMs = new Map<string, number>();
   for (const { request, startMs } of asked(operations, "release"))
     releasedMs.set(request.leaseId, Math.min(startMs, releasedMs.get(request.leaseId) ?? startMs));
@@ -77,8 +111,10 @@ function holdsOf(operations: readonly Operation[]): Hold[] {
       wanted: by.request,
       leaseId,
       fromMs: by.endMs,
+      validUntilMs,
       untilMs: Math.min(validUntilMs, releasedMs.get(leaseId) ?? validUntilMs),
       askedMs: by.startMs,
+      storedMs: by.startMs - ("waitMs" in by.request && by.request.waitMs ? CLOCK_READ_BEFORE_MS : 0),
       by,
     }));
   return [
@@ -90,3 +126,9 @@ function holdsOf(operations: readonly Operation[]): Hold[] {
     ),
   ].filter(({ fromMs, untilMs }) => fromMs < untilMs);
 }
+
+/**
+ * A handoff tells the time of the primary's clock, which the instance has read within the last 0.8 s: a jump since then
+ * moves the beginning of the lease.
+ */
+const CLOCK_READ_BEFORE_MS = 1_000;

@@ -260,7 +260,7 @@ function highestSoFar<T>(all: readonly T[], rank: (one: T) => number): number[] 
 
 function isExcused({ events }: History, fromMs: number, toMs: number): boolean {
   return events.some((event) => {
-    if (event.kind === "clock_fault") return event.atMs <= toMs && event.untilMs >= fromMs;
+    if (event.kind === "clock_jump") return event.atMs <= toMs && event.membersUntilMs >= fromMs;
     return event.kind === "majority_lost" && fromMs <= event.atMs && event.atMs <= toMs;
   });
 }

@@ -42,15 +42,18 @@ export interface Wanted {
   /** Permits of a semaphore, and how many there are. */
   readonly permits?: number;
   readonly limit?: number;
+  /** The name is that of an election, and the lease is a term of it. Elections have names that no lock has. */
+  readonly election?: true;
 }
 
 export type Request =
-  /** `leaseId` when the caller chose it. */
+  /** `leaseId` when the caller chose it. `value`: of an election; the client is the candidate. */
   | ({
       readonly kind: "acquire";
       readonly ttlMs: number;
       readonly leaseId?: string;
       readonly waitMs?: number;
+      readonly value?: string;
     } & Wanted)
   | ({
       readonly kind: "renew";
@@ -59,6 +62,16 @@ export type Request =
       readonly token: number;
     } & Wanted)
   | ({ readonly kind: "release"; readonly leaseId: string } & Wanted)
+  /** Values are unique among those of an election. */
+  | {
+      readonly kind: "proclaim";
+      readonly name: string;
+      readonly leaseId: string;
+      readonly token: number;
+      readonly value: string;
+    }
+  /** Who leads an election. */
+  | { readonly kind: "leader"; readonly name: string }
   | {
       readonly kind: "register";
       readonly service: string;
@@ -92,10 +105,18 @@ export type Outcome =
     }
   /** Acquire: somebody else has it. */
   | { readonly kind: "held" }
-  /** Renew. */
-  | { readonly kind: "renewed"; readonly validUntilMs: number }
+  /** Renew; `value`: that of the term, as the primaries know it. */
+  | { readonly kind: "renewed"; readonly validUntilMs: number; readonly value?: string }
   /** Release; `was`: it was held until now. */
   | { readonly kind: "released"; readonly was: boolean }
+  | { readonly kind: "proclaimed" }
+  /** Leader; null where a majority say that nobody leads. */
+  | {
+      readonly kind: "led";
+      readonly leader: { readonly candidate: string; readonly term: number; readonly value: string } | null;
+    }
+  /** Leader: no majority agree on who leads, or on that nobody does. */
+  | { readonly kind: "unknown" }
   /** Register and heartbeat. */
   | { readonly kind: "alive"; readonly incarnation: number }
   /** Leave; `was`: it was registered until now. */
@@ -113,12 +134,17 @@ export type Outcome =
 export type WorldEvent =
   /** For readers only. */
   | { readonly kind: "note"; readonly atMs: number; readonly text: string }
-  /** Nothing is promised of leases and members in this time but the order of tokens. */
+  /**
+   * The clock of a primary jumped by `byMs` (negative: back) at some moment between `atMs` and `doneMs`, and stays off.
+   * What it stored before ends so much earlier. Members are not judged from `atMs` until `membersUntilMs`.
+   */
   | {
-      readonly kind: "clock_fault";
+      readonly kind: "clock_jump";
       readonly atMs: number;
-      readonly untilMs: number;
-      readonly text: string;
+      readonly doneMs: number;
+      readonly primary: string;
+      readonly byMs: number;
+      readonly membersUntilMs: number;
     }
   /**
    * A majority of the primaries lost acknowledged data together: members from before may be gone, or be back.
@@ -135,6 +161,8 @@ export type WorldEvent =
    * ahead: times to live are counted from when it reads, by its own clock, so that it may keep members for so much longer.
    */
   | { readonly kind: "late_message"; readonly atMs: number; readonly untilMs: number; readonly text: string }
+  /** A primary lost the leases that it had stored, or takes part without them: it was restarted, emptied or a replica. */
+  | { readonly kind: "forgot"; readonly atMs: number; readonly text: string }
   /** Nothing is wrong in this time, and whoever waits stands in line so long after it asked. */
   | {
       readonly kind: "undisturbed";

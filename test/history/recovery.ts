@@ -14,4 +14,4 @@ export function checkRecovery({ operations }: History): Violation[] {
     );
 }
 
-const FAILURES: ReadonlySet<OutcomeKind> = new Set(["held", "failed", "no_answer"]);
+const FAILURES: ReadonlySet<OutcomeKind> = new Set(["held", "failed", "unknown", "no_answer"]);

@@ -45,9 +45,13 @@ function lines(operations: readonly Operation[], events: readonly WorldEvent[]):
 function tellRequest(request: Request): string {
   switch (request.kind) {
     case "acquire":
-      return `acquire ${tellWanted(request)} for ${request.ttlMs} ms${request.leaseId ? ` as ${request.leaseId}` : ""}${request.waitMs ? `, waiting ${request.waitMs} ms` : ""}`;
+      return `acquire ${tellWanted(request)} for ${request.ttlMs} ms${request.leaseId ? ` as ${request.leaseId}` : ""}${request.value === undefined ? "" : ` with value ${request.value}`}${request.waitMs ? `, waiting ${request.waitMs} ms` : ""}`;
     case "renew":
       return `renew ${tellWanted(request)} for ${request.ttlMs} ms as ${request.leaseId}, token ${request.token}`;
+    case "proclaim":
+      return `proclaim ${request.value} in ${request.name} as ${request.leaseId}, term ${request.token}`;
+    case "leader":
+      return `leader of ${request.name}`;
     case "release":
       return `release ${tellWanted(request)} as ${request.leaseId}`;
     case "register":
@@ -63,8 +67,9 @@ function tellRequest(request: Request): string {
 }
 
 function tellWanted(wanted: Wanted): string {
-  const { mode, permits, limit } = wanted;
+  const { mode, permits, limit, election } = wanted;
   const names = namesOf(wanted).join(" and ");
+  if (election) return `a term of ${names}`;
   if (limit !== undefined) return `${permits} of ${limit} permits of ${names}`;
   return mode === "shared" ? `${names} as a reader` : names;
 }
@@ -74,7 +79,15 @@ function tellOutcome(outcome: Outcome): string {
     case "granted":
       return `granted as ${outcome.leaseId}, token ${outcome.token}, valid until ${outcome.validUntilMs.toFixed(1)}`;
     case "renewed":
-      return `renewed, valid until ${outcome.validUntilMs.toFixed(1)}`;
+      return `renewed, valid until ${outcome.validUntilMs.toFixed(1)}${outcome.value === undefined ? "" : `, value ${outcome.value}`}`;
+    case "proclaimed":
+      return "proclaimed";
+    case "led":
+      return outcome.leader
+        ? `${outcome.leader.candidate} leads in term ${outcome.leader.term}, value ${outcome.leader.value}`
+        : "nobody leads";
+    case "unknown":
+      return "nobody knows";
     case "released":
     case "left":
       return outcome.was ? outcome.kind : "there was nothing";
@@ -97,12 +110,14 @@ function tellEvent(event: WorldEvent): string {
   switch (event.kind) {
     case "note":
       return event.text;
-    case "clock_fault":
-      return `${event.text} (nothing is promised of leases and members until ${event.untilMs.toFixed(1)})`;
+    case "clock_jump":
+      return `the clock of ${event.primary} jumps by ${event.byMs.toFixed(0)} ms (members are not judged until ${event.membersUntilMs.toFixed(1)})`;
     case "majority_lost":
       return `${event.text} (members${event.leases ? " and leases" : ""} from before may be lost)`;
     case "late_message":
       return `${event.text} (members may be kept for ${(event.untilMs - event.atMs).toFixed(1)} ms longer)`;
+    case "forgot":
+      return event.text;
     case "undisturbed":
       return `nothing is wrong until ${event.untilMs.toFixed(1)}`;
     case "paused":

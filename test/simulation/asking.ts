@@ -30,7 +30,15 @@ export class Asking {
     instance: Instance,
     wanted: Wanted,
     ttlMs: number,
-    { leaseId, waitMs }: { readonly leaseId?: string | undefined; readonly waitMs?: number } = {},
+    {
+      leaseId,
+      waitMs,
+      value,
+    }: {
+      readonly leaseId?: string | undefined;
+      readonly waitMs?: number;
+      readonly value?: string | undefined;
+    } = {},
   ): Promise<Held | Outcome["kind"]> {
     this.#touch(instance, wanted, ttlMs);
     const request: Ask<"acquire"> = {
@@ -39,10 +47,13 @@ export class Asking {
       ttlMs,
       ...(leaseId !== undefined && { leaseId }),
       ...(waitMs !== undefined && { waitMs }),
+      ...(value !== undefined && { value }),
     };
     const startMs = this.universe.scheduler.nowMs();
     const outcome = await this.#ask(instance, request, async () => {
-      const acquired = await this.#acquire(instance, wanted, { ttlMs, leaseId, waitMs });
+      const acquired = wanted.election
+        ? await this.#campaign(instance, wanted.name, { ttlMs, leaseId, waitMs, value })
+        : await this.#acquire(instance, wanted, { ttlMs, leaseId, waitMs });
       if (acquired.kind === "held") return { kind: "held" };
       const { lease } = acquired;
       return {
@@ -66,6 +77,22 @@ export class Asking {
     return instance.core.semaphores.acquire({ name, limit, permits, ...request });
   }
 
+  async #campaign(
+    instance: Instance,
+    name: string,
+    request: {
+      ttlMs: number;
+      leaseId: string | undefined;
+      waitMs: number | undefined;
+      value: string | undefined;
+    },
+  ): Promise<{ kind: "acquired"; lease: Omit<Grant, "owner"> } | Refusal> {
+    const { elections } = instance.core;
+    const outcome = await elections.campaign({ name, candidate: this.client, ...request });
+    if (outcome.kind === "held") return outcome;
+    return { kind: "acquired", lease: { ...outcome.lease, fencingToken: outcome.lease.term } };
+  }
+
   /** Whether the lease may be trusted on. */
   async renew(instance: Instance, held: Held, withToken: boolean): Promise<boolean> {
     const { wanted, leaseId, token, ttlMs } = held;
@@ -75,6 +102,7 @@ export class Asking {
       instance,
       { kind: "renew", ...wanted, leaseId, token, ttlMs },
       async () => {
+        if (wanted.election) return this.#renewTerm(instance, held, withToken);
         const request = { leaseId, ttlMs, fencingToken: withToken ? token : undefined };
         const lease =
           wanted.limit === undefined
@@ -87,16 +115,58 @@ export class Asking {
     return outcome.kind === "renewed";
   }
 
+  async #renewTerm(
+    instance: Instance,
+    { wanted: { name }, leaseId, token, ttlMs }: Held,
+    withToken: boolean,
+  ): Promise<Outcome> {
+    const startMs = this.universe.scheduler.nowMs();
+    const { elections } = instance.core;
+    const term = await elections.renew({ name, leaseId, ttlMs, term: withToken ? token : undefined });
+    return {
+      kind: "renewed",
+      validUntilMs: startMs + term.waitedMs + term.validForMs,
+      value: String(term.value),
+    };
+  }
+
+  /** Changes the value of a term. */
+  async proclaim(
+    instance: Instance,
+    { wanted: { name }, leaseId, token }: Held,
+    value: string,
+  ): Promise<void> {
+    await this.#ask(instance, { kind: "proclaim", name, leaseId, token, value }, async () => {
+      await instance.core.elections.proclaim({ name, leaseId, value });
+      return { kind: "proclaimed" };
+    });
+  }
+
+  /** Looks who leads. */
+  async leader(instance: Instance, name: string): Promise<void> {
+    await this.#ask(instance, { kind: "leader", name }, async () => {
+      const { leader, known } = await instance.core.elections.inspect(name);
+      if (!known) return { kind: "unknown" };
+      if (!leader) return { kind: "led", leader };
+      const { candidate, term, value } = leader;
+      return { kind: "led", leader: { candidate: candidate ?? "", term, value: String(value) } };
+    });
+  }
+
   async release(instance: Instance, { wanted, leaseId, ttlMs }: Held): Promise<Outcome["kind"]> {
     this.#touch(instance, wanted, ttlMs);
     const outcome = await this.#ask(instance, { kind: "release", ...wanted, leaseId }, async () => ({
       kind: "released",
-      was:
-        wanted.limit === undefined
-          ? await this.#locks(instance).release(namesOf(wanted), leaseId)
-          : await instance.core.semaphores.release(wanted.name, leaseId),
+      was: await this.#release(instance, wanted, leaseId),
     }));
     return outcome.kind;
+  }
+
+  #release(instance: Instance, wanted: Wanted, leaseId: string): Promise<boolean> {
+    const { elections, semaphores } = instance.core;
+    if (wanted.election) return elections.resign(wanted.name, leaseId);
+    if (wanted.limit !== undefined) return semaphores.release(wanted.name, leaseId);
+    return this.#locks(instance).release(namesOf(wanted), leaseId);
   }
 
   #touch(instance: Instance, wanted: Wanted, ttlMs: number): void {

@@ -1,12 +1,13 @@
 import { exactMajority } from "../../src/algorithms/tally.js";
-import { LeaseVotes } from "../../src/quorum/lease-votes.js";
+import { inspectResource } from "../../src/quorum/inspection.js";
+import { Primaries } from "../../src/quorum/primaries.js";
 import { Keys } from "../../src/scripts/keys.js";
-import type { Core } from "../../src/service.js";
 import { countingVotes } from "./counting-votes.js";
 import { LAST_FIRST, patched } from "./patched.js";
 import { plainRedlock } from "./plain-redlock.js";
 import { crowded, undisturbed, withFirstStart } from "./plan.js";
-import { PRODUCTION, type Variant } from "./variant.js";
+import { REGRESSIONS } from "./regressions.js";
+import { leasesOf, PRODUCTION, type Variant } from "./variant.js";
 
 /** A variant that is wrong, and what must be found broken in it. */
 export interface Canary extends Variant {
@@ -19,14 +20,15 @@ export interface Canary extends Variant {
 
 /** What to run. */
 export interface Chosen {
-  /** Name of a canary, in place of the production code. */
+  /** Name of a canary or a regression, in place of the production code. */
   readonly canary?: string | undefined;
   /** Every run begins with a first start. */
   readonly firstStart?: boolean | undefined;
 }
 
 export function variantOf({ canary, firstStart = false }: Chosen): Variant {
-  const variant = canary === undefined ? PRODUCTION : CANARIES.find(({ name }) => name === canary);
+  const variant =
+    canary === undefined ? PRODUCTION : [...CANARIES, ...REGRESSIONS].find(({ name }) => name === canary);
   if (!variant) throw new Error(`there is no canary "${canary}"`);
   if (!firstStart) return variant;
   const { replan = (plan) => plan } = variant;
@@ -43,73 +45,26 @@ export const CANARIES: readonly Canary[] = [
   {
     name: "tokens that a majority confirm at least",
     breaks: ["tokens"],
-    change: (core, { ids, settings }) => {
-      leasesOf(core).votes = new LeaseVotes(core.primaries, new Keys("q:"), ids, settings, () => {}, atLeast);
+    change: (core) => {
+      const { primaries } = core;
+      const { version, floor } = primaries;
+      const one = new Primaries(primaries.all, { version, floor, catchUp: async () => false });
+      Object.assign(one, { majority: 1 });
+      leasesOf(core).votes.inspect = (resource) =>
+        inspectResource(one, new Keys("q:"), resource, exactMajority);
     },
   },
   {
-    name: "no fence: a wiped primary just goes on",
-    breaks: ["tokens", "holds", "members"],
-    unnoticed: true,
-  },
-  {
-    name: "readmission without the fence",
-    breaks: ["tokens", "holds", "members"],
-    // One run in 200 catches it, one in 15 to 50 each of the others.
-    from: 268,
-    // Whoever knows the primary by its id may go on, whatever the version of the configuration.
-    substitute: patched(
-      "prelude",
-      "fence[1] ~= ARGV[1]",
-      "string.match(fence[1] or '', '[^:]*$') ~= string.match(ARGV[1], '[^:]*$')",
-    ),
-  },
-  {
-    name: "a majority of one",
-    breaks: ["tokens", "holds", "members"],
-    change: ({ primaries }) => void Object.defineProperty(primaries, "majority", { value: 1 }),
-  },
-  {
-    name: "releases and clean-ups that are not retried",
-    breaks: ["recovery"],
-    change: ({ primaries }) => {
-      for (const primary of primaries.all) primary.compensateLater = () => {};
-    },
-  },
-  {
-    name: "what was handed on is trusted from when it is heard",
-    breaks: ["holds"],
-    // Messages that an instance finds when it goes on, of which nobody can tell by themselves how late they are.
-    replan: (one) => {
-      const plan = crowded(one, "line");
-      const faults = [0.1, 0.25, 0.4, 0.55, 0.7].map((share) => ({
-        kind: "instance freezes" as const,
-        atMs: share * plan.faultsMs,
-        forMs: 200,
-      }));
-      return { ...plan, faults };
-    },
-    change: (core, { clock }) => {
+    name: "a proclaim that ignores revisions",
+    breaks: ["elections"],
+    replan: (plan) => crowded(plan, "election"),
+    // Whatever comes last counts, on each primary, and is seen where it is read first.
+    substitute: patched("proclaim", "(redis.call('HGET', own(i), 'revision') or '') < revision", "true"),
+    change: (core) => {
       const { votes } = leasesOf(core);
-      const handed = votes.judgeHandoff.bind(votes);
-      votes.judgeHandoff = (all) => {
-        const won = handed(all);
-        return won && { ...won, sinceMs: clock.monotonicMs() };
-      };
+      const proclaim = votes.proclaim.bind(votes);
+      votes.proclaim = (lease, _revision, metadata) => proclaim(lease, "1", metadata);
     },
-  },
-  {
-    name: "a name is handed on to who came last",
-    breaks: ["order"],
-    replan: (plan) => undisturbed(crowded(plan, "line")),
-    substitute: patched("queues", ...LAST_FIRST),
-  },
-  {
-    name: "who does not wait overtakes",
-    breaks: ["order"],
-    from: 151,
-    replan: (plan) => undisturbed(crowded(plan, "line")),
-    substitute: patched("acquire-lease", "if before > 0 then", "if before > 0 and ticket then"),
   },
   {
     name: "semaphore by counting votes",
@@ -119,12 +74,6 @@ export const CANARIES: readonly Canary[] = [
     ...countingVotes,
   },
 ];
-
-function leasesOf(core: Core): { votes: LeaseVotes } {
-  const { leases } = core.locks as unknown as { leases: { votes: LeaseVotes } };
-  if (!(leases.votes instanceof LeaseVotes)) throw new Error("the canary does not find where votes are told");
-  return leases;
-}
 
 /** A majority that says "at least t" is taken for one that says "exactly t". */
 function atLeast(...[replies, majority]: Parameters<typeof exactMajority>): ReturnType<typeof exactMajority> {

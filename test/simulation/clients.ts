@@ -63,23 +63,24 @@ async function acquire(
   const ttlMs = chance.pick(plan.leaseTtlsMs);
   const chosen = chance.happens(0.25);
   const leaseId = chosen ? chance.digits(24, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") : undefined;
+  const value = wanted.election && universe.newValue();
   if (leaseId === undefined) {
-    const outcome = await asking.acquire(instance, wanted, ttlMs, { waitMs });
+    const outcome = await asking.acquire(instance, wanted, ttlMs, { waitMs, value });
     return typeof outcome === "object" ? outcome : null;
   }
   // A lease with an id of the client's own may be asked for again, also while the first request is under way.
-  const attempts = [asking.acquire(instance, wanted, ttlMs, { leaseId, waitMs })];
+  const attempts = [asking.acquire(instance, wanted, ttlMs, { leaseId, waitMs, value })];
   const again = someInstance(universe, chance);
   if (again && chance.happens(0.3)) {
     await universe.scheduler.sleep(chance.between(0, 20));
-    attempts.push(asking.acquire(again, wanted, ttlMs, { leaseId, waitMs }));
+    attempts.push(asking.acquire(again, wanted, ttlMs, { leaseId, waitMs, value }));
   }
   const outcomes = await Promise.all(attempts);
   const granted = newest(outcomes);
   if (granted) return granted;
   if (outcomes.every((outcome) => outcome === "held")) return null;
   const third = someInstance(universe, chance);
-  const last = third && (await asking.acquire(third, wanted, ttlMs, { leaseId }));
+  const last = third && (await asking.acquire(third, wanted, ttlMs, { leaseId, value }));
   if (last && typeof last === "object") return last;
   // The client gives up and knows nothing: the lease may be held.
   orphan(universe, wanted, ttlMs);
@@ -90,7 +91,8 @@ const someName = (plan: Plan, chance: Chance) => `n${chance.whole(1, plan.names)
 
 function someWish(plan: Plan, chance: Chance): Wanted {
   const name = someName(plan, chance);
-  const what = plan.crowd ?? chance.weighted({ writer: 6, reader: 3, several: 1.5, permits: 1.5 });
+  const what =
+    plan.crowd ?? chance.weighted({ writer: 5, reader: 3, several: 1.5, permits: 1.5, election: 2 });
   switch (what) {
     case "line":
     case "writer":
@@ -103,6 +105,8 @@ function someWish(plan: Plan, chance: Chance): Wanted {
     }
     case "permits":
       return { name: "pool", permits: chance.whole(1, 2), limit: 3 };
+    case "election":
+      return { name: ELECTION, election: true };
   }
 }
 
@@ -128,8 +132,13 @@ async function use(
   const isOver = universe.scheduler.nowMs() >= held.untilMs;
   const what = isOver
     ? chance.weighted({ renew: 1, release: 1, forget: 3 })
-    : chance.weighted({ renew: 4, release: 3, forget: 0.3, nothing: 3 });
+    : held.wanted.election
+      ? chance.weighted({ proclaim: 4, renew: 3, release: 2, forget: 0.3, nothing: 3 })
+      : chance.weighted({ renew: 4, release: 3, forget: 0.3, nothing: 3 });
   switch (what) {
+    case "proclaim":
+      await asking.proclaim(instance, held, universe.newValue());
+      return held;
     case "renew": {
       const renewed = await asking.renew(instance, held, chance.happens(0.8));
       if (!renewed && universe.scheduler.nowMs() >= held.untilMs) orphan(universe, held.wanted, held.ttlMs);
@@ -191,7 +200,7 @@ async function stayAlive(
   }
 }
 
-/** Looks at who is there and who owns what. */
+/** Looks at who is a member, who owns what, and who leads. */
 async function observer({ universe, plan, variant, faultsEndMs, chance: all }: Surroundings): Promise<void> {
   const chance = all.stream("observer");
   const asking = new Asking(universe, variant, "observer");
@@ -199,11 +208,24 @@ async function observer({ universe, plan, variant, faultsEndMs, chance: all }: S
     await universe.scheduler.sleep(chance.between(0, 3 * plan.thinkMs));
     const instance = someInstance(universe, chance);
     if (!instance) continue;
-    if (chance.happens(0.7)) await asking.list(instance);
-    else await asking.owner(instance, chance.pick(["k1", "k2", "k3"]));
+    switch (chance.weighted(plan.crowd === "election" ? { leader: 9, list: 1, owner: 0 } : LOOKS)) {
+      case "list":
+        await asking.list(instance);
+        break;
+      case "owner":
+        await asking.owner(instance, chance.pick(["k1", "k2", "k3"]));
+        break;
+      case "leader":
+        await asking.leader(instance, ELECTION);
+        break;
+    }
   }
 }
 
 function someInstance({ alive }: Universe, chance: Chance): Instance | null {
   return alive.length === 0 ? null : chance.pick(alive);
 }
+
+/** The one that all candidates stand for. */
+export const ELECTION = "e";
+const LOOKS = { list: 5, owner: 2, leader: 3 };

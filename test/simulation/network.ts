@@ -4,8 +4,8 @@ import {
   type ConnectOptions,
   RedisReplyError,
 } from "../../src/redis/connection.js";
+import { FifoChannel } from "./fifo-channel.js";
 import type { Instance } from "./instance.js";
-import { Lane } from "./lane.js";
 import type { Batch, Peer, SimulatedPrimary } from "./primary.js";
 import type { Chance } from "./random.js";
 import type { Reply } from "./redis/reply.js";
@@ -27,13 +27,13 @@ export interface Weather {
 
 /** What lies between one instance and one primary. */
 export class Link {
-  readonly requests: Lane;
-  readonly replies: Lane;
+  readonly requests: FifoChannel;
+  readonly replies: FifoChannel;
   readonly connections = new Set<SimulatedConnection>();
 
   constructor(scheduler: Scheduler) {
-    this.requests = new Lane(scheduler);
-    this.replies = new Lane(scheduler);
+    this.requests = new FifoChannel(scheduler);
+    this.replies = new FifoChannel(scheduler);
   }
 
   get isOpen(): boolean {

@@ -32,8 +32,10 @@ export interface Fault {
   readonly forMs: number;
 }
 
-/** A deployment that was there before; a first start, and nothing is broken until all is up; a first start as any. */
-export type Start = "begun" | "calm" | "amid faults";
+/** Warm: with an existing deployment. Calm: a first start, and no faults until all is up. Else a first start amid faults. */
+export type Start = "warm" | "calm" | "amid faults";
+
+export type Crowd = "permits" | "line" | "election";
 
 /** All that a seed decides before a run begins. */
 export interface Plan {
@@ -42,8 +44,8 @@ export interface Plan {
   readonly instances: number;
   readonly clients: number;
   readonly names: number;
-  /** What all clients want, and nothing else: permits of one semaphore, or to wait for one name. Null: one this, one that. */
-  readonly crowd: "permits" | "line" | null;
+  /** What all clients want, and nothing else: permits of one semaphore, to wait for one name, or to lead. Null: a mixture. */
+  readonly crowd: Crowd | null;
   readonly members: number;
   readonly settings: InstanceSettings;
   readonly weather: Weather;
@@ -89,25 +91,31 @@ export function planOf(seed: number): Plan {
     ]),
     memberTtlMs: pace * chance.pick([400, 800]),
   };
-  return begun(gathered(plan));
+  return warmStarted(gathered(plan));
 }
 
 /** What comes of a crowd, in some runs. */
 function gathered(plan: Plan): Plan {
-  const crowd = new Chance(plan.seed, "crowd").weighted({ permits: 1, line: 1, calm: 1, none: 17 });
+  const crowd = new Chance(plan.seed, "crowd").weighted({
+    permits: 1,
+    line: 1,
+    calm: 1,
+    election: 1,
+    none: 16,
+  });
   if (crowd === "none") return plan;
   return crowd === "calm" ? undisturbed(crowded(plan, "line")) : crowded(plan, crowd);
 }
 
-/** A first start that nothing disturbs is always the same, and a quarter of a run's work: a few do. */
-function begun(plan: Plan): Plan {
-  const isBegun = plan.start === "calm" && new Chance(plan.seed, "start").happens(0.9);
-  return isBegun ? { ...plan, start: "begun" } : plan;
+/** An undisturbed first start is always the same, and a quarter of a run's work: few runs have one. */
+function warmStarted(plan: Plan): Plan {
+  const isWarm = plan.start === "calm" && new Chance(plan.seed, "start").happens(0.9);
+  return isWarm ? { ...plan, start: "warm" } : plan;
 }
 
-/** As every run was once. */
+/** With a first start in place of a warm one. */
 export function withFirstStart(plan: Plan): Plan {
-  return plan.start === "begun" ? { ...plan, start: "calm" } : plan;
+  return plan.start === "warm" ? { ...plan, start: "calm" } : plan;
 }
 
 /** Nothing goes wrong: then the order of those who wait is looked at. */
@@ -119,7 +127,7 @@ export const isUndisturbed = ({ weather, faults, start }: Plan) =>
   weather === CALM && faults.length === 0 && start !== "amid faults";
 
 /** So many clients that several are always asking at once, or waiting; for a shorter time, since so much happens in it. */
-export function crowded(plan: Plan, crowd: "permits" | "line"): Plan {
+export function crowded(plan: Plan, crowd: Crowd): Plan {
   const clients = crowd === "permits" ? 8 : 5;
   const faults = plan.faults.map((fault) => ({ ...fault, atMs: fault.atMs * CROWD_LASTS }));
   const faultsMs = plan.faultsMs * CROWD_LASTS;
@@ -172,6 +180,12 @@ function faultsOf(chance: Chance, endMs: number, pace: number): Fault[] {
   })).sort((a, b) => a.atMs - b.atMs);
 }
 
-const CALM: Weather = { delayMs: [0.1, 0.8], lateShare: 0, lateMsMax: 0, lostReplyShare: 0, twiceShare: 0 };
+export const CALM: Weather = {
+  delayMs: [0.1, 0.8],
+  lateShare: 0,
+  lateMsMax: 0,
+  lostReplyShare: 0,
+  twiceShare: 0,
+};
 /** Share of the time of other runs. */
 const CROWD_LASTS = 0.6;

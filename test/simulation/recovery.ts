@@ -1,5 +1,5 @@
 import { Asking, type Held } from "./asking.js";
-import type { Surroundings } from "./clients.js";
+import { ELECTION, type Surroundings } from "./clients.js";
 
 /** After the faults: everything must work again, on every instance, within `RECOVERY_MS`. Returns what was left over. */
 export async function recover(surroundings: Surroundings, held: readonly Held[]): Promise<Leftover[]> {
@@ -18,12 +18,13 @@ export async function recover(surroundings: Surroundings, held: readonly Held[])
   );
   await scheduler.sleep(healedMs + RECOVERY_MS - scheduler.nowMs());
   const names = Array.from({ length: plan.names }, (_, place) => `n${place + 1}`);
-  const [leftovers] = await Promise.all([
+  const [ofLocks, ofElection] = await Promise.all([
     Promise.all(names.map((name) => probeLock(surroundings, name, healedMs))),
+    probeElection(surroundings, healedMs),
     probeMembers(surroundings),
     watching,
   ]);
-  return leftovers.flat();
+  return [...ofLocks.flat(), ...ofElection];
 }
 
 /** A hold that nobody has, on a primary that works. */
@@ -48,7 +49,7 @@ async function watchTheDead({ universe, variant, plan }: Surroundings): Promise<
 async function probeLock(surroundings: Surroundings, name: string, healedMs: number): Promise<Leftover[]> {
   const { universe, variant } = surroundings;
   await universe.scheduler.sleep(freeAtMs(surroundings, name, healedMs) - universe.scheduler.nowMs());
-  const leftovers = universe.holdersOf(name).map((primary) => ({ name, primary }));
+  const leftovers = universe.holdersOf(`lock/${name}`).map((primary) => ({ name, primary }));
   const asking = new Asking(universe, variant, `probe of ${name}`, true);
   for (const instance of universe.alive) {
     const held = await asking.acquire(instance, { name }, 1_000);
@@ -56,6 +57,24 @@ async function probeLock(surroundings: Surroundings, name: string, healedMs: num
     await asking.renew(instance, held, true);
     await asking.release(instance, held);
   }
+  return leftovers;
+}
+
+/** One campaigns and proclaims, and another instance sees it. */
+async function probeElection(surroundings: Surroundings, healedMs: number): Promise<Leftover[]> {
+  const { universe, variant } = surroundings;
+  const name = ELECTION;
+  await universe.scheduler.sleep(freeAtMs(surroundings, name, healedMs) - universe.scheduler.nowMs());
+  const leftovers = universe.holdersOf(`election/${name}`).map((primary) => ({ name, primary }));
+  const asking = new Asking(universe, variant, "probe of the election", true);
+  const [instance, another = instance] = universe.alive;
+  if (!instance || !another) return leftovers;
+  const wanted = { name, election: true } as const;
+  const held = await asking.acquire(instance, wanted, 1_000, { value: universe.newValue() });
+  if (typeof held !== "object") return leftovers;
+  await asking.proclaim(another, held, universe.newValue());
+  await asking.leader(instance, name);
+  await asking.release(another, held);
   return leftovers;
 }
 

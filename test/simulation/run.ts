@@ -1,7 +1,6 @@
 import { check, type Violation, violation } from "../history/check.js";
 import type { History } from "../history/operation.js";
 import { Recorder } from "../history/recorder.js";
-import { begunBefore, goOnWith } from "./begun.js";
 import { runClients } from "./clients.js";
 import { inflict } from "./faults.js";
 import { isUndisturbed, type Plan, planOf } from "./plan.js";
@@ -11,7 +10,8 @@ import { type Leftover, recover } from "./recovery.js";
 import { LuaMachine } from "./redis/lua.js";
 import { Scheduler } from "./scheduler.js";
 import { Universe } from "./universe.js";
-import { PRODUCTION, type Variant } from "./variant.js";
+import { PRODUCTION, type Schedule, type Variant } from "./variant.js";
+import { existingDeployment, startWarm } from "./warm-start.js";
 
 export interface Run {
   readonly seed: number;
@@ -28,22 +28,25 @@ export interface RunOptions {
   readonly watch?: Watch;
   /** Changes what the seed decided. */
   readonly replan?: (plan: Plan) => Plan;
+  /** A scripted schedule in place of the random load; a variant may have one as well. */
+  readonly schedule?: Schedule;
 }
 
 /** One run: everything in it follows from the seed. Takes no real time but the processor's. */
 export async function simulate(seed: number, options: RunOptions = {}): Promise<Run> {
   const { variant = PRODUCTION, log, watch, replan = variant.replan ?? ((plan) => plan) } = options;
+  const schedule = options.schedule ?? variant.schedule ?? runClients;
   const plan = replan(planOf(seed));
   const scheduler = new Scheduler();
   const recorder = new Recorder(scheduler.nowMs);
   const write = log ? (line: string) => log(scheduler.nowMs(), line) : () => {};
   const lua = await machine();
-  const before = plan.start === "begun" ? await begunBefore(plan.primaries, lua) : null;
+  const existing = plan.start === "warm" ? await existingDeployment(plan.primaries, lua) : null;
   const universe = new Universe(plan, scheduler, recorder, lua, variant, write, watch);
-  if (before) goOnWith(universe, before);
+  if (existing) startWarm(universe, existing);
   let crash: unknown = null;
   let leftovers: readonly Leftover[] = [];
-  live(universe, plan, variant)
+  live(universe, plan, variant, schedule)
     .then((left) => {
       leftovers = left;
     })
@@ -60,7 +63,12 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
 }
 
 /** What happens in a run, from its first start to the last probe. */
-async function live(universe: Universe, plan: Plan, variant: Variant): Promise<Leftover[]> {
+async function live(
+  universe: Universe,
+  plan: Plan,
+  variant: Variant,
+  schedule: Schedule,
+): Promise<Leftover[]> {
   const { scheduler, network } = universe;
   const chance = new Chance(plan.seed, "run");
   if (plan.start !== "amid faults") {
@@ -79,7 +87,7 @@ async function live(universe: Universe, plan: Plan, variant: Variant): Promise<L
       joinsWithinMs: JOINS_WITHIN_MS,
     });
   const surroundings = { universe, plan, variant, chance, faultsEndMs };
-  const held = await runClients(surroundings);
+  const held = await schedule(surroundings);
   return recover(surroundings, held);
 }
 

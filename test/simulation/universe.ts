@@ -25,6 +25,7 @@ export class Universe {
   readonly #foreignMs = new Map<SimulatedPrimary, number>();
   readonly #chance: Chance;
   #grants = 0;
+  #values = 0;
 
   constructor(
     private readonly plan: Plan,
@@ -66,6 +67,12 @@ export class Universe {
   countGrant(): number {
     this.#grants += 1;
     return this.#grants;
+  }
+
+  /** For an election: one that nobody had before. */
+  newValue(): string {
+    this.#values += 1;
+    return `v${this.#values}`;
   }
 
   /** Whether every instance has every primary. */
@@ -137,17 +144,21 @@ export class Universe {
 
   start(primary: SimulatedPrimary): void {
     primary.server.loading = false;
+    if (!primary.alive) this.#forgets(primary);
     primary.start(this.variant.unnoticed);
   }
 
   clockJumps(primary: SimulatedPrimary, ms: number): void {
     primary.jump(ms);
     this.setBackMs += Math.max(0, -ms);
+    const atMs = this.scheduler.nowMs();
     this.recorder.happened({
-      kind: "clock_fault",
-      atMs: 0,
-      untilMs: Number.POSITIVE_INFINITY,
-      text: `the clock of ${primary.name} jumps by ${ms} ms`,
+      kind: "clock_jump",
+      atMs,
+      doneMs: atMs,
+      primary: primary.name,
+      byMs: ms,
+      membersUntilMs: Number.POSITIVE_INFINITY,
     });
   }
 
@@ -183,6 +194,7 @@ export class Universe {
 
   /** What is promised ends where a majority lost data, and none of them got it back before the last one lost it. */
   #loses(primary: SimulatedPrimary, what: "all" | "some"): void {
+    this.#forgets(primary);
     for (const one of this.#lost.keys()) if (one !== primary && isWhole(one)) this.#lost.delete(one);
     if (this.#lost.get(primary) !== "all") this.#lost.set(primary, what);
     if (this.#lost.size < this.majority) return;
@@ -190,6 +202,11 @@ export class Universe {
     const names = [...this.#lost.keys()].map(({ name }) => name).join(", ");
     // Where a majority lost their high-water marks as well, the longest time to live is waited for.
     this.#promisesEnd(empty < this.majority || this.#mayBeginAsFirst, `${names} lost data together`);
+  }
+
+  #forgets({ name }: SimulatedPrimary): void {
+    const text = `${name} has no leases from before`;
+    this.recorder.happened({ kind: "forgot", atMs: this.scheduler.nowMs(), text });
   }
 
   #promisesEnd(leases: boolean, text: string): void {
@@ -219,9 +236,9 @@ export class Universe {
     while (this.alive.length < 2) this.startInstance();
   }
 
-  /** The primaries that hold a name. */
-  holdersOf(name: string): string[] {
-    const hold = `q:hold/lock/${name}`;
+  /** The primaries that hold a lock or an election, as `lock/{name}` or `election/{name}`. */
+  holdersOf(resource: string): string[] {
+    const hold = `q:hold/${resource}`;
     return this.primaries
       .filter(({ server: { keyspace } }) =>
         // The set of readers only tells where they are: one that ended by itself may still be in there.

@@ -1,11 +1,11 @@
 import { Recorder } from "../history/recorder.js";
-import { begunBefore, goOnWith } from "./begun.js";
 import type { Instance } from "./instance.js";
 import { planOf, undisturbed } from "./plan.js";
 import { LuaMachine } from "./redis/lua.js";
 import { Scheduler } from "./scheduler.js";
 import { Universe } from "./universe.js";
 import { PRODUCTION } from "./variant.js";
+import { existingDeployment, startWarm } from "./warm-start.js";
 
 /** Two instances on three primaries in virtual time, and an undisturbed network: each message takes 0.1 to 0.8 ms. */
 export interface VirtualDeployment {
@@ -31,10 +31,10 @@ export async function inVirtualTime(body: (deployment: VirtualDeployment) => Pro
   const settings = { ttlMaxMs: 60_000, commandTimeoutMs: 100, rotateAfterMs: 86_400_000 };
   const plan = { ...calm, primaries: 3, instances: 2, settings };
   const scheduler = new Scheduler();
-  const before = await begunBefore(plan.primaries, lua);
+  const existing = await existingDeployment(plan.primaries, lua);
   const recorder = new Recorder(scheduler.nowMs);
   const universe = new Universe(plan, scheduler, recorder, lua, PRODUCTION, () => {}, undefined);
-  goOnWith(universe, before);
+  startWarm(universe, existing);
   const outcome = universe.untilUp().then(() => body(deploymentOf(universe, scheduler)));
   let over = false;
   const end = () => {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Recorder } from "../../history/recorder.js";
 import { Chance } from "../../simulation/random.js";
-import { INSTANCES, type Stage } from "../stage/stage.js";
+import { INSTANCES, type TestCluster } from "../cluster/cluster.js";
 import { type LockClient, ServiceLocks } from "./lock-service.js";
 import { contend, type LockUser, probe, standInLine, takeFresh } from "./locks.js";
 import { live, look, type MemberUser } from "./members.js";
@@ -25,7 +25,7 @@ export class Load {
   readonly ended: Promise<void>;
 
   constructor(
-    private readonly stage: Stage,
+    private readonly cluster: TestCluster,
     private readonly recorder: Recorder,
     private readonly signal: AbortSignal,
     private readonly options: LoadOptions,
@@ -81,8 +81,8 @@ export class Load {
   #locks(): LockClient {
     const client =
       this.options.subject === "service"
-        ? new ServiceLocks(this.stage.services, PATIENCE_MS)
-        : new RedlockLocks(INSTANCES.map(this.stage.urlsFor), { retryCount: 2, patienceMs: PATIENCE_MS });
+        ? new ServiceLocks(this.cluster.services, PATIENCE_MS)
+        : new RedlockLocks(INSTANCES.map(this.cluster.urlsFor), { retryCount: 2, patienceMs: PATIENCE_MS });
     this.#closing.push(() => client.close());
     return client;
   }
@@ -91,7 +91,7 @@ export class Load {
     const { recorder, signal } = this;
     return {
       id,
-      services: this.stage.services,
+      services: this.cluster.services,
       recorder,
       chance: new Chance(this.options.seed, id),
       signal,

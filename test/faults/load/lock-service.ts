@@ -1,6 +1,6 @@
 import { namesOf, type Wanted } from "../../history/operation.js";
-import { HttpClient } from "../stage/http.js";
-import type { ServiceInstance } from "../stage/service.js";
+import { HttpClient } from "../cluster/http.js";
+import type { ServiceInstance } from "../cluster/service.js";
 
 /** Locks as their clients see them: those of the service, and those of plain redlock beside it. */
 export interface LockClient {

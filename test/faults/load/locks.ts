@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Outcome, Wanted } from "../../history/operation.js";
 import type { Recorder } from "../../history/recorder.js";
 import type { Chance } from "../../simulation/random.js";
-import { INSTANCES } from "../stage/stage.js";
+import { INSTANCES } from "../cluster/cluster.js";
 import type { Acquired, Ask, Lease, LockClient } from "./lock-service.js";
 
 /** One client of locks. */

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Outcome, Request } from "../../history/operation.js";
 import type { Recorder } from "../../history/recorder.js";
 import type { Chance } from "../../simulation/random.js";
-import { HttpClient, type Reply } from "../stage/http.js";
-import type { ServiceInstance } from "../stage/service.js";
+import { HttpClient, type Reply } from "../cluster/http.js";
+import type { ServiceInstance } from "../cluster/service.js";
 import { failed } from "./lock-service.js";
 
 export interface MemberUser {

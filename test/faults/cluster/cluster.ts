@@ -7,8 +7,8 @@ import { HttpClient } from "./http.js";
 import { type Link, startLink } from "./link.js";
 import { type ServiceInstance, startService } from "./service.js";
 
-/** Real primaries, two real instances of the service, and a way from each of these to each of those. */
-export interface Stage extends AsyncDisposable {
+/** A test cluster: real primaries, two real instances of the service, and a link from each instance to each primary. */
+export interface TestCluster extends AsyncDisposable {
   readonly kind: "process" | "container";
   readonly primaries: readonly TestPrimary[];
   readonly majority: number;
@@ -22,14 +22,14 @@ export interface Stage extends AsyncDisposable {
   recovered(withinMs: number, states?: readonly string[]): Promise<boolean>;
 }
 
-export interface StageOptions {
+export interface TestClusterOptions {
   readonly primaries: number;
   readonly kind: "process" | "container";
   /** False: primaries and links only. */
   readonly withServices?: boolean;
   /** False: the instances are connected with the primaries themselves. */
   readonly withLinks?: boolean;
-  /** For the instances, beside what every stage has. */
+  /** For the instances, besides what every test cluster has. */
   readonly env?: Record<string, string>;
 }
 
@@ -39,7 +39,7 @@ export const INSTANCES = ["one", "two"] as const;
 /** Longest lease and member: what begins anew without its marks waits for it. */
 export const TTL_MAX_MS = 5_000;
 
-export async function startStage(options: StageOptions): Promise<Stage> {
+export async function startTestCluster(options: TestClusterOptions): Promise<TestCluster> {
   const { primaries: count, withServices = true, withLinks = true } = options;
   const owned: AsyncDisposable[] = [];
   const own = <T extends AsyncDisposable>(one: T): T => {

@@ -7,18 +7,18 @@ import { Scheduler } from "./scheduler.js";
 import { Universe } from "./universe.js";
 import { PRODUCTION } from "./variant.js";
 
-/** The primaries of a deployment that began before a run does, as its first start left them; the same for all runs. */
-export function begunBefore(primaries: number, lua: LuaMachine): Promise<readonly SimulatedPrimary[]> {
-  let deployment = deployments.get(primaries);
+/** The primaries of an existing deployment, as its first start left them: a warm start begins with them. The same in all runs. */
+export function existingDeployment(primaries: number, lua: LuaMachine): Promise<readonly SimulatedPrimary[]> {
+  let deployment = existing.get(primaries);
   if (!deployment) {
     deployment = begin(primaries, lua);
-    deployments.set(primaries, deployment);
+    existing.set(primaries, deployment);
   }
   return deployment;
 }
 
 /** By their number of primaries. */
-const deployments = new Map<number, Promise<readonly SimulatedPrimary[]>>();
+const existing = new Map<number, Promise<readonly SimulatedPrimary[]>>();
 
 async function begin(primaries: number, lua: LuaMachine): Promise<readonly SimulatedPrimary[]> {
   const scheduler = new Scheduler(-BEFORE_MS);
@@ -31,8 +31,8 @@ async function begin(primaries: number, lua: LuaMachine): Promise<readonly Simul
   return universe.primaries;
 }
 
-/** The primaries of this run are those of that deployment. */
-export function goOnWith({ primaries }: Universe, deployment: readonly SimulatedPrimary[]): void {
+/** The primaries of this run take over the data of that deployment. */
+export function startWarm({ primaries }: Universe, deployment: readonly SimulatedPrimary[]): void {
   for (const [place, { server }] of primaries.entries()) {
     const before = deployment[place];
     if (!before) throw new RangeError(`a deployment of ${deployment.length} primaries`);
@@ -41,5 +41,5 @@ export function goOnWith({ primaries }: Universe, deployment: readonly Simulated
   }
 }
 
-/** More than clocks differ by: its floor is below all that a cold start in a run begins with. */
+/** More than clocks differ by: the floor of this deployment is below that of any cold start during a run. */
 const BEFORE_MS = 10_000;

@@ -1,7 +1,7 @@
 import type { Scheduler } from "./scheduler.js";
 
-/** One direction between two machines: messages arrive in their order, late, or only when it is open again. */
-export class Lane {
+/** One direction between two machines: a FIFO channel. Messages arrive in order, possibly late; while it is closed they wait. */
+export class FifoChannel {
   #closed = false;
   #lastMs = Number.NEGATIVE_INFINITY;
   readonly #arriving: (() => void)[] = [];
