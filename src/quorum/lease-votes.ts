@@ -2,10 +2,12 @@ import { judgeRenewal, type Lost, otherNames } from "../algorithms/renewals.js";
 import { repliedByMajority } from "../algorithms/tally.js";
 import {
   type Claim,
+  type Ending,
   type LeaseRenewal,
   proclaim,
   type Renewal,
   type RenewVote,
+  readTombstone,
   releaseLease,
   renewLease,
   repairLease,
@@ -25,8 +27,7 @@ export type RenewOutcome =
 export class LeaseVotes extends AcquireVotes {
   /** Extends a lease on a majority, and repairs it in the background where it is missing. Throws `no_quorum`. */
   async renew(lease: LeaseRenewal): Promise<RenewOutcome> {
-    // A caller that does not know its token sends 0.
-    const beforeColdStart = lease.token > 0 && lease.token < this.primaries.floor;
+    const beforeColdStart = lease.token < this.primaries.floor;
     const judge = ({ values }: Heard<RenewVote>) =>
       judgeRenewal<Renewal>(values, this.primaries.majority, beforeColdStart);
     const verdict = await this.primaries.decide(renewLease(this.keys, lease), judge, {
@@ -39,6 +40,12 @@ export class LeaseVotes extends AcquireVotes {
     });
     if (verdict.kind !== "extended") return verdict;
     return { ...verdict.latest, kind: "renewed", token: lease.token, acks: verdict.acks };
+  }
+
+  /** How a lease that is not held any more was ended; null: nobody ended it. Throws `no_quorum`. */
+  async ending(leaseId: string): Promise<Ending | null> {
+    const found = await this.primaries.askMajority(readTombstone(this.keys, leaseId));
+    return found.find((ending) => ending?.kind === "broken") ?? found.find((ending) => ending) ?? null;
   }
 
   /**

@@ -191,7 +191,7 @@ export function renewLease(keys: Keys, lease: LeaseRenewal): Call<RenewVote> {
         case "taken":
           return { kind: "taken", counter: Number(detail) };
         case "ended":
-          return detail === "broken" ? { kind: "broken", reason } : { kind: "released" };
+          return endingOf(detail, reason);
         case "mismatch":
           return { kind: "other" };
         default:
@@ -201,6 +201,21 @@ export function renewLease(keys: Keys, lease: LeaseRenewal): Call<RenewVote> {
       }
     },
   );
+}
+
+/** How a lease was ended, as a tombstone tells. */
+export type Ending = { readonly kind: "released" } | { readonly kind: "broken"; readonly reason: string };
+
+const endingOf = (kind: string, reason = ""): Ending =>
+  kind === "broken" ? { kind, reason } : { kind: "released" };
+
+/** How the lease was ended here; null: it was not, as far as this primary knows. */
+export function readTombstone(keys: Keys, leaseId: string): Call<Ending | null> {
+  const claim = { ...NOBODY, leaseId, resources: [], queues: [] };
+  return leaseCall(keys, "read-tombstone", claim, [], (reply) => {
+    const [kind = "", reason] = reply as string[];
+    return kind === "unknown" ? null : endingOf(kind, reason);
+  });
 }
 
 /** Whether this primary has the lease now. */

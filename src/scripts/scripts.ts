@@ -28,6 +28,7 @@ const NAMES = {
     "renew-lease",
     "repair-lease",
     "release-lease",
+    "read-tombstone",
     "abandon-attempt",
     "inspect-name",
     "proclaim",

@@ -94,7 +94,7 @@ describe("a look at a primary", () => {
     configuration: JSON.stringify(configuration),
     id: "a",
     stage: "member",
-    configurationEpoch: "3:nonce:a",
+    stamp: "3:nonce:a",
     leases_until: "1005000",
   };
 

@@ -99,7 +99,9 @@ describe("lease_lost says what is known of why", () => {
       leaseId: first.leaseId,
       fencingToken: first.fencingToken,
     });
-    expect(taken.body.lost).toEqual({ why: "taken", newest: second.fencingToken });
+    expect(taken.body.lost.why).toBe("taken");
+    // A primary may have counted an attempt that did not become a lease.
+    expect(taken.body.lost.newest).toBeGreaterThanOrEqual(second.fencingToken);
 
     const never = await on(freshName(), "renew", { leaseId: chosenId(), fencingToken: 7, ttlMs: 5_000 });
     expect([never.status, never.body.lost.why]).toEqual([

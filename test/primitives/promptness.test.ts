@@ -356,7 +356,7 @@ describe("one who wants to know of a change of an election", () => {
       for (const primary of other.core.primaries.all) {
         const original = primary.run.bind(primary);
         primary.run = (call) => {
-          if (call.script.name === "inspect-lock") looks += 1;
+          if (call.script.name === "inspect-name") looks += 1;
           return original(call);
         };
       }

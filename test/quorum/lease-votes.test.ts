@@ -599,8 +599,6 @@ describe("a renewal", () => {
     // Granted since: the counters were forgotten with age.
     [["forgotten", "forgotten", "forgotten"], 7, 7, { kind: "expired" }],
     [["forgotten", "forgotten", "forgotten"], 0, 7, { kind: "expired" }],
-    // Nobody knows its token.
-    [["forgotten", "forgotten", "forgotten"], 8, 0, { kind: "expired" }],
     [["forgotten", taken(12), "x"], 8, 7, { kind: "taken", counter: 12 }],
     [["forgotten", "x", "released"], 8, 7, { kind: "released" }],
     [["forgotten", broken("it hung"), "-"], 8, 7, { kind: "broken", reason: "it hung" }],

@@ -91,7 +91,7 @@ async function thirdBecomes(
 function expectTold({ reason, lines }: { reason: string | null; lines: Line[] }, state: string): void {
   const told = lines.filter((line) => line.state === state);
   expect(told).toHaveLength(1);
-  expect(told[0]).toMatchObject({ level: "warn", reason, msg: "primary takes no part" });
+  expect(told[0]).toMatchObject({ level: "warn", reason, msg: "primary does not participate" });
 }
 
 describe("a server", () => {

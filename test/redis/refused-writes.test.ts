@@ -94,7 +94,7 @@ describe("a full memory", () => {
         toldOf(place, instance, before).map(({ level, msg, state, reason }) => [level, msg, state, reason]),
       ).toEqual([
         ["warn", "primary refuses writes", "refusing", OOM],
-        ["info", "primary takes part", "up", undefined],
+        ["info", "primary participates", "up", undefined],
       ]);
   });
 

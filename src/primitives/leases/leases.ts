@@ -78,12 +78,7 @@ export class Leases implements AcquisitionDependencies {
   /** The token of a lease whose holder did not send it: only when it is exact on a majority, never from fewer. */
   async token(wanted: Wanted, leaseId: string): Promise<number> {
     const hold = holdOf(await this.votes.inspect(wanted.resources[0] ?? ""), leaseId);
-    if (!hold) {
-      // No lease has a token as low as that, so this renews nothing; but it tells why.
-      const outcome = await this.votes.renew({ ...wanted, leaseId, token: 0, ttlMs: 1 });
-      const why = outcome.kind === "lost" && outcome.why.kind !== "taken" ? outcome.why : null;
-      throw lost(why ?? { kind: "expired" }, 0);
-    }
+    if (!hold) throw lost((await this.votes.ending(leaseId)) ?? { kind: "expired" }, 0);
     if (hold.token !== null) return hold.token;
     throw new CoordinationError(
       "no_quorum",
