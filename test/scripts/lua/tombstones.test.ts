@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { restoreTombstones } from "../../../src/scripts/configuration-calls.js";
+import { readTombstone } from "../../../src/scripts/lease-calls.js";
 import { lease, lock, OneServer } from "../../helpers/one-server.js";
 
 // What a primary that is readmitted takes over of leases that were ended, on one real server.
@@ -23,6 +24,13 @@ describe("tombstones from other primaries", () => {
     const key = server.keys.leaseTombstone(own.leaseId);
     await server.run(restoreTombstones([{ key, says: BROKEN, leftMs: 60_000 }]));
     expect(await server.renew(own, 1)).toEqual({ kind: "broken", reason: "it hung\nfor long" });
+    const told = (leaseId: string) => server.run(readTombstone(server.keys, leaseId));
+    expect(await told(own.leaseId)).toEqual({ kind: "broken", reason: "it hung\nfor long" });
+    expect(await told("another")).toBeNull();
+    const released = lease(lock());
+    await server.granted(released);
+    await server.release(released, true);
+    expect(await told(released.leaseId)).toEqual({ kind: "released" });
   });
 
   test.each([

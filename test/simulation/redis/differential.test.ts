@@ -247,6 +247,7 @@ describe("everything that primaries were asked in simulated runs", () => {
 
   /** What no client of the simulation asks for, or seldom. */
   const FOR_OPERATORS = new Set([
+    "read-tombstone",
     "list-holders",
     "describe-holders",
     "list-locks",
