@@ -136,5 +136,5 @@ const QUIET_MS = 2_000;
 /** The same once it is read from again. */
 const RESUMED_MS = 500;
 /** How long a moment without new connections is looked for, and how short it must be. Nobody is answered meanwhile. */
-const QUEUE_MS_MAX = 500;
+const QUEUE_MS_MAX = 1_000;
 const TURN_MS = 0.25;
