@@ -28,7 +28,7 @@ export default defineConfig({
           // that one file could leave to another (test/house.test.ts).
           isolate: false,
           // Tests wait for Redis far more than they compute.
-          maxWorkers: 2 * computing,
+          maxWorkers: Math.max(3, Math.ceil(availableParallelism() * 1.5)),
         },
       },
       {

@@ -1,4 +1,3 @@
-import type { Lost } from "../algorithms/renewals.js";
 import type { Clock, Random } from "../clock.js";
 import { CoordinationError } from "../errors.js";
 import { madeHere } from "../ids.js";
@@ -118,7 +117,7 @@ export class Semaphores {
     const { sure: slots, unclear, limit } = await this.#slots.ofLease(name, leaseId);
     // Who was not heard may have what makes it a majority.
     if (unclear) throw this.primaries.noQuorum();
-    if (slots.length === 0 || limit === null) throw lost(await this.#whyLost(name, leaseId), 0);
+    if (slots.length === 0 || limit === null) throw lost(await this.leases.ending(leaseId), 0);
     const wanted = wantedOf(name, limit, slots.length, slots, leaseId);
     const { grant, metadata } = await this.leases.renew(wanted, request).catch((error) => {
       // Some of its slots were lost: all or none.
@@ -160,14 +159,6 @@ export class Semaphores {
   /** Changes the limit. One that is lowered begins when the permits above it have ended. Throws `no_quorum`. */
   async setLimit(name: string, limit: number): Promise<void> {
     await this.primaries.askMajority(setLimit(this.keys, name, limit, this.settings.ttlMaxMs + 60_000));
-  }
-
-  /** What is known of why nothing of it is held any more. */
-  async #whyLost(name: string, leaseId: string): Promise<Lost["why"]> {
-    // No lease has a token as low as that, so this renews nothing; and whoever has the slot now, came later.
-    const renewal = { ...wantedOf(name, 0, 1, [1], leaseId), leaseId, token: 0, ttlMs: 1 };
-    const outcome = await this.leases.votes.renew(renewal);
-    return outcome.kind === "lost" && outcome.why.kind !== "taken" ? outcome.why : { kind: "expired" };
   }
 }
 

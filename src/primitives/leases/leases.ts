@@ -1,3 +1,4 @@
+import type { Lost } from "../../algorithms/renewals.js";
 import { validForMs } from "../../algorithms/validity.js";
 import type { Clock, Random } from "../../clock.js";
 import { CoordinationError } from "../../errors.js";
@@ -75,10 +76,15 @@ export class Leases implements AcquisitionDependencies {
     return this.votes.release({ ...wanted, leaseId }, !madeHere(leaseId));
   }
 
+  /** How a lease that is not held any more ended, where its token is not known. Throws `no_quorum`. */
+  async ending(leaseId: string): Promise<Lost["why"]> {
+    return (await this.votes.ending(leaseId)) ?? { kind: "expired" };
+  }
+
   /** The token of a lease whose holder did not send it: only when it is exact on a majority, never from fewer. */
   async token(wanted: Wanted, leaseId: string): Promise<number> {
     const hold = holdOf(await this.votes.inspect(wanted.resources[0] ?? ""), leaseId);
-    if (!hold) throw lost((await this.votes.ending(leaseId)) ?? { kind: "expired" }, 0);
+    if (!hold) throw lost(await this.ending(leaseId), 0);
     if (hold.token !== null) return hold.token;
     throw new CoordinationError(
       "no_quorum",
