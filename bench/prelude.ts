@@ -68,7 +68,7 @@ function withoutFence(...args: Parameters<Connect>): ReturnType<Connect> {
   const strip = (text: string) =>
     text
       .replace(/^local fence = redis\.call.*$/m, "local fence = { ARGV[1], '0', '0', '0' }")
-      .replace(/^if \(fence\[1\].*$/m, "")
+      .replace(/^if fence\[1\].*$/m, "")
       .replace(/^mark_lease\(.*$/m, "");
   const stripped = new Map(
     Object.values(SCRIPTS).map(({ sha1, text }) => {
@@ -85,6 +85,13 @@ function withoutFence(...args: Parameters<Connect>): ReturnType<Connect> {
     call: (command, ...rest) => {
       const first = String(rest[0]);
       if (command === "EVALSHA") rest[0] = stripped.get(first)?.sha1 ?? first;
+      // Which of the stripped scripts are there: the other instance has loaded the originals on the same servers.
+      if (command === "SCRIPT" && first === "EXISTS")
+        return connection.call(
+          command,
+          first,
+          ...rest.slice(1).map((sha1) => stripped.get(String(sha1))?.sha1 ?? sha1),
+        );
       if (command === "SCRIPT") {
         const sha1 = createHash("sha1").update(String(rest[1])).digest("hex");
         rest[1] = stripped.get(sha1)?.text ?? String(rest[1]);
