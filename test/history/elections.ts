@@ -173,8 +173,8 @@ function toWrite(by: ReturnType<typeof asked<"proclaim">>[number]): Write {
 }
 
 /**
- * A read that tells of another leader, or that nobody leads, while one may trust its term from before the read until
- * after it.
+ * A read that reports another leader, or that nobody leads, while one may trust its term from before the read until
+ * after it. Two requests for one lease that run beside each other may be granted it with a term each: both are its own.
  */
 function contradictions(
   name: string,
@@ -188,7 +188,7 @@ function contradictions(
       (hold) =>
         hold.fromMs <= read.startMs &&
         hold.untilMs >= read.endMs &&
-        tokenOf(hold) !== leader?.term &&
+        !holds.some((own) => own.leaseId === hold.leaseId && tokenOf(own) === leader?.term) &&
         !isCutShort(hold, { fromMs: read.endMs }, events) &&
         !areLost(events, hold.askedMs, read.endMs) &&
         !(leader === null && isForgotten(hold, read.endMs, events)),

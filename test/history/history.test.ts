@@ -429,6 +429,11 @@ describe("elections", () => {
       "elections: e was seen to be led by c2 in term 4 while c1 led in term 2",
     ]);
     expect(broken([first, [20, 30, look, { kind: "unknown" }]])).toEqual([]);
+    const again: Line = [2, 14, campaign("v1"), granted("a", 4, 900), of("c1")];
+    const another: Line = [2, 14, campaign("v1"), granted("b", 4, 900), of("c1")];
+    const seen: Line = [20, 30, look, led("c1", 4, "v1")];
+    expect(broken([first, again, seen]), "both terms are of its lease").toEqual([]);
+    expect(broken([first, another, seen]), "it is of another lease").not.toEqual([]);
     expect(broken([first, [5, 30, look, nobody]]), "it was not yet granted").toEqual([]);
     expect(broken([first, [880, 910, look, nobody]]), "its time ended meanwhile").toEqual([]);
     const resigned: Line = [25, 40, resign, { kind: "released", was: true }, of("c1")];
