@@ -1,4 +1,4 @@
-import type { Stage } from "./attack.js";
+import type { TestCluster } from "./attack.js";
 import { attackOf } from "./attacks/all.js";
 import { standBy } from "./bystander.js";
 
@@ -6,7 +6,7 @@ import { standBy } from "./bystander.js";
 
 /** What such a process is told to do, at first; the bystander is told `"end"` at last. */
 export type Part =
-  | { readonly attack: string; readonly stage: Stage }
+  | { readonly attack: string; readonly cluster: TestCluster }
   | { readonly bystander: string }
   | "end";
 
@@ -20,7 +20,7 @@ process.on("disconnect", () => process.exit(0));
 
 function play(part: Exclude<Part, "end">): Promise<unknown> {
   over = false;
-  if ("attack" in part) return attackOf(part.attack).run(part.stage);
+  if ("attack" in part) return attackOf(part.attack).run(part.cluster);
   return standBy(part.bystander, () => over);
 }
 

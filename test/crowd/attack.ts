@@ -2,7 +2,7 @@ import type { Answer } from "./client.js";
 import type { Figures } from "./figures.js";
 
 /** What an attack meets: real servers, and where to look at what it does to them. */
-export interface Stage {
+export interface TestCluster {
   /** Of the instances. */
   readonly urls: readonly string[];
   readonly pids: readonly number[];
@@ -29,11 +29,11 @@ export interface Attack {
   readonly overloads?: boolean;
   /** Whether it takes a primary down itself. */
   readonly fells?: boolean;
-  /** Whether it starts and stops instances of its own, in place of those of the stage, and without a bystander. */
+  /** Whether it starts and stops instances of its own, in place of those of the test cluster, and without a bystander. */
   readonly alone?: boolean;
   /** Whether there is no bystander. */
   readonly unwatched?: boolean;
-  run(stage: Stage): Promise<Figures>;
+  run(cluster: TestCluster): Promise<Figures>;
   /** The bounds that are broken, one sentence each. `slack`: how much slower than it should be the machine may be. */
   broken(figures: Figures, slack: number): string[];
 }
@@ -63,7 +63,7 @@ export function expectStatus(answer: Answer, ...allowed: number[]): Answer {
   return answer;
 }
 
-/** Asks again until it has one of these: to make the stage ready, which is not what is attacked. */
+/** Asks again until it has one of these: to make the test cluster ready, which is not what is attacked. */
 export async function insist(ask: () => Promise<Answer>, ...allowed: number[]): Promise<Answer> {
   for (let attempt = 0; ; attempt++) {
     const answer = await ask();

@@ -89,8 +89,8 @@ async function watch(attack: Attack, wanted: Wanted, scene: Scene): Promise<Outc
   // So that it is there before.
   if (bystander) await sleep(300);
   const beforeMb = sum(residentMb);
-  const stage = { urls, pids, primaries, clients, seconds, pairsPerSecond };
-  const figures = await attacker.play<Figures>({ attack: attack.name, stage });
+  const cluster = { urls, pids, primaries, clients, seconds, pairsPerSecond };
+  const figures = await attacker.play<Figures>({ attack: attack.name, cluster });
   await sleep(300);
   bystander?.tell("end");
   const seen = (await watched) ?? null;

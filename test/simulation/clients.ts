@@ -7,7 +7,7 @@ import type { Universe } from "./universe.js";
 import type { Variant } from "./variant.js";
 
 /** What all clients of a run share. */
-export interface Surroundings {
+export interface Dependencies {
   readonly universe: Universe;
   readonly plan: Plan;
   readonly variant: Variant;
@@ -17,22 +17,22 @@ export interface Surroundings {
 }
 
 /** All clients of a run, until the faults stop; then what they still hold. */
-export async function runClients(surroundings: Surroundings): Promise<Held[]> {
-  const { plan } = surroundings;
+export async function runClients(dependencies: Dependencies): Promise<Held[]> {
+  const { plan } = dependencies;
   const each = <T>(count: number, run: (place: number) => Promise<T>) =>
     Promise.all(Array.from({ length: count }, (_, place) => run(place)));
   const [held] = await Promise.all([
-    each(plan.clients, (place) => lockClient(surroundings, `c${place + 1}`)),
-    each(plan.members, (place) => member(surroundings, `m${place + 1}`)),
-    observer(surroundings),
+    each(plan.clients, (place) => lockClient(dependencies, `c${place + 1}`)),
+    each(plan.members, (place) => member(dependencies, `m${place + 1}`)),
+    observer(dependencies),
   ]);
   return held.flat();
 }
 
 /** Takes locks, renews and gives them back, forgets some, and asks again what was not answered. */
-async function lockClient(surroundings: Surroundings, name: string): Promise<Held[]> {
-  const { universe, plan, variant, faultsEndMs } = surroundings;
-  const chance = surroundings.chance.stream(name);
+async function lockClient(dependencies: Dependencies, name: string): Promise<Held[]> {
+  const { universe, plan, variant, faultsEndMs } = dependencies;
+  const chance = dependencies.chance.stream(name);
   const asking = new Asking(universe, variant, name);
   const { nowMs } = universe.scheduler;
   let held: Held | null = null;
@@ -43,15 +43,15 @@ async function lockClient(surroundings: Surroundings, name: string): Promise<Hel
       await universe.scheduler.sleep(20);
       continue;
     }
-    if (held === null) held = await acquire(surroundings, asking, instance, chance);
-    else held = await use(surroundings, asking, instance, held, chance);
+    if (held === null) held = await acquire(dependencies, asking, instance, chance);
+    else held = await use(dependencies, asking, instance, held, chance);
     await universe.scheduler.sleep(chance.between(0, (held ? 1 : 2) * plan.thinkMs));
   }
   return held ? [held] : [];
 }
 
 async function acquire(
-  { universe, plan, variant }: Surroundings,
+  { universe, plan, variant }: Dependencies,
   asking: Asking,
   instance: Instance,
   chance: Chance,
@@ -123,7 +123,7 @@ function newest(outcomes: readonly (Held | string)[]): Held | null {
 
 /** What a client does with a lease. Null: it has it no more. */
 async function use(
-  { universe }: Surroundings,
+  { universe }: Dependencies,
   asking: Asking,
   instance: Instance,
   held: Held,
@@ -156,9 +156,9 @@ async function use(
 }
 
 /** Registers, keeps itself alive, leaves or dies, and comes back. */
-async function member(surroundings: Surroundings, name: string): Promise<void> {
-  const { universe, plan, variant, faultsEndMs } = surroundings;
-  const chance = surroundings.chance.stream(name);
+async function member(dependencies: Dependencies, name: string): Promise<void> {
+  const { universe, plan, variant, faultsEndMs } = dependencies;
+  const chance = dependencies.chance.stream(name);
   const asking = new Asking(universe, variant, name);
   const { scheduler } = universe;
   const { memberTtlMs: ttlMs } = plan;
@@ -170,13 +170,13 @@ async function member(surroundings: Surroundings, name: string): Promise<void> {
       await scheduler.sleep(chance.between(10, 200));
       continue;
     }
-    await stayAlive(surroundings, asking, name, incarnation, chance);
+    await stayAlive(dependencies, asking, name, incarnation, chance);
     await scheduler.sleep(chance.between(0, 1.5 * ttlMs));
   }
 }
 
 async function stayAlive(
-  { universe, plan, faultsEndMs }: Surroundings,
+  { universe, plan, faultsEndMs }: Dependencies,
   asking: Asking,
   name: string,
   incarnation: number,
@@ -201,7 +201,7 @@ async function stayAlive(
 }
 
 /** Looks at who is a member, who owns what, and who leads. */
-async function observer({ universe, plan, variant, faultsEndMs, chance: all }: Surroundings): Promise<void> {
+async function observer({ universe, plan, variant, faultsEndMs, chance: all }: Dependencies): Promise<void> {
   const chance = all.stream("observer");
   const asking = new Asking(universe, variant, "observer");
   while (universe.scheduler.nowMs() < faultsEndMs) {

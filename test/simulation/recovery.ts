@@ -1,13 +1,13 @@
 import { Asking, type Held } from "./asking.js";
-import { ELECTION, type Surroundings } from "./clients.js";
+import { type Dependencies, ELECTION } from "./clients.js";
 
 /** After the faults: everything must work again, on every instance, within `RECOVERY_MS`. Returns what was left over. */
-export async function recover(surroundings: Surroundings, held: readonly Held[]): Promise<Leftover[]> {
-  const { universe, plan, variant, chance } = surroundings;
+export async function recover(dependencies: Dependencies, held: readonly Held[]): Promise<Leftover[]> {
+  const { universe, plan, variant, chance } = dependencies;
   const { scheduler } = universe;
   universe.heal();
   const healedMs = scheduler.nowMs();
-  const watching = watchTheDead(surroundings);
+  const watching = watchTheDead(dependencies);
   // Well-behaved clients end; whatever goes wrong with it is for the service to finish.
   await scheduler.sleep(chance.between(0, 500));
   await Promise.all(
@@ -19,9 +19,9 @@ export async function recover(surroundings: Surroundings, held: readonly Held[])
   await scheduler.sleep(healedMs + RECOVERY_MS - scheduler.nowMs());
   const names = Array.from({ length: plan.names }, (_, place) => `n${place + 1}`);
   const [ofLocks, ofElection] = await Promise.all([
-    Promise.all(names.map((name) => probeLock(surroundings, name, healedMs))),
-    probeElection(surroundings, healedMs),
-    probeMembers(surroundings),
+    Promise.all(names.map((name) => probeLock(dependencies, name, healedMs))),
+    probeElection(dependencies, healedMs),
+    probeMembers(dependencies),
     watching,
   ]);
   return [...ofLocks.flat(), ...ofElection];
@@ -34,7 +34,7 @@ export interface Leftover {
 }
 
 /** Nobody sends heartbeats any more: all members must be gone in time, and are watched until they are. */
-async function watchTheDead({ universe, variant, plan }: Surroundings): Promise<void> {
+async function watchTheDead({ universe, variant, plan }: Dependencies): Promise<void> {
   const asking = new Asking(universe, variant, "watcher");
   const { scheduler } = universe;
   const endMs = scheduler.nowMs() + plan.memberTtlMs * DRIFT + GONE_WITHIN_MS + WATCH_EVERY_MS;
@@ -46,9 +46,9 @@ async function watchTheDead({ universe, variant, plan }: Surroundings): Promise<
 }
 
 /** Each instance in turn: nobody else wants the name. */
-async function probeLock(surroundings: Surroundings, name: string, healedMs: number): Promise<Leftover[]> {
-  const { universe, variant } = surroundings;
-  await universe.scheduler.sleep(freeAtMs(surroundings, name, healedMs) - universe.scheduler.nowMs());
+async function probeLock(dependencies: Dependencies, name: string, healedMs: number): Promise<Leftover[]> {
+  const { universe, variant } = dependencies;
+  await universe.scheduler.sleep(freeAtMs(dependencies, name, healedMs) - universe.scheduler.nowMs());
   const leftovers = universe.holdersOf(`lock/${name}`).map((primary) => ({ name, primary }));
   const asking = new Asking(universe, variant, `probe of ${name}`, true);
   for (const instance of universe.alive) {
@@ -61,10 +61,10 @@ async function probeLock(surroundings: Surroundings, name: string, healedMs: num
 }
 
 /** One campaigns and proclaims, and another instance sees it. */
-async function probeElection(surroundings: Surroundings, healedMs: number): Promise<Leftover[]> {
-  const { universe, variant } = surroundings;
+async function probeElection(dependencies: Dependencies, healedMs: number): Promise<Leftover[]> {
+  const { universe, variant } = dependencies;
   const name = ELECTION;
-  await universe.scheduler.sleep(freeAtMs(surroundings, name, healedMs) - universe.scheduler.nowMs());
+  await universe.scheduler.sleep(freeAtMs(dependencies, name, healedMs) - universe.scheduler.nowMs());
   const leftovers = universe.holdersOf(`election/${name}`).map((primary) => ({ name, primary }));
   const asking = new Asking(universe, variant, "probe of the election", true);
   const [instance, another = instance] = universe.alive;
@@ -82,7 +82,7 @@ async function probeElection(surroundings: Surroundings, healedMs: number): Prom
  * When a name must be free: at once, but for what nobody is left to give back, which ends by its time to live, and but
  * for the quarantine of primaries that forgot.
  */
-function freeAtMs({ universe, plan }: Surroundings, name: string, healedMs: number): number {
+function freeAtMs({ universe, plan }: Dependencies, name: string, healedMs: number): number {
   // What arrives twice may come behind a release.
   const repeated = plan.weather.twiceShare > 0 ? Math.max(...plan.leaseTtlsMs) : 0;
   const orphanMs = Math.max(repeated, universe.orphaned.get(name) ?? 0);
@@ -93,7 +93,7 @@ function freeAtMs({ universe, plan }: Surroundings, name: string, healedMs: numb
   return Math.max(orphanEndsMs, quarantineEndsMs) + universe.setBackMs + MARGIN_MS;
 }
 
-async function probeMembers({ universe, variant, plan }: Surroundings): Promise<void> {
+async function probeMembers({ universe, variant, plan }: Dependencies): Promise<void> {
   const asking = new Asking(universe, variant, "probe of members", true);
   const instances = universe.alive;
   for (const [place, instance] of instances.entries()) {

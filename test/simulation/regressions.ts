@@ -65,16 +65,16 @@ export const REGRESSIONS: readonly Regression[] = [
     name: "an attempt that comes after the release takes the name once more",
     breaks: ["recovery"],
     replan: scripted,
-    schedule: (surroundings) =>
-      handoffThenAttempt(surroundings, { attemptLateMs: 150, releaseReaches: "one" }),
+    schedule: (dependencies) =>
+      handoffThenAttempt(dependencies, { attemptLateMs: 150, releaseReaches: "one" }),
     change: ({ primaries }) => void refusingNothingLate.add(primaries.all),
   },
   {
     name: "the granted attempt comes after the release, which ended a handoff",
     breaks: ["recovery"],
     replan: scripted,
-    schedule: (surroundings) =>
-      handoffThenAttempt(surroundings, { attemptLateMs: 50, releaseReaches: "all" }),
+    schedule: (dependencies) =>
+      handoffThenAttempt(dependencies, { attemptLateMs: 50, releaseReaches: "all" }),
     // No primary tells which attempt the release ended, so they never differ.
     substitute: patched("release-lease", "{ 1, attempt }", "{ 1, '' }"),
   },

@@ -86,9 +86,9 @@ async function live(
       untilMs: faultsEndMs,
       joinsWithinMs: JOINS_WITHIN_MS,
     });
-  const surroundings = { universe, plan, variant, chance, faultsEndMs };
-  const held = await schedule(surroundings);
-  return recover(surroundings, held);
+  const dependencies = { universe, plan, variant, chance, faultsEndMs };
+  const held = await schedule(dependencies);
+  return recover(dependencies, held);
 }
 
 function forgotten({ name, primary }: Leftover): Violation {

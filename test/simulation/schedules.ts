@@ -1,6 +1,6 @@
 import { SCRIPTS } from "../../src/scripts/scripts.js";
 import { Asking, type Held } from "./asking.js";
-import type { Surroundings } from "./clients.js";
+import type { Dependencies } from "./clients.js";
 import type { Instance } from "./instance.js";
 import type { Link } from "./network.js";
 import type { SimulatedPrimary } from "./primary.js";
@@ -10,7 +10,7 @@ import type { Universe } from "./universe.js";
 // three instances, and a calm network except for the links that the schedule closes.
 
 /** What a schedule works with. */
-function partsOf({ universe, variant }: Surroundings) {
+function partsOf({ universe, variant }: Dependencies) {
   const [p, q, r] = universe.primaries as [SimulatedPrimary, SimulatedPrimary, SimulatedPrimary];
   const [one, two, three] = universe.instances as [Instance, Instance, Instance];
   const { scheduler } = universe;
@@ -33,13 +33,13 @@ function partsOf({ universe, variant }: Surroundings) {
  * the primary that the attempt has not yet reached, or all.
  */
 export async function handoffThenAttempt(
-  surroundings: Surroundings,
+  dependencies: Dependencies,
   {
     attemptLateMs,
     releaseReaches,
   }: { readonly attemptLateMs: number; readonly releaseReaches: "one" | "all" },
 ): Promise<Held[]> {
-  const { p, q, r, one, two, three, sleep, link, client } = partsOf(surroundings);
+  const { p, q, r, one, two, three, sleep, link, client } = partsOf(dependencies);
   const first = await client("c1").acquire(one, { name: "n1" }, 300);
   if (typeof first !== "object") throw new Error(`c1 was not granted the name: ${first}`);
   const second = client("c2").acquire(two, { name: "n1" }, 3_000, { waitMs: 2_000 });
@@ -65,7 +65,7 @@ export async function handoffThenAttempt(
  * The last attempt of a waiting request meets a primary that has forgotten the script, and is sent again as text. The
  * other primaries refuse the attempt meanwhile, and the request gives up. Then the holder releases the name.
  */
-export async function sentAgainAsText({ universe, ...rest }: Surroundings): Promise<Held[]> {
+export async function sentAgainAsText({ universe, ...rest }: Dependencies): Promise<Held[]> {
   const { p, one, two, sleep, client } = partsOf({ universe, ...rest });
   const held = await client("c1").acquire(one, { name: "n1" }, 3_000);
   if (typeof held !== "object") throw new Error(`c1 was not granted the name: ${held}`);
@@ -81,15 +81,15 @@ export async function sentAgainAsText({ universe, ...rest }: Surroundings): Prom
 }
 
 /** All primaries are flushed; an instance notices when it asks. */
-export async function asksWhileAllForget(surroundings: Surroundings): Promise<Held[]> {
-  const { p, q, r, one, client } = partsOf(surroundings);
-  for (const primary of [p, q, r]) surroundings.universe.wipe(primary);
+export async function asksWhileAllForget(dependencies: Dependencies): Promise<Held[]> {
+  const { p, q, r, one, client } = partsOf(dependencies);
+  for (const primary of [p, q, r]) dependencies.universe.wipe(primary);
   const held = await client("c1").acquire(one, { name: "n1" }, 3_000);
   return typeof held === "object" ? [held] : [];
 }
 
 /** A heartbeat reaches one primary, the member expires on the others, and leaves while that primary is unreachable. */
-export async function leavesUnseen({ plan, ...rest }: Surroundings): Promise<Held[]> {
+export async function leavesUnseen({ plan, ...rest }: Dependencies): Promise<Held[]> {
   const { p, q, r, one, two, sleep, link, client } = partsOf({ plan, ...rest });
   const member = client("m1");
   const incarnation = await member.register(one, "m1", MEMBER_TTL_MS);
@@ -109,9 +109,9 @@ export async function leavesUnseen({ plan, ...rest }: Surroundings): Promise<Hel
 }
 
 /** An instance freezes during a request, and another request for the same lease is granted meanwhile. */
-export async function grantedTooLate(surroundings: Surroundings): Promise<Held[]> {
-  const { one, two, three, sleep, client } = partsOf(surroundings);
-  const { universe } = surroundings;
+export async function grantedTooLate(dependencies: Dependencies): Promise<Held[]> {
+  const { one, two, three, sleep, client } = partsOf(dependencies);
+  const { universe } = dependencies;
   const leaseId = "ABCDEFGHIJKLMNOPQRSTUVWX";
   const late = client("c1").acquire(one, { name: "n1" }, 150, { leaseId });
   await sleep(0.05);
@@ -129,9 +129,9 @@ export async function grantedTooLate(surroundings: Surroundings): Promise<Held[]
  * The last member of a service leaves, and one primary misses it. Another primary loses its data, and is readmitted with
  * the state of that one and of the third.
  */
-export async function readmittedAfterLeave(surroundings: Surroundings): Promise<Held[]> {
-  const { p, q, r, one, two, three, sleep, link, client } = partsOf(surroundings);
-  const { universe } = surroundings;
+export async function readmittedAfterLeave(dependencies: Dependencies): Promise<Held[]> {
+  const { p, q, r, one, two, three, sleep, link, client } = partsOf(dependencies);
+  const { universe } = dependencies;
   const member = client("m1");
   const incarnation = await member.register(one, "m1", MEMBER_TTL_MS);
   await sleep(500);

@@ -3,12 +3,12 @@ import type { Locks } from "../../src/primitives/lock.js";
 import { LeaseVotes } from "../../src/quorum/lease-votes.js";
 import type { Core } from "../../src/service.js";
 import type { Held } from "./asking.js";
-import type { Surroundings } from "./clients.js";
+import type { Dependencies } from "./clients.js";
 import type { Instance } from "./instance.js";
 import type { Plan } from "./plan.js";
 
 /** What clients and faults do. Returns what the clients still hold when the faults stop. */
-export type Schedule = (surroundings: Surroundings) => Promise<Held[]>;
+export type Schedule = (dependencies: Dependencies) => Promise<Held[]>;
 
 /** A way in which the code under test differs from the production code; all parts may be left out. */
 export interface Variant {

@@ -155,5 +155,5 @@ export const lockList: Attack = {
     ]),
 };
 
-/** What the instances of a stage are started with. */
+/** What the instances of a test cluster are started with. */
 export const OPERATOR_KEY = "operator-of-the-crowd";
