@@ -89,7 +89,7 @@ export function sweepHeld(keys: Keys): Call<{ readonly forgotten: number; readon
 const SWEEPS_FOR_ALL = 25;
 /** 1 to 2 ms of a primary's time. */
 const SWEPT_AT_ONCE_MAX = 500;
-/** Less than the second after which every instance calls again: a call that is a little late must not skip a part. */
+/** Less than the second between an instance's calls, so that late calls do not miss every other part. */
 const SWEEP_PAUSE_MS = 800;
 /** So that sweeping never takes more than a tenth of a primary's time. */
 const SWEEP_PAUSE_MS_MIN = 12;

@@ -8,9 +8,9 @@
 export const POLL_MS = 800;
 /** An instance with waiters sends every primary a keepalive this often. */
 export const KEEPALIVE_MS = POLL_MS / 2;
-/** A primary hands off only to an instance that it heard of this recently: one that died would hold the name for its whole ttl. */
+/** A primary hands off only to an instance heard from this recently: a dead one would hold the name for its whole ttl. */
 export const HANDOFF_WITHIN_MS = 600;
-/** An instance that a primary has not heard of for this long is dead: its queue entries are given up. */
+/** An instance that a primary has not heard from for this long is dead: its queue entries are given up. */
 export const ALIVE_MS = 1_200;
 
 /** The same for lib/queues.lua. */

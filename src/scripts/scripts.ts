@@ -89,7 +89,7 @@ export const SCRIPTS: Readonly<Record<ScriptName, Script>> = Object.freeze(
   ) as Record<ScriptName, Script>,
 );
 
-/** By name: scripts that many notified waiters call at once, each as one script that runs it several times (redis/script-batches.ts). */
+/** Scripts that many notified waiters call at once, each as one that runs it several times (redis/script-batches.ts). By name. */
 export const BATCHES: ReadonlyMap<string, Script> = new Map(
   (["acquire-lease", "leave-queue", "take-ticket"] as const).map((name) => {
     const text = read("lib/batch").replace("--SCRIPT\n", () => `${SCRIPTS[name].text}\n`);
