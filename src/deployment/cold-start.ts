@@ -9,15 +9,15 @@ import type { ObservedPrimary } from "./prober.js";
 import { leasesEndInMs } from "./quarantine.js";
 import { copyState } from "./state-copy.js";
 
-/** Whether something changed that is worth another observation; else why nobody takes part for now, where it is worth telling. */
+/** Whether something changed that calls for another observation; else why no primary takes part for now, if worth logging. */
 export interface Progress {
   readonly changed: boolean;
   readonly stalled?: string;
 }
 
 /**
- * No majority is intact: a first start, or a majority restarted. All primaries are observed, and all must agree; then each
- * gets what any of them has, and all begin together. A step each.
+ * Starts a deployment in which no majority is intact: a first start, or a majority restarted. All primaries are observed and
+ * must agree; then each gets what any of them has, and all begin together. Each method is one step.
  */
 export class ColdStart {
   constructor(
@@ -25,7 +25,7 @@ export class ColdStart {
     private readonly epochs: EpochChanges,
   ) {}
 
-  /** Agrees on the configuration after `latest`. `known`: the one that this instance went by so far. */
+  /** Agrees on the configuration after `latest`. `known`: the one that this instance used so far. */
   async begin(
     latest: Configuration | null,
     known: Configuration | null,
@@ -40,7 +40,7 @@ export class ColdStart {
       deployment: latest?.deployment ?? known?.deployment ?? ids.nonce(),
       version,
       nonce: ids.nonce(),
-      // Not rounded: what is ahead of the clock would be given out again by a cold start a moment later.
+      // Not rounded up: a floor ahead of the clock would be given out again by a cold start a moment later.
       floor: clock.wallMicros(),
       coldQuarantine: isFirst
         ? 0
@@ -58,14 +58,14 @@ export class ColdStart {
     return this.spread(agreed, observed);
   }
 
-  /** Gives all what was agreed on. */
+  /** Commits the agreed configuration on all primaries. */
   async spread(agreed: Configuration, observed: readonly ObservedPrimary[]): Promise<Progress> {
     if (observed.some(isEmpty)) return { changed: await this.epochs.initialize(observed) };
     for (const one of observed) await this.epochs.commit(agreed, one, "copying");
     return { changed: true };
   }
 
-  /** All have the configuration and nobody votes: each gets what any of them has, then all begin. */
+  /** All have the configuration and none votes yet: each gets what any of them has, then all begin. */
   async finish(latest: Configuration, observed: readonly ObservedPrimary[]): Promise<Progress> {
     try {
       await this.#copyAndAdmit(latest, observed);
@@ -73,7 +73,7 @@ export class ColdStart {
     } catch (error) {
       if (!(error instanceof PrimaryFailure)) throw error;
       const { clock, random } = this.dependencies;
-      // Another instance finished it, or a primary is gone again: the next observation shows which.
+      // Another instance finished it, or a primary was lost again: the next observation shows which.
       await clock.sleep(random() * RETRY_DELAY_MS_MAX);
       const changed = error.kind === "stale_epoch";
       return error.kind === "refused"

@@ -1,7 +1,7 @@
 import type { Primary } from "../redis/primary.js";
 import type { Call } from "../scripts/scripts.js";
 
-/** One end of a copy: a primary as it was observed. Everything is refused once its epochs have passed. */
+/** One end of a copy: a primary as it was observed. Every call is refused once its epochs have passed. */
 export interface CopyEnd {
   readonly primary: Primary;
   readonly connectionEpoch: number;
@@ -22,7 +22,7 @@ export function commandOn(
   return primary.command(connectionEpoch, command, ...args);
 }
 
-/** All keys that match, some at a time. */
+/** All keys that match the pattern, a page at a time. */
 export async function scanKeys(
   end: CopyEnd,
   pattern: string,
@@ -31,7 +31,7 @@ export async function scanKeys(
   await inPages((cursor) => commandOn(end, "SCAN", cursor, "MATCH", pattern, "COUNT", PAGE), each);
 }
 
-/** All fields and values of a hash in turn, some at a time. */
+/** All fields and values of a hash, alternating, a page at a time. */
 export async function scanHash(
   end: CopyEnd,
   key: string,
@@ -52,5 +52,5 @@ async function inPages(
   } while (cursor !== "0");
 }
 
-/** Elements of a page: some tenths of a millisecond of a primary's time, and of ours. */
+/** Elements per page: some tenths of a millisecond of the primary's time and of this process's. */
 const PAGE = 200;

@@ -4,10 +4,10 @@ import type { Keys } from "../scripts/keys.js";
 
 export interface ReconcilerSettings {
   readonly ttlMaxMs: number;
-  /** Age from which a primary's counters are rotated, ms; and their number, `COUNTERS_MAX` unless given. */
+  /** Age at which a primary's counters are rotated, ms; and the number at which they are, `COUNTERS_MAX` by default. */
   readonly rotateAfterMs: number;
   readonly countersMax?: number;
-  /** The primaries are the embedded default: they keep nothing, and the JavaScript one has no `run_id`. */
+  /** The primaries are the embedded default: they persist nothing, and the JavaScript one has no `run_id`. */
   readonly embedded: boolean;
 }
 

@@ -10,7 +10,7 @@ import type { ReconcilerDependencies } from "./dependencies.js";
 import type { Obstacles } from "./obstacles.js";
 import type { ObservedPrimary, Prober } from "./prober.js";
 
-/** The steps that change the configuration epoch of primaries: whatever is under way in an older one is refused. */
+/** The steps that change the configuration epoch of primaries: commands under way in an older epoch are refused. */
 export class EpochChanges {
   constructor(
     private readonly dependencies: ReconcilerDependencies,
@@ -18,7 +18,7 @@ export class EpochChanges {
     private readonly obstacles: Obstacles,
   ) {}
 
-  /** Gives those that are empty an epoch of their own. Whether any was: then all are judged anew, by what they are now. */
+  /** Gives each empty primary an epoch of its own. Returns whether any was empty: then all are observed and judged anew. */
   async initialize(observed: readonly ObservedPrimary[]): Promise<boolean> {
     const initialized = await Promise.all(
       observed.filter(isEmpty).map((one) =>
@@ -34,14 +34,14 @@ export class EpochChanges {
     return initialized.includes(true);
   }
 
-  /** What `quorum` of the observed agreed on for the version of `next`; null: nothing now, perhaps later. */
+  /** What `quorum` of the observed primaries agreed on for the version of `next`; null: no agreement now, perhaps later. */
   async agree(
     next: Configuration,
     observed: readonly ObservedPrimary[],
     quorum: number,
   ): Promise<Configuration | null> {
     const { keys, clock, random, ids } = this.dependencies;
-    // The first proposal that is accepted stays: later proposers get it.
+    // The first proposal that is accepted stands: later proposers adopt it.
     const keep = (value: string | null) => value ?? JSON.stringify(next);
     const agreed = await change(keys.agreement(next.version), keep, observed, quorum, {
       clock,
@@ -51,7 +51,7 @@ export class EpochChanges {
     return agreed === null ? null : (JSON.parse(agreed) as Configuration);
   }
 
-  /** Gives a primary what was agreed on. It may have changed meanwhile: its next observation shows that. */
+  /** Commits the agreed configuration on a primary. The primary may have changed meanwhile: its next observation shows that. */
   async commit(agreed: Configuration, one: ObservedPrimary, stage: Stored["stage"]): Promise<void> {
     const id = entryOf(agreed, one)?.id;
     if (!id) return;

@@ -3,15 +3,15 @@ import { rotateCounters } from "../scripts/configuration-calls.js";
 import { sweepHeld } from "../scripts/holder-calls.js";
 import type { ReconcilerDependencies } from "./dependencies.js";
 
-/** A primary that takes part, and its floor when it was observed last. */
+/** A primary that takes part, and its floor at its last observation. */
 export interface Kept {
   readonly primary: Primary;
   readonly floor: number;
 }
 
 /**
- * Keeps what primaries store as small as what is in use: rotates generations of counters, and sweeps the list of names
- * that are held. Each primary says what is due: so any number of instances may ask.
+ * Limits what primaries store to about what is in use: rotates generations of counters, and sweeps the list of held names.
+ * Each primary decides what is due, so any number of instances may ask.
  */
 export class Housekeeping {
   readonly #swept = new Set<Primary>();
@@ -23,13 +23,13 @@ export class Housekeeping {
     private readonly intervalMs: number,
   ) {}
 
-  /** Asks each of them once. */
+  /** Asks each member once. */
   run(members: readonly Kept[]): void {
     const { keys, settings } = this.dependencies;
     const highest = Math.max(0, ...members.map(({ floor }) => floor));
     const rotation = rotateCounters(keys, settings.rotateAfterMs, highest, settings.countersMax);
     for (const { primary } of members) {
-      // What fails is due again at the next call.
+      // A rotation that fails is due again at the next call.
       primary.run(rotation).catch(() => {});
       void this.#sweep(primary);
     }
@@ -40,7 +40,7 @@ export class Housekeeping {
   }
 
   /**
-   * Goes on for as long as parts are due before the next call: the more names there are, and the more of them that
+   * Continues for as long as parts are due before the next call: the more names there are, and the more of them that
    * nobody holds any more, the sooner the primary says that the next part is due.
    */
   async #sweep(primary: Primary): Promise<void> {
@@ -53,7 +53,7 @@ export class Housekeeping {
         await this.dependencies.clock.sleep(nextInMs);
       }
     } catch {
-      // The next call begins again.
+      // The next call starts a new sweep.
     } finally {
       this.#swept.delete(primary);
     }

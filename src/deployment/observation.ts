@@ -1,12 +1,12 @@
 import type { Configuration, Observation, Stored } from "../algorithms/configuration.js";
 
-/** What one probe of a server showed. */
+/** The result of one probe of a server. */
 export interface ServerObservation extends Observation {
-  /** What scripts must be sent with now; `""` where nothing is stored: the server refuses them all. */
+  /** The configuration epoch that scripts must be sent with; `""` if none is stored: the server then refuses every script. */
   readonly configurationEpoch: string;
-  /** No counter starts below. */
+  /** No counter starts below this. */
   readonly floor: number;
-  /** Time for which it grants no new lease, ms. */
+  /** Remaining time in which it grants no new lease, ms. */
   readonly quarantineMs: number;
   /** Whether it keeps its data in an append-only file. */
   readonly persistent: boolean;
@@ -30,7 +30,7 @@ export function readObservation(
   const nowMs = Number(time[0]) * 1000 + Math.floor(Number(time[1]) / 1000);
   return {
     address,
-    // The JavaScript fallback has none; its address distinguishes it.
+    // The JavaScript fallback has no `run_id`; its address identifies it.
     runId: info.get("run_id") ?? address,
     replid: info.get("master_replid") ?? "",
     promoted: /[^0]/.test(info.get("master_replid2") ?? ""),

@@ -2,7 +2,7 @@ import { PrimaryFailure, reasonOf } from "../redis/failures.js";
 import type { Primary } from "../redis/primary.js";
 import type { ReconcilerLog } from "./dependencies.js";
 
-/** What keeps primaries from being readmitted, as far as it is known. Each is logged once. */
+/** What keeps primaries from being readmitted, as far as is known. Each obstacle is logged once. */
 export class Obstacles {
   readonly #known = new Map<Primary, string>();
 
@@ -12,7 +12,7 @@ export class Obstacles {
     return this.#known.has(primary);
   }
 
-  /** Notes what failed, unless the primary just changed: then its next observation shows more. */
+  /** Records a failure, unless the primary has just changed: then its next observation shows more. */
   note(primary: Primary, error: unknown): void {
     if (error instanceof PrimaryFailure && (error.kind === "stale_epoch" || error.kind === "not_sent"))
       return;

@@ -4,13 +4,13 @@ import type { Primary } from "../redis/primary.js";
 import type { Keys } from "../scripts/keys.js";
 import { parseInfo, readObservation, refusalOf, type ServerObservation } from "./observation.js";
 
-/** One primary as it was observed, and in which epochs: everything is refused once they have passed. */
+/** One primary as it was observed, and its epochs then: every call is refused once they have passed. */
 export interface ObservedPrimary extends ServerObservation {
   readonly primary: Primary;
   readonly connectionEpoch: number;
 }
 
-/** Observes primaries; excludes servers that cannot be one, and warns of those that keep nothing on disk. */
+/** Observes primaries; excludes servers that cannot be one, and warns about those that keep nothing on disk. */
 export class Prober {
   readonly #warned = new Set<Primary>();
 
@@ -21,7 +21,7 @@ export class Prober {
     private readonly log: { warn(fields: object, message: string): void },
   ) {}
 
-  /** What the primary is now; null where it does not answer or cannot be a primary. */
+  /** Observes the primary; null if it does not answer or cannot be a primary. */
   async probe(primary: Primary): Promise<ObservedPrimary | null> {
     const { connectionEpoch, address } = primary;
     if (connectionEpoch === null) return null;
@@ -49,8 +49,8 @@ export class Prober {
   }
 
   /**
-   * Gives an empty primary a configuration epoch of its own, which is lost with its data. Without it, a command under way
-   * would be accepted even after the primary was flushed again, on the same connection.
+   * Gives an empty primary a configuration epoch of its own, which is lost with its data. Otherwise a command under way
+   * would be accepted even if the primary was flushed again on the same connection.
    */
   async initializeEpoch({ primary, connectionEpoch }: ObservedPrimary): Promise<void> {
     await primary.command(
@@ -62,13 +62,13 @@ export class Prober {
     );
   }
 
-  /** Finds out whether a member accepts writes, by one that changes nothing: it has an epoch already. */
+  /** Tests whether a member accepts writes, with a write that changes nothing: the member has an epoch already. */
   async tryToWrite(member: ObservedPrimary): Promise<void> {
     try {
       await this.initializeEpoch(member);
       member.primary.acceptsWrites(member.connectionEpoch);
     } catch {
-      // The primary has noted the reply.
+      // The primary object has already recorded the reply.
     }
   }
 
@@ -82,7 +82,7 @@ export class Prober {
   }
 }
 
-/** Why these cannot be primaries of one deployment: two URLs lead to one server. */
+/** Why these cannot be primaries of one deployment: two URLs lead to the same server. */
 export function sameServerTwice(observed: readonly (ObservedPrimary | null)[]): string | null {
   const byRun = new Map<string, ObservedPrimary>();
   for (const one of observed) {

@@ -3,9 +3,9 @@ import type { Keys } from "../scripts/keys.js";
 import { type CopyEnd, runOn } from "./copy-end.js";
 
 /**
- * Time until all leases that any of these primaries voted for have ended, by the slowest of their clocks, ms. Each knows
- * its lease high-water mark, a time of its own wall clock; one that was set back must not have others wait for longer
- * than any lease can last.
+ * Time until all leases that any of these primaries voted for have ended, by the slowest of their clocks, ms. Each has
+ * its lease high-water mark, a time by its own wall clock. A clock that was set back must not make others wait longer than
+ * any lease can last.
  */
 export async function leasesEndInMs(ends: readonly CopyEnd[], keys: Keys, ttlMaxMs: number): Promise<number> {
   const summaries = await Promise.all(ends.map((end) => runOn(end, summarizeState(keys))));

@@ -11,8 +11,8 @@ import { leasesEndInMs } from "./quarantine.js";
 import { copyState } from "./state-copy.js";
 
 /**
- * Takes in primaries that may have forgotten: changes the configuration, so that nothing from before fits them (the
- * fence); copies to them what the members have; admits them, in quarantine for as long as leases that they forgot may last.
+ * Readmits primaries that may have lost data: changes the configuration, so that they refuse every older call (the fence);
+ * copies to them what the members have; and admits them, in quarantine for as long as leases that they forgot may last.
  */
 export class Readmission {
   readonly #copying = new Set<Primary>();
@@ -22,7 +22,7 @@ export class Readmission {
     private readonly dependencies: ReconcilerDependencies,
     private readonly epochs: EpochChanges,
     private readonly obstacles: Obstacles,
-    /** Called when a copy ended, and nothing that lasts keeps the primary from taking part. */
+    /** Called when a copy ended and no lasting obstacle keeps the primary from taking part. */
     private readonly ended: () => void,
   ) {}
 
@@ -30,7 +30,7 @@ export class Readmission {
     this.#closed = true;
   }
 
-  /** Changes the configuration for `lost`, if any can be written to. `copying`: others that are being readmitted. */
+  /** Changes the configuration for those of `lost` that accept writes, if any. `copying`: others being readmitted already. */
   async fence(
     current: Configuration,
     members: readonly ObservedPrimary[],
@@ -43,17 +43,17 @@ export class Readmission {
     if (able.length === 0) return false;
     const agreed = await this.epochs.agree(this.#nextFor(current, able), members, majority);
     if (!agreed) return false;
-    // The targets of the copy come first: another instance that observes in between then helps, and begins no cold start.
+    // The targets of the copy come first: an instance that observes in between then helps, and does not begin a cold start.
     for (const one of [...able, ...copying]) await this.epochs.commit(agreed, one, "copying");
     for (const one of members) {
-      // What was agreed on may be the proposal of another instance, which knows that this member forgot as well.
+      // The agreed configuration may be another instance's proposal, which knows that this member lost its data as well.
       const forgot = entryOf(agreed, one)?.admitted === agreed.version;
       await this.epochs.commit(agreed, one, forgot ? "copying" : "member");
     }
     return true;
   }
 
-  /** Copies and admits, in the background: it may take long. The sources are fenced, and a majority. */
+  /** Copies and admits in the background, since it may take long. The sources are fenced and form a majority. */
   begin(current: Configuration, sources: readonly ObservedPrimary[], target: ObservedPrimary): void {
     const { primary } = target;
     const id = entryOf(current, target)?.id;
@@ -63,7 +63,7 @@ export class Readmission {
       .catch((error) => this.obstacles.note(primary, error))
       .finally(() => {
         this.#copying.delete(primary);
-        // An obstacle may last: then the next observation is soon enough.
+        // If there is an obstacle, it may last, and the next regular observation is soon enough.
         if (!this.#closed && !this.obstacles.has(primary)) this.ended();
       });
   }
@@ -76,7 +76,7 @@ export class Readmission {
   ): Promise<void> {
     const { keys, clock, settings, log } = this.dependencies;
     const startedMs = clock.monotonicMs();
-    // Asked once all sources are fenced: later leases do not count on this primary's memory.
+    // Asked only once all sources are fenced: later leases do not rely on this primary's memory.
     const endInMs = await leasesEndInMs(sources, keys, settings.ttlMaxMs);
     const askedMs = clock.monotonicMs();
     const floor = await copyState(sources, target, keys);
@@ -91,8 +91,8 @@ export class Readmission {
   }
 
   /**
-   * Those that can be written to, tried by a promise that binds nobody. For one that cannot, the configuration must not
-   * change again and again: each change interrupts everybody.
+   * Those that accept writes, tested with a promise that has no effect. The configuration must not change again and again
+   * for a primary that refuses them: each change interrupts every instance.
    */
   async #thoseThatWrite(lost: readonly ObservedPrimary[], version: number): Promise<ObservedPrimary[]> {
     const { keys, ids } = this.dependencies;

@@ -11,18 +11,18 @@ import { Readmission } from "./readmission.js";
 
 /**
  * Keeps this instance and the primaries in one configuration (docs/architecture.md). It observes all primaries every second,
- * and whenever one answers again or contradicts; judges what it observed (algorithms/configuration.ts); and takes the
- * next step. Each step is safe at any time, from any number of instances at once, and may be left half-done: the next
+ * and whenever one answers again or contradicts this instance; judges what it observed (algorithms/configuration.ts); and
+ * takes the next step. Each step is safe at any time, from any number of instances at once, and may be left half-done: the next
  * observation shows what is missing.
  */
 export class Reconciler {
   #current: Configuration | null = null;
-  /** Those that took part when they were last judged. */
+  /** The primaries that took part when they were last judged. */
   #members: readonly ObservedPrimary[] = [];
   #round: Promise<void> | null = null;
   #again = false;
   #closed = false;
-  /** Why these primaries cannot be used, as it was logged last. */
+  /** Why these primaries cannot be used, as logged last. */
   #refusal: string | null = null;
   readonly #startedMs: number;
   readonly #majority: number;
@@ -54,17 +54,17 @@ export class Reconciler {
     void this.#watch();
   }
 
-  /** The version that this instance goes by; null before the first. */
+  /** The version of the configuration in use by this instance; null before the first. */
   get version(): number | null {
     return this.#current?.version ?? null;
   }
 
-  /** No counter is below that was given out since the last cold start, as far as this instance knows. */
+  /** No counter given out since the last cold start is below this, as far as this instance knows. */
   get floor(): number {
     return this.#current?.floor ?? 0;
   }
 
-  /** Observes anew, and resolves when an observation that began after this call has led to all it can. */
+  /** Observes anew. Resolves once an observation that began after this call has led to every step that it can. */
   refresh(): Promise<void> {
     this.#again = true;
     this.#round ??= this.#rounds()
@@ -78,8 +78,8 @@ export class Reconciler {
   }
 
   /**
-   * The same for a request. False where it takes too long: in a cold start everything is copied, and nobody must wait
-   * for that.
+   * The same for a request. False if it takes too long: a cold start copies everything, and no request must wait for
+   * that.
    */
   catchUp(): Promise<boolean> {
     return new Promise((resolve) => {
@@ -142,7 +142,7 @@ export class Reconciler {
     }
   }
 
-  /** A majority is intact in `current`: its members take part, and the others are brought to it. */
+  /** A majority is intact in `current`: its members take part, and the others catch up. */
   async #follow(
     current: Configuration,
     steps: readonly Step[],
@@ -161,13 +161,13 @@ export class Reconciler {
     this.#members = members;
     const [lost, copying] = [doing("readmit"), doing("copy")];
     for (const { primary } of [...lost, ...copying]) this.#obstacles.exclude(primary);
-    // Copies only from those that are fenced, and only when these are a majority.
+    // Copies only from primaries that are fenced, and only if these are a majority.
     if (members.length < this.#majority) return false;
     for (const target of copying) this.#readmission.begin(current, members, target);
     return this.#readmission.fence(current, members, lost, copying, this.#majority);
   }
 
-  /** This instance goes by that configuration from now on. */
+  /** This instance uses that configuration from now on. */
   #adopt(current: Configuration): void {
     const { version, nonce, deployment } = current;
     if (this.#current?.nonce === nonce) return;
@@ -185,9 +185,9 @@ export class Reconciler {
     void this.#prober.tryToWrite(member);
   }
 
-  /** Nobody takes part for now. */
+  /** No primary takes part for now. */
   #stall(observed: readonly (ObservedPrimary | null)[], reason: string): void {
-    // Connections and agreements take their time at the start: no reason to warn.
+    // Connecting and agreeing take some time at the start: no reason to warn.
     if (this.dependencies.clock.monotonicMs() - this.#startedMs < WATCH_INTERVAL_MS) return;
     for (const { primary } of all(observed)) primary.exclude("readmitting", reason);
   }
@@ -199,7 +199,7 @@ export class Reconciler {
   }
 }
 
-/** Those that were observed: all of them in a cold start, as `judge` promises. */
+/** The primaries that were observed: in a cold start all of them, as `judge` promises. */
 function all(observed: readonly (ObservedPrimary | null)[]): ObservedPrimary[] {
   return observed.filter((one) => one !== null);
 }
@@ -210,6 +210,6 @@ const OTHER_DEPLOYMENT =
 const ALL_FORGOT =
   "all primaries forgot, and an instance that knew of nothing began anew: leases from before are not waited for";
 const WATCH_INTERVAL_MS = 1_000;
-/** A change takes some round trips; what takes longer is a cold start. */
+/** A change of the configuration takes some round trips; whatever takes longer is a cold start. */
 const CATCH_UP_MS_MAX = 1_000;
 const STEPS_MAX = 20;

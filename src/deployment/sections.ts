@@ -11,15 +11,15 @@ import type { Keys } from "../scripts/keys.js";
 import { listMembers, putMember } from "../scripts/member-calls.js";
 import { type CopyEnd, commandOn, runOn, scanHash, scanKeys } from "./copy-end.js";
 
-/** What one subsystem stores on primaries, and how a primary that may have forgotten some of it gets it back. */
+/** What one subsystem stores on primaries, and how a primary that may have lost some of it gets it back. */
 export interface Section {
   /** Names it in the log. */
   readonly name: string;
-  /** Before anything is copied: takes from the target what it must not keep. */
+  /** Called before anything is copied: removes from the target what it must not keep. */
   clean?(target: CopyEnd, keys: Keys): Promise<void>;
   /**
-   * Copies to `target` what `source` has. In small pages, one after the other: requests go on meanwhile, and must not
-   * wait for this. Doing it twice, or two at once, must do no harm. `floor`: the highest of the sources' floors.
+   * Copies to `target` what `source` has, in small pages, one after the other: requests are served meanwhile, and must not
+   * wait for this. Copying twice, or two copies at once, must do no harm. `floor`: the highest of the sources' floors.
    */
   copy?(source: CopyEnd, target: CopyEnd, keys: Keys, floor: number): Promise<void>;
 }
@@ -60,7 +60,7 @@ function countersAbove(floor: number, page: readonly string[]): [string, number]
   return found;
 }
 
-/** Members with their remaining time. Those that only another server's clock keeps alive are forgotten. */
+/** Members with their remaining time. Members that only another server's clock keeps alive are dropped. */
 const members: Section = {
   name: "members",
   clean: (target, keys) =>
@@ -78,7 +78,7 @@ const members: Section = {
   },
 };
 
-/** That leases were ended, and attempts given up. */
+/** The tombstones of leases that were ended, and of attempts that were abandoned. */
 const tombstones: Section = {
   name: "tombstones",
   copy: (source, target, keys) =>
@@ -100,5 +100,5 @@ const tombstones: Section = {
 /** In the order in which they are copied. */
 export const SECTIONS: readonly Section[] = [holds, counters, members, tombstones];
 
-/** Members of a batch: some tenths of a millisecond of a primary's time, and of ours, each. */
+/** Members per batch; each takes some tenths of a millisecond of a primary's time and of this process's. */
 const BATCH = 50;

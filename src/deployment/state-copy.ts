@@ -6,8 +6,8 @@ import { type CopyEnd, runOn } from "./copy-end.js";
 import { SECTIONS, type Section } from "./sections.js";
 
 /**
- * Copies to `target` what `sources` have, section by section, and the highest incarnation of a member. Doing it twice, or
- * two at once, does no harm. Rejects with `PrimaryFailure` when one of them changed meanwhile; the message names the
+ * Copies to `target` what `sources` have, section by section, and the highest incarnation of a member. Copying twice, or
+ * two copies at once, does no harm. Rejects with `PrimaryFailure` when one of them changed meanwhile; the message names the
  * section. Returns the floor to begin with.
  */
 export async function copyState(
@@ -21,8 +21,8 @@ export async function copyState(
   for (const source of sources.filter(({ primary }) => primary !== target.primary)) {
     for (const section of sections) await within(section, () => section.copy?.(source, target, keys, floor));
   }
-  // Once more, after the counters: a rotation meanwhile has moved names from those into its floor. It also shows
-  // that no source has lost its data since, which the pages, read by plain commands, would not have shown.
+  // Read once more, after the counters: a rotation meanwhile may have moved names from those into its floor. This also
+  // shows that no source has lost its data since, which the pages, read by plain commands, would not show.
   const last = await highestOf(sources, keys);
   await runOn(target, announceIncarnation(keys, last.incarnation));
   return last.floor;

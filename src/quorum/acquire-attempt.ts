@@ -41,14 +41,14 @@ export class AcquireAttempt implements Voting {
     await this.voting[index];
     const vote = this.votes.answers[index];
     const failed = vote && !vote.ok ? vote.failure.kind : null;
-    // A primary that refused, or was not asked, has nothing of it.
+    // A primary that refused, or was not asked, has nothing of the attempt.
     if (failed === "not_sent" || (vote?.ok && vote.value.kind !== "granted")) return true;
     const answer = await answerOf(this.#primary(index), this.#abandon(failed === "unknown"));
     if (!answer.ok) this.#abandonLater(index);
     return answer.ok;
   }
 
-  /** Refuses it from now on where it may have arrived, or may yet, though the other primaries decided without that vote. */
+  /** Refuses the attempt from now on wherever it may have arrived, or may yet, while the others decided without that vote. */
   async refuseLate(): Promise<void> {
     const { answers } = await this.votes.complete();
     answers.forEach((vote, index) => {

@@ -77,7 +77,7 @@ export class AcquireVotes {
       if (!(await this.#redlock.acquire(asked, terms.ttlMs))) return await this.#refusal(asked.votes);
       const grant = await this.#token(attempt, asked.votes.answers, version);
       if (grant === null) {
-        // What a primary does not hear is a pending compensation: so nothing depends on the outcome here.
+        // A clean-up that does not reach a primary becomes a pending compensation, so nothing depends on the outcome here.
         await this.primaries.decide((_, index) => asked.takeBack(index), this.primaries.ofMajority);
         return { kind: "held", hold: null, certain: false, ahead: 0 };
       }
@@ -91,7 +91,7 @@ export class AcquireVotes {
     }
   }
 
-  /** Longer than any message of a lease that is under way can matter. */
+  /** Longer than any message of a lease can be under way and still matter. */
   protected get tombstoneMs(): number {
     return this.settings.ttlMaxMs + 60_000;
   }

@@ -25,7 +25,7 @@ export interface Heard<T> {
 /** Derives a verdict from the answers so far; undefined: they do not decide yet. */
 export type Judge<T, V> = (heard: Heard<T>) => V | undefined;
 
-/** Collects the answers to one question; late ones as well, for whatever waits for them. */
+/** Collects the answers to one question, including late ones for callers that wait for them. */
 export class Votes<T> implements Heard<T> {
   #answers: Answers<T>;
   readonly #watchers = new Set<() => void>();

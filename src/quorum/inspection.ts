@@ -13,7 +13,7 @@ export interface Inspection {
   readonly free: boolean;
   /** No token above this one has been given out. */
   readonly highest: number;
-  /** How many wait, and the first of them in their order. */
+  /** Number of waiters, and the first of them in queue order. */
   readonly waiting: number;
   readonly queue: readonly Waiter[];
 }

@@ -20,7 +20,7 @@ import { holdersOn } from "./scan.js";
 export type RenewOutcome =
   | ({ readonly kind: "renewed"; readonly token: number; readonly acks: number } & Renewal)
   | Lost
-  /** The lease has other names as well, or fewer. */
+  /** The lease has more names, or fewer. */
   | { readonly kind: "other" };
 
 /** The votes on leases: on new ones, and on those that were granted. */
@@ -49,17 +49,17 @@ export class LeaseVotes extends AcquireVotes {
   }
 
   /**
-   * Ends a lease everywhere; a primary that does not answer is told later. Whether any primary still had it. Throws
-   * `no_quorum` when a majority did not answer: the lease then ends as soon as they do.
+   * Ends a lease everywhere; a primary that does not answer gets the release later. Returns whether any primary still had it.
+   * Throws `no_quorum` if a majority did not answer: the lease then ends as soon as they do.
    */
   release(claim: Claim, chosen: boolean): Promise<boolean> {
     return this.#end(claim, chosen, null);
   }
 
   /**
-   * Ends all leases that hold a resource, with all their names. They are ended by their ids: a primary that hears of it
-   * late ends no newer lease, and one that has nothing of them grants them nothing later. How many they were. Throws
-   * `no_quorum`.
+   * Ends all leases that hold a resource, with all their names. They are ended by their ids: a primary that is reached
+   * late ends no newer lease, and one that does not have them grants them nothing later. Returns how many they were.
+   * Throws `no_quorum`.
    */
   async break(resource: string, reason: string): Promise<number> {
     const { majority, all } = this.primaries;
@@ -94,7 +94,7 @@ export class LeaseVotes extends AcquireVotes {
     );
   }
 
-  /** What a majority know of a name. Throws `no_quorum`. */
+  /** What a majority know about a name. Throws `no_quorum`. */
   inspect(resource: string): Promise<Inspection> {
     return inspectResource(this.primaries, this.keys, resource, this.tally);
   }
@@ -128,5 +128,5 @@ export class LeaseVotes extends AcquireVotes {
   }
 }
 
-/** Leases that are ended at once, where an operator breaks a lock of thousands. */
+/** Leases that are ended at once when an operator breaks a lock with thousands of holders. */
 const BROKEN_AT_ONCE_MAX = 50;

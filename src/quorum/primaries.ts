@@ -7,11 +7,11 @@ import { noQuorum, shortageOf } from "./shortage.js";
 /** The configuration in force for this instance. */
 export interface InForce {
   readonly version: number | null;
-  /** No counter that was given out since the last cold start is below; 0 before the first. */
+  /** No counter given out since the last cold start is below this; 0 before the first. */
   readonly floor: number;
   /**
-   * Observes the primaries and takes over the configuration that they agreed on. Whether this instance is up to date
-   * now: a request does not wait for long.
+   * Observes the primaries and takes over the configuration that they agreed on. Resolves to whether this instance
+   * is up to date now: a request does not wait for long.
    */
   catchUp(): Promise<boolean>;
 }
@@ -119,7 +119,7 @@ export class Primaries {
     return this.configuration.version;
   }
 
-  /** No counter that was given out since the last cold start is below. */
+  /** No counter given out since the last cold start is below this. */
   get floor(): number {
     return this.configuration.floor;
   }

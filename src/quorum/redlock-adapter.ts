@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import Redlock from "redlock";
 
-/** One acquire: how each primary, by its index, votes on it, and how it takes it back. Neither may reject or hang. */
+/** One acquire: how each primary, by its index, votes on it and takes its vote back. Neither may reject or hang. */
 export interface Voting {
   /** Whether the primary grants it. */
   vote(index: number): Promise<boolean>;
-  /** Whether the primary has nothing of it any more. */
+  /** Whether the primary no longer has any of it. */
   takeBack(index: number): Promise<boolean>;
 }
 
@@ -14,10 +14,10 @@ export interface Voting {
  * was granted taken back, and waits until a majority have done so. Its verdict is the one that counts.
  *
  * Nothing else of it is used. Tokens, waiting and validity are ours; renewals and releases are decided by
- * `Primaries.decide`, which tells more than "for" or "against" and fears no clock that jumps.
+ * `Primaries.decide`, which returns more than "for" or "against" and is not harmed by a clock that jumps.
  *
  * Its Redis clients are adapters, one per primary, that run a `Voting` in place of its scripts. An id, passed through as
- * the name of the resource, tells them which.
+ * the name of the resource, identifies it.
  */
 export class RedlockAdapter {
   readonly #redlock: Redlock;
@@ -28,7 +28,7 @@ export class RedlockAdapter {
     const clients = Array.from({ length: primaries }, (_, index) => this.#client(index));
     this.#redlock = new Redlock(
       clients,
-      // A retry would leave behind what the attempt before it was granted.
+      // A retry would leave behind the holds granted to the attempt before it.
       { retryCount: 0, driftFactor: 0 },
       { acquireScript: () => "acquire", extendScript: () => "extend", releaseScript: () => "release" },
     );

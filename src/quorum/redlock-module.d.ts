@@ -1,5 +1,5 @@
 /**
- * What we use of redlock. The package has types, but leaves them out of its "exports"; to point at them by `paths` in
+ * What we use of redlock. The package has types, but leaves them out of its "exports"; pointing at them with `paths` in
  * tsconfig.json would make tsx load them in place of the code.
  */
 declare module "redlock" {

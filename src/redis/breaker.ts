@@ -5,9 +5,9 @@ import type { Connection } from "./connection.js";
 export interface Protected {
   /** Resolves when it can be used. */
   probe(): Promise<void>;
-  /** It cannot be used from now on; or it still cannot, for a newer reason. */
+  /** It cannot be used from now on; or still cannot, for a newer reason. */
   opened(reason: string): void;
-  /** It can be used again. `epoch` counts how often: what was known in an earlier one means nothing now. */
+  /** It can be used again. `epoch` counts how often: what was known in an earlier epoch means nothing now. */
   closed(epoch: number): void;
 }
 
@@ -52,7 +52,7 @@ export class Breaker {
         await this.target.probe();
         if (this.#mayProbe()) return this.#close();
       } catch (error) {
-        // Of a connection that was lost the reason is known better than from the command that was under way.
+        // If the connection was lost, its own reason is better than that of the command that was under way.
         if (this.connection.ready) this.open(error instanceof Error ? error.message : String(error));
         await this.clock.sleep(PROBE_INTERVAL_MS);
       }

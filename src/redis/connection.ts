@@ -2,13 +2,13 @@ import { Redis, ReplyError } from "ioredis";
 
 /** A connection to one Redis server. The simulation has another implementation. */
 export interface Connection {
-  /** Sends one command. Rejects with `RedisReplyError` when Redis replied with an error, with another error when the outcome is unknown. */
+  /** Sends one command. Rejects with `RedisReplyError` if Redis replied with an error; else the outcome is unknown. */
   call(command: string, ...args: (string | number)[]): Promise<unknown>;
   /** Whether commands can be sent now. */
   readonly ready: boolean;
   /** Called whenever `ready` changes, with the reason when the connection was lost or could not be made. */
   onChange(listener: (ready: boolean, reason?: Error) => void): void;
-  /** Called whenever bytes arrive, also those of an incomplete reply. Absent: replies arrive as a whole. */
+  /** Called whenever bytes arrive, also those of an incomplete reply. Absent: replies arrive whole. */
   onBytes?(listener: () => void): void;
   close(): void;
 }
@@ -60,7 +60,7 @@ export const connectByIoredis: Connect = (url, { connectTimeoutMs, name, subscri
       ? new Error("ERR this server does not speak the protocol of Redis: name a Redis or Valkey server")
       : error;
   });
-  // Not on "ready": a server of another kind fails before, and hangs up after.
+  // Not on "ready": a server of another kind fails before that, and hangs up afterwards.
   redis.on("connect", () => {
     reason = undefined;
     redis.stream.on("data", () => {
@@ -70,7 +70,7 @@ export const connectByIoredis: Connect = (url, { connectTimeoutMs, name, subscri
   if (subscription) {
     const { channel, onMessage } = subscription;
     redis.on("message", (_, message: string) => onMessage(message));
-    // It fails only where the connection was lost; the next one subscribes again.
+    // It fails only if the connection was lost; the next connection subscribes again.
     redis.on("ready", () => {
       redis.subscribe(channel).then(
         () => tell(true),

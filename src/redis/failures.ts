@@ -25,7 +25,7 @@ export type Fault =
   | { readonly kind: "stale_epoch" }
   /** It takes no writes now. `refusal`: why, in Redis' words. */
   | { readonly kind: "refuses_writes"; readonly refusal: string }
-  /** It cannot serve now, whatever it is asked. */
+  /** It cannot serve any command now. */
   | { readonly kind: "unavailable" }
   /** It refused this command; the next may succeed. */
   | { readonly kind: "refused" }
@@ -52,7 +52,7 @@ export function failureOf(error: unknown): PrimaryFailure {
   return new PrimaryFailure(means, reasonOf(error), { cause: error });
 }
 
-/** Why a server refuses writes, where its reply says that it does. Redis 6.2 puts the name of the script in front. */
+/** Why a server refuses writes, if its reply says that it does. Redis 6.2 puts the name of the script in front. */
 function refusalIn(message: string): string | null {
   const found = /(?:^|\s-)((?:OOM|MISCONF|NOREPLICAS) [^\n]*)/.exec(message);
   return (
@@ -64,6 +64,6 @@ function refusalIn(message: string): string | null {
   );
 }
 
-/** Redis' longest has 315. */
+/** Redis' longest has 315 characters. */
 const REFUSAL_LENGTH_MAX = 400;
 const UNAVAILABLE = /^(LOADING|READONLY|MASTERDOWN|NOAUTH|NOPERM|CLUSTERDOWN|BUSY)/;

@@ -22,7 +22,7 @@ export type PrimaryState = (typeof PRIMARY_STATES)[number];
 
 export interface PrimaryStatus {
   readonly state: PrimaryState;
-  /** How long it has been so, ms. */
+  /** How long it has been in this state, ms. */
   readonly forMs: number;
   /** Why it is not up. */
   readonly reason: string | null;
@@ -33,7 +33,7 @@ export interface PrimaryStatus {
 /** Why a primary that answers may take no part. */
 export type Exclusion = Extract<PrimaryState, "readmitting" | "wrong_role" | "misconfigured">;
 
-/** How far a primary is from voting. What belongs to one phase is gone with it. */
+/** How far a primary is from voting. Data that belongs to a phase ends with it. */
 export type Phase = Unreachable | Answering | Participating;
 
 /** The breaker is open: no call is sent. */
@@ -69,10 +69,10 @@ export type Admission = Pick<Participating, "configurationEpoch" | "runId"> & {
   readonly quarantineMs: number;
 };
 
-/** The state machine of one primary: the events that change its phase. Tells of each change of its state once. */
+/** The state machine of one primary: the events that change its phase. Reports each change of its state once. */
 export class Lifecycle {
   #phase: Phase = { kind: "unreachable", state: "down", reason: "not connected yet" };
-  /** What was told last; null: nothing so far. */
+  /** The state reported last; null: none so far. */
   #told: { readonly state: PrimaryState | null; readonly sinceMs: number };
 
   constructor(
@@ -109,7 +109,7 @@ export class Lifecycle {
 
   stoppedAnswering(reason: string): void {
     const phase = this.#phase;
-    // A server that does not let us in says why once and hangs up; what follows from that explains nothing.
+    // A server that does not let us in says why once and hangs up; the errors that follow explain nothing.
     if (phase.kind === "unreachable" && phase.state === "misconfigured" && HUNG_UP.test(reason)) return;
     const state = NOT_LET_IN.test(reason) ? "misconfigured" : "down";
     this.#become({ kind: "unreachable", state, reason });
@@ -126,7 +126,7 @@ export class Lifecycle {
     if (connectionEpoch !== null) this.#become({ kind: "answering", connectionEpoch, state, reason });
   }
 
-  /** Whether it was: not if it is not what was observed in `connectionEpoch` any more. */
+  /** Returns whether it was: not if it is no longer what was observed in `connectionEpoch`. */
   admitted(connectionEpoch: number, { quarantineMs, ...rest }: Admission): boolean {
     if (connectionEpoch !== this.connectionEpoch) return false;
     const refusal = this.participating?.refusal ?? null;
@@ -135,12 +135,12 @@ export class Lifecycle {
     return true;
   }
 
-  /** It takes part all the same: it can be read, and can free and extend what it has. */
+  /** It still takes part: it can be read, and can free and extend what it has. */
   refusesWrites(refusal: string): void {
     if (this.#phase.kind === "participating") this.#become({ ...this.#phase, refusal });
   }
 
-  /** Whether a refusal ended. */
+  /** Returns whether a refusal ended. */
   acceptsWrites(connectionEpoch: number): boolean {
     const phase = this.#phase;
     if (phase.kind !== "participating" || phase.refusal === null) return false;
@@ -166,5 +166,5 @@ function stateOf(phase: Phase, nowMs: number): PrimaryState {
 }
 
 const HUNG_UP = /connection lost|isn't writeable|max retries|is closed/;
-/** Replies of a server that does not let us in: no use in waiting for it. */
+/** Replies of a server that does not let us in: there is no use in waiting for it. */
 const NOT_LET_IN = /^(NOAUTH|WRONGPASS|NOPERM|DENIED|ERR)/;

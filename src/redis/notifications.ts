@@ -5,7 +5,7 @@ export type Notification =
   | {
       readonly kind: "lease";
       readonly leaseId: string;
-      /** The grant, where the primary gave it what it waits for; null: it may ask now. */
+      /** The grant, if the primary handed off the name to the request; null: the request may ask now. */
       readonly handoff: Handoff | null;
     }
   /** All readers in a queue with a ticket below `before` may ask. */

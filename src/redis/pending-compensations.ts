@@ -1,15 +1,15 @@
 import type { Call } from "../scripts/scripts.js";
 
 /**
- * Releases and clean-ups that a primary did not answer (hinted handoff). Each is run until it was answered once. Beyond
- * `PENDING_MAX` the oldest are dropped: then only the time to live ends what they should have ended.
+ * Releases and clean-ups that a primary did not answer (hinted handoff). Each is run until it has been answered once. Beyond
+ * `PENDING_MAX` the oldest are dropped: then only the time to live ends the leases that they should have ended.
  */
 export class PendingCompensations {
   readonly #pending = new Map<string, Call<unknown>>();
   #delivering = false;
 
   constructor(
-    /** Whether the primary answered the call, be it with an error that would come again. */
+    /** Resolves to whether the primary answered the call, even if with an error that would come again. */
     private readonly run: (call: Call<unknown>) => Promise<boolean>,
     private readonly dropped: () => void,
   ) {}
@@ -24,7 +24,7 @@ export class PendingCompensations {
     this.dropped();
   }
 
-  /** Runs what is pending, until nothing is or nothing is answered any more. */
+  /** Runs the pending calls until none is left or the primary no longer answers. */
   async deliver(): Promise<void> {
     if (this.#delivering) return;
     this.#delivering = true;

@@ -16,7 +16,7 @@ export interface PrimarySettings {
   readonly connectTimeoutMs: number;
 }
 
-/** What a primary tells the metrics and the log. */
+/** What a primary reports to the metrics and the log. */
 export interface PrimaryObserver {
   called(primary: Primary, script: string, ms: number, outcome: "ok" | PrimaryFailure["kind"]): void;
   changed(primary: Primary, status: PrimaryStatus): void;
@@ -28,13 +28,13 @@ export interface PrimaryDependencies {
   readonly keys: Keys;
   readonly clock: Clock;
   readonly observer: PrimaryObserver;
-  /** Called when it answers again, and when it says something that its configuration may explain. */
+  /** Called when it answers again, and when the configuration that it holds may explain its reply. */
   readonly onDoubt: (primary: Primary) => void;
 }
 
 /**
  * One independent Redis server: its connection, its breaker, how far it takes part, and the calls that are pending for
- * it. Whenever it answers again it has to be admitted again (deployment/reconciler.ts): it may have forgotten.
+ * it. Whenever it answers again it has to be admitted again (deployment/reconciler.ts): it may have lost data.
  */
 export class Primary {
   readonly latency = new LatencyWindow();
@@ -47,7 +47,7 @@ export class Primary {
   #staleEpochs = 0;
 
   constructor(
-    /** How others see it: host and port, never a password. */
+    /** Its name in logs and replies: host and port, never a password. */
     readonly address: string,
     url: string,
     settings: PrimarySettings,
@@ -78,7 +78,7 @@ export class Primary {
     return this.#lifecycle.participating !== null;
   }
 
-  /** What names it in the configuration in which it takes part; null while it does not. */
+  /** Its id in the configuration in which it takes part; null while it does not. */
   get configurationEpoch(): string | null {
     return this.#lifecycle.participating?.configurationEpoch ?? null;
   }
@@ -147,7 +147,7 @@ export class Primary {
   /** Runs the call until it was answered once: now, or when this primary is back. The same `key` is pending once. */
   compensateLater(key: string, call: Call<unknown>): void {
     this.#pendingCompensations.add(key, call);
-    // What it refuses now is run when it accepts writes again, or when it is next admitted.
+    // A call that it refuses now is run when it accepts writes again, or when it is next admitted.
     if (this.up && this.refusal === null) void this.#pendingCompensations.deliver();
   }
 
@@ -211,7 +211,7 @@ export class Primary {
   /** Notes what a failed command shows about the primary, and returns what it means for the call. */
   #judge(error: unknown): PrimaryFailure {
     const fault = faultOf(error);
-    // Of a connection that was lost the reason is known better than from the commands that it took along.
+    // If the connection was lost, its own reason is better than that of the commands that failed with it.
     const wentSilent = fault.kind === "silent" && this.connectionEpoch !== null;
     if (fault.kind === "refuses_writes") this.#lifecycle.refusesWrites(fault.refusal);
     else if (fault.kind === "unavailable" || wentSilent) this.#breaker.open(reasonOf(error));

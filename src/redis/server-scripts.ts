@@ -2,7 +2,7 @@ import { BATCHES, SCRIPTS, type Script } from "../scripts/scripts.js";
 import { RedisReplyError } from "./connection.js";
 import type { Wire } from "./wire.js";
 
-/** Loads the scripts that the server lacks: one that was away for a moment only has them all. */
+/** Loads the scripts that the server lacks: a server that was away only for a moment has them all. */
 export async function loadScripts(wire: Wire): Promise<void> {
   const scripts = [...Object.values(SCRIPTS), ...BATCHES.values()];
   const digests = scripts.map(({ sha1 }) => sha1);
@@ -12,8 +12,8 @@ export async function loadScripts(wire: Wire): Promise<void> {
 }
 
 /**
- * Runs a script by its hash; `rest`: the number of keys, keys and arguments. Where the server has lost it nothing ran:
- * SCRIPT FLUSH does this, and so does a restart behind a proxy, which the connection survives. So the text is sent only
+ * Runs a script by its hash; `rest`: the number of keys, keys and arguments. If the server has lost the script, nothing ran:
+ * SCRIPT FLUSH causes this, and so does a restart behind a proxy, which the connection survives. So the text is sent only
  * once `assertSameRun` resolved.
  */
 export async function evaluate(
@@ -31,7 +31,7 @@ export async function evaluate(
   }
 }
 
-/** Rejects where the server has another `run_id`. */
+/** Rejects if the server has another `run_id`. */
 export async function assertRun(wire: Wire, runId: string): Promise<void> {
   const info = String(await wire.send("INFO", "server"));
   if (!info.includes(`run_id:${runId}`)) throw new Error("it restarted behind this connection");

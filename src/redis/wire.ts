@@ -23,7 +23,7 @@ export class Wire {
     });
   }
 
-  /** Rejects with `RedisReplyError` when Redis replied with an error; with `Overload` or another error when the outcome is unknown. */
+  /** Rejects with `RedisReplyError` if Redis replied with an error; else, as with `Overload`, the outcome is unknown. */
   send(command: string, ...args: (string | number)[]): Promise<unknown> {
     this.#batch ??= this.#beginBatch();
     const batch = this.#batch;
@@ -31,7 +31,7 @@ export class Wire {
       let dueMs = this.clock.monotonicMs() + this.timeoutMs;
       const watch = () => {
         const nowMs = this.clock.monotonicMs();
-        // Where this timer is late, this process was away: the server may have answered.
+        // If this timer is late, this process was away: the server may have answered.
         const late = nowMs - dueMs > this.timeoutMs * LATENESS;
         const leftMs = batch.leftMs ?? nowMs;
         const silentMs = late ? 0 : nowMs - Math.max(leftMs, this.#heardMs);

@@ -16,7 +16,7 @@ export function prepare(register: string, ballot: Ballot): Call<PromiseReply> {
   };
 }
 
-/** Null when accepted, else the higher ballot that was promised. */
+/** Null if accepted, else the higher ballot that was promised. */
 export function accept(register: string, ballot: Ballot, value: string): Call<Ballot | null> {
   return {
     script: SCRIPTS.accept,
@@ -57,15 +57,15 @@ export function admit(
   };
 }
 
-/** What a readmitted primary needs beside the data themselves. */
+/** What a primary that is being readmitted needs besides the data itself. */
 export interface StateSummary {
   readonly floor: number;
   /** The highest counter in both generations. */
   readonly max: number;
   readonly rotations: number;
-  /** Time until the last lease that this primary voted for has ended, ms. */
+  /** Time until the last lease that this primary voted for ends, ms. */
   readonly leasesEndInMs: number;
-  /** The highest incarnation of a member that was announced. */
+  /** The highest incarnation that was announced for any member. */
   readonly incarnation: number;
 }
 
@@ -90,7 +90,7 @@ export function restoreCounters(keys: Keys, counters: readonly (readonly [string
   };
 }
 
-/** That a lease was ended, or an attempt given up. */
+/** The record that a lease was ended, or an attempt abandoned. */
 export interface Tombstone {
   readonly key: string;
   readonly says: string;
@@ -110,19 +110,19 @@ export function dropHolds(holds: readonly string[]): Call<void> {
   return { script: SCRIPTS["drop-holds"], keys: holds, args: [], parse: () => {} };
 }
 
-/** Of these members the ones that another clock keeps alive. */
+/** Forgets those of the members that only another server's clock keeps alive. */
 export function dropOverlong(members: readonly string[]): Call<void> {
   return { script: SCRIPTS["drop-overlong"], keys: members, args: [], parse: () => {} };
 }
 
 /**
- * Counters in a generation from which it is rotated before its time: some 105 MB, in two generations twice as much.
- * Floors rise by 2^20 with every second rotation at most, so by about half of the number of fresh names; the wall clock
- * in microseconds, from which a cold start begins, stays ahead of them up to 1.9 million fresh names a second.
+ * Number of counters at which a generation is rotated early: some 105 MB, and twice as much in two generations. Floors
+ * rise by at most 2^20 with every second rotation, so by about half of the number of new names. The wall clock in
+ * microseconds, at which a cold start begins, stays ahead of them up to 1.9 million new names a second.
  */
 export const COUNTERS_MAX = 1_000_000;
 
-/** Whether the generations were rotated; false: not yet due. */
+/** Returns whether the generations were rotated; false: not yet due. */
 export function rotateCounters(
   keys: Keys,
   afterMs: number,

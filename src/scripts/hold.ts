@@ -1,4 +1,4 @@
-/** A hold of a name on one primary, as others may see it. */
+/** A hold of a name on one primary, without its secret. */
 export interface Hold {
   /** SHA-1 of the leaseId: tells two leases apart without giving the secret away. */
   readonly digest: string;
@@ -12,11 +12,11 @@ export interface Hold {
   readonly heldForMs: number;
   /** The lease's counter now. */
   readonly counter: number;
-  /** Of the metadata; empty where they were never changed. */
+  /** Revision of the metadata; empty if they were never changed. */
   readonly revision: string;
 }
 
-/** From what `describe` of leases.lua returns. */
+/** Parses what `describe` of leases.lua returns. */
 export function parseHold(fields: readonly unknown[]): Hold {
   const [digest, expiresInMs, mode, owner, metadata, grantedAt, heldForMs, counter, revision] = fields as [
     string,

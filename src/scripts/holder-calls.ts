@@ -4,7 +4,7 @@ import { leaseCall, NOBODY } from "./lease-calls.js";
 import { type Call, SCRIPTS } from "./scripts.js";
 import type { Parts } from "./set-calls.js";
 
-// What is asked of the list of names that are held, and of those who hold one, in parts that a primary has time for.
+// Reads the list of held names, and the holders of a name, in parts small enough for a primary to serve them quickly.
 
 /** A lease that holds a resource, with all its resources. Its id is a secret. */
 export interface HeldLease {
@@ -24,14 +24,14 @@ export function listHolders(keys: Keys, resource: string, from: string): Call<Pa
   });
 }
 
-/** The writer of a resource, and of these readers as many as fit, from the first on. */
+/** The writer of a resource, and as many of the given readers as fit, from the first on. */
 export interface HoldersPart {
-  /** How many of the readers were looked at: one at least. */
+  /** How many of the readers were looked at: at least one. */
   readonly lookedAt: number;
   readonly holds: readonly Hold[];
 }
 
-/** `leaseIds`: `HOLDERS_AT_ONCE_MAX` at most. */
+/** `leaseIds`: at most `HOLDERS_AT_ONCE_MAX`. */
 export function describeHolders(
   keys: Keys,
   resource: string,
@@ -44,9 +44,9 @@ export function describeHolders(
   });
 }
 
-/** Some of the names that one primary knows to be held, in the order of their bytes. */
+/** Some of the names that one primary knows to be held, in byte order. */
 export interface LockPage {
-  /** The last name that was looked at; null: all were. */
+  /** The last name that was looked at; null: all of them were. */
   readonly upTo: string | null;
   readonly locks: readonly { readonly resource: string; readonly holds: readonly Hold[] }[];
 }
@@ -70,9 +70,9 @@ export function listLocks(keys: Keys, prefix: string, after: string, most: numbe
 }
 
 /**
- * How many names were forgotten, and when the next part is due, by whomever. All names are looked at in half a minute, so
- * that the list has no more of those that ended by themselves than half a minute brings; in a part of which half had
- * ended the next is due in a quarter of the time. Beyond a million names it takes longer.
+ * Returns how many names were removed, and when the next part is due, no matter which instance asks. All names are looked
+ * at within half a minute, so the list has no more expired names than half a minute brings. After a part of which half had
+ * expired, the next one is due in a quarter of the time. Beyond a million names it takes longer.
  */
 export function sweepHeld(keys: Keys): Call<{ readonly forgotten: number; readonly nextInMs: number }> {
   return {
@@ -89,13 +89,13 @@ export function sweepHeld(keys: Keys): Call<{ readonly forgotten: number; readon
 const SWEEPS_FOR_ALL = 25;
 /** 1 to 2 ms of a primary's time. */
 const SWEPT_AT_ONCE_MAX = 500;
-/** Less than the second in which every instance calls: late calls must not miss every other one. */
+/** Less than the second between an instance's calls, so that late calls do not miss every other part. */
 const SWEEP_PAUSE_MS = 800;
 /** So that sweeping never takes more than a tenth of a primary's time. */
 const SWEEP_PAUSE_MS_MIN = 12;
 
-/** Readers of one reply, and holds from which on one has no more: 2 ms of a primary's time. */
+/** Maximum readers in one reply, and the number of holds after which a reply takes no more: 2 ms of a primary's time. */
 export const HOLDERS_AT_ONCE_MAX = 150;
 const HOLDS_AT_ONCE_MAX = 200;
-/** Bytes of owners and metadata from which on a reply has no more holds. */
+/** Bytes of owners and metadata after which a reply takes no more holds. */
 const PART_BYTES_MAX = 256 * 1024;

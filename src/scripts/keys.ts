@@ -1,20 +1,20 @@
 /**
- * Every key that Quorate writes, spelled here and nowhere else. A resource is a kind and a name, `lock/orders-42`:
- * names have no slash, so no two resources share a key.
+ * Every key that Quorate writes, spelled here and nowhere else. A resource is a kind and a name, `lock/orders-42`. Names
+ * have no slash, so no two resources share a key.
  *
- * A namespace is a part of each of its keys, but for `default`: its keys are those that were stored before there were
- * namespaces, and none of them begins with `namespace/`.
+ * Each key contains its namespace, except in `default`: those keys are the ones that were stored before namespaces
+ * existed, and none of them begins with `namespace/`.
  */
 export class Keys {
   readonly configuration: string;
   readonly counters: string;
   readonly countersOlder: string;
   readonly services: string;
-  /** The highest incarnation of a member that was announced. */
+  /** The highest incarnation that was announced for any member. */
   readonly incarnation: string;
-  /** Names of the locks that are held, and of some that are not any more. */
+  /** Names of the locks that are held, and of some that are no longer held. */
   readonly held: string;
-  /** What the keys of those who wait in line begin with; leases.lua tells what follows. */
+  /** Prefix of the keys of waiters; leases.lua describes what follows it. */
   readonly waiting: string;
 
   private readonly prefix: string;
@@ -33,12 +33,12 @@ export class Keys {
     this.waiting = `${prefix}waiting/`;
   }
 
-  /** What an acceptor remembers of the agreement on one version of the configuration. */
+  /** An acceptor's state of the agreement on one version of the configuration. */
   agreement(version: number): string {
     return `${this.prefix}agreement/${version}`;
   }
 
-  /** Patterns for SCAN, for a primary that is being readmitted. */
+  /** Patterns for SCAN, used to readmit a primary. */
   get holdPattern(): string {
     return `${escapeGlob(this.prefix)}hold/*`;
   }
@@ -51,22 +51,22 @@ export class Keys {
     return `${escapeGlob(this.prefix)}gone/*`;
   }
 
-  /** A writer's hold. Those of readers lie behind it, as leases.lua tells. */
+  /** A writer's hold. The keys of readers' holds begin with it, as leases.lua describes. */
   hold(resource: string): string {
     return `${this.prefix}hold/${resource}`;
   }
 
-  /** What the holds of a resource's own resources begin with, `permit/pool/`, or of all of them. */
+  /** Prefix of the holds of the resources within a resource, `permit/pool/`, or of all holds. */
   holdsIn(resources = ""): string {
     return `${this.prefix}hold/${resources}`;
   }
 
-  /** Those who wait for a resource. */
+  /** The queue for a resource. */
   queue(resource: string): string {
     return `${this.prefix}line/${resource}`;
   }
 
-  /** What is waited for in the line with this key. */
+  /** The resource that the queue with this key is for. */
   resourceOf(queueKey: string): string {
     return queueKey.slice(this.queue("").length);
   }
@@ -75,12 +75,12 @@ export class Keys {
     return `${this.waiting}instance/${id}`;
   }
 
-  /** The channel on which a service instance hears that it is a waiter's turn. */
+  /** The channel on which a service instance gets the notifications for its waiters. */
   notificationChannel(instance: string): string {
     return `${this.waiting}wake/${instance}`;
   }
 
-  /** What a leaseId that its caller chose is for. */
+  /** The idempotency fingerprint of a leaseId that its caller chose. */
   fingerprint(leaseId: string): string {
     return `${this.prefix}purpose/${leaseId}`;
   }

@@ -8,24 +8,24 @@ import { type Call, SCRIPTS } from "./scripts.js";
 /** `exclusive`: a writer, alone. `shared`: a reader, beside other readers. */
 export type Mode = "exclusive" | "shared";
 
-/** What a lease is for, and its secret. */
+/** The resources and conditions of a lease, and its secret. */
 export interface Claim {
   readonly leaseId: string;
-  /** Null: whichever it was acquired in. */
+  /** Null: the mode in which it was acquired. */
   readonly mode: Mode | null;
-  /** All of them or none. A resource is a kind and a name, `lock/orders-42`. */
+  /** The lease has all of them or none. A resource is a kind and a name, `lock/orders-42`. */
   readonly resources: readonly string[];
-  /** Where those who want any of them stand in line. */
+  /** The queues in which requests for any of them wait. */
   readonly queues: readonly string[];
-  /** What a leaseId that its caller chose is for, in words of ours: it is for nothing else. */
+  /** Idempotency fingerprint of a leaseId that its caller chose: the leaseId is good for nothing else. */
   readonly fingerprint: string | null;
   readonly limit: { readonly semaphore: string; readonly permits: number } | null;
 }
 
 export interface Attempt extends Claim {
-  /** Tells the request from others for the same lease. */
+  /** Distinguishes the request from others for the same lease. */
   readonly nonce: string;
-  /** Tells the attempt from others of the same request: once a primary has heard of a later one, this one is over there. */
+  /** Distinguishes the attempts of a request: once a primary has heard of a later attempt, this one is over there. */
   readonly attemptNumber: number;
 }
 
@@ -36,13 +36,13 @@ export interface AcquireTerms {
   readonly metadata: string;
   /** The caller chose the leaseId and may repeat the request. */
   readonly chosen: boolean;
-  /** Its place in line; null for one that does not wait. */
+  /** Its queue entry; null for a request that does not wait. */
   readonly queueEntry: {
     readonly ticket: number;
     readonly instance: string;
-    /** How long the place is kept when nothing is heard, ms. */
+    /** How long the entry is kept without another attempt, ms. */
     readonly keptMs: number;
-    /** Whether a primary may hand the name on to it, in the turn after this one. */
+    /** Whether a primary may hand off the name to it, as the attempt after this one. */
     readonly acceptsHandoff: boolean;
   } | null;
 }
@@ -60,7 +60,7 @@ export function leaseCall<T>(
   const { leaseId, mode, resources, queues, fingerprint, limit, nonce, attemptNumber } = claim;
   const isAttempt = nonce !== undefined && attemptNumber !== undefined;
   const [first] = resources;
-  // By the letters of leases.lua, in its order.
+  // The letters are those of leases.lua, in its order.
   const optional = Object.entries({
     f: fingerprint === null ? null : keys.fingerprint(leaseId),
     l: limit === null ? null : keys.limit(limit.semaphore),
@@ -90,7 +90,7 @@ export function leaseCall<T>(
   };
 }
 
-/** For what is asked of a name, or of several, without a lease. */
+/** The claim of calls about names that concern no lease. */
 export const NOBODY: Omit<Claim, "resources" | "queues"> = {
   leaseId: "",
   mode: "exclusive",
@@ -139,11 +139,11 @@ export function acquireLease(keys: Keys, attempt: Attempt, terms: AcquireTerms):
       }
     },
   );
-  // Those who join a line, or are let in, may be many at once.
+  // Many requests may join a queue, or be granted, at once.
   return queueEntry ? { ...call, batched: true } : call;
 }
 
-/** The counter after the raise; null when the attempt lacks a hold here. */
+/** The counter after the raise; null if the attempt lacks a hold here. */
 export function raiseCounters(keys: Keys, attempt: Attempt, to: number): Call<number | null> {
   return leaseCall(
     keys,
@@ -162,7 +162,7 @@ export interface LeaseRenewal extends Claim {
   readonly ttlMs: number;
 }
 
-/** What a renewed lease was acquired with. */
+/** The terms on which a renewed lease was acquired. */
 export interface Renewal {
   readonly mode: Mode;
   readonly owner: string;
@@ -203,7 +203,7 @@ export function renewLease(keys: Keys, lease: LeaseRenewal): Call<RenewVote> {
   );
 }
 
-/** How a lease was ended, as a tombstone tells. */
+/** How a lease was ended, according to its tombstone. */
 export type Ending = { readonly kind: "released" } | { readonly kind: "broken"; readonly reason: string };
 
 const endingOf = (kind: string, reason = ""): Ending =>
@@ -218,7 +218,7 @@ export function readTombstone(keys: Keys, leaseId: string): Call<Ending | null> 
   });
 }
 
-/** Whether this primary has the lease now. */
+/** Returns whether this primary now has the lease. */
 export function repairLease(keys: Keys, lease: LeaseRenewal, renewal: Renewal): Call<boolean> {
   const { owner, metadata, chosen, revision } = renewal;
   return leaseCall(
@@ -239,7 +239,7 @@ export function repairLease(keys: Keys, lease: LeaseRenewal, renewal: Renewal): 
   );
 }
 
-/** The last attempt that got the lease here, empty when it was repaired; null when it held no name. */
+/** The last attempt that got the lease here, empty if it was repaired; null if the lease held no name. */
 export function releaseLease(
   keys: Keys,
   claim: Claim,
@@ -258,7 +258,7 @@ export function releaseLease(
   );
 }
 
-/** Whether holds were freed. `refuseForMs` 0: no message of the attempt can still be under way. */
+/** Returns whether holds were freed. `refuseForMs` 0: no message of the attempt can still be under way. */
 export function abandonAttempt(keys: Keys, attempt: Attempt, refuseForMs: number): Call<boolean> {
   return leaseCall(
     keys,
@@ -269,7 +269,7 @@ export function abandonAttempt(keys: Keys, attempt: Attempt, refuseForMs: number
   );
 }
 
-/** Whether the lease is held here; then its metadata are of this revision or a later one. */
+/** Returns whether the lease is held here; if so, its metadata have this revision or a later one. */
 export function proclaim(
   keys: Keys,
   lease: Claim & { readonly token: number },

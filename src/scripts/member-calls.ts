@@ -1,23 +1,23 @@
 import type { Keys } from "./keys.js";
 import { type Call, SCRIPTS } from "./scripts.js";
 
-/** A member, or the tombstone of one, as one primary stores it. */
+/** A member, or a member's tombstone, as one primary stores it. */
 export interface MemberRecord {
   readonly id: string;
   readonly incarnation: number;
   readonly revision: number;
   readonly left: boolean;
-  /** Tells two registrations of one incarnation apart. */
+  /** Distinguishes two registrations with the same incarnation. */
   readonly nonce: string;
   readonly ttlMs: number;
-  /** Time until this record ends by itself, ms. */
+  /** Time until this record expires, ms. */
   readonly expiresInMs: number;
   readonly heartbeatAgeMs: number;
   /** What was registered, as JSON. */
   readonly registered: string;
 }
 
-/** To a majority, before the first record of an incarnation is put: later registrations are above it then. */
+/** Sent to a majority before the first record of an incarnation is put, so that later registrations are above it. */
 export function announceIncarnation(keys: Keys, incarnation: number): Call<void> {
   return {
     script: SCRIPTS["announce-incarnation"],
@@ -27,7 +27,7 @@ export function announceIncarnation(keys: Keys, incarnation: number): Call<void>
   };
 }
 
-/** Stored (`superseded: null`), or the incarnation that is in the way. */
+/** `superseded`: the stored incarnation that is in the way; null: the record was stored. */
 export function putMember(
   keys: Keys,
   service: string,
@@ -58,7 +58,7 @@ export function putMember(
 export interface Heartbeat {
   readonly service: string;
   readonly id: string;
-  /** Absent: whichever is stored. */
+  /** Absent: the stored incarnation, whichever it is. */
   readonly incarnation?: number | undefined;
 }
 
@@ -101,19 +101,19 @@ export function heartbeat(keys: Keys, beats: readonly Heartbeat[]): Call<Heartbe
   };
 }
 
-/** Members and tombstones of a service, those of the ids that one primary has, as far as they fit in one reply. */
+/** Members and tombstones of a service that one primary has, of the given ids, as far as they fit in one reply. */
 export interface MemberPart {
   /**
-   * The lowest incarnation for a registration that begins now: above all that were announced, and at least the server's
+   * The lowest incarnation for a registration that begins now: above all announced ones, and at least the server's
    * clock in ms since 1970.
    */
   readonly nextIncarnation: number;
-  /** How many of the ids were looked at, from the first on: one at least. */
+  /** How many of the ids were looked at, from the first on: at least one. */
   readonly lookedAt: number;
   readonly members: readonly MemberRecord[];
 }
 
-/** `ring`: what was registered is cut down to `weight` and `zone`. `ids`: `MEMBERS_AT_ONCE_MAX` at most. */
+/** `ring`: what was registered is cut down to `weight` and `zone`. `ids`: at most `MEMBERS_AT_ONCE_MAX`. */
 export function listMembers(
   keys: Keys,
   service: string,
@@ -131,7 +131,7 @@ export function listMembers(
   };
 }
 
-/** How many members each service has; `SERVICES_AT_ONCE_MAX` at most. */
+/** How many members each service has. `services`: at most `SERVICES_AT_ONCE_MAX`. */
 export function countMembers(keys: Keys, services: readonly string[]): Call<number[]> {
   return {
     script: SCRIPTS["count-members"],
@@ -157,9 +157,9 @@ function parseMember(fields: readonly unknown[]): MemberRecord {
   };
 }
 
-/** Members of one reply: a millisecond of a primary's time. */
+/** Maximum members in one reply: a millisecond of a primary's time. */
 export const MEMBERS_AT_ONCE_MAX = 250;
-/** Bytes from which on a reply takes no more members: it fits in what a socket holds, and is parsed within a ms or two. */
+/** Bytes after which a reply takes no more members: it fits in a socket's buffers, and is parsed within a ms or two. */
 const PART_BYTES_MAX = 256 * 1024;
-/** Services of one reply: a millisecond of a primary's time. */
+/** Maximum services in one reply: a millisecond of a primary's time. */
 export const SERVICES_AT_ONCE_MAX = 250;

@@ -3,21 +3,21 @@ import type { Keys } from "./keys.js";
 import { leaseCall, type Mode, NOBODY } from "./lease-calls.js";
 import type { Call } from "./scripts.js";
 
-/** A waiter, as others may see it. */
+/** A waiter, without its secret. */
 export interface Waiter {
   readonly digest: string;
   readonly mode: Mode;
   readonly owner: string;
 }
 
-/** What one primary knows of a name. */
+/** What one primary knows about a name. */
 export interface NameView {
   /** The name's counter. */
   readonly counter: number;
   readonly holds: readonly Hold[];
-  /** How many wait. */
+  /** Number of waiters. */
   readonly waiting: number;
-  /** The first of them, in their order. */
+  /** The first waiters, in queue order. */
   readonly queue: readonly Waiter[];
 }
 
@@ -38,5 +38,5 @@ export function inspectName(keys: Keys, resource: string): Call<NameView> {
   });
 }
 
-/** Holders of a name, and waiters, that are described at most. */
+/** Maximum number of holders of a name, and of waiters, that are described. */
 export const LISTED_MAX = 100;

@@ -3,7 +3,7 @@ import type { Keys } from "./keys.js";
 import { type Claim, leaseCall } from "./lease-calls.js";
 import { type Call, SCRIPTS } from "./scripts.js";
 
-/** A place in the lines: where the lease stands already, or behind all who do. And the server's clock. */
+/** A ticket for the queues: the one that the lease has already, or one behind every entry. Also the server's clock. */
 export function takeTicket(
   keys: Keys,
   claim: Claim,
@@ -15,18 +15,18 @@ export function takeTicket(
   return { ...call, batched: true };
 }
 
-/** What a primary knew of a request that left the lines ungranted. */
+/** What a primary knew about a request that left the queues without a grant. */
 export interface Left {
-  /** How many stood before it. */
+  /** How many entries were ahead of it. */
   readonly ahead: number;
   /** Another lease that has one of the names. */
   readonly hold: Hold | null;
 }
 
 /**
- * Takes a request out of the lines. `back`: what it gives back of what it has; where its lease was granted, only what was
- * handed on in that turn, if anything. `keepMs`: how long the place is kept for a client that may come back. `wake`:
- * whoever comes first may be let in now, though nothing became free by this.
+ * Takes a request out of the queues. `back`: which of its holds it gives back; if its lease was granted, only those handed
+ * off in that attempt, if any. `keepMs`: how long the entries are kept for a client that may come back. `notify`: the first
+ * waiter may be granted the name now, although this call freed nothing.
  */
 export function leaveQueue(
   keys: Keys,
@@ -42,14 +42,14 @@ export function leaveQueue(
   return { ...call, batched: true };
 }
 
-/** What a primary tells an instance that says it lives. */
+/** A primary's reply to the keepalive of an instance. */
 export interface StillWaiting {
   readonly serverMicros: number;
-  /** Time until each of the holds ends by itself, ms; 0 where it is free, or the lease's own. */
+  /** Time until each of the holds expires, ms; 0 if it is free, or the lease's own. */
   readonly endsInMs: readonly number[];
 }
 
-/** `waiting`: who asks, and for what. */
+/** `waiting`: the leases that wait, and for which resource. */
 export function keepWaiting(
   keys: Keys,
   instance: string,

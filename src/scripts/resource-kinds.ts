@@ -1,6 +1,6 @@
-/** What the scripts of leases need to know of a kind of resource. */
+/** What the lease scripts need to know about a kind of resource. */
 export interface ResourceKind {
-  /** Whether its held names are listed: by GET /v1/locks. */
+  /** Whether its held names are listed, by GET /v1/locks. */
   readonly listed: boolean;
 }
 
@@ -13,14 +13,14 @@ const KINDS = {
 
 export type KindName = keyof typeof KINDS;
 
-/** Throws where the resource is of no known kind. */
+/** Throws if the resource is of no known kind. */
 export function kindOf(resource: string): ResourceKind {
   const kind = KINDS[resource.slice(0, resource.indexOf("/")) as KindName] as ResourceKind | undefined;
   if (!kind) throw new Error(`${resource} is of no known kind`);
   return kind;
 }
 
-/** The resource of a kind with this name. */
+/** The resource of this kind with this name. */
 export function resourceOf(kind: KindName, name: string): string {
   return `${kind}/${name}`;
 }

@@ -2,19 +2,19 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { LIVENESS_LUA } from "./liveness.js";
 
-/** One script of lua/, with the common prelude in front. */
+/** One script of lua/, behind the common prelude and the libraries that it needs. */
 export interface Script {
   readonly name: string;
   readonly text: string;
   readonly sha1: string;
 }
 
-/** A script with what it is called with. The primary puts its own KEYS[1] and ARGV[1] (the fence) in front. */
+/** A script with its keys and arguments. The primary puts its own KEYS[1] and ARGV[1] (the fence) in front. */
 export interface Call<T> {
   readonly script: Script;
   readonly keys: readonly string[];
   readonly args: readonly (string | number)[];
-  /** Whether it may wait for the end of this turn of the event loop, to go with others of the same script (together.ts). */
+  /** Whether it may wait for the end of this tick of the event loop, to be sent with others of the same script. */
   readonly batched?: boolean;
   /** Turns the reply, as the header of the Lua file describes it, into a value. */
   readonly parse: (reply: unknown) => T;
@@ -60,19 +60,19 @@ type ScriptName = (typeof NAMES)[keyof typeof NAMES][number];
 
 const read = (path: string) => readFileSync(new URL(`./lua/${path}.lua`, import.meta.url), "utf8");
 
-/** A file of lib/; in front of queues.lua stand the times that it shares with TypeScript. */
+/** A file of lib/. queues.lua is preceded by the times that it shares with TypeScript. */
 function library(name: string): string {
   const text = read(`lib/${name}`);
   return name === "queues" ? `${LIVENESS_LUA}\n${text}` : text;
 }
 
-/** The files of lib/ that a text needs: those that its header names, `-- Needs: leases, queues`, behind what they need. */
+/** The files of lib/ that a text needs: those named in its header, `-- Needs: leases, queues`, each after its own needs. */
 function librariesOf(text: string): string[] {
   const named = /^-- Needs: (.+)$/m.exec(text)?.[1]?.split(", ") ?? [];
   return [...new Set(named.flatMap((name) => [...librariesOf(read(`lib/${name}`)), name]))];
 }
 
-/** A script, behind the prelude and the libraries that it needs. */
+/** Reads a script, and puts the prelude and the libraries that it needs in front. */
 function load(folder: string, name: string): Script {
   const text = read(`${folder}/${name}`);
   return scriptOf(name, [...["prelude", ...librariesOf(text)].map(library), text].join("\n"));
@@ -89,7 +89,7 @@ export const SCRIPTS: Readonly<Record<ScriptName, Script>> = Object.freeze(
   ) as Record<ScriptName, Script>,
 );
 
-/** Scripts that a woken crowd calls all at once, each as one that runs it several times (redis/script-batches.ts). By name. */
+/** Scripts that many notified waiters call at once, each as one that runs it several times (redis/script-batches.ts). By name. */
 export const BATCHES: ReadonlyMap<string, Script> = new Map(
   (["acquire-lease", "leave-queue", "take-ticket"] as const).map((name) => {
     const text = read("lib/batch").replace("--SCRIPT\n", () => `${SCRIPTS[name].text}\n`);

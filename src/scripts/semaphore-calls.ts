@@ -3,40 +3,40 @@ import type { Keys } from "./keys.js";
 import { leaseCall, NOBODY } from "./lease-calls.js";
 import { type Call, SCRIPTS } from "./scripts.js";
 
-/** Where the parts of a semaphore are. */
+/** The names of the parts of a semaphore. */
 export interface SemaphoreClaim {
   readonly name: string;
   readonly queue: string;
-  /** What the names of its slots begin with, `permit/pool/`. */
+  /** Prefix of the names of its slots, `permit/pool/`. */
   readonly slots: string;
 }
 
-/** What one primary says of slots that a lease has, or may ask for. */
+/** What one primary knows about the slots that a lease has, or may ask for. */
 export interface FoundSlots {
-  /** Null where nobody holds any, and nobody did until lately. */
+  /** Null if nobody holds a slot, nor did so recently. */
   readonly limit: number | null;
-  /** The limit was lowered, and a slot above it is held: none is granted before that has ended. */
+  /** The limit was lowered, and a slot above it is held: no permit is granted before that hold has ended. */
   readonly above: boolean;
-  /** The leaseId was used before, by one that chose it: it may have slots of which nothing is noted. */
+  /** The leaseId was used before, by a caller that chose it: it may have slots that are not in the index. */
   readonly used: boolean;
-  /** More may be free than were found in one call. */
+  /** More slots may be free than were found in one call. */
   readonly more: boolean;
   readonly mine: readonly number[];
-  /** Free ones: some more than were wanted, where there are so many. */
+  /** Free slots: some more than were wanted, if there are that many. */
   readonly free: readonly number[];
-  /** Those that end first; only where too few are free. */
+  /** The taken slots that end first; only if too few are free. */
   readonly taken: readonly number[];
 }
 
-/** What is looked for: slots that a lease has, and free ones for `permits` more. */
+/** Which slots to find: those that a lease has, and free ones for `permits` more. */
 export interface SlotsWanted {
   readonly leaseId: string;
   readonly fingerprint: string | null;
-  /** Of how many. */
+  /** Number of slots of the semaphore, according to the caller. */
   readonly limit: number;
-  /** 0: only what the lease has. */
+  /** How many free slots are wanted; 0: only those that the lease has. */
   readonly permits: number;
-  /** Free ones are told from here on, on all primaries alike: so they tell the same, as far as they agree. */
+  /** The search for free slots begins here on all primaries, so that they find the same ones, as far as they agree. */
   readonly start: number;
 }
 
@@ -59,7 +59,7 @@ export function findSlots(keys: Keys, semaphore: SemaphoreClaim, wanted: SlotsWa
   });
 }
 
-/** What one primary knows of a semaphore. */
+/** What one primary knows about a semaphore. */
 export interface SemaphoreView {
   readonly limit: number | null;
   readonly waiting: number;
@@ -68,12 +68,12 @@ export interface SemaphoreView {
     /** A secret. */
     readonly leaseId: string;
     readonly slots: readonly number[];
-    /** Only of some. */
+    /** Only for some leases; null for the others. */
     readonly hold: Hold | null;
   }[];
 }
 
-/** Looks at every slot. `described`: how many holds are told, of leases whose first slot lies behind `after`. */
+/** Examines every slot. `described`: how many holds are described, of leases whose first slot comes after `after`. */
 export function inspectSemaphore(
   keys: Keys,
   semaphore: SemaphoreClaim,

@@ -1,13 +1,13 @@
 import { type Call, SCRIPTS } from "./scripts.js";
 
-/** One part of what is read in several. */
+/** One part of a result that is read in several. */
 export interface Parts<T> {
   /** Where the next part begins; null: this was the last. */
   readonly next: string | null;
   readonly found: readonly T[];
 }
 
-/** Of a set of deadlines: names of services, ids of members, leaseIds of readers. */
+/** Reads a part of a set of deadlines: names of services, ids of members, or leaseIds of readers. */
 export function scanSet(set: string, from: string): Call<Parts<string>> {
   return {
     script: SCRIPTS["scan-set"],
@@ -20,5 +20,5 @@ export function scanSet(set: string, from: string): Call<Parts<string>> {
   };
 }
 
-/** Names of up to 128 characters each, a millisecond of a primary's time. */
+/** Elements per part, of up to 128 characters each: a millisecond of a primary's time. */
 const SCANNED_AT_ONCE = 500;

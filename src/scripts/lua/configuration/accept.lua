@@ -1,7 +1,7 @@
--- Second half of an agreement (Paxos): accepts a value, if no higher ballot was promised.
---   KEYS[2]  the acceptor's memory of what is being agreed (hash)
+-- Second half of an agreement (Paxos): accepts a value unless a higher ballot was promised.
+--   KEYS[2]  the acceptor's state of this agreement (hash)
 --   ARGV[2]  ballot    ARGV[3]  value
--- Returns {1}; {0, ballot promised}: a higher one was promised.
+-- Returns {1}; {0, ballot promised}: a higher ballot was promised.
 
 local promised = redis.call('HGET', KEYS[2], 'promised')
 if promised and promised > ARGV[2] then return { 0, promised } end

@@ -1,4 +1,4 @@
--- Frees names on a primary whose memory of them cannot be trusted: it may have missed a release, or a later grant.
+-- Frees names on a primary whose holds cannot be trusted: it may have missed a release or a later grant.
 --   KEYS[i + 1]  hold i
 -- Returns {1}.
 

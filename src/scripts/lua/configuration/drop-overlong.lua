@@ -1,5 +1,5 @@
--- Forgets live members that have more time left than their time to live: it was written by another server's clock, which
--- this primary was a replica of, or before its own was set back. Whoever lives is copied from the others.
+-- Forgets live members with more time left than their time to live: it was written by the clock of another server, of which
+-- this primary was a replica, or before its own clock was set back. Members that are alive are copied from other primaries.
 --   KEYS[i + 1]  record of member i (hash)
 -- Returns {1}.
 

@@ -1,4 +1,4 @@
--- Takes over counters of another primary; none ever falls.
+-- Takes over the counters of another primary. No counter is ever lowered.
 --   KEYS[2]  counters, current generation (hash)   KEYS[3]  counters, older generation (hash)
 --   ARGV[2i], ARGV[2i + 1]  name i and its counter
 -- Returns {1}.

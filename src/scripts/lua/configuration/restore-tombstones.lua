@@ -1,6 +1,6 @@
--- Takes over tombstones of leases and attempts from another primary. One that is here as well keeps the longer life of
--- the two, and says what tells more: that the lease was broken, and why.
---   KEYS[i + 1]  tombstone i    ARGV[2i]  what it says    ARGV[2i + 1]  its time to live, ms
+-- Takes over tombstones of leases and attempts from another primary. A tombstone that is here already gets the
+-- longer time to live of the two, and the more informative text: that the lease was broken, and why.
+--   KEYS[i + 1]  tombstone i    ARGV[2i]  its text    ARGV[2i + 1]  its time to live, ms
 -- Returns {1}.
 
 local function is_broken(text) return string.sub(text, 1, 6) == 'broken' end

@@ -1,9 +1,9 @@
--- Forgets the counters of names that were not used for a whole generation: the current generation becomes the older,
--- and the older one is dropped below a floor that is above all of it. Rounded up, so that primaries agree on it.
+-- Forgets the counters of names that were not used for a whole generation: the current generation becomes the older one,
+-- and the older one is replaced by a floor above all its counters. The floor is rounded up, so that primaries agree on it.
 --   KEYS[2]  counters, current generation (hash)   KEYS[3]  counters, older generation (hash)
---   ARGV[2]  age of the current generation from which it is rotated, ms
+--   ARGV[2]  minimum age at which the current generation is rotated, ms
 --   ARGV[3]  the highest floor of any primary: where floors differ, a name that is new to all takes two round trips
---   ARGV[4]  number of counters in the current generation from which it is rotated, whatever its age
+--   ARGV[4]  number of counters at which the current generation is rotated, whatever its age
 -- Returns {1}: rotated; {0}: not yet due.
 
 local known, highest = tonumber(fence[2] or 0), tonumber(ARGV[3])
@@ -11,7 +11,7 @@ if known < highest then redis.call('HSET', KEYS[1], 'floor', int(highest)) end
 
 local time = now()
 local rotated_at = tonumber(redis.call('HGET', KEYS[1], 'rotated_at') or 0)
--- A clock that was set back must not stop the rotation for ever: what lies in the future counts as due.
+-- A clock that was set back must not stop rotation for ever: a rotation time in the future counts as due.
 local young = rotated_at <= time and time - rotated_at < tonumber(ARGV[2])
 if young and redis.call('HLEN', KEYS[2]) < tonumber(ARGV[4]) then return { 0 } end
 

@@ -1,4 +1,4 @@
--- Tells what a primary that is being readmitted needs beside the data themselves. Changes nothing.
+-- Summarizes what a primary that is being readmitted needs besides the data itself. Changes nothing.
 --   KEYS[2]  counters, current generation (hash)   KEYS[3]  counters, older generation (hash)
 --   KEYS[4]  highest incarnation that was announced (string)
 -- Returns {floor, highest counter, number of rotations, time until the last lease ends in ms, incarnation}.

@@ -1,7 +1,7 @@
--- Cleans up one attempt: takes back its holds. They are freed when no other request of the same lease is left in them,
+-- Cleans up one attempt: takes back its holds. They are freed if no other request for the same lease is recorded in them
 -- and no renewal has counted them.
 --   arg(1)  nonce of the request    arg(2)  number of the attempt
---   arg(3)  how long the attempt is refused from now on, ms; '0': no message of it can still be under way
+--   arg(3)  how long the attempt is refused from now on, ms; '0': none of its messages can still be under way
 -- Returns {1} when holds were freed, else {0}.
 -- Needs: leases, queues
 

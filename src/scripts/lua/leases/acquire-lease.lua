@@ -1,22 +1,22 @@
--- Votes for one attempt to take a lease: takes all its names when they are free and nobody is before it, and repeats the
--- vote when the lease has them already. A waiter enters the queues first.
---   arg(1)  nonce of the request     arg(2)  number of the attempt among those of the request
---   arg(3)  time to live, ms         arg(4)  owner, a label for others
+-- Votes on one attempt to acquire a lease: takes all its names if they are free and no waiter is ahead of it, and repeats
+-- the vote if the lease holds them already. A request that waits enters the queues first.
+--   arg(1)  nonce of the request     arg(2)  number of the attempt within the request
+--   arg(3)  time to live, ms         arg(4)  owner, a label shown to others
 --   arg(5)  metadata, JSON           arg(6)  '1' when the caller chose the leaseId, else ''
---   arg(7)  what the caller's leaseId is for, or ''    arg(8)  limit of the semaphore, or ''
--- and of a waiter:
---   arg(9)  ticket    arg(10)  service instance where it waits    arg(11)  how long its entries are kept, ms
+--   arg(7)  idempotency fingerprint of a leaseId that the caller chose, or ''    arg(8)  limit of the semaphore, or ''
+-- and for a request that waits:
+--   arg(9)  ticket    arg(10)  service instance at which it waits    arg(11)  how long its entries are kept, ms
 --   arg(12) '1' when the name may be handed off to it after this attempt, else ''
 -- Returns {1, counter}: granted; {0, 'held', how many wait before it, hold as `describe` has it}: another lease is in
--- the way; {0, 'queued', how many wait before it}; {0, 'ended'}: the lease was released, or the attempt given up;
--- {0, 'mismatch'}: the leaseId is for something else; {0, 'limit', limit}: the semaphore has another one;
--- {0, 'quarantined', ms}: this primary came back without its data and grants no new lease for so long.
+-- its way; {0, 'queued', how many wait before it}; {0, 'ended'}: the lease was released, or the attempt abandoned;
+-- {0, 'mismatch'}: the leaseId has another fingerprint; {0, 'limit', limit}: the semaphore has another limit;
+-- {0, 'quarantined', ms}: this primary came back without its data and grants no new lease for that long.
 -- Needs: leases, queues
 
 local nonce, attempt_number, ttl, owner, metadata, chosen,
   fingerprint, permits, ticket, instance, kept, accepts_handoff = args()
 ttl = tonumber(ttl)
--- One look at all keys that mostly do not exist.
+-- One lookup of all the keys that usually do not exist.
 local seldom = { lease_tombstone, attempt_tombstone, fingerprint_key }
 for i = 1, names do seldom[#seldom + 1] = readers(i) end
 for i = first_queue, #KEYS do seldom[#seldom + 1] = KEYS[i] end
@@ -51,7 +51,7 @@ for i = 1, names do
   end
 end
 
--- A lowered limit takes effect when the permits above it have ended.
+-- A lowered limit takes effect once the permits above it have ended.
 if limit and held < names and highest_slot > limit then
   local over = above_limit(slot_of(hold(1), field(1)), limit, highest_slot)
   if over then return { 0, 'held', ahead(), unpack(describe(over)) } end
@@ -72,15 +72,15 @@ else
   if tonumber(fence[3] or 0) > 0 then redis.call('HSET', KEYS[1], 'quarantine_until', 0) end
   local before = plain and 0 or ahead()
   if before > 0 then
-    -- Too many entries of dead instances were before it for one script: it should ask again at once.
+    -- More entries of dead instances were ahead of it than one script removes: it should ask again at once.
     if is_cut and ticket then publish(instance, lease) end
     return { 0, 'queued', before }
   end
   local top, max = highest()
-  -- Only the first reader moves the counter.
+  -- Only the first reader raises the counter.
   counter = lift(top + (shared and 0 or 1))
   for i = 1, names do
-    -- What another attempt of this lease has here already remains that attempt's as well.
+    -- A hold that another attempt of this lease has here already also stays that attempt's.
     take(i, counter, max, time, ttl, owner, metadata, chosen, by(nonce, attempt_number))
     max = counter
   end

@@ -1,6 +1,6 @@
--- Describes the holders of a name: the writer, and as many of some readers as fit. Changes nothing.
---   arg(1)  leaseIds of the readers, one per line: some microseconds each
---   arg(2)  bytes of owners and metadata from which on no more are described
+-- Describes the holders of a name: the writer, and as many of the given readers as fit. Changes nothing.
+--   arg(1)  leaseIds of the readers, one per line; each takes some microseconds
+--   arg(2)  bytes of owners and metadata after which no more are described
 -- Returns {how many of the readers were looked at, {hold as `describe` has it} ...}.
 -- Needs: leases
 

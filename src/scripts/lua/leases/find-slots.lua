@@ -1,18 +1,18 @@
--- Finds slots of a semaphore: those that a lease has here, and free ones for it to ask for. The index beside the slots
--- (leases.lua) says where to look, the holds decide: a wrong entry of the index is corrected.
---   arg(1)  prefix of the holds of its slots    arg(2)  how many there are, as the caller has it
---   arg(3)  how many free ones are wanted; 0: only the lease's own    arg(4)  slot from which on they are looked for
+-- Finds slots of a semaphore: those that a lease holds here, and free ones that it can ask for. The index beside the slots
+-- (leases.lua) says where to look; the holds decide, and a wrong entry of the index is corrected.
+--   arg(1)  prefix of the holds of its slots    arg(2)  number of slots, according to the caller
+--   arg(3)  number of free slots wanted; 0: only the lease's own    arg(4)  slot at which the search for them begins
 -- Returns {limit or '', '1' where a slot above the limit is held, '1' where its id was used before, '1' where slots are
 -- free perhaps that were not looked at, {slot of this lease ...}, {free slot ...}, {taken slot, the soonest to end first ...}}:
--- taken ones only where too few are free.
+-- taken slots only if too few are free.
 -- Needs: leases
 
 local holds, permits, wanted, start = args()
--- No slot has such a number, no time such a score.
+-- A bound between slot numbers, which are lower, and times, which are higher.
 local TAKEN = '(1000000'
--- Slots whose holds are looked at, in one call: some tenths of a millisecond.
+-- Slots whose holds are examined in one call: some tenths of a millisecond.
 local LOOKS_MAX, ENDED_MAX = 200, 100
--- How many more than wanted are told, for others may be asking for the same; and how many are looked at first.
+-- How many more than wanted are returned, since others may be asking for the same; and how many are examined first.
 local SPARE, FIRST = 8, 16
 
 permits, wanted, start = tonumber(permits), tonumber(wanted), tonumber(start)
@@ -25,7 +25,7 @@ local function note(left, ...)
   if redis.call('PTTL', slots) < left then redis.call('PEXPIRE', slots, left) end
 end
 
--- Looks at the hold of a slot, and notes what it says where `noted` is something else. Whether the slot is free.
+-- Examines the hold of a slot, and corrects the index where it says otherwise (`noted`). Returns whether the slot is free.
 local function look(slot, noted)
   seen[slot], looks = true, looks + 1
   local left = redis.call('PTTL', holds .. slot)
@@ -35,7 +35,7 @@ local function look(slot, noted)
   return is_free
 end
 
--- Adds those of the slots that are free, from where they are said to be.
+-- Adds those of the candidates, noted as free or not at all, that are in fact free.
 local function add(candidates)
   local keys = {}
   for _, slot in ipairs(candidates) do
@@ -51,7 +51,7 @@ local function add(candidates)
   end
 end
 
--- Those that nobody has ever had are not noted.
+-- Slots that were never held need not be in the index.
 local function add_first()
   local block = {}
   for i = 0, math.min(math.max(most, FIRST), permits) - 1 do block[i + 1] = (start - 1 + i) % permits + 1 end
@@ -75,7 +75,7 @@ local function add_noted()
   end
 end
 
--- Notes all as free of which nothing is noted; once for all.
+-- Notes every slot that is not in the index as free; this is done once.
 local function note_all()
   local noted = -tonumber(redis.call('ZSCORE', slots, 'noted') or 0)
   if noted >= permits then return false end
@@ -86,7 +86,7 @@ local function note_all()
   return true
 end
 
--- Some that are noted as taken: and more, as long as some of them are free.
+-- Examines some slots that are noted as taken, and more for as long as some of them are free.
 local function doubt()
   local others = redis.call('ZCOUNT', slots, TAKEN, '+inf')
   local last = redis.call('ZCARD', slots) - 1 - (others > 0 and start % others or 0)
@@ -111,7 +111,7 @@ for _, slot in ipairs(redis.call('ZRANGE', holds .. 'of/' .. lease, 0, -1)) do
   if redis.call('HGET', holds .. slot, 'lease') == lease then mine[#mine + 1] = tonumber(slot) end
 end
 if wanted > 0 then
-  -- What has ended by itself.
+  -- Slots whose holds have expired.
   local ended = redis.call('ZRANGEBYSCORE', slots, TAKEN, time, 'LIMIT', 0, ENDED_MAX)
   for _, slot in ipairs(ended) do look(tonumber(slot), 'ended') end
   looks, seen, more = 0, {}, #ended == ENDED_MAX

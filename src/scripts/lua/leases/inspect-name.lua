@@ -1,5 +1,5 @@
 -- Describes the holders of a name and its waiters. Changes nothing.
---   arg(1)  how many holders, and how many waiters, are described at most
+--   arg(1)  maximum number of holders, and of waiters, to describe
 -- Returns {counter, holds as `describe` has them, how many wait, {{'w' or 'r' and leaseId digest, owner}, ...}}.
 -- Needs: leases, queues
 

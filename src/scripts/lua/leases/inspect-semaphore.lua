@@ -1,12 +1,12 @@
--- Lists the taken slots of a semaphore and their leases, looking at each slot. Changes nothing.
---   arg(1)  prefix of the holds of its slots    arg(2)  how many holders are described, at most: of leases whose first
---   slot lies behind arg(3)
+-- Lists the taken slots of a semaphore and their leases; examines each slot. Changes nothing.
+--   arg(1)  prefix of the holds of its slots    arg(2)  how many holders to describe at most: of leases whose first
+--   slot comes after arg(3)
 -- Returns {limit or '', how many wait, {slots of a lease as one text, its leaseId} ..., {slots, leaseId, hold as
--- `describe` has it} ...}: leases in the order of their first slots, in the second form where they are described.
+-- `describe` has it} ...}: leases in the order of their first slots, in the second form if they are described.
 -- Needs: leases
 
 local holds, described_max, after = args()
--- The limit lives as long as the last hold: where there is none, no slot is taken.
+-- The limit is kept as long as the last hold: if there is no limit, no slot is taken.
 local limit, highest_slot = limits()
 local leases, slots_of = {}, {}
 for slot = 1, highest_slot or 0 do

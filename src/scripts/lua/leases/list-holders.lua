@@ -1,5 +1,5 @@
--- Lists the leases that hold a name here, a part at a time, for an operator who ends them. Changes nothing.
---   arg(1)  where to go on, '0' to begin    arg(2)  about how many readers to look at: some microseconds each
+-- Lists the leases that hold a name here, one part at a time, for an operator who ends them. Changes nothing.
+--   arg(1)  cursor, '0' to begin    arg(2)  about how many readers to look at; each takes some microseconds
 -- Returns {where to go on, or '0' at the end, {leaseId, all its names as lines of one text} ...}.
 -- Needs: leases
 

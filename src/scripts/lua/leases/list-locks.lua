@@ -1,7 +1,7 @@
--- Lists held names in the order of their bytes, with their holders: as many as fit. Changes nothing.
---   arg(1)  counter fields that begin with this    arg(2)  after this one, or ''    arg(3)  how many at most
+-- Lists held names in byte order, with their holders: as many as fit. Changes nothing.
+--   arg(1)  prefix of the counter fields    arg(2)  field to start after, or ''    arg(3)  maximum number of names
 --   arg(4)  prefix of the keys of holds
---   arg(5)  holds, and arg(6)  bytes of owners and metadata, from which on no more names are looked at
+--   arg(5)  holds, and arg(6)  bytes of owners and metadata, after which no more names are looked at
 -- Returns {the last name that was looked at, or '' when all were, {name, {hold as `describe` has it} ...}
 -- ...}.
 -- Needs: leases

@@ -1,6 +1,6 @@
--- Changes the metadata of a lease, in the order of their revisions.
---   arg(1)  fencing token of the lease    arg(2)  revision: texts of one length, ordered as texts    arg(3)  metadata
--- Returns {1}: it has this revision or a later one now; {0}: the lease is not held here.
+-- Changes the metadata of a lease, in the order of the revisions.
+--   arg(1)  fencing token of the lease    arg(2)  revision: strings of equal length, ordered as strings    arg(3)  metadata
+-- Returns {1}: the lease now has this revision or a later one; {0}: the lease is not held here.
 -- Needs: leases
 
 local token, revision, metadata = args()

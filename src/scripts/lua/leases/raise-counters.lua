@@ -1,6 +1,6 @@
--- Lifts the counters of all names under an attempt that holds them, so that a majority can agree on one token.
---   arg(1)  nonce of the request    arg(2)  number of the attempt    arg(3)  counter to reach
--- Returns {1, counter}, or {0} when one of the holds is not of this attempt.
+-- Raises the counters of all names that an attempt holds, so that a majority can agree on one token.
+--   arg(1)  nonce of the request    arg(2)  number of the attempt    arg(3)  counter to raise them to
+-- Returns {1, counter}, or {0} if one of the holds is not this attempt's.
 -- Needs: leases
 
 local nonce, attempt_number, to = args()

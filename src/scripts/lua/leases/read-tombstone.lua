@@ -1,5 +1,5 @@
--- Tells how a lease was ended here, if it was. Changes nothing.
--- Returns {'released'}; {'broken', reason}; {'unknown'}: there is no tombstone of it.
+-- Reads how a lease was ended here, if it was. Changes nothing.
+-- Returns {'released'}; {'broken', reason}; {'unknown'}: it has no tombstone here.
 -- Needs: leases
 
 local tombstone = redis.call('GET', lease_tombstone)

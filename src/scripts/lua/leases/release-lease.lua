@@ -1,10 +1,10 @@
--- Ends a lease on this primary, with all its names, even where only some are given. A leaseId that a caller chose leaves
--- a tombstone, so that a late repetition of its acquire takes nothing; so does a release that reaches a primary late, or
--- where the lease is not held, or was only repaired: an acquire may still come behind it. A reader always leaves one: its
--- counter must stay for other readers.
---   arg(1)  time to live of the tombstone, ms    arg(2)  '1' when a tombstone is due in any case, else ''
---   arg(3)  how it ends: 'released' or 'broken'    arg(4)  why it was broken, or ''
--- Returns {1, the last attempt that got it here} when this lease held a name, else {0}.
+-- Ends a lease on this primary, with all its names, even if only some are given. A leaseId that a caller chose leaves a
+-- tombstone, so that a late repeat of its acquire takes nothing. So does a release that arrives late, or that finds the
+-- lease not held or only repaired: an acquire may still arrive after it. A reader always leaves a tombstone, since its
+-- counter must stay as it is for other readers.
+--   arg(1)  time to live of the tombstone, ms    arg(2)  '1' if a tombstone is left in any case, else ''
+--   arg(3)  how the lease ends: 'released' or 'broken'    arg(4)  why it was broken, or ''
+-- Returns {1, the last attempt that got it here} if this lease held a name, else {0}.
 -- Needs: leases, queues
 
 local tombstone_ms, always, kind, reason = args()
@@ -12,9 +12,9 @@ local held, due, ended, given, attempt = 0, always == '1' or shared, {}, {}, ''
 for i = 1, names do given[field(i)] = true end
 
 local function end_hold(key, name, counter)
-  -- First: a primary whose memory is full accepts any write of a script that has freed something.
+  -- This comes first: a primary whose memory is full accepts any write from a script that has freed something.
   free(key, name)
-  -- Above its token: a delayed renewal must not repair what was released.
+  -- The counter goes above the lease's token: a delayed renewal must not repair a lease that was released.
   if not shared then
     local known, max = counter_and_max(counters, older_counters, name)
     issue(counters, name, math.max(known, tonumber(counter)) + 1, max)

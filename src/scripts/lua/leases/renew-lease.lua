@@ -1,13 +1,13 @@
--- Extends a lease. Without the condition on the counter at its grant, an old holder's renewal could succeed after
+-- Extends a lease. Without the condition on its counter at the grant, an old holder's renewal could succeed after
 -- a newer commit.
 --   arg(1)  fencing token of the lease    arg(2)  time to live, ms
---   arg(3)  what the caller's leaseId is for, or ''    arg(4)  limit of the semaphore, or ''
+--   arg(3)  idempotency fingerprint of a leaseId that the caller chose, or ''    arg(4)  limit of the semaphore, or ''
 -- Returns {1, mode, owner, metadata, chosen, revision}: extended (never shortened);
--- {0, 'missing'}: this primary lacks a hold and nobody had the name since: it may be repaired;
+-- {0, 'missing'}: this primary lacks a hold, and nobody has had the name since: it may be repaired;
 -- {0, 'ended', 'released'}; {0, 'ended', 'broken', reason}; {0, 'taken', counter}: another lease has, or had,
--- a name; {0, 'forgotten'}: this primary lacks a hold, and the counters up to one above the token: nobody is known to
--- have had a name since, but somebody may have; {0, 'regranted'}: held by this lease since a later grant than the
--- token's; {0, 'mismatch'}: the lease has other names as well, or fewer.
+-- a name; {0, 'forgotten'}: this primary lacks a hold, and forgot the counters up to one above the token: nobody
+-- is known to have had a name since, but somebody may have; {0, 'regranted'}: held by this lease since a later grant than the
+-- token's; {0, 'mismatch'}: the lease has more names, or fewer.
 -- Needs: leases
 
 local token, ttl, fingerprint, permits = args()
@@ -25,9 +25,9 @@ for i = 1, names do
     local other = blocker(i)
     if other then return { 0, 'taken', redis.call('HGET', other, 'counter') } end
     local counter = eff(counters, older_counters, field(i))
-    -- A writer's release leaves an odd counter, which only a reader's grant could have.
+    -- A writer's release leaves an odd counter, which otherwise only a reader's grant could leave.
     if counter == token + 1 and counter % 2 == 1 then return { 0, 'ended', 'released' } end
-    -- A floor stands for forgotten counters: one above the token does not show that anybody was granted the name.
+    -- A floor stands for forgotten counters: a floor above the token does not prove that anybody was granted the name.
     local known = redis.call('HGET', counters, field(i)) or redis.call('HGET', older_counters, field(i))
     if tonumber(known or 0) > token then return { 0, 'taken', int(counter) } end
     forgotten = forgotten or counter > token
@@ -38,7 +38,7 @@ if forgotten then return { 0, 'forgotten' } end
 if missing then return { 0, 'missing' } end
 for i = 1, names do
   extend(i, time, ttl)
-  -- From now on the lease stands on a renewal: the clean-up of an abandoned attempt must not free it.
+  -- From now on a renewal relies on this hold: the clean-up of an abandoned attempt must not free it.
   redis.call('HSET', own(i), 'kept', 1)
 end
 note_slots(time, ttl, 'GT')

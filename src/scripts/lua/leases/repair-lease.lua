@@ -1,9 +1,9 @@
--- Gives a primary the holds of a lease that it lacks, after a majority extended the lease: restarts must not wear it
--- down. It is no vote of that renewal.
+-- Restores the holds of a lease that this primary lacks, after a majority extended the lease: otherwise restarts would
+-- wear it down. A repair is never a vote of that renewal.
 --   arg(1)  fencing token of the lease    arg(2)  time to live, ms    arg(3)  owner    arg(4)  metadata
 --   arg(5)  '1' when the caller chose the leaseId, else ''    arg(6)  revision of the metadata, or ''
---   arg(7)  what the caller's leaseId is for, or ''    arg(8)  limit of the semaphore, or ''
--- Returns {1} when it has them all now; {0}: another lease had a name since, or the lease was ended here.
+--   arg(7)  idempotency fingerprint of a leaseId that the caller chose, or ''    arg(8)  limit of the semaphore, or ''
+-- Returns {1} if it now has them all; {0}: another lease has had a name since, or the lease was ended here.
 -- Needs: leases
 
 local token, ttl, owner, metadata, chosen, revision, fingerprint, permits = args()
@@ -28,7 +28,7 @@ keep(fingerprint_key, mode .. ' ' .. fingerprint, ttl)
 keep(limit_key, stored_limit(permits), ttl)
 note_slots(time, ttl, 'GT')
 if limit_key then
-  -- A slot from before the limit was lowered must be found above it again.
+  -- A slot granted before the limit was lowered must again be found above the limit.
   local limit, highest_slot = limits()
   for i = 1, names do
     local _, slot = slot_of(hold(i), field(i))

@@ -1,5 +1,5 @@
 -- Sets the limit of a semaphore, for an operator. Slots above it may still be taken for a while.
---   KEYS[2]  limit    ARGV[2]  limit    ARGV[3]  how long it is kept when nobody acquires, ms
+--   KEYS[2]  limit    ARGV[2]  limit    ARGV[3]  how long it is kept if nobody acquires, ms
 -- Returns {1}.
 -- Needs: limits
 

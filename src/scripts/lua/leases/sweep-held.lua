@@ -1,23 +1,23 @@
--- Forgets names in the list of those that are held which nobody holds any more: leases that were not released. Looks at
--- a part of the list, behind the part that was looked at last, where that is due by now, whoever calls.
+-- Removes names that nobody holds any more from the list of held names: those of leases that expired unreleased. Looks at
+-- one part of the list, after the part that was looked at last, if that is due by now, no matter which instance calls.
 --   KEYS[2]  names that are held (sorted set)
---   ARGV[2]  what the keys of holds begin with    ARGV[3]  in so many parts the whole list, but of 100 names at least
---   ARGV[4]  names in a part, at most: some microseconds each    ARGV[5]  pause between two parts, ms: less where the
---            list has more names than so many parts hold, and a quarter after a part that half of was forgotten
+--   ARGV[2]  prefix of the keys of holds    ARGV[3]  number of parts that make up the list; a part has at least 100 names
+--   ARGV[4]  maximum names in a part; each takes some microseconds    ARGV[5]  pause between two parts, ms: shorter if
+--            the list has more names than that many parts hold, and a quarter after a part of which half was removed
 --   ARGV[6]  the shortest pause, ms
 -- Returns {how many were forgotten, how many ms until the next part is due}.
 
 local state = redis.call('HMGET', KEYS[1], 'swept', 'sweeping', 'sweep_due')
 local time, after, largest, pause = now(), state[1] or '', tonumber(ARGV[4]), tonumber(ARGV[5])
 local early = tonumber(state[3] or 0) - time
--- A clock that was set back must not stop it.
+-- A clock that was set back must not stop the sweep.
 if early > 0 and early <= pause then return { 0, early } end
 
 local size = redis.call('ZCARD', KEYS[2])
--- Of an idle deployment nothing is written.
+-- In an idle deployment nothing is written.
 if size == 0 and after == '' then return { 0, pause } end
 local most = math.max(100, math.ceil(size / tonumber(ARGV[3])))
--- As much as at the beginning of the list: parts that got smaller with it would never come to its end.
+-- Never less than at the beginning of the list: if parts shrank along with it, they would never reach its end.
 if after ~= '' then most = math.max(most, tonumber(state[2] or 0)) end
 most = math.min(most, largest)
 local listed = redis.call('ZRANGEBYLEX', KEYS[2], after == '' and '-' or '(' .. after, '+', 'LIMIT', 0, most)

@@ -1,16 +1,16 @@
--- Behind the prelude, for the scripts of leases: names and holds. Queues of waiters: queues.lua.
+-- Follows the prelude, for the scripts of leases: names and holds. The queues of waiters are in queues.lua.
 --   KEYS[2]  counters, current generation (hash)   KEYS[3]  counters, older generation (hash)
 --   KEYS[4]  tombstone of the lease
---   KEYS[5 ...]  the optional keys of ARGV[6], in this order; then the hold of each name (hash): of a writer; beside it, in
---                {hold}/readers (sorted set) and {hold}/{leaseId} (hash), of readers; then the queues (sorted sets)
+--   KEYS[5 ...]  the optional keys of ARGV[6], in this order; then the hold of each name (hash), which is a writer's; those of
+--                readers are beside it, in {hold}/readers (sorted set) and {hold}/{leaseId} (hash); then the queues (sorted sets)
 --   ARGV[2]  prefix of the keys of waiters: lease/{leaseId} (hash, see `join`), instance/{id}, and the channel wake/{id}
---   ARGV[3]  leaseId    ARGV[4]  mode: 'exclusive', 'shared', or '' for the one that it has here
---   ARGV[5]  how many names
---   ARGV[6]  which optional keys there are, by letters: f  what the lease is for, where its caller chose its id;
+--   ARGV[3]  leaseId    ARGV[4]  mode: 'exclusive', 'shared', or '' for the mode that it has here
+--   ARGV[5]  number of names
+--   ARGV[6]  which optional keys are given, by letters: f  fingerprint of the lease, if its caller chose its id;
 --            l  limit of the semaphore; a  tombstone of the attempt; h  held names (sorted set)
---   ARGV[7 ...]  counter field of each name; then the script's own: `args()`, in the headers of the scripts arg(1) ...
+--   ARGV[7 ...]  counter field of each name; then the script's own arguments: `args()`, in the headers of the scripts arg(1) ...
 -- The slots of a semaphore have an index beside their holds: {holds}slots and {holds}of/{leaseId}, see `note_slots`.
--- A primary gives all names of a lease or none, with one counter for all of them: even for a writer, odd for readers.
+-- A primary grants all names of a lease or none, with one counter for all of them: even for a writer, odd for readers.
 -- Needs: limits
 
 local base, lease, mode, names, optional = unpack(ARGV, 2, 6)
@@ -41,14 +41,14 @@ local me = (shared and 'r' or 'w') .. lease
 local function own(i) return shared and hold(i) .. '/' .. lease or hold(i) end
 local function is_mine(i) return redis.call('HGET', own(i), 'lease') == lease end
 
--- The smallest counter from this one on that a grant may have: a writer's, or a reader's.
+-- The smallest counter, not below the given one, that a grant to a reader (`readers_too`) or to a writer may have.
 local function lift_for(readers_too, counter)
   return counter % 2 == (readers_too and 1 or 0) and counter or counter + 1
 end
 
 local function lift(counter) return lift_for(shared, counter) end
 
--- The highest counter of the names, and of the generation.
+-- The highest counter of the names, and that of the current generation.
 local function highest()
   local top, max = 0, 0
   for i = 1, names do
@@ -59,8 +59,8 @@ local function highest()
   return top, max
 end
 
--- The hold of the reader of a name that has the longest to live, or nil. The holds decide; the set of readers only says
--- where they are, and loses its expired entries here.
+-- The hold of the reader of a name with the longest time left, or nil. The holds decide; the set of readers only says where
+-- they are, and its expired entries are removed here.
 local function reader_of(key)
   local set = key .. '/readers'
   while true do
@@ -95,7 +95,7 @@ local function extend(i, time, ttl)
   if redis.call('PTTL', readers(i)) < ttl then redis.call('PEXPIRE', readers(i), ttl) end
 end
 
--- What a lease was granted under lives as long as it: its fingerprint, and the limit of its semaphore.
+-- Keeps the conditions of a grant for as long as the lease lives: its fingerprint, and the limit of its semaphore.
 local function keep(key, value, ttl)
   if not key then return end
   redis.call('SET', key, value, 'NX', 'PX', ttl)
@@ -108,7 +108,7 @@ local function write_limit(limit, highest_slot)
   redis.call('SET', limit_key, stored_limit(limit, highest_slot), 'PX', math.max(1, redis.call('PTTL', limit_key)))
 end
 
--- The hold of a slot above the limit, or nil. No lease gets such a slot any more: once free, it need not be looked at
+-- The hold of a slot above the limit, or nil. No lease is granted such a slot any more: once free, it need not be examined
 -- again.
 local function above_limit(holds, limit, highest_slot)
   local slot = highest_slot
@@ -117,14 +117,14 @@ local function above_limit(holds, limit, highest_slot)
   return slot > limit and holds .. slot or nil
 end
 
--- Of the hold of a permit, `permit/pool/7`: the prefix of all holds of its semaphore, and the slot. Of another hold: nil.
+-- For the hold of a permit, `permit/pool/7`: the prefix of all holds of its semaphore, and the slot. For other holds: nil.
 local function slot_of(key, name)
   if string.sub(name, 1, 7) == 'permit/' then return string.match(key, '^(.*/)(%d+)$') end
 end
 
--- Notes in the index that this lease has its slots until `time` + `ttl`; with 'GT': or for longer. The index only says
+-- Notes in the index that this lease has its slots until `time` + `ttl`; with 'GT': or longer. The index only says
 -- where to look: a service instance of an earlier version does not write it, so holds decide (find-slots.lua).
---   {holds}slots          score of a slot: its number where it is free, the time when it ends, ms since 1970, where not
+--   {holds}slots          score of a slot: its number if it is free, else the time when its hold ends, ms since 1970
 --   {holds}of/{leaseId}   slots of a lease
 local function note_slots(time, ttl, ...)
   local holds = names > 0 and slot_of(hold(1), field(1))
@@ -142,7 +142,7 @@ local function note_slots(time, ttl, ...)
   end
 end
 
--- All names of this lease, as its holds note them when there are several: it is released, and broken, as a whole.
+-- All names of this lease, as its holds store them if there are several: a lease is released, and broken, as a whole.
 local function all_names() return names > 1 and table.concat(ARGV, '\n', 7, 6 + names) or '' end
 
 -- The other names of the lease behind a hold.
@@ -154,10 +154,10 @@ local function others(all, name)
   return found
 end
 
--- The hold of any name of that kind.
+-- The hold of any name of the same kind.
 local function hold_of(name) return string.sub(hold(1), 1, -1 - #field(1)) .. name end
 
--- What a hold notes of an attempt: the latest attempt of each request that has it, and the latest of all.
+-- The fields of a hold for an attempt: the latest attempt of each request that has the hold, and the latest of all.
 local function by(nonce, attempt_number)
   return 'nonce:' .. nonce, attempt_number, 'attempt', nonce .. '/' .. attempt_number
 end
@@ -171,16 +171,16 @@ local function how_ended(tombstone)
   return 'released'
 end
 
--- Writes a hold. `max`: highest counter of the generation. Further arguments: more fields and their values.
+-- Writes a hold. `max`: highest counter of the current generation. Further arguments: more fields and their values.
 local function put(key, name, counter, max, time, ...)
   issue(counters, name, counter, max)
-  -- The counter as well: the name's own may be forgotten, for a floor above it, while a lease is renewed for days.
+  -- The hold stores the counter too: the name's own may be replaced by a floor above it while a lease is renewed for days.
   local text = int(counter)
   redis.call('HSET', key, 'g', text, 'counter', text, 'since', int(time), ...)
   if held_names then redis.call('ZADD', held_names, 0, name) end
 end
 
--- Takes a name. Further arguments: fields that say how the hold came to be: `by(...)`, or 'repaired', 1.
+-- Takes a name. Further arguments: fields for the origin of the hold: `by(...)`, or 'repaired', 1.
 local function take(i, counter, max, time, ttl, owner, metadata, chosen, ...)
   put(own(i), field(i), counter, max, time, 'lease', lease, 'mode', mode, 'owner', owner, 'metadata', metadata,
     'chosen', chosen, 'names', all_names(), ...)
@@ -195,12 +195,12 @@ local function free(key, name)
     redis.call('ZADD', holds .. 'slots', 'XX', slot, slot)
     redis.call('ZREM', holds .. 'of/' .. lease, slot)
   end
-  -- Other readers may be left; the sweep (sweep-held.lua) finds the name when none is.
+  -- Other readers may be left; once there are none, the sweep (sweep-held.lua) finds the name.
   if held_names and not shared then redis.call('ZREM', held_names, name) end
 end
 
--- Takes back the holds of a request, of one attempt or of any (nil), and frees those that no other request of the lease
--- has and no renewal has counted. Returns whether any was freed.
+-- Takes back the holds of a request, of one attempt or of any (nil). Frees those that no other request for the lease has
+-- and no renewal has counted. Returns whether any was freed.
 local function give_back(nonce, attempt_number)
   local freed = false
   for i = 1, names do

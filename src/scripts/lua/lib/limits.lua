@@ -1,7 +1,7 @@
--- The limit of a semaphore, as it is stored: `limit/highest`, where `highest` is the highest slot that may still be taken
--- from before the limit was lowered.
+-- The limit of a semaphore, stored as `limit/highest`: `highest` is the highest slot that may still be taken since before
+-- the limit was lowered.
 
--- Both; nil: no limit is set.
+-- Returns both; nil: no limit is set.
 local function read_limit(key)
   local stored = redis.call('GET', key)
   if not stored then return nil end

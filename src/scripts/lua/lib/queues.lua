@@ -1,27 +1,27 @@
--- Behind leases.lua, for the scripts in which a lease waits, or stops waiting: the queues, handoffs and notifications.
--- A queue is a sorted set by ticket. Its entries are 'w' or 'r', for a writer or a reader, and the leaseId. Beside it are, in
--- {queue}/writers (sorted set), the entries of writers, and in {queue}/instances (sorted set) the service instances whose
--- readers wait: so nothing here costs more the more waiters there are.
+-- Follows leases.lua, for the scripts in which a lease waits or stops waiting: the queues, handoffs and notifications.
+-- A queue is a sorted set by ticket. An entry is 'w' or 'r', for a writer or a reader, followed by the leaseId. Beside the
+-- queue, {queue}/writers (sorted set) has the entries of writers, and {queue}/instances (sorted set) the service instances
+-- at which readers wait. So nothing here costs more as the number of waiters grows.
 -- Needs: leases
 
--- Entries of dead instances that one script removes at most: 2 ms.
+-- Maximum entries of dead instances that one script removes: 2 ms.
 local PURGED_MAX = 500
 
--- The queue of any name of that kind.
+-- The queue of any name of the same kind.
 local function queue_of(name) return string.sub(KEYS[first_queue], 1, -1 - #field(1)) .. name end
 
 local function writers_in(queue) return queue .. '/writers' end
 local function instances_of(queue) return queue .. '/instances' end
 
--- What is known of a waiter, by its leaseId.
+-- The key of what is known about a waiter, by its leaseId.
 local function waiter(id) return base .. 'lease/' .. id end
 
--- Enters all queues, or refreshes its entries. `wait`: how long they are kept without another attempt, ms. `nonce` and
--- `attempt_number`: of its attempt, which is over once the next one is heard of. Further arguments: fields of the grant
--- that a handoff makes, as `hand_off` reads them; hold = '': it cannot be handed off to.
+-- Enters this lease into all its queues, or refreshes its entries. `wait`: how long they are kept without another attempt,
+-- ms. `nonce` and `attempt_number`: of its attempt, which is over once the next one is heard of. Further arguments: fields
+-- of the grant that a handoff makes, as `hand_off` reads them; hold = '': no handoff to this waiter.
 local function join(ticket, instance, wait, owner, nonce, attempt_number, ...)
   for i = first_queue, #KEYS do
-    -- Two requests for one lease may have a ticket each: the earlier one counts for both, or they would take turns.
+    -- Two requests for one lease may have a ticket each: the earlier one counts for both, else the entry would move to and fro.
     local mine = redis.call('ZSCORE', KEYS[i], me)
     local earliest = mine and tonumber(mine) < tonumber(ticket) and mine or ticket
     redis.call('ZADD', KEYS[i], earliest, me)
@@ -31,7 +31,7 @@ local function join(ticket, instance, wait, owner, nonce, attempt_number, ...)
     redis.call('PEXPIRE', beside, 60000)
   end
   local known = redis.call('HMGET', waiter(lease), 'nonce', 'turn')
-  -- A message that comes late, or twice, must not bring an earlier attempt back.
+  -- A message that arrives late, or twice, must not bring back an earlier attempt.
   if known[1] ~= nonce or tonumber(known[2]) < tonumber(attempt_number) then
     redis.call('HSET', waiter(lease), 'instance', instance, 'owner', owner, 'nonce', nonce, 'turn', attempt_number, ...)
     redis.call('PEXPIRE', waiter(lease), wait)
@@ -47,7 +47,7 @@ local function is_alive(instance)
   return known_alive[instance]
 end
 
--- The instance where an entry waits: '' while its client may come back; nil: nobody waits there any more.
+-- The instance at which an entry waits; '' while its client may come back; nil: the entry is dead.
 local function instance_of(member)
   local instance = redis.call('HGET', waiter(string.sub(member, 2)), 'instance')
   if not instance or (instance ~= '' and not is_alive(instance)) then return nil end
@@ -61,14 +61,14 @@ local function leave_one(queue, member)
   redis.call('ZREM', writers_in(queue), member)
 end
 
--- How many entries of dead instances this script has removed, and whether it stopped at its bound.
+-- How many entries of dead instances this script has removed, and whether it stopped at PURGED_MAX.
 local purged, is_cut = 0, false
 
 -- The first live entry of a queue, or of its writers (`set`), and its instance; removes the dead entries before it.
 local function first(queue, set)
   local most = 0
   while true do
-    -- One at first: it is mostly alive.
+    -- Only one at first: it is usually alive.
     local members = redis.call('ZRANGE', set, 0, most)
     for _, member in ipairs(members) do
       local instance = instance_of(member)
@@ -85,31 +85,31 @@ local function first(queue, set)
   end
 end
 
--- How many have heard it. A user of Redis without the right to publish makes waiters wait for longer, and fails nothing.
+-- Returns how many subscribers got it. If the Redis user may not publish, waiters wait longer, and nothing fails.
 local function publish(instance, text)
   local heard = redis.pcall('PUBLISH', base .. 'wake/' .. instance, text)
   return type(heard) == 'number' and heard or 0
 end
 
--- Grants a free name to the first writer of its queue, as that writer's own acquire would if it arrived just now, and
--- publishes it: that saves a round trip. False: the writer has to ask.
+-- Grants a free name to the first writer of its queue, as that writer's own acquire would if it arrived now, and publishes
+-- the grant: this saves a round trip. False: the writer has to ask.
 local function hand_off(id, instance)
   local offer = redis.call('HMGET', waiter(id), 'hold', 'name', 'nonce', 'turn', 'ttl', 'owner', 'metadata', 'chosen',
     'purpose_key', 'purpose')
-  -- KEYS[1] is what is stored for a lease that has no fingerprint.
+  -- A lease without a fingerprint is stored with KEYS[1] in place of the key.
   local key, name, fingerprint = offer[1], offer[2], offer[10]
   local own_fingerprint_key = offer[9] ~= KEYS[1] and offer[9] or nil
   if (key or '') == '' or redis.call('EXISTS', key, key .. '/readers') > 0 then return false end
   -- A primary in quarantine may have forgotten leases: it grants none on its own.
   if tonumber(fence[3] or 0) > 0 then return false end
-  -- Nor to an instance whose keepalive is late: if it died, the name would be held for its whole time to live. An instance
-  -- that died just now is found out below: nobody hears the message.
+  -- No handoff to an instance whose keepalive is late: if it died, the name would be held for the whole time to live. An
+  -- instance that died just now is detected below: nobody gets the message.
   if redis.call('PTTL', base .. 'instance/' .. instance) < ALIVE_MS - HANDOFF_WITHIN_MS then return false end
   if own_fingerprint_key and (redis.call('GET', own_fingerprint_key) or fingerprint) ~= fingerprint then return false end
   local counter, max = counter_and_max(counters, older_counters, name)
   counter = lift_for(false, counter + 1)
   local attempt_number, instant = int(offer[4] + 1), micros()
-  -- With the configuration epoch: handoffs of two configurations make no majority.
+  -- The message has the configuration epoch: handoffs of two configurations do not add up to a majority.
   local told = table.concat({ id, offer[3], attempt_number, int(counter), int(instant), ARGV[1] }, ' ')
   if publish(instance, told) == 0 then return false end
   local time, ttl = math.floor(instant / 1000), tonumber(offer[5])
@@ -121,9 +121,9 @@ local function hand_off(id, instance)
   return true
 end
 
--- Hands off to the first entry of a queue, or notifies it, when it may be granted the name: a writer, or all readers before
--- the first writer, by one message to each of their instances. `key`: the hold of the name, which must be free; nil: the
--- queue of a semaphore, of which this cannot be told. `readers_too`: not where a reader left, which kept no reader out.
+-- Hands off to the first entry of a queue, or notifies it, if it may be granted the name: a writer, or all readers before
+-- the first writer, with one message to each of their instances. `key`: the hold of the name, which must be free; nil: the
+-- queue of a semaphore, for which this is not known. `readers_too`: false if a reader left, since it kept no reader out.
 local function notify_first(queue, key, readers_too)
   local head, instance = first(queue, queue)
   if not head or (key and redis.call('EXISTS', key) == 1) then return end
@@ -140,24 +140,24 @@ local function notify_first(queue, key, readers_too)
   for _, one in ipairs(redis.call('ZRANGE', all, 0, -1)) do
     if is_alive(one) then publish(one, 'readers ' .. before .. ' ' .. queue) else redis.call('ZREM', all, one) end
   end
-  -- An instance of an earlier version is notified of each of its readers.
+  -- An instance of an earlier version gets a notification for each of its readers.
   if instance ~= '' and head ~= me and not redis.call('ZSCORE', all, instance) then publish(instance, id) end
 end
 
--- The hold of the name of a queue, in the order of the names; nil for the queue of a semaphore.
+-- The hold of the name that a queue is for, in the order of the names; nil for the queue of a semaphore.
 local function hold_behind(i) return not limit_key and hold(i - first_queue + 1) or nil end
 
 local function notify(readers_too)
   for i = first_queue, #KEYS do notify_first(KEYS[i], hold_behind(i), readers_too) end
 end
 
--- Whether a writer in a queue comes before this lease: a request that does not wait comes last.
+-- Whether a writer in a queue is ahead of this lease: a request that does not wait comes last.
 local function is_before(queue, writer)
   local mine = redis.call('ZSCORE', queue, me)
   return not mine or tonumber(redis.call('ZSCORE', queue, writer) or 0) < tonumber(mine)
 end
 
--- How many entries are before this lease in the longest of its queues; 0: none that it must wait for.
+-- How many entries are ahead of this lease, in the queue with the most of them; 0: none that it must wait for.
 local function ahead()
   local most, before = 0, purged
   for i = first_queue, #KEYS do
@@ -168,7 +168,7 @@ local function ahead()
       local writer = first(queue, writers_in(queue))
       behind = writer and is_before(queue, writer)
     end
-    -- Any entry may stand behind those that were not looked at.
+    -- There may be live entries behind those that were not examined.
     if behind or is_cut then
       most = math.max(most, 1, redis.call('ZRANK', queue, me) or redis.call('ZCARD', queue))
     end
@@ -181,8 +181,8 @@ local function has_waiters()
   return first_queue <= #KEYS and redis.call('EXISTS', unpack(KEYS, first_queue)) > 0
 end
 
--- Takes this lease out of its queues. Returns those where another may be granted the name because of that: where it was
--- first, unless a reader stood before other readers, or the first writer.
+-- Takes this lease out of its queues. Returns, per queue, whether another may now be granted the name because of that: if
+-- it was the first entry or the first writer, unless it was a reader and the next entry is a reader as well.
 local function leave()
   local opened = {}
   for i = first_queue, #KEYS do
@@ -192,7 +192,7 @@ local function leave()
     opened[i] = head == me or writer == me
     redis.call('ZREM', queue, 'w' .. lease, 'r' .. lease)
     redis.call('ZREM', writers_in(queue), 'w' .. lease)
-    -- Next is a reader, which this reader did not keep out.
+    -- The next entry is a reader, which this reader did not keep out.
     if opened[i] and shared and writer ~= redis.call('ZRANGE', queue, 0, 0)[1] then opened[i] = false end
   end
   redis.call('DEL', waiter(lease))

@@ -1,5 +1,5 @@
--- Notes the incarnation of a registration that is about to be written, of whichever member: every later one is above it,
--- also where this one then reaches too few primaries to be seen, or reaches them late.
+-- Notes the incarnation of a registration, of any member, that is about to be written: every later one is above it, even if
+-- this registration then reaches too few primaries to be seen, or reaches them late.
 --   KEYS[2]  highest incarnation that was announced (string)
 --   ARGV[2]  incarnation
 -- Returns {1}.

@@ -1,5 +1,5 @@
 -- Counts the members of services, without those that left. Changes nothing.
---   KEYS[2i], KEYS[2i + 1]  service i: deadlines of its members and tombstones, deadlines of its tombstones (sorted sets)
+--   KEYS[2i], KEYS[2i + 1]  service i: deadlines of its members and tombstones; deadlines of its tombstones (sorted sets)
 -- Returns per service {how many}.
 
 local counts, from = {}, int(now())

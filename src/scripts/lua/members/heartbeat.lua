@@ -2,7 +2,7 @@
 --   KEYS[2]  deadlines of all services (sorted set)
 --   KEYS[3i], KEYS[3i + 1], KEYS[3i + 2]  member i: its record (hash), deadlines of its service's members (sorted set),
 --            deadlines of its service's tombstones (sorted set)
---   ARGV[3i - 1], ARGV[3i], ARGV[3i + 1]  member i: service, id, incarnation ('' for whichever is stored)
+--   ARGV[3i - 1], ARGV[3i], ARGV[3i + 1]  member i: service, id, incarnation ('' for the stored one, whichever it is)
 -- Returns per member {1, incarnation, revision, time to live in ms}: renewed; {0, incarnation}: another incarnation is
 -- stored; {-1}: nothing is stored; {-2, incarnation}: it left.
 
@@ -20,11 +20,11 @@ for i = 1, (#ARGV - 1) / 3 do
     replies[i] = { -2, stored[1] }
   else
     local ttl = tonumber(stored[3])
-    -- First: a primary whose memory is full lets a script write as it likes once that has extended something.
+    -- This comes first: a primary whose memory is full lets a script write anything once it has extended something.
     redis.call('PEXPIRE', record, ttl)
     redis.call('HSET', record, 'heartbeat', int(time))
     redis.call('ZADD', deadlines, int(time + ttl), id)
-    -- An instance of an earlier version that registered it anew knows nothing of this set.
+    -- An instance of an earlier version may have registered the member again, and knows nothing of this set.
     redis.call('ZREM', tombstones, id)
     redis.call('ZADD', KEYS[2], 'GT', int(time + ttl), service)
     if redis.call('PTTL', deadlines) < ttl then redis.call('PEXPIRE', deadlines, ttl) end

@@ -1,9 +1,9 @@
--- Tells members of a service by their ids, tombstones as well, in the order of the ids: as many as fit. Changes nothing.
+-- Describes members of a service, and tombstones, by the ids given and in their order: as many as fit. Changes nothing.
 --   KEYS[2]  highest incarnation that was announced (string)
 --   ARGV[2]  prefix of the keys of this service's records
---   ARGV[3]  'ring': of what was registered only what a ring is made of, else ''
---   ARGV[4]  bytes of what was registered from which on no more is told
---   ARGV[i + 4]  id of member i: some microseconds each
+--   ARGV[3]  'ring': only the registered fields that a ring is built from, else ''
+--   ARGV[4]  bytes of registered data after which no more members are returned
+--   ARGV[i + 4]  id of member i; each takes some microseconds
 -- Returns {the lowest incarnation for a registration that begins now, how many ids were looked at, {id, incarnation,
 -- revision, left, nonce, time to live in ms, time left in ms, age of the last heartbeat in ms, what was registered as
 -- JSON} ...}.
@@ -11,8 +11,8 @@
 local time, bytes, most = now(), 0, tonumber(ARGV[4])
 local replies = { int(math.max(time, tonumber(redis.call('GET', KEYS[2]) or 0) + 1)), #ARGV - 4 }
 
--- {"address":...,"weight":...,"zone":...,"tags":[...: no text has a quote in it that is not escaped, so the first of
--- each that is found is the field.
+-- {"address":...,"weight":...,"zone":...,"tags":[...: no string contains an unescaped quote, so the first match of
+-- each is the field.
 local function of_ring(registered)
   local from = string.find(registered, ',"weight":', 1, true)
   local to = from and string.find(registered, ',"tags":', from, true)

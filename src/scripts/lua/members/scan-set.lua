@@ -1,7 +1,7 @@
--- Tells a part of a sorted set of deadlines: its members whose time has not passed, in no order. Whatever is in the set
--- from the first part to the last is told, however deadlines change meanwhile. Changes nothing.
+-- Scans a part of a sorted set of deadlines: its elements whose deadline has not passed, in no order. An element that is
+-- in the set from the first part to the last is returned, however deadlines change meanwhile. Changes nothing.
 --   KEYS[2]  the set (sorted set)
---   ARGV[2]  where to go on, '0' to begin    ARGV[3]  about how many to look at: a microsecond each
+--   ARGV[2]  cursor, '0' to begin    ARGV[3]  about how many to look at; each takes a microsecond
 -- Returns {where to go on, or '0' when all were told, each of them ...}.
 
 local time = now()

@@ -1,7 +1,7 @@
--- Says that a service instance lives: the places in line of one that does not are given up. And tells when it is worth
--- for those who are first there to ask again, should they not have heard that it is their turn.
---   KEYS[2]  its liveness    KEYS[i + 2]  hold that one waits for
---   ARGV[2]  for how long it is believed, ms    ARGV[i + 2]  leaseId that waits for hold i
+-- Keepalive of a service instance: the queue entries of an instance that sends none are given up. Also returns when it is
+-- worth asking again for the first waiters at this instance, in case they missed a notification.
+--   KEYS[2]  its liveness    KEYS[i + 2]  hold i, which a waiter waits for
+--   ARGV[2]  how long the keepalive counts, ms    ARGV[i + 2]  leaseId that waits for hold i
 -- Returns {time of this server in microseconds since 1970, ms until hold i ends by itself, 0 where it is free or this
 -- lease's own ...}.
 

@@ -1,11 +1,11 @@
--- Takes a request out of its queues, together with a handoff that it has not heard of; or keeps its entries for a while
--- for a client that may come back. When another request for the same lease has entered since, the entries are that one's.
+-- Takes a request out of its queues, and takes back any handoff that it has not heard of; or keeps its entries for a while
+-- for a client that may come back. If another request for the same lease has entered since, the entries belong to that one.
 --   arg(1)  nonce of the request
---   arg(2)  what is given back: 'all'; where the lease was granted, the number of the attempt whose unheard handoff is
---           given back, or 'none'; then nobody can follow yet, and no request for it waits any more
---   arg(3)  how long the entries are kept, ms; '0': not at all
---   arg(4)  '1' to notify the first waiter in any case, '' where only this departure can be a reason
--- Returns {how many were before it, hold as `describe` has it}: it was not granted, and another lease has a name; else
+--   arg(2)  what is given back: 'all'; or, if the lease was granted, the number of the attempt whose unheard handoff is given
+--           back, or 'none'. Once it was granted, nobody can follow yet, and no request for it waits any more
+--   arg(3)  how long the entries are kept, ms; '0': they are removed
+--   arg(4)  '1' to notify the first waiter in any case; '': only if this departure opens the way for it
+-- Returns {how many were before it, hold as `describe` has it}: if it was not granted and another lease has a name; else
 -- {how many were before it}.
 -- Needs: leases, queues
 

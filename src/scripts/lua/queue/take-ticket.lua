@@ -1,6 +1,6 @@
--- Proposes a ticket for the queues: behind everybody in them now. Changes nothing.
--- Returns {ticket, 1, time}: the lease is in the queues already, with this ticket; {ticket, 0, time}: proposed, the time
--- or one more than the last ticket. The time is that of this server, in microseconds since 1970.
+-- Proposes a ticket for the queues, behind every entry that is in them now. Changes nothing.
+-- Returns {ticket, 1, time}: the lease is in the queues already, with this ticket; {ticket, 0, time}: a proposal: the time
+-- or one more than the last ticket. The time is by this server's clock, in microseconds since 1970.
 -- Needs: leases, queues
 
 local time = micros()
