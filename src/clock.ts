@@ -1,22 +1,22 @@
-/** Time as everything here sees it: injected, so that a simulation can own it. */
+/** The only source of time: injected, so that a simulation can control it. */
 export interface Clock {
-  /** Monotonic time in ms, with fractions; its zero means nothing. */
+  /** Monotonic time in ms, with fractions; its zero has no meaning. */
   monotonicMs(): number;
   /** Wall clock in microseconds since 1970: for the floor of tokens only, never for a duration. */
   wallMicros(): number;
   /**
-   * Calls `task` once after `ms`, unless the returned function is called first. What the event loop has
-   * already received is handled before it: after a pause of this process, a reply that waits in a socket's
-   * buffer must not count as late.
+   * Calls `task` once after `ms`, unless the returned function is called first. Data that the event loop has already
+   * received is handled before it: after a pause of this process, a reply that waits in a socket's buffer must not count
+   * as late.
    */
   after(ms: number, task: () => void): () => void;
-  /** Calls `task` when this turn of the event loop is over, and what it wrote has left. */
+  /** Calls `task` when the current tick of the event loop is over and its writes have been sent. */
   soon(task: () => void): void;
   /** Resolves after `ms`; rejects with the signal's reason when it aborts first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
-/** Chance as everything here sees it: evenly in [0, 1). */
+/** The only source of randomness: uniform in [0, 1). */
 export type Random = () => number;
 
 export const systemRandom: Random = Math.random;

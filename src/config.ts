@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** A whole number, of ms where the name of the setting says so. */
+/** A whole number, in ms where the name of the setting says so. */
 const whole = (fallback: number, min: number, max: number) => {
   const error = `must be a whole number from ${min} to ${max}`;
   return z.coerce.number(error).int(error).min(min, error).max(max, error).default(fallback);
@@ -10,7 +10,7 @@ const oneOf = <const T extends string>(allowed: readonly T[]) =>
 
 /** Every setting, with its bounds and its default. In the environment `ttlMaxMs` is QUORATE_TTL_MAX_MS. */
 const SETTINGS = z.object({
-  /** Empty: the embedded default is started. */
+  /** Empty: the embedded primaries are started. */
   redisUrls: z.string().transform(toUrls).default(Object.freeze([])),
   host: z.string().default("127.0.0.1"),
   port: whole(8080, 0, 65_535),
@@ -20,20 +20,23 @@ const SETTINGS = z.object({
   connectTimeoutMs: whole(500, 10, 10_000),
   viewAgeMsMax: whole(250, 0, 900),
   rotateAfterMs: whole(86_400_000, 1_000, 365 * 86_400_000),
-  /** How long after the signal to stop the port stays open, so that load balancers see `/readyz` say 503 first. */
+  /** How long the port stays open after the stop signal, so that load balancers see `/readyz` answer 503 first. */
   drainDelayMs: whole(0, 0, 60_000),
   drainMs: whole(7_000, 0, 7_500),
-  /** How long a connection may idle between two requests. */
+  /** How long a connection may be idle between two requests. */
   keepAliveMs: whole(75_000, 1_000, 600_000),
-  /** How long a client may take to send the headers of a request, and all of it. */
+  /** How long a client may take to send a request's headers, and the whole request. */
   headersTimeoutMs: whole(10_000, 100, 300_000),
   requestTimeoutMs: whole(30_000, 100, 300_000),
-  /** Connections at a time; more are closed at once. */
+  /** Maximum number of simultaneous connections; more are closed at once. */
   connectionsMax: whole(20_000, 10, 1_000_000),
-  /** Names that a `Host` or `Origin` may have besides the default; undefined: the default alone. */
+  /** Names that `Host` or `Origin` may contain besides the default; undefined: the default alone. */
   allowedHosts: z.string().transform(toHosts).optional(),
   logLevel: oneOf(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
-  /** What an operator proves to be one with, as a header can carry it; without it nobody is. Never shown. */
+  /**
+   * The secret by which an operator authenticates, as a header can carry it; without it nobody is an operator. Never
+   * shown.
+   */
   operatorKey: z
     .string()
     .regex(
@@ -46,13 +49,13 @@ const SETTINGS = z.object({
 
 type Setting = keyof typeof SETTINGS.shape;
 
-/** Everything that can be set, checked and frozen. Times are in ms. */
+/** All settings, validated and frozen. Times are in ms. */
 export interface Config extends Readonly<z.output<typeof SETTINGS>> {
-  /** What is no mistake, but should be read in the log. */
+  /** Not mistakes, but worth a line in the log. */
   readonly warnings: readonly string[];
 }
 
-/** The settings by their names in the environment. */
+/** The settings by their environment variable names. */
 export const SETTING_NAMES: ReadonlyMap<string, Setting> = new Map(
   (Object.keys(SETTINGS.shape) as Setting[]).map((setting) => {
     const name = setting.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
@@ -70,7 +73,7 @@ export class ConfigError extends Error {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Reads the environment. Throws `ConfigError` with every mistake in it, never with a password in it. */
+/** Reads the environment. Throws `ConfigError` with every mistake in it, and never with a password in it. */
 export function readConfig(env: Environment): Config {
   const mistakes: string[] = [];
   const warnings: string[] = [];
@@ -83,19 +86,19 @@ export function readConfig(env: Environment): Config {
   );
   for (const { path, message } of read.error?.issues ?? []) {
     const { name, text } = given.get(path[0] as Setting) ?? {};
-    // The messages of what may hold a secret are whole: its text is not repeated.
+    // Messages about settings that may hold a secret are complete: the value is not repeated.
     mistakes.push(message.startsWith("must be") ? `${name} is "${text}", but ${message}` : message);
   }
   if (!read.success || mistakes.length > 0) throw new ConfigError([...new Set(mistakes)]);
   return Object.freeze({ ...read.data, warnings: Object.freeze(warnings) });
 }
 
-/** What is set to nothing is not set. A prefix may have spaces. */
+/** A setting with an empty value counts as not set. A prefix may have spaces. */
 function textOf(name: string, env: Environment): string | undefined {
   return (name === "QUORATE_KEY_PREFIX" ? env[name] : env[name]?.trim()) || undefined;
 }
 
-/** What a client of this service is configured by; it may run in the same environment. */
+/** Settings of a client of this service, which may run in the same environment. */
 const OF_CLIENTS = new Set([
   "QUORATE_URL",
   "QUORATE_KEY",
@@ -104,13 +107,16 @@ const OF_CLIENTS = new Set([
   "QUORATE_FENCING_TOKEN",
 ]);
 
-/** What Kubernetes tells every container of a Service that is called quorate. */
+/** Variables that Kubernetes sets in every container for a Service called quorate. */
 const OF_KUBERNETES = /^QUORATE_(SERVICE_HOST|SERVICE_PORT|SERVICE_PORT_.+|PORT_.+)$/;
 
-/** Names that look like settings of this service and are none: most are typing errors, which must not pass in silence. */
+/**
+ * Rejects names that look like settings of this service but are none: most are typing errors, which must not go
+ * unnoticed.
+ */
 function checkNames(env: Environment, mistakes: string[], warnings: string[]): void {
   if (env.REDIS_URL?.trim()) {
-    // Ignored, it would let each instance start Redis servers of its own, and two of them grant one lock.
+    // If it were ignored, each instance would start Redis servers of its own, and two of them would grant one lock.
     if (env.REDIS_URLS?.trim()) warnings.push("REDIS_URL is set and ignored: REDIS_URLS is what counts");
     else mistakes.push("REDIS_URL is not a setting: name your Redis in REDIS_URLS, or unset it");
   }
@@ -141,13 +147,16 @@ function toUrls(text: string, { addIssue }: z.RefinementCtx): readonly string[] 
   return Object.freeze(urls);
 }
 
-/** Why a primary cannot be named so, beside those before it. An entry may hold a password: only its host and port are repeated. */
+/**
+ * Why a URL cannot name a primary beside those before it. An entry may hold a password: only its host and port are
+ * repeated.
+ */
 function whyNot(url: string, before: readonly (string | undefined)[]): string | undefined {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (!parsed?.hostname || !["redis:", "rediss:"].includes(parsed.protocol))
     return "is not a URL like redis://host:6379 or rediss://user:password@host:6380/0";
   if (/[?#].*@/.test(url)) return "has a ? or # in its user or password: write it as %3F or %23";
-  // A password with a slash in it would pass for a host and a path.
+  // A password with a slash in it would be taken for a host and a path.
   if (!/^\/?\d*$/.test(parsed.pathname)) return "ends in a path that is not a database number";
   const address = addressOf(url);
   const first = before.indexOf(address);
@@ -160,7 +169,7 @@ function toHosts(text: string): readonly string[] | undefined {
   return hosts.length === 0 ? undefined : Object.freeze(hosts);
 }
 
-/** Host and port of a Redis URL: what may be logged and shown. */
+/** Host and port of a Redis URL: safe to log and show. */
 export function addressOf(url: string): string {
   const { hostname, port } = new URL(url);
   return `${hostname.toLowerCase()}:${port || "6379"}`;

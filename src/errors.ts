@@ -1,4 +1,4 @@
-/** Every code that a caller can meet. The table of their HTTP statuses is in http/problem.ts. */
+/** Every code that a caller can meet. Their HTTP statuses are listed in http/problem.ts. */
 export const ERROR_CODES = [
   "invalid_request",
   "method_not_allowed",
@@ -25,33 +25,33 @@ export const ERROR_CODES = [
 
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
-/** What helps a caller beside the sentence: never a leaseId, a password or a stack. */
+/** Details that help a caller beyond the message: never a leaseId, a password or a stack. */
 export interface ErrorHelp {
-  /** When trying again makes sense, in ms. */
+  /** When a retry makes sense, in ms. */
   readonly retryAfterMs?: number;
-  /** The field that is wrong, as a path: `ttlMs`, `members.0.id`. */
+  /** Path of the invalid field: `ttlMs`, `members.0.id`. */
   readonly field?: string;
   /** All mistakes of a request. */
   readonly errors?: readonly { readonly field: string; readonly detail: string }[];
-  /** The methods that the path has. */
+  /** The methods that the path supports. */
   readonly allow?: readonly string[];
-  /** Who holds what was asked for. */
+  /** The holder of the requested resource. */
   readonly holder?: unknown;
-  /** The place in line when the time to wait was over; 1: the next. */
+  /** Position in the queue when the time to wait was over; 1: the next. */
   readonly queuePosition?: number;
   /** The limit of the semaphore. */
   readonly limit?: number;
   /** What is known of why a lease was lost. */
   readonly lost?: {
     readonly why: "expired" | "released" | "broken" | "taken" | "restarted";
-    /** Why an operator broke it. */
+    /** The operator's reason for breaking it. */
     readonly reason?: string;
-    /** No token above this one has been given out since. */
+    /** No token above this one has been issued since. */
     readonly newest?: number;
   };
 }
 
-/** The one class of failure. `message` says what happened and what to do, in words a stranger understands. */
+/** The one class of failure. `message` says what happened and what to do, in words that need no prior knowledge. */
 export class CoordinationError extends Error {
   override readonly name = "CoordinationError";
   constructor(
@@ -65,7 +65,7 @@ export class CoordinationError extends Error {
   readonly help: ErrorHelp;
 }
 
-/** Of an instance that stops. */
+/** The error of an instance that is stopping. */
 export function shuttingDown(): CoordinationError {
   return new CoordinationError("shutting_down", "This instance is stopping. Use another.");
 }

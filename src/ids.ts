@@ -4,9 +4,9 @@ import { randomBytes } from "node:crypto";
 export interface Ids {
   /** The secret of one lease, made by the service: 128 random bits. */
   leaseId(): string;
-  /** Tells one attempt, registration or request from all others. */
+  /** Distinguishes one attempt, registration or request from all others. */
   nonce(): string;
-  /** The same as 24 lower-case hex digits, whose order is the same in every locale: for ballots. */
+  /** Like a nonce, but 24 lower-case hex digits, whose order is the same in every locale: for ballots. */
   hexNonce(): string;
 }
 
@@ -16,7 +16,7 @@ export const systemIds: Ids = Object.freeze({
   hexNonce: () => randomBytes(12).toString("hex"),
 });
 
-/** Random bytes, drawn many at a time: one draw costs more than all else that a refused request does. */
+/** Random bytes, drawn many at a time: one draw costs more than all the other work of a refused request. */
 function random(bytes: number): Buffer {
   if (used + bytes > drawn.length) {
     drawn = randomBytes(DRAWN_BYTES);
@@ -30,7 +30,7 @@ let drawn = Buffer.alloc(0);
 let used = 0;
 const DRAWN_BYTES = 6_144;
 
-/** Whether the service made this leaseId. One that it did not make may be acquired again by a retry. */
+/** Whether the service made this leaseId. A leaseId that it did not make may be acquired again by a retry. */
 export function madeHere(leaseId: string): boolean {
   return leaseId.startsWith(MADE_HERE) && leaseId.length === MADE_HERE.length + 22;
 }

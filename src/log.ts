@@ -13,7 +13,7 @@ export function createLog(level: string, clock: Clock): { readonly log: Logger; 
   return { log, output };
 }
 
-/** Lines of JSON with the level by its name. */
+/** JSON lines with the name of the level. */
 export function toLogger(level: string, stream: { write(line: string): void }): Logger {
   return pino(
     {
@@ -27,11 +27,12 @@ export function toLogger(level: string, stream: { write(line: string): void }): 
 }
 
 /**
- * Whole lines, written without ever blocking the event loop. What a slow reader has not taken yet waits in a buffer of
- * 1 MB; what does not fit there is dropped and counted, and so is everything once the reader has gone.
+ * Writes whole lines without ever blocking the event loop. Output that a slow reader has not taken yet waits in a
+ * buffer of 1 MB; lines that do not fit there are dropped and counted, and so is every line once the reader has
+ * disconnected.
  */
 export class LogOutput {
-  /** Told, once the reader has taken everything, how many lines were dropped since it was told last. */
+  /** Called once the reader has taken everything, with the number of lines dropped since the last call. */
   onRecovered: (dropped: number) => void = () => {};
   readonly #write: (bytes: Buffer) => number;
   readonly #clock: Clock;
@@ -42,7 +43,7 @@ export class LogOutput {
   #gone = false;
   #retrying = false;
 
-  /** `write` returns how many of the bytes were taken, and throws EAGAIN where the reader must take some first. */
+  /** `write` returns how many of the bytes were taken, and throws EAGAIN if the reader must take some first. */
   constructor(write: (bytes: Buffer) => number, clock: Clock) {
     this.#write = write;
     this.#clock = clock;
@@ -70,7 +71,7 @@ export class LogOutput {
     while (!this.#send() && this.#clock.monotonicMs() < endMs) Atomics.wait(NEVER, 0, 0, FLUSH_RETRY_MS);
   }
 
-  /** Writes what the reader takes now; whether that was everything. */
+  /** Writes as much as the reader takes now; returns whether that was everything. */
   #send(): boolean {
     while (this.#bytes > 0) {
       const all = this.#lines.length === 1 ? (this.#lines[0] as Buffer) : Buffer.concat(this.#lines);
@@ -96,7 +97,7 @@ export class LogOutput {
       this.#retryLater();
       return false;
     }
-    // A full disk may have room again for a later line; a reader that has gone (EPIPE, EIO) does not come back.
+    // A full disk may have room again for a later line; a reader that disconnected (EPIPE, EIO) does not come back.
     this.#gone = code !== "ENOSPC" && code !== "EDQUOT";
     this.#drop(all.filter((byte) => byte === NEW_LINE).length);
     this.#lines = [];
@@ -120,9 +121,9 @@ export class LogOutput {
 }
 
 /**
- * Standard output as a descriptor that never blocks. Node makes a pipe or socket so when it first opens `process.stdout`,
- * but writes to a terminal by blocking, and one that was stopped by Ctrl-S would stop the service: it is opened once
- * more. Files always take what they get.
+ * Standard output as a descriptor that never blocks. Node makes a pipe or socket non-blocking when it first opens
+ * `process.stdout`, but writes to a terminal block, and a terminal stopped by Ctrl-S would stop the service: so a
+ * terminal is opened a second time. Files always accept writes.
  */
 function standardOutput(): number {
   const { fd, isTTY } = process.stdout;
@@ -134,9 +135,9 @@ function standardOutput(): number {
   }
 }
 
-/** Some seconds of a busy log: at 4,000 requests a second, each a line, a second and a half. */
+/** Some seconds of a busy log: at 4,000 requests a second with one line each, a second and a half. */
 const BYTES_MAX = 1024 * 1024;
-/** A pipe holds 64 KB: this often it can be filled 6 MB a second. */
+/** A pipe holds 64 KB: at this interval it can be filled at 6 MB a second. */
 const RETRY_MS = 10;
 const FLUSH_MS = 500;
 const FLUSH_RETRY_MS = 5;

@@ -53,7 +53,7 @@ async function main(): Promise<void> {
   });
 }
 
-/** Where nothing can be started, one line for each reason says why. */
+/** If nothing can be started, prints one line for each reason. */
 async function orExit<T>(start: () => T | Promise<T>): Promise<T> {
   try {
     return await start();
@@ -64,7 +64,10 @@ async function orExit<T>(start: () => T | Promise<T>): Promise<T> {
   }
 }
 
-/** Most starts find their primaries at once; then the first request finds them too. One that is down is not waited for. */
+/**
+ * Waits until all primaries are up, so that the first request finds them too: for `START_MS` at most if there is a quorum,
+ * else for `START_MS_MAX`.
+ */
 async function someTimeForQuorum({ primaries }: Service): Promise<void> {
   const startMs = systemClock.monotonicMs();
   while (!primaries.all.every(({ up }) => up)) {
@@ -75,8 +78,8 @@ async function someTimeForQuorum({ primaries }: Service): Promise<void> {
 }
 
 /**
- * The first signal lets requests under way end, after a delay in which load balancers find out that they should send no
- * more; a second one ends the process at once.
+ * The first signal lets requests in progress finish, after a delay in which load balancers learn to send no more; a
+ * second signal ends the process at once.
  */
 function stopOnSignals(
   server: HttpServer,
@@ -98,7 +101,8 @@ function stopOnSignals(
       await new Promise((resolve) => setTimeout(resolve, drainDelayMs));
     }
     const sinceMs = systemClock.monotonicMs();
-    // Before answers close their connections, where there was no delay: all clients would connect anew just now.
+    // Close the port before answers close their connections: without a delay, all clients would reconnect at this
+    // moment.
     if (server.listening) await server.sockets.closePort();
     log.info("the port is closed: requests under way end, new ones are refused");
     service.stop();
@@ -115,7 +119,7 @@ function stopOnSignals(
       stoppingSinceMs = nowMs;
       void stop(signal);
     } else if (nowMs - stoppingSinceMs >= SAME_SIGNAL_MS) {
-      // A terminal's Ctrl-C reaches us twice under npm: from the terminal and from npm, which passes it on.
+      // Under npm a terminal's Ctrl-C reaches us twice: from the terminal and from npm, which passes it on.
       process.exit(1);
     }
   };
@@ -123,7 +127,7 @@ function stopOnSignals(
   process.on("SIGINT", onSignal);
 }
 
-/** Connections that may come at once, before the event loop takes them in. Linux allows 4,096 (net.core.somaxconn). */
+/** Connections that may arrive at once before the event loop accepts them. Linux allows 4,096 (net.core.somaxconn). */
 const BACKLOG = 4_096;
 const START_MS = 300;
 const START_MS_MAX = 2_000;

@@ -25,25 +25,25 @@ import { Notifications } from "./redis/notifications.js";
 import { Primary, type PrimaryObserver } from "./redis/primary.js";
 import { Keys } from "./scripts/keys.js";
 
-/** What the service takes from the outside world; a simulation supplies its own. */
+/** Everything that the service takes from the outside; a simulation supplies its own. */
 export interface World {
   readonly connect: Connect;
   readonly clock: Clock;
   readonly random: Random;
   readonly ids: Ids;
   readonly log: Logger;
-  /** Log lines that its reader did not get, since the start. */
+  /** Log lines dropped before they reached their reader, since the start. */
   readonly logDropped?: () => number;
 }
 
 /** One instance of the service, assembled but not listening. */
 export interface Service extends Core {
   readonly app: App;
-  /** What a request passes before it reaches the app. */
+  /** The checks that a request passes before it reaches the app. */
   readonly gates: readonly Gate[];
   /** From now on: not ready, but every request is served. */
   leave(): void;
-  /** A connection was closed at once, as there were too many. */
+  /** A connection was closed at once because there were too many. */
   connectionRefused(): void;
   /** From now on: no new work, and every wait ends. */
   stop(): void;
@@ -121,7 +121,7 @@ export interface Core {
   close(): void;
 }
 
-/** Is told about the primaries, and how many round trips each grant took. */
+/** Receives events about the primaries, and how many round trips each grant took. */
 export interface CoreObserver extends PrimaryObserver {
   granted?(rounds: number): void;
 }

@@ -1,26 +1,26 @@
 /**
- * The round number of one attempt to change a register: totally ordered, and used only once, ever. It has a fixed width,
- * so that comparing the texts compares the ballots, in Lua as well: there the order of texts depends on the locale, but
- * is the same everywhere for digits and lower-case hex of equal length.
- * Source: Lamport, "Paxos Made Simple"; Rystsov, "CASPaxos".
+ * The round number of one attempt to change a register: totally ordered, and never used twice. It has a fixed width, so
+ * that comparing the texts compares the ballots. This holds in Lua as well: there the order of texts depends on the
+ * locale, but it is the same in every locale for digits and lower-case hex of equal length. Source: Lamport, "Paxos
+ * Made Simple"; Rystsov, "CASPaxos".
  */
 export type Ballot = string;
 
-/** A ballot above `above`. `nonce`: 24 lower-case hex digits that are used for no other ballot. */
+/** A ballot above `above`. `nonce`: 24 lower-case hex digits that no other ballot uses. */
 export function ballotAbove(above: Ballot | null, nonce: string): Ballot {
   if (!/^[0-9a-f]{24}$/.test(nonce)) throw new TypeError("a nonce of 24 lower-case hex digits");
   const round = above === null ? 1 : Number.parseInt(above.slice(0, ROUND_DIGITS), 16) + 1;
   return `${round.toString(16).padStart(ROUND_DIGITS, "0")}:${nonce}`;
 }
 
-/** The reply of one acceptor to `prepare`. */
+/** One acceptor's reply to `prepare`. */
 export type PromiseReply =
-  /** It will accept nothing below the ballot. `accepted`: the value that it accepted last, if any. */
+  /** The acceptor will accept nothing below the ballot. `accepted`: the value that it accepted last, if any. */
   | {
       readonly kind: "promised";
       readonly accepted: { readonly ballot: Ballot; readonly value: string } | null;
     }
-  /** It has promised a ballot as high or higher. */
+  /** The acceptor has promised a ballot as high or higher. */
   | { readonly kind: "refused"; readonly promised: Ballot };
 
 /** The value accepted under the highest ballot: a change must start from it. Null: none was accepted. */
@@ -33,7 +33,7 @@ export function latestAccepted(promises: readonly PromiseReply[]): string | null
   return best?.value ?? null;
 }
 
-/** The higher of the two. */
+/** The higher of two ballots. */
 export function higherBallot(one: Ballot | null, other: Ballot | null): Ballot | null {
   if (one === null || other === null) return one ?? other;
   return one > other ? one : other;

@@ -1,35 +1,36 @@
-/** What a window of time has shown. */
+/** Measurements of one time window. */
 export interface Measured {
-  /** How late the event loop was on average, ms. */
+  /** Average delay of the event loop, ms. */
   readonly loopDelayMs: number;
-  /** How long the primaries took to answer, of which a majority were no slower, ms; null: nothing was asked. */
+  /** The response time that a majority of the primaries did not exceed, ms; null: nothing was sent to them. */
   readonly primariesMs: number | null;
-  /** Whether more would have been in flight but for the limit. */
+  /** Whether more requests would have been in flight without the limit. */
   readonly binding: boolean;
 }
 
 /**
- * How much may be in flight at once, found from the delay that it causes: as many as the event loop and the primaries
- * take without a queue of more than `TARGET_MS` of their own. Above the target the limit falls in proportion to the
- * delay, below it grows while it binds. What is not in flight waits before the limit, where it can still be refused,
- * ordered and forgotten.
+ * How many requests may be in flight at once, derived from the delay that they cause: as many as the event loop and the
+ * primaries handle without more than `TARGET_MS` of queueing of their own. Above the target the limit falls in
+ * proportion to the delay; below it the limit grows while it binds. Requests beyond the limit wait in front of it,
+ * where they can still be refused, ordered and forgotten.
  *
- * The proportional step is TCP Vegas' and FAST's, as in Netflix' concurrency-limits; but their baseline, the lowest
- * delay ever seen, is not trusted while the limit binds: it would drift up with the queue that it is to find.
+ * The proportional step is that of TCP Vegas and FAST, as in Netflix' concurrency-limits. Their baseline, the lowest
+ * delay ever seen, is not trusted while the limit binds: it would drift up with the very queue that it is meant to
+ * detect.
  */
 export class ConcurrencyLimit {
   #limit = LIMIT_FIRST;
-  /** How long the primaries take when nothing queues, ms. */
+  /** Response time of the primaries when nothing queues, ms. */
   #idleMs: number | null = null;
 
   get value(): number {
     return Math.floor(this.#limit);
   }
 
-  /** Takes a window of some 100 ms into account. */
+  /** Takes the measurements of a window of some 100 ms into account. */
   adjust({ loopDelayMs, primariesMs, binding }: Measured): void {
     if (primariesMs !== null) this.#learnIdle(primariesMs, binding);
-    // Primaries that are far away take long however few ask.
+    // Distant primaries are slow to answer however few requests there are.
     const queueMs = (primariesMs ?? 0) - (this.#idleMs ?? 0);
     const congestion = Math.max(loopDelayMs, queueMs) / TARGET_MS;
     if (congestion > 1) this.#limit *= Math.max(DECREASE_MIN, 1 / congestion);
@@ -45,13 +46,13 @@ export class ConcurrencyLimit {
 
 /** Long enough for the batches that make a request cheap, short beside the 100 ms after which a primary is given up. */
 const TARGET_MS = 30;
-/** Of what the limit is, in a window without any delay. */
+/** Growth in a window without any delay, as a share of the limit. */
 const INCREASE = 0.25;
-/** One window may be a pause of the machine: what it did is not to be taken for the load. */
+/** A single window may contain a pause of the machine, whose effect must not be mistaken for load. */
 const DECREASE_MIN = 0.7;
 const IDLE_GAIN = 0.1;
 const LIMIT_FIRST = 128;
-/** So few never queue for `TARGET_MS` but where something else is slow, which fewer would not make faster. */
+/** So few requests queue for `TARGET_MS` only where something else is slow, which a lower limit would not speed up. */
 export const LIMIT_MIN = 64;
-/** Each is some commands in memory, here and in the primaries. */
+/** Each request in flight is a few commands in memory, here and in the primaries. */
 export const LIMIT_MAX = 1_024;

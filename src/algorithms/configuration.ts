@@ -1,21 +1,21 @@
 /**
- * Which primaries make up the deployment, and in which incarnation each of them takes part. Agreed on by ballots, stored
- * on every primary, compared by every script (docs/architecture.md, "Primaries that forget").
+ * Which primaries make up the deployment, and in which incarnation each of them takes part. The configuration is agreed
+ * on by ballots, stored on every primary and compared by every script (docs/architecture.md, "Primaries that forget").
  */
 export interface Configuration {
-  /** Of the scripts and this very format: an instance that knows another one refuses to take part. */
+  /** Version of the scripts and of this format: an instance with another version refuses to take part. */
   readonly protocol: 1;
-  /** Made at the first start; distinguishes this deployment from every other. */
+  /** Generated at the first start; distinguishes this deployment from every other. */
   readonly deployment: string;
-  /** Raised by each change. */
+  /** Incremented by each change. */
   readonly version: number;
-  /** Distinguishes two configurations of one version: a majority that forgot may give a version twice. */
+  /** Distinguishes two configurations of the same version: a majority that lost its data may assign a version twice. */
   readonly nonce: string;
-  /** At least the wall clock in microseconds at the last cold start: no counter starts below. */
+  /** At least the wall clock at the last cold start, in microseconds: no counter starts below it. */
   readonly floor: number;
   /**
-   * After a cold start: how long nobody grants a lease, ms; `marks`: until the stored lease high-water marks. Null: a
-   * change that left a majority as it was.
+   * After a cold start: how long no lease is granted, ms; `marks`: until the times of the stored lease high-water
+   * marks. Null: the change left a majority as it was.
    */
   readonly coldQuarantine: number | "marks" | null;
   readonly primaries: readonly Entry[];
@@ -23,34 +23,34 @@ export interface Configuration {
 
 /** One primary in a configuration. */
 export interface Entry {
-  /** Stays the same for good. */
+  /** Never changes. */
   readonly id: string;
   readonly address: string;
   /** Redis' `run_id`: changes with every restart. */
   readonly runId: string;
-  /** Redis' `master_replid`: changes when it was a replica for a while, and when it gets one. */
+  /** Redis' `master_replid`: changes when the primary was a replica for a while, and when it gets a replica. */
   readonly replid: string;
-  /** The version since which it takes part in this incarnation: data from before must be copied to it. */
+  /** The version since which it takes part in this incarnation: older data must be copied to it. */
   readonly admitted: number;
 }
 
-/** One primary as it was observed. */
+/** One primary as observed. */
 export interface Observation {
   readonly address: string;
   readonly runId: string;
   readonly replid: string;
-  /** Whether it got its `replid` when it stopped being a replica. It gets one with its first own replica, too. */
+  /** Whether it got its `replid` when it stopped being a replica. It also gets one with its first own replica. */
   readonly promoted: boolean;
   readonly stored: Stored | null;
   /** Whether it knows until when the leases that it voted for may last. */
   readonly hasLeaseHighWaterMark: boolean;
 }
 
-/** What a primary stores of the configuration. */
+/** The part of the configuration that a primary stores. */
 export interface Stored {
   readonly configuration: Configuration;
   readonly id: string;
-  /** `copying`: it has the configuration, but its data are not complete: only the scripts of the copy run there. */
+  /** `copying`: it has the configuration, but its data are incomplete: only the scripts of the copy run there. */
   readonly stage: "copying" | "member";
 }
 
@@ -58,11 +58,11 @@ export interface Stored {
 export type Step =
   /** It takes part. */
   | "member"
-  /** It missed a change and lost nothing: give it the current configuration. */
+  /** It missed a change but lost nothing: give it the current configuration. */
   | "catch_up"
-  /** It has the current configuration: copy to it what it lacks. */
+  /** It has the current configuration: copy the missing data to it. */
   | "copy"
-  /** It forgot, or may have: the configuration has to change before anything else. */
+  /** It lost its data, or may have: the configuration has to change before anything else. */
   | "readmit"
   /** It was not observed. */
   | "absent"
@@ -72,26 +72,29 @@ export type Step =
   | "other_deployment";
 
 export type Judgement =
-  /** A majority are intact in `current`. */
+  /** A majority is intact in `current`. */
   | { readonly kind: "current"; readonly current: Configuration; readonly steps: readonly Step[] }
   /** All were observed, and no majority is intact: the configuration after `latest` must be a cold start. */
   | { readonly kind: "cold"; readonly latest: Configuration | null }
   /** All have `latest`, a cold start that is not finished. */
   | { readonly kind: "finish_cold"; readonly latest: Configuration }
-  /** `latest`, a cold start, was agreed on; some do not have it yet. */
+  /** The cold start `latest` was agreed on, but some primaries do not have it yet. */
   | { readonly kind: "spread_cold"; readonly latest: Configuration }
   /** Too few were observed to decide anything. */
   | { readonly kind: "wait" }
-  /** The primaries are not those of one deployment. */
+  /** The primaries do not belong to one deployment. */
   | { readonly kind: "refuse"; readonly reason: string };
 
-/** Judges what was observed. `observations` has an entry for each primary that this instance was given; null: not observed. */
+/**
+ * Judges the observations. `observations` has one entry for each primary that this instance was given; null: not
+ * observed.
+ */
 export function judge(observations: readonly (Observation | null)[], majority: number): Judgement {
   const absent = observations.filter((observation) => observation === null).length;
   const all = observations.flatMap((observation) => observation?.stored?.configuration ?? []);
   const stored = ofOneDeployment(all, majority);
   if (!stored) {
-    // Those that were not observed yet may show which deployment it is.
+    // Primaries that are not observed yet may show which deployment it is.
     const mayShow = ofOneDeployment(all, majority - absent) !== null;
     return mayShow ? { kind: "wait" } : { kind: "refuse", reason: DIFFERENT_DEPLOYMENTS };
   }
@@ -102,7 +105,7 @@ export function judge(observations: readonly (Observation | null)[], majority: n
     (best, one) => (best && best.version >= one.version ? best : one),
     null,
   );
-  // The highest one that any primary has was agreed on; an older one must not be revived beside it.
+  // The highest version on any primary was agreed on; an older one must not be revived beside it.
   if (latest) {
     const steps = stepsIn(latest, observations);
     const intact = steps.filter((step) => step === "member" || step === "catch_up").length;
@@ -116,24 +119,27 @@ export function judge(observations: readonly (Observation | null)[], majority: n
   return { kind: spread ? "finish_cold" : "spread_cold", latest };
 }
 
-/** Those that count: of the deployment that a majority store, else of the only one there is; null: there are several. */
+/**
+ * The configurations that count: of the deployment that a majority stores, else of the only one; null: there are
+ * several.
+ */
 function ofOneDeployment(all: readonly Configuration[], majority: number): readonly Configuration[] | null {
   const like = ({ deployment }: Configuration) => all.filter((one) => one.deployment === deployment);
-  // One stranger must not stop a majority that know each other.
+  // A single primary of another deployment must not stop a majority that belongs together.
   const ours = all.find((one) => like(one).length >= majority) ?? all[0];
   if (!ours) return all;
   const stored = like(ours);
   return stored.length >= majority || stored.length === all.length ? stored : null;
 }
 
-/** Why primaries that cannot become a majority any more are not to begin a cold start. */
+/** Why primaries that can no longer form a majority must not begin a cold start. */
 function strangerAmong(steps: readonly Step[]): string | null {
   if (steps.includes("foreign"))
     return "a primary is empty and its address is not in the stored configuration";
   return steps.includes("other_deployment") ? DIFFERENT_DEPLOYMENTS : null;
 }
 
-/** Until a primary takes part, one that lost its data since a cold start was agreed on is as one that had none. */
+/** Until any primary takes part, one that lost its data after the cold start was agreed on equals one that had none. */
 function isUnfinishedColdStart(
   latest: Configuration,
   observations: readonly (Observation | null)[],
@@ -143,24 +149,25 @@ function isUnfinishedColdStart(
   return !observations.some((one) => isMember(one, latest)) || votersIn(latest, observations) < majority;
 }
 
-/** `coldQuarantine` of a cold start after `latest`, where this is not the first start. */
+/** The `coldQuarantine` of the cold start after `latest`, unless it is the first start. */
 export function quarantineAfter(
   latest: Configuration | null,
   observations: readonly Observation[],
   majority: number,
   ttlMaxMs: number,
 ): number | "marks" {
-  // Every lease was voted for by one of those that have a mark.
+  // Every lease has the vote of at least one primary that has a mark.
   if (observations.filter(({ hasLeaseHighWaterMark }) => !hasLeaseHighWaterMark).length < majority)
     return "marks";
-  // A cold start that was interrupted: what had to be waited for then has to be waited for now, and no more.
+  // The last cold start was interrupted: the wait that it required is required now, and no more.
   const interrupted = typeof latest?.coldQuarantine === "number" && votersIn(latest, observations) < majority;
   return interrupted ? latest.coldQuarantine : ttlMaxMs;
 }
 
 /**
- * The entry of a primary: by its run, else by its address, else (an instance that has other names for the servers) by
- * the id that it stores. Not by that id first: a former replica of another primary has that primary's id.
+ * The entry of a primary: by its run id, else by its address, else (for an instance that uses other names for the
+ * servers) by the id that it stores. The stored id does not come first: a former replica of another primary has that
+ * primary's id.
  */
 export function entryOf(configuration: Configuration, observation: Observation): Entry | undefined {
   const { primaries } = configuration;
@@ -171,7 +178,7 @@ export function entryOf(configuration: Configuration, observation: Observation):
   );
 }
 
-/** The entry of a primary in a cold start. It keeps the id that it had in the configuration before. */
+/** The entry of a primary in a cold start. It keeps its id from the previous configuration. */
 export function newEntry(
   one: Observation,
   latest: Configuration | null,
@@ -183,7 +190,7 @@ export function newEntry(
   return { id, address, runId, replid, admitted: version };
 }
 
-/** What scripts compare: this configuration, and which of its primaries this is. */
+/** The value that scripts compare: it identifies this configuration, and which of its primaries this is. */
 export function configurationEpochOf(
   configuration: Configuration,
   id: string,
@@ -207,7 +214,7 @@ function stepsIn(current: Configuration, observations: readonly (Observation | n
   });
 }
 
-/** Whether the primary is in the very incarnation that the configuration knows. */
+/** Whether the primary is in exactly the incarnation that the configuration names. */
 function isAsIn(configuration: Configuration, observation: Observation | null): boolean {
   if (!observation) return false;
   const { runId, replid, promoted } = observation;
@@ -225,7 +232,7 @@ function isMember(observation: Observation | null, configuration: Configuration)
   return has(observation, configuration) && observation?.stored?.stage === "member";
 }
 
-/** How many may have voted in a configuration: those that take part, and those that may have forgotten that they did. */
+/** How many may have voted in a configuration: primaries that take part, and primaries that may have forgotten doing so. */
 function votersIn(configuration: Configuration, observations: readonly (Observation | null)[]): number {
   return observations.filter(
     (one) => !one?.stored || !isAsIn(configuration, one) || isMember(one, configuration),

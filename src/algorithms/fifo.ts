@@ -1,10 +1,10 @@
-/** What can stand in a queue. */
+/** An element of a queue. */
 export interface Linked<T> {
   before: T | null;
   after: T | null;
 }
 
-/** First in, first out; and whatever leaves before its turn leaves at once, wherever it stands. */
+/** First in, first out; an element that leaves early is removed at once, wherever it is in the queue. */
 export class Fifo<T extends Linked<T>> {
   #first: T | null = null;
   #last: T | null = null;

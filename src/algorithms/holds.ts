@@ -9,12 +9,12 @@ export function heldByMajority<H extends { readonly digest: string; readonly rev
   return [...byDigest.values()].filter((holds) => holds.length >= majority).map(latestOf);
 }
 
-/** The one with the latest revision. `all` must not be empty. */
+/** The hold with the latest revision. `all` must not be empty. */
 export function latestOf<R extends { readonly revision: string }>(all: readonly R[]): R {
   return all.reduce((latest, one) => (one.revision > latest.revision ? one : latest));
 }
 
-/** The hold that the most primaries report, and how many do; undefined: there is none. */
+/** The hold that the most primaries report, and how many report it; undefined: there is none. */
 export function mostReported<H extends { readonly digest: string }>(
   holds: readonly H[],
 ): { readonly hold: H; readonly votes: number } | undefined {

@@ -3,19 +3,20 @@ import type { Linked } from "./fifo.js";
 import { PATIENCE_MS, type Standing, StandingQueue } from "./standing-queue.js";
 
 /**
- * `urgent`, which keeps or gives back what somebody has, is let in first. The others take turns: `resumed`, which was in
- * flight before and has been waiting for a lease since; `ordinary`; and `patient`, which said itself that it can wait.
+ * `urgent` requests, which keep or give back what a client holds, are admitted first. The others alternate: `resumed`
+ * requests, which were in flight before and have been waiting for a lease since; `ordinary` ones; and `patient` ones,
+ * which declared that they can wait.
  */
 export const PRIORITIES = ["urgent", "resumed", "ordinary", "patient"] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
-/** Where a request is: before the limit, in flight, out of flight for as long as it waits for a lease, or gone. */
+/** The state of a request: in front of the limit, in flight, out of flight while it waits for a lease, or finished. */
 export type State = "queued" | "in_flight" | "paused" | "over";
 
-/** What came of a request in the queue. */
+/** The outcome of a request in the queue. */
 export type Decided = "admitted" | "shed";
 
-/** What is known of a request that comes. */
+/** What is known of an arriving request. */
 export interface Arrival {
   readonly priority: Exclude<Priority, "resumed">;
   /** How much it counts while it is in flight. */
@@ -30,7 +31,7 @@ export class Ticket implements Linked<Ticket> {
   before: Ticket | null = null;
   after: Ticket | null = null;
   state: State = "queued";
-  /** Told once when it leaves the queue, unless it was withdrawn. */
+  /** Called once when the request leaves the queue, unless it was withdrawn. */
   decided: (how: Decided, queuedMs: number) => void = () => {};
 
   constructor(
@@ -44,9 +45,9 @@ export class Ticket implements Linked<Ticket> {
 }
 
 /**
- * What is in flight, what waits to be, and what is refused. Pure: time and measurements come in, and nothing happens by
- * itself. How much may be in flight is `ConcurrencyLimit`'s to find; the rest waits here, by priority. It is shed by delay,
- * never by count, for which there is a bound only since all takes memory.
+ * Decides which requests are in flight, which wait and which are refused. Pure: time and measurements are passed in,
+ * and nothing happens by itself. `ConcurrencyLimit` finds how much may be in flight; the rest waits here, by priority.
+ * Requests are shed by delay, never by count; the count is bounded only because every request takes memory.
  */
 export class Limiter {
   readonly #limit = new ConcurrencyLimit();
@@ -67,7 +68,7 @@ export class Limiter {
   #turn = 0;
 
   constructor(
-    /** Requests in the queue at most: beyond it whatever comes is refused, since each takes memory. */
+    /** Maximum number of requests in the queue: beyond it every arrival is refused, since each takes memory. */
     private readonly queuedMax: number,
   ) {}
 
@@ -83,17 +84,17 @@ export class Limiter {
     return this.#queues[priority].length;
   }
 
-  /** Nothing is in flight, and nothing waits. */
+  /** Whether nothing is in flight and nothing waits. */
   get idle(): boolean {
     return this.#inFlight === 0 && this.#queued === 0;
   }
 
-  /** Whether a request that comes now is in flight at once. */
+  /** Whether a request that arrives now is in flight at once. */
   get open(): boolean {
     return this.#queued === 0 && this.#inFlight < this.limit;
   }
 
-  /** A request has come, at `arrivedMs`: in flight at once, or queued, or null: refused. */
+  /** A request arrived at `arrivedMs`: it is in flight at once, or queued; null: refused. */
   arrive({ priority, units, patienceMs, arrivedMs }: Arrival, nowMs: number): Ticket | null {
     const ticket = new Ticket(priority, units, arrivedMs, patienceMs);
     if (this.open) return this.#admit(ticket);
@@ -104,7 +105,7 @@ export class Limiter {
     return ticket;
   }
 
-  /** It is over, or nobody waits for its answer any more. */
+  /** The request is finished, or its client no longer waits for the answer. */
   leave(ticket: Ticket, nowMs: number): void {
     const { state } = ticket;
     ticket.state = "over";
@@ -117,7 +118,7 @@ export class Limiter {
     }
   }
 
-  /** It waits for something that takes nothing of this instance. */
+  /** The request waits for something that uses no resources of this instance. */
   pause(ticket: Ticket, nowMs: number): void {
     if (ticket.state !== "in_flight") return;
     ticket.state = "paused";
@@ -125,7 +126,7 @@ export class Limiter {
     this.#fill(nowMs);
   }
 
-  /** It goes on, and is never refused. Whether it is in flight already. */
+  /** The request continues, and is never refused. Returns whether it is in flight already. */
   resume(ticket: Ticket, nowMs: number): boolean {
     if (ticket.state !== "paused") return true;
     if (this.#queued === 0 && this.#inFlight < this.limit) {
@@ -140,15 +141,15 @@ export class Limiter {
     return false;
   }
 
-  /** Refuses those whose patience is over. Every `EXPIRE_MS`; where it comes later, it was this process that was away. */
+  /** Sheds requests whose patience is over. Due every `EXPIRE_MS`; a late call means that this process was paused. */
   expire(nowMs: number): void {
     const awayMs = nowMs - (this.#expiredMs ?? nowMs) - EXPIRE_MS;
     this.#expiredMs = this.#queued > 0 ? nowMs : null;
-    // What could not be served while nothing was is no sign of more load than can be.
+    // A backlog that built up while nothing was served is no sign of overload.
     if (awayMs > AWAY_MS) for (const priority of PRIORITIES) this.#queues[priority].forgive(awayMs);
     for (const queue of [this.#queues.urgent, this.#queues.ordinary]) {
       const patienceMs = queue.patienceMs(nowMs);
-      // All have the same patience, so that the first is over first.
+      // All have the same patience, so the first of the queue runs out first.
       for (let one = queue.first; one && nowMs - one.arrivedMs > patienceMs; one = queue.first)
         this.#shed(one, nowMs);
     }
@@ -159,7 +160,7 @@ export class Limiter {
     }
   }
 
-  /** Takes what a window of `windowMs` has shown into account. */
+  /** Takes the measurements of a window of `windowMs` into account. */
   adjust(measured: Omit<Measured, "binding">, windowMs: number, nowMs: number): void {
     this.#limit.adjust({ ...measured, binding: this.#bound });
     this.#bound = this.#queued > 0;
@@ -217,21 +218,21 @@ function isOver({ priority, arrivedMs, patienceMs }: Ticket, nowMs: number): boo
   return nowMs - arrivedMs > (priority === "urgent" ? URGENT_MS : patienceMs);
 }
 
-/** How long is waited in a queue that stands: enough to keep the limit filled, and far below what callers notice. */
+/** How long requests wait in a standing queue: enough to keep the limit filled, and far below what callers notice. */
 export const STANDING_MS = 100;
 const NEVER: Standing = {
   burstMs: Number.POSITIVE_INFINITY,
   refusedMs: Number.POSITIVE_INFINITY,
   shedMs: Number.POSITIVE_INFINITY,
 };
-/** A renewal that comes late is better than none: it is in the queue for longer than others may be. */
+/** A late renewal is better than none: it may be in the queue for longer than other requests. */
 const URGENT_MS = 2_000;
-/** How often the patience of requests is looked after. */
+/** How often the patience of requests is checked. */
 export const EXPIRE_MS = 20;
-/** The event loop is this late in a busy process. */
+/** The event loop can be this late in a busy process. */
 const AWAY_MS = 100;
 /**
- * What is let in in turn, behind all that is urgent: a crowd that was woken, or that can wait, must not keep others out, nor be
+ * The order of admission behind urgent requests: a woken crowd, or one that can wait, must not keep others out, nor be
  * kept out by them for ever.
  */
 const SHARES: readonly Priority[] = ["resumed", "ordinary", "resumed", "ordinary", "patient"];

@@ -1,4 +1,4 @@
-/** What decides which of two records of one member is the newer. */
+/** The fields that decide which of two records of one member is newer. */
 export interface Versioned {
   readonly id: string;
   readonly incarnation: number;
@@ -11,17 +11,17 @@ export function compareVersions(a: Versioned, b: Versioned): number {
   return a.incarnation - b.incarnation || Number(a.left) - Number(b.left) || a.revision - b.revision;
 }
 
-/** A member as a majority of the primaries know it. */
+/** A member as known to a majority of the primaries. */
 export interface Merged<T extends Versioned> {
-  /** The newest record; of equal ones the one that lives longest. */
+  /** The newest record; of equally new ones the one that lives longest. */
   readonly record: T;
-  /** Places of the replies that lack it or have an older one. */
+  /** Indices of the replies that lack the record or have an older one. */
   readonly staleAt: readonly number[];
 }
 
 /**
- * Merges the replies of a majority, each the records of one primary. A member is alive if any reply has its newest
- * record alive. `prefer` tells which of two equally new records to take.
+ * Merges the replies of a majority, each reply being the records of one primary. A member is alive if its newest record
+ * is alive in any reply. `prefer` decides which of two equally new records to take.
  */
 export function mergeMembers<T extends Versioned>(
   replies: readonly (readonly T[])[],

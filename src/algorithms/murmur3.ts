@@ -27,10 +27,9 @@ export function murmur3(text: string): number {
 }
 
 /**
- * The state after the whole 4-byte blocks of `bytes[0, end)`, as a signed 32-bit integer; up to
- * three bytes behind the last block are left for `finish`. `state` is the seed, or what an earlier
- * call returned for `bytes[0, start)`; `start` is a multiple of 4. Texts that begin alike can so
- * share the work on what they have in common.
+ * The state after the whole 4-byte blocks of `bytes[0, end)`, as a signed 32-bit integer; up to three bytes behind the
+ * last block are left for `finish`. `state` is the seed, or the result of an earlier call for `bytes[0, start)`;
+ * `start` is a multiple of 4. Texts with a common prefix can thus share the work on it.
  */
 export function absorb(state: number, bytes: Uint8Array, start: number, end: number): number {
   const wholeEnd = end & ~3;
@@ -41,19 +40,16 @@ export function absorb(state: number, bytes: Uint8Array, start: number, end: num
   return next;
 }
 
-/**
- * The hash of `bytes[0, end)`, from 0 to 2^32 - 1, given the state that `absorb` returned for all
- * of its whole blocks.
- */
+/** The hash of `bytes[0, end)`, from 0 to 2^32 - 1, given the state that `absorb` returned for all its whole blocks. */
 export function finish(state: number, bytes: Uint8Array, end: number): number {
-  // An empty tail scrambles to 0 and so changes nothing, as the algorithm wants it.
+  // An empty tail scrambles to 0 and so changes nothing, as the algorithm requires.
   return finalMix(state ^ scramble(littleEndian(bytes, end & ~3, end)), end) >>> 0;
 }
 
 const ASCII_MAX = 0x7f;
 const encoder = new TextEncoder();
 
-/** Room for a key of 1 KB, and for 1,365 UTF-16 units at three bytes each. Never outlives a call. */
+/** Room for a key of 1 KB, and for 1,365 UTF-16 units at three bytes each. Its content never outlives a call. */
 const reused = new Uint8Array(4096);
 
 function murmur3OfEncoded(text: string): number {

@@ -1,18 +1,18 @@
 import { mostReported } from "./holds.js";
 
-/** Why one primary refused an acquire. `H`: what it tells of a hold. */
+/** Why one primary refused an acquire. `H`: its description of a hold. */
 export type AcquireRefusal<H> =
-  /** Another lease is in the way; `ahead` wait before this request. */
+  /** Another lease is in the way; `ahead` requests wait before this one. */
   | { readonly kind: "held"; readonly ahead: number; readonly hold: H }
-  /** The name is free, but `ahead` wait before this request. */
+  /** The name is free, but `ahead` requests wait before this one. */
   | { readonly kind: "queued"; readonly ahead: number }
-  /** The leaseId was released before, or its request given up: an id is used for one lease. */
+  /** The leaseId was released before, or its request was given up: an id is used for one lease only. */
   | { readonly kind: "gone" }
-  /** The leaseId is for something else. */
+  /** The leaseId belongs to a different request. */
   | { readonly kind: "other" }
   /** The semaphore has another limit. */
   | { readonly kind: "limit"; readonly limit: number }
-  /** The primary came back without its data and grants no new lease for so long. */
+  /** The primary came back without its data and grants no new lease for this long. */
   | { readonly kind: "quarantined"; readonly forMs: number };
 
 /** Why an acquire was refused. */
@@ -20,20 +20,20 @@ export type Refusal<H> =
   | {
       /** Another lease holds the name, or other requests come first. */
       readonly kind: "held";
-      /** The hold that the most primaries report; null: none does, but others come first. */
+      /** The hold that the most primaries report; null: none reports one, but other requests come first. */
       readonly hold: H | null;
-      /** Whether a majority say so; else the votes split. */
+      /** Whether a majority reports it; otherwise the votes split. */
       readonly certain: boolean;
-      /** How many wait before this request. */
+      /** How many requests wait before this one. */
       readonly ahead: number;
     }
   | Extract<AcquireRefusal<H>, { kind: "gone" | "other" | "limit" }>
-  /** Too many primaries came back without their data to grant a lease before the leases they forgot have ended. */
+  /** Too many primaries came back without their data: no lease is granted before the leases they forgot have ended. */
   | { readonly kind: "quarantined"; readonly primaries: number; readonly forMs: number };
 
 /**
- * Derives one reason from the votes on a failed acquire, of a majority at least. What no retry can change comes first,
- * though a single primary reports it: a leaseId that is used up, or for something else.
+ * Derives one reason from the votes on a failed acquire, of at least a majority. Reasons that no retry can change come
+ * first, even if a single primary reports them: a leaseId that is used up, or that belongs to a different request.
  */
 export function whyRefused<H extends { readonly digest: string }>(
   votes: readonly (AcquireRefusal<H> | { readonly kind: "granted" })[],

@@ -1,27 +1,26 @@
 import { absorb, finish } from "./murmur3.js";
 import { inSteps, type Steps } from "./steps.js";
 
-/** All points of a ring, sorted by place and then by member. */
+/** All points of a ring, sorted by position and then by member. */
 export interface Points {
   readonly positions: Uint32Array;
   /** Index of the point's member in the sorted members. */
   readonly members: Uint32Array;
-  /** For each bucket of 2^bucketShift places: index of the first point in it or after it. */
+  /** For each bucket of 2^bucketShift positions: index of the first point in it or after it. */
   readonly bucketStarts: Uint32Array;
   readonly bucketShift: number;
 }
 
-/** How many points a member has, and what all of them are hashed from. */
+/** How many points a member has, and the prefix that all of them are hashed from. */
 export interface PointsOfMember {
   readonly idBytes: Uint8Array;
   readonly pointCount: number;
 }
 
 /**
- * Hashes every point and sorts by place with one stable distribution into a quarter to an eighth as
- * many buckets as points, followed by an insertion sort: hashes spread evenly, so hardly a point moves far.
- * Points are hashed in the order of the members and both steps are stable, so that points with
- * one place stay in the order of the bytes of the ids.
+ * Hashes every point and sorts by position: one stable distribution into a quarter to an eighth as many buckets as
+ * points, followed by an insertion sort. Hashes spread evenly, so hardly any point moves far. Points are hashed in the
+ * order of the members and both steps are stable, so points with the same position stay in the byte order of the ids.
  */
 export function* sortedPoints(members: readonly PointsOfMember[]): Steps<Points> {
   const ends = endsOf(members);
@@ -58,7 +57,7 @@ export function* sortedPoints(members: readonly PointsOfMember[]): Steps<Points>
   return points;
 }
 
-/** Index of the first point at or after `place`, wrapping to the first of all. */
+/** Index of the first point at or after `place`, wrapping around to the first point. */
 export function pointAtOrAfter(points: Points, position: number): number {
   const { positions, bucketStarts, bucketShift } = points;
   let at = bucketStarts[position >>> bucketShift] as number;
@@ -66,11 +65,11 @@ export function pointAtOrAfter(points: Points, position: number): number {
   return at < positions.length ? at : 0;
 }
 
-/** Points of a step that hashes or moves them: 1 to 2 ms. */
+/** Points per step when hashing or moving them: 1 to 2 ms. */
 const STEP_POINTS = 16_384;
-/** Entries of a step that goes through an array once, in its order. */
+/** Entries per step when reading an array once, in order. */
 export const STEP_SEQUENTIAL = 8 * STEP_POINTS;
-/** What beginning with a member costs, in points. */
+/** The cost of starting a member, in points. */
 const MEMBER_COST_POINTS = 8;
 const POINT_DIGITS_MAX = 5;
 
@@ -104,7 +103,7 @@ function* hashPoints(members: readonly PointsOfMember[], positions: Uint32Array)
   }
 }
 
-/** Writes the hashes of id + "\n" + i to `places`, from index `at` on; what is common to all of them is hashed once. */
+/** Writes the hashes of id + "\n" + i to `places`, from index `at` on; their common prefix is hashed once. */
 function hasherOf(idBytes: Uint8Array) {
   const bytes = new Uint8Array(idBytes.length + 1 + POINT_DIGITS_MAX);
   bytes.set(idBytes);
@@ -119,7 +118,7 @@ function hasherOf(idBytes: Uint8Array) {
   };
 }
 
-/** Writes a number below 100,000 in ASCII digits at `start`; the index behind its last digit. */
+/** Writes a number below 100,000 in ASCII digits at `start`; returns the index behind its last digit. */
 function writeDecimal(bytes: Uint8Array, start: number, value: number): number {
   let end = start + 1;
   for (let power = 10; power <= value; power *= 10) end++;
@@ -133,15 +132,16 @@ function writeDecimal(bytes: Uint8Array, start: number, value: number): number {
 }
 
 /**
- * From 2 buckets (a shift by 32 would be one by 0) to 2^24, and a quarter to an eighth as many as points between: fewer
- * starts stay in the processor's cache, and the points of a bucket lie side by side.
+ * Between 2 buckets (a single one would need a shift by 32, which is a shift by 0) and 2^24; in between a quarter to an
+ * eighth as many as points, so that more of the bucket starts stay in the processor's cache and the points of a bucket
+ * are adjacent.
  */
 function bucketShiftFor(pointCount: number): number {
   const bits = 29 - Math.clz32(Math.max(pointCount - 1, 0));
   return 32 - Math.min(Math.max(bits, 1), 24);
 }
 
-/** Filling each bucket from its end, last point first, keeps the order and leaves its start. */
+/** Filling each bucket from its end, last point first, keeps the order and leaves the bucket's start. */
 function* distribute(hashed: Uint32Array, ends: Uint32Array, points: Points): Steps<void> {
   const { positions, members, bucketStarts, bucketShift } = points;
   let member = ends.length - 1;
@@ -157,7 +157,7 @@ function* distribute(hashed: Uint32Array, ends: Uint32Array, points: Points): St
   });
 }
 
-/** Sorts [0, to), where [0, from) is sorted already. */
+/** Sorts [0, to), where [0, from) is already sorted. */
 function insertionSort({ positions, members }: Points, from: number, to: number): void {
   for (let i = Math.max(from, 1); i < to; i++) {
     const position = positions[i] as number;

@@ -2,20 +2,21 @@ import { STEP_SEQUENTIAL } from "./ring-points.js";
 import { inSteps, type Steps } from "./steps.js";
 
 /**
- * Finds where a walk over the points of a ring meets each group of them for the first time, without looking at all
- * points between. The groups are the zones, or the members.
+ * Finds where a walk over the points of a ring first meets each group of them, without visiting all points in between.
+ * The groups are the zones, or the members.
  *
- * On the circle unrolled, the point before `i` of the same group has an index from i - n to i - 1, n being the number of
- * points (i - n: the point itself, a turn before). A walk that begins at `start` meets the group for the first time at
- * `i` exactly if that index is below `start`. So the next first meeting is the next entry of `levels[0]` below a limit;
- * the other levels hold the least of each block of 16 of the level before, so that a block without one costs one look.
- * An answer of k groups takes k such searches: at most 2 x 16 looks at each of log16(n) levels, whatever the weights.
+ * On the unrolled circle, the previous point of the same group as `i` has an index from i - n to i - 1, n being the
+ * number of points (i - n: the point itself, one revolution earlier). A walk that begins at `start` first meets the
+ * group at `i` exactly if that index is below `start`. So the next first meeting is the next entry of `levels[0]` below
+ * a limit; each other level holds the minimum of each block of 16 of the level before, so a block without such an entry
+ * costs one read. An answer of k groups takes k such searches: at most 2 x 16 reads at each of log16(n) levels,
+ * whatever the weights.
  */
 export interface FirstMeetings {
   readonly levels: readonly Int32Array[];
 }
 
-/** `groupOf` says the group of each member, from 0 to groupCount - 1. */
+/** `groupOf` gives the group of each member, from 0 to groupCount - 1. */
 export function* indexFirstMeetings(
   pointMembers: Uint32Array,
   groupOf: Uint32Array,
@@ -48,7 +49,7 @@ export function* indexFirstMeetings(
   return { levels };
 }
 
-/** One turn over the points from `start`: the points at which it meets a group for the first time, in its order. */
+/** One revolution over the points from `start`: the points at which it first meets a group, in walk order. */
 export class Walk {
   readonly #levels: readonly Int32Array[];
   #at: number;
@@ -64,7 +65,7 @@ export class Walk {
   next(): number {
     let at = firstBelow(this.#levels, this.#at, this.#limit);
     if (at < 0) {
-      // Beyond the last point the walk goes on at the first, where indices are those of a turn later.
+      // Beyond the last point the walk continues at the first, where indices are those of one revolution later.
       this.#limit -= (this.#levels[0] as Int32Array).length;
       at = firstBelow(this.#levels, 0, this.#limit);
     }
@@ -72,7 +73,7 @@ export class Walk {
     return at;
   }
 
-  /** Whether the point that `next` has just returned is the first of its group by another index as well. */
+  /** Whether the point that `next` has just returned is also the first of its group in another index. */
   isFirst(point: number, { levels }: FirstMeetings): boolean {
     return ((levels[0] as Int32Array)[point] as number) < this.#limit;
   }

@@ -10,35 +10,38 @@ export interface RingMember {
   readonly id: string;
   /** Finite. 256 points for each 1.0, at least one point; 0 or less: not eligible, no points. */
   readonly weight: number;
-  /** Where the member runs. Absent: replicas treat it as a zone of its own; "" is a zone's name. */
+  /** The member's zone. Absent: replicas treat it as a zone of its own; "" is a zone's name. */
   readonly zone?: string | undefined;
 }
 
-/** An immutable consistent-hash ring. Everything it answers follows from its set of members. */
+/** An immutable consistent-hash ring. All its answers follow from its set of members. */
 export interface Ring<M extends RingMember = RingMember> {
   /**
-   * 16 hexadecimal digits that name the content: ids, numbers of points and zones of the eligible
-   * members. Two rings with the same ringId give every key the same owner and replicas.
+   * 16 hexadecimal digits that identify the content: ids, numbers of points and zones of the eligible members. Two
+   * rings with the same ringId give every key the same owner and replicas.
    */
   readonly ringId: string;
-  /** The eligible members (weight above 0), the very objects passed in, by the bytes of the id. */
+  /** The eligible members (weight above 0), the very objects passed in, in the byte order of their ids. */
   readonly members: readonly M[];
-  /** Points of all members together: what the ring takes in time, and some 10 to 20 bytes of memory each. */
+  /**
+   * Points of all members together: they determine the ring's computing time and take some 10 to 20 bytes of memory
+   * each.
+   */
   readonly pointCount: number;
-  /** The member at the first point at or after the key's place; undefined: there are no members. */
+  /** The member at the first point at or after the key's position; undefined: there are no members. */
   owner(key: string): M | undefined;
   /**
-   * The first `count` members of the key's order of preference, or all when there are fewer. That
-   * order is a walk clockwise from the owner: first the members whose zone did not come up before,
-   * then the others. It does not depend on `count`, so a shorter answer is a prefix of a longer.
+   * The first `count` members in the key's order of preference, or all when there are fewer. That order is a walk
+   * clockwise from the owner: first the members whose zone has not come up before, then the others. It does not depend
+   * on `count`, so a shorter answer is a prefix of a longer one.
    */
   replicas(key: string, count: number): M[];
   /**
-   * The points are hashed and sorted only when they are first needed. This does it in steps, for `replicas` of up to
-   * `count` members (the owner is one); a look-up that finds it not done does it all at once.
+   * The points are hashed and sorted only when they are first needed. This method does it in steps, for `replicas` of
+   * up to `count` members (the owner is one); a lookup before it is finished does it all at once.
    */
   prepare(count: number): Steps<void>;
-  /** Whether `replicas` of up to `count` members has nothing left to prepare. */
+  /** Whether `replicas` of up to `count` members needs no further preparation. */
   isPrepared(count: number): boolean;
 }
 
@@ -73,7 +76,7 @@ export function buildRing<M extends RingMember>(members: readonly M[]): Ring<M> 
   });
 }
 
-/** The `ringId` of the ring that these members make, for a fraction of what the ring costs. Throws as `buildRing` does. */
+/** The `ringId` of the ring of these members, at a fraction of the cost of the ring. Throws as `buildRing` does. */
 export function ringIdOf(members: readonly RingMember[]): string {
   assertMembers(members);
   return idOf(eligibleEntries(members));
@@ -89,10 +92,10 @@ const POINTS_PER_WEIGHT = 256;
 const POINTS_MAX = 65_536;
 const RING_ID_HEX_DIGITS = 16;
 
-/** Control characters separate fields; a lone surrogate has no UTF-8 of its own. */
+/** Control characters separate fields; a lone surrogate has no UTF-8 encoding of its own. */
 const FORBIDDEN_IN_ID = /[\p{Cc}\p{Cs}]/u;
 
-/** An eligible member with what the ring derives from it. */
+/** An eligible member with the values that the ring derives from it. */
 interface Entry<M extends RingMember> {
   readonly member: M;
   readonly idBytes: Uint8Array;
@@ -101,7 +104,7 @@ interface Entry<M extends RingMember> {
   readonly zoneCode: string;
 }
 
-/** The zone of each member as a number, and how many different ones there are. */
+/** The zone of each member as a number, and the number of different zones. */
 interface Zones {
   readonly ofMember: Uint32Array;
   readonly count: number;
@@ -152,7 +155,7 @@ function zoneNumbers(entries: readonly Entry<RingMember>[]): Zones {
   return { ofMember, count };
 }
 
-/** What look-ups need, each layer made when it is first needed: the points, and an index for more than one zone or member. */
+/** Data for lookups, each layer built when first needed: the points, and an index for more than one zone or member. */
 class Layers {
   readonly #zones: Zones;
   #points: Points | undefined;

@@ -1,22 +1,26 @@
 import { Fifo, type Linked } from "./fifo.js";
 
-/** What waits, and since when. */
+/** An element that waits, and since when. */
 export interface Waiting<T> extends Linked<T> {
   arrivedMs: number;
 }
 
 /**
- * A queue that tells a burst from a crowd that will not end, as CoDel does (Nichols and Jacobson, "Controlling Queue
- * Delay", 2012; for requests Maurer, "Fail at Scale", 2015). One that empties again was a burst, and whoever is in it has
- * all of its patience. One that has stood for longer will not go away by waiting: from then on whoever would wait for
- * long is refused when it comes, which costs least, and the oldest are given up, so that the others are answered soon.
+ * A queue that tells a burst from a lasting overload, as CoDel does (Nichols and Jacobson, "Controlling Queue Delay",
+ * 2012; for requests Maurer, "Fail at Scale", 2015). A queue that empties again was a burst, and its requests may wait
+ * with all their patience. A queue that has stood for longer will not drain by waiting: from then on a request that
+ * would wait for long is refused on arrival, which costs least, and the oldest are shed, so that the others are
+ * answered soon.
  */
 export class StandingQueue<T extends Waiting<T>> extends Fifo<T> {
-  /** Since when it has not been empty, nor let anybody through who had hardly waited, but for having refused others. */
+  /**
+   * Since when the queue stands: when it was last empty or admitted a request that had hardly waited, with no recent
+   * refusal.
+   */
   #standsSinceMs = 0;
   #refusedMs = Number.NEGATIVE_INFINITY;
   #taken = 0;
-  /** How many leave it per ms. */
+  /** How many requests are taken from it per ms. */
   #rate = 0;
 
   constructor(private readonly standing: Standing) {
@@ -28,13 +32,13 @@ export class StandingQueue<T extends Waiting<T>> extends Fifo<T> {
     this.push(ticket);
   }
 
-  /** Takes one out that has waited too long. */
+  /** Removes a request that has waited too long. */
   shed(ticket: T, nowMs: number): void {
     this.remove(ticket);
     this.#refusedMs = nowMs;
   }
 
-  /** The first one, which is let in. */
+  /** Takes the first request, which is admitted. */
   take(nowMs: number): T | null {
     const ticket = this.first;
     if (!ticket) return null;
@@ -44,9 +48,9 @@ export class StandingQueue<T extends Waiting<T>> extends Fifo<T> {
     return ticket;
   }
 
-  /** Whether whoever comes now is better told at once that its turn will not come in time. */
+  /** Whether a request that arrives now should be refused at once, since it would not be admitted in time. */
   refuses(nowMs: number): boolean {
-    // So few are served soon, whatever was let in of late: the rate tells only of what came.
+    // A queue this short is served soon, whatever the recent rate: the rate only counts requests that arrived.
     if (this.length < FEW || !this.#stands(nowMs)) return false;
     if (this.length <= this.#rate * this.standing.refusedMs) return false;
     this.#refusedMs = nowMs;
@@ -62,7 +66,7 @@ export class StandingQueue<T extends Waiting<T>> extends Fifo<T> {
     this.#taken = 0;
   }
 
-  /** Does as if so much time had not passed. */
+  /** Acts as if this much time had not passed. */
   forgive(ms: number): void {
     this.#standsSinceMs += ms;
     for (let one = this.first; one; one = one.after) one.arrivedMs += ms;
@@ -77,21 +81,21 @@ export class StandingQueue<T extends Waiting<T>> extends Fifo<T> {
   }
 }
 
-/** When a queue stands, and what it does then. */
+/** When a queue counts as standing, and what it does then. */
 export interface Standing {
-  /** How long whoever is in it may wait, ms: one that has stood for longer is no burst. */
+  /** How long a request may wait, ms: a queue that has stood for longer is no burst. */
   readonly burstMs: number;
-  /** Whoever would wait longer is refused when it comes, ms. */
+  /** A request that would wait longer is refused on arrival, ms. */
   readonly refusedMs: number;
-  /** Whoever has waited longer is shed, ms. */
+  /** A request that has waited longer is shed, ms. */
   readonly shedMs: number;
 }
 
-/** How long a request that says nothing of waiting may be in the queue: what a caller takes for a slow answer. */
+/** How long a request that declares no wait may be in the queue: what a caller accepts as a slow answer. */
 export const PATIENCE_MS = 500;
-/** Who waited no longer than that met no standing queue. */
+/** A request that waited no longer than this met no standing queue. */
 const SHORT_MS = 20;
-/** A crowd of which nobody had to be refused for so long is over. */
+/** An overload is over once no request had to be refused for this long. */
 const CALM_MS = 250;
 const FEW = 64;
 const RATE_GAIN = 0.5;

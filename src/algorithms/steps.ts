@@ -1,7 +1,7 @@
-/** A computation in steps of a few milliseconds at most. Its caller lets others in between two of them. */
+/** A computation in steps of a few milliseconds at most. Its caller lets other work run between two steps. */
 export type Steps<T> = Generator<void, T, void>;
 
-/** Calls `step` for ranges that together make [0, total), none longer than `sizeMax`. */
+/** Calls `step` for ranges that together make up [0, total), none longer than `sizeMax`. */
 export function* inSteps(
   total: number,
   sizeMax: number,
@@ -13,7 +13,7 @@ export function* inSteps(
   }
 }
 
-/** All steps at once. */
+/** Runs all steps at once. */
 export function atOnce<T>(steps: Steps<T>): T {
   for (;;) {
     const { done, value } = steps.next();

@@ -1,10 +1,10 @@
 /**
  * The outcome of one round of votes on a fencing token.
  *
- * - `token`: a majority said "you own it and my counter is exactly this"; it is committed.
- * - `raise`: a majority granted it, but no counter is on a majority; raise all to `to` and ask again.
+ * - `token`: a majority replied "you own it and my counter is exactly this"; it is committed.
+ * - `raise`: a majority granted it, but no counter value is on a majority; raise all to `to` and ask again.
  * - `refused`: a majority can no longer be reached.
- * - `open`: replies are still to come that may decide it.
+ * - `open`: outstanding replies may still decide it.
  */
 export type Verdict =
   | { readonly kind: "token"; readonly token: number }
@@ -14,8 +14,8 @@ export type Verdict =
 
 /**
  * The exact-majority rule. A reply is the counter of a primary that grants, `null` when it refused or failed,
- * `undefined` while it has not answered. Any value that a majority replied is the token, not only the highest.
- * With "at least t" in place of "exactly t" two holders can get one token.
+ * `undefined` while it has not answered. Any value that a majority replied is the token, not only the highest. With "at
+ * least t" in place of "exactly t" two holders could get the same token.
  */
 export function exactMajority(replies: readonly (number | null | undefined)[], majority: number): Verdict {
   const grants = replies.filter((reply) => typeof reply === "number");
@@ -23,15 +23,15 @@ export function exactMajority(replies: readonly (number | null | undefined)[], m
   if (token !== undefined) return { kind: "token", token };
   const pending = replies.filter((reply) => reply === undefined).length;
   if (grants.length + pending < majority) return { kind: "refused" };
-  // While the missing replies could still make one counter exact on a majority, a raise would cost a round trip too many.
+  // While the missing replies could still make one counter exact on a majority, a raise could waste a round trip.
   const best = Math.max(0, ...grants.map((value) => grants.filter((other) => other === value).length));
   if (pending > 0 && best + pending >= majority) return { kind: "open" };
   return grants.length >= majority ? { kind: "raise", to: Math.max(...grants) } : { kind: "open" };
 }
 
 /**
- * The rule for readers, which share the odd counter between two writers: the token is the highest counter, where a
- * majority replied it; else all are raised to it once (`raisedMajority`).
+ * The rule for readers, which share the odd counter between two writers: the token is the highest counter, if a
+ * majority replied it; otherwise all are raised to it once (`raisedMajority`).
  */
 export function sharedMajority(replies: readonly (number | null | undefined)[], majority: number): Verdict {
   const grants = replies.filter((reply) => typeof reply === "number");
@@ -44,7 +44,7 @@ export function sharedMajority(replies: readonly (number | null | undefined)[], 
   return { kind: "raise", to: highest };
 }
 
-/** The rule after readers were raised to `to`: it is the token once a majority are there, or above. */
+/** The rule after readers were raised to `to`: that is the token once a majority has reached or passed it. */
 export function raisedMajority(
   replies: readonly (number | null | undefined)[],
   majority: number,

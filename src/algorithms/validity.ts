@@ -7,20 +7,20 @@ export function validForMs(ttlMs: number, elapsedMs: number): number {
   return Math.floor(ttlMs - elapsedMs - ttlMs * CLOCK_DRIFT - 2);
 }
 
-/** A server's clock as it was read once: it showed `serverMicros` at `askedMs` of our monotonic clock, or after. */
+/** One reading of a server's clock: it showed `serverMicros` at `askedMs` of our monotonic clock, or later. */
 export interface ClockReading {
   readonly askedMs: number;
   readonly serverMicros: number;
 }
 
 /**
- * The earliest moment, in ms of our monotonic clock, at which the server's clock can have shown `serverMicros`: how long
- * ago a lease was granted of which nobody here knows when the message left.
+ * The earliest moment, in ms of our monotonic clock, at which the server's clock can have shown `serverMicros`. It
+ * bounds how long ago a lease was granted when nobody here knows when the message was sent.
  */
 export function earliestMs(reading: ClockReading, serverMicros: number): number {
   const laterMs = (serverMicros - reading.serverMicros) / 1000;
   return reading.askedMs + laterMs - Math.abs(laterMs) * CLOCK_DRIFT;
 }
 
-/** Share by which two clocks may differ in speed. */
+/** Relative difference in speed that two clocks may have. */
 const CLOCK_DRIFT = 0.01;

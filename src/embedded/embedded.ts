@@ -3,9 +3,9 @@ import { findProgram, startEmbeddedServers } from "./servers.js";
 
 export interface Embedded {
   readonly kind: "redis-server" | "valkey-server" | "javascript";
-  /** With a password, where there is one: not for logs. */
+  /** Includes the password, if there is one: not for logs. */
   readonly urls: string[];
-  /** Ends the primaries and removes what they kept. */
+  /** Ends the primaries and removes their files. */
   stop(): Promise<void>;
 }
 
@@ -14,8 +14,8 @@ export interface EmbeddedLog {
 }
 
 /**
- * Three primaries of the service's own, for trying it out where no Redis was named: real ones where this machine has
- * redis-server or valkey-server, else three in JavaScript, inside this process. They keep nothing, and they end with
+ * Starts three primaries of the service's own, for trying it out without naming a Redis: real ones if this machine has
+ * redis-server or valkey-server, else three in JavaScript, inside this process. They persist nothing, and they end with
  * the service however it ends.
  */
 export async function startEmbedded(log: EmbeddedLog, prefer?: "javascript"): Promise<Embedded> {

@@ -4,10 +4,10 @@ import { ConfigError } from "../config.js";
 import { untilScriptsRun } from "./servers.js";
 
 /**
- * Starts `count` Redis stand-ins in this process, by js-redis-server. It is loaded only here, as few need it, and
- * may be missing: it declares a newer Node.js than we do, and npm then leaves out what is optional. Of its parts, not by
- * its own server: that listens on every address of the machine, delays small replies by Nagle's algorithm, and does not
- * close before its last client has gone. Throws `ConfigError` where it is not installed.
+ * Starts `count` Redis stand-ins in this process, with js-redis-server. It is loaded only here, as few need it, and may
+ * be missing: it declares a newer Node.js than we do, and npm then leaves out optional dependencies. We use its parts
+ * rather than its own server: that one listens on every address of the machine, delays small replies by Nagle's
+ * algorithm, and does not close before its last client has disconnected. Throws `ConfigError` if it is not installed.
  */
 export async function startEmbeddedJavaScript(
   count: number,
@@ -41,7 +41,7 @@ export async function startEmbeddedJavaScript(
   };
   try {
     const urls = await Promise.all(servers.map(({ server }) => listen(server)));
-    // The first script starts a Lua machine, which holds up the whole process longer than a command may take.
+    // The first script starts a Lua machine, which blocks the whole process for longer than a command may take.
     await Promise.all(urls.map(untilScriptsRun));
     return { urls, stop };
   } catch (error) {

@@ -1,4 +1,4 @@
-/** What we use of js-redis-server, which is optional: Quorate is built without it as well. */
+/** The part of js-redis-server that we use. It is optional: Quorate builds without it as well. */
 declare module "js-redis-server/core" {
   import type { Socket } from "node:net";
 

@@ -38,7 +38,7 @@ export async function startEmbeddedServers(
     } catch (error) {
       const log = await readFile(servers.logFile, "utf8").catch(() => "");
       await servers.stop();
-      // Somebody may have taken a port between our look at it and the server's bind.
+      // Another process may have taken a port between our check and the server's bind.
       if (attempt === ATTEMPTS_MAX) throw new Error(`${program} does not start: ${log}`, { cause: error });
     }
   }
@@ -47,9 +47,9 @@ export async function startEmbeddedServers(
 const ATTEMPTS_MAX = 3;
 
 /**
- * The servers' parent is a shell that waits for its standard input to end. That end comes when the service stops
- * them, and just as well when the service dies, by SIGKILL too, which no process can do anything about itself. The
- * shell asks the servers to end, kills what is left of them after 2 s, and removes the directory.
+ * The servers' parent is a shell that waits for its standard input to end. That happens when the service stops them,
+ * and also when the service dies, even by SIGKILL, against which no process can do anything itself. The shell asks the
+ * servers to end, kills those still running after 2 s, and removes the directory.
  */
 const GUARDIAN = `
   dir=$1 program=$2; shift 2
@@ -67,7 +67,7 @@ const GUARDIAN = `
 
 async function spawnServers(program: ProgramName, ports: readonly number[]) {
   const dir = await mkdtemp(join(tmpdir(), "quorate-"));
-  // A port of 127.0.0.1 is open to every user of the machine, and the argument list as well: the password is in a file.
+  // A port of 127.0.0.1 is open to every user of the machine, and so is the argument list: the password is in a file.
   const password = randomBytes(16).toString("hex");
   const settings = [
     "bind 127.0.0.1",
@@ -78,15 +78,15 @@ async function spawnServers(program: ProgramName, ports: readonly number[]) {
     "loglevel warning",
   ];
   await writeFile(join(dir, "redis.conf"), `${settings.join("\n")}\n`, { mode: 0o600 });
-  // In a session of its own: a Ctrl-C goes to the service, which still needs its primaries while it drains.
+  // Runs in a session of its own: a Ctrl-C goes to the service, which still needs its primaries while it drains.
   const guardian = spawn("sh", ["-c", GUARDIAN, "sh", dir, program, ...ports.map(String)], {
     cwd: dir,
     detached: true,
     stdio: ["pipe", "ignore", "ignore"],
   });
   await once(guardian, "spawn");
-  guardian.stdin.on("error", () => {}); // the shell is gone already
-  // A service that fails at start must not be kept alive by the primaries it leaves behind.
+  guardian.stdin.on("error", () => {}); // the shell has already ended
+  // A service that fails at start must not be kept alive by its primaries.
   guardian.unref();
   const ended = once(guardian, "exit");
   return {
@@ -100,7 +100,7 @@ async function spawnServers(program: ProgramName, ports: readonly number[]) {
   };
 }
 
-/** Returns once the server at `url` runs scripts, and has run its first, which may take long. */
+/** Returns once the server at `url` runs scripts and has run its first one, which may take long. */
 export async function untilScriptsRun(url: string): Promise<void> {
   const redis = new Redis(url, {
     retryStrategy: () => 10,
@@ -109,7 +109,7 @@ export async function untilScriptsRun(url: string): Promise<void> {
     disableClientInfo: true,
     protocol: 2,
   });
-  redis.on("error", () => {}); // refused until the server listens; the command below says when it never did
+  redis.on("error", () => {}); // refused until the server listens; the command below reports if it never did
   try {
     await redis.eval("return 1", 0);
   } finally {

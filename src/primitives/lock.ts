@@ -23,7 +23,7 @@ import {
 import type { Leases } from "./leases/leases.js";
 import { SharedReads } from "./reads/shared-reads.js";
 
-/** A lock, or several under one lease, as its holder sees it. */
+/** A lock, or several under one lease, as seen by its holder. */
 export interface Lease extends Grant {
   readonly names: readonly string[];
   readonly mode: Mode;
@@ -38,15 +38,15 @@ export interface AcquireRequest extends LeaseRequest {
 
 export type Acquired = { readonly kind: "acquired"; readonly lease: Lease } | Held;
 
-/** Who holds a lock, and who waits for it. */
+/** The holders of a lock, and the requests that wait for it. */
 export interface LockState {
   readonly mode: Mode | null;
   readonly holders: readonly Holder[];
-  /** The holders' token, where a majority agree on it. */
+  /** The holders' token, if a majority agrees on it. */
   readonly fencingToken: number | null;
-  /** No token above this one has been given out. */
+  /** No token above this one has been issued. */
   readonly newest: number;
-  /** How many wait, and the first of them. */
+  /** How many requests wait, and the first of them. */
   readonly waiting: number;
   readonly queue: readonly Waiting[];
 }
@@ -72,7 +72,7 @@ export class Locks {
     this.#reads = new SharedReads(clock, READS_AT_ONCE_MAX);
   }
 
-  /** Takes all names or none, or tells who has one of them. Throws as `Leases.acquire` does. */
+  /** Acquires all names or none, or reports the holder of one of them. Throws as `Leases.acquire` does. */
   async acquire(request: AcquireRequest): Promise<Acquired> {
     const { names, mode = "exclusive", metadata } = request;
     const wanted = wantedOf(names, mode, request.leaseId);
@@ -94,12 +94,15 @@ export class Locks {
     return { ...grant, names: namesOf(wanted), mode, metadata: parseMetadata(metadata) };
   }
 
-  /** Whether the lease was held until now. A stranger's leaseId changes nothing. Throws `no_quorum`. */
+  /**
+   * Returns whether the lease was held until now. A leaseId that is not the holder's changes nothing. Throws
+   * `no_quorum`.
+   */
   release(names: readonly string[], leaseId: string): Promise<boolean> {
     return this.leases.release(wantedOf(names, null, leaseId), leaseId);
   }
 
-  /** What a majority says after this call. Those who ask at the same time share a read. Throws `no_quorum`. */
+  /** The state that a majority reports after this call. Simultaneous callers share a read. Throws `no_quorum`. */
   inspect(name: string): Promise<LockState> {
     return this.#reads.read(name, () => this.#read(name));
   }
@@ -116,7 +119,7 @@ export class Locks {
     };
   }
 
-  /** All who hold a lock, some at a time: those after `cursor`. Throws `no_quorum`. */
+  /** All holders of a lock, a page at a time: the page after `cursor`. Throws `no_quorum`. */
   holders(name: string, cursor: string | null, limit: number): Promise<HolderPage> {
     return this.#holders.page(resource(name), cursor, limit);
   }
@@ -130,22 +133,22 @@ export class Locks {
     };
   }
 
-  /** Ends whatever holds the name, with its other names. How many leases that were. Throws `no_quorum`. */
+  /** Ends all leases that hold the name, with their other names. Returns how many leases that were. Throws `no_quorum`. */
   break(name: string, reason: string): Promise<number> {
     return this.leases.votes.break(resource(name), reason);
   }
 
-  /** Locks that are held, by name, some at a time: those after `cursor`. Throws `no_quorum`. */
+  /** Held locks in the order of their names, a page at a time: the page after `cursor`. Throws `no_quorum`. */
   async list(
     prefix: string,
     cursor: string,
     most: number,
   ): Promise<{ locks: ListedLock[]; cursor: string | null }> {
     const after = cursor === "" ? "" : resource(cursor);
-    // Of all that answer: a majority that lacks one of the votes would leave out what is held.
+    // Asks all that answer: a majority that lacks one of the votes would leave out a held lock.
     const call = listLocks(this.keys, resource(prefix), after, most);
     const pages = await this.primaries.askAll(call);
-    // What one primary has not looked at yet would lack its vote.
+    // Names that one primary has not scanned yet would lack its vote.
     const ends = pages.flatMap(({ upTo }) => (upTo === null ? [] : [upTo]));
     const end = ends.sort()[0];
     const byName = new Map<string, (readonly Hold[])[]>();
@@ -178,5 +181,5 @@ function wantedOf(names: readonly string[], mode: Mode | null, leaseId: string |
 const resource = (name: string) => resourceOf("lock", name);
 const nameOf = (resource: string) => resource.slice(resourceOf("lock", "").length);
 const namesOf = ({ resources }: Wanted) => resources.map(nameOf);
-/** Locks that are read at once: the dearest read is three replies of 250 KB. */
+/** Maximum number of concurrent reads: the most expensive read is three replies of 250 KB. */
 const READS_AT_ONCE_MAX = 64;

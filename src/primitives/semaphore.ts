@@ -18,13 +18,13 @@ import {
 import type { Leases } from "./leases/leases.js";
 import { lineOf, Slots, slotsOf } from "./leases/slots.js";
 
-/** Some permits of a semaphore, as their holder sees them. */
+/** Some permits of a semaphore, as seen by their holder. */
 export interface Permits extends Grant {
   readonly name: string;
   readonly permits: number;
   /**
-   * The slots that the permits are for, from 1 to `limit`. The token is above all earlier ones of each of these: who
-   * guards something by tokens keeps the newest of each slot, since holders of different slots stand side by side.
+   * The slots of the permits, from 1 to `limit`. The token is above all earlier tokens of each of these slots. A
+   * resource guarded by tokens must keep the newest token per slot, since holders of different slots coexist.
    */
   readonly slots: readonly number[];
   readonly limit: number;
@@ -33,7 +33,7 @@ export interface Permits extends Grant {
 
 export interface PermitRequest extends LeaseRequest {
   readonly name: string;
-  /** How many there are in all: everybody names the same. */
+  /** The total number of permits: every request names the same. */
   readonly limit: number;
   readonly permits: number;
   readonly metadata?: unknown;
@@ -42,11 +42,11 @@ export interface PermitRequest extends LeaseRequest {
 export type PermitsAcquired = { readonly kind: "acquired"; readonly lease: Permits } | Held;
 
 export interface SemaphoreState {
-  /** Null where nobody holds a permit, and nobody did until lately. */
+  /** Null if nobody holds a permit, and nobody did until recently. */
   readonly limit: number | null;
   /** Permits that are held. */
   readonly held: number;
-  /** One page of those who hold them, in the order of their first slots. */
+  /** One page of the holders, in the order of their first slots. */
   readonly holders: readonly (Omit<Holder, "mode"> & { readonly permits: number })[];
   /** Where the page ended; null: there are no more. */
   readonly cursor: number | null;
@@ -54,8 +54,8 @@ export interface SemaphoreState {
 }
 
 /**
- * Semaphores: `limit` slots, each of them a lock. So there are never more permits than slots, whatever fails; to count
- * votes in place of slots would let more in.
+ * Semaphores: `limit` slots, each of them a lock. So there are never more permits than slots, whatever fails; counting
+ * votes instead of slots would admit more holders.
  */
 export class Semaphores {
   readonly #slots: Slots;
@@ -71,7 +71,7 @@ export class Semaphores {
     this.#slots = new Slots(primaries, keys, random, clock);
   }
 
-  /** Takes the permits, or tells that they are not to be had. Throws as `Leases.acquire` does. */
+  /** Acquires the permits, or reports that they are not available. Throws as `Leases.acquire` does. */
   async acquire(request: PermitRequest): Promise<PermitsAcquired> {
     const { name, limit, permits, metadata } = request;
     const stored: Stored = { permits, limit, metadata: metadata ?? null };
@@ -115,12 +115,12 @@ export class Semaphores {
   }): Promise<Permits> {
     const { name, leaseId } = request;
     const { sure: slots, unclear, limit } = await this.#slots.ofLease(name, leaseId);
-    // Who was not heard may have what makes it a majority.
+    // A primary that did not answer may hold the vote that completes a majority.
     if (unclear) throw this.primaries.noQuorum();
     if (slots.length === 0 || limit === null) throw lost(await this.leases.ending(leaseId), 0);
     const wanted = wantedOf(name, limit, slots.length, slots, leaseId);
     const { grant, metadata } = await this.leases.renew(wanted, request).catch((error) => {
-      // Some of its slots were lost: all or none.
+      // Some of its slots were lost; permits are kept all or none.
       if (error instanceof CoordinationError && error.code === "lease_mismatch")
         throw lost({ kind: "expired" }, 0);
       throw error;
@@ -128,15 +128,16 @@ export class Semaphores {
     return { ...grant, name, slots: slotsIn(wanted), ...(JSON.parse(metadata) as Stored) };
   }
 
-  /** Whether any permit was held until now. Throws `no_quorum`. */
+  /** Returns whether any permit was held until now. Throws `no_quorum`. */
   async release(name: string, leaseId: string): Promise<boolean> {
     const { some: slots } = await this.#slots.ofLease(name, leaseId);
-    // A lock's counter tells that it was released. Nobody knows which slots the permits were: so a tombstone tells it.
+    // A lock's counter shows that it was released. Here nobody knows which slots the permits had, so a tombstone shows
+    // it.
     const isTold = slots.length > 0 || !madeHere(leaseId);
     return this.leases.votes.release({ ...wantedOf(name, 0, 0, slots, leaseId), leaseId }, isTold);
   }
 
-  /** Who holds it; of the holders those whose first slot lies behind `after`. Throws `no_quorum`. */
+  /** The semaphore's state, with the holders whose first slot is above `after`. Throws `no_quorum`. */
   async inspect(name: string, page: HoldersPage = { most: HOLDERS_MAX, after: 0 }): Promise<SemaphoreState> {
     const views = await this.#slots.look(name, { described: page.most, after: page.after });
     const byLease = heldSlots(views, this.primaries.majority);
@@ -156,20 +157,20 @@ export class Semaphores {
     };
   }
 
-  /** Changes the limit. One that is lowered begins when the permits above it have ended. Throws `no_quorum`. */
+  /** Changes the limit. A lowered limit takes effect when the permits above it have ended. Throws `no_quorum`. */
   async setLimit(name: string, limit: number): Promise<void> {
     await this.primaries.askMajority(setLimit(this.keys, name, limit, this.settings.ttlMaxMs + 60_000));
   }
 }
 
-/** Which holders are told. */
+/** Which holders to return. */
 export interface HoldersPage {
   readonly most: number;
-  /** A slot, where the page before ended; 0: from the first on. */
+  /** The slot where the previous page ended; 0: from the first slot. */
   readonly after: number;
 }
 
-/** What a hold's metadata are for a permit. */
+/** Format of a permit's metadata in its hold. */
 interface Stored {
   readonly permits: number;
   readonly limit: number;
@@ -197,7 +198,7 @@ function wantedOf(
   };
 }
 
-/** The slots that a majority say a lease has, by its leaseId, in their order. */
+/** The slots that each lease holds by a majority's votes, by leaseId, in ascending order. */
 function heldSlots(views: readonly SemaphoreView[], majority: number): Map<string, number[]> {
   const votes = new Map<string, number>();
   for (const { leaseId, slots } of views.flatMap(({ leases }) => leases))
@@ -217,5 +218,5 @@ function holdOf(views: readonly SemaphoreView[], leaseId: string): Hold | undefi
   return holds.find((hold) => hold != null);
 }
 
-/** Holders that are told at once, each with up to 2 KB of metadata. */
+/** Maximum number of holders per page, each with up to 2 KB of metadata. */
 export const HOLDERS_MAX = 100;

@@ -10,7 +10,7 @@ import type { Waiter } from "../queue/waiter.js";
 import { limitMismatch, mismatch, quarantined, tooSlow, usedUp } from "./lease-failures.js";
 import { type Held, type LeaseRequest, type Outcome, toHolder, type Wanted } from "./lease-terms.js";
 
-/** What an acquisition needs of the service. */
+/** What an acquisition needs from the service. */
 export interface AcquisitionDependencies {
   readonly votes: LeaseVotes;
   readonly waitQueue: WaitQueue;
@@ -31,7 +31,7 @@ export class Acquisition {
   constructor(
     private readonly leaseId: string,
     private readonly request: LeaseRequest & { readonly metadata: string },
-    /** Called for each attempt anew. */
+    /** Called anew for each attempt. */
     private readonly want: (leaseId: string) => Wanted | Promise<Wanted>,
     private readonly dependencies: AcquisitionDependencies,
   ) {
@@ -47,7 +47,7 @@ export class Acquisition {
         if (outcome) return outcome;
       }
     } finally {
-      // A client that chose its leaseId may come back for its place in the queue: to another instance when this one stops.
+      // A client that chose its leaseId may come back for its queue entry: at another instance when this one stops.
       const keepMs =
         (this.#disconnected || this.dependencies.waitQueue.stopped) && this.#chosen ? COME_BACK_MS : 0;
       if (this.#waiter)
@@ -64,7 +64,7 @@ export class Acquisition {
     const { votes, waitQueue, clock } = this.dependencies;
     const wanted = await this.want(this.leaseId);
     const claim = { ...wanted, leaseId: this.leaseId };
-    // Behind others that wait here already the attempt would be refused, so it joins them at once.
+    // Behind others that wait here already the attempt would be refused, so the request joins the queue at once.
     if (!this.#waiter && this.request.waitMs && waitQueue.hasWaiters(claim))
       this.#waiter = await waitQueue.enter(claim);
     const startedMs = clock.monotonicMs();
@@ -76,7 +76,7 @@ export class Acquisition {
     const retries = wanted.hasAlternatives ? ALTERNATIVES_RETRIES : SPLIT_RETRIES;
     if (!certain && !this.request.waitMs && this.#attempts < retries) {
       if (this.request.signal?.aborted) return refused;
-      // The votes split between requests that came at once; perhaps none of them won.
+      // The votes split between simultaneous requests; perhaps none of them won.
       await clock.sleep(this.#jitterMs(this.#attempts++));
       return null;
     }
@@ -105,10 +105,10 @@ export class Acquisition {
     const waited = await waitQueue.wait(waiter, { deadlineMs: this.#deadlineMs, hintMs, signal });
     this.#disconnected = waited === "disconnected";
     if (this.#disconnected) return refused;
-    // Behind others, an attempt would only be refused again; the first of a queue makes a last one.
+    // Behind others, an attempt would only be refused again; the first waiter of a queue makes a last attempt.
     if (waited === "timed_out" && !waitQueue.isFirst(waiter)) return this.#giveUp(waiter);
     const won = waited === "handoff" ? votes.judgeHandoff(waiter.votes) : null;
-    // The handoff was heard of so late that nothing of its time is left: the next attempt extends it.
+    // The handoff arrived so late that none of its time is left: the next attempt extends it.
     if (!won || validForMs(this.request.ttlMs, clock.monotonicMs() - won.sinceMs) <= 0) {
       await inFlight?.resume();
       return null;
@@ -116,7 +116,10 @@ export class Acquisition {
     return this.#accept("handoff", claim, wanted, Math.max(this.#askedMs, won.sinceMs), won);
   }
 
-  /** Leaves the queues and learns from the primaries what is in the way. Null: too few answered, so it has to ask. */
+  /**
+   * Leaves the queues and learns from the primaries which hold is in the way. Null: too few answered, so an attempt
+   * follows.
+   */
   async #giveUp(waiter: Waiter): Promise<Outcome | null> {
     const { waitQueue } = this.dependencies;
     this.#waiter = null;
@@ -127,7 +130,7 @@ export class Acquisition {
     return asRefused({ kind: "held", hold: mostReported(holds)?.hold ?? null, certain: true, ahead });
   }
 
-  /** `startedMs`: when its time to live began at the earliest. */
+  /** `startedMs`: the earliest moment at which its time to live began. */
   async #accept(
     by: GrantedBy,
     claim: Claim,
@@ -138,9 +141,9 @@ export class Acquisition {
     const { votes, clock, primaries } = this.dependencies;
     const { ttlMs, owner = null, signal } = this.request;
     const validMs = validForMs(ttlMs, clock.monotonicMs() - startedMs);
-    // A client that disconnected cannot use a lease that it never heard of.
+    // A client that disconnected cannot use a lease that it was never told of.
     if (validMs <= 0 || (signal?.aborted === true && !this.#chosen)) {
-      // With a leaseId of its own, the client may have been granted the lease by another request meanwhile.
+      // If the client chose the leaseId, another of its requests may have been granted the lease meanwhile.
       if (!this.#chosen) await votes.release(claim, false);
       throw tooSlow(ttlMs);
     }
@@ -176,7 +179,7 @@ export class Acquisition {
   }
 }
 
-/** Throws where another attempt would change nothing. */
+/** Throws if another attempt would change nothing. */
 function asRefused(outcome: Exclude<AcquireOutcome, { kind: "granted" }>): Held & { certain: boolean } {
   switch (outcome.kind) {
     case "gone":
@@ -208,8 +211,8 @@ const SPLIT_RETRIES = 6;
 const ALTERNATIVES_RETRIES = 20;
 const SPLIT_DELAY_MS = 4;
 const SPLIT_DELAY_MS_MAX = 40;
-/** For a request that does not wait: nobody can tell when its turn would come. */
+/** For a request that does not wait: nobody can tell when it could be granted. */
 const QUEUED_RETRY_MS = 1_000;
-/** How long queue entries are kept beyond the time to wait, should a message be late. */
+/** How long queue entries are kept beyond the time to wait, in case a message is late. */
 const KEPT_MS = 2_000;
 const COME_BACK_MS = 3_000;

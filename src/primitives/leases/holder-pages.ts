@@ -11,13 +11,14 @@ import { type Holder, toHolder } from "./lease-terms.js";
 
 export interface HolderPage {
   readonly holders: readonly Holder[];
-  /** For the next page; null: this is the last. */
+  /** Cursor of the next page; null: this is the last. */
   readonly cursor: string | null;
 }
 
 /**
- * Who holds a lock, a page at a time, in the order of a digest of their leaseIds: that stays the same while they hold it
- * and gives no secret away. A page reads the leaseIds of all readers, some 40 bytes each, and what is to be told of its own.
+ * The holders of a lock, a page at a time, in the order of a digest of their leaseIds: it stays the same while they
+ * hold the lock and reveals no secret. A page reads the leaseIds of all readers, some 40 bytes each, and the
+ * descriptions of its own holders only.
  */
 export class HolderPages {
   readonly #readers: SharedReads<Reader[]>;
@@ -30,7 +31,7 @@ export class HolderPages {
     this.#readers = new SharedReads(clock, READS_AT_ONCE_MAX);
   }
 
-  /** Those after the digest that is the cursor. Throws `no_quorum`. */
+  /** The holders after the digest `cursor`. Throws `no_quorum`. */
   async page(resource: string, cursor: string | null, limit: number): Promise<HolderPage> {
     const all = await this.#readers.read(resource, () => this.#read(resource));
     const readers = cursor === null ? all : all.filter(({ digest }) => digest > cursor);
@@ -38,11 +39,11 @@ export class HolderPages {
     let lookedAt = 0;
     let bytes = 0;
     do {
-      // One more than are missing, to know whether another page follows; and some may not hold it any more.
+      // One more than are missing, to learn whether another page follows; and some may not hold the lock any more.
       const wanted = Math.min(Math.max(limit - holds.length + 1, PART_MIN), HOLDERS_AT_ONCE_MAX);
       const part = readers.slice(lookedAt, lookedAt + wanted);
       const known = await this.#tell(resource, part);
-      // A writer is alone.
+      // A writer is the only holder.
       const isWriter = known.holds.some(({ mode }) => mode === "exclusive");
       if (isWriter) return { holders: cursor === null ? known.holds.map(toHolder) : [], cursor: null };
       for (const hold of known.holds) {
@@ -57,7 +58,7 @@ export class HolderPages {
     return { holders: holds.map(toHolder), cursor: null };
   }
 
-  /** Of all that answer, as a majority that lacks one of the votes would leave out one that holds it. */
+  /** Asks all that answer, as a majority that lacks one of the votes would leave out a holder. */
   async #read(resource: string): Promise<Reader[]> {
     const scan = (primary: Parameters<typeof scanOn>[0]) =>
       scanOn(primary, this.keys.readers(resource), () => false);
@@ -67,11 +68,11 @@ export class HolderPages {
       .sort((a, b) => (a.digest < b.digest ? -1 : 1));
   }
 
-  /** What a majority say of the writer, and of the first of these readers, in their order. */
+  /** The writer, and the first of these readers in their order, as a majority reports them. */
   async #tell(resource: string, readers: readonly Reader[]): Promise<HoldersPart> {
     const leaseIds = readers.map(({ leaseId }) => leaseId);
     const parts = await this.primaries.askAll(describeHolders(this.keys, resource, leaseIds));
-    // What one primary has not looked at yet would lack its vote.
+    // Readers that one primary has not scanned yet would lack its vote.
     const lookedAt = Math.min(...parts.map((part) => part.lookedAt));
     const later = new Set(readers.slice(lookedAt).map(({ digest }) => digest));
     const holds = heldByMajority(
@@ -83,15 +84,15 @@ export class HolderPages {
 }
 
 interface Reader {
-  /** A secret. */
+  /** Secret. */
   readonly leaseId: string;
   readonly digest: string;
 }
 
-/** Readers that are asked for at once, at least. */
+/** Minimum number of readers to request at once. */
 const PART_MIN = 50;
 const READS_AT_ONCE_MAX = 4;
-/** Bytes of the holders of a page: a page has less than 1 MB. */
+/** Maximum size of a page's holders, in bytes: a page has less than 1 MB. */
 const PAGE_BYTES_MAX = 900_000;
-/** Names and numbers of a holder in JSON. */
+/** Size of a holder's field names and numbers in JSON, in bytes. */
 const HOLDER_BYTES = 110;

@@ -16,7 +16,7 @@ export function quarantined({ primaries, forMs }: { primaries: number; forMs: nu
   );
 }
 
-/** Says what is known of why. */
+/** The error for a lost lease; it says what is known of the cause. */
 export function lost(why: Lost["why"], token: number): CoordinationError {
   const stop = "Stop what it protected and acquire again.";
   switch (why.kind) {
@@ -25,7 +25,7 @@ export function lost(why: Lost["why"], token: number): CoordinationError {
         help: { lost: { why: "broken", reason: why.reason } },
       });
     case "taken":
-      // Other readers have it, as they had beside it.
+      // Other readers hold it, as they did beside this lease.
       if (why.counter <= token) return lost({ kind: "expired" }, token);
       return new CoordinationError(
         "lease_lost",

@@ -4,7 +4,7 @@ import type { Inspection } from "../../quorum/inspection.js";
 import type { Hold } from "../../scripts/hold.js";
 import type { Claim, Mode } from "../../scripts/lease-calls.js";
 
-/** What every kind of lease has, as its holder sees it. */
+/** What every kind of lease has, as seen by its holder. */
 export interface Grant {
   readonly leaseId: string;
   readonly owner: string | null;
@@ -28,7 +28,7 @@ export interface Holder {
   readonly expiresInMs: number;
 }
 
-/** One who waits, as others see it. */
+/** A waiting request as others see it. */
 export interface Waiting {
   /** 1: the next. */
   readonly position: number;
@@ -36,32 +36,32 @@ export interface Waiting {
   readonly owner: string | null;
 }
 
-/** What every request for a lease may say. */
+/** The fields that every request for a lease may have. */
 export interface LeaseRequest {
   readonly ttlMs: number;
   readonly owner?: string | undefined;
-  /** Chosen by the caller, who may repeat the request with it; made here when absent. */
+  /** Chosen by the caller, who may repeat the request with it; generated here if absent. */
   readonly leaseId?: string | undefined;
-  /** How long to stand in line, ms. */
+  /** How long to wait in the queue, ms. */
   readonly waitMs?: number | undefined;
-  /** Aborted when the client has gone. */
+  /** Aborted when the client has disconnected. */
   readonly signal?: AbortSignal | undefined;
   readonly inFlight?: InFlight | undefined;
 }
 
-/** A request's part of what may be in flight at this instance. */
+/** A request's share of what may be in flight at this instance. */
 export interface InFlight {
   /** How long it was in a queue before it was in flight, ms. */
   readonly queuedMs: number;
-  /** From now on it waits for something that takes nothing of this instance. */
+  /** From now on it waits for something that uses no resources of this instance. */
   pause(): void;
-  /** Resolves when it may go on. */
+  /** Resolves when it may continue. */
   resume(): Promise<void>;
 }
 
-/** What is asked for: everything of a claim but the secret. */
+/** What is requested: everything of a claim but the secret. */
 export interface Wanted extends Omit<Claim, "leaseId"> {
-  /** Whether others would do as well, should these be gone: then it is worth to ask again at once. */
+  /** Whether other resources would serve as well if these are taken: then it is worth asking again at once. */
   readonly hasAlternatives?: boolean;
 }
 
@@ -69,20 +69,20 @@ export type Outcome = { readonly kind: "acquired"; readonly grant: Grant; readon
 
 export interface Held {
   readonly kind: "held";
-  /** Null where votes split, or others only come first. */
+  /** Null if votes split, or if other requests merely come first. */
   readonly holder: Holder | null;
   readonly retryAfterMs: number;
-  /** Its place in line when its time to wait was over, or where it would have stood; 1: the next. */
+  /** Its position in the queue when its time to wait was over, or the one it would have had; 1: the next. */
   readonly queuePosition: number;
 }
 
-/** The hold of a lease among those that a majority name. */
+/** The hold of a lease among those that a majority reports. */
 export function holdOf({ holds }: Inspection, leaseId: string): Inspection["holds"][number] | undefined {
   const digest = createHash("sha1").update(leaseId).digest("hex");
   return holds.find((hold) => hold.digest === digest);
 }
 
-/** The id is for this and nothing else, where its caller chose it. */
+/** The fingerprint that ties an id to one kind of request, if its caller chose the id; otherwise null. */
 export function fingerprintOf(leaseId: string | undefined, text: string): string | null {
   return leaseId === undefined || madeHere(leaseId) ? null : text;
 }

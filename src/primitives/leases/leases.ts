@@ -10,7 +10,7 @@ import { Acquisition, type AcquisitionDependencies } from "./acquisition.js";
 import { lost, mismatch, tooSlow } from "./lease-failures.js";
 import { type Grant, holdOf, type LeaseRequest, type Outcome, type Wanted } from "./lease-terms.js";
 
-/** Locks, permits and terms alike: acquiring with waiting, renewing with repair, releasing. */
+/** Operations that locks, permits and terms share: acquiring with waiting, renewing with repair, releasing. */
 export class Leases implements AcquisitionDependencies {
   constructor(
     readonly votes: LeaseVotes,
@@ -22,9 +22,9 @@ export class Leases implements AcquisitionDependencies {
   ) {}
 
   /**
-   * Takes what `want` names, or tells who has it. `want` is asked for each attempt anew. Throws `no_quorum`,
-   * `shutting_down`, `lease_lost` for a leaseId that was used up, `lease_mismatch` for one that is for something else,
-   * and `limit_mismatch`.
+   * Acquires what `want` names, or reports its holder. `want` is called anew for each attempt. Throws `no_quorum`,
+   * `shutting_down`, `lease_lost` for a leaseId that was used up, `lease_mismatch` for one that belongs to a different
+   * request, and `limit_mismatch`.
    */
   acquire(
     request: LeaseRequest & { readonly metadata: string },
@@ -34,8 +34,8 @@ export class Leases implements AcquisitionDependencies {
   }
 
   /**
-   * Lets the lease live `ttlMs` from now; never shortens it. Without the token a round trip more. Throws `lease_lost`
-   * and `no_quorum`.
+   * Extends the lease to `ttlMs` from now; never shortens it. Without the token it takes one more round trip. Throws
+   * `lease_lost` and `no_quorum`.
    */
   async renew(
     wanted: Wanted,
@@ -71,17 +71,20 @@ export class Leases implements AcquisitionDependencies {
     };
   }
 
-  /** Whether the lease was held until now. A stranger's leaseId changes nothing. Throws `no_quorum`. */
+  /**
+   * Returns whether the lease was held until now. A leaseId that is not the holder's changes nothing. Throws
+   * `no_quorum`.
+   */
   release(wanted: Wanted, leaseId: string): Promise<boolean> {
     return this.votes.release({ ...wanted, leaseId }, !madeHere(leaseId));
   }
 
-  /** How a lease that is not held any more ended, where its token is not known. Throws `no_quorum`. */
+  /** How a lease that is no longer held ended, when its token is not known. Throws `no_quorum`. */
   async ending(leaseId: string): Promise<Lost["why"]> {
     return (await this.votes.ending(leaseId)) ?? { kind: "expired" };
   }
 
-  /** The token of a lease whose holder did not send it: only when it is exact on a majority, never from fewer. */
+  /** The token of a lease whose holder did not send it: only if it is exact on a majority, never from fewer. */
   async token(wanted: Wanted, leaseId: string): Promise<number> {
     const hold = holdOf(await this.votes.inspect(wanted.resources[0] ?? ""), leaseId);
     if (!hold) throw lost(await this.ending(leaseId), 0);

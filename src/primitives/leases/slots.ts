@@ -12,25 +12,25 @@ import {
 } from "../../scripts/semaphore-calls.js";
 import { SharedReads } from "../reads/shared-reads.js";
 
-/** What to ask for. */
+/** The slots to request. */
 export interface ChosenSlots {
   readonly slots: readonly number[];
-  /** Others would do as well, should these be gone. */
+  /** Other slots would serve as well if these are taken. */
   readonly hasAlternatives: boolean;
 }
 
-/** The slots of a lease, as those say who answered. */
+/** The slots of a lease, as reported by the primaries that answered. */
 export interface OwnSlots {
-  /** Of a majority. */
+  /** Reported by a majority. */
   readonly sure: readonly number[];
-  /** Of any primary. */
+  /** Reported by any primary. */
   readonly some: readonly number[];
-  /** Whether a primary that was not heard may have what makes one of them sure. */
+  /** Whether a primary that did not answer may hold the vote that makes one of them sure. */
   readonly unclear: boolean;
   readonly limit: number | null;
 }
 
-/** Looks for slots of semaphores: free ones, and those of a lease. What is found are candidates; votes decide. */
+/** Finds slots of semaphores: free ones, and those of a lease. The results are candidates; votes decide. */
 export class Slots {
   readonly #looks: SharedReads<readonly SemaphoreView[]>;
 
@@ -44,15 +44,15 @@ export class Slots {
   }
 
   /**
-   * The lease's own slots first, then free ones, by chance: those who ask at once should not ask for the same. Where too
-   * few are free, those that end first. `again`: this request has looked before. Throws `no_quorum`.
+   * The lease's own slots first, then free ones, in random order: simultaneous requests should not ask for the same
+   * slots. If too few are free, those that end first. `again`: this request has searched before. Throws `no_quorum`.
    */
   async choose(name: string, wanted: Omit<SlotsWanted, "start">, again: boolean): Promise<ChosenSlots> {
     const { leaseId, limit, permits } = wanted;
     const start = 1 + Math.floor(this.random() * limit);
     const views = await this.#find(name, { ...wanted, start });
     let own: readonly number[] = union(views.map(({ mine }) => mine));
-    // Asked for by an instance that noted nothing.
+    // The slots were requested through an instance that did not note them.
     if (own.length === 0 && !again && views.some(({ used }) => used))
       own = (await this.#seek(name, leaseId)).some;
     const votes = votesOf(views.map(({ free }) => free));
@@ -70,7 +70,7 @@ export class Slots {
     return { slots: [...slots], hasAlternatives };
   }
 
-  /** Throws `no_quorum`. */
+  /** The slots of a lease. Throws `no_quorum`. */
   async ofLease(name: string, leaseId: string): Promise<OwnSlots> {
     const views = await this.#find(name, { leaseId, fingerprint: null, limit: 0, permits: 0, start: 1 });
     const noted = this.#count(views.map(({ limit, mine }) => ({ limit, slots: mine })));
@@ -78,10 +78,10 @@ export class Slots {
     return this.#seek(name, leaseId);
   }
 
-  /** Every slot with its holder; described are those behind a slot. Throws `no_quorum`. */
+  /** Every slot with its holder; only holders behind a given slot are described. Throws `no_quorum`. */
   async look(name: string, page: { described: number; after: number }): Promise<readonly SemaphoreView[]> {
     const call = inspectSemaphore(this.keys, placesOf(name), page);
-    // Waits for those who disagree with the first: what one of them lacks is still taken on the others.
+    // Waits for primaries that disagree with the first: a slot that one of them lacks is still taken on the others.
     return this.#looks.read(`${name} ${page.described} ${page.after}`, () =>
       this.primaries.askAgreeing(call, (view) =>
         view.leases.map(({ leaseId, slots }) => `${leaseId} ${slots}`).join(),
@@ -89,7 +89,7 @@ export class Slots {
     );
   }
 
-  /** Looks at every slot, as instances of an earlier version note nothing: at most once at a time, for all who do. */
+  /** Scans every slot, as instances of an earlier version note nothing: one scan at a time, shared by all callers. */
   async #seek(name: string, leaseId: string): Promise<OwnSlots> {
     const views = await this.look(name, { described: 0, after: 0 });
     return this.#count(
@@ -125,12 +125,12 @@ const placesOf = (name: string): SemaphoreClaim => ({ name, queue: lineOf(name),
 
 const union = (lists: readonly (readonly number[])[]) => [...new Set(lists.flat())];
 
-/** On how many of the lists each is. */
+/** For each slot, on how many of the lists it is. */
 function votesOf(lists: readonly (readonly number[])[]): Map<number, number> {
   const votes = new Map<number, number>();
   for (const slot of lists.flat()) votes.set(slot, (votes.get(slot) ?? 0) + 1);
   return votes;
 }
 
-/** Semaphores of which every slot is looked at, at a time: some ms of each primary's time each. */
+/** Maximum number of semaphores scanned at a time, each taking some ms of every primary's time. */
 const LOOKS_AT_ONCE_MAX = 64;

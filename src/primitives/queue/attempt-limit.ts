@@ -1,4 +1,4 @@
-/** Runs at most so many attempts at a time, the others in the order in which they came. */
+/** Limits the number of concurrent attempts; the others run in the order in which they came. */
 export class AttemptLimit {
   #running = 0;
   readonly #pending: (() => void)[] = [];

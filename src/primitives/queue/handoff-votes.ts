@@ -1,16 +1,16 @@
 import type { Handoff } from "../../redis/notifications.js";
 
-/** A grant by one primary that no acquire asked for at that moment. */
+/** A grant by one primary that no acquire requested at that moment. */
 export interface HandoffVote {
   readonly counter: number;
-  /** When it was granted at the earliest, by our monotonic clock, ms. */
+  /** The earliest moment at which it was granted, by our monotonic clock, ms. */
   readonly sinceMs: number;
 }
 
 /**
  * The grants that primaries handed off to one waiter after its last attempt. Attempts have odd numbers; a handoff after
- * attempt 1 carries the number 2. So nothing that is said of an earlier attempt, or done to clean up after it, is ever
- * mistaken for what was handed off since.
+ * attempt 1 carries the number 2. So no reply to an earlier attempt, and no cleanup after one, is ever mistaken for a
+ * later handoff.
  */
 export class HandoffVotes {
   #attemptNumber = 0;
@@ -33,7 +33,7 @@ export class HandoffVotes {
     return this.#votes.size >= this.majority;
   }
 
-  /** Begins the next attempt and returns its number. No vote from before it counts any more. */
+  /** Begins the next attempt and returns its number. No earlier vote counts any more. */
   nextAttempt(): number {
     this.#attemptNumber += 2;
     this.#votes.clear();

@@ -8,7 +8,10 @@ import type { LocalQueues } from "./local-queues.js";
 import type { PrimaryClocks } from "./primary-clocks.js";
 import type { Waiter } from "./waiter.js";
 
-/** While somebody waits here: tells the primaries that this instance lives, and checks whether a notification was lost. */
+/**
+ * While requests wait here: tells the primaries that this instance is alive, and checks whether a notification was
+ * lost.
+ */
 export class Keepalive {
   #running = false;
   #stopped = false;
@@ -22,7 +25,7 @@ export class Keepalive {
     private readonly instance: string,
   ) {}
 
-  /** Runs for as long as somebody waits; starting it again changes nothing. */
+  /** Runs for as long as requests wait; starting it again changes nothing. */
   start(): void {
     if (!this.#running) void this.#run();
   }
@@ -42,7 +45,7 @@ export class Keepalive {
       if (!this.#isNeeded) break;
       const first = (beat * KEEPALIVE_MS) % POLL_MS === 0 ? this.queues.first() : [];
       const checked = first.filter(({ acceptsHandoff }) => acceptsHandoff);
-      // At least one call: it also says that this instance lives.
+      // At least one call: it also reports that this instance is alive.
       for (let at = 0; at === 0 || at < checked.length; at += CHECKED_AT_ONCE)
         void this.#check(checked.slice(at, at + CHECKED_AT_ONCE));
       // Several names, permits and readers: no primary can tell on its own whether they are free.
@@ -51,7 +54,7 @@ export class Keepalive {
     this.#running = false;
   }
 
-  /** Nudges those whose name a majority say is free, or will be before the next check. */
+  /** Nudges the waiters whose name is free according to a majority, or will be before the next check. */
   async #check(waiters: readonly Waiter[]): Promise<void> {
     const waiting = waiters.map(({ claim: { leaseId, resources } }) => ({
       leaseId,
@@ -66,7 +69,7 @@ export class Keepalive {
     const views = values(answers);
     waiters.forEach((waiter, at) => {
       const endsInMs = views.map((view) => view.endsInMs[at] as number).sort((one, other) => one - other);
-      // Without a majority of answers it asks, and finds out that there is no quorum.
+      // Without a majority of answers the waiter makes an attempt, and finds out that there is no quorum.
       const majorityMs = endsInMs[this.primaries.majority - 1] ?? 0;
       if (majorityMs <= 0) this.queues.nudgeFirstIn(waiter, 0);
       else if (majorityMs < POLL_MS) this.queues.nudgeFirstIn(waiter, majorityMs + 1);
@@ -74,5 +77,5 @@ export class Keepalive {
   }
 }
 
-/** Queues that a primary checks in one script: some tenths of a millisecond. */
+/** Queues that a primary checks in one script, which takes some tenths of a millisecond. */
 const CHECKED_AT_ONCE = 100;

@@ -3,7 +3,7 @@ import type { Waiter } from "./waiter.js";
 /** The waiters of this instance for one name, in the order of their tickets. */
 export class LocalQueue {
   readonly #waiters: Waiter[] = [];
-  /** The highest ticket of the readers that were invited to ask since one was refused here. */
+  /** The highest ticket of the readers that were invited to make an attempt since one was refused here. */
   #invitedUpTo = 0;
   readonly #notifiers = new Set<number>();
 
@@ -28,12 +28,12 @@ export class LocalQueue {
     }
   }
 
-  /** A primary says that the readers may ask. Returns how many primaries have said so since the readers last did. */
+  /** A primary reports that the readers may enter. Returns how many primaries have since the readers last made attempts. */
   notified(primary: number): number {
     return this.#notifiers.add(primary).size;
   }
 
-  /** Makes all readers with a ticket below `before` ask now. */
+  /** Makes all readers with a ticket below `before` attempt now. */
   letReadersIn(before: number): void {
     this.#notifiers.clear();
     for (const waiter of this.#waiters) {
@@ -53,7 +53,7 @@ export class LocalQueue {
     this.#invitedUpTo = 0;
   }
 
-  /** The index behind the last waiter with this ticket or a lower one. Most come last. */
+  /** The index behind the last waiter with this ticket or a lower one. Most arrive last. */
   #indexBehind(ticket: number): number {
     let low = 0;
     let high = this.#waiters.length;

@@ -21,7 +21,7 @@ export class LocalQueues {
     return this.#byLease.size === 0;
   }
 
-  /** Whether anybody here waits for any of the names. */
+  /** Whether any request here waits for any of the names. */
   hasWaiters({ queues }: Claim): boolean {
     return queues.some((name) => this.#queues.has(name));
   }
@@ -60,19 +60,19 @@ export class LocalQueues {
     if (same?.size === 0) this.#byLease.delete(leaseId);
   }
 
-  /** Whether nobody of this instance is before the waiter in any queue. */
+  /** Whether no waiter of this instance is before this one in any queue. */
   isFirst({ ticket, claim }: Waiter): boolean {
     return claim.queues.every((name) => (this.#queues.get(name)?.first?.ticket ?? ticket) >= ticket);
   }
 
-  /** The waiters that nobody of this instance is before in any queue. */
+  /** The waiters with no other waiter of this instance before them in any queue. */
   first(): readonly Waiter[] {
     const first = new Set<Waiter>();
     for (const queue of this.#queues.values()) if (queue.first) first.add(queue.first);
     return [...first].filter((waiter) => waiter.claim.queues.length === 1 || this.isFirst(waiter));
   }
 
-  /** Nudges the waiter in `ms` if it is first then; 0: now. Returns how to cancel that. */
+  /** Nudges the waiter in `ms` if it is first then; 0: now. Returns a function that cancels the nudge. */
   nudgeFirstIn(waiter: Waiter, ms: number): () => void {
     const nudge = () => {
       if (this.isFirst(waiter)) waiter.nudge();

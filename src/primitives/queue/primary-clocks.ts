@@ -1,11 +1,11 @@
 import { type ClockReading, earliestMs } from "../../algorithms/validity.js";
 import type { Answers } from "../../quorum/answers.js";
 
-/** The latest reading of each primary's clock: it dates what a message says. */
+/** The latest reading of each primary's clock, used to date the contents of its messages. */
 export class PrimaryClocks {
   readonly #readings: (ClockReading | undefined)[] = [];
 
-  /** Notes what the answers of a call that was sent at `askedMs` show. */
+  /** Records the clock readings in the answers to a call that was sent at `askedMs`. */
   read(askedMs: number, answers: Answers<{ readonly serverMicros: number }>): void {
     answers.forEach((answer, primary) => {
       if (answer?.ok) this.#readings[primary] = { askedMs, serverMicros: answer.value.serverMicros };

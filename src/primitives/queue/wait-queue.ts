@@ -14,7 +14,7 @@ import { LocalQueues } from "./local-queues.js";
 import { PrimaryClocks } from "./primary-clocks.js";
 import { STRAGGLER_MS, Waiter, type WaitOutcome } from "./waiter.js";
 
-/** How a request got its lease: its last attempt was granted, or a majority of primaries handed it off after that one. */
+/** How a request got its lease: its last attempt was granted, or a majority of primaries handed it off afterwards. */
 export type GrantedBy = "attempt" | "handoff";
 
 /**
@@ -34,7 +34,7 @@ export class WaitQueue {
     private readonly clock: Clock,
     private readonly notifications: Notifications,
     private readonly ids: Ids,
-    /** Names this instance in the queues. */
+    /** Identifies this instance in the queues. */
     readonly instance: string,
   ) {
     this.#queues = new LocalQueues(clock);
@@ -50,7 +50,7 @@ export class WaitQueue {
     return this.#stopped;
   }
 
-  /** Takes a ticket, behind all who wait already. Throws `no_quorum` and `shutting_down`. */
+  /** Takes a ticket, behind all requests that already wait. Throws `no_quorum` and `shutting_down`. */
   async enter(claim: Claim): Promise<Waiter> {
     this.#assertOpen();
     const askedMs = this.clock.monotonicMs();
@@ -73,14 +73,14 @@ export class WaitQueue {
     return waiter;
   }
 
-  /** Runs one attempt of a waiter; those of a woken crowd take turns. */
+  /** Runs one attempt of a waiter; the number of concurrent attempts is limited. */
   attempt<T>(attempt: () => Promise<T>): Promise<T> {
     return this.#attempts.run(attempt);
   }
 
   /**
-   * Waits after an attempt was refused, until another one is worthwhile; `hintMs`: in how many ms it is, if the waiter is
-   * the first here then; at the latest until `deadlineMs`. Throws `shutting_down`.
+   * Waits after a refused attempt until another one is worthwhile, at the latest until `deadlineMs`. `hintMs`: in how
+   * many ms it is worthwhile if the waiter is then the first here. Throws `shutting_down`.
    */
   async wait(
     waiter: Waiter,
@@ -96,9 +96,9 @@ export class WaitQueue {
   }
 
   /**
-   * Removes the waiter from its queues, here and on the primaries. `granted`: it got the lease, which nobody can follow
-   * yet. `keepMs`: how long its entries are kept for a client that may come back. Resolves with what the primaries say
-   * of it; a primary that does not answer is told later.
+   * Removes the waiter from its queues, here and on the primaries. `granted`: how it got the lease, which nobody can
+   * follow yet. `keepMs`: how long its entries are kept for a client that may come back. Resolves with the primaries'
+   * replies about the waiter; a primary that does not answer is notified later.
    */
   async leave(
     waiter: Waiter,
@@ -111,19 +111,20 @@ export class WaitQueue {
       leaveQueue(this.keys, claim, waiter.nonce, {
         back,
         keepMs: same.length > 0 && !granted ? POLL_MS : keepMs,
-        // One release may have been enough for several permits.
+        // One release may have freed enough for several permits.
         notify: claim.limit !== null,
       });
     const call = leaving(granted ? "none" : "all");
     for (const other of same) other.nudge();
-    // The client is answered first: nobody waits for these entries to go.
+    // The client is answered first: nobody waits for the removal of these entries.
     if (granted) await new Promise<void>((resolve) => this.clock.soon(resolve));
     return Promise.all(
       this.primaries.all.map(async (primary, at) => {
         // An attempt may be sent once more, as text, and would enter the queue again.
         await waiter.answered(at);
         const answer = await answerOf(primary, call);
-        // By then the lease may have been handed off again, after the release of another attempt: nobody would release it.
+        // By then the lease may have been handed off again, after the release of another attempt: nobody would release
+        // it.
         const late = granted === "attempt" ? leaving(waiter.handoffNumber) : call;
         if (!answer.ok) primary.compensateLater(`leave/${claim.leaseId}/${waiter.nonce}`, late);
         return answer;
@@ -131,23 +132,23 @@ export class WaitQueue {
     );
   }
 
-  /** Leaves without a grant. Resolves with what a majority say of the waiter; null: too few answered. */
+  /** Leaves without a grant. Resolves with the replies of at least a majority about the waiter; null: too few answered. */
   async giveUp(waiter: Waiter): Promise<Left[] | null> {
     const left = values(await this.leave(waiter, { granted: null, keepMs: 0 }));
     return left.length < this.primaries.majority ? null : left;
   }
 
-  /** Whether anybody here waits for any of the names. */
+  /** Whether any request here waits for any of the names. */
   hasWaiters(claim: Claim): boolean {
     return this.#queues.hasWaiters(claim);
   }
 
-  /** Whether nobody of this instance is before the waiter: then it asks now and then without a notification. */
+  /** Whether no waiter of this instance is before it: then it makes an attempt now and then without a notification. */
   isFirst(waiter: Waiter): boolean {
     return this.#queues.isFirst(waiter);
   }
 
-  /** Sends every waiter away. */
+  /** Ends the wait of every waiter. */
   stop(): void {
     this.#stopped = true;
     this.#keepalive.stop();
@@ -166,7 +167,7 @@ export class WaitQueue {
   #hearOfReaders(primary: number, { queueKey, before }: Extract<Notification, { kind: "readers" }>): void {
     const queue = this.#queues.queue(this.keys.resourceOf(queueKey));
     const notifiers = queue?.notified(primary);
-    // A reader that hurries to the other primaries would be there before the release.
+    // A reader that hurried to the other primaries would arrive there before the release.
     if (notifiers === this.primaries.majority) queue?.letReadersIn(before);
     else if (notifiers === 1) this.clock.after(STRAGGLER_MS, () => queue?.letReadersIn(before));
   }
@@ -179,8 +180,8 @@ export class WaitQueue {
     }
     const waiter = waiters.find(({ nonce }) => nonce === handoff.nonce);
     const sinceMs = this.#clocks.earliestMs(primary, handoff.serverMicros);
-    // A replica passes on what its primary publishes: that is no vote of its own. And a clock that jumped does not tell
-    // when. Then the waiter asks, which finds the hold and extends it.
+    // A replica relays what its primary publishes: that is no vote of its own. And a clock that jumped cannot date the
+    // grant. In both cases the waiter makes an attempt, which finds the hold and extends it.
     const isVote = handoff.configurationEpoch === this.primaries.all[primary]?.configurationEpoch;
     if (!isVote || sinceMs > this.clock.monotonicMs()) waiter?.notified(primary);
     else waiter?.handedOff(primary, handoff, sinceMs);
@@ -188,7 +189,7 @@ export class WaitQueue {
 }
 
 /**
- * Attempts of waiters at a time. 5,000 readers that may all enter would otherwise ask at once, and fill the primaries for
- * longer than the command timeout.
+ * Maximum number of concurrent attempts of waiters. Otherwise 5,000 readers that may all enter would ask at once, and
+ * keep the primaries busy for longer than the command timeout.
  */
 const ATTEMPTS_AT_ONCE_MAX = 128;

@@ -6,7 +6,7 @@ import { type HandoffVote, HandoffVotes } from "./handoff-votes.js";
 /** How a wait ended. `handoff`: a majority granted the lease; `retry`: another attempt is worthwhile. */
 export type WaitOutcome = "retry" | "handoff" | "timed_out" | "disconnected";
 
-/** One request in the queues of the names that it wants: it sleeps until primaries or the clock give a reason to act. */
+/** One request in the queues of its names: it sleeps until primaries or the clock give it a reason to act. */
 export class Waiter {
   #nudged = false;
   #wakeUp: (() => void) | null = null;
@@ -18,7 +18,7 @@ export class Waiter {
   constructor(
     readonly claim: Claim,
     readonly ticket: number,
-    /** Tells the request from others for the same lease. */
+    /** Distinguishes the request from others for the same lease. */
     readonly nonce: string,
     private readonly majority: number,
     private readonly clock: Pick<Clock, "after" | "monotonicMs">,
@@ -52,19 +52,19 @@ export class Waiter {
     });
   }
 
-  /** Resolves when no attempt is under way at the primary: a message sent before that could overtake the attempt. */
+  /** Resolves when no attempt is pending at the primary: a message sent before that could overtake the attempt. */
   async answered(primary: number): Promise<unknown> {
     return this.#voting[primary];
   }
 
-  /** A primary says that the waiter may ask. It waits for a majority of them: the release may not have reached the others. */
+  /** A primary reports that the waiter may try. It waits for a majority: the release may not have reached the others. */
   notified(primary: number): void {
     this.#notifiers.add(primary);
     if (this.#notifiers.size >= this.majority) this.nudge();
     else if (this.#notifiers.size === 1) this.clock.after(STRAGGLER_MS, () => this.nudge());
   }
 
-  /** A primary says that it has granted the lease. */
+  /** A primary reports that it has granted the lease. */
   handedOff(primary: number, handoff: Handoff, sinceMs: number): void {
     if (!this.#handoffs.add(primary, handoff, sinceMs)) return;
     if (this.#handoffs.isMajority) this.#wakeUp?.();
@@ -106,5 +106,5 @@ export class Waiter {
 
 /** The primaries notify of one release within a millisecond of each other, or not at all. */
 export const STRAGGLER_MS = 5;
-/** A grant of one primary is worth waiting for the disks of the others. */
+/** A grant by one primary is worth waiting for the disks of the others. */
 const HANDOFF_STRAGGLER_MS = 20;
