@@ -112,7 +112,8 @@ export async function underLoad(
 
 /** Two clients share a name, so that some have to wait. */
 async function take(url: string, agent: Agent, name: string): Promise<string> {
-  const own = { ttlMs: 5_000, waitMs: 2_000, leaseId: chosenId() };
+  // Long enough that a busy machine makes nobody give up: `held` would be an answer, too.
+  const own = { ttlMs: 5_000, waitMs: 15_000, leaseId: chosenId() };
   const acquired = await ask(url, agent, `/v1/locks/${name}/acquire`, own);
   if (acquired.outcome !== "200") return `acquire ${acquired.outcome}`;
   const released = await ask(url, agent, `/v1/locks/${name}/release`, { leaseId: own.leaseId });
