@@ -6,7 +6,6 @@ import {
   fingerprintOf,
   type Grant,
   type Held,
-  holdOf,
   type InFlight,
   type LeaseRequest,
   metadataText,
@@ -105,9 +104,8 @@ export class Elections {
   }): Promise<{ term: number }> {
     const { name, leaseId, value } = request;
     const wanted = wantedOf(name, leaseId);
-    const hold = holdOf(await this.leases.votes.inspect(resource(name)), leaseId);
-    const token = hold?.token ?? (await this.leases.token(wanted, leaseId));
-    const next = Number((hold?.revision ?? "").split("-")[0]) + 1;
+    const { token, revision: latest } = await this.leases.held(wanted, leaseId);
+    const next = Number(latest.split("-")[0]) + 1;
     // The nonce orders two proclamations that were made at the same time.
     const revision = `${String(next).padStart(REVISION_DIGITS, "0")}-${this.ids.hexNonce()}`;
     const held = await this.leases.votes.proclaim(

@@ -47,7 +47,7 @@ export class Leases implements AcquisitionDependencies {
   ): Promise<{ grant: Grant; mode: Mode; metadata: string; revision: string }> {
     const { leaseId, ttlMs } = request;
     const asked = this.clock.monotonicMs();
-    const token = request.fencingToken ?? (await this.token(wanted, leaseId));
+    const token = request.fencingToken ?? (await this.held(wanted, leaseId)).token;
     const started = this.clock.monotonicMs();
     const outcome = await this.votes.renew({ ...wanted, leaseId, token, ttlMs });
     if (outcome.kind === "lost") throw lost(outcome.why, token);
@@ -84,15 +84,24 @@ export class Leases implements AcquisitionDependencies {
     return (await this.votes.ending(leaseId)) ?? { kind: "expired" };
   }
 
-  /** The token of a lease whose holder did not send it: only if it is exact on a majority, never from fewer. */
-  async token(wanted: Wanted, leaseId: string): Promise<number> {
-    const hold = holdOf(await this.votes.inspect(wanted.resources[0] ?? ""), leaseId);
+  /** A lease whose holder did not send its token: with the token that is exact on a majority, never on fewer. */
+  async held(wanted: Wanted, leaseId: string): Promise<HeldLease> {
+    const look = async () => holdOf(await this.votes.inspect(wanted.resources[0] ?? ""), leaseId);
+    // Primaries that answered may have been too few to show it: it is looked for once more before it is called lost.
+    const hold = (await look()) ?? (await look());
     if (!hold) throw lost(await this.ending(leaseId), 0);
-    if (hold.token !== null) return hold.token;
+    const { token, revision } = hold;
+    if (token !== null) return { token, revision };
     throw new CoordinationError(
       "no_quorum",
       "A majority hold this lease, but too few primaries answered to tell its fencing token. Renew with the fencingToken of the grant.",
       { help: { retryAfterMs: 1000 } },
     );
   }
+}
+
+/** What is known of a lease that is held: its token, and the revision of its metadata. */
+export interface HeldLease {
+  readonly token: number;
+  readonly revision: string;
 }
