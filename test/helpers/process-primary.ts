@@ -68,7 +68,7 @@ export async function startProcess(
     stop: () => end("SIGTERM"),
     startEmpty: async () => {
       await end("SIGKILL");
-      await rm(dataDir, { recursive: true, force: true });
+      await rm(dataDir, REMOVED);
       await start();
     },
     startCut: async (share) => {
@@ -94,9 +94,12 @@ export async function startProcess(
     },
     remove: async () => {
       await end("SIGKILL");
-      await rm(dir, { recursive: true, force: true });
+      await rm(dir, REMOVED);
     },
   };
   await start();
   return primary;
 }
+
+/** A child that the server forked for a replica may still write for a moment after the server was killed. */
+const REMOVED = { recursive: true, force: true, maxRetries: 10, retryDelay: 50 };
