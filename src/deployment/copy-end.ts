@@ -1,12 +1,8 @@
-import type { Primary } from "../redis/primary.js";
+import type { Acceptor } from "../quorum/agreement.js";
 import type { Call } from "../scripts/scripts.js";
 
-/** One end of a copy: a primary as it was observed. Every call is refused once its epochs have passed. */
-export interface CopyEnd {
-  readonly primary: Primary;
-  readonly connectionEpoch: number;
-  readonly configurationEpoch: string;
-}
+/** One end of a copy: a primary as it was observed, as in an agreement. Every call is refused once its epochs have passed. */
+export type CopyEnd = Acceptor;
 
 export function runOn<T>(
   { primary, connectionEpoch, configurationEpoch }: CopyEnd,

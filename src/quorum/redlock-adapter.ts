@@ -5,7 +5,7 @@ import Redlock from "redlock";
 export interface Voting {
   /** Whether the primary grants it. */
   vote(index: number): Promise<boolean>;
-  /** Whether the primary no longer has any of it. */
+  /** Whether nothing of it is left on the primary. */
   takeBack(index: number): Promise<boolean>;
 }
 

@@ -50,11 +50,11 @@ export class SharedReads<T> {
   }
 
   /** One per turn of the event loop: hundreds of large answers in one turn would stall everything else. */
-  #tellEach(asking: readonly Asking<T>[], place: number, tell: (one: Asking<T>) => void): void {
-    const one = asking[place];
+  #tellEach(asking: readonly Asking<T>[], index: number, tell: (one: Asking<T>) => void): void {
+    const one = asking[index];
     if (!one) return;
     tell(one);
-    if (place + 1 < asking.length) this.clock.soon(() => this.#tellEach(asking, place + 1, tell));
+    if (index + 1 < asking.length) this.clock.soon(() => this.#tellEach(asking, index + 1, tell));
   }
 }
 

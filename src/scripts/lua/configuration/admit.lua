@@ -3,7 +3,7 @@
 --   ARGV[4]  time for which no new lease is granted, ms
 -- Returns {1}.
 
--- Its own lease high-water mark does not count: any lease that it voted for is covered by the marks of the majority from
+-- Its own lease high-water mark does not count: any lease that it voted for is covered by those of the majority from
 -- which it was copied, and if it was a replica, its mark is a time of another server's clock.
 local time = now()
 local quarantine = tonumber(ARGV[4]) > 0 and time + tonumber(ARGV[4]) or 0
