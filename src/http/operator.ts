@@ -27,7 +27,7 @@ export function notAnOperator(): CoordinationError {
 }
 
 /** The security of such a route in the API description. */
-export const byOperator = [{ operator: [] }];
+export const BY_OPERATOR = [{ operator: [] }];
 
 /** Of a fixed length, whatever was sent. */
 function digest(text: string): Buffer {

@@ -87,20 +87,10 @@ const ProblemSchema = z
   })
   .openapi("Problem");
 
-/** The problem responses of an operation under /v1: these codes, besides those that all of them have. */
-export function problems(...codes: ErrorCode[]) {
-  return problemsOutsideV1("invalid_request", ...codes, "overloaded", "shutting_down");
-}
-
-/** The same for an operation that has a body. */
-export function bodyProblems(...codes: ErrorCode[]) {
-  return problems("too_large", "unsupported_media_type", ...codes);
-}
-
-/** The same for an operation outside /v1: those answer until the process ends. */
-export function problemsOutsideV1(...codes: ErrorCode[]) {
+/** The responses with these problems, by status, for the API description. */
+export function problemResponses(codes: readonly ErrorCode[]) {
   const byStatus = new Map<ProblemStatus, ErrorCode[]>();
-  for (const code of new Set<ErrorCode>([...codes, "internal"])) {
+  for (const code of codes) {
     const status = statusOf(code);
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
