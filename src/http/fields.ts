@@ -52,7 +52,6 @@ export const waitMs = (what: string) =>
 
 /** A whole number in a query, which arrives as text. */
 export const wholeInQuery = (
-  name: string,
   what: string,
   range: { readonly min: number; readonly max: number; readonly fallback: number },
 ) =>
@@ -68,8 +67,7 @@ export const wholeInQuery = (
       maximum: range.max,
       default: range.fallback,
       description: what,
-      param: { name, in: "query" },
     });
 
 export const waitMsInQuery = (what: string) =>
-  wholeInQuery("waitMs", `${what}, ms.`, { min: 0, max: WAIT_MS_MAX, fallback: 0 });
+  wholeInQuery(`${what}, ms.`, { min: 0, max: WAIT_MS_MAX, fallback: 0 });

@@ -13,7 +13,7 @@ import {
 } from "../leases/schemas.js";
 
 export const ElectionParams = z.object({
-  name: name("Name of the election.", "billing").openapi({ param: { name: "name", in: "path" } }),
+  name: name("Name of the election.", "billing"),
 });
 
 const VALUE_BYTES_MAX = 4096;

@@ -13,7 +13,7 @@ import {
 
 const lockName = name("Name of the lock.", "orders-42");
 
-export const LockParams = z.object({ name: lockName.openapi({ param: { name: "name", in: "path" } }) });
+export const LockParams = z.object({ name: lockName });
 
 const mode = z.enum(["exclusive", "shared"]).openapi({
   description: "exclusive: held by one holder. shared: together with other shared holders.",
@@ -96,12 +96,9 @@ export const ListQuery = z
       .openapi({
         description: "Only names with this prefix.",
         example: "orders-",
-        param: { name: "prefix", in: "query" },
       }),
-    cursor: name("The cursor of the previous page.", "orders-42")
-      .optional()
-      .openapi({ param: { name: "cursor", in: "query" } }),
-    limit: wholeInQuery("limit", "How many names this page examines at most.", {
+    cursor: name("The cursor of the previous page.", "orders-42").optional(),
+    limit: wholeInQuery("How many names this page examines at most.", {
       min: 1,
       max: PAGE_MAX,
       fallback: PAGE,
@@ -122,9 +119,8 @@ export const HoldersQuery = z.strictObject({
     .openapi({
       description: "The cursor of the previous page.",
       example: "3f786850e387550fdab836ed7e6dc881de23001b",
-      param: { name: "cursor", in: "query" },
     }),
-  limit: wholeInQuery("limit", "How many holders a page has at most.", {
+  limit: wholeInQuery("How many holders a page has at most.", {
     min: 1,
     max: HOLDERS_PAGE_MAX,
     fallback: HOLDERS_PAGE_MAX,

@@ -1,15 +1,13 @@
 import { z } from "@hono/zod-openapi";
 import { json, label, ms, name, wholeInQuery } from "../fields.js";
 
-const service = name("Name of the service.", "search").openapi({ param: { name: "service", in: "path" } });
+const service = name("Name of the service.", "search");
 
 export const ServiceParams = z.object({ service });
 
 export const MemberParams = z.object({
   service,
-  id: name("Id of the member, unique in its service.", "search-1").openapi({
-    param: { name: "id", in: "path" },
-  }),
+  id: name("Id of the member, unique in its service.", "search-1"),
 });
 
 const registration = {
@@ -97,7 +95,7 @@ export const ringId = z.string().openapi({
 export const MEMBERS_PAGE_MAX = 1_000;
 export const SERVICES_PAGE_MAX = 1_000;
 
-const limit = (what: string, max: number) => wholeInQuery("limit", what, { min: 1, max, fallback: max });
+const limit = (what: string, max: number) => wholeInQuery(what, { min: 1, max, fallback: max });
 
 export const MembersQuery = z.strictObject({
   cursor: z
@@ -107,7 +105,6 @@ export const MembersQuery = z.strictObject({
     .openapi({
       description: "The cursor of the previous page.",
       example: "Qm9yZWFsaXM0.search-2",
-      param: { name: "cursor", in: "query" },
     }),
   limit: limit("How many members a page has at most.", MEMBERS_PAGE_MAX),
 });
@@ -124,9 +121,7 @@ export const MembersSchema = z
   .openapi("Members");
 
 export const ServicesQuery = z.strictObject({
-  cursor: name("The cursor of the previous page.", "search")
-    .optional()
-    .openapi({ param: { name: "cursor", in: "query" } }),
+  cursor: name("The cursor of the previous page.", "search").optional(),
   limit: limit("How many services this page examines at most.", SERVICES_PAGE_MAX),
 });
 

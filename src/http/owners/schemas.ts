@@ -21,8 +21,8 @@ const REPLICAS_MAX = 64;
 const replicasText = "How many members to name per key, the owner first, distinct zones first.";
 
 export const OwnerQuery = z.strictObject({
-  key: ringKey.openapi({ param: { name: "key", in: "query" } }),
-  replicas: wholeInQuery("replicas", replicasText, { min: 1, max: REPLICAS_MAX, fallback: 1 }),
+  key: ringKey,
+  replicas: wholeInQuery(replicasText, { min: 1, max: REPLICAS_MAX, fallback: 1 }),
 });
 
 const ageMs = ms("Age of the view of the members from which this was answered", 120);

@@ -4,7 +4,7 @@ import { json, label, name, wholeInQuery } from "../fields.js";
 import { fencingToken, grant, holding, leaseRequest, line, owner } from "../leases/schemas.js";
 
 export const SemaphoreParams = z.object({
-  name: name("Name of the semaphore.", "reports").openapi({ param: { name: "name", in: "path" } }),
+  name: name("Name of the semaphore.", "reports"),
 });
 
 const limit = z.int().min(1).max(1000).openapi({
@@ -51,12 +51,12 @@ export const PermitsSchema = z
   .openapi("Permits");
 
 export const HoldersQuery = z.strictObject({
-  cursor: wholeInQuery("cursor", "The cursor of the previous page.", {
+  cursor: wholeInQuery("The cursor of the previous page.", {
     min: 0,
     max: 1000,
     fallback: 0,
   }),
-  limit: wholeInQuery("limit", "How many holders a page has at most.", {
+  limit: wholeInQuery("How many holders a page has at most.", {
     min: 1,
     max: HOLDERS_MAX,
     fallback: HOLDERS_MAX,
