@@ -71,3 +71,19 @@ export const wholeInQuery = (
 
 export const waitMsInQuery = (what: string) =>
   wholeInQuery(`${what}, ms.`, { min: 0, max: WAIT_MS_MAX, fallback: 0 });
+
+/** How many things a page of an answer has at most. */
+export const limitInQuery = (what: string, max: number, fallback = max) =>
+  wholeInQuery(what, { min: 1, max, fallback });
+
+/** In an answer: the cursor of the next page. */
+export const nextCursor = z.string().nullable().openapi({
+  description: "Send it to get the next page. null: this is the last page.",
+  example: null,
+});
+
+/** The same where the cursor is a name. */
+export const nextName = nextCursor.openapi({
+  description:
+    "The last name that was examined: send it to get the next page. null: this is the last page. A page may be empty though another follows.",
+});

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { ms, waitMs } from "../fields.js";
+import { json, label, ms, waitMs } from "../fields.js";
 
 /** Fields that locks, permits and terms of office share. */
 
@@ -31,6 +31,12 @@ export const leaseRequest = (ttlMaxMs: number) => ({
   waitMs: waitMs("How long to wait in the queue: first come, first served").optional(),
   leaseId: leaseId.optional(),
 });
+
+/** What a request may say for others to see. */
+export const seenByOthers = {
+  owner: label(256, "A label that others see.", "worker-7").optional(),
+  metadata: json(2048, "Whatever others should see").optional(),
+};
 
 /** What every renewal contains. */
 export const renewal = (ttlMaxMs: number) => ({

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { json, label, name, wholeInQuery } from "../fields.js";
+import { label, limitInQuery, name, nextCursor, nextName } from "../fields.js";
 import {
   fencingToken,
   grant,
@@ -9,6 +9,7 @@ import {
   line,
   owner,
   renewal,
+  seenByOthers,
 } from "../leases/schemas.js";
 
 const lockName = name("Name of the lock.", "orders-42");
@@ -36,8 +37,7 @@ const names = z
 const acquiring = (ttlMaxMs: number) => ({
   ...leaseRequest(ttlMaxMs),
   mode: mode.optional(),
-  owner: label(256, "A label that others see.", "worker-7").optional(),
-  metadata: json(2048, "Whatever others should see").optional(),
+  ...seenByOthers,
 });
 
 export const acquireBody = (ttlMaxMs: number) =>
@@ -98,11 +98,7 @@ export const ListQuery = z
         example: "orders-",
       }),
     cursor: name("The cursor of the previous page.", "orders-42").optional(),
-    limit: wholeInQuery("How many names this page examines at most.", {
-      min: 1,
-      max: PAGE_MAX,
-      fallback: PAGE,
-    }),
+    limit: limitInQuery("How many names this page examines at most.", PAGE_MAX, PAGE),
   })
   .refine(({ prefix = "", cursor }) => cursor === undefined || cursor.startsWith(prefix), {
     path: ["cursor"],
@@ -120,20 +116,13 @@ export const HoldersQuery = z.strictObject({
       description: "The cursor of the previous page.",
       example: "3f786850e387550fdab836ed7e6dc881de23001b",
     }),
-  limit: wholeInQuery("How many holders a page has at most.", {
-    min: 1,
-    max: HOLDERS_PAGE_MAX,
-    fallback: HOLDERS_PAGE_MAX,
-  }),
+  limit: limitInQuery("How many holders a page has at most.", HOLDERS_PAGE_MAX),
 });
 
 export const HoldersSchema = z
   .object({
     holders: z.array(HolderSchema).readonly(),
-    cursor: z.string().nullable().openapi({
-      description: "Send it to get the next page. null: this is the last page.",
-      example: null,
-    }),
+    cursor: nextCursor,
   })
   .openapi("Holders");
 
@@ -148,11 +137,7 @@ export const LocksSchema = z
         })
         .openapi("ListedLock"),
     ),
-    cursor: z.string().nullable().openapi({
-      description:
-        "The last name that was examined: send it to get the next page. null: this is the last page. A page may be empty though another follows.",
-      example: null,
-    }),
+    cursor: nextName,
   })
   .openapi("Locks");
 

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { json, label, ms, name, wholeInQuery } from "../fields.js";
+import { json, label, limitInQuery, ms, name, nextCursor, nextName } from "../fields.js";
 
 const service = name("Name of the service.", "search");
 
@@ -74,14 +74,12 @@ const heartbeatIntervalMs = ms("How often to send heartbeats: a third of ttlMs",
 
 export const RegisteredSchema = MemberSchema.extend({ heartbeatIntervalMs }).openapi("Registered");
 
-export const PulseSchema = z
-  .object({
-    incarnation,
-    revision: z.int().openapi({ example: 1 }),
-    ttlMs: ms("Time without a heartbeat after which it is gone", 15_000),
-    heartbeatIntervalMs,
-  })
-  .openapi("Pulse");
+export const PulseSchema = RegisteredSchema.pick({
+  incarnation: true,
+  revision: true,
+  ttlMs: true,
+  heartbeatIntervalMs: true,
+}).openapi("Pulse");
 
 export const LeftSchema = z
   .object({ left: z.boolean().openapi({ description: "Whether it was a member until now." }) })
@@ -95,8 +93,6 @@ export const ringId = z.string().openapi({
 export const MEMBERS_PAGE_MAX = 1_000;
 export const SERVICES_PAGE_MAX = 1_000;
 
-const limit = (what: string, max: number) => wholeInQuery(what, { min: 1, max, fallback: max });
-
 export const MembersQuery = z.strictObject({
   cursor: z
     .string()
@@ -106,23 +102,20 @@ export const MembersQuery = z.strictObject({
       description: "The cursor of the previous page.",
       example: "Qm9yZWFsaXM0.search-2",
     }),
-  limit: limit("How many members a page has at most.", MEMBERS_PAGE_MAX),
+  limit: limitInQuery("How many members a page has at most.", MEMBERS_PAGE_MAX),
 });
 
 export const MembersSchema = z
   .object({
     members: z.array(MemberSchema).readonly(),
     ringId,
-    cursor: z.string().nullable().openapi({
-      description: "Send it to get the next page. null: this is the last page.",
-      example: null,
-    }),
+    cursor: nextCursor,
   })
   .openapi("Members");
 
 export const ServicesQuery = z.strictObject({
   cursor: name("The cursor of the previous page.", "search").optional(),
-  limit: limit("How many services this page examines at most.", SERVICES_PAGE_MAX),
+  limit: limitInQuery("How many services this page examines at most.", SERVICES_PAGE_MAX),
 });
 
 export const ServicesSchema = z
@@ -137,10 +130,6 @@ export const ServicesSchema = z
         }),
       )
       .readonly(),
-    cursor: z.string().nullable().openapi({
-      description:
-        "The last name that was examined: send it to get the next page. null: this is the last page. A page may be empty though another follows.",
-      example: null,
-    }),
+    cursor: nextName,
   })
   .openapi("Services");

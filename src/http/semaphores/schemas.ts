@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { HOLDERS_MAX } from "../../primitives/semaphore.js";
-import { json, label, name, wholeInQuery } from "../fields.js";
-import { fencingToken, grant, holding, leaseRequest, line, owner } from "../leases/schemas.js";
+import { limitInQuery, name, wholeInQuery } from "../fields.js";
+import { fencingToken, grant, holding, leaseRequest, line, owner, seenByOthers } from "../leases/schemas.js";
 
 export const SemaphoreParams = z.object({
   name: name("Name of the semaphore.", "reports"),
@@ -22,8 +22,7 @@ export const acquirePermitsBody = (ttlMaxMs: number) =>
       }),
       permits: permits.optional().openapi({ description: "How many permits to acquire, 1 by default." }),
       ...leaseRequest(ttlMaxMs),
-      owner: label(256, "A label that others see.", "worker-7").optional(),
-      metadata: json(2048, "Whatever others should see").optional(),
+      ...seenByOthers,
     })
     .refine((request) => (request.permits ?? 1) <= request.limit, {
       path: ["permits"],
@@ -56,11 +55,7 @@ export const HoldersQuery = z.strictObject({
     max: 1000,
     fallback: 0,
   }),
-  limit: wholeInQuery("How many holders a page has at most.", {
-    min: 1,
-    max: HOLDERS_MAX,
-    fallback: HOLDERS_MAX,
-  }),
+  limit: limitInQuery("How many holders a page has at most.", HOLDERS_MAX),
 });
 
 export const SemaphoreSchema = z
