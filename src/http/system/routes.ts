@@ -67,7 +67,6 @@ export function systemRoutes(routes: Routes, { primaries, metrics, stopping }: S
         },
       },
     },
-    handle: async (_, c) =>
-      c.text(await metrics.registry.metrics(), 200, { "content-type": metrics.registry.contentType }),
+    handle: async (_, c) => c.text(await metrics.text(), 200, { "content-type": metrics.contentType }),
   });
 }
