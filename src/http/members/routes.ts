@@ -37,15 +37,10 @@ export function memberRoutes(routes: Routes, { membership, config }: Services): 
     otherAnswers: { 201: json("It is a member now.", RegisteredSchema, examples.registrations) },
     problems: ["superseded", "no_quorum"],
     handle: async ({ params: { service, id }, body }, c) => {
-      const { address, weight, zone, tags, metadata, ttlMs } = body;
-      const { member, isNew } = await membership.register(service, id, ttlMs ?? MEMBER_TTL_MS, {
-        address,
-        weight: weight ?? 1,
-        zone: zone ?? null,
-        tags: tags ?? [],
-        metadata: metadata ?? null,
-      });
-      const answer = { ...member, heartbeatIntervalMs: heartbeatIntervalMs(member.ttlMs) };
+      const { address, weight = 1, zone = null, tags = [], metadata = null, ttlMs = MEMBER_TTL_MS } = body;
+      const registration = { address, weight, zone, tags, metadata };
+      const { member, isNew } = await membership.register(service, id, ttlMs, registration);
+      const answer = { ...member, heartbeatIntervalMs: heartbeatIntervalMsOf(member.ttlMs) };
       return isNew ? c.json(answer, 201) : answer;
     },
   });
@@ -61,13 +56,9 @@ export function memberRoutes(routes: Routes, { membership, config }: Services): 
     answer: json("It stays alive.", PulseSchema, examples.pulses),
     problems: ["unknown_member", "superseded", "no_quorum"],
     handle: async ({ params: { service, id }, body: { incarnation } }) => {
-      const pulse = await membership.heartbeat(service, id, incarnation);
-      return {
-        incarnation: pulse.incarnation,
-        revision: pulse.revision,
-        ttlMs: pulse.ttlMs,
-        heartbeatIntervalMs: heartbeatIntervalMs(pulse.ttlMs),
-      };
+      const { revision, ttlMs, ...pulse } = await membership.heartbeat(service, id, incarnation);
+      const heartbeatIntervalMs = heartbeatIntervalMsOf(ttlMs);
+      return { incarnation: pulse.incarnation, revision, ttlMs, heartbeatIntervalMs };
     },
   });
 
@@ -132,6 +123,6 @@ export function memberRoutes(routes: Routes, { membership, config }: Services): 
 const MEMBER_TTL_MS = 15_000;
 
 /** Two heartbeats may be lost before the member is gone. */
-function heartbeatIntervalMs(ttlMs: number): number {
+function heartbeatIntervalMsOf(ttlMs: number): number {
   return Math.floor(ttlMs / 3);
 }

@@ -1,7 +1,7 @@
 import type { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { CoordinationError } from "../../errors.js";
-import { unsupportedMediaType } from "../failures.js";
+import { UNSUPPORTED_MEDIA_TYPE } from "../failures.js";
 import type { Body } from "../responses/content.js";
 import { invalid, invalidFields, type Misfit, noSuchParameter } from "./invalid.js";
 
@@ -63,7 +63,7 @@ function queryOf(c: Context): Record<string, unknown> {
 function jsonOf(c: Context, text: string | null): unknown {
   const type = c.req.header("content-type");
   if (type ? !JSON_TYPE.test(type) : text !== null) {
-    throw unsupportedMediaType();
+    throw UNSUPPORTED_MEDIA_TYPE;
   }
   if (text === null) return {};
   try {
