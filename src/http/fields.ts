@@ -18,6 +18,13 @@ export const name = (what: string, example: string) =>
     .regex(NAME, "a name of 1 to 128 of A-Z a-z 0-9 . _ : - that begins with a letter or digit")
     .openapi({ description: what, example });
 
+/** The body of a request, under its name in the API description. Refuses fields that it does not have. */
+export const request = <S extends z.ZodRawShape>(title: string, fields: S) =>
+  z.strictObject(fields).openapi(title);
+
+/** An object in answers, under its name in the API description. */
+export const answer = <S extends z.ZodRawShape>(title: string, fields: S) => z.object(fields).openapi(title);
+
 function jsonBytes(value: unknown): number {
   try {
     return Buffer.byteLength(JSON.stringify(value) ?? "");

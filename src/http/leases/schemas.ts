@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { json, label, ms, waitMs } from "../fields.js";
+import { answer, json, label, ms, request, waitMs } from "../fields.js";
 
 /** Fields that locks, permits and terms of office share. */
 
@@ -49,11 +49,11 @@ export const renewal = (ttlMaxMs: number) => ({
 
 export const renewBody = (ttlMaxMs: number) => z.strictObject(renewal(ttlMaxMs)).openapi("RenewRequest");
 
-export const ReleaseBody = z.strictObject({ leaseId }).openapi("ReleaseRequest");
+export const ReleaseBody = request("ReleaseRequest", { leaseId });
 
-export const ReleasedSchema = z
-  .object({ released: z.boolean().openapi({ description: "Whether the lease was held until now." }) })
-  .openapi("Released");
+export const ReleasedSchema = answer("Released", {
+  released: z.boolean().openapi({ description: "Whether the lease was held until now." }),
+});
 
 /** What every grant contains, except for the token. */
 export const grant = {
@@ -78,24 +78,20 @@ export const holding = {
   expiresInMs: ms("Time until it ends unless it is renewed", 8412),
 };
 
-export const HolderSchema = z
-  .object({
-    owner,
-    metadata: z.unknown(),
-    mode: z.string().openapi({ example: "exclusive" }),
-    ...holding,
-  })
-  .openapi("Holder");
+export const HolderSchema = answer("Holder", {
+  owner,
+  metadata: z.unknown(),
+  mode: z.string().openapi({ example: "exclusive" }),
+  ...holding,
+});
 
 export const position = z.int().openapi({ description: "1: the next.", example: 1 });
 
-const WaitingSchema = z
-  .object({
-    position,
-    mode: z.string().openapi({ example: "exclusive" }),
-    owner,
-  })
-  .openapi("Waiting");
+const WaitingSchema = answer("Waiting", {
+  position,
+  mode: z.string().openapi({ example: "exclusive" }),
+  owner,
+});
 
 /** The queue. */
 export const line = {

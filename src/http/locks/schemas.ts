@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { label, limitInQuery, name, nextCursor, nextName } from "../fields.js";
+import { answer, label, limitInQuery, name, nextCursor, nextName, request } from "../fields.js";
 import {
   fencingToken,
   grant,
@@ -44,45 +44,41 @@ export const acquireBody = (ttlMaxMs: number) =>
   z.strictObject(acquiring(ttlMaxMs)).openapi("AcquireRequest");
 
 export const acquireSeveralBody = (ttlMaxMs: number) =>
-  z.strictObject({ names, ...acquiring(ttlMaxMs) }).openapi("AcquireSeveralRequest");
+  request("AcquireSeveralRequest", { names, ...acquiring(ttlMaxMs) });
 
 export const renewSeveralBody = (ttlMaxMs: number) =>
-  z.strictObject({ names, ...renewal(ttlMaxMs) }).openapi("RenewSeveralRequest");
+  request("RenewSeveralRequest", { names, ...renewal(ttlMaxMs) });
 
-export const ReleaseSeveralBody = z.strictObject({ names, leaseId }).openapi("ReleaseSeveralRequest");
+export const ReleaseSeveralBody = request("ReleaseSeveralRequest", { names, leaseId });
 
-export const LeaseSchema = z
-  .object({
-    ...grant,
-    names: z
-      .array(z.string())
-      .readonly()
-      .openapi({ example: ["orders-42"] }),
-    mode,
-    owner,
-    metadata: z.unknown(),
-    fencingToken,
-  })
-  .openapi("Lease");
+export const LeaseSchema = answer("Lease", {
+  ...grant,
+  names: z
+    .array(z.string())
+    .readonly()
+    .openapi({ example: ["orders-42"] }),
+  mode,
+  owner,
+  metadata: z.unknown(),
+  fencingToken,
+});
 
 const newest = fencingToken.min(0).openapi({
   description: "No token above this one has been granted. 0: none has been granted yet.",
 });
 
-export const LockSchema = z
-  .object({
-    name: z.string().openapi({ example: "orders-42" }),
-    mode: mode.nullable().openapi({ description: "null: nobody holds it." }),
-    holders: z.array(HolderSchema).readonly().openapi({
-      description: "The holder, or up to 100 of those that share it; GET of its holders lists them all.",
-    }),
-    fencingToken: fencingToken.nullable().openapi({
-      description: "The holders' token, if a majority agrees on it.",
-    }),
-    newest,
-    ...line,
-  })
-  .openapi("Lock");
+export const LockSchema = answer("Lock", {
+  name: z.string().openapi({ example: "orders-42" }),
+  mode: mode.nullable().openapi({ description: "null: nobody holds it." }),
+  holders: z.array(HolderSchema).readonly().openapi({
+    description: "The holder, or up to 100 of those that share it; GET of its holders lists them all.",
+  }),
+  fencingToken: fencingToken.nullable().openapi({
+    description: "The holders' token, if a majority agrees on it.",
+  }),
+  newest,
+  ...line,
+});
 
 const PAGE_MAX = 500;
 export const PAGE = 100;
@@ -119,46 +115,38 @@ export const HoldersQuery = z.strictObject({
   limit: limitInQuery("How many holders a page has at most.", HOLDERS_PAGE_MAX),
 });
 
-export const HoldersSchema = z
-  .object({
-    holders: z.array(HolderSchema).readonly(),
-    cursor: nextCursor,
-  })
-  .openapi("Holders");
+export const HoldersSchema = answer("Holders", {
+  holders: z.array(HolderSchema).readonly(),
+  cursor: nextCursor,
+});
 
-export const LocksSchema = z
-  .object({
-    locks: z.array(
-      z
-        .object({
-          name: z.string().openapi({ example: "orders-42" }),
-          mode,
-          holders: z.array(HolderSchema).readonly(),
-        })
-        .openapi("ListedLock"),
-    ),
-    cursor: nextName,
-  })
-  .openapi("Locks");
+export const LocksSchema = answer("Locks", {
+  locks: z.array(
+    z
+      .object({
+        name: z.string().openapi({ example: "orders-42" }),
+        mode,
+        holders: z.array(HolderSchema).readonly(),
+      })
+      .openapi("ListedLock"),
+  ),
+  cursor: nextName,
+});
 
-export const CheckBody = z.strictObject({ fencingToken }).openapi("CheckRequest");
+export const CheckBody = request("CheckRequest", { fencingToken });
 
-export const CheckedSchema = z
-  .object({
-    current: z.boolean().openapi({ description: "Whether a lease with this token holds the lock now." }),
-    newest: fencingToken.nullable().openapi({
-      description:
-        "The holders' token; if nobody holds the lock, a token that no granted token exceeds. null: none has been granted yet.",
-    }),
-  })
-  .openapi("Checked");
+export const CheckedSchema = answer("Checked", {
+  current: z.boolean().openapi({ description: "Whether a lease with this token holds the lock now." }),
+  newest: fencingToken.nullable().openapi({
+    description:
+      "The holders' token; if nobody holds the lock, a token that no granted token exceeds. null: none has been granted yet.",
+  }),
+});
 
-export const BreakBody = z
-  .strictObject({
-    reason: label(256, "Why; the holder is told this reason.", "worker-7 was taken down by hand"),
-  })
-  .openapi("BreakRequest");
+export const BreakBody = request("BreakRequest", {
+  reason: label(256, "Why; the holder is told this reason.", "worker-7 was taken down by hand"),
+});
 
-export const BrokenSchema = z
-  .object({ broken: z.int().min(0).openapi({ description: "How many leases were ended.", example: 1 }) })
-  .openapi("Broken");
+export const BrokenSchema = answer("Broken", {
+  broken: z.int().min(0).openapi({ description: "How many leases were ended.", example: 1 }),
+});
