@@ -122,13 +122,11 @@ export const HoldersSchema = answer("Holders", {
 
 export const LocksSchema = answer("Locks", {
   locks: z.array(
-    z
-      .object({
-        name: z.string().openapi({ example: "orders-42" }),
-        mode,
-        holders: z.array(HolderSchema).readonly(),
-      })
-      .openapi("ListedLock"),
+    answer("ListedLock", {
+      name: z.string().openapi({ example: "orders-42" }),
+      mode,
+      holders: z.array(HolderSchema).readonly(),
+    }),
   ),
   cursor: nextName,
 });
