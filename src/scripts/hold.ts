@@ -18,25 +18,25 @@ export interface Hold {
 
 /** Parses what `describe` of leases.lua returns. */
 export function parseHold(fields: readonly unknown[]): Hold {
-  const [digest, expiresInMs, mode, owner, metadata, grantedAt, heldForMs, counter, revision] = fields as [
-    string,
-    number,
-    string,
-    string,
-    string,
-    string,
-    number,
-    string,
-    string,
-  ];
+  const [
+    digest = "",
+    expiresInMs,
+    mode = "",
+    owner = "",
+    metadata = "",
+    grantedAt,
+    heldForMs,
+    counter,
+    revision = "",
+  ] = fields as string[];
   return {
     digest,
-    expiresInMs,
+    expiresInMs: Number(expiresInMs),
     mode,
     owner,
     metadata,
     grantedAt: Number(grantedAt),
-    heldForMs,
+    heldForMs: Number(heldForMs),
     counter: Number(counter),
     revision,
   };

@@ -1,7 +1,7 @@
 import { type Hold, parseHold } from "./hold.js";
 import type { Keys } from "./keys.js";
 import { leaseCall, NOBODY } from "./lease-calls.js";
-import { type Call, SCRIPTS } from "./scripts.js";
+import { type Call, scriptCall } from "./scripts.js";
 import type { Parts } from "./set-calls.js";
 
 // Reads the list of held names, and the holders of a name, in parts small enough for a primary to serve them quickly.
@@ -75,15 +75,15 @@ export function listLocks(keys: Keys, prefix: string, after: string, most: numbe
  * expired, the next one is due in a quarter of the time. Beyond a million names it takes longer.
  */
 export function sweepHeld(keys: Keys): Call<{ readonly forgotten: number; readonly nextInMs: number }> {
-  return {
-    script: SCRIPTS["sweep-held"],
-    keys: [keys.held],
-    args: [keys.holdsIn(), SWEEPS_FOR_ALL, SWEPT_AT_ONCE_MAX, SWEEP_PAUSE_MS, SWEEP_PAUSE_MS_MIN],
-    parse: (reply) => {
+  return scriptCall(
+    "sweep-held",
+    [keys.held],
+    [keys.holdsIn(), SWEEPS_FOR_ALL, SWEPT_AT_ONCE_MAX, SWEEP_PAUSE_MS, SWEEP_PAUSE_MS_MIN],
+    (reply) => {
       const [forgotten, nextInMs] = reply as [number, number];
       return { forgotten: Number(forgotten), nextInMs: Number(nextInMs) };
     },
-  };
+  );
 }
 
 const SWEEPS_FOR_ALL = 25;

@@ -3,7 +3,7 @@ import type { RenewalVote } from "../algorithms/renewals.js";
 import { type Hold, parseHold } from "./hold.js";
 import type { Keys } from "./keys.js";
 import { kindOf } from "./resource-kinds.js";
-import { type Call, SCRIPTS } from "./scripts.js";
+import { type Call, type ScriptName, scriptCall } from "./scripts.js";
 
 /** `exclusive`: a writer, alone. `shared`: a reader, beside other readers. */
 export type Mode = "exclusive" | "shared";
@@ -52,7 +52,7 @@ export type AcquireVote = { readonly kind: "granted"; readonly counter: number }
 /** A call to a script that builds on leases.lua. */
 export function leaseCall<T>(
   keys: Keys,
-  name: keyof typeof SCRIPTS,
+  name: ScriptName,
   claim: Claim & Partial<Pick<Attempt, "nonce" | "attemptNumber">>,
   own: readonly (string | number)[],
   parse: (reply: unknown) => T,
@@ -67,9 +67,9 @@ export function leaseCall<T>(
     a: isAttempt ? keys.attemptTombstone(leaseId, nonce, attemptNumber) : null,
     h: first === undefined || kindOf(first).listed ? keys.held : null,
   }).flatMap(([letter, key]) => (key === null ? [] : [{ letter, key }]));
-  return {
-    script: SCRIPTS[name],
-    keys: [
+  return scriptCall(
+    name,
+    [
       keys.counters,
       keys.countersOlder,
       keys.leaseTombstone(leaseId),
@@ -77,7 +77,7 @@ export function leaseCall<T>(
       ...resources.map((resource) => keys.hold(resource)),
       ...queues.map((queue) => keys.queue(queue)),
     ],
-    args: [
+    [
       keys.waiting,
       leaseId,
       mode ?? "",
@@ -87,7 +87,7 @@ export function leaseCall<T>(
       ...own,
     ],
     parse,
-  };
+  );
 }
 
 /** The claim of calls about names that concern no lease. */

@@ -1,5 +1,5 @@
 import type { Keys } from "./keys.js";
-import { type Call, SCRIPTS } from "./scripts.js";
+import { type Call, scriptCall } from "./scripts.js";
 
 /** A member, or a member's tombstone, as one primary stores it. */
 export interface MemberRecord {
@@ -19,12 +19,7 @@ export interface MemberRecord {
 
 /** Sent to a majority before the first record of an incarnation is put, so that later registrations are above it. */
 export function announceIncarnation(keys: Keys, incarnation: number): Call<void> {
-  return {
-    script: SCRIPTS["announce-incarnation"],
-    keys: [keys.incarnation],
-    args: [incarnation],
-    parse: () => {},
-  };
+  return scriptCall("announce-incarnation", [keys.incarnation], [incarnation]);
 }
 
 /** `superseded`: the stored incarnation that is in the way; null: the record was stored. */
@@ -33,10 +28,10 @@ export function putMember(
   service: string,
   record: MemberRecord,
 ): Call<{ superseded: number | null }> {
-  return {
-    script: SCRIPTS["put-member"],
-    keys: [keys.member(service, record.id), keys.members(service), keys.services, keys.left(service)],
-    args: [
+  return scriptCall(
+    "put-member",
+    [keys.member(service, record.id), keys.members(service), keys.services, keys.left(service)],
+    [
       service,
       record.id,
       record.incarnation,
@@ -48,11 +43,11 @@ export function putMember(
       record.registered,
       record.heartbeatAgeMs,
     ],
-    parse: (reply) => {
+    (reply) => {
       const [stored, incarnation] = reply as [number, string?];
       return { superseded: stored === 1 ? null : Number(incarnation) };
     },
-  };
+  );
 }
 
 export interface Heartbeat {
@@ -74,9 +69,9 @@ export type HeartbeatVote =
   | { readonly kind: "missing" };
 
 export function heartbeat(keys: Keys, beats: readonly Heartbeat[]): Call<HeartbeatVote[]> {
-  return {
-    script: SCRIPTS.heartbeat,
-    keys: [
+  return scriptCall(
+    "heartbeat",
+    [
       keys.services,
       ...beats.flatMap(({ service, id }) => [
         keys.member(service, id),
@@ -84,8 +79,8 @@ export function heartbeat(keys: Keys, beats: readonly Heartbeat[]): Call<Heartbe
         keys.left(service),
       ]),
     ],
-    args: beats.flatMap(({ service, id, incarnation }) => [service, id, incarnation ?? ""]),
-    parse: (reply) =>
+    beats.flatMap(({ service, id, incarnation }) => [service, id, incarnation ?? ""]),
+    (reply) =>
       (reply as [number, string, string, string][]).map(([kind, incarnation, revision, ttlMs]) => {
         if (kind === 1) {
           return {
@@ -98,7 +93,7 @@ export function heartbeat(keys: Keys, beats: readonly Heartbeat[]): Call<Heartbe
         if (kind === -1) return { kind: "missing" };
         return { kind: kind === 0 ? "other" : "left", incarnation: Number(incarnation) };
       }),
-  };
+  );
 }
 
 /** Members and tombstones of a service that one primary has, of the given ids, as far as they fit in one reply. */
@@ -120,25 +115,25 @@ export function listMembers(
   ids: readonly string[],
   what: "all" | "ring" = "all",
 ): Call<MemberPart> {
-  return {
-    script: SCRIPTS["list-members"],
-    keys: [keys.incarnation],
-    args: [keys.memberPrefix(service), what === "ring" ? "ring" : "", PART_BYTES_MAX, ...ids],
-    parse: (reply) => {
+  return scriptCall(
+    "list-members",
+    [keys.incarnation],
+    [keys.memberPrefix(service), what === "ring" ? "ring" : "", PART_BYTES_MAX, ...ids],
+    (reply) => {
       const [next, lookedAt, ...members] = reply as [string, number, ...unknown[][]];
       return { nextIncarnation: Number(next), lookedAt, members: members.map(parseMember) };
     },
-  };
+  );
 }
 
 /** How many members each service has. `services`: at most `SERVICES_AT_ONCE_MAX`. */
 export function countMembers(keys: Keys, services: readonly string[]): Call<number[]> {
-  return {
-    script: SCRIPTS["count-members"],
-    keys: services.flatMap((service) => [keys.members(service), keys.left(service)]),
-    args: [],
-    parse: (reply) => (reply as [number][]).map(([count]) => count),
-  };
+  return scriptCall(
+    "count-members",
+    services.flatMap((service) => [keys.members(service), keys.left(service)]),
+    [],
+    (reply) => (reply as [number][]).map(([count]) => count),
+  );
 }
 
 function parseMember(fields: readonly unknown[]): MemberRecord {

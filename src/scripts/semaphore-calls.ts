@@ -1,7 +1,7 @@
 import { type Hold, parseHold } from "./hold.js";
 import type { Keys } from "./keys.js";
 import { leaseCall, NOBODY } from "./lease-calls.js";
-import { type Call, SCRIPTS } from "./scripts.js";
+import { type Call, scriptCall } from "./scripts.js";
 
 /** The names of the parts of a semaphore. */
 export interface SemaphoreClaim {
@@ -99,12 +99,7 @@ export function inspectSemaphore(
 }
 
 export function setLimit(keys: Keys, semaphore: string, limit: number, keptMs: number): Call<void> {
-  return {
-    script: SCRIPTS["set-limit"],
-    keys: [keys.limit(semaphore)],
-    args: [limit, keptMs],
-    parse: () => {},
-  };
+  return scriptCall("set-limit", [keys.limit(semaphore)], [limit, keptMs]);
 }
 
 const claimOf = ({ name, queue: line }: SemaphoreClaim) => ({
