@@ -12,6 +12,7 @@ import {
   type Held,
   type Holder,
   type LeaseRequest,
+  type RenewRequest,
   toHolder,
   type Wanted,
 } from "./leases/lease-terms.js";
@@ -107,17 +108,12 @@ export class Semaphores {
   }
 
   /** Throws `lease_lost` and `no_quorum`. */
-  async renew(request: {
-    readonly name: string;
-    readonly leaseId: string;
-    readonly ttlMs: number;
-    readonly fencingToken?: number | undefined;
-  }): Promise<Permits> {
+  async renew(request: RenewRequest & { readonly name: string }): Promise<Permits> {
     const { name, leaseId } = request;
     const { sure: slots, unclear, limit } = await this.#slots.ofLease(name, leaseId);
     // A primary that did not answer may hold the vote that completes a majority.
     if (unclear) throw this.primaries.noQuorum();
-    if (slots.length === 0 || limit === null) throw lost(await this.leases.ending(leaseId), 0);
+    if (slots.length === 0 || limit === null) throw lost(await this.leases.votes.ending(leaseId), 0);
     const wanted = wantedOf(name, limit, slots.length, slots, leaseId);
     const { grant, metadata } = await this.leases.renew(wanted, request).catch((error) => {
       // Some of its slots were lost; permits are kept all or none.

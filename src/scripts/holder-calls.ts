@@ -14,7 +14,7 @@ export interface HeldLease {
 
 /** Some of the leases that hold a resource on one primary. */
 export function listHolders(keys: Keys, resource: string, from: string): Call<Parts<HeldLease>> {
-  const claim = { ...NOBODY, resources: [resource], queues: [] };
+  const claim = { ...NOBODY, resources: [resource] };
   return leaseCall(keys, "list-holders", claim, [from, HOLDERS_AT_ONCE_MAX], (reply) => {
     const [next, ...holders] = reply as [string, ...[string, string][]];
     return {
@@ -37,7 +37,7 @@ export function describeHolders(
   resource: string,
   leaseIds: readonly string[],
 ): Call<HoldersPart> {
-  const claim = { ...NOBODY, resources: [resource], queues: [] };
+  const claim = { ...NOBODY, resources: [resource] };
   return leaseCall(keys, "describe-holders", claim, [leaseIds.join("\n"), PART_BYTES_MAX], (reply) => {
     const [lookedAt, ...holds] = reply as [number, ...unknown[][]];
     return { lookedAt: Number(lookedAt), holds: holds.map(parseHold) };
@@ -53,11 +53,10 @@ export interface LockPage {
 
 /** Resources that begin with `prefix`, after `after`. */
 export function listLocks(keys: Keys, prefix: string, after: string, most: number): Call<LockPage> {
-  const claim = { ...NOBODY, resources: [], queues: [] };
   return leaseCall(
     keys,
     "list-locks",
-    claim,
+    NOBODY,
     [prefix, after, most, keys.holdsIn(), HOLDS_AT_ONCE_MAX, PART_BYTES_MAX],
     (reply) => {
       const [upTo, ...locks] = reply as [string, ...[string, ...unknown[][]][]];

@@ -91,9 +91,11 @@ export function leaseCall<T>(
 }
 
 /** The claim of calls about names that concern no lease. */
-export const NOBODY: Omit<Claim, "resources" | "queues"> = {
+export const NOBODY: Claim = {
   leaseId: "",
   mode: "exclusive",
+  resources: [],
+  queues: [],
   fingerprint: null,
   limit: null,
 };
@@ -211,8 +213,7 @@ const endingOf = (kind: string, reason = ""): Ending =>
 
 /** How the lease was ended here; null: it was not, as far as this primary knows. */
 export function readTombstone(keys: Keys, leaseId: string): Call<Ending | null> {
-  const claim = { ...NOBODY, leaseId, resources: [], queues: [] };
-  return leaseCall(keys, "read-tombstone", claim, [], (reply) => {
+  return leaseCall(keys, "read-tombstone", { ...NOBODY, leaseId }, [], (reply) => {
     const [kind = "", reason] = reply as string[];
     return kind === "unknown" ? null : endingOf(kind, reason);
   });

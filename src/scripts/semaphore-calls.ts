@@ -104,7 +104,6 @@ export function setLimit(keys: Keys, semaphore: string, limit: number, keptMs: n
 
 const claimOf = ({ name, queue: line }: SemaphoreClaim) => ({
   ...NOBODY,
-  resources: [],
   queues: [line],
   limit: { semaphore: name, permits: 0 },
 });

@@ -49,6 +49,13 @@ export interface LeaseRequest {
   readonly inFlight?: InFlight | undefined;
 }
 
+/** Names a lease that is held, and how long it is to live from now, ms. */
+export interface RenewRequest {
+  readonly leaseId: string;
+  readonly ttlMs: number;
+  readonly fencingToken?: number | undefined;
+}
+
 /** A request's share of what may be in flight at this instance. */
 export interface InFlight {
   /** How long it was in a queue before it was in flight, ms. */
@@ -80,6 +87,16 @@ export interface Held {
 export function holdOf({ holds }: Inspection, leaseId: string): Inspection["holds"][number] | undefined {
   const digest = createHash("sha1").update(leaseId).digest("hex");
   return holds.find((hold) => hold.digest === digest);
+}
+
+/** Resources that are queues of their own. `mode` null: the mode in which they are held. */
+export function wantedOf(
+  resources: readonly string[],
+  mode: Mode | null,
+  leaseId: string | undefined,
+): Wanted {
+  const fingerprint = fingerprintOf(leaseId, resources.join(" "));
+  return { mode, resources, queues: resources, fingerprint, limit: null };
 }
 
 /** The fingerprint that ties an id to one kind of request, if its caller chose the id; otherwise null. */
