@@ -81,11 +81,8 @@ export class Semaphores {
       { ...request, metadata: JSON.stringify(stored) },
       async (leaseId) => {
         const fingerprint = fingerprintFor(request.leaseId, name, permits);
-        const { slots, hasAlternatives } = await this.#slots.choose(
-          name,
-          { leaseId, fingerprint, limit, permits },
-          again,
-        );
+        const slotsWanted = { leaseId, fingerprint, limit, permits };
+        const { slots, hasAlternatives } = await this.#slots.choose(name, slotsWanted, again);
         again = true;
         return { ...wantedOf(name, limit, permits, slots, request.leaseId), hasAlternatives };
       },
@@ -94,17 +91,7 @@ export class Semaphores {
       const { holder } = outcome;
       return { ...outcome, holder: holder && { ...holder, metadata: (holder.metadata as Stored).metadata } };
     }
-    return {
-      kind: "acquired",
-      lease: {
-        ...outcome.grant,
-        name,
-        permits,
-        slots: slotsIn(outcome.wanted),
-        limit,
-        metadata: metadata ?? null,
-      },
-    };
+    return { kind: "acquired", lease: { ...outcome.grant, name, slots: slotsIn(outcome.wanted), ...stored } };
   }
 
   /** Throws `lease_lost` and `no_quorum`. */

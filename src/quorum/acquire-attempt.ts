@@ -8,10 +8,12 @@ import {
   acquireLease,
 } from "../scripts/lease-calls.js";
 import { answerOf, Votes } from "./answers.js";
-import type { Voting } from "./redlock-adapter.js";
 
-/** One attempt to acquire a lease, under way: the votes on it, and how they are taken back. */
-export class AcquireAttempt implements Voting {
+/**
+ * One attempt to acquire a lease, under way: how each primary, by its index, votes on it, and how its vote is taken back.
+ * Neither rejects or hangs.
+ */
+export class AcquireAttempt {
   readonly votes: Votes<AcquireVote>;
   /** One per primary; it resolves when that one has answered or failed. */
   readonly voting: Promise<unknown>[] = [];
@@ -27,6 +29,7 @@ export class AcquireAttempt implements Voting {
     this.votes = new Votes(primaries.length);
   }
 
+  /** Whether the primary grants it. */
   async vote(index: number): Promise<boolean> {
     const voting = answerOf(this.#primary(index), acquireLease(this.keys, this.attempt, this.terms));
     this.voting[index] = voting;
@@ -35,7 +38,7 @@ export class AcquireAttempt implements Voting {
     return answer.ok && answer.value.kind === "granted";
   }
 
-  /** Where the primary does not answer, the clean-up becomes a pending compensation. */
+  /** Whether nothing of it is left there. Where the primary does not answer, the clean-up becomes a pending compensation. */
   async takeBack(index: number): Promise<boolean> {
     // A vote under way may be sent a second time, as text, and would then come behind the clean-up.
     await this.voting[index];

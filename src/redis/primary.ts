@@ -8,7 +8,7 @@ import { LatencyWindow } from "./latency-window.js";
 import { type Admission, type Exclusion, Lifecycle, type PrimaryStatus } from "./lifecycle.js";
 import { PendingCompensations } from "./pending-compensations.js";
 import { ScriptBatches } from "./script-batches.js";
-import { assertRun, isScriptMissing, loadScripts } from "./server-scripts.js";
+import { isScriptMissing, loadScripts } from "./server-scripts.js";
 import { Wire } from "./wire.js";
 
 export interface PrimarySettings {
@@ -203,7 +203,9 @@ export class Primary {
     const { participating } = this.#lifecycle;
     // Before it is admitted there is no run to compare with.
     if (!participating) throw new Error("it lost its scripts: did it restart behind this connection?");
-    if (participating.runId) await assertRun(this.#wire, participating.runId);
+    const { runId } = participating;
+    if (runId && !String(await this.#wire.send("INFO", "server")).includes(`run_id:${runId}`))
+      throw new Error("it restarted behind this connection");
   }
 
   async #isAnswered(call: Call<unknown>): Promise<boolean> {

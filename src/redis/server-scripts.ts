@@ -15,9 +15,3 @@ export async function loadScripts(wire: Wire): Promise<void> {
 export function isScriptMissing(error: unknown): boolean {
   return error instanceof RedisReplyError && error.message.startsWith("NOSCRIPT");
 }
-
-/** Rejects if the server has another `run_id`. */
-export async function assertRun(wire: Wire, runId: string): Promise<void> {
-  const info = String(await wire.send("INFO", "server"));
-  if (!info.includes(`run_id:${runId}`)) throw new Error("it restarted behind this connection");
-}

@@ -50,50 +50,28 @@ export function putMember(
   );
 }
 
-export interface Heartbeat {
-  readonly service: string;
-  readonly id: string;
-  /** Absent: the stored incarnation, whichever it is. */
-  readonly incarnation?: number | undefined;
-}
+/** The member that a heartbeat kept alive. */
+export type Pulse = Pick<MemberRecord, "incarnation" | "revision" | "ttlMs">;
 
 export type HeartbeatVote =
-  | {
-      readonly kind: "renewed";
-      readonly incarnation: number;
-      readonly revision: number;
-      readonly ttlMs: number;
-    }
-  | { readonly kind: "other"; readonly incarnation: number }
-  | { readonly kind: "left"; readonly incarnation: number }
+  | ({ readonly kind: "renewed" } & Pulse)
+  | { readonly kind: "other" | "left"; readonly incarnation: number }
   | { readonly kind: "missing" };
 
-export function heartbeat(keys: Keys, beats: readonly Heartbeat[]): Call<HeartbeatVote[]> {
-  return scriptCall(
-    "heartbeat",
-    [
-      keys.services,
-      ...beats.flatMap(({ service, id }) => [
-        keys.member(service, id),
-        keys.members(service),
-        keys.left(service),
-      ]),
-    ],
-    beats.flatMap(({ service, id, incarnation }) => [service, id, incarnation ?? ""]),
-    (reply) =>
-      (reply as [number, string, string, string][]).map(([kind, incarnation, revision, ttlMs]) => {
-        if (kind === 1) {
-          return {
-            kind: "renewed",
-            incarnation: Number(incarnation),
-            revision: Number(revision),
-            ttlMs: Number(ttlMs),
-          };
-        }
-        if (kind === -1) return { kind: "missing" };
-        return { kind: kind === 0 ? "other" : "left", incarnation: Number(incarnation) };
-      }),
-  );
+/** Without `incarnation`: for the stored one, whichever it is. */
+export function heartbeat(
+  keys: Keys,
+  service: string,
+  id: string,
+  incarnation?: number,
+): Call<HeartbeatVote> {
+  const stored = [keys.services, keys.member(service, id), keys.members(service), keys.left(service)];
+  return scriptCall("heartbeat", stored, [service, id, incarnation ?? ""], (reply) => {
+    const [kind, ...numbers] = reply as [number, ...string[]];
+    const [incarnation = 0, revision = 0, ttlMs = 0] = numbers.map(Number);
+    if (kind === 1) return { kind: "renewed", incarnation, revision, ttlMs };
+    return kind === -1 ? { kind: "missing" } : { kind: kind === 0 ? "other" : "left", incarnation };
+  });
 }
 
 /** Members and tombstones of a service that one primary has, of the given ids, as far as they fit in one reply. */

@@ -110,10 +110,7 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
     heartbeatAgeMs: 0,
     registered: "{}",
   }),
-  heartbeat: heartbeat(
-    keys,
-    many((i) => ({ service: "search", id: `search-${i}` })),
-  ),
+  heartbeat: heartbeat(keys, "search", "search-1"),
   "list-members": listMembers(
     keys,
     "search",

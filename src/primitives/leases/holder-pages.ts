@@ -60,9 +60,7 @@ export class HolderPages {
 
   /** Asks all that answer, as a majority that lacks one of the votes would leave out a holder. */
   async #read(resource: string): Promise<Reader[]> {
-    const scan = (primary: Parameters<typeof scanOn>[0]) =>
-      scanOn(primary, this.keys.readers(resource), () => false);
-    const found = await this.primaries.askAll(scan);
+    const found = await this.primaries.askAll((primary) => scanOn(primary, this.keys.readers(resource)));
     return [...new Set(found.flat())]
       .map((leaseId) => ({ leaseId, digest: createHash("sha1").update(leaseId).digest("hex") }))
       .sort((a, b) => (a.digest < b.digest ? -1 : 1));
