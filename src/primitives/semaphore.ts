@@ -4,7 +4,7 @@ import { madeHere } from "../ids.js";
 import type { Primaries } from "../quorum/primaries.js";
 import type { Hold } from "../scripts/hold.js";
 import type { Keys } from "../scripts/keys.js";
-import { type SemaphoreView, setLimit } from "../scripts/semaphore-calls.js";
+import { queueOf, type SemaphoreView, setLimit, slotsOf } from "../scripts/semaphore-calls.js";
 import { lost } from "./leases/lease-failures.js";
 import {
   fingerprintOf,
@@ -17,7 +17,7 @@ import {
   type Wanted,
 } from "./leases/lease-terms.js";
 import type { Leases } from "./leases/leases.js";
-import { lineOf, Slots, slotsOf } from "./leases/slots.js";
+import { Slots } from "./leases/slots.js";
 
 /** Some permits of a semaphore, as seen by their holder. */
 export interface Permits extends Grant {
@@ -175,7 +175,7 @@ function wantedOf(
   return {
     mode: "exclusive",
     resources: slots.toSorted((a, b) => a - b).map((slot) => slotsOf(name) + slot),
-    queues: [lineOf(name)],
+    queues: [queueOf(name)],
     fingerprint: fingerprintFor(leaseId, name, permits),
     limit: { semaphore: name, permits: limit },
   };

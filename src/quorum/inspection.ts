@@ -1,8 +1,8 @@
 import { heldByMajority } from "../algorithms/holds.js";
 import type { exactMajority } from "../algorithms/tally.js";
 import type { Hold } from "../scripts/hold.js";
+import { inspectName, type Waiter } from "../scripts/holder-calls.js";
 import type { Keys } from "../scripts/keys.js";
-import { inspectName, type Waiter } from "../scripts/name-calls.js";
 import type { Primaries } from "./primaries.js";
 
 /** What a majority of the primaries know of a name. */

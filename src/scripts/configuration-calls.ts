@@ -1,7 +1,7 @@
 import type { Ballot, PromiseReply } from "../algorithms/ballot.js";
 import { type Configuration, configurationEpochOf, type Stored } from "../algorithms/configuration.js";
 import type { Keys } from "./keys.js";
-import { type Call, scriptCall } from "./scripts.js";
+import { type Call, isOne, scriptCall } from "./scripts.js";
 
 export function prepare(register: string, ballot: Ballot): Call<PromiseReply> {
   return scriptCall("prepare", [register], [ballot], (reply) => {
@@ -25,11 +25,8 @@ export function commitConfiguration(
   id: string,
   stage: Stored["stage"],
 ): Call<void> {
-  return scriptCall(
-    "commit-configuration",
-    [keys.agreement(configuration.version)],
-    [JSON.stringify(configuration), id, stage, configurationEpochOf(configuration, id, stage)],
-  );
+  const args = [JSON.stringify(configuration), id, stage, configurationEpochOf(configuration, id, stage)];
+  return scriptCall("commit-configuration", [keys.agreement(configuration.version)], args);
 }
 
 export function admit(
@@ -38,11 +35,8 @@ export function admit(
   floor: number,
   quarantineMs: number,
 ): Call<void> {
-  return scriptCall(
-    "admit",
-    [],
-    [configurationEpochOf(configuration, id, "member"), String(floor), Math.ceil(quarantineMs)],
-  );
+  const configurationEpoch = configurationEpochOf(configuration, id, "member");
+  return scriptCall("admit", [], [configurationEpoch, String(floor), Math.ceil(quarantineMs)]);
 }
 
 /** What a primary that is being readmitted needs besides the data itself. */
@@ -65,11 +59,8 @@ export function summarizeState(keys: Keys): Call<StateSummary> {
 }
 
 export function restoreCounters(keys: Keys, counters: readonly (readonly [string, number])[]): Call<void> {
-  return scriptCall(
-    "restore-counters",
-    [keys.counters, keys.countersOlder],
-    counters.flatMap(([name, counter]) => [name, String(counter)]),
-  );
+  const args = counters.flatMap(([name, counter]) => [name, String(counter)]);
+  return scriptCall("restore-counters", [keys.counters, keys.countersOlder], args);
 }
 
 /** The record that a lease was ended, or an attempt abandoned. */
@@ -80,11 +71,9 @@ export interface Tombstone {
 }
 
 export function restoreTombstones(tombstones: readonly Tombstone[]): Call<void> {
-  return scriptCall(
-    "restore-tombstones",
-    tombstones.map(({ key }) => key),
-    tombstones.flatMap(({ says, leftMs }) => [says, leftMs]),
-  );
+  const keys = tombstones.map(({ key }) => key);
+  const args = tombstones.flatMap(({ says, leftMs }) => [says, leftMs]);
+  return scriptCall("restore-tombstones", keys, args);
 }
 
 export function dropHolds(holds: readonly string[]): Call<void> {
@@ -110,10 +99,6 @@ export function rotateCounters(
   highestFloor = 0,
   countersMax = COUNTERS_MAX,
 ): Call<boolean> {
-  return scriptCall(
-    "rotate-counters",
-    [keys.counters, keys.countersOlder],
-    [afterMs, String(highestFloor), countersMax],
-    (reply) => (reply as [number])[0] === 1,
-  );
+  const args = [afterMs, String(highestFloor), countersMax];
+  return scriptCall("rotate-counters", [keys.counters, keys.countersOlder], args, isOne);
 }

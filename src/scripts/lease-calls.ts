@@ -3,7 +3,7 @@ import type { RenewalVote } from "../algorithms/renewals.js";
 import { type Hold, parseHold } from "./hold.js";
 import type { Keys } from "./keys.js";
 import { isListed } from "./resource-kinds.js";
-import { type Call, type ScriptName, scriptCall } from "./scripts.js";
+import { type Call, isOne, type ScriptName, scriptCall } from "./scripts.js";
 
 /** `exclusive`: a writer, alone. `shared`: a reader, beside other readers. */
 export type Mode = "exclusive" | "shared";
@@ -67,27 +67,17 @@ export function leaseCall<T>(
     a: isAttempt ? keys.attemptTombstone(leaseId, nonce, attemptNumber) : null,
     h: first === undefined || isListed(first) ? keys.held : null,
   }).flatMap(([letter, key]) => (key === null ? [] : [{ letter, key }]));
-  return scriptCall(
-    name,
-    [
-      keys.counters,
-      keys.countersOlder,
-      keys.leaseTombstone(leaseId),
-      ...optional.map(({ key }) => key),
-      ...resources.map((resource) => keys.hold(resource)),
-      ...queues.map((queue) => keys.queue(queue)),
-    ],
-    [
-      keys.waiting,
-      leaseId,
-      mode ?? "",
-      resources.length,
-      optional.map(({ letter }) => letter).join(""),
-      ...resources,
-      ...own,
-    ],
-    parse,
-  );
+  const used = [
+    keys.counters,
+    keys.countersOlder,
+    keys.leaseTombstone(leaseId),
+    ...optional.map(({ key }) => key),
+    ...resources.map(keys.hold),
+    ...queues.map(keys.queue),
+  ];
+  const letters = optional.map(({ letter }) => letter).join("");
+  const args = [keys.waiting, leaseId, mode ?? "", resources.length, letters, ...resources, ...own];
+  return scriptCall(name, used, args, parse);
 }
 
 /** The claim of calls about names that concern no lease. */
@@ -227,7 +217,6 @@ export function proclaim(
   return leaseCall(keys, "proclaim", lease, [String(lease.token), revision, metadata], isOne);
 }
 
-const isOne = (reply: unknown) => (reply as [number])[0] === 1;
 const flag = (isSet: boolean) => (isSet ? "1" : "");
 /** The conditions of a grant, which a primary keeps for as long as the lease lives. */
 const conditionsOf = ({ fingerprint, limit }: Claim) => [fingerprint ?? "", limit?.permits ?? ""];

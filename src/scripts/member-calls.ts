@@ -28,21 +28,12 @@ export function putMember(
   service: string,
   record: MemberRecord,
 ): Call<{ superseded: number | null }> {
+  const { id, incarnation, revision, nonce, ttlMs, expiresInMs, registered, heartbeatAgeMs } = record;
+  const left = record.left ? "1" : "0";
   return scriptCall(
     "put-member",
-    [keys.member(service, record.id), keys.members(service), keys.services, keys.left(service)],
-    [
-      service,
-      record.id,
-      record.incarnation,
-      record.revision,
-      record.left ? "1" : "0",
-      record.nonce,
-      record.ttlMs,
-      record.expiresInMs,
-      record.registered,
-      record.heartbeatAgeMs,
-    ],
+    [keys.member(service, id), keys.members(service), keys.services, keys.left(service)],
+    [service, id, incarnation, revision, left, nonce, ttlMs, expiresInMs, registered, heartbeatAgeMs],
     (reply) => {
       const [stored, incarnation] = reply as [number, string?];
       return { superseded: stored === 1 ? null : Number(incarnation) };
@@ -93,25 +84,17 @@ export function listMembers(
   ids: readonly string[],
   what: "all" | "ring" = "all",
 ): Call<MemberPart> {
-  return scriptCall(
-    "list-members",
-    [keys.incarnation],
-    [keys.memberPrefix(service), what === "ring" ? "ring" : "", PART_BYTES_MAX, ...ids],
-    (reply) => {
-      const [next, lookedAt, ...members] = reply as [string, number, ...unknown[][]];
-      return { nextIncarnation: Number(next), lookedAt, members: members.map(parseMember) };
-    },
-  );
+  const args = [keys.memberPrefix(service), what === "ring" ? "ring" : "", PART_BYTES_MAX, ...ids];
+  return scriptCall("list-members", [keys.incarnation], args, (reply) => {
+    const [next, lookedAt, ...members] = reply as [string, number, ...unknown[][]];
+    return { nextIncarnation: Number(next), lookedAt, members: members.map(parseMember) };
+  });
 }
 
 /** How many members each service has. `services`: at most `SERVICES_AT_ONCE_MAX`. */
 export function countMembers(keys: Keys, services: readonly string[]): Call<number[]> {
-  return scriptCall(
-    "count-members",
-    services.flatMap((service) => [keys.members(service), keys.left(service)]),
-    [],
-    (reply) => (reply as [number][]).map(([count]) => count),
-  );
+  const sets = services.flatMap((service) => [keys.members(service), keys.left(service)]);
+  return scriptCall("count-members", sets, [], (reply) => (reply as [number][]).map(([count]) => count));
 }
 
 function parseMember(fields: readonly unknown[]): MemberRecord {

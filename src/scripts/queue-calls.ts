@@ -56,13 +56,10 @@ export function keepWaiting(
   forMs: number,
   waiting: readonly { readonly leaseId: string; readonly resource: string }[] = [],
 ): Call<StillWaiting> {
-  return scriptCall(
-    "keep-waiting",
-    [keys.instance(instance), ...waiting.map(({ resource }) => keys.hold(resource))],
-    [forMs, ...waiting.map(({ leaseId }) => leaseId)],
-    (reply) => {
-      const [micros, ...endsInMs] = reply as [string, ...number[]];
-      return { serverMicros: Number(micros), endsInMs };
-    },
-  );
+  const holds = waiting.map(({ resource }) => keys.hold(resource));
+  const args = [forMs, ...waiting.map(({ leaseId }) => leaseId)];
+  return scriptCall("keep-waiting", [keys.instance(instance), ...holds], args, (reply) => {
+    const [micros, ...endsInMs] = reply as [string, ...number[]];
+    return { serverMicros: Number(micros), endsInMs };
+  });
 }

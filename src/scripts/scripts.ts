@@ -106,3 +106,6 @@ export function scriptCall<T>(
 ): Call<T> {
   return { script: SCRIPTS[name], keys, args, parse };
 }
+
+/** The reply of scripts that say yes or no, {1} or {0}. */
+export const isOne = (reply: unknown): boolean => (reply as [number])[0] === 1;

@@ -1,12 +1,10 @@
 import type { Clock, Random } from "../../clock.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import type { Keys } from "../../scripts/keys.js";
-import { resourceOf } from "../../scripts/resource-kinds.js";
 import {
   type FoundSlots,
   findSlots,
   inspectSemaphore,
-  type SemaphoreClaim,
   type SemaphoreView,
   type SlotsWanted,
 } from "../../scripts/semaphore-calls.js";
@@ -80,7 +78,7 @@ export class Slots {
 
   /** Every slot with its holder; only holders behind a given slot are described. Throws `no_quorum`. */
   async look(name: string, page: { described: number; after: number }): Promise<readonly SemaphoreView[]> {
-    const call = inspectSemaphore(this.keys, placesOf(name), page);
+    const call = inspectSemaphore(this.keys, name, page);
     // Waits for primaries that disagree with the first: a slot that one of them lacks is still taken on the others.
     return this.#looks.read(`${name} ${page.described} ${page.after}`, () =>
       this.primaries.askAgreeing(call, (view) =>
@@ -101,7 +99,7 @@ export class Slots {
   }
 
   #find(name: string, wanted: SlotsWanted): Promise<readonly FoundSlots[]> {
-    const call = findSlots(this.keys, placesOf(name), wanted);
+    const call = findSlots(this.keys, name, wanted);
     return this.primaries.askAgreeing(call, ({ mine }) => mine.join());
   }
 
@@ -117,11 +115,6 @@ export class Slots {
     };
   }
 }
-
-export const lineOf = (name: string) => `semaphore/${name}`;
-export const slotsOf = (name: string) => resourceOf("permit", `${name}/`);
-
-const placesOf = (name: string): SemaphoreClaim => ({ name, queue: lineOf(name), slots: slotsOf(name) });
 
 const union = (lists: readonly (readonly number[])[]) => [...new Set(lists.flat())];
 

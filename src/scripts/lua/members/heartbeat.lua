@@ -5,8 +5,8 @@
 -- Returns {1, incarnation, revision, time to live in ms}: renewed; {0, incarnation}: another incarnation is stored;
 -- {-1}: nothing is stored; {-2, incarnation}: it left.
 
-local services, record, deadlines, tombstones = unpack(KEYS, 2, 5)
-local service, id, incarnation = unpack(ARGV, 2, 4)
+local services, record, deadlines, tombstones = KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local service, id, incarnation = ARGV[2], ARGV[3], ARGV[4]
 local stored = redis.call('HMGET', record, 'incarnation', 'revision', 'ttl', 'left')
 if not stored[1] then return { -1 } end
 if incarnation ~= '' and incarnation ~= stored[1] then return { 0, stored[1] } end
