@@ -77,8 +77,8 @@ export class AcquireVotes {
    * Whether a majority have handed off the lease with exactly one counter, its token, and since when. Null: it has to be
    * asked for. The votes are those on one attempt in one configuration.
    */
-  judgeHandoff<V extends { readonly counter: number; readonly sinceMs: number }>(
-    votes: readonly V[],
+  judgeHandoff(
+    votes: readonly { readonly counter: number; readonly sinceMs: number }[],
   ): { token: number; acks: number; sinceMs: number } | null {
     const counters = votes.map(({ counter }) => counter);
     const verdict = this.tally(counters, this.primaries.majority);

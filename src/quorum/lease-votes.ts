@@ -1,5 +1,8 @@
+import { heldByMajority } from "../algorithms/holds.js";
 import { judgeRenewal, type Lost, otherNames, type RenewalVerdict } from "../algorithms/renewals.js";
 import { repliedByMajority } from "../algorithms/tally.js";
+import type { Hold } from "../scripts/hold.js";
+import { inspectName, type Waiter } from "../scripts/holder-calls.js";
 import {
   type Claim,
   type LeaseRenewal,
@@ -14,8 +17,20 @@ import {
 } from "../scripts/lease-calls.js";
 import { AcquireVotes } from "./acquire-votes.js";
 import { type Answers, answerOf, type Heard } from "./answers.js";
-import { type Inspection, inspectResource } from "./inspection.js";
 import { holdersOn } from "./scan.js";
+
+/** What a majority of the primaries know of a name. */
+export interface Inspection {
+  /** The holds that a majority report, one writer or readers; with their token where it is exact on a majority. */
+  readonly holds: readonly (Hold & { readonly token: number | null })[];
+  /** Whether a majority say that no lease holds it. */
+  readonly free: boolean;
+  /** No token above this one has been given out. */
+  readonly highest: number;
+  /** Number of waiters, and the first of them in queue order. */
+  readonly waiting: number;
+  readonly queue: readonly Waiter[];
+}
 
 /** The votes on leases: on new ones, and on those that were granted. */
 export class LeaseVotes extends AcquireVotes {
@@ -101,8 +116,29 @@ export class LeaseVotes extends AcquireVotes {
   }
 
   /** What a majority know about a name. Throws `no_quorum`. */
-  inspect(resource: string): Promise<Inspection> {
-    return inspectResource(this.primaries, this.keys, resource, this.tally);
+  async inspect(resource: string): Promise<Inspection> {
+    const { majority } = this.primaries;
+    const views = await this.primaries.askAgreeing(inspectName(this.keys, resource), ({ counter, holds }) =>
+      JSON.stringify([counter, ...holds.map((hold) => [hold.digest, hold.counter, hold.revision])]),
+    );
+    const tokenOf = ({ digest }: Hold) => {
+      const counters = views.map(
+        (view) => view.holds.find((hold) => hold.digest === digest)?.counter ?? null,
+      );
+      const verdict = this.tally(counters, majority);
+      return verdict.kind === "token" ? verdict.token : null;
+    };
+    const holds = views.map((view) => view.holds);
+    const fullest = views.reduce((best, view) => (view.queue.length > best.queue.length ? view : best));
+    return {
+      holds: heldByMajority(holds, majority).map((hold) => ({ ...hold, token: tokenOf(hold) })),
+      free: holds.filter(({ length }) => length === 0).length >= majority,
+      highest: Math.max(
+        ...views.flatMap((view) => [view.counter, ...view.holds.map((hold) => hold.counter)]),
+      ),
+      waiting: Math.max(...views.map((view) => view.waiting)),
+      queue: fullest.queue,
+    };
   }
 
   /** Gives the lease to the primaries that lack it. */

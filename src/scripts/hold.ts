@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 /** A hold of a name on one primary, without its secret. */
 export interface Hold {
   /** SHA-1 of the leaseId: tells two leases apart without giving the secret away. */
@@ -40,4 +42,9 @@ export function parseHold(fields: readonly unknown[]): Hold {
     counter: Number(counter),
     revision,
   };
+}
+
+/** The digest by which the holds of a lease are known. */
+export function digestOf(leaseId: string): string {
+  return createHash("sha1").update(leaseId).digest("hex");
 }

@@ -1,7 +1,6 @@
-import { createHash } from "node:crypto";
 import { madeHere } from "../../ids.js";
-import type { Inspection } from "../../quorum/inspection.js";
-import type { Hold } from "../../scripts/hold.js";
+import type { Inspection } from "../../quorum/lease-votes.js";
+import { digestOf, type Hold } from "../../scripts/hold.js";
 import type { Claim, Mode } from "../../scripts/lease-calls.js";
 
 /** What every kind of lease has, as seen by its holder. */
@@ -85,7 +84,7 @@ export interface Held {
 
 /** The hold of a lease among those that a majority reports. */
 export function holdOf({ holds }: Inspection, leaseId: string): Inspection["holds"][number] | undefined {
-  const digest = createHash("sha1").update(leaseId).digest("hex");
+  const digest = digestOf(leaseId);
   return holds.find((hold) => hold.digest === digest);
 }
 

@@ -10,13 +10,6 @@ import {
 } from "../../scripts/semaphore-calls.js";
 import { SharedReads } from "../reads/shared-reads.js";
 
-/** The slots to request. */
-export interface ChosenSlots {
-  readonly slots: readonly number[];
-  /** Other slots would serve as well if these are taken. */
-  readonly hasAlternatives: boolean;
-}
-
 /** The slots of a lease, as reported by the primaries that answered. */
 export interface OwnSlots {
   /** Reported by a majority. */
@@ -43,9 +36,14 @@ export class Slots {
 
   /**
    * The lease's own slots first, then free ones, in random order: simultaneous requests should not ask for the same
-   * slots. If too few are free, those that end first. `again`: this request has searched before. Throws `no_quorum`.
+   * slots. If too few are free, those that end first. `hasAlternatives`: others would serve as well if these are taken.
+   * `again`: this request has searched before. Throws `no_quorum`.
    */
-  async choose(name: string, wanted: Omit<SlotsWanted, "start">, again: boolean): Promise<ChosenSlots> {
+  async choose(
+    name: string,
+    wanted: Omit<SlotsWanted, "start">,
+    again: boolean,
+  ): Promise<{ slots: readonly number[]; hasAlternatives: boolean }> {
     const { leaseId, limit, permits } = wanted;
     const start = 1 + Math.floor(this.random() * limit);
     const views = await this.#find(name, { ...wanted, start });
