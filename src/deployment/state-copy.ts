@@ -34,9 +34,10 @@ export async function copyState(
  * any lease can last.
  */
 export async function leasesEndInMs(ends: readonly CopyEnd[], keys: Keys, ttlMaxMs: number): Promise<number> {
-  const summaries = await Promise.all(ends.map((end) => runOn(end, summarizeState(keys))));
-  const latest = Math.max(...summaries.map((summary) => summary.leasesEndInMs));
-  return withDrift(Math.min(latest, ttlMaxMs + HIGH_WATER_MARK_AHEAD_MS));
+  const { leasesEndInMs: latest } = await highestOf(ends, keys);
+  const ms = Math.min(latest, ttlMaxMs + HIGH_WATER_MARK_AHEAD_MS);
+  // Primaries' clocks may differ in speed by 1 %, and expiry has a precision of a ms.
+  return ms > 0 ? ms * 1.01 + 2 : 0;
 }
 
 async function within({ name }: Section, work: () => Promise<void> | undefined): Promise<void> {
@@ -49,20 +50,15 @@ async function within({ name }: Section, work: () => Promise<void> | undefined):
   }
 }
 
-async function highestOf(
-  sources: readonly CopyEnd[],
-  keys: Keys,
-): Promise<Pick<StateSummary, "floor" | "incarnation">> {
+/** The highest of what any of them has. */
+async function highestOf(sources: readonly CopyEnd[], keys: Keys) {
   const summaries = await Promise.all(sources.map((source) => runOn(source, summarizeState(keys))));
+  const highest = (of: keyof StateSummary) => Math.max(0, ...summaries.map((summary) => summary[of]));
   return {
-    floor: Math.max(0, ...summaries.map((one) => one.floor)),
-    incarnation: Math.max(0, ...summaries.map((one) => one.incarnation)),
+    floor: highest("floor"),
+    incarnation: highest("incarnation"),
+    leasesEndInMs: highest("leasesEndInMs"),
   };
-}
-
-/** Primaries' clocks may differ in speed by 1 %, and expiry has a precision of a ms. */
-function withDrift(ms: number): number {
-  return ms > 0 ? ms * 1.01 + 2 : 0;
 }
 
 /** By how much a mark may lie beyond the end of the last lease (prelude.lua, `mark_lease`). */

@@ -7,6 +7,7 @@ import {
   abandonAttempt,
   acquireLease,
 } from "../scripts/lease-calls.js";
+import type { Call } from "../scripts/scripts.js";
 import { answerOf, Votes } from "./answers.js";
 
 /**
@@ -17,21 +18,23 @@ export class AcquireAttempt {
   readonly votes: Votes<AcquireVote>;
   /** One per primary; it resolves when that one has answered or failed. */
   readonly voting: Promise<unknown>[] = [];
+  readonly #acquire: Call<AcquireVote>;
 
   constructor(
     private readonly primaries: readonly Primary[],
     private readonly keys: Keys,
     private readonly attempt: Attempt,
-    private readonly terms: AcquireTerms,
+    terms: AcquireTerms,
     /** Longer than a message of the attempt can be under way. */
     private readonly tombstoneMs: number,
   ) {
     this.votes = new Votes(primaries.length);
+    this.#acquire = acquireLease(keys, attempt, terms);
   }
 
   /** Whether the primary grants it. */
   async vote(index: number): Promise<boolean> {
-    const voting = answerOf(this.#primary(index), acquireLease(this.keys, this.attempt, this.terms));
+    const voting = answerOf(this.#primary(index), this.#acquire);
     this.voting[index] = voting;
     const answer = await voting;
     this.votes.note(index, answer);
