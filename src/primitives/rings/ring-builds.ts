@@ -27,7 +27,7 @@ interface Build<V> {
 export class RingBuilds<V extends WithRing> {
   readonly #waiting = new Map<string, Build<V>>();
   readonly #underWay = new Map<string, Build<V>>();
-  readonly #lanes: Record<Lane, Promise<unknown>> = { small: Promise.resolve(), large: Promise.resolve() };
+  readonly #lanes = { small: Promise.resolve(), large: Promise.resolve() };
   #waitingPoints = 0;
 
   constructor(private readonly timeSlices: TimeSlices) {}
@@ -72,7 +72,10 @@ export class RingBuilds<V extends WithRing> {
     const lane = laneOf(view.ring);
     const done = this.#lanes[lane].then(() => this.#build(service, build));
     const build: Build<V> = { view, replicas, done };
-    this.#lanes[lane] = done.catch(() => {});
+    this.#lanes[lane] = done.then(
+      () => {},
+      () => {},
+    );
     this.#waiting.set(service, build);
     this.#waitingPoints += pointCount;
     return build;
@@ -94,9 +97,7 @@ export class RingBuilds<V extends WithRing> {
   }
 }
 
-type Lane = "small" | "large";
-
-function laneOf({ pointCount }: Ring): Lane {
+function laneOf({ pointCount }: Ring): "small" | "large" {
   return pointCount <= SMALL_POINTS_MAX ? "small" : "large";
 }
 
