@@ -1,5 +1,4 @@
 import { exactMajority } from "../../src/algorithms/tally.js";
-import { inspectResource } from "../../src/quorum/inspection.js";
 import { LeaseVotes } from "../../src/quorum/lease-votes.js";
 import { Primaries } from "../../src/quorum/primaries.js";
 import { Keys } from "../../src/scripts/keys.js";
@@ -118,13 +117,13 @@ export const CANARIES: readonly Canary[] = [
     name: "the leader is read from one primary",
     breaks: ["elections"],
     replan: (plan) => crowded(plan, "election"),
-    change: (core) => {
+    change: (core, { ids, settings }) => {
       const { primaries } = core;
       const { version, floor } = primaries;
       const one = new Primaries(primaries.all, { version, floor, catchUp: async () => false });
       Object.assign(one, { majority: 1 });
-      leasesOf(core).votes.inspect = (resource) =>
-        inspectResource(one, new Keys("q:"), resource, exactMajority);
+      const votes = new LeaseVotes(one, new Keys("q:"), ids, settings);
+      leasesOf(core).votes.inspect = (resource) => votes.inspect(resource);
     },
   },
   {
