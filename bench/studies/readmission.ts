@@ -1,11 +1,11 @@
 /**
  * Duration of the readmission of an empty primary, and its cost for other requests.
- *   TEST_REDIS=process npx tsx bench/readmission.ts [--counters 100000] [--clients 16] [--seconds 5]
+ *   TEST_REDIS=process npx tsx bench/studies/readmission.ts [--counters 100000] [--clients 16] [--seconds 5]
  */
 import { parseArgs } from "node:util";
-import { startPrimaries, type TestPrimary } from "../test/helpers/primaries.js";
+import { startPrimaries, type TestPrimary } from "../../test/helpers/primaries.js";
 import { startInstance } from "./instance.js";
-import { quantile } from "./servers.js";
+import { quantile } from "../machine/servers.js";
 
 const { values } = parseArgs({
   options: {

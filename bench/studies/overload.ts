@@ -2,14 +2,14 @@
  * Overload: pairs of acquire and release, each of its own lock, are sent at a fixed rate, whatever the responses, from a
  * separate process. First the sustainable rate is measured (64 clients that wait for their responses), then multiples of
  * it are offered in turn, round by round, while holders renew leases and a probe requests /livez.
- *   nice npx tsx bench/overload.ts [--times 0.5,1,2,3] [--seconds 5] [--rounds 2] [--holders 50] [--connections 4000] [--sustainable 4000]
+ *   nice npx tsx bench/studies/overload.ts [--times 0.5,1,2,3] [--seconds 5] [--rounds 2] [--holders 50] [--connections 4000] [--sustainable 4000]
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { Crowd } from "../test/helpers/open-loop.js";
-import { startPrimaries } from "../test/helpers/primaries.js";
-import { type InstanceProcess, startInstanceProcess } from "./process.js";
-import { median, quantile, serverVersion } from "./servers.js";
+import { Crowd } from "../../test/helpers/open-loop.js";
+import { startPrimaries } from "../../test/helpers/primaries.js";
+import { type InstanceProcess, startInstanceProcess } from "../machine/process.js";
+import { median, quantile, serverVersion } from "../machine/servers.js";
 
 const { values } = parseArgs({
   options: {

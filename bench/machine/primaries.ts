@@ -1,5 +1,5 @@
 import { Redis } from "ioredis";
-import { Keys } from "../src/scripts/keys.js";
+import { Keys } from "../../src/scripts/keys.js";
 
 /** Commands that the servers have executed. */
 export interface Calls {

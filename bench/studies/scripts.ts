@@ -1,13 +1,13 @@
 /**
  * What each script of the hot paths takes of a primary, at its bound: by INFO commandstats, one call at a time, so that the
  * least and the median of the runs can be told. Then what is stored takes of its memory.
- *   npx tsx bench/scripts.ts [--runs 30] [--line 5000] [--only text]
+ *   npx tsx bench/studies/scripts.ts [--runs 30] [--line 5000] [--only text]
  */
 import { parseArgs } from "node:util";
 import { Redis } from "ioredis";
-import { all } from "../src/redis/script-batches.js";
-import { rotateCounters } from "../src/scripts/configuration-calls.js";
-import { Keys } from "../src/scripts/keys.js";
+import { all } from "../../src/redis/script-batches.js";
+import { rotateCounters } from "../../src/scripts/configuration-calls.js";
+import { Keys } from "../../src/scripts/keys.js";
 import {
   type AcquireTerms,
   type AcquireVote,
@@ -22,13 +22,13 @@ import {
   releaseLease,
   renewLease,
   repairLease,
-} from "../src/scripts/lease-calls.js";
-import { announceIncarnation, heartbeat, putMember } from "../src/scripts/member-calls.js";
-import { inspectName } from "../src/scripts/name-calls.js";
-import { keepWaiting, leaveQueue, takeTicket } from "../src/scripts/queue-calls.js";
-import { type Call, SCRIPTS } from "../src/scripts/scripts.js";
-import { startPrimaries } from "../test/helpers/primaries.js";
-import { median, serverVersion } from "./servers.js";
+} from "../../src/scripts/lease-calls.js";
+import { announceIncarnation, heartbeat, putMember } from "../../src/scripts/member-calls.js";
+import { inspectName } from "../../src/scripts/name-calls.js";
+import { keepWaiting, leaveQueue, takeTicket } from "../../src/scripts/queue-calls.js";
+import { type Call, SCRIPTS } from "../../src/scripts/scripts.js";
+import { startPrimaries } from "../../test/helpers/primaries.js";
+import { median, serverVersion } from "../machine/servers.js";
 
 const { values } = parseArgs({
   options: {

@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { pino } from "pino";
-import { systemClock, systemRandom } from "../src/clock.js";
-import { readConfig } from "../src/config.js";
-import { systemIds } from "../src/ids.js";
-import { type Connect, connectByIoredis } from "../src/redis/connection.js";
-import { createService, type Service } from "../src/service.js";
+import { systemClock, systemRandom } from "../../src/clock.js";
+import { readConfig } from "../../src/config.js";
+import { systemIds } from "../../src/ids.js";
+import { type Connect, connectByIoredis } from "../../src/redis/connection.js";
+import { createService, type Service } from "../../src/service.js";
 
 /** An instance of the service in this process, once all its primaries take part. */
 export async function startInstance(

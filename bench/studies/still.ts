@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { hangUp, lockAt } from "./client.js";
-import type { Watched } from "./primaries.js";
-import type { InstanceProcess } from "./process.js";
+import { hangUp, lockAt } from "../load/client.js";
+import type { Watched } from "../machine/primaries.js";
+import type { InstanceProcess } from "../machine/process.js";
 
 /** The cost of waiting requests for an instance while nothing is released. */
 export interface Still {

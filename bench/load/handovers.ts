@@ -2,8 +2,8 @@ import type { EventEmitter } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import Redlock from "redlock";
-import { call, lockAt } from "./client.js";
-import type { Etcd } from "./etcd.js";
+import { call, lockAt } from "../load/client.js";
+import type { Etcd } from "../peers/etcd.js";
 
 /** One implementation of a lock, for any number of clients. */
 export interface Peer {

@@ -1,15 +1,15 @@
 /**
  * Time of a handover: from the release of a lock by one client to its grant to the next waiter, compared with npm's
  * redlock on the same primaries and etcd's own lock, taking turns within one run.
- *   npx tsx bench/handover.ts [--handovers 300] [--waiters 10,1] [--fsync always|everysec|no]
+ *   npx tsx bench/studies/handover.ts [--handovers 300] [--waiters 10,1] [--fsync always|everysec|no]
  */
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { startPrimaries } from "../test/helpers/primaries.js";
-import { startEtcd } from "./etcd.js";
-import { etcdLock, handovers, type Peer, quorate, redlock } from "./peers.js";
-import { startInstanceProcess } from "./process.js";
-import { median, quantile, serverVersion } from "./servers.js";
+import { startPrimaries } from "../../test/helpers/primaries.js";
+import { startEtcd } from "../peers/etcd.js";
+import { etcdLock, handovers, type Peer, quorate, redlock } from "../load/handovers.js";
+import { startInstanceProcess } from "../machine/process.js";
+import { median, quantile, serverVersion } from "../machine/servers.js";
 
 const { values } = parseArgs({
   options: {

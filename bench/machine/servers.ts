@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
-import { startEmbedded } from "../src/embedded/embedded.js";
-import { findProgram } from "../src/embedded/servers.js";
+import { startEmbedded } from "../../src/embedded/embedded.js";
+import { findProgram } from "../../src/embedded/servers.js";
 
 /** Runs `body` with three real Redis servers on this machine, without persistence. */
 export async function withServers<T>(body: (urls: readonly string[]) => Promise<T>): Promise<T> {

@@ -1,13 +1,13 @@
 /**
  * Semaphores: the cost of an attempt on a primary at different limits, 200 concurrent acquires of a full semaphore, and
  * many waiters for the permits of a full semaphore, each of which releases at once.
- *   npx tsx bench/permits.ts [--limits 10,100,1000] [--at-once 200] [--waiters 1000]
+ *   npx tsx bench/studies/permits.ts [--limits 10,100,1000] [--at-once 200] [--waiters 1000]
  */
 import { parseArgs } from "node:util";
-import type { Service } from "../src/service.js";
+import type { Service } from "../../src/service.js";
 import { startInstance } from "./instance.js";
-import { minus, Watched } from "./primaries.js";
-import { serverVersion, withServers } from "./servers.js";
+import { minus, Watched } from "../machine/primaries.js";
+import { serverVersion, withServers } from "../machine/servers.js";
 
 const { values } = parseArgs({
   options: {

@@ -1,15 +1,15 @@
 /**
  * Many waiters: whether each is served once and in the order of arrival, and how many Redis commands a handover takes,
  * depending on the number of waiters; then the cost of many waiting requests for one instance while nothing is released.
- *   npx tsx bench/waiters.ts [--lines 10,100,1000] [--waiting 10000] [--names 100,1] [--seconds 20] [--profile dir]
+ *   npx tsx bench/studies/waiters.ts [--lines 10,100,1000] [--waiting 10000] [--names 100,1] [--seconds 20] [--profile dir]
  */
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { startPrimaries } from "../test/helpers/primaries.js";
+import { startPrimaries } from "../../test/helpers/primaries.js";
 import { serve } from "./line.js";
-import { Watched } from "./primaries.js";
-import { startInstanceProcess } from "./process.js";
-import { serverVersion } from "./servers.js";
+import { Watched } from "../machine/primaries.js";
+import { startInstanceProcess } from "../machine/process.js";
+import { serverVersion } from "../machine/servers.js";
 import { standStill } from "./still.js";
 
 const { values } = parseArgs({

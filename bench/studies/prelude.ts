@@ -1,15 +1,15 @@
 /**
  * The cost of the epoch check in the prelude: acquire and release with the scripts as they are, compared with the same
  * scripts without the check and its bookkeeping, taking turns within one run on the same servers.
- *   npx tsx bench/prelude.ts [--seconds 0.3] [--rounds 80] [--clients 64]
+ *   npx tsx bench/studies/prelude.ts [--seconds 0.3] [--rounds 80] [--clients 64]
  */
 import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
-import { type Connect, connectByIoredis } from "../src/redis/connection.js";
-import { SCRIPTS } from "../src/scripts/scripts.js";
-import type { Service } from "../src/service.js";
+import { type Connect, connectByIoredis } from "../../src/redis/connection.js";
+import { SCRIPTS } from "../../src/scripts/scripts.js";
+import type { Service } from "../../src/service.js";
 import { startInstance } from "./instance.js";
-import { median, withServers } from "./servers.js";
+import { median, withServers } from "../machine/servers.js";
 
 const { values } = parseArgs({
   options: {

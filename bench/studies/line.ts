@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { lockAt } from "./client.js";
-import { type Calls, minus, type Watched } from "./primaries.js";
+import { lockAt } from "../load/client.js";
+import { type Calls, minus, type Watched } from "../machine/primaries.js";
 
 /** The cost of a queue of waiters that was served completely. */
 export interface Served {

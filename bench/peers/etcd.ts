@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { send } from "./client.js";
-import { endWithUs } from "./guard.js";
-import { freePorts } from "./servers.js";
+import { send } from "../load/client.js";
+import { endWithUs } from "../machine/guard.js";
+import { freePorts } from "../machine/servers.js";
 
 /** A cluster of three etcd nodes on this machine, with default settings and temporary data. */
 export interface Etcd extends AsyncDisposable {

@@ -68,4 +68,4 @@ async function cpuMs(pid: number): Promise<number> {
 
 /** The value that Linux has always reported to programs, whatever the kernel uses internally. */
 const TICKS_PER_SECOND = 100;
-const ROOT = fileURLToPath(new URL("../", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
