@@ -1,42 +1,53 @@
-import { Agent, request } from "node:http";
+import { type Answer, get, HttpConnection, post } from "./http-connection.js";
 
-// Connections are kept and reused, as clients in production do.
-const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY, maxFreeSockets: 20_000 });
+/** Connections without a request, by host and port: they are kept and reused, as clients in production do. */
+const free = new Map<string, HttpConnection[]>();
+const all = new Set<HttpConnection>();
 
-/** One request. Throws, with the response in the message, if the status is not 200. */
-export async function call<T = unknown>(base: string, path: string, body?: unknown): Promise<T> {
-  const { status, text } = await send(base, path, body);
-  if (status !== 200) throw new Error(`${path}: ${status} ${text}`);
+/** One request. Throws, with the response in the message, if the status is not 200 or 201. */
+export async function call<T = unknown>(
+  base: string,
+  path: string,
+  body?: unknown,
+  method?: string,
+): Promise<T> {
+  const { status, text } = await send(base, path, body, method);
+  if (status !== 200 && status !== 201) throw new Error(`${path}: ${status} ${text}`);
   return JSON.parse(text) as T;
 }
 
-/** The same for a response of any status: GET without a body, otherwise POST. */
-export function send(base: string, path: string, body?: unknown): Promise<{ status: number; text: string }> {
-  const { hostname, port } = new URL(base);
-  const content = body === undefined ? "" : JSON.stringify(body);
-  const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(content) };
+/** The same for a response of any status: GET without a body, otherwise POST unless `method` is given. */
+export function send(
+  base: string,
+  path: string,
+  body?: unknown,
+  method = "POST",
+): Promise<{ status: number; text: string }> {
+  const { hostname, port, host } = new URL(base);
+  const idle = free.get(host) ?? [];
+  free.set(host, idle);
+  let connection = idle.pop();
+  while (connection?.closed) connection = idle.pop();
+  const used = connection ?? new HttpConnection(hostname, Number(port));
+  all.add(used);
+  const request = body === undefined ? get(path) : post(path, JSON.stringify(body), method);
   return new Promise((resolve, reject) => {
-    const sent = request(
-      body === undefined
-        ? { agent, hostname, port, path }
-        : { agent, hostname, port, path, method: "POST", headers },
-      (response) => {
-        let text = "";
-        response.setEncoding("utf8").on("data", (part: string) => {
-          text += part;
-        });
-        response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
-        response.on("error", reject);
-      },
-    );
-    sent.on("error", reject);
-    sent.end(content);
+    used.send(request, (error, { status, body: text }: Answer) => {
+      if (error) {
+        all.delete(used);
+        return reject(error);
+      }
+      idle.push(used);
+      resolve({ status, text });
+    });
   });
 }
 
 /** Closes all connections: the service treats requests that wait on them as abandoned. */
 export function hangUp(): void {
-  agent.destroy();
+  for (const connection of all) connection.close();
+  all.clear();
+  free.clear();
 }
 
 /** A lock of the service at `base`. */

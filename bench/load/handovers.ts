@@ -2,8 +2,9 @@ import type { EventEmitter } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import Redlock from "redlock";
-import { call, lockAt } from "../load/client.js";
-import type { Etcd } from "../peers/etcd.js";
+import { call, lockAt } from "./client.js";
+import { ITS_OWN_SCRIPTS } from "./redis-workloads.js";
+import { zooKeeperLocks } from "./zookeeper-workload.js";
 
 /** One implementation of a lock, for any number of clients. */
 export interface Peer {
@@ -49,7 +50,7 @@ export function redlock(urls: readonly string[], name: string, clients: number):
 }
 
 /** etcd's own lock, by its JSON gateway: one request that waits. Clients are spread over the nodes. */
-export async function etcdLock({ urls }: Etcd, name: string, clients: number): Promise<Peer> {
+export async function etcdLock(urls: readonly string[], name: string, clients: number): Promise<Peer> {
   const all = await Promise.all(
     Array.from({ length: clients }, async (_, client) => {
       const url = urls[client % urls.length] ?? "";
@@ -66,6 +67,24 @@ export async function etcdLock({ urls }: Etcd, name: string, clients: number): P
       return () => call(url, "/v3/lock/unlock", { key });
     },
     close: () => {},
+  };
+}
+
+/** ZooKeeper's own recipe, with a session for each client. */
+export async function zooKeeperLock(servers: string, name: string, clients: number): Promise<Peer> {
+  const workload = zooKeeperLocks(servers, () => name);
+  const all = await workload.open(clients);
+  const run = (client: number, step: number) =>
+    new Promise<void>((resolve, reject) =>
+      all[client]?.run(step, 0, (error) => (error ? reject(error) : resolve())),
+    );
+  return {
+    label: "ZooKeeper",
+    acquire: async (client) => {
+      await run(client, 0);
+      return () => run(client, 1);
+    },
+    close: () => void workload.close(),
   };
 }
 
@@ -107,8 +126,6 @@ export async function handovers(
   return timesMs;
 }
 
-/** The service's own declaration of this module covers only what the service needs. */
-const ITS_OWN_SCRIPTS = undefined as unknown as ConstructorParameters<typeof Redlock>[2];
 const TTL_MS = 10_000;
 const HOLD_MS = 10;
 const SETTLE_MS = 300;

@@ -20,6 +20,6 @@ export function endWithUs(pids: readonly number[], dir = ""): () => void {
 const GUARD = `
   dir=$1; shift
   read -r over && exit
-  kill -9 "$@"
+  [ $# -eq 0 ] || kill -9 "$@"
   [ -z "$dir" ] || { sleep 0.2; rm -rf "$dir"; }
 `;

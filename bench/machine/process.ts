@@ -1,27 +1,41 @@
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
+import { build } from "./checkout.js";
 import { endWithUs } from "./guard.js";
 
-/** An instance of the service as in production: built, and in its own process. */
-export interface InstanceProcess extends AsyncDisposable {
+/** A program in its own process that serves HTTP. */
+export interface ServerProcess extends AsyncDisposable {
   readonly url: string;
   /** Resident memory, and the processor time used since the start. */
   usage(): Promise<{ residentMb: number; cpuMs: number }>;
 }
 
-let built: Promise<unknown> | undefined;
+/** An instance of the service as in production: built, and in its own process. */
+export type InstanceProcess = ServerProcess;
 
-/** `node`: options for the program itself, such as `--cpu-prof`. */
+export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** `node`: options for the program itself, such as `--cpu-prof`. `root`: the checkout that is run. */
 export async function startInstanceProcess(
   env: Record<string, string>,
   node: readonly string[] = [],
+  root = ROOT,
 ): Promise<InstanceProcess> {
-  built ??= promisify(execFile)("npm", ["run", "--silent", "build"], { cwd: ROOT });
-  await built;
-  const child = spawn(process.execPath, [...node, `${ROOT}dist/main.js`], {
+  await build(root);
+  return startServer([...node, `${root}/dist/main.js`], env);
+}
+
+/** A TypeScript file of the bench that serves HTTP, by its path from the root. */
+export function startPeer(file: string, env: Record<string, string>): Promise<ServerProcess> {
+  return startServer(["--import", "tsx", `${ROOT}${file}`], env);
+}
+
+/** Starts Node.js with `args`, and waits until the program has printed `listens on` and its URL. */
+async function startServer(args: readonly string[], env: Record<string, string>): Promise<ServerProcess> {
+  const child = spawn(process.execPath, args, {
+    cwd: ROOT,
     env: { PATH: process.env.PATH, PORT: "0", ...env },
     stdio: ["ignore", "pipe", "inherit"],
   });
@@ -32,13 +46,15 @@ export async function startInstanceProcess(
     let out = "";
     const read = (text: string) => {
       out += text;
-      const found = /listens on (http:\S+)/.exec(out)?.[1];
+      const found = /listens on (http:[^\s"]+)/.exec(out)?.[1];
       if (found === undefined) return;
       resolve(found);
       child.stdout.off("data", read).resume();
     };
     child.stdout.setEncoding("utf8").on("data", read);
-    child.once("exit", () => reject(new Error(`the service ended before it listened: ${out}`)));
+    child.once("exit", () =>
+      reject(new Error(`a server ended before it listened: ${args.join(" ")} ${out}`)),
+    );
   });
   return {
     url,
@@ -68,4 +84,3 @@ async function cpuMs(pid: number): Promise<number> {
 
 /** The value that Linux has always reported to programs, whatever the kernel uses internally. */
 const TICKS_PER_SECOND = 100;
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));

@@ -17,10 +17,7 @@ export interface Etcd extends AsyncDisposable {
 
 /** Null if etcd is not installed. */
 export async function startEtcd(): Promise<Etcd | null> {
-  const version = await promisify(execFile)("etcd", ["--version"]).then(
-    ({ stdout }) => /etcd Version: (\S+)/.exec(stdout)?.[1] ?? "unknown",
-    () => null,
-  );
+  const version = await etcdVersion();
   if (version === null) return null;
   const dir = await mkdtemp(join(tmpdir(), "quorate-etcd-"));
   const ports = await freePorts(6);
@@ -53,6 +50,14 @@ export async function startEtcd(): Promise<Etcd | null> {
     throw error;
   }
   return { version, urls, [Symbol.asyncDispose]: stop };
+}
+
+/** Null if etcd is not installed. */
+export function etcdVersion(): Promise<string | null> {
+  return promisify(execFile)("etcd", ["--version"]).then(
+    ({ stdout }) => /etcd Version: (\S+)/.exec(stdout)?.[1] ?? "unknown",
+    () => null,
+  );
 }
 
 function startNode(dir: string, node: number, peer: string, client: string, cluster: string): ChildProcess {

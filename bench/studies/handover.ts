@@ -6,10 +6,11 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { startPrimaries } from "../../test/helpers/primaries.js";
-import { startEtcd } from "../peers/etcd.js";
+import { median, quantile } from "../comparison/statistics.js";
 import { etcdLock, handovers, type Peer, quorate, redlock } from "../load/handovers.js";
 import { startInstanceProcess } from "../machine/process.js";
-import { median, quantile, serverVersion } from "../machine/servers.js";
+import { serverVersion } from "../machine/servers.js";
+import { startEtcd } from "../peers/etcd.js";
 
 const { values } = parseArgs({
   options: {
@@ -44,7 +45,7 @@ async function compare(waiters: number): Promise<void> {
   const clients = waiters + 1;
   const name = `handover-${waiters}`;
   const peers: Peer[] = [quorate(service.url, name), redlock(primaries.urls, name, clients)];
-  if (etcd) peers.push(await etcdLock(etcd, name, clients));
+  if (etcd) peers.push(await etcdLock(etcd.urls, name, clients));
   const timesMs = peers.map((): number[] => []);
   for (const peer of peers) {
     const endMs = performance.now() + WARM_UP_MS;

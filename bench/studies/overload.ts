@@ -8,8 +8,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { Crowd } from "../../test/helpers/open-loop.js";
 import { startPrimaries } from "../../test/helpers/primaries.js";
+import { median, quantile } from "../comparison/statistics.js";
 import { type InstanceProcess, startInstanceProcess } from "../machine/process.js";
-import { median, quantile, serverVersion } from "../machine/servers.js";
+import { serverVersion } from "../machine/servers.js";
 
 const { values } = parseArgs({
   options: {

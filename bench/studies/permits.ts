@@ -5,9 +5,9 @@
  */
 import { parseArgs } from "node:util";
 import type { Service } from "../../src/service.js";
-import { startInstance } from "./instance.js";
 import { minus, Watched } from "../machine/primaries.js";
 import { serverVersion, withServers } from "../machine/servers.js";
+import { startInstance } from "./instance.js";
 
 const { values } = parseArgs({
   options: {

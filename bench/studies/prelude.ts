@@ -8,8 +8,9 @@ import { parseArgs } from "node:util";
 import { type Connect, connectByIoredis } from "../../src/redis/connection.js";
 import { SCRIPTS } from "../../src/scripts/scripts.js";
 import type { Service } from "../../src/service.js";
+import { median } from "../comparison/statistics.js";
+import { withServers } from "../machine/servers.js";
 import { startInstance } from "./instance.js";
-import { median, withServers } from "../machine/servers.js";
 
 const { values } = parseArgs({
   options: {

@@ -4,8 +4,8 @@
  */
 import { parseArgs } from "node:util";
 import { startPrimaries, type TestPrimary } from "../../test/helpers/primaries.js";
+import { quantile } from "../comparison/statistics.js";
 import { startInstance } from "./instance.js";
-import { quantile } from "../machine/servers.js";
 
 const { values } = parseArgs({
   options: {

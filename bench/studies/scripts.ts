@@ -28,7 +28,8 @@ import { inspectName } from "../../src/scripts/name-calls.js";
 import { keepWaiting, leaveQueue, takeTicket } from "../../src/scripts/queue-calls.js";
 import { type Call, SCRIPTS } from "../../src/scripts/scripts.js";
 import { startPrimaries } from "../../test/helpers/primaries.js";
-import { median, serverVersion } from "../machine/servers.js";
+import { median } from "../comparison/statistics.js";
+import { serverVersion } from "../machine/servers.js";
 
 const { values } = parseArgs({
   options: {

@@ -6,10 +6,10 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { startPrimaries } from "../../test/helpers/primaries.js";
-import { serve } from "./line.js";
 import { Watched } from "../machine/primaries.js";
 import { startInstanceProcess } from "../machine/process.js";
 import { serverVersion } from "../machine/servers.js";
+import { serve } from "./line.js";
 import { standStill } from "./still.js";
 
 const { values } = parseArgs({
