@@ -37,9 +37,12 @@ export class HttpConnection {
 
   /** `text`: the whole request. */
   send(text: string, done: Done): void {
-    if (this.#socket.destroyed) return done(new Error("the connection was closed"), NONE);
-    this.#done = done;
-    this.#socket.write(text, "latin1");
+    if (this.#socket.destroyed) {
+      done(new Error("the connection was closed"), NONE);
+    } else {
+      this.#done = done;
+      this.#socket.write(text, "latin1");
+    }
   }
 
   close(): void {
@@ -93,11 +96,11 @@ function chunked(text: string, start: number): string | null {
 }
 
 export function get(path: string): string {
-  return `GET ${path} HTTP/1.1\r\nhost: bench\r\n\r\n`;
+  return `GET ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n`;
 }
 
 export function post(path: string, body: string, method = "POST"): string {
-  return `${method} ${path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+  return `${method} ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
 }
 
 const NONE: Answer = { status: 0, body: "" };
