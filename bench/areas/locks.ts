@@ -20,7 +20,7 @@ export const locks: Area = {
     return {
       settings: [
         "three primaries without persistence",
-        "etcd and ZooKeeper: three nodes each, their defaults",
+        ...(bench.peers ? ["etcd and ZooKeeper: three nodes each, their defaults"] : []),
       ],
       contenders,
       figures: FIGURES,

@@ -85,7 +85,7 @@ function sampleOf(round: Round, id: string): Sample {
 }
 
 /** Metrics of a sample that figures are made of. */
-export type Metric = Exclude<keyof Sample, "loadCpu">;
+export type Metric = Exclude<keyof Sample, "loadCpu" | "refused">;
 
 /** How many times as much of `metric` one contender has as another. */
 export function times(

@@ -1,10 +1,12 @@
 import { type Latency, latency } from "../comparison/statistics.js";
-import type { Client, Workload } from "./workload.js";
+import { type Client, Refused, type Workload } from "./workload.js";
 
 /** Outcome of one turn of a contender. */
 export interface Sample extends Partial<Latency> {
   /** Complete cycles per second. */
   readonly perSecond?: number;
+  /** Share of the cycles that the contender refused. */
+  readonly refused?: number;
   /** Share of one core that the load generator itself used: near 1 it is the limit, and not the contender. */
   readonly loadCpu?: number;
   /** Processor time of the contender's own process per cycle, us. */
@@ -13,7 +15,7 @@ export interface Sample extends Partial<Latency> {
 
 /**
  * Each client sends its next request when the last response has arrived. Latencies are those of the first step of a
- * cycle. Rejects when a request fails: a contender that refuses is not measured.
+ * cycle, without refusals; a client that was refused pauses. Rejects when a request fails in another way.
  */
 export async function closedLoop(
   workload: Workload,
@@ -24,26 +26,40 @@ export async function closedLoop(
   const cpu = process.cpuUsage();
   const startMs = performance.now();
   const endMs = startMs + ms;
-  let cycles = 0;
+  let [cycles, refused] = [0, 0];
   const loop = (client: Client): Promise<void> =>
     new Promise((resolve, reject) => {
-      let [step, cycle, sentMs] = [0, 0, performance.now()];
+      let [step, cycle, sentMs] = [0, -1, 0];
+      const begin = () => {
+        [step, cycle, sentMs] = [0, cycle + 1, performance.now()];
+        if (sentMs >= endMs) resolve();
+        else client.run(step, cycle, next);
+      };
       const next = (error: Error | null) => {
+        if (error instanceof Refused) {
+          refused += 1;
+          setTimeout(begin, PAUSE_MS);
+          return;
+        }
         if (error) return reject(error);
         const nowMs = performance.now();
         if (step === 0) timesMs.push(nowMs - sentMs);
         step += 1;
-        if (step === workload.steps) {
-          if (nowMs <= endMs) cycles += 1;
-          if (nowMs >= endMs) return resolve();
-          [step, cycle, sentMs] = [0, cycle + 1, nowMs];
-        }
-        client.run(step, cycle, next);
+        if (step < workload.steps) return client.run(step, cycle, next);
+        if (nowMs <= endMs) cycles += 1;
+        begin();
       };
-      client.run(step, cycle, next);
+      begin();
     });
   await Promise.all(clients.map(loop));
   const { user, system } = process.cpuUsage(cpu);
   const loadCpu = (user + system) / 1_000 / (performance.now() - startMs);
-  return { perSecond: (cycles * 1_000) / ms, ...latency(timesMs), loadCpu };
+  return { perSecond: (cycles * 1_000) / ms, ...latency(timesMs), refused: share(refused, cycles), loadCpu };
 }
+
+/** Of all that was asked. */
+export function share(refused: number, done: number): number {
+  return refused === 0 ? 0 : refused / (refused + done);
+}
+
+const PAUSE_MS = 10;

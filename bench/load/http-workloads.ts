@@ -1,5 +1,5 @@
 import { type Answer, get, HttpConnection, post } from "./http-connection.js";
-import { type Client, NAMES, TTL_MS, type Workload } from "./workload.js";
+import { type Client, NAMES, Refused, TTL_MS, type Workload } from "./workload.js";
 
 /** A connection per client; `make` gives what the client does with it. */
 function overHttp(
@@ -107,5 +107,5 @@ function promise(connection: HttpConnection, request: string): Promise<Answer> {
 }
 
 function refused({ status, body }: Answer): Error | null {
-  return status === 200 ? null : new Error(`a request was answered with ${status}: ${body}`);
+  return status === 200 ? null : new Refused(`a request was answered with ${status}: ${body}`);
 }

@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { latency } from "../comparison/statistics.js";
-import type { Sample } from "./closed-loop.js";
-import type { Client, Workload } from "./workload.js";
+import { type Sample, share } from "./closed-loop.js";
+import { type Client, Refused, type Workload } from "./workload.js";
 
 /**
  * Begins cycles at a fixed rate, whatever the responses. The latency of a cycle's first step counts from the moment at
@@ -25,10 +25,11 @@ export async function openLoop(
       cycles.set(client, cycle + 1);
       let step = 0;
       const next = (error: Error | null) => {
-        if (error) return reject(error);
-        if (step === 0) schedule.answered(dueMs, performance.now() - startMs);
+        if (error && !(error instanceof Refused)) return reject(error);
+        if (error) schedule.refuse(step === 0);
+        else if (step === 0) schedule.answered(dueMs, performance.now() - startMs);
         step += 1;
-        if (step < workload.steps) return client.run(step, cycle, next);
+        if (!error && step < workload.steps) return client.run(step, cycle, next);
         free.push(client);
         if (schedule.complete) return resolve();
         send();
@@ -49,6 +50,7 @@ export async function openLoop(
   return {
     perSecond: (schedule.timesMs.length * 1_000) / tookMs,
     ...latency(schedule.timesMs),
+    refused: schedule.refused,
     loadCpu: (user + system) / 1_000 / tookMs,
   };
 }
@@ -57,6 +59,9 @@ export async function openLoop(
 export class Schedule {
   readonly timesMs: number[] = [];
   #taken = 0;
+  #refused = 0;
+  /** Refusals of first steps. */
+  #unanswered = 0;
 
   constructor(
     private readonly perSecond: number,
@@ -75,8 +80,19 @@ export class Schedule {
     this.timesMs.push(nowMs - dueMs);
   }
 
+  /** A refusal has no latency: it may be quick. */
+  refuse(isFirst: boolean): void {
+    this.#refused += 1;
+    if (isFirst) this.#unanswered += 1;
+  }
+
+  get refused(): number {
+    return share(this.#refused, this.timesMs.length);
+  }
+
+  /** Whether the first step of all has been answered or refused. */
   get complete(): boolean {
-    return this.timesMs.length >= this.total;
+    return this.timesMs.length + this.#unanswered >= this.total;
   }
 }
 

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import { Redis } from "ioredis";
 import Redlock from "redlock";
-import { type Client, NAMES, promised, TTL_MS, type Workload } from "./workload.js";
+import { type Client, NAMES, promised, Refused, TTL_MS, type Workload } from "./workload.js";
 
 /** npm's redlock in this process, with the service's number of connections: one per primary. */
 export function redlockLocks(urls: readonly string[]): Workload {
@@ -15,15 +15,20 @@ export function redlockLocks(urls: readonly string[]): Workload {
         let lock: Awaited<ReturnType<typeof locks.acquire>>;
         return promised([
           async (cycle) => {
-            lock = await locks.acquire([`redlock-${index}-${cycle % NAMES}`], TTL_MS);
+            lock = await locks.acquire([`redlock-${index}-${cycle % NAMES}`], TTL_MS).catch(refuse);
           },
-          () => locks.release(lock),
+          () => locks.release(lock).catch(refuse),
         ]);
       }),
     close: async () => {
       for (const connection of connections) connection.disconnect();
     },
   };
+}
+
+/** Its one error says that a majority did not agree. */
+function refuse(error: Error): never {
+  throw new Refused(error.message);
 }
 
 /** The service's own declaration of this module covers only what the service needs. */

@@ -8,8 +8,16 @@ export interface Workload {
 
 /** One client, with one request at a time. */
 export interface Client {
-  /** `cycle` is the number of the cycle, from 0. Calls `done` later, never before it returns. */
+  /**
+   * `cycle` is the number of the cycle, from 0. Calls `done` later, never before it returns. After `Refused` the cycle is
+   * over.
+   */
   run(step: number, cycle: number, done: (error: Error | null) => void): void;
+}
+
+/** A contender has answered that it does not do what was asked. Anything else that fails ends the run. */
+export class Refused extends Error {
+  override readonly name = "Refused";
 }
 
 /** Number of names that a client uses in turn. */

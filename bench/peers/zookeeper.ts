@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -54,8 +54,9 @@ export async function startZooKeeper(): Promise<ZooKeeper | null> {
 
 /** Null if ZooKeeper is not installed. */
 export async function zooKeeperVersion(): Promise<string | null> {
-  const jar = await realpath(JAR).catch(() => null);
-  return jar && (/zookeeper-(\S+)\.jar/.exec(jar)?.[1] ?? "unknown");
+  const files = await readdir(JARS).catch((): string[] => []);
+  if (!files.includes("zookeeper.jar")) return null;
+  return files.flatMap((file) => /^zookeeper-(\d[\d.]*)\.jar$/.exec(file)?.[1] ?? [])[0] ?? "unknown";
 }
 
 async function startNode(
@@ -106,6 +107,8 @@ function status(port: number): Promise<string> {
   });
 }
 
-const JAR = "/usr/share/java/zookeeper.jar";
+/** Where Debian puts it. */
+const JARS = "/usr/share/java";
+const JAR = `${JARS}/zookeeper.jar`;
 const NODES = [0, 1, 2];
 const PATIENCE_MS = 30_000;

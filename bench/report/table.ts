@@ -25,7 +25,7 @@ export function toTable(results: Results): string {
 function contenders({ name, about, settings, contenders }: AreaResults): string[] {
   const rows = contenders.map(({ label, metrics }) => [
     `  ${label}`,
-    ...COLUMNS.map(([metric]) => (metrics[metric] ? digits(metrics[metric].median) : "")),
+    ...COLUMNS.map(([metric]) => cell(metric, metrics[metric]?.median)),
   ]);
   const used = [0, ...COLUMNS.map((_, at) => at + 1).filter((at) => rows.some((row) => row[at] !== ""))];
   const header = [`  contender`, ...COLUMNS.map(([, title]) => title)];
@@ -42,6 +42,12 @@ function contenders({ name, about, settings, contenders }: AreaResults): string[
   ];
 }
 
+/** No cell where there is nothing to tell. Shares are percentages. */
+function cell(metric: string, value: number | undefined): string {
+  if (value === undefined || (metric === "refused" && value === 0)) return "";
+  return metric === "refused" || metric === "loadCpu" ? `${(100 * value).toFixed(0)} %` : digits(value);
+}
+
 /** Share of a core from which on the load generator may be the limit. */
 const LOAD_CPU_MAX = 0.92;
 
@@ -53,6 +59,7 @@ const COLUMNS = [
   ["p99Ms", "p99 ms"],
   ["p999Ms", "p99.9 ms"],
   ["cpuMicros", "CPU us"],
+  ["refused", "refused"],
   ["loadCpu", "load's CPU"],
 ] as const;
 
