@@ -29,7 +29,11 @@ export const fsync: Area = {
         ),
       );
     return {
-      settings: ["64 clients", "three primaries, appendfsync always", "etcd and ZooKeeper: their defaults"],
+      settings: [
+        "64 clients",
+        "three primaries, appendfsync always",
+        ...(bench.peers ? ["etcd and ZooKeeper: their defaults"] : []),
+      ],
       contenders,
       figures: [
         times("throughput against etcd", "perSecond", [NOW, "etcd"], { atLeast: 2.5 }),

@@ -38,7 +38,11 @@ export const handover: Area = {
         ),
       );
     return {
-      settings: ["10 waiters", "three primaries, appendfsync always", "etcd and ZooKeeper: their defaults"],
+      settings: [
+        "10 waiters",
+        "three primaries, appendfsync always",
+        ...(bench.peers ? ["etcd and ZooKeeper: their defaults"] : []),
+      ],
       contenders,
       figures: FIGURES,
     };

@@ -20,7 +20,7 @@ export class HttpConnection {
       noDelay: true,
       // Without a stream's machinery: what arrives is in this buffer.
       onread: {
-        buffer: Buffer.allocUnsafe(16_384),
+        buffer: Buffer.allocUnsafe(4_096),
         callback: (length, buffer) => {
           this.#read((buffer as Buffer).toString("latin1", 0, length));
           return true;
