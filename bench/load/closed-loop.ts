@@ -5,6 +5,8 @@ import { type Client, Refused, type Workload } from "./workload.js";
 export interface Sample extends Partial<Latency> {
   /** Complete cycles per second. */
   readonly perSecond?: number;
+  /** Bytes that the contender's own process allocated on its heap per cycle. */
+  readonly garbageBytes?: number;
   /** Share of the cycles that the contender refused. */
   readonly refused?: number;
   /** Share of one core that the load generator itself used: near 1 it is the limit, and not the contender. */

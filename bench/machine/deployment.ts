@@ -30,7 +30,7 @@ export async function startRedis(
 export async function startDeployment(
   { before }: Pick<Bench, "before">,
   cleanup: Cleanup,
-  { primaries = 3, persistence = "off" as Persistence } = {},
+  { primaries = 3, persistence = "off" as Persistence, node = [] as readonly string[] } = {},
 ): Promise<Deployment> {
   const urls = await startRedis(primaries, persistence, cleanup);
   const start = async (isBefore: boolean, root?: string): Promise<Instance> => ({
@@ -43,7 +43,7 @@ export async function startDeployment(
           // A busy machine should spoil a figure, and not abort the run.
           QUORATE_COMMAND_TIMEOUT_MS: "1000",
         },
-        [],
+        node,
         root,
       ),
     ),

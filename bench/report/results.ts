@@ -57,4 +57,13 @@ export function contenderResults(
   });
 }
 
-const METRICS = ["perSecond", "p50Ms", "p99Ms", "p999Ms", "cpuMicros", "refused", "loadCpu"] as const;
+const METRICS = [
+  "perSecond",
+  "p50Ms",
+  "p99Ms",
+  "p999Ms",
+  "cpuMicros",
+  "garbageBytes",
+  "refused",
+  "loadCpu",
+] as const;

@@ -59,6 +59,7 @@ const COLUMNS = [
   ["p99Ms", "p99 ms"],
   ["p999Ms", "p99.9 ms"],
   ["cpuMicros", "CPU us"],
+  ["garbageBytes", "garbage, bytes"],
   ["refused", "refused"],
   ["loadCpu", "load's CPU"],
 ] as const;
