@@ -24,7 +24,12 @@ export const garbage: Area = {
       };
     });
     return {
-      settings: ["64 clients", "three primaries without persistence", `node ${TRACE_ALLOCATIONS.join(" ")}`],
+      settings: [
+        "64 clients",
+        "three primaries without persistence",
+        `node ${TRACE_ALLOCATIONS.join(" ")}`,
+        "exact to 16 MB per turn",
+      ],
       contenders,
       figures: [
         {

@@ -41,7 +41,7 @@ export async function takeTurns(
 ): Promise<Round[]> {
   for (const { label, turn } of contenders) {
     progress(`warm-up: ${label}`);
-    await turn(Math.min(turnMs, WARM_UP_MS));
+    await turn(Math.min(2 * turnMs, WARM_UP_MS));
   }
   const all: Round[] = [];
   for (let round = 0; round < rounds; round++) {

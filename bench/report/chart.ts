@@ -4,11 +4,11 @@ import type { Results } from "./results.js";
 
 /**
  * The ratios as an SVG: for each a bar from 1 to the median on a logarithmic scale, and a line over the values of all
- * rounds. Figures with a unit are not ratios, and left out.
+ * rounds. Figures with a unit are not ratios, and left out; so are those of a contender that did nothing in some round.
  */
 export function toChart({ areas, machine, settings, takenAt }: Results): string {
   const rows = areas.flatMap(({ name, figures }) => {
-    const ratios = figures.filter(({ unit, median }) => unit === null && median > 0);
+    const ratios = figures.filter(({ unit, min, max }) => unit === null && min > 0 && Number.isFinite(max));
     return ratios.length === 0 ? [] : [{ title: name }, ...ratios];
   });
   const ratios = rows.filter((row) => "median" in row);

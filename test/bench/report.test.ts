@@ -97,7 +97,10 @@ describe("the chart", () => {
   it("has coordinates that are numbers, within its width, even of a figure that has none", () => {
     const broken = {
       ...RESULTS,
-      areas: RESULTS.areas.map((area) => ({ ...area, figures: [figure("nothing", [Number.NaN])] })),
+      areas: RESULTS.areas.map((area) => ({
+        ...area,
+        figures: [figure("nothing", [Number.NaN]), figure("idle", [0, 1, Number.POSITIVE_INFINITY])],
+      })),
     };
     for (const text of [svg, toChart(broken)]) {
       const numbers = [...text.matchAll(/ (?:x|x1|x2|y|y1|y2|width|height)="([^"]*)"/g)].map(([, n]) =>
