@@ -34,8 +34,6 @@ export function toLogger(level: string, stream: { write(line: string): void }): 
 export class LogOutput {
   /** Called once the reader has taken everything, with the number of lines dropped since the last call. */
   onRecovered: (dropped: number) => void = () => {};
-  readonly #write: (bytes: Buffer) => number;
-  readonly #clock: Clock;
   #lines: Buffer[] = [];
   #bytes = 0;
   #dropped = 0;
@@ -43,11 +41,11 @@ export class LogOutput {
   #gone = false;
   #retrying = false;
 
-  /** `write` returns how many of the bytes were taken, and throws EAGAIN if the reader must take some first. */
-  constructor(write: (bytes: Buffer) => number, clock: Clock) {
-    this.#write = write;
-    this.#clock = clock;
-  }
+  /** `take` returns how many of the bytes were taken, and throws EAGAIN if the reader must take some first. */
+  constructor(
+    private readonly take: (bytes: Buffer) => number,
+    private readonly clock: Clock,
+  ) {}
 
   /** Lines dropped since the start. */
   get dropped(): number {
@@ -67,8 +65,8 @@ export class LogOutput {
 
   /** Blocks until everything is written, for half a second at most: for the last moments of the process. */
   flushSync(): void {
-    const endMs = this.#clock.monotonicMs() + FLUSH_MS;
-    while (!this.#send() && this.#clock.monotonicMs() < endMs) Atomics.wait(NEVER, 0, 0, FLUSH_RETRY_MS);
+    const endMs = this.clock.monotonicMs() + FLUSH_MS;
+    while (!this.#send() && this.clock.monotonicMs() < endMs) Atomics.wait(NEVER, 0, 0, FLUSH_RETRY_MS);
   }
 
   /** Writes as much as the reader takes now; returns whether that was everything. */
@@ -76,7 +74,7 @@ export class LogOutput {
     while (this.#bytes > 0) {
       const all = this.#lines.length === 1 ? (this.#lines[0] as Buffer) : Buffer.concat(this.#lines);
       try {
-        const rest = all.subarray(this.#write(all));
+        const rest = all.subarray(this.take(all));
         this.#lines = rest.length > 0 ? [rest] : [];
         this.#bytes = rest.length;
       } catch (error) {
@@ -108,7 +106,7 @@ export class LogOutput {
   #retryLater(): void {
     if (this.#retrying) return;
     this.#retrying = true;
-    this.#clock.after(RETRY_MS, () => {
+    this.clock.after(RETRY_MS, () => {
       this.#retrying = false;
       this.#send();
     });

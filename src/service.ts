@@ -4,7 +4,7 @@ import { addressOf, type Config } from "./config.js";
 import type { ReconcilerLog } from "./deployment/dependencies.js";
 import { Reconciler } from "./deployment/reconciler.js";
 import { createApp } from "./http/app.js";
-import type { App } from "./http/context.js";
+import type { App, Primitives } from "./http/context.js";
 import { Metrics } from "./http/metrics.js";
 import { Admission } from "./http/server/admission.js";
 import type { Gate } from "./http/server/gate.js";
@@ -70,26 +70,10 @@ export function createService(config: Config, redis: RedisServers, world: World)
       else log.warn(line, "primary does not participate");
     },
   });
-  const { primaries, membership, locks, semaphores, elections, owners, waiting } = core;
-  metrics.observe(primaries, waiting);
-  metrics.observeLog(world.logDropped);
-  metrics.observeAdmission(admission.limiter);
+  const { primaries, waiting } = core;
+  metrics.observe({ primaries, waiting, limiter: admission.limiter, logDropped: world.logDropped });
   const stopping = new Stopping();
-  const app = createApp({
-    config,
-    primaries,
-    membership,
-    locks,
-    semaphores,
-    elections,
-    owners,
-    metrics,
-    log,
-    clock,
-    random,
-    ids,
-    stopping,
-  });
+  const app = createApp({ ...core, config, metrics, log, clock, random, ids, stopping });
   return {
     ...core,
     app,
@@ -110,13 +94,7 @@ export interface RedisServers {
 }
 
 /** The service without HTTP. */
-export interface Core {
-  readonly primaries: Primaries;
-  readonly membership: Membership;
-  readonly locks: Locks;
-  readonly semaphores: Semaphores;
-  readonly elections: Elections;
-  readonly owners: Owners;
+export interface Core extends Primitives {
   readonly waiting: WaitQueue;
   close(): void;
 }

@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { Redis } from "ioredis";
 import { all } from "../../src/redis/script-batches.js";
 import { rotateCounters } from "../../src/scripts/configuration-calls.js";
+import { inspectName } from "../../src/scripts/holder-calls.js";
 import { Keys } from "../../src/scripts/keys.js";
 import {
   type AcquireTerms,
@@ -24,7 +25,6 @@ import {
   repairLease,
 } from "../../src/scripts/lease-calls.js";
 import { announceIncarnation, heartbeat, putMember } from "../../src/scripts/member-calls.js";
-import { inspectName } from "../../src/scripts/name-calls.js";
 import { keepWaiting, leaveQueue, takeTicket } from "../../src/scripts/queue-calls.js";
 import { type Call, SCRIPTS } from "../../src/scripts/scripts.js";
 import { startPrimaries } from "../../test/helpers/primaries.js";
@@ -336,7 +336,7 @@ const CASES: readonly Case[] = [
   {
     script: "heartbeat",
     bound: "one member",
-    call: () => heartbeat(keys, [{ service: "search", id: "m-0" }]),
+    call: () => heartbeat(keys, "search", "m-0"),
   },
   { script: "rotate-counters", bound: "not due", call: () => rotateCounters(keys, 600_000) },
   {

@@ -129,7 +129,7 @@ export class Limiter {
   /** The request continues, and is never refused. Returns whether it is in flight already. */
   resume(ticket: Ticket, nowMs: number): boolean {
     if (ticket.state !== "paused") return true;
-    if (this.#queued === 0 && this.#inFlight < this.limit) {
+    if (this.open) {
       this.#admit(ticket);
       return true;
     }

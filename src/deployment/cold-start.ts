@@ -6,8 +6,7 @@ import { runOn } from "./copy-end.js";
 import type { ReconcilerDependencies } from "./dependencies.js";
 import { type EpochChanges, isEmpty } from "./epoch-changes.js";
 import type { ObservedPrimary } from "./prober.js";
-import { leasesEndInMs } from "./quarantine.js";
-import { copyState } from "./state-copy.js";
+import { copyState, leasesEndInMs } from "./state-copy.js";
 
 /** Whether something changed that calls for another observation; else why no primary takes part for now, if worth logging. */
 export interface Progress {

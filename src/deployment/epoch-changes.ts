@@ -6,6 +6,7 @@ import {
 } from "../algorithms/configuration.js";
 import { change } from "../quorum/agreement.js";
 import { commitConfiguration } from "../scripts/configuration-calls.js";
+import { runOn } from "./copy-end.js";
 import type { ReconcilerDependencies } from "./dependencies.js";
 import type { Obstacles } from "./obstacles.js";
 import type { ObservedPrimary, Prober } from "./prober.js";
@@ -40,14 +41,10 @@ export class EpochChanges {
     observed: readonly ObservedPrimary[],
     quorum: number,
   ): Promise<Configuration | null> {
-    const { keys, clock, random, ids } = this.dependencies;
+    const register = this.dependencies.keys.agreement(next.version);
     // The first proposal that is accepted stands: later proposers adopt it.
     const keep = (value: string | null) => value ?? JSON.stringify(next);
-    const agreed = await change(keys.agreement(next.version), keep, observed, quorum, {
-      clock,
-      random,
-      ballotNonce: () => ids.hexNonce(),
-    });
+    const agreed = await change(register, keep, observed, quorum, this.dependencies);
     return agreed === null ? null : (JSON.parse(agreed) as Configuration);
   }
 
@@ -57,13 +54,7 @@ export class EpochChanges {
     if (!id) return;
     const epochs = [configurationEpochOf(agreed, id, stage), configurationEpochOf(agreed, id, "member")];
     if (epochs.includes(one.configurationEpoch)) return;
-    await one.primary
-      .runAs(
-        one.connectionEpoch,
-        one.configurationEpoch,
-        commitConfiguration(this.dependencies.keys, agreed, id, stage),
-      )
-      .catch(() => {});
+    await runOn(one, commitConfiguration(this.dependencies.keys, agreed, id, stage)).catch(() => {});
   }
 }
 

@@ -2,12 +2,7 @@ import type { Primary } from "../redis/primary.js";
 import { rotateCounters } from "../scripts/configuration-calls.js";
 import { sweepHeld } from "../scripts/holder-calls.js";
 import type { ReconcilerDependencies } from "./dependencies.js";
-
-/** A primary that takes part, and its floor at its last observation. */
-export interface Kept {
-  readonly primary: Primary;
-  readonly floor: number;
-}
+import type { ObservedPrimary } from "./prober.js";
 
 /**
  * Limits what primaries store to about what is in use: rotates generations of counters, and sweeps the list of held names.
@@ -24,7 +19,7 @@ export class Housekeeping {
   ) {}
 
   /** Asks each member once. */
-  run(members: readonly Kept[]): void {
+  run(members: readonly Pick<ObservedPrimary, "primary" | "floor">[]): void {
     const { keys, settings } = this.dependencies;
     const highest = Math.max(0, ...members.map(({ floor }) => floor));
     const rotation = rotateCounters(keys, settings.rotateAfterMs, highest, settings.countersMax);

@@ -1,7 +1,6 @@
-import type { Ids } from "../ids.js";
 import { PrimaryFailure } from "../redis/failures.js";
 import type { Primary } from "../redis/primary.js";
-import type { Keys } from "../scripts/keys.js";
+import type { ReconcilerDependencies } from "./dependencies.js";
 import { parseInfo, readObservation, refusalOf, type ServerObservation } from "./observation.js";
 
 /** One primary as it was observed, and its epochs then: every call is refused once they have passed. */
@@ -15,25 +14,23 @@ export class Prober {
   readonly #warned = new Set<Primary>();
 
   constructor(
-    private readonly keys: Keys,
-    private readonly ids: Ids,
-    private readonly embedded: boolean,
-    private readonly log: { warn(fields: object, message: string): void },
+    private readonly dependencies: Pick<ReconcilerDependencies, "keys" | "ids" | "settings" | "log">,
   ) {}
 
   /** Observes the primary; null if it does not answer or cannot be a primary. */
   async probe(primary: Primary): Promise<ObservedPrimary | null> {
+    const { keys, settings } = this.dependencies;
     const { connectionEpoch, address } = primary;
     if (connectionEpoch === null) return null;
     try {
       const info = parseInfo(String(await primary.command(connectionEpoch, "INFO")));
-      const refusal = refusalOf(info, this.embedded);
+      const refusal = refusalOf(info, settings.embedded);
       if (refusal) {
         primary.exclude(refusal.state, refusal.reason);
         return null;
       }
       const [stored, time] = await Promise.all([
-        primary.command(connectionEpoch, "HGETALL", this.keys.configuration),
+        primary.command(connectionEpoch, "HGETALL", keys.configuration),
         primary.command(connectionEpoch, "TIME"),
       ]);
       const probe = readObservation(address, info, stored as string[], time as string[]);
@@ -53,13 +50,8 @@ export class Prober {
    * would be accepted even if the primary was flushed again on the same connection.
    */
   async initializeEpoch({ primary, connectionEpoch }: ObservedPrimary): Promise<void> {
-    await primary.command(
-      connectionEpoch,
-      "HSETNX",
-      this.keys.configuration,
-      "stamp",
-      `empty:${this.ids.nonce()}`,
-    );
+    const { keys, ids } = this.dependencies;
+    await primary.command(connectionEpoch, "HSETNX", keys.configuration, "stamp", `empty:${ids.nonce()}`);
   }
 
   /** Tests whether a member accepts writes, with a write that changes nothing: the member has an epoch already. */
@@ -73,9 +65,10 @@ export class Prober {
   }
 
   #warnOfNoPersistence(primary: Primary, probe: ServerObservation): void {
-    if (probe.persistent || this.embedded || this.#warned.has(primary)) return;
+    const { settings, log } = this.dependencies;
+    if (probe.persistent || settings.embedded || this.#warned.has(primary)) return;
     this.#warned.add(primary);
-    this.log.warn(
+    log.warn(
       { primary: primary.address },
       "no append-only file: a restart forgets everything here; one primary at a time is copied from the others, but when a majority restart together everything but the order of tokens is lost (CONFIG SET appendonly yes)",
     );

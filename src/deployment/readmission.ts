@@ -7,8 +7,7 @@ import type { ReconcilerDependencies } from "./dependencies.js";
 import type { EpochChanges } from "./epoch-changes.js";
 import type { Obstacles } from "./obstacles.js";
 import type { ObservedPrimary } from "./prober.js";
-import { leasesEndInMs } from "./quarantine.js";
-import { copyState } from "./state-copy.js";
+import { copyState, leasesEndInMs } from "./state-copy.js";
 
 /**
  * Readmits primaries that may have lost data: changes the configuration, so that they refuse every older call (the fence);

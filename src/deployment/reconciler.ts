@@ -37,11 +37,10 @@ export class Reconciler {
     private readonly primaries: readonly Primary[],
     private readonly dependencies: ReconcilerDependencies,
   ) {
-    const { keys, clock, ids, settings, log } = dependencies;
-    this.#startedMs = clock.monotonicMs();
+    this.#startedMs = dependencies.clock.monotonicMs();
     this.#majority = majorityOf(primaries.length);
-    this.#prober = new Prober(keys, ids, settings.embedded, log);
-    this.#obstacles = new Obstacles(log);
+    this.#prober = new Prober(dependencies);
+    this.#obstacles = new Obstacles(dependencies.log);
     this.#epochs = new EpochChanges(dependencies, this.#prober, this.#obstacles);
     this.#coldStart = new ColdStart(dependencies, this.#epochs);
     this.#readmission = new Readmission(

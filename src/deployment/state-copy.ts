@@ -28,6 +28,18 @@ export async function copyState(
   return last.floor;
 }
 
+/**
+ * Time until all leases that any of these primaries voted for have ended, by the slowest of their clocks, ms. Each has
+ * its lease high-water mark, a time by its own wall clock. A clock that was set back must not make others wait longer than
+ * any lease can last.
+ */
+export async function leasesEndInMs(ends: readonly CopyEnd[], keys: Keys, ttlMaxMs: number): Promise<number> {
+  const { leasesEndInMs: latest } = await highestOf(ends, keys);
+  const ms = Math.min(latest, ttlMaxMs + HIGH_WATER_MARK_AHEAD_MS);
+  // Primaries' clocks may differ in speed by 1 %, and expiry has a precision of a ms.
+  return ms > 0 ? ms * 1.01 + 2 : 0;
+}
+
 async function within({ name }: Section, work: () => Promise<void> | undefined): Promise<void> {
   try {
     await work();
@@ -38,13 +50,16 @@ async function within({ name }: Section, work: () => Promise<void> | undefined):
   }
 }
 
-async function highestOf(
-  sources: readonly CopyEnd[],
-  keys: Keys,
-): Promise<Pick<StateSummary, "floor" | "incarnation">> {
+/** The highest of what any of them has. */
+async function highestOf(sources: readonly CopyEnd[], keys: Keys) {
   const summaries = await Promise.all(sources.map((source) => runOn(source, summarizeState(keys))));
+  const highest = (of: keyof StateSummary) => Math.max(0, ...summaries.map((summary) => summary[of]));
   return {
-    floor: Math.max(0, ...summaries.map((one) => one.floor)),
-    incarnation: Math.max(0, ...summaries.map((one) => one.incarnation)),
+    floor: highest("floor"),
+    incarnation: highest("incarnation"),
+    leasesEndInMs: highest("leasesEndInMs"),
   };
 }
+
+/** By how much a mark may lie beyond the end of the last lease (prelude.lua, `mark_lease`). */
+const HIGH_WATER_MARK_AHEAD_MS = 1_000;

@@ -26,10 +26,7 @@ export async function findProgram(): Promise<{ name: ProgramName; version: strin
 const VERSION_MIN = 6.2;
 
 /** Starts `count` servers on free ports of 127.0.0.1, with a password, in a private directory. */
-export async function startEmbeddedServers(
-  program: ProgramName,
-  count: number,
-): Promise<{ urls: string[]; stop(): Promise<void> }> {
+export async function startEmbeddedServers(program: ProgramName, count: number) {
   for (let attempt = 1; ; attempt++) {
     const servers = await spawnServers(program, await freePorts(count));
     try {

@@ -3,7 +3,7 @@ import type { CoordinationError } from "../errors.js";
 import type { App, Env, Services } from "./context.js";
 import { docsRoutes } from "./docs/routes.js";
 import { electionRoutes } from "./elections/routes.js";
-import { methodNotAllowed, notFound } from "./failures.js";
+import { methodNotAllowed, NOT_FOUND } from "./failures.js";
 import { lockRoutes } from "./locks/routes.js";
 import { severalLockRoutes } from "./locks/several-routes.js";
 import { memberRoutes } from "./members/routes.js";
@@ -39,7 +39,7 @@ function missing(app: App, c: Context<Env>): CoordinationError {
       .filter(({ method, path }) => method !== "ALL" && patternOf(path).test(c.req.path))
       .map(({ method }) => method),
   );
-  return methods.size === 0 ? notFound() : methodNotAllowed([...methods].sort());
+  return methods.size === 0 ? NOT_FOUND : methodNotAllowed([...methods].sort());
 }
 
 function patternOf(path: string): RegExp {

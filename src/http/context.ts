@@ -13,15 +13,19 @@ import type { Primaries } from "../quorum/primaries.js";
 import type { Metrics } from "./metrics.js";
 import type { Stopping } from "./server/stopping.js";
 
-/** What the routes use. */
-export interface Services {
-  readonly config: Config;
+/** What the service coordinates with. */
+export interface Primitives {
   readonly primaries: Primaries;
   readonly locks: Locks;
   readonly semaphores: Semaphores;
   readonly elections: Elections;
   readonly membership: Membership;
   readonly owners: Owners;
+}
+
+/** What the routes use. */
+export interface Services extends Primitives {
+  readonly config: Config;
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly clock: Clock;

@@ -1,10 +1,11 @@
 import { CoordinationError } from "../errors.js";
 
-/** Failures of requests that no route gets to see. */
+/** Failures of requests that no route gets to see; those that are always the same are made once. */
 
-export function notFound(): CoordinationError {
-  return new CoordinationError("not_found", "There is nothing at this path. GET /docs shows the API.");
-}
+export const NOT_FOUND = new CoordinationError(
+  "not_found",
+  "There is nothing at this path. GET /docs shows the API.",
+);
 
 export function methodNotAllowed(allow: readonly string[]): CoordinationError {
   return new CoordinationError("method_not_allowed", `This path has ${allow.join(", ")} only.`, {
@@ -12,12 +13,10 @@ export function methodNotAllowed(allow: readonly string[]): CoordinationError {
   });
 }
 
-export function unsupportedMediaType(): CoordinationError {
-  return new CoordinationError(
-    "unsupported_media_type",
-    "Send the body as JSON, with the header content-type: application/json.",
-  );
-}
+export const UNSUPPORTED_MEDIA_TYPE = new CoordinationError(
+  "unsupported_media_type",
+  "Send the body as JSON, with the header content-type: application/json.",
+);
 
 export function tooLarge(bytesMax: number): CoordinationError {
   return new CoordinationError(
@@ -26,23 +25,20 @@ export function tooLarge(bytesMax: number): CoordinationError {
   );
 }
 
-export function headersTooLarge(): CoordinationError {
-  return new CoordinationError(
-    "headers_too_large",
-    "Path and headers together may have 16 KB. Send less in them.",
-  );
-}
+export const HEADERS_TOO_LARGE = new CoordinationError(
+  "headers_too_large",
+  "Path and headers together may have 16 KB. Send less in them.",
+);
 
-export function requestTimeout(): CoordinationError {
-  return new CoordinationError("request_timeout", "The request did not arrive in time. Send it at once.");
-}
+export const REQUEST_TIMEOUT = new CoordinationError(
+  "request_timeout",
+  "The request did not arrive in time. Send it at once.",
+);
 
-export function expectationFailed(): CoordinationError {
-  return new CoordinationError(
-    "expectation_failed",
-    "The header Expect is understood only as 100-continue. Do not send it.",
-  );
-}
+export const EXPECTATION_FAILED = new CoordinationError(
+  "expectation_failed",
+  "The header Expect is understood only as 100-continue. Do not send it.",
+);
 
 export function internal(requestId: string): CoordinationError {
   return new CoordinationError(

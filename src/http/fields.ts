@@ -18,6 +18,13 @@ export const name = (what: string, example: string) =>
     .regex(NAME, "a name of 1 to 128 of A-Z a-z 0-9 . _ : - that begins with a letter or digit")
     .openapi({ description: what, example });
 
+/** The body of a request, under its name in the API description. Refuses fields that it does not have. */
+export const request = <S extends z.ZodRawShape>(title: string, fields: S) =>
+  z.strictObject(fields).openapi(title);
+
+/** An object in answers, under its name in the API description. */
+export const answer = <S extends z.ZodRawShape>(title: string, fields: S) => z.object(fields).openapi(title);
+
 function jsonBytes(value: unknown): number {
   try {
     return Buffer.byteLength(JSON.stringify(value) ?? "");
@@ -52,7 +59,6 @@ export const waitMs = (what: string) =>
 
 /** A whole number in a query, which arrives as text. */
 export const wholeInQuery = (
-  name: string,
   what: string,
   range: { readonly min: number; readonly max: number; readonly fallback: number },
 ) =>
@@ -68,8 +74,23 @@ export const wholeInQuery = (
       maximum: range.max,
       default: range.fallback,
       description: what,
-      param: { name, in: "query" },
     });
 
 export const waitMsInQuery = (what: string) =>
-  wholeInQuery("waitMs", `${what}, ms.`, { min: 0, max: WAIT_MS_MAX, fallback: 0 });
+  wholeInQuery(`${what}, ms.`, { min: 0, max: WAIT_MS_MAX, fallback: 0 });
+
+/** How many things a page of an answer has at most. */
+export const limitInQuery = (what: string, max: number, fallback = max) =>
+  wholeInQuery(what, { min: 1, max, fallback });
+
+/** In an answer: the cursor of the next page. */
+export const nextCursor = z.string().nullable().openapi({
+  description: "Send it to get the next page. null: this is the last page.",
+  example: null,
+});
+
+/** The same where the cursor is a name. */
+export const nextName = nextCursor.openapi({
+  description:
+    "The last name that was examined: send it to get the next page. null: this is the last page. A page may be empty though another follows.",
+});

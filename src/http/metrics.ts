@@ -6,201 +6,181 @@ import { PRIMARY_STATES, type PrimaryStatus } from "../redis/lifecycle.js";
 import type { Primary, PrimaryObserver } from "../redis/primary.js";
 import type { AdmissionObserver } from "./server/admission.js";
 
-/** The metrics for Prometheus. Labels are routes and addresses, never names, keys or leaseIds. */
-export class Metrics implements PrimaryObserver, AdmissionObserver {
-  readonly registry = new Registry();
-  readonly #requests = new Counter({
-    name: "quorate_http_requests_total",
-    help: "Requests, by method, route, status and problem code",
-    labelNames: ["method", "route", "status", "code"],
-    registers: [this.registry],
-  });
-  readonly #seconds = new Histogram({
-    name: "quorate_http_request_duration_seconds",
-    help: "Time from a request to its answer",
-    labelNames: ["method", "route"],
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
-    registers: [this.registry],
-  });
-  readonly #up = new Gauge({
-    name: "quorate_primary_up",
-    help: "1 while the primary answers this instance",
-    labelNames: ["primary"],
-    registers: [this.registry],
-  });
-  readonly #state = new Gauge({
-    name: "quorate_primary_state",
-    help: "1 for the current state of the primary, 0 for the others",
-    labelNames: ["primary", "state"],
-    registers: [this.registry],
-  });
-  readonly #callSeconds = new Histogram({
-    name: "quorate_primary_call_duration_seconds",
-    help: "Time that one script call on one primary takes",
-    labelNames: ["primary"],
-    buckets: [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1],
-    registers: [this.registry],
-  });
-  readonly #errors = new Counter({
-    name: "quorate_primary_errors_total",
-    help: "Failed calls, by outcome: not_sent, stale_epoch, unknown (it may have run), refused",
-    labelNames: ["primary", "kind"],
-    registers: [this.registry],
-  });
-  readonly #dropped = new Counter({
-    name: "quorate_primary_dropped_total",
-    help: "Releases and clean-ups dropped because too many were pending for a primary that was down",
-    labelNames: ["primary"],
-    registers: [this.registry],
-  });
-  readonly #grants = new Counter({
-    name: "quorate_lock_grants_total",
-    help: "Leases granted, by round trips: 1, or more if the counters of the primaries differed",
-    labelNames: ["rounds"],
-    registers: [this.registry],
-  });
+/** Metrics of what happens. Labels are routes and addresses, never names, keys or leaseIds. */
+const COUNTED = {
+  quorate_http_requests_total: counter(
+    ["method", "route", "status", "code"],
+    "Requests, by method, route, status and problem code",
+  ),
+  quorate_http_request_duration_seconds: histogram(
+    ["method", "route"],
+    "Time from a request to its answer",
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+  ),
+  quorate_primary_up: gauge(["primary"], "1 while the primary answers this instance"),
+  quorate_primary_state: gauge(
+    ["primary", "state"],
+    "1 for the current state of the primary, 0 for the others",
+  ),
+  quorate_primary_call_duration_seconds: histogram(
+    ["primary"],
+    "Time that one script call on one primary takes",
+    [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1],
+  ),
+  quorate_primary_errors_total: counter(
+    ["primary", "kind"],
+    "Failed calls, by outcome: not_sent, stale_epoch, unknown (it may have run), refused",
+  ),
+  quorate_primary_dropped_total: counter(
+    ["primary"],
+    "Releases and clean-ups dropped because too many were pending for a primary that was down",
+  ),
+  quorate_lock_grants_total: counter(
+    ["rounds"],
+    "Leases granted, by round trips: 1, or more if the counters of the primaries differed",
+  ),
+  quorate_admission_shed_total: counter(
+    ["priority"],
+    "Requests refused as overloaded before they were begun, by priority; no other metric counts them",
+  ),
+  quorate_admission_abandoned_total: counter([], "Requests whose client disconnected before they were begun"),
+  quorate_admission_queue_seconds: histogram(
+    ["priority"],
+    "Time in the queue of requests that were admitted, but not at once",
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25],
+  ),
+  quorate_connections_refused_total: counter(
+    [],
+    "Connections closed at once because QUORATE_CONNECTIONS_MAX were open",
+  ),
+};
 
-  readonly #shed = new Counter({
-    name: "quorate_admission_shed_total",
-    help: "Requests refused as overloaded before they were begun, by priority; no other metric counts them",
-    labelNames: ["priority"],
-    registers: [this.registry],
-  });
-  readonly #abandoned = new Counter({
-    name: "quorate_admission_abandoned_total",
-    help: "Requests whose client disconnected before they were begun",
-    registers: [this.registry],
-  });
-  readonly #queueSeconds = new Histogram({
-    name: "quorate_admission_queue_seconds",
-    help: "Time in the queue of requests that were admitted, but not at once",
-    labelNames: ["priority"],
-    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25],
-    registers: [this.registry],
-  });
-  readonly #connectionsRefused = new Counter({
-    name: "quorate_connections_refused_total",
-    help: "Connections closed at once because QUORATE_CONNECTIONS_MAX were open",
-    registers: [this.registry],
-  });
+/** Metrics of how things are when Prometheus scrapes. */
+const SCRAPED = {
+  quorate_waiting_requests: gauge([], "Requests that wait in queues at this instance"),
+  quorate_configuration_version: gauge(
+    [],
+    "Version of the configuration that this instance uses; 0 before the first",
+  ),
+  quorate_primary_quarantine_seconds: gauge(["primary"], "How long the primary will not grant new leases"),
+  quorate_log_dropped_total: counter([], "Log lines dropped because their reader was too slow or has gone"),
+  quorate_admission_in_flight: gauge([], "Requests being worked on, without those that wait for a lease"),
+  quorate_admission_limit: gauge(
+    [],
+    "How many requests may be in flight, as derived from the delay that they cause",
+  ),
+  quorate_admission_queued: gauge(["priority"], "Requests queued for admission, by priority"),
+};
+
+type Make<M> = (name: string, registers: Registry[]) => M;
+
+function counter<L extends string>(labelNames: L[], help: string): Make<Counter<L>> {
+  return (name, registers) => new Counter({ name, help, labelNames, registers });
+}
+
+function gauge<L extends string>(labelNames: L[], help: string): Make<Gauge<L>> {
+  return (name, registers) => new Gauge({ name, help, labelNames, registers });
+}
+
+function histogram<L extends string>(labelNames: L[], help: string, buckets: number[]): Make<Histogram<L>> {
+  return (name, registers) => new Histogram({ name, help, labelNames, buckets, registers });
+}
+
+/** The metrics of a table, by name. */
+function made<T extends Record<string, Make<unknown>>>(table: T, registry: Registry) {
+  const metrics = Object.entries(table).map(([name, make]) => [name, make(name, [registry])]);
+  return Object.fromEntries(metrics) as { readonly [Name in keyof T]: ReturnType<T[Name]> };
+}
+
+/** Where the metrics of `SCRAPED` come from. */
+interface Sources {
+  readonly primaries: Primaries;
+  readonly waiting: { readonly size: number };
+  readonly limiter: Limiter;
+  readonly logDropped?: (() => number) | undefined;
+}
+
+/** The metrics for Prometheus. */
+export class Metrics implements PrimaryObserver, AdmissionObserver {
+  readonly #registry = new Registry();
+  readonly #counted = made(COUNTED, this.#registry);
+  #scrape = (): void => {};
+
+  /** The type of the text, as Prometheus negotiates it. */
+  readonly contentType = this.#registry.contentType;
 
   constructor() {
-    collectDefaultMetrics({ register: this.registry });
+    collectDefaultMetrics({ register: this.#registry });
   }
 
-  /** The state of the primaries from the start, and gauges that are read when Prometheus scrapes. */
-  observe(primaries: Primaries, waiting: { readonly size: number }): void {
+  /** From now on with the state of the primaries, and with what each scrape reads. */
+  observe({ primaries, waiting, limiter, logDropped }: Sources): void {
     // A primary that never comes up reports no change, and must be visible all the same.
     for (const primary of primaries.all) this.changed(primary, primary.status);
-    new Gauge({
-      name: "quorate_waiting_requests",
-      help: "Requests that wait in queues at this instance",
-      registers: [this.registry],
-      collect() {
-        this.set(waiting.size);
-      },
-    });
-    new Gauge({
-      name: "quorate_configuration_version",
-      help: "Version of the configuration that this instance uses; 0 before the first",
-      registers: [this.registry],
-      collect() {
-        this.set(primaries.version ?? 0);
-      },
-    });
-    new Gauge({
-      name: "quorate_primary_quarantine_seconds",
-      help: "How long the primary will not grant new leases",
-      labelNames: ["primary"],
-      registers: [this.registry],
-      collect() {
-        for (const { address, status } of primaries.all) {
-          this.set({ primary: address }, status.quarantineMs / 1000);
-        }
-      },
-    });
+    for (const priority of PRIORITIES)
+      if (priority !== "resumed") this.#counted.quorate_admission_shed_total.inc({ priority }, 0);
+    const scraped = made(SCRAPED, this.#registry);
+    this.#scrape = () => {
+      scraped.quorate_waiting_requests.set(waiting.size);
+      scraped.quorate_configuration_version.set(primaries.version ?? 0);
+      for (const { address, status } of primaries.all)
+        scraped.quorate_primary_quarantine_seconds.set({ primary: address }, status.quarantineMs / 1000);
+      scraped.quorate_log_dropped_total.reset();
+      scraped.quorate_log_dropped_total.inc(logDropped?.() ?? 0);
+      scraped.quorate_admission_in_flight.set(limiter.inFlight);
+      scraped.quorate_admission_limit.set(limiter.limit);
+      for (const priority of PRIORITIES)
+        scraped.quorate_admission_queued.set({ priority }, limiter.queued(priority));
+    };
   }
 
-  observeLog(dropped = () => 0): void {
-    new Counter({
-      name: "quorate_log_dropped_total",
-      help: "Log lines dropped because their reader was too slow or has gone",
-      registers: [this.registry],
-      collect() {
-        this.reset();
-        this.inc(dropped());
-      },
-    });
-  }
-
-  /** What is in flight and what is queued, read when Prometheus scrapes. */
-  observeAdmission(limiter: Limiter): void {
-    new Gauge({
-      name: "quorate_admission_in_flight",
-      help: "Requests being worked on, without those that wait for a lease",
-      registers: [this.registry],
-      collect() {
-        this.set(limiter.inFlight);
-      },
-    });
-    new Gauge({
-      name: "quorate_admission_limit",
-      help: "How many requests may be in flight, as derived from the delay that they cause",
-      registers: [this.registry],
-      collect() {
-        this.set(limiter.limit);
-      },
-    });
-    new Gauge({
-      name: "quorate_admission_queued",
-      help: "Requests queued for admission, by priority",
-      labelNames: ["priority"],
-      registers: [this.registry],
-      collect() {
-        for (const priority of PRIORITIES) this.set({ priority }, limiter.queued(priority));
-      },
-    });
-    for (const priority of PRIORITIES) if (priority !== "resumed") this.#shed.inc({ priority }, 0);
+  /** All metrics in Prometheus' text format. */
+  text(): Promise<string> {
+    this.#scrape();
+    return this.#registry.metrics();
   }
 
   shed(priority: string): void {
-    this.#shed.inc({ priority });
+    this.#counted.quorate_admission_shed_total.inc({ priority });
   }
 
   queued(priority: string, ms: number): void {
-    this.#queueSeconds.observe({ priority }, ms / 1000);
+    this.#counted.quorate_admission_queue_seconds.observe({ priority }, ms / 1000);
   }
 
   abandoned(): void {
-    this.#abandoned.inc();
+    this.#counted.quorate_admission_abandoned_total.inc();
   }
 
   connectionRefused(): void {
-    this.#connectionsRefused.inc();
+    this.#counted.quorate_connections_refused_total.inc();
   }
 
   request(method: string, route: string, status: number, code: string, ms: number): void {
-    this.#requests.inc({ method, route, status, code });
-    this.#seconds.observe({ method, route }, ms / 1000);
+    this.#counted.quorate_http_requests_total.inc({ method, route, status, code });
+    this.#counted.quorate_http_request_duration_seconds.observe({ method, route }, ms / 1000);
   }
 
   called(primary: Primary, _script: string, ms: number, outcome: "ok" | PrimaryFailure["kind"]): void {
-    if (outcome === "ok") this.#callSeconds.observe({ primary: primary.address }, ms / 1000);
-    else this.#errors.inc({ primary: primary.address, kind: outcome });
+    if (outcome === "ok")
+      this.#counted.quorate_primary_call_duration_seconds.observe({ primary: primary.address }, ms / 1000);
+    else this.#counted.quorate_primary_errors_total.inc({ primary: primary.address, kind: outcome });
   }
 
   changed(primary: Primary, { state }: PrimaryStatus): void {
-    this.#up.set({ primary: primary.address }, primary.up ? 1 : 0);
-    for (const one of PRIMARY_STATES) {
-      this.#state.set({ primary: primary.address, state: one }, one === state ? 1 : 0);
-    }
+    this.#counted.quorate_primary_up.set({ primary: primary.address }, primary.up ? 1 : 0);
+    for (const one of PRIMARY_STATES)
+      this.#counted.quorate_primary_state.set(
+        { primary: primary.address, state: one },
+        one === state ? 1 : 0,
+      );
   }
 
   granted(rounds: number): void {
-    this.#grants.inc({ rounds: rounds === 1 ? "1" : "more" });
+    this.#counted.quorate_lock_grants_total.inc({ rounds: rounds === 1 ? "1" : "more" });
   }
 
   dropped(primary: Primary): void {
-    this.#dropped.inc({ primary: primary.address });
+    this.#counted.quorate_primary_dropped_total.inc({ primary: primary.address });
   }
 }

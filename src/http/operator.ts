@@ -6,30 +6,25 @@ import { CoordinationError } from "../errors.js";
 export function operatorOnly(key: string | undefined): (c: Context) => void {
   const expected = key === undefined ? null : digest(key);
   return (c) => {
-    if (!expected) {
-      throw new CoordinationError(
-        "forbidden",
-        "This is for operators only, and this instance has no operator key: set QUORATE_OPERATOR_KEY.",
-      );
-    }
+    if (!expected) throw NO_KEY;
     const given = /^Bearer +(\S+) *$/i.exec(c.req.header("authorization") ?? "")?.[1];
-    if (given === undefined || !timingSafeEqual(digest(given), expected)) {
-      throw notAnOperator();
-    }
+    if (given === undefined || !timingSafeEqual(digest(given), expected)) throw NOT_AN_OPERATOR;
   };
 }
 
-export function notAnOperator(): CoordinationError {
-  return new CoordinationError(
-    "forbidden",
-    "This is for operators only: send Authorization: Bearer and the QUORATE_OPERATOR_KEY of this instance.",
-  );
-}
-
 /** The security of such a route in the API description. */
-export const byOperator = [{ operator: [] }];
+export const BY_OPERATOR = [{ operator: [] }];
 
 /** Of a fixed length, whatever was sent. */
 function digest(text: string): Buffer {
   return createHash("sha256").update(text).digest();
 }
+
+export const NOT_AN_OPERATOR = new CoordinationError(
+  "forbidden",
+  "This is for operators only: send Authorization: Bearer and the QUORATE_OPERATOR_KEY of this instance.",
+);
+const NO_KEY = new CoordinationError(
+  "forbidden",
+  "This is for operators only, and this instance has no operator key: set QUORATE_OPERATOR_KEY.",
+);

@@ -9,21 +9,21 @@ import {
 import { RING_POINTS_MAX } from "../primitives/rings/ring-builds.js";
 import { noQuorum, shortageOf } from "../quorum/shortage.js";
 import {
-  expectationFailed,
-  headersTooLarge,
+  EXPECTATION_FAILED,
+  HEADERS_TOO_LARGE,
   internal,
   methodNotAllowed,
-  notFound,
-  requestTimeout,
+  NOT_FOUND,
+  REQUEST_TIMEOUT,
   tooLarge,
-  unsupportedMediaType,
+  UNSUPPORTED_MEDIA_TYPE,
 } from "./failures.js";
 import { BODY_BYTES_MAX } from "./fields.js";
 import { fencingToken } from "./leases/examples.js";
 import { held, isHeld } from "./leases/held.js";
 import { breakRequests, holder } from "./locks/examples.js";
 import { acquireBody } from "./locks/schemas.js";
-import { notAnOperator } from "./operator.js";
+import { NOT_AN_OPERATOR } from "./operator.js";
 import { invalid } from "./requests/invalid.js";
 import { overloaded } from "./server/overloads.js";
 import { oneUp } from "./system/examples.js";
@@ -33,12 +33,12 @@ export const problemRequestId = "Xk0lq3bB7u2Rz9aT";
 /** A failure of each code, made by what throws it: its words are those that a caller reads. */
 export const failures: Readonly<Record<ErrorCode, CoordinationError>> = {
   invalid_request: invalidAcquire(),
-  not_found: notFound(),
+  not_found: NOT_FOUND,
   unknown_member: unknownMember("search", "search-1"),
   no_members: noMembers("search"),
   method_not_allowed: methodNotAllowed(["GET"]),
   held: held(isHeld("orders-42"), { kind: "held", holder, retryAfterMs: 8_412, queuePosition: 2 }),
-  forbidden: notAnOperator(),
+  forbidden: NOT_AN_OPERATOR,
   lease_mismatch: mismatch(),
   limit_mismatch: limitMismatch(8),
   superseded: superseded("search-1"),
@@ -46,10 +46,10 @@ export const failures: Readonly<Record<ErrorCode, CoordinationError>> = {
   too_many: tooManyPoints("search", 80 * 256 * 256, RING_POINTS_MAX),
   lease_lost: lost({ kind: "broken", reason: breakRequests.break.value.reason }, fencingToken),
   too_large: tooLarge(BODY_BYTES_MAX),
-  unsupported_media_type: unsupportedMediaType(),
-  request_timeout: requestTimeout(),
-  expectation_failed: expectationFailed(),
-  headers_too_large: headersTooLarge(),
+  unsupported_media_type: UNSUPPORTED_MEDIA_TYPE,
+  request_timeout: REQUEST_TIMEOUT,
+  expectation_failed: EXPECTATION_FAILED,
+  headers_too_large: HEADERS_TOO_LARGE,
   internal: internal(problemRequestId),
   no_quorum: noQuorum(shortageOf(oneUp) ?? ""),
   overloaded: overloaded(1_000),

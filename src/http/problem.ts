@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { type CoordinationError, ERROR_CODES, type ErrorCode } from "../errors.js";
+import { answer } from "./fields.js";
 import { HolderSchema } from "./leases/schemas.js";
 import { failures, problemRequestId } from "./problem-examples.js";
 
@@ -49,58 +50,46 @@ export function toProblem(error: CoordinationError, requestId: string) {
   };
 }
 
-const ProblemSchema = z
-  .object({
-    type: z.string().openapi({ example: "urn:quorate:problem:held" }),
-    title: z.string(),
-    status: z.int(),
-    code: z.enum(ERROR_CODES).openapi({ description: "What to program against: it never changes." }),
-    detail: z.string().openapi({ description: "What happened, and what to do." }),
-    requestId: z.string().openapi({ description: "The X-Request-Id of this request, as in the logs." }),
-    retryAfterMs: z
-      .int()
-      .optional()
-      .openapi({ description: "When to try again, ms; the header Retry-After rounds it up." }),
-    field: z.string().optional().openapi({ description: "The first field that is wrong, as a path." }),
-    errors: z.array(z.object({ field: z.string(), detail: z.string() })).optional(),
-    allow: z.array(z.string()).optional().openapi({ description: "The methods that the path has." }),
-    holder: HolderSchema.optional().openapi({ description: "The current holder, without its leaseId." }),
-    queuePosition: z.int().min(1).optional().openapi({
-      description:
-        "The place in the queue when waitMs was over, or the place that a waiting request would have had; 1: the next.",
-    }),
-    limit: z.int().optional().openapi({ description: "The limit of the semaphore." }),
-    lost: z
-      .object({
-        why: z.enum(["expired", "released", "broken", "taken", "restarted"]).openapi({
-          description:
-            "taken: a later lease holds it or has held it. restarted: a majority of the primaries restarted since it was granted, and no later holder is known.",
-        }),
-        reason: z.string().optional().openapi({ description: "Why an operator broke it." }),
-        newest: z
-          .int()
-          .optional()
-          .openapi({ format: "int64", description: "No token above this one has been granted since." }),
-      })
-      .optional()
-      .openapi({ description: "What is known about why the lease was lost." }),
-  })
-  .openapi("Problem");
+const ProblemSchema = answer("Problem", {
+  type: z.string().openapi({ example: "urn:quorate:problem:held" }),
+  title: z.string(),
+  status: z.int(),
+  code: z.enum(ERROR_CODES).openapi({ description: "What to program against: it never changes." }),
+  detail: z.string().openapi({ description: "What happened, and what to do." }),
+  requestId: z.string().openapi({ description: "The X-Request-Id of this request, as in the logs." }),
+  retryAfterMs: z
+    .int()
+    .optional()
+    .openapi({ description: "When to try again, ms; the header Retry-After rounds it up." }),
+  field: z.string().optional().openapi({ description: "The first field that is wrong, as a path." }),
+  errors: z.array(z.object({ field: z.string(), detail: z.string() })).optional(),
+  allow: z.array(z.string()).optional().openapi({ description: "The methods that the path has." }),
+  holder: HolderSchema.optional().openapi({ description: "The current holder, without its leaseId." }),
+  queuePosition: z.int().min(1).optional().openapi({
+    description:
+      "The place in the queue when waitMs was over, or the place that a waiting request would have had; 1: the next.",
+  }),
+  limit: z.int().optional().openapi({ description: "The limit of the semaphore." }),
+  lost: z
+    .object({
+      why: z.enum(["expired", "released", "broken", "taken", "restarted"]).openapi({
+        description:
+          "taken: a later lease holds it or has held it. restarted: a majority of the primaries restarted since it was granted, and no later holder is known.",
+      }),
+      reason: z.string().optional().openapi({ description: "Why an operator broke it." }),
+      newest: z
+        .int()
+        .optional()
+        .openapi({ format: "int64", description: "No token above this one has been granted since." }),
+    })
+    .optional()
+    .openapi({ description: "What is known about why the lease was lost." }),
+});
 
-/** The problem responses of an operation under /v1: these codes, besides those that all of them have. */
-export function problems(...codes: ErrorCode[]) {
-  return problemsOutsideV1("invalid_request", ...codes, "overloaded", "shutting_down");
-}
-
-/** The same for an operation that has a body. */
-export function bodyProblems(...codes: ErrorCode[]) {
-  return problems("too_large", "unsupported_media_type", ...codes);
-}
-
-/** The same for an operation outside /v1: those answer until the process ends. */
-export function problemsOutsideV1(...codes: ErrorCode[]) {
+/** The responses with these problems, by status, for the API description. */
+export function problemResponses(codes: readonly ErrorCode[]) {
   const byStatus = new Map<ProblemStatus, ErrorCode[]>();
-  for (const code of new Set<ErrorCode>([...codes, "internal"])) {
+  for (const code of codes) {
     const status = statusOf(code);
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }

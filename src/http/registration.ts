@@ -1,32 +1,37 @@
 import { OpenAPIHono, type RouteConfig, type z } from "@hono/zod-openapi";
 import type { Context } from "hono";
+import type { ErrorCode } from "../errors.js";
 import type { App, Env, Services } from "./context.js";
 import { type Answer, observed } from "./observed.js";
+import { BY_OPERATOR, operatorOnly } from "./operator.js";
+import { problemResponses } from "./problem.js";
 import { type Parsed, parserOf, type Schemas } from "./requests/parse.js";
+import { jsonText } from "./responses/content.js";
 
-/** A route as the API description has it, and what this service does before its handler. */
-export interface Route<
-  P extends z.ZodObject,
-  Q extends z.ZodObject,
-  H extends z.ZodObject,
-  B extends z.ZodType,
-  A extends z.ZodType,
-> extends Omit<RouteConfig, "request" | "responses" | "middleware" | "hide"> {
-  readonly request?: Schemas<P, Q, H, B>;
-  readonly responses: RouteConfig["responses"] & { readonly 200: Success<A> };
-  /** Throws where the caller may not do this. */
-  readonly authorize?: (c: Context<Env>) => void;
+/** A route as the API description has it, and what this service does with its requests. */
+export interface Route<S extends Schemas, A extends z.ZodType>
+  extends Omit<RouteConfig, "request" | "responses" | "security" | "middleware" | "hide"> {
+  readonly request?: S;
+  /** The answer with status 200. */
+  readonly answer: Described & {
+    readonly content?: { readonly "application/json"?: { readonly schema: A } };
+  };
+  /** Answers with other statuses that are not problems. */
+  readonly otherAnswers?: RouteConfig["responses"];
+  /** The problems that not all routes have. */
+  readonly problems?: readonly ErrorCode[];
+  /** Whether the caller must be an operator. */
+  readonly isForOperators?: boolean;
   /** Whether the body may be as large as that of a batch. */
   readonly isBatch?: boolean;
+  /** What it returns is answered as JSON with status 200; a Response is sent as it is. */
+  readonly handle: (
+    request: Parsed<S>,
+    c: Context<Env>,
+  ) => Promise<z.output<A> | Response> | z.output<A> | Response;
 }
 
 type Described = Exclude<RouteConfig["responses"][string], { $ref: string }>;
-type Success<A extends z.ZodType> = Described & {
-  readonly content?: { readonly "application/json"?: { readonly schema: A } };
-};
-
-/** What a handler returns is answered as JSON with status 200; a Response is sent as it is. */
-export type Handler<Request, T> = (request: Request, c: Context<Env>) => Promise<T | Response> | T | Response;
 
 /**
  * The only way to a route. Whatever is registered here passes the limit of the body, the check for stopping, metrics, the
@@ -41,23 +46,22 @@ export class Routes {
   constructor(private readonly services: Services) {}
 
   /** A route of the API: described, with its request checked against its schemas. */
-  add<
-    P extends z.ZodObject,
-    Q extends z.ZodObject,
-    H extends z.ZodObject,
-    B extends z.ZodType,
-    A extends z.ZodType = z.ZodNever,
-  >(route: Route<P, Q, H, B, A>, handle: Handler<Parsed<P, Q, H, B>, z.output<A>>): void {
-    const { authorize, isBatch = false, ...described } = route;
+  add<S extends Schemas, A extends z.ZodType = z.ZodNever>(route: Route<S, A>): void {
+    const { handle, answer, otherAnswers, problems, isForOperators, isBatch = false, ...described } = route;
     const { method, path, request } = described;
-    this.app.openAPIRegistry.registerPath(described);
-    const parse = parserOf(path, request ?? {});
-    const { timeSlices } = this.services.owners;
+    this.app.openAPIRegistry.registerPath({
+      ...described,
+      ...(isForOperators && { security: BY_OPERATOR }),
+      responses: { 200: answer, ...otherAnswers, ...problemResponses(codesOf(route)) },
+    });
+    const { owners, config } = this.services;
+    const authorize = isForOperators && operatorOnly(config.operatorKey);
+    const parse = parserOf<S>(path, request);
     this.#on(method, path.replaceAll(/\{(.+?)\}/g, ":$1"), isBatch, async (c, text) => {
-      authorize?.(c);
-      if (text !== null && text.length > PARSED_AT_ONCE_MAX) await timeSlices.take();
-      const answer = await handle(parse(c, text), c);
-      return answer instanceof Response ? answer : c.body(JSON.stringify(answer), 200, JSON_CONTENT);
+      if (authorize) authorize(c);
+      if (text !== null && text.length > PARSED_AT_ONCE_MAX) await owners.timeSlices.take();
+      const answered = await handle(parse(c, text), c);
+      return answered instanceof Response ? answered : jsonText(c, JSON.stringify(answered));
     });
   }
 
@@ -76,6 +80,14 @@ export class Routes {
   }
 }
 
-const JSON_CONTENT = { "content-type": "application/json" };
+/** Its own problems, and those of all routes like it. Outside /v1 a route answers until the process ends. */
+function codesOf({ path, request, problems = [], isForOperators }: Route<Schemas, z.ZodType>): ErrorCode[] {
+  if (!path.startsWith("/v1/")) return [...problems, "internal"];
+  const codes: ErrorCode[] = ["invalid_request", ...problems, "overloaded", "shutting_down", "internal"];
+  if (request?.body) codes.push("too_large", "unsupported_media_type");
+  if (isForOperators) codes.push("forbidden");
+  return codes;
+}
+
 /** Length in UTF-16 code units of a body that is not worth a turn of its own; one of 2 MB takes up to 20 ms. */
 const PARSED_AT_ONCE_MAX = 16_384;

@@ -3,7 +3,6 @@ import type { Ids } from "../ids.js";
 import { resourceOf } from "../scripts/resource-kinds.js";
 import { lost } from "./leases/lease-failures.js";
 import {
-  fingerprintOf,
   type Grant,
   type Held,
   type InFlight,
@@ -12,7 +11,7 @@ import {
   parseMetadata,
   toQueue,
   type Waiting,
-  type Wanted,
+  wantedOf,
 } from "./leases/lease-terms.js";
 import type { Leases } from "./leases/leases.js";
 import { SharedReads } from "./reads/shared-reads.js";
@@ -74,7 +73,7 @@ export class Elections {
     },
   ): Promise<Campaigned> {
     const { name, candidate, value } = request;
-    const wanted = wantedOf(name, request.leaseId);
+    const wanted = termOf(name, request.leaseId);
     const outcome = await this.leases.acquire(
       { ...request, owner: candidate, metadata: metadataText(value) },
       () => wanted,
@@ -91,7 +90,7 @@ export class Elections {
     readonly term?: number | undefined;
   }): Promise<Term> {
     const { name, leaseId, ttlMs, term } = request;
-    const wanted = wantedOf(name, leaseId);
+    const wanted = termOf(name, leaseId);
     const { grant, metadata } = await this.leases.renew(wanted, { leaseId, ttlMs, fencingToken: term });
     return toTerm(name, grant, parseMetadata(metadata));
   }
@@ -103,7 +102,7 @@ export class Elections {
     readonly value: unknown;
   }): Promise<{ term: number }> {
     const { name, leaseId, value } = request;
-    const wanted = wantedOf(name, leaseId);
+    const wanted = termOf(name, leaseId);
     const { token, revision: latest } = await this.leases.held(wanted, leaseId);
     const next = Number(latest.split("-")[0]) + 1;
     // The nonce orders two proclamations that were made at the same time.
@@ -119,7 +118,7 @@ export class Elections {
 
   /** Whether it led until now. Throws `no_quorum`. */
   resign(name: string, leaseId: string): Promise<boolean> {
-    return this.leases.release(wantedOf(name, leaseId), leaseId);
+    return this.leases.release(termOf(name, leaseId), leaseId);
   }
 
   /** What a majority says after this call. Concurrent callers get the same object. Throws `no_quorum`. */
@@ -168,18 +167,9 @@ function toTerm(name: string, { fencingToken, owner, ...grant }: Grant, value: u
   return { ...grant, name, candidate: owner, term: fencingToken, value };
 }
 
-function wantedOf(name: string, leaseId: string | undefined): Wanted {
-  const resources = [resource(name)];
-  return {
-    mode: "exclusive",
-    resources,
-    queues: resources,
-    fingerprint: fingerprintOf(leaseId, resource(name)),
-    limit: null,
-  };
-}
-
 const resource = (name: string) => resourceOf("election", name);
+const termOf = (name: string, leaseId: string | undefined) =>
+  wantedOf([resource(name)], "exclusive", leaseId);
 const REVISION_DIGITS = 12;
 /** Elections that are read at the same time: a read is three scripts of some tens of microseconds. */
 const READS_AT_ONCE_MAX = 64;

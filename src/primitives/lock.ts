@@ -8,17 +8,18 @@ import type { Mode } from "../scripts/lease-calls.js";
 import { resourceOf } from "../scripts/resource-kinds.js";
 import { type HolderPage, HolderPages } from "./leases/holder-pages.js";
 import {
-  fingerprintOf,
   type Grant,
   type Held,
   type Holder,
   type LeaseRequest,
   metadataText,
   parseMetadata,
+  type RenewRequest,
   toHolder,
   toQueue,
   type Waiting,
   type Wanted,
+  wantedOf,
 } from "./leases/lease-terms.js";
 import type { Leases } from "./leases/leases.js";
 import { SharedReads } from "./reads/shared-reads.js";
@@ -75,7 +76,7 @@ export class Locks {
   /** Acquires all names or none, or reports the holder of one of them. Throws as `Leases.acquire` does. */
   async acquire(request: AcquireRequest): Promise<Acquired> {
     const { names, mode = "exclusive", metadata } = request;
-    const wanted = wantedOf(names, mode, request.leaseId);
+    const wanted = wantedOf(resourcesOf(names), mode, request.leaseId);
     const outcome = await this.leases.acquire({ ...request, metadata: metadataText(metadata) }, () => wanted);
     if (outcome.kind === "held") return outcome;
     const lease = { ...outcome.grant, names: namesOf(wanted), mode, metadata: metadata ?? null };
@@ -83,13 +84,8 @@ export class Locks {
   }
 
   /** Throws `lease_lost` and `no_quorum`. */
-  async renew(request: {
-    readonly names: readonly string[];
-    readonly leaseId: string;
-    readonly ttlMs: number;
-    readonly fencingToken?: number | undefined;
-  }): Promise<Lease> {
-    const wanted = wantedOf(request.names, null, request.leaseId);
+  async renew(request: RenewRequest & { readonly names: readonly string[] }): Promise<Lease> {
+    const wanted = wantedOf(resourcesOf(request.names), null, request.leaseId);
     const { grant, mode, metadata } = await this.leases.renew(wanted, request);
     return { ...grant, names: namesOf(wanted), mode, metadata: parseMetadata(metadata) };
   }
@@ -99,7 +95,7 @@ export class Locks {
    * `no_quorum`.
    */
   release(names: readonly string[], leaseId: string): Promise<boolean> {
-    return this.leases.release(wantedOf(names, null, leaseId), leaseId);
+    return this.leases.release(wantedOf(resourcesOf(names), null, leaseId), leaseId);
   }
 
   /** The state that a majority reports after this call. Simultaneous callers share a read. Throws `no_quorum`. */
@@ -167,18 +163,8 @@ export class Locks {
   }
 }
 
-function wantedOf(names: readonly string[], mode: Mode | null, leaseId: string | undefined): Wanted {
-  const resources = [...new Set(names)].sort().map(resource);
-  return {
-    mode,
-    resources,
-    queues: resources,
-    fingerprint: fingerprintOf(leaseId, resources.join(" ")),
-    limit: null,
-  };
-}
-
 const resource = (name: string) => resourceOf("lock", name);
+const resourcesOf = (names: readonly string[]) => [...new Set(names)].sort().map(resource);
 const nameOf = (resource: string) => resource.slice(resourceOf("lock", "").length);
 const namesOf = ({ resources }: Wanted) => resources.map(nameOf);
 /** Maximum number of concurrent reads: the most expensive read is three replies of 250 KB. */

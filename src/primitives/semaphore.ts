@@ -4,7 +4,7 @@ import { madeHere } from "../ids.js";
 import type { Primaries } from "../quorum/primaries.js";
 import type { Hold } from "../scripts/hold.js";
 import type { Keys } from "../scripts/keys.js";
-import { type SemaphoreView, setLimit } from "../scripts/semaphore-calls.js";
+import { queueOf, type SemaphoreView, setLimit, slotsOf } from "../scripts/semaphore-calls.js";
 import { lost } from "./leases/lease-failures.js";
 import {
   fingerprintOf,
@@ -12,11 +12,12 @@ import {
   type Held,
   type Holder,
   type LeaseRequest,
+  type RenewRequest,
   toHolder,
   type Wanted,
 } from "./leases/lease-terms.js";
 import type { Leases } from "./leases/leases.js";
-import { lineOf, Slots, slotsOf } from "./leases/slots.js";
+import { Slots } from "./leases/slots.js";
 
 /** Some permits of a semaphore, as seen by their holder. */
 export interface Permits extends Grant {
@@ -80,11 +81,8 @@ export class Semaphores {
       { ...request, metadata: JSON.stringify(stored) },
       async (leaseId) => {
         const fingerprint = fingerprintFor(request.leaseId, name, permits);
-        const { slots, hasAlternatives } = await this.#slots.choose(
-          name,
-          { leaseId, fingerprint, limit, permits },
-          again,
-        );
+        const slotsWanted = { leaseId, fingerprint, limit, permits };
+        const { slots, hasAlternatives } = await this.#slots.choose(name, slotsWanted, again);
         again = true;
         return { ...wantedOf(name, limit, permits, slots, request.leaseId), hasAlternatives };
       },
@@ -93,31 +91,16 @@ export class Semaphores {
       const { holder } = outcome;
       return { ...outcome, holder: holder && { ...holder, metadata: (holder.metadata as Stored).metadata } };
     }
-    return {
-      kind: "acquired",
-      lease: {
-        ...outcome.grant,
-        name,
-        permits,
-        slots: slotsIn(outcome.wanted),
-        limit,
-        metadata: metadata ?? null,
-      },
-    };
+    return { kind: "acquired", lease: { ...outcome.grant, name, slots: slotsIn(outcome.wanted), ...stored } };
   }
 
   /** Throws `lease_lost` and `no_quorum`. */
-  async renew(request: {
-    readonly name: string;
-    readonly leaseId: string;
-    readonly ttlMs: number;
-    readonly fencingToken?: number | undefined;
-  }): Promise<Permits> {
+  async renew(request: RenewRequest & { readonly name: string }): Promise<Permits> {
     const { name, leaseId } = request;
     const { sure: slots, unclear, limit } = await this.#slots.ofLease(name, leaseId);
     // A primary that did not answer may hold the vote that completes a majority.
     if (unclear) throw this.primaries.noQuorum();
-    if (slots.length === 0 || limit === null) throw lost(await this.leases.ending(leaseId), 0);
+    if (slots.length === 0 || limit === null) throw lost(await this.leases.votes.ending(leaseId), 0);
     const wanted = wantedOf(name, limit, slots.length, slots, leaseId);
     const { grant, metadata } = await this.leases.renew(wanted, request).catch((error) => {
       // Some of its slots were lost; permits are kept all or none.
@@ -192,7 +175,7 @@ function wantedOf(
   return {
     mode: "exclusive",
     resources: slots.toSorted((a, b) => a - b).map((slot) => slotsOf(name) + slot),
-    queues: [lineOf(name)],
+    queues: [queueOf(name)],
     fingerprint: fingerprintFor(leaseId, name, permits),
     limit: { semaphore: name, permits: limit },
   };

@@ -7,35 +7,41 @@ import {
   abandonAttempt,
   acquireLease,
 } from "../scripts/lease-calls.js";
+import type { Call } from "../scripts/scripts.js";
 import { answerOf, Votes } from "./answers.js";
-import type { Voting } from "./redlock-adapter.js";
 
-/** One attempt to acquire a lease, under way: the votes on it, and how they are taken back. */
-export class AcquireAttempt implements Voting {
+/**
+ * One attempt to acquire a lease, under way: how each primary, by its index, votes on it, and how its vote is taken back.
+ * Neither rejects or hangs.
+ */
+export class AcquireAttempt {
   readonly votes: Votes<AcquireVote>;
   /** One per primary; it resolves when that one has answered or failed. */
   readonly voting: Promise<unknown>[] = [];
+  readonly #acquire: Call<AcquireVote>;
 
   constructor(
     private readonly primaries: readonly Primary[],
     private readonly keys: Keys,
     private readonly attempt: Attempt,
-    private readonly terms: AcquireTerms,
+    terms: AcquireTerms,
     /** Longer than a message of the attempt can be under way. */
     private readonly tombstoneMs: number,
   ) {
     this.votes = new Votes(primaries.length);
+    this.#acquire = acquireLease(keys, attempt, terms);
   }
 
+  /** Whether the primary grants it. */
   async vote(index: number): Promise<boolean> {
-    const voting = answerOf(this.#primary(index), acquireLease(this.keys, this.attempt, this.terms));
+    const voting = answerOf(this.#primary(index), this.#acquire);
     this.voting[index] = voting;
     const answer = await voting;
     this.votes.note(index, answer);
     return answer.ok && answer.value.kind === "granted";
   }
 
-  /** Where the primary does not answer, the clean-up becomes a pending compensation. */
+  /** Whether nothing of it is left there. Where the primary does not answer, the clean-up becomes a pending compensation. */
   async takeBack(index: number): Promise<boolean> {
     // A vote under way may be sent a second time, as text, and would then come behind the clean-up.
     await this.voting[index];

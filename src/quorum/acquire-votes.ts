@@ -49,9 +49,27 @@ export class AcquireVotes {
    * `no_quorum`.
    */
   acquire(claim: Claim, terms: AcquireTerms, request?: Attempts | null): Promise<AcquireOutcome> {
-    return this.primaries.steadily(() => {
-      const attempt = request?.begin() ?? { nonce: this.ids.nonce(), attemptNumber: 1 };
-      return this.#attempt({ ...claim, ...attempt }, terms, request);
+    return this.primaries.steadily(async () => {
+      const { all, version, ofMajority } = this.primaries;
+      const begun = request?.begin() ?? { nonce: this.ids.nonce(), attemptNumber: 1 };
+      const attempt = { ...claim, ...begun };
+      const asked = new AcquireAttempt(all, this.keys, attempt, terms, this.tombstoneMs);
+      try {
+        if (!(await this.#redlock.acquire(asked, terms.ttlMs))) return await this.#refusal(asked.votes);
+        const grant = await this.#token(attempt, asked.votes.answers, version);
+        if (grant === null) {
+          // A clean-up that does not reach a primary becomes a pending compensation, so nothing depends on the outcome here.
+          await this.primaries.decide((_, index) => asked.takeBack(index), ofMajority);
+          return { kind: "held", hold: null, certain: false, ahead: 0 };
+        }
+        const { rounds, ...granted } = grant;
+        this.onGrant(rounds);
+        // A message that reaches a primary behind the release of a lease that was waited for would queue there once more.
+        if (request) void asked.refuseLate();
+        return { kind: "granted", ...granted };
+      } finally {
+        request?.decided(asked.voting);
+      }
     });
   }
 
@@ -59,8 +77,8 @@ export class AcquireVotes {
    * Whether a majority have handed off the lease with exactly one counter, its token, and since when. Null: it has to be
    * asked for. The votes are those on one attempt in one configuration.
    */
-  judgeHandoff<V extends { readonly counter: number; readonly sinceMs: number }>(
-    votes: readonly V[],
+  judgeHandoff(
+    votes: readonly { readonly counter: number; readonly sinceMs: number }[],
   ): { token: number; acks: number; sinceMs: number } | null {
     const counters = votes.map(({ counter }) => counter);
     const verdict = this.tally(counters, this.primaries.majority);
@@ -68,27 +86,6 @@ export class AcquireVotes {
     this.onGrant(1);
     const sinceMs = Math.min(...votes.map((vote) => vote.sinceMs));
     return { token: verdict.token, acks: votes.length, sinceMs };
-  }
-
-  async #attempt(attempt: Attempt, terms: AcquireTerms, request?: Attempts | null): Promise<AcquireOutcome> {
-    const { all, version } = this.primaries;
-    const asked = new AcquireAttempt(all, this.keys, attempt, terms, this.tombstoneMs);
-    try {
-      if (!(await this.#redlock.acquire(asked, terms.ttlMs))) return await this.#refusal(asked.votes);
-      const grant = await this.#token(attempt, asked.votes.answers, version);
-      if (grant === null) {
-        // A clean-up that does not reach a primary becomes a pending compensation, so nothing depends on the outcome here.
-        await this.primaries.decide((_, index) => asked.takeBack(index), this.primaries.ofMajority);
-        return { kind: "held", hold: null, certain: false, ahead: 0 };
-      }
-      const { rounds, ...granted } = grant;
-      this.onGrant(rounds);
-      // A message that reaches a primary behind the release of a lease that was waited for would queue there once more.
-      if (request) void asked.refuseLate();
-      return { kind: "granted", ...granted };
-    } finally {
-      request?.decided(asked.voting);
-    }
   }
 
   /** Longer than any message of a lease can be under way and still matter. */

@@ -1,6 +1,7 @@
 import { fullJitterMs } from "../algorithms/backoff.js";
 import { type Ballot, ballotAbove, higherBallot, latestAccepted } from "../algorithms/ballot.js";
 import type { Clock, Random } from "../clock.js";
+import type { Ids } from "../ids.js";
 import type { Primary } from "../redis/primary.js";
 import { accept, prepare } from "../scripts/configuration-calls.js";
 import type { Call } from "../scripts/scripts.js";
@@ -30,10 +31,10 @@ export async function change(
   dependencies: {
     readonly clock: Clock;
     readonly random: Random;
-    readonly ballotNonce: () => string;
+    readonly ids: Pick<Ids, "hexNonce">;
   },
 ): Promise<string | null> {
-  const { clock, random, ballotNonce } = dependencies;
+  const { clock, random, ids } = dependencies;
   let highest: Ballot | null = null;
   /** The replies of a quorum in favour, as soon as they are there; null: it cannot be won any more. */
   const win = async <T>(call: Call<T>, refusedFor: (reply: T) => Ballot | null) => {
@@ -52,7 +53,7 @@ export async function change(
   };
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     if (attempt > 0) await clock.sleep(fullJitterMs(attempt, 5, 80, random()));
-    const ballot = ballotAbove(highest, ballotNonce());
+    const ballot = ballotAbove(highest, ids.hexNonce());
     const promises = await win(prepare(register, ballot), (reply) =>
       reply.kind === "refused" ? reply.promised : null,
     );

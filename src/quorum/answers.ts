@@ -13,20 +13,14 @@ export type Answers<T> = readonly (Answer<T> | undefined)[];
 /** What a primary is asked: one call, or several of them in a row. */
 export type Question<T> = Call<T> | ((primary: Primary, index: number) => Promise<T>);
 
-/** The answers so far. Each is a snapshot: it does not change when another answer comes in. */
-export interface Heard<T> {
-  readonly answers: Answers<T>;
-  /** The values among the answers, in the order of the primaries. */
-  readonly values: readonly T[];
-  /** How many primaries have neither answered nor failed. */
-  readonly pending: number;
-}
+/** The answers so far. */
+export type Heard<T> = Pick<Votes<T>, "answers" | "values" | "pending">;
 
 /** Derives a verdict from the answers so far; undefined: they do not decide yet. */
 export type Judge<T, V> = (heard: Heard<T>) => V | undefined;
 
 /** Collects the answers to one question, including late ones for callers that wait for them. */
-export class Votes<T> implements Heard<T> {
+export class Votes<T> {
   #answers: Answers<T>;
   readonly #watchers = new Set<() => void>();
 
@@ -39,14 +33,17 @@ export class Votes<T> implements Heard<T> {
     for (const look of this.#watchers) look();
   }
 
+  /** A snapshot: it does not change when another answer comes in. */
   get answers(): Answers<T> {
     return this.#answers;
   }
 
+  /** The values among the answers, in the order of the primaries. */
   get values(): readonly T[] {
     return values(this.#answers);
   }
 
+  /** How many primaries have neither answered nor failed. */
   get pending(): number {
     return this.#answers.filter((answer) => answer === undefined).length;
   }

@@ -1,9 +1,12 @@
-import { judgeRenewal, type Lost, otherNames } from "../algorithms/renewals.js";
+import { heldByMajority } from "../algorithms/holds.js";
+import { judgeRenewal, type Lost, otherNames, type RenewalVerdict } from "../algorithms/renewals.js";
 import { repliedByMajority } from "../algorithms/tally.js";
+import type { Hold } from "../scripts/hold.js";
+import { inspectName, type Waiter } from "../scripts/holder-calls.js";
 import {
   type Claim,
-  type Ending,
   type LeaseRenewal,
+  NOBODY,
   proclaim,
   type Renewal,
   type RenewVote,
@@ -14,23 +17,29 @@ import {
 } from "../scripts/lease-calls.js";
 import { AcquireVotes } from "./acquire-votes.js";
 import { type Answers, answerOf, type Heard } from "./answers.js";
-import { type Inspection, inspectResource } from "./inspection.js";
 import { holdersOn } from "./scan.js";
 
-export type RenewOutcome =
-  | ({ readonly kind: "renewed"; readonly token: number; readonly acks: number } & Renewal)
-  | Lost
-  /** The lease has more names, or fewer. */
-  | { readonly kind: "other" };
+/** What a majority of the primaries know of a name. */
+export interface Inspection {
+  /** The holds that a majority report, one writer or readers; with their token where it is exact on a majority. */
+  readonly holds: readonly (Hold & { readonly token: number | null })[];
+  /** Whether a majority say that no lease holds it. */
+  readonly free: boolean;
+  /** No token above this one has been given out. */
+  readonly highest: number;
+  /** Number of waiters, and the first of them in queue order. */
+  readonly waiting: number;
+  readonly queue: readonly Waiter[];
+}
 
 /** The votes on leases: on new ones, and on those that were granted. */
 export class LeaseVotes extends AcquireVotes {
   /** Extends a lease on a majority, and repairs it in the background where it is missing. Throws `no_quorum`. */
-  async renew(lease: LeaseRenewal): Promise<RenewOutcome> {
+  renew(lease: LeaseRenewal): Promise<RenewalVerdict<Renewal>> {
     const beforeColdStart = lease.token < this.primaries.floor;
     const judge = ({ values }: Heard<RenewVote>) =>
       judgeRenewal<Renewal>(values, this.primaries.majority, beforeColdStart);
-    const verdict = await this.primaries.decide(renewLease(this.keys, lease), judge, {
+    return this.primaries.decide(renewLease(this.keys, lease), judge, {
       lastWord: ({ values }) => otherNames(values),
       // A repair is never a vote of the renewal that found the lease missing.
       afterwards: (heard) => {
@@ -38,22 +47,34 @@ export class LeaseVotes extends AcquireVotes {
         if (last?.kind === "extended") this.#repair(lease, last.latest, heard.answers);
       },
     });
-    if (verdict.kind !== "extended") return verdict;
-    return { ...verdict.latest, kind: "renewed", token: lease.token, acks: verdict.acks };
   }
 
-  /** How a lease that is not held any more was ended; null: nobody ended it. Throws `no_quorum`. */
-  async ending(leaseId: string): Promise<Ending | null> {
+  /** How a lease ended that is not held any more, as far as its tombstones tell. Throws `no_quorum`. */
+  async ending(leaseId: string): Promise<Lost["why"]> {
     const found = await this.primaries.askMajority(readTombstone(this.keys, leaseId));
-    return found.find((ending) => ending?.kind === "broken") ?? found.find((ending) => ending) ?? null;
+    const broken = found.find((ending) => ending?.kind === "broken");
+    return broken ?? found.find((ending) => ending) ?? { kind: "expired" };
   }
 
   /**
    * Ends a lease everywhere; a primary that does not answer gets the release later. Returns whether any primary still had it.
-   * Throws `no_quorum` if a majority did not answer: the lease then ends as soon as they do.
+   * Throws `no_quorum` if a majority did not answer: the lease then ends as soon as they do. `chosen`: the caller chose the
+   * id, so a tombstone stays everywhere. `brokenFor`: an operator's reason.
    */
-  release(claim: Claim, chosen: boolean): Promise<boolean> {
-    return this.#end(claim, chosen, null);
+  async release(claim: Claim, chosen: boolean, brokenFor: string | null = null): Promise<boolean> {
+    const call = (always: boolean) =>
+      releaseLease(this.keys, claim, { forMs: this.tombstoneMs, always, brokenFor });
+    const attempts = await this.primaries.decide(call(chosen), this.primaries.ofMajority, {
+      afterwards: ({ answers, values }) => {
+        const found = new Set(values.filter((attempt) => attempt !== null));
+        // Where one primary had an earlier attempt than others, the one that was granted may still come, behind the release.
+        const mayCome = found.size > 1 && !chosen;
+        this.primaries.all.forEach((primary, index) => {
+          if (mayCome || !answers[index]?.ok) primary.compensateLater(`release/${claim.leaseId}`, call(true));
+        });
+      },
+    });
+    return attempts.some((attempt) => attempt !== null);
   }
 
   /**
@@ -79,8 +100,8 @@ export class LeaseVotes extends AcquireVotes {
     for (let at = 0; at < held.length; at += BROKEN_AT_ONCE_MAX) {
       await Promise.all(
         held.slice(at, at + BROKEN_AT_ONCE_MAX).map(([leaseId, { resources }]) => {
-          const claim = { leaseId, mode: null, resources, queues: resources, fingerprint: null, limit: null };
-          return this.#end(claim, true, reason);
+          const claim = { ...NOBODY, leaseId, mode: null, resources, queues: resources };
+          return this.release(claim, true, reason);
         }),
       );
     }
@@ -95,8 +116,29 @@ export class LeaseVotes extends AcquireVotes {
   }
 
   /** What a majority know about a name. Throws `no_quorum`. */
-  inspect(resource: string): Promise<Inspection> {
-    return inspectResource(this.primaries, this.keys, resource, this.tally);
+  async inspect(resource: string): Promise<Inspection> {
+    const { majority } = this.primaries;
+    const views = await this.primaries.askAgreeing(inspectName(this.keys, resource), ({ counter, holds }) =>
+      JSON.stringify([counter, ...holds.map((hold) => [hold.digest, hold.counter, hold.revision])]),
+    );
+    const tokenOf = ({ digest }: Hold) => {
+      const counters = views.map(
+        (view) => view.holds.find((hold) => hold.digest === digest)?.counter ?? null,
+      );
+      const verdict = this.tally(counters, majority);
+      return verdict.kind === "token" ? verdict.token : null;
+    };
+    const holds = views.map((view) => view.holds);
+    const fullest = views.reduce((best, view) => (view.queue.length > best.queue.length ? view : best));
+    return {
+      holds: heldByMajority(holds, majority).map((hold) => ({ ...hold, token: tokenOf(hold) })),
+      free: holds.filter(({ length }) => length === 0).length >= majority,
+      highest: Math.max(
+        ...views.flatMap((view) => [view.counter, ...view.holds.map((hold) => hold.counter)]),
+      ),
+      waiting: Math.max(...views.map((view) => view.waiting)),
+      queue: fullest.queue,
+    };
   }
 
   /** Gives the lease to the primaries that lack it. */
@@ -108,23 +150,6 @@ export class LeaseVotes extends AcquireVotes {
       const lacks = answer?.ok && (answer.value.kind === "missing" || answer.value.kind === "taken");
       if (lacks) void answerOf(primary, call);
     });
-  }
-
-  /** `chosen`: the caller chose the id, so a tombstone stays everywhere. `brokenFor`: an operator's reason. */
-  async #end(claim: Claim, chosen: boolean, brokenFor: string | null): Promise<boolean> {
-    const call = (always: boolean) =>
-      releaseLease(this.keys, claim, { forMs: this.tombstoneMs, always, brokenFor });
-    const attempts = await this.primaries.decide(call(chosen), this.primaries.ofMajority, {
-      afterwards: ({ answers, values }) => {
-        const found = new Set(values.filter((attempt) => attempt !== null));
-        // Where one primary had an earlier attempt than others, the one that was granted may still come, behind the release.
-        const mayCome = found.size > 1 && !chosen;
-        this.primaries.all.forEach((primary, index) => {
-          if (mayCome || !answers[index]?.ok) primary.compensateLater(`release/${claim.leaseId}`, call(true));
-        });
-      },
-    });
-    return attempts.some((attempt) => attempt !== null);
   }
 }
 

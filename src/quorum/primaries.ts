@@ -1,7 +1,7 @@
 import { majorityOf, repliedByMajority } from "../algorithms/tally.js";
 import { CoordinationError } from "../errors.js";
 import type { Primary } from "../redis/primary.js";
-import { type Answers, answerOf, type Heard, type Judge, type Question, Votes } from "./answers.js";
+import { answerOf, type Heard, type Judge, type Question, Votes } from "./answers.js";
 import { noQuorum, shortageOf } from "./shortage.js";
 
 /** The configuration in force for this instance. */
@@ -67,8 +67,10 @@ export class Primaries {
       if (afterwards) void votes.complete().then(afterwards);
       const verdict = await votes.until(judge);
       if (verdict !== undefined) return verdict;
-      const again = hasStaleEpoch(votes.answers) && attempt < STALE_EPOCH_ATTEMPTS_MAX;
-      if (again && (await this.configuration.catchUp())) continue;
+      const isStale = votes.answers.some(
+        (answer) => answer?.ok === false && answer.failure.kind === "stale_epoch",
+      );
+      if (isStale && attempt < STALE_EPOCH_ATTEMPTS_MAX && (await this.configuration.catchUp())) continue;
       const last = lastWord?.(votes);
       if (last === undefined) throw this.noQuorum();
       return last;
@@ -146,10 +148,6 @@ export class Primaries {
   close(): void {
     for (const primary of this.all) primary.close();
   }
-}
-
-function hasStaleEpoch(answers: Answers<unknown>): boolean {
-  return answers.some((answer) => answer && !answer.ok && answer.failure.kind === "stale_epoch");
 }
 
 const STALE_EPOCH_ATTEMPTS_MAX = 4;

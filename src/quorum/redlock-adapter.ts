@@ -1,13 +1,6 @@
 import { createHash } from "node:crypto";
 import Redlock from "redlock";
-
-/** One acquire: how each primary, by its index, votes on it and takes its vote back. Neither may reject or hang. */
-export interface Voting {
-  /** Whether the primary grants it. */
-  vote(index: number): Promise<boolean>;
-  /** Whether nothing of it is left on the primary. */
-  takeBack(index: number): Promise<boolean>;
-}
+import type { AcquireAttempt } from "./acquire-attempt.js";
 
 /**
  * Acquires by the `redlock` package. It asks all primaries at once and counts; when a majority are against, it has what
@@ -16,12 +9,12 @@ export interface Voting {
  * Nothing else of it is used. Tokens, waiting and validity are ours; renewals and releases are decided by
  * `Primaries.decide`, which returns more than "for" or "against" and is not harmed by a clock that jumps.
  *
- * Its Redis clients are adapters, one per primary, that run a `Voting` in place of its scripts. An id, passed through as
- * the name of the resource, identifies it.
+ * Its Redis clients are adapters, one per primary, that run our attempt in place of its scripts. An id, passed through
+ * as the name of the resource, identifies it.
  */
 export class RedlockAdapter {
   readonly #redlock: Redlock;
-  readonly #votings = new Map<string, Voting>();
+  readonly #attempts = new Map<string, AcquireAttempt>();
   #lastId = 0;
 
   constructor(primaries: number) {
@@ -35,16 +28,16 @@ export class RedlockAdapter {
   }
 
   /** Whether a majority granted it. If not, it was taken back; for redlock a primary that is down is one against. */
-  async acquire(voting: Voting, ttlMs: number): Promise<boolean> {
+  async acquire(attempt: AcquireAttempt, ttlMs: number): Promise<boolean> {
     const id = String(++this.#lastId);
-    this.#votings.set(id, voting);
+    this.#attempts.set(id, attempt);
     try {
       await this.#redlock.acquire([id], ttlMs);
       return true;
     } catch {
       return false;
     } finally {
-      this.#votings.delete(id);
+      this.#attempts.delete(id);
     }
   }
 
@@ -52,9 +45,9 @@ export class RedlockAdapter {
   #client(index: number) {
     return {
       evalsha: async (hash: string, _keys: number, [id = ""]: string[]): Promise<number> => {
-        const voting = this.#votings.get(id);
-        if (!voting) throw new Error("this acquire is over");
-        return Number(await (hash === RELEASE_SHA1 ? voting.takeBack(index) : voting.vote(index)));
+        const attempt = this.#attempts.get(id);
+        if (!attempt) throw new Error("this acquire is over");
+        return Number(await (hash === RELEASE_SHA1 ? attempt.takeBack(index) : attempt.vote(index)));
       },
       eval: async (): Promise<number> => {
         throw new Error("scripts are loaded by the primary itself");

@@ -13,23 +13,19 @@ type Run = <T>(call: Call<T>) => Promise<T>;
  * scan is found; what comes or goes meanwhile may be. Rejects with `PrimaryFailure`, also where the primary reconnected or
  * its configuration changed during the scan. `isOver`: whether the rest is not needed any more.
  */
-export async function scanOn(primary: Primary, set: string, isOver: () => boolean): Promise<string[]> {
+export async function scanOn(primary: Primary, set: string, isOver = () => false): Promise<string[]> {
   return scanBy(steadilyOn(primary), set, isOver);
 }
 
 /** The same, with the calls run by `run`. */
-export async function scanBy(run: Run, set: string, isOver = () => false): Promise<string[]> {
+export async function scanBy(run: Run, set: string, isOver?: () => boolean): Promise<string[]> {
   // Redis may return a member twice.
   return [...new Set(await allParts(run, (from) => scanSet(set, from), isOver))];
 }
 
 /** The leases that hold a resource on one primary, read in the same way. */
 export async function holdersOn(primary: Primary, keys: Keys, resource: string): Promise<HeldLease[]> {
-  const found = await allParts(
-    steadilyOn(primary),
-    (from) => listHolders(keys, resource, from),
-    () => false,
-  );
+  const found = await allParts(steadilyOn(primary), (from) => listHolders(keys, resource, from));
   return [...new Map(found.map((lease) => [lease.leaseId, lease])).values()];
 }
 
@@ -44,7 +40,7 @@ function steadilyOn(primary: Primary): Run {
 async function allParts<T>(
   run: Run,
   call: (from: string) => Call<Parts<T>>,
-  isOver: () => boolean,
+  isOver = () => false,
 ): Promise<T[]> {
   const found: T[] = [];
   for (let from: string | null = "0"; from !== null; ) {

@@ -8,7 +8,7 @@ import { LatencyWindow } from "./latency-window.js";
 import { type Admission, type Exclusion, Lifecycle, type PrimaryStatus } from "./lifecycle.js";
 import { PendingCompensations } from "./pending-compensations.js";
 import { ScriptBatches } from "./script-batches.js";
-import { assertRun, evaluate, loadScripts } from "./server-scripts.js";
+import { isScriptMissing, loadScripts } from "./server-scripts.js";
 import { Wire } from "./wire.js";
 
 export interface PrimarySettings {
@@ -103,10 +103,10 @@ export class Primary {
   }
 
   /** Runs one script once. Rejects with `PrimaryFailure`, at the latest after the command timeout. */
-  async run<T>(call: Call<T>): Promise<T> {
+  run<T>(call: Call<T>): Promise<T> {
     if (call.batched) return this.#batches.add(call);
     const { phase } = this.#lifecycle;
-    if (phase.kind !== "participating") throw new PrimaryFailure("not_sent", phase.reason);
+    if (phase.kind !== "participating") return Promise.reject(new PrimaryFailure("not_sent", phase.reason));
     return this.#run(call, phase.configurationEpoch);
   }
 
@@ -167,14 +167,21 @@ export class Primary {
     await loadScripts(this.#wire);
   }
 
+  /** Sends the script by its hash; where the server lacks it, nothing ran, and its text is sent. */
   async #run<T>(call: Call<T>, configurationEpoch: string): Promise<T> {
     const { observer, keys, clock } = this.dependencies;
     const { script } = call;
+    const rest = [call.keys.length + 1, keys.configuration, ...call.keys, configurationEpoch, ...call.args];
     const startedMs = clock.monotonicMs();
     let reply: unknown;
     try {
-      const rest = [call.keys.length + 1, keys.configuration, ...call.keys, configurationEpoch, ...call.args];
-      reply = await evaluate(this.#wire, script, rest, () => this.#assertSameRun());
+      try {
+        reply = await this.#wire.send("EVALSHA", script.sha1, ...rest);
+      } catch (error) {
+        if (!isScriptMissing(error)) throw error;
+        await this.#assertSameRun();
+        reply = await this.#wire.send("EVAL", script.text, ...rest);
+      }
     } catch (error) {
       const failure = this.#judge(error);
       observer.called(this, script.name, clock.monotonicMs() - startedMs, failure.kind);
@@ -191,11 +198,14 @@ export class Primary {
       throw new PrimaryFailure("not_sent", "it stopped answering in the meantime");
   }
 
+  /** A server lacks scripts after SCRIPT FLUSH, or after a restart behind a proxy, which the connection survives. */
   async #assertSameRun(): Promise<void> {
     const { participating } = this.#lifecycle;
     // Before it is admitted there is no run to compare with.
     if (!participating) throw new Error("it lost its scripts: did it restart behind this connection?");
-    if (participating.runId) await assertRun(this.#wire, participating.runId);
+    const { runId } = participating;
+    if (runId && !String(await this.#wire.send("INFO", "server")).includes(`run_id:${runId}`))
+      throw new Error("it restarted behind this connection");
   }
 
   async #isAnswered(call: Call<unknown>): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { BATCHES, SCRIPTS, type Script } from "../scripts/scripts.js";
+import { BATCHES, SCRIPTS } from "../scripts/scripts.js";
 import { RedisReplyError } from "./connection.js";
 import type { Wire } from "./wire.js";
 
@@ -11,28 +11,7 @@ export async function loadScripts(wire: Wire): Promise<void> {
   await Promise.all(missing.map(({ text }) => wire.send("SCRIPT", "LOAD", text)));
 }
 
-/**
- * Runs a script by its hash; `rest`: the number of keys, keys and arguments. If the server has lost the script, nothing ran:
- * SCRIPT FLUSH causes this, and so does a restart behind a proxy, which the connection survives. So the text is sent only
- * once `assertSameRun` resolved.
- */
-export async function evaluate(
-  wire: Wire,
-  script: Script,
-  rest: readonly (string | number)[],
-  assertSameRun: () => Promise<void>,
-): Promise<unknown> {
-  try {
-    return await wire.send("EVALSHA", script.sha1, ...rest);
-  } catch (error) {
-    if (!(error instanceof RedisReplyError && error.message.startsWith("NOSCRIPT"))) throw error;
-    await assertSameRun();
-    return await wire.send("EVAL", script.text, ...rest);
-  }
-}
-
-/** Rejects if the server has another `run_id`. */
-export async function assertRun(wire: Wire, runId: string): Promise<void> {
-  const info = String(await wire.send("INFO", "server"));
-  if (!info.includes(`run_id:${runId}`)) throw new Error("it restarted behind this connection");
+/** Whether the server does not know the script of this EVALSHA. */
+export function isScriptMissing(error: unknown): boolean {
+  return error instanceof RedisReplyError && error.message.startsWith("NOSCRIPT");
 }

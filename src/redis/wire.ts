@@ -46,13 +46,20 @@ export class Wire {
         }
       };
       let cancel = this.clock.after(this.timeoutMs, watch);
-      this.connection
-        .call(command, ...args)
-        .finally(() => {
-          this.#heardMs = this.clock.monotonicMs();
-          cancel();
-        })
-        .then(resolve, reject);
+      const answered = () => {
+        this.#heardMs = this.clock.monotonicMs();
+        cancel();
+      };
+      this.connection.call(command, ...args).then(
+        (reply) => {
+          answered();
+          resolve(reply);
+        },
+        (error) => {
+          answered();
+          reject(error);
+        },
+      );
     });
   }
 

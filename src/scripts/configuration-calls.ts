@@ -1,32 +1,22 @@
 import type { Ballot, PromiseReply } from "../algorithms/ballot.js";
 import { type Configuration, configurationEpochOf, type Stored } from "../algorithms/configuration.js";
 import type { Keys } from "./keys.js";
-import { type Call, SCRIPTS } from "./scripts.js";
+import { type Call, isOne, scriptCall } from "./scripts.js";
 
 export function prepare(register: string, ballot: Ballot): Call<PromiseReply> {
-  return {
-    script: SCRIPTS.prepare,
-    keys: [register],
-    args: [ballot],
-    parse: (reply) => {
-      const [promised, theirs, value] = reply as [number, Ballot, string];
-      if (promised !== 1) return { kind: "refused", promised: theirs };
-      return { kind: "promised", accepted: theirs === "" ? null : { ballot: theirs, value } };
-    },
-  };
+  return scriptCall("prepare", [register], [ballot], (reply) => {
+    const [promised, theirs, value] = reply as [number, Ballot, string];
+    if (promised !== 1) return { kind: "refused", promised: theirs };
+    return { kind: "promised", accepted: theirs === "" ? null : { ballot: theirs, value } };
+  });
 }
 
 /** Null if accepted, else the higher ballot that was promised. */
 export function accept(register: string, ballot: Ballot, value: string): Call<Ballot | null> {
-  return {
-    script: SCRIPTS.accept,
-    keys: [register],
-    args: [ballot, value],
-    parse: (reply) => {
-      const [accepted, promised] = reply as [number, Ballot];
-      return accepted === 1 ? null : promised;
-    },
-  };
+  return scriptCall("accept", [register], [ballot, value], (reply) => {
+    const [accepted, promised] = reply as [number, Ballot];
+    return accepted === 1 ? null : promised;
+  });
 }
 
 export function commitConfiguration(
@@ -35,12 +25,8 @@ export function commitConfiguration(
   id: string,
   stage: Stored["stage"],
 ): Call<void> {
-  return {
-    script: SCRIPTS["commit-configuration"],
-    keys: [keys.agreement(configuration.version)],
-    args: [JSON.stringify(configuration), id, stage, configurationEpochOf(configuration, id, stage)],
-    parse: () => {},
-  };
+  const args = [JSON.stringify(configuration), id, stage, configurationEpochOf(configuration, id, stage)];
+  return scriptCall("commit-configuration", [keys.agreement(configuration.version)], args);
 }
 
 export function admit(
@@ -49,12 +35,8 @@ export function admit(
   floor: number,
   quarantineMs: number,
 ): Call<void> {
-  return {
-    script: SCRIPTS.admit,
-    keys: [],
-    args: [configurationEpochOf(configuration, id, "member"), String(floor), Math.ceil(quarantineMs)],
-    parse: () => {},
-  };
+  const configurationEpoch = configurationEpochOf(configuration, id, "member");
+  return scriptCall("admit", [], [configurationEpoch, String(floor), Math.ceil(quarantineMs)]);
 }
 
 /** What a primary that is being readmitted needs besides the data itself. */
@@ -70,24 +52,15 @@ export interface StateSummary {
 }
 
 export function summarizeState(keys: Keys): Call<StateSummary> {
-  return {
-    script: SCRIPTS["summarize-state"],
-    keys: [keys.counters, keys.countersOlder, keys.incarnation],
-    args: [],
-    parse: (reply) => {
-      const [floor, max, rotations, leasesEndInMs, incarnation] = (reply as (string | number)[]).map(Number);
-      return { floor, max, rotations, leasesEndInMs, incarnation } as StateSummary;
-    },
-  };
+  return scriptCall("summarize-state", [keys.counters, keys.countersOlder, keys.incarnation], [], (reply) => {
+    const [floor, max, rotations, leasesEndInMs, incarnation] = (reply as (string | number)[]).map(Number);
+    return { floor, max, rotations, leasesEndInMs, incarnation } as StateSummary;
+  });
 }
 
 export function restoreCounters(keys: Keys, counters: readonly (readonly [string, number])[]): Call<void> {
-  return {
-    script: SCRIPTS["restore-counters"],
-    keys: [keys.counters, keys.countersOlder],
-    args: counters.flatMap(([name, counter]) => [name, String(counter)]),
-    parse: () => {},
-  };
+  const args = counters.flatMap(([name, counter]) => [name, String(counter)]);
+  return scriptCall("restore-counters", [keys.counters, keys.countersOlder], args);
 }
 
 /** The record that a lease was ended, or an attempt abandoned. */
@@ -98,21 +71,18 @@ export interface Tombstone {
 }
 
 export function restoreTombstones(tombstones: readonly Tombstone[]): Call<void> {
-  return {
-    script: SCRIPTS["restore-tombstones"],
-    keys: tombstones.map(({ key }) => key),
-    args: tombstones.flatMap(({ says, leftMs }) => [says, leftMs]),
-    parse: () => {},
-  };
+  const keys = tombstones.map(({ key }) => key);
+  const args = tombstones.flatMap(({ says, leftMs }) => [says, leftMs]);
+  return scriptCall("restore-tombstones", keys, args);
 }
 
 export function dropHolds(holds: readonly string[]): Call<void> {
-  return { script: SCRIPTS["drop-holds"], keys: holds, args: [], parse: () => {} };
+  return scriptCall("drop-holds", holds, []);
 }
 
 /** Forgets those of the members that only another server's clock keeps alive. */
 export function dropOverlong(members: readonly string[]): Call<void> {
-  return { script: SCRIPTS["drop-overlong"], keys: members, args: [], parse: () => {} };
+  return scriptCall("drop-overlong", members, []);
 }
 
 /**
@@ -129,10 +99,6 @@ export function rotateCounters(
   highestFloor = 0,
   countersMax = COUNTERS_MAX,
 ): Call<boolean> {
-  return {
-    script: SCRIPTS["rotate-counters"],
-    keys: [keys.counters, keys.countersOlder],
-    args: [afterMs, String(highestFloor), countersMax],
-    parse: (reply) => (reply as [number])[0] === 1,
-  };
+  const args = [afterMs, String(highestFloor), countersMax];
+  return scriptCall("rotate-counters", [keys.counters, keys.countersOlder], args, isOne);
 }

@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 /** A hold of a name on one primary, without its secret. */
 export interface Hold {
   /** SHA-1 of the leaseId: tells two leases apart without giving the secret away. */
@@ -18,26 +20,31 @@ export interface Hold {
 
 /** Parses what `describe` of leases.lua returns. */
 export function parseHold(fields: readonly unknown[]): Hold {
-  const [digest, expiresInMs, mode, owner, metadata, grantedAt, heldForMs, counter, revision] = fields as [
-    string,
-    number,
-    string,
-    string,
-    string,
-    string,
-    number,
-    string,
-    string,
-  ];
+  const [
+    digest = "",
+    expiresInMs,
+    mode = "",
+    owner = "",
+    metadata = "",
+    grantedAt,
+    heldForMs,
+    counter,
+    revision = "",
+  ] = fields as string[];
   return {
     digest,
-    expiresInMs,
+    expiresInMs: Number(expiresInMs),
     mode,
     owner,
     metadata,
     grantedAt: Number(grantedAt),
-    heldForMs,
+    heldForMs: Number(heldForMs),
     counter: Number(counter),
     revision,
   };
+}
+
+/** The digest by which the holds of a lease are known. */
+export function digestOf(leaseId: string): string {
+  return createHash("sha1").update(leaseId).digest("hex");
 }

@@ -1,10 +1,45 @@
 import { type Hold, parseHold } from "./hold.js";
 import type { Keys } from "./keys.js";
-import { leaseCall, NOBODY } from "./lease-calls.js";
-import { type Call, SCRIPTS } from "./scripts.js";
+import { leaseCall, type Mode, NOBODY } from "./lease-calls.js";
+import { type Call, scriptCall } from "./scripts.js";
 import type { Parts } from "./set-calls.js";
 
-// Reads the list of held names, and the holders of a name, in parts small enough for a primary to serve them quickly.
+// Reads a name, the list of held names, and the holders of a name, in parts small enough for a primary to serve them quickly.
+
+/** A waiter, without its secret. */
+export interface Waiter {
+  readonly digest: string;
+  readonly mode: Mode;
+  readonly owner: string;
+}
+
+/** What one primary knows about a name. */
+export interface NameView {
+  /** The name's counter. */
+  readonly counter: number;
+  readonly holds: readonly Hold[];
+  /** Number of waiters. */
+  readonly waiting: number;
+  /** The first waiters, in queue order. */
+  readonly queue: readonly Waiter[];
+}
+
+export function inspectName(keys: Keys, resource: string): Call<NameView> {
+  const claim = { ...NOBODY, resources: [resource], queues: [resource] };
+  return leaseCall(keys, "inspect-name", claim, [LISTED_MAX], (reply) => {
+    const [counter, holds, waiting, queue] = reply as [string, unknown[][], number, [string, string][]];
+    return {
+      counter: Number(counter),
+      holds: holds.map(parseHold),
+      waiting,
+      queue: queue.map(([member, owner]) => ({
+        digest: member.slice(1),
+        mode: member.startsWith("r") ? "shared" : "exclusive",
+        owner,
+      })),
+    };
+  });
+}
 
 /** A lease that holds a resource, with all its resources. Its id is a secret. */
 export interface HeldLease {
@@ -14,7 +49,7 @@ export interface HeldLease {
 
 /** Some of the leases that hold a resource on one primary. */
 export function listHolders(keys: Keys, resource: string, from: string): Call<Parts<HeldLease>> {
-  const claim = { ...NOBODY, resources: [resource], queues: [] };
+  const claim = { ...NOBODY, resources: [resource] };
   return leaseCall(keys, "list-holders", claim, [from, HOLDERS_AT_ONCE_MAX], (reply) => {
     const [next, ...holders] = reply as [string, ...[string, string][]];
     return {
@@ -37,7 +72,7 @@ export function describeHolders(
   resource: string,
   leaseIds: readonly string[],
 ): Call<HoldersPart> {
-  const claim = { ...NOBODY, resources: [resource], queues: [] };
+  const claim = { ...NOBODY, resources: [resource] };
   return leaseCall(keys, "describe-holders", claim, [leaseIds.join("\n"), PART_BYTES_MAX], (reply) => {
     const [lookedAt, ...holds] = reply as [number, ...unknown[][]];
     return { lookedAt: Number(lookedAt), holds: holds.map(parseHold) };
@@ -53,20 +88,14 @@ export interface LockPage {
 
 /** Resources that begin with `prefix`, after `after`. */
 export function listLocks(keys: Keys, prefix: string, after: string, most: number): Call<LockPage> {
-  const claim = { ...NOBODY, resources: [], queues: [] };
-  return leaseCall(
-    keys,
-    "list-locks",
-    claim,
-    [prefix, after, most, keys.holdsIn(), HOLDS_AT_ONCE_MAX, PART_BYTES_MAX],
-    (reply) => {
-      const [upTo, ...locks] = reply as [string, ...[string, ...unknown[][]][]];
-      return {
-        upTo: upTo === "" ? null : upTo,
-        locks: locks.map(([resource, ...holds]) => ({ resource, holds: holds.map(parseHold) })),
-      };
-    },
-  );
+  const own = [prefix, after, most, keys.holdsIn(), HOLDS_AT_ONCE_MAX, PART_BYTES_MAX];
+  return leaseCall(keys, "list-locks", NOBODY, own, (reply) => {
+    const [upTo, ...locks] = reply as [string, ...[string, ...unknown[][]][]];
+    return {
+      upTo: upTo === "" ? null : upTo,
+      locks: locks.map(([resource, ...holds]) => ({ resource, holds: holds.map(parseHold) })),
+    };
+  });
 }
 
 /**
@@ -75,15 +104,11 @@ export function listLocks(keys: Keys, prefix: string, after: string, most: numbe
  * expired, the next one is due in a quarter of the time. Beyond a million names it takes longer.
  */
 export function sweepHeld(keys: Keys): Call<{ readonly forgotten: number; readonly nextInMs: number }> {
-  return {
-    script: SCRIPTS["sweep-held"],
-    keys: [keys.held],
-    args: [keys.holdsIn(), SWEEPS_FOR_ALL, SWEPT_AT_ONCE_MAX, SWEEP_PAUSE_MS, SWEEP_PAUSE_MS_MIN],
-    parse: (reply) => {
-      const [forgotten, nextInMs] = reply as [number, number];
-      return { forgotten: Number(forgotten), nextInMs: Number(nextInMs) };
-    },
-  };
+  const args = [keys.holdsIn(), SWEEPS_FOR_ALL, SWEPT_AT_ONCE_MAX, SWEEP_PAUSE_MS, SWEEP_PAUSE_MS_MIN];
+  return scriptCall("sweep-held", [keys.held], args, (reply) => {
+    const [forgotten, nextInMs] = reply as [number, number];
+    return { forgotten, nextInMs };
+  });
 }
 
 const SWEEPS_FOR_ALL = 25;
@@ -94,6 +119,8 @@ const SWEEP_PAUSE_MS = 800;
 /** So that sweeping never takes more than a tenth of a primary's time. */
 const SWEEP_PAUSE_MS_MIN = 12;
 
+/** Maximum number of holders of a name, and of waiters, that are described. */
+export const LISTED_MAX = 100;
 /** Maximum readers in one reply, and the number of holds after which a reply takes no more: 2 ms of a primary's time. */
 export const HOLDERS_AT_ONCE_MAX = 150;
 const HOLDS_AT_ONCE_MAX = 200;

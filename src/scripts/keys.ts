@@ -34,9 +34,7 @@ export class Keys {
   }
 
   /** An acceptor's state of the agreement on one version of the configuration. */
-  agreement(version: number): string {
-    return `${this.prefix}agreement/${version}`;
-  }
+  readonly agreement = (version: number) => `${this.prefix}agreement/${version}`;
 
   /** Patterns for SCAN, used to readmit a primary. */
   get holdPattern(): string {
@@ -52,72 +50,43 @@ export class Keys {
   }
 
   /** A writer's hold. The keys of readers' holds begin with it, as leases.lua describes. */
-  hold(resource: string): string {
-    return `${this.prefix}hold/${resource}`;
-  }
+  readonly hold = (resource: string) => `${this.prefix}hold/${resource}`;
 
   /** Prefix of the holds of the resources within a resource, `permit/pool/`, or of all holds. */
-  holdsIn(resources = ""): string {
-    return `${this.prefix}hold/${resources}`;
-  }
+  readonly holdsIn = (resources = "") => `${this.prefix}hold/${resources}`;
 
   /** The queue for a resource. */
-  queue(resource: string): string {
-    return `${this.prefix}line/${resource}`;
-  }
+  readonly queue = (resource: string) => `${this.prefix}line/${resource}`;
 
   /** The resource that the queue with this key is for. */
-  resourceOf(queueKey: string): string {
-    return queueKey.slice(this.queue("").length);
-  }
+  readonly resourceOf = (queueKey: string) => queueKey.slice(this.queue("").length);
 
-  instance(id: string): string {
-    return `${this.waiting}instance/${id}`;
-  }
+  readonly instance = (id: string) => `${this.waiting}instance/${id}`;
 
   /** The channel on which a service instance gets the notifications for its waiters. */
-  notificationChannel(instance: string): string {
-    return `${this.waiting}wake/${instance}`;
-  }
+  readonly notificationChannel = (instance: string) => `${this.waiting}wake/${instance}`;
 
   /** The idempotency fingerprint of a leaseId that its caller chose. */
-  fingerprint(leaseId: string): string {
-    return `${this.prefix}purpose/${leaseId}`;
-  }
+  readonly fingerprint = (leaseId: string) => `${this.prefix}purpose/${leaseId}`;
 
-  limit(semaphore: string): string {
-    return `${this.prefix}limit/${semaphore}`;
-  }
+  readonly limit = (semaphore: string) => `${this.prefix}limit/${semaphore}`;
 
-  leaseTombstone(leaseId: string): string {
-    return `${this.prefix}gone/${leaseId}`;
-  }
+  readonly leaseTombstone = (leaseId: string) => `${this.prefix}gone/${leaseId}`;
 
-  attemptTombstone(leaseId: string, nonce: string, attemptNumber: number): string {
-    return `${this.prefix}gone/${leaseId}/${nonce}/${attemptNumber}`;
-  }
+  readonly attemptTombstone = (leaseId: string, nonce: string, attemptNumber: number) =>
+    `${this.prefix}gone/${leaseId}/${nonce}/${attemptNumber}`;
 
-  memberPrefix(service: string): string {
-    return `${this.prefix}member/${service}/`;
-  }
+  readonly memberPrefix = (service: string) => `${this.prefix}member/${service}/`;
 
-  member(service: string, id: string): string {
-    return this.memberPrefix(service) + id;
-  }
+  readonly member = (service: string, id: string) => this.memberPrefix(service) + id;
 
-  members(service: string): string {
-    return `${this.prefix}members/${service}`;
-  }
+  readonly members = (service: string) => `${this.prefix}members/${service}`;
 
   /** Deadlines of the tombstones among the members. */
-  left(service: string): string {
-    return `${this.prefix}left/${service}`;
-  }
+  readonly left = (service: string) => `${this.prefix}left/${service}`;
 
   /** Deadlines of the readers of a resource, by their leaseIds. */
-  readers(resource: string): string {
-    return `${this.hold(resource)}/readers`;
-  }
+  readonly readers = (resource: string) => `${this.hold(resource)}/readers`;
 }
 
 function escapeGlob(text: string): string {

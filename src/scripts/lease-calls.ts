@@ -2,8 +2,8 @@ import type { AcquireRefusal } from "../algorithms/refusals.js";
 import type { RenewalVote } from "../algorithms/renewals.js";
 import { type Hold, parseHold } from "./hold.js";
 import type { Keys } from "./keys.js";
-import { kindOf } from "./resource-kinds.js";
-import { type Call, SCRIPTS } from "./scripts.js";
+import { isListed } from "./resource-kinds.js";
+import { type Call, isOne, type ScriptName, scriptCall } from "./scripts.js";
 
 /** `exclusive`: a writer, alone. `shared`: a reader, beside other readers. */
 export type Mode = "exclusive" | "shared";
@@ -52,7 +52,7 @@ export type AcquireVote = { readonly kind: "granted"; readonly counter: number }
 /** A call to a script that builds on leases.lua. */
 export function leaseCall<T>(
   keys: Keys,
-  name: keyof typeof SCRIPTS,
+  name: ScriptName,
   claim: Claim & Partial<Pick<Attempt, "nonce" | "attemptNumber">>,
   own: readonly (string | number)[],
   parse: (reply: unknown) => T,
@@ -65,96 +65,66 @@ export function leaseCall<T>(
     f: fingerprint === null ? null : keys.fingerprint(leaseId),
     l: limit === null ? null : keys.limit(limit.semaphore),
     a: isAttempt ? keys.attemptTombstone(leaseId, nonce, attemptNumber) : null,
-    h: first === undefined || kindOf(first).listed ? keys.held : null,
+    h: first === undefined || isListed(first) ? keys.held : null,
   }).flatMap(([letter, key]) => (key === null ? [] : [{ letter, key }]));
-  return {
-    script: SCRIPTS[name],
-    keys: [
-      keys.counters,
-      keys.countersOlder,
-      keys.leaseTombstone(leaseId),
-      ...optional.map(({ key }) => key),
-      ...resources.map((resource) => keys.hold(resource)),
-      ...queues.map((queue) => keys.queue(queue)),
-    ],
-    args: [
-      keys.waiting,
-      leaseId,
-      mode ?? "",
-      resources.length,
-      optional.map(({ letter }) => letter).join(""),
-      ...resources,
-      ...own,
-    ],
-    parse,
-  };
+  const used = [
+    keys.counters,
+    keys.countersOlder,
+    keys.leaseTombstone(leaseId),
+    ...optional.map(({ key }) => key),
+    ...resources.map(keys.hold),
+    ...queues.map(keys.queue),
+  ];
+  const letters = optional.map(({ letter }) => letter).join("");
+  const args = [keys.waiting, leaseId, mode ?? "", resources.length, letters, ...resources, ...own];
+  return scriptCall(name, used, args, parse);
 }
 
 /** The claim of calls about names that concern no lease. */
-export const NOBODY: Omit<Claim, "resources" | "queues"> = {
+export const NOBODY: Claim = {
   leaseId: "",
   mode: "exclusive",
+  resources: [],
+  queues: [],
   fingerprint: null,
   limit: null,
 };
 
 export function acquireLease(keys: Keys, attempt: Attempt, terms: AcquireTerms): Call<AcquireVote> {
-  const { queueEntry } = terms;
-  const call = leaseCall(
-    keys,
-    "acquire-lease",
-    attempt,
-    [
-      attempt.nonce,
-      attempt.attemptNumber,
-      terms.ttlMs,
-      terms.owner,
-      terms.metadata,
-      terms.chosen ? "1" : "",
-      attempt.fingerprint ?? "",
-      attempt.limit?.permits ?? "",
-      ...(queueEntry === null
-        ? []
-        : [
-            String(queueEntry.ticket),
-            queueEntry.instance,
-            queueEntry.keptMs,
-            queueEntry.acceptsHandoff ? "1" : "",
-          ]),
-    ],
-    (reply): AcquireVote => {
-      const [granted, second, third, ...rest] = reply as [number, string, number, ...unknown[]];
-      if (granted === 1) return { kind: "granted", counter: Number(second) };
-      switch (second) {
-        case "quarantined":
-          return { kind: "quarantined", forMs: Number(third) };
-        case "held":
-          return { kind: "held", ahead: third, hold: parseHold(rest) };
-        case "queued":
-          return { kind: "queued", ahead: third };
-        case "limit":
-          return { kind: "limit", limit: Number(third) };
-        default:
-          return { kind: second === "mismatch" ? "other" : "gone" };
-      }
-    },
-  );
+  const { nonce, attemptNumber } = attempt;
+  const { ttlMs, owner, metadata, chosen, queueEntry } = terms;
+  const own = [nonce, attemptNumber, ttlMs, owner, metadata, flag(chosen), ...conditionsOf(attempt)];
+  if (!queueEntry) return leaseCall(keys, "acquire-lease", attempt, own, toAcquireVote);
+  const { ticket, instance, keptMs, acceptsHandoff } = queueEntry;
+  own.push(String(ticket), instance, keptMs, flag(acceptsHandoff));
   // Many requests may join a queue, or be granted, at once.
-  return queueEntry ? { ...call, batched: true } : call;
+  return { ...leaseCall(keys, "acquire-lease", attempt, own, toAcquireVote), batched: true };
+}
+
+function toAcquireVote(reply: unknown): AcquireVote {
+  const [granted, second, third, ...rest] = reply as [number, string, number, ...unknown[]];
+  if (granted === 1) return { kind: "granted", counter: Number(second) };
+  switch (second) {
+    case "quarantined":
+      return { kind: "quarantined", forMs: Number(third) };
+    case "held":
+      return { kind: "held", ahead: third, hold: parseHold(rest) };
+    case "queued":
+      return { kind: "queued", ahead: third };
+    case "limit":
+      return { kind: "limit", limit: Number(third) };
+    default:
+      return { kind: second === "mismatch" ? "other" : "gone" };
+  }
 }
 
 /** The counter after the raise; null if the attempt lacks a hold here. */
 export function raiseCounters(keys: Keys, attempt: Attempt, to: number): Call<number | null> {
-  return leaseCall(
-    keys,
-    "raise-counters",
-    attempt,
-    [attempt.nonce, attempt.attemptNumber, String(to)],
-    (reply) => {
-      const [raised, counter] = reply as [number, string?];
-      return raised === 1 ? Number(counter) : null;
-    },
-  );
+  const own = [attempt.nonce, attempt.attemptNumber, String(to)];
+  return leaseCall(keys, "raise-counters", attempt, own, (reply) => {
+    const [raised, counter] = reply as [number, string?];
+    return raised === 1 ? Number(counter) : null;
+  });
 }
 
 export interface LeaseRenewal extends Claim {
@@ -175,32 +145,25 @@ export interface Renewal {
 export type RenewVote = RenewalVote<Renewal>;
 
 export function renewLease(keys: Keys, lease: LeaseRenewal): Call<RenewVote> {
-  return leaseCall(
-    keys,
-    "renew-lease",
-    lease,
-    [String(lease.token), lease.ttlMs, lease.fingerprint ?? "", lease.limit?.permits ?? ""],
-    (reply): RenewVote => {
-      const [extended, ...rest] = reply as [number, ...string[]];
-      if (extended === 1) {
-        const [mode, owner = "", metadata = "", chosen, revision = ""] = rest;
-        return { kind: "extended", mode: mode as Mode, owner, metadata, chosen: chosen === "1", revision };
-      }
-      const [why, detail = "", reason = ""] = rest;
-      switch (why) {
-        case "taken":
-          return { kind: "taken", counter: Number(detail) };
-        case "ended":
-          return endingOf(detail, reason);
-        case "mismatch":
-          return { kind: "other" };
-        default:
-          return {
-            kind: why === "missing" || why === "forgotten" ? why : "regranted",
-          };
-      }
-    },
-  );
+  const own = [String(lease.token), lease.ttlMs, ...conditionsOf(lease)];
+  return leaseCall(keys, "renew-lease", lease, own, (reply): RenewVote => {
+    const [extended, ...rest] = reply as [number, ...string[]];
+    if (extended === 1) {
+      const [mode, owner = "", metadata = "", chosen, revision = ""] = rest;
+      return { kind: "extended", mode: mode as Mode, owner, metadata, chosen: chosen === "1", revision };
+    }
+    const [why, detail = "", reason = ""] = rest;
+    switch (why) {
+      case "taken":
+        return { kind: "taken", counter: Number(detail) };
+      case "ended":
+        return endingOf(detail, reason);
+      case "mismatch":
+        return { kind: "other" };
+      default:
+        return { kind: why === "missing" || why === "forgotten" ? why : "regranted" };
+    }
+  });
 }
 
 /** How a lease was ended, according to its tombstone. */
@@ -211,8 +174,7 @@ const endingOf = (kind: string, reason = ""): Ending =>
 
 /** How the lease was ended here; null: it was not, as far as this primary knows. */
 export function readTombstone(keys: Keys, leaseId: string): Call<Ending | null> {
-  const claim = { ...NOBODY, leaseId, resources: [], queues: [] };
-  return leaseCall(keys, "read-tombstone", claim, [], (reply) => {
+  return leaseCall(keys, "read-tombstone", { ...NOBODY, leaseId }, [], (reply) => {
     const [kind = "", reason] = reply as string[];
     return kind === "unknown" ? null : endingOf(kind, reason);
   });
@@ -220,23 +182,9 @@ export function readTombstone(keys: Keys, leaseId: string): Call<Ending | null> 
 
 /** Returns whether this primary now has the lease. */
 export function repairLease(keys: Keys, lease: LeaseRenewal, renewal: Renewal): Call<boolean> {
-  const { owner, metadata, chosen, revision } = renewal;
-  return leaseCall(
-    keys,
-    "repair-lease",
-    { ...lease, mode: renewal.mode },
-    [
-      String(lease.token),
-      lease.ttlMs,
-      owner,
-      metadata,
-      chosen ? "1" : "",
-      revision,
-      lease.fingerprint ?? "",
-      lease.limit?.permits ?? "",
-    ],
-    isOne,
-  );
+  const { mode, owner, metadata, chosen, revision } = renewal;
+  const terms = [String(lease.token), lease.ttlMs, owner, metadata, flag(chosen), revision];
+  return leaseCall(keys, "repair-lease", { ...lease, mode }, [...terms, ...conditionsOf(lease)], isOne);
 }
 
 /** The last attempt that got the lease here, empty if it was repaired; null if the lease held no name. */
@@ -246,27 +194,17 @@ export function releaseLease(
   tombstone: { readonly forMs: number; readonly always: boolean; readonly brokenFor: string | null },
 ): Call<string | null> {
   const { forMs, always, brokenFor } = tombstone;
-  return leaseCall(
-    keys,
-    "release-lease",
-    claim,
-    [forMs, always ? "1" : "", brokenFor === null ? "released" : "broken", brokenFor ?? ""],
-    (reply) => {
-      const [held, attempt] = reply as [number, string];
-      return held === 1 ? attempt : null;
-    },
-  );
+  const own = [forMs, flag(always), brokenFor === null ? "released" : "broken", brokenFor ?? ""];
+  return leaseCall(keys, "release-lease", claim, own, (reply) => {
+    const [held, attempt] = reply as [number, string];
+    return held === 1 ? attempt : null;
+  });
 }
 
 /** Returns whether holds were freed. `refuseForMs` 0: no message of the attempt can still be under way. */
 export function abandonAttempt(keys: Keys, attempt: Attempt, refuseForMs: number): Call<boolean> {
-  return leaseCall(
-    keys,
-    "abandon-attempt",
-    attempt,
-    [attempt.nonce, attempt.attemptNumber, refuseForMs],
-    isOne,
-  );
+  const own = [attempt.nonce, attempt.attemptNumber, refuseForMs];
+  return leaseCall(keys, "abandon-attempt", attempt, own, isOne);
 }
 
 /** Returns whether the lease is held here; if so, its metadata have this revision or a later one. */
@@ -279,4 +217,6 @@ export function proclaim(
   return leaseCall(keys, "proclaim", lease, [String(lease.token), revision, metadata], isOne);
 }
 
-const isOne = (reply: unknown) => (reply as [number])[0] === 1;
+const flag = (isSet: boolean) => (isSet ? "1" : "");
+/** The conditions of a grant, which a primary keeps for as long as the lease lives. */
+const conditionsOf = ({ fingerprint, limit }: Claim) => [fingerprint ?? "", limit?.permits ?? ""];

@@ -1,5 +1,5 @@
 import type { Keys } from "./keys.js";
-import { type Call, SCRIPTS } from "./scripts.js";
+import { type Call, scriptCall } from "./scripts.js";
 
 /** A member, or a member's tombstone, as one primary stores it. */
 export interface MemberRecord {
@@ -19,12 +19,7 @@ export interface MemberRecord {
 
 /** Sent to a majority before the first record of an incarnation is put, so that later registrations are above it. */
 export function announceIncarnation(keys: Keys, incarnation: number): Call<void> {
-  return {
-    script: SCRIPTS["announce-incarnation"],
-    keys: [keys.incarnation],
-    args: [incarnation],
-    parse: () => {},
-  };
+  return scriptCall("announce-incarnation", [keys.incarnation], [incarnation]);
 }
 
 /** `superseded`: the stored incarnation that is in the way; null: the record was stored. */
@@ -33,72 +28,41 @@ export function putMember(
   service: string,
   record: MemberRecord,
 ): Call<{ superseded: number | null }> {
-  return {
-    script: SCRIPTS["put-member"],
-    keys: [keys.member(service, record.id), keys.members(service), keys.services, keys.left(service)],
-    args: [
-      service,
-      record.id,
-      record.incarnation,
-      record.revision,
-      record.left ? "1" : "0",
-      record.nonce,
-      record.ttlMs,
-      record.expiresInMs,
-      record.registered,
-      record.heartbeatAgeMs,
-    ],
-    parse: (reply) => {
+  const { id, incarnation, revision, nonce, ttlMs, expiresInMs, registered, heartbeatAgeMs } = record;
+  const left = record.left ? "1" : "0";
+  return scriptCall(
+    "put-member",
+    [keys.member(service, id), keys.members(service), keys.services, keys.left(service)],
+    [service, id, incarnation, revision, left, nonce, ttlMs, expiresInMs, registered, heartbeatAgeMs],
+    (reply) => {
       const [stored, incarnation] = reply as [number, string?];
       return { superseded: stored === 1 ? null : Number(incarnation) };
     },
-  };
+  );
 }
 
-export interface Heartbeat {
-  readonly service: string;
-  readonly id: string;
-  /** Absent: the stored incarnation, whichever it is. */
-  readonly incarnation?: number | undefined;
-}
+/** The member that a heartbeat kept alive. */
+export type Pulse = Pick<MemberRecord, "incarnation" | "revision" | "ttlMs">;
 
 export type HeartbeatVote =
-  | {
-      readonly kind: "renewed";
-      readonly incarnation: number;
-      readonly revision: number;
-      readonly ttlMs: number;
-    }
-  | { readonly kind: "other"; readonly incarnation: number }
-  | { readonly kind: "left"; readonly incarnation: number }
+  | ({ readonly kind: "renewed" } & Pulse)
+  | { readonly kind: "other" | "left"; readonly incarnation: number }
   | { readonly kind: "missing" };
 
-export function heartbeat(keys: Keys, beats: readonly Heartbeat[]): Call<HeartbeatVote[]> {
-  return {
-    script: SCRIPTS.heartbeat,
-    keys: [
-      keys.services,
-      ...beats.flatMap(({ service, id }) => [
-        keys.member(service, id),
-        keys.members(service),
-        keys.left(service),
-      ]),
-    ],
-    args: beats.flatMap(({ service, id, incarnation }) => [service, id, incarnation ?? ""]),
-    parse: (reply) =>
-      (reply as [number, string, string, string][]).map(([kind, incarnation, revision, ttlMs]) => {
-        if (kind === 1) {
-          return {
-            kind: "renewed",
-            incarnation: Number(incarnation),
-            revision: Number(revision),
-            ttlMs: Number(ttlMs),
-          };
-        }
-        if (kind === -1) return { kind: "missing" };
-        return { kind: kind === 0 ? "other" : "left", incarnation: Number(incarnation) };
-      }),
-  };
+/** Without `incarnation`: for the stored one, whichever it is. */
+export function heartbeat(
+  keys: Keys,
+  service: string,
+  id: string,
+  incarnation?: number,
+): Call<HeartbeatVote> {
+  const stored = [keys.services, keys.member(service, id), keys.members(service), keys.left(service)];
+  return scriptCall("heartbeat", stored, [service, id, incarnation ?? ""], (reply) => {
+    const [kind, ...numbers] = reply as [number, ...string[]];
+    const [incarnation = 0, revision = 0, ttlMs = 0] = numbers.map(Number);
+    if (kind === 1) return { kind: "renewed", incarnation, revision, ttlMs };
+    return kind === -1 ? { kind: "missing" } : { kind: kind === 0 ? "other" : "left", incarnation };
+  });
 }
 
 /** Members and tombstones of a service that one primary has, of the given ids, as far as they fit in one reply. */
@@ -120,25 +84,17 @@ export function listMembers(
   ids: readonly string[],
   what: "all" | "ring" = "all",
 ): Call<MemberPart> {
-  return {
-    script: SCRIPTS["list-members"],
-    keys: [keys.incarnation],
-    args: [keys.memberPrefix(service), what === "ring" ? "ring" : "", PART_BYTES_MAX, ...ids],
-    parse: (reply) => {
-      const [next, lookedAt, ...members] = reply as [string, number, ...unknown[][]];
-      return { nextIncarnation: Number(next), lookedAt, members: members.map(parseMember) };
-    },
-  };
+  const args = [keys.memberPrefix(service), what === "ring" ? "ring" : "", PART_BYTES_MAX, ...ids];
+  return scriptCall("list-members", [keys.incarnation], args, (reply) => {
+    const [next, lookedAt, ...members] = reply as [string, number, ...unknown[][]];
+    return { nextIncarnation: Number(next), lookedAt, members: members.map(parseMember) };
+  });
 }
 
 /** How many members each service has. `services`: at most `SERVICES_AT_ONCE_MAX`. */
 export function countMembers(keys: Keys, services: readonly string[]): Call<number[]> {
-  return {
-    script: SCRIPTS["count-members"],
-    keys: services.flatMap((service) => [keys.members(service), keys.left(service)]),
-    args: [],
-    parse: (reply) => (reply as [number][]).map(([count]) => count),
-  };
+  const sets = services.flatMap((service) => [keys.members(service), keys.left(service)]);
+  return scriptCall("count-members", sets, [], (reply) => (reply as [number][]).map(([count]) => count));
 }
 
 function parseMember(fields: readonly unknown[]): MemberRecord {

@@ -1,7 +1,7 @@
 import { type Hold, parseHold } from "./hold.js";
 import type { Keys } from "./keys.js";
 import { type Claim, leaseCall } from "./lease-calls.js";
-import { type Call, SCRIPTS } from "./scripts.js";
+import { type Call, scriptCall } from "./scripts.js";
 
 /** A ticket for the queues: the one that the lease has already, or one behind every entry. Also the server's clock. */
 export function takeTicket(
@@ -56,13 +56,10 @@ export function keepWaiting(
   forMs: number,
   waiting: readonly { readonly leaseId: string; readonly resource: string }[] = [],
 ): Call<StillWaiting> {
-  return {
-    script: SCRIPTS["keep-waiting"],
-    keys: [keys.instance(instance), ...waiting.map(({ resource }) => keys.hold(resource))],
-    args: [forMs, ...waiting.map(({ leaseId }) => leaseId)],
-    parse: (reply) => {
-      const [micros, ...endsInMs] = reply as [string, ...number[]];
-      return { serverMicros: Number(micros), endsInMs };
-    },
-  };
+  const holds = waiting.map(({ resource }) => keys.hold(resource));
+  const args = [forMs, ...waiting.map(({ leaseId }) => leaseId)];
+  return scriptCall("keep-waiting", [keys.instance(instance), ...holds], args, (reply) => {
+    const [micros, ...endsInMs] = reply as [string, ...number[]];
+    return { serverMicros: Number(micros), endsInMs };
+  });
 }

@@ -56,7 +56,7 @@ const NAMES = {
   ],
 } as const;
 
-type ScriptName = (typeof NAMES)[keyof typeof NAMES][number];
+export type ScriptName = (typeof NAMES)[keyof typeof NAMES][number];
 
 const read = (path: string) => readFileSync(new URL(`./lua/${path}.lua`, import.meta.url), "utf8");
 
@@ -96,3 +96,16 @@ export const BATCHES: ReadonlyMap<string, Script> = new Map(
     return [name, scriptOf(`${name} batch`, text)];
   }),
 );
+
+/** A call of a script by its name; without `parse` the reply says nothing. */
+export function scriptCall<T>(
+  name: ScriptName,
+  keys: Call<T>["keys"],
+  args: Call<T>["args"],
+  parse: Call<T>["parse"] = () => undefined as T,
+): Call<T> {
+  return { script: SCRIPTS[name], keys, args, parse };
+}
+
+/** The reply of scripts that say yes or no, {1} or {0}. */
+export const isOne = (reply: unknown): boolean => (reply as [number])[0] === 1;

@@ -1,15 +1,8 @@
 import { type Hold, parseHold } from "./hold.js";
 import type { Keys } from "./keys.js";
 import { leaseCall, NOBODY } from "./lease-calls.js";
-import { type Call, SCRIPTS } from "./scripts.js";
-
-/** The names of the parts of a semaphore. */
-export interface SemaphoreClaim {
-  readonly name: string;
-  readonly queue: string;
-  /** Prefix of the names of its slots, `permit/pool/`. */
-  readonly slots: string;
-}
+import { resourceOf } from "./resource-kinds.js";
+import { type Call, scriptCall } from "./scripts.js";
 
 /** What one primary knows about the slots that a lease has, or may ask for. */
 export interface FoundSlots {
@@ -40,12 +33,12 @@ export interface SlotsWanted {
   readonly start: number;
 }
 
-export function findSlots(keys: Keys, semaphore: SemaphoreClaim, wanted: SlotsWanted): Call<FoundSlots> {
+export function findSlots(keys: Keys, semaphore: string, wanted: SlotsWanted): Call<FoundSlots> {
   const { leaseId, fingerprint, limit, permits, start } = wanted;
   const claim = { ...claimOf(semaphore), leaseId, fingerprint };
-  const args = [keys.holdsIn(semaphore.slots), limit, permits, start];
+  const args = [keys.holdsIn(slotsOf(semaphore)), limit, permits, start];
   return leaseCall(keys, "find-slots", claim, args, (reply) => {
-    const [stored, above, used, more, ...lists] = reply as [string | number, ...unknown[]];
+    const [stored, above, used, more, ...lists] = reply as [string, ...unknown[]];
     const [mine = [], free = [], taken = []] = lists.map((slots) => (slots as unknown[]).map(Number));
     return {
       limit: toLimit(stored),
@@ -76,16 +69,12 @@ export interface SemaphoreView {
 /** Examines every slot. `described`: how many holds are described, of leases whose first slot comes after `after`. */
 export function inspectSemaphore(
   keys: Keys,
-  semaphore: SemaphoreClaim,
+  semaphore: string,
   { described, after }: { readonly described: number; readonly after: number },
 ): Call<SemaphoreView> {
-  const args = [keys.holdsIn(semaphore.slots), described, after];
+  const args = [keys.holdsIn(slotsOf(semaphore)), described, after];
   return leaseCall(keys, "inspect-semaphore", claimOf(semaphore), args, (reply) => {
-    const [limit, waiting, ...leases] = reply as [
-      string | number,
-      number,
-      ...[string, string, ...unknown[]][],
-    ];
+    const [limit, waiting, ...leases] = reply as [string, number, ...[string, string, ...unknown[]][]];
     return {
       limit: toLimit(limit),
       waiting: Number(waiting),
@@ -99,19 +88,18 @@ export function inspectSemaphore(
 }
 
 export function setLimit(keys: Keys, semaphore: string, limit: number, keptMs: number): Call<void> {
-  return {
-    script: SCRIPTS["set-limit"],
-    keys: [keys.limit(semaphore)],
-    args: [limit, keptMs],
-    parse: () => {},
-  };
+  return scriptCall("set-limit", [keys.limit(semaphore)], [limit, keptMs]);
 }
 
-const claimOf = ({ name, queue: line }: SemaphoreClaim) => ({
+/** The queue of a semaphore. */
+export const queueOf = (semaphore: string) => `semaphore/${semaphore}`;
+/** Prefix of the resources that are its slots, `permit/pool/`. */
+export const slotsOf = (semaphore: string) => resourceOf("permit", `${semaphore}/`);
+
+const claimOf = (semaphore: string) => ({
   ...NOBODY,
-  resources: [],
-  queues: [line],
-  limit: { semaphore: name, permits: 0 },
+  queues: [queueOf(semaphore)],
+  limit: { semaphore, permits: 0 },
 });
 
-const toLimit = (stored: string | number) => (stored === "" ? null : Number(stored));
+const toLimit = (stored: string) => (stored === "" ? null : Number(stored));

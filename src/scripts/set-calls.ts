@@ -1,4 +1,4 @@
-import { type Call, SCRIPTS } from "./scripts.js";
+import { type Call, scriptCall } from "./scripts.js";
 
 /** One part of a result that is read in several. */
 export interface Parts<T> {
@@ -9,15 +9,10 @@ export interface Parts<T> {
 
 /** Reads a part of a set of deadlines: names of services, ids of members, or leaseIds of readers. */
 export function scanSet(set: string, from: string): Call<Parts<string>> {
-  return {
-    script: SCRIPTS["scan-set"],
-    keys: [set],
-    args: [from, SCANNED_AT_ONCE],
-    parse: (reply) => {
-      const [next, ...found] = reply as [string, ...string[]];
-      return { next: next === "0" ? null : next, found };
-    },
-  };
+  return scriptCall("scan-set", [set], [from, SCANNED_AT_ONCE], (reply) => {
+    const [next, ...found] = reply as [string, ...string[]];
+    return { next: next === "0" ? null : next, found };
+  });
 }
 
 /** Elements per part, of up to 128 characters each: a millisecond of a primary's time. */

@@ -41,7 +41,9 @@ async function once(at: Instance, name: string): Promise<Grant> {
   }
 }
 
-test("200 who want 5 names of two instances get them one after the other, with tokens that only grow", async () => {
+test("200 who want 5 names of two instances get them one after the other, with tokens that only grow", {
+  timeout: 60_000,
+}, async () => {
   const names = Array.from({ length: 5 }, () => freshName("contended"));
   const grants = await Promise.all(
     Array.from({ length: 200 }, (_, i) => once(i % 2 === 0 ? pair.one : pair.other, names[i % 5] as string)),

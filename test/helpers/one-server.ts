@@ -1,6 +1,6 @@
 import { Redis } from "ioredis";
 import { afterAll, beforeAll } from "vitest";
-import { listHolders } from "../../src/scripts/holder-calls.js";
+import { inspectName, listHolders, type NameView } from "../../src/scripts/holder-calls.js";
 import { Keys } from "../../src/scripts/keys.js";
 import {
   type AcquireTerms,
@@ -16,7 +16,6 @@ import {
   renewLease,
   repairLease,
 } from "../../src/scripts/lease-calls.js";
-import { inspectName, type NameView } from "../../src/scripts/name-calls.js";
 import type { Call } from "../../src/scripts/scripts.js";
 import { freshName, ownPrefix } from "./names.js";
 import { sharedPrimaries } from "./shared-primaries.js";

@@ -58,6 +58,15 @@ abstract class PairOn<Primary extends SharedPrimary, All extends Servers<Primary
     return this.one.service.locks.inspect(name);
   }
 
+  /**
+   * Until each primary has heard of what was granted: an answer needs a majority only, and whoever then takes it from
+   * one primary may have taken the majority.
+   */
+  async untilOnAll(key: string): Promise<void> {
+    const counts = () => Promise.all(this.primaries.all.map((primary) => command(primary, "EXISTS", key)));
+    await until(async () => (await counts()).every((count) => count === 1), `${key} is on each primary`);
+  }
+
   /** Until so many wait for a lock. */
   async untilWaiting(name: string, count: number): Promise<void> {
     await until(async () => (await this.lock(name)).waiting === count, `${count} wait for ${name}`);

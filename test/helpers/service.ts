@@ -3,7 +3,7 @@ import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock, systemRandom } from "../../src/clock.js";
-import { type Config, readConfig } from "../../src/config.js";
+import { readConfig } from "../../src/config.js";
 import { createServer } from "../../src/http/server/server.js";
 import { systemIds } from "../../src/ids.js";
 import { toLogger } from "../../src/log.js";
@@ -64,7 +64,7 @@ export async function startInstance(
       ...options.world,
     },
   );
-  const contract = await contractOf(service, config);
+  const api = await contractOf(service);
   let server: Server | undefined;
   const instance: Instance = {
     service,
@@ -85,7 +85,7 @@ export async function startInstance(
         ...(text !== undefined && { body: text }),
       });
       const answer = await toAnswer(response);
-      contract.check(method, path, answer);
+      api.check(method, path, answer);
       return answer;
     },
     url: async () => {
@@ -105,19 +105,15 @@ export async function startInstance(
   return instance;
 }
 
-// Making the document and what checks against it takes a tenth of a second, and is the same for most instances.
-const contracts = new Map<string, Promise<Contract>>();
+// Making the document and what checks against it takes a tenth of a second, and is the same for all instances.
+let contract: Promise<Contract> | undefined;
 
-function contractOf(service: Service, config: Config): Promise<Contract> {
-  const key = JSON.stringify({ ...config, keyPrefix: "", redisUrls: [] });
-  const known = contracts.get(key);
-  if (known) return known;
-  const made = (async () => {
+function contractOf(service: Service): Promise<Contract> {
+  contract ??= (async () => {
     const document = await (await service.app.request("/openapi.json")).json();
     return new Contract(document as ConstructorParameters<typeof Contract>[0]);
   })();
-  contracts.set(key, made);
-  return made;
+  return contract;
 }
 
 /** An instance none of whose primaries can be reached: for what needs no Redis. */

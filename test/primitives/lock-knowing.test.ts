@@ -161,8 +161,9 @@ describe("the list of locks", () => {
   test("has a lock that a majority hold, whichever primaries answer first", async () => {
     const name = freshName("majority");
     await take(name);
-    for (const primary of pair.primaries.all.slice(0, 1))
-      await command(primary, "DEL", new Keys(pair.prefix).hold(`lock/${name}`));
+    const hold = new Keys(pair.prefix).hold(`lock/${name}`);
+    await pair.untilOnAll(hold);
+    await command(pair.primary(0), "DEL", hold);
     for (let i = 0; i < 30; i++) expect((await list(name, 10)).names).toEqual([name]);
   });
 

@@ -33,7 +33,7 @@ describe("on real servers", () => {
   const world = {
     clock: systemClock,
     random: systemRandom,
-    ballotNonce: () => randomBytes(12).toString("hex"),
+    ids: { hexNonce: () => randomBytes(12).toString("hex") },
   };
 
   beforeAll(async () => {
@@ -237,10 +237,12 @@ async function race(seed: number, proposers: number, count: number, forgetful = 
     clock: { sleep: someTurns } as unknown as Clock,
     random: chance,
     // In any order, but never twice.
-    ballotNonce: () =>
-      Math.floor(chance() * 2 ** 32)
-        .toString(16)
-        .padStart(12, "0") + (++nonces).toString(16).padStart(12, "0"),
+    ids: {
+      hexNonce: () =>
+        Math.floor(chance() * 2 ** 32)
+          .toString(16)
+          .padStart(12, "0") + (++nonces).toString(16).padStart(12, "0"),
+    },
   };
   const propose = (value: string) => agree("register", value, acceptors, Math.floor(count / 2) + 1, world);
   const first = await Promise.all(Array.from({ length: proposers }, (_, i) => propose(`value ${i}`)));
@@ -291,7 +293,7 @@ describe("an acceptor that never answers", () => {
   const world = {
     clock: { sleep: () => turn() } as unknown as Clock,
     random: () => 0,
-    ballotNonce: () => "0".repeat(24),
+    ids: { hexNonce: () => "0".repeat(24) },
   };
 
   /** Acceptors in memory, and the last of them keeps silent until it is told to fail. */
@@ -360,7 +362,7 @@ describe("a proposer that is refused", () => {
     const world = {
       clock: { sleep: () => turn() } as unknown as Clock,
       random: () => 0,
-      ballotNonce: () => "0".repeat(24),
+      ids: { hexNonce: () => "0".repeat(24) },
     };
     expect(await agree("register", "mine", acceptors, 3, world)).toBe("mine");
     for (const ballots of asked)
@@ -381,7 +383,7 @@ describe("a proposer that is refused", () => {
     const world = {
       clock: { sleep: () => turn() } as unknown as Clock,
       random: () => 0,
-      ballotNonce: () => "0".repeat(24),
+      ids: { hexNonce: () => "0".repeat(24) },
     };
     expect(await agree("register", "mine", [acceptor], 1, world)).toBeNull();
     expect(prepares).toBeLessThan(10);

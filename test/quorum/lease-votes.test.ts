@@ -569,7 +569,7 @@ describe("a renewal", () => {
     [["done", taken(9), "done"]],
   ])("that a majority extends is renewed: %j", async (answers) => {
     const outcome = await renew(votes(["renew-lease", ...answers], ["repair-lease", "-", "-", "-"]));
-    expect(outcome).toMatchObject({ kind: "renewed", token: 7, owner: "worker-7", mode: "exclusive" });
+    expect(outcome).toMatchObject({ kind: "extended", latest: { owner: "worker-7", mode: "exclusive" } });
     expect((outcome as { acks: number }).acks).toBeGreaterThanOrEqual(2);
     expect(own(sent("renew-lease")[0] as Message)).toEqual(["7", 10_000, "", ""]);
   });
@@ -666,7 +666,7 @@ describe("the repair behind a renewal", () => {
     const outcome = await renewed(
       votes(["renew-lease", ...answers], ["repair-lease", ...answers.map((): Vote => "done")]),
     );
-    expect(outcome.kind).toBe("renewed");
+    expect(outcome.kind).toBe("extended");
     expect(placesOf("repair-lease")).toEqual(repaired);
   });
 
@@ -681,7 +681,7 @@ describe("the repair behind a renewal", () => {
       ["renew-lease", "done", "done", { late: "missing" }],
       ["repair-lease", "-", "-", "done"],
     );
-    expect(await renewed(held)).toMatchObject({ kind: "renewed", acks: 2 });
+    expect(await renewed(held)).toMatchObject({ kind: "extended", acks: 2 });
     const order = messages.map(({ script }) => script);
     expect(order).toEqual(["renew-lease", "renew-lease", "renew-lease", "repair-lease"]);
   });
@@ -719,14 +719,14 @@ describe("the repair behind a renewal", () => {
       [newer, older],
     ] as const) {
       const leases = votes(["renew-lease", first, second, "missing"], ["repair-lease", "-", "-", "done"]);
-      expect(await renewed(leases), "and so is it told").toMatchObject({ metadata: '"new"' });
+      expect(await renewed(leases), "and so is it told").toMatchObject({ latest: { metadata: '"new"' } });
       expect(own(sent("repair-lease")[0] as Message)[5]).toBe("000000000002-a");
     }
   });
 
   test("is not owed where it is not answered: the next renewal will see", async () => {
     const leases = votes(["renew-lease", "done", "done", "missing"], ["repair-lease", "-", "-", "-"]);
-    expect((await renewed(leases)).kind).toBe("renewed");
+    expect((await renewed(leases)).kind).toBe("extended");
     expect(owedAt()).toEqual([]);
   });
 });

@@ -12,7 +12,13 @@ import {
   rotateCounters,
   summarizeState,
 } from "../../src/scripts/configuration-calls.js";
-import { describeHolders, listHolders, listLocks, sweepHeld } from "../../src/scripts/holder-calls.js";
+import {
+  describeHolders,
+  inspectName,
+  listHolders,
+  listLocks,
+  sweepHeld,
+} from "../../src/scripts/holder-calls.js";
 import { Keys } from "../../src/scripts/keys.js";
 import {
   abandonAttempt,
@@ -32,7 +38,6 @@ import {
   listMembers,
   putMember,
 } from "../../src/scripts/member-calls.js";
-import { inspectName } from "../../src/scripts/name-calls.js";
 import { keepWaiting, leaveQueue, takeTicket } from "../../src/scripts/queue-calls.js";
 import { type Call, SCRIPTS } from "../../src/scripts/scripts.js";
 import { findSlots, inspectSemaphore, setLimit } from "../../src/scripts/semaphore-calls.js";
@@ -59,8 +64,6 @@ const attempt = {
 const renewal = { owner: "", metadata: "", mode: "exclusive", chosen: true, revision: "" } as const;
 const configuration = { version: 2 } as Parameters<typeof commitConfiguration>[1];
 
-const semaphore = { name: "pool", queue: "semaphore/pool", slots: "permit/pool/" };
-
 const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "acquire-lease": acquireLease(keys, attempt, {
     ttlMs: 1_000,
@@ -80,14 +83,14 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "list-holders": listHolders(keys, "lock/a", "0"),
   "describe-holders": describeHolders(keys, "lock/a", ["lease", "other"]),
   proclaim: proclaim(keys, { ...attempt, token: 7 }, "000000000001-nonce", "{}"),
-  "find-slots": findSlots(keys, semaphore, {
+  "find-slots": findSlots(keys, "pool", {
     leaseId: "lease",
     fingerprint: "semaphore/pool 3",
     limit: 7,
     permits: 3,
     start: 2,
   }),
-  "inspect-semaphore": inspectSemaphore(keys, semaphore, { described: 2, after: 1 }),
+  "inspect-semaphore": inspectSemaphore(keys, "pool", { described: 2, after: 1 }),
   "take-ticket": takeTicket(keys, attempt),
   "leave-queue": leaveQueue(keys, attempt, "nonce", { back: "all", keepMs: 1_000, notify: true }),
   "keep-waiting": keepWaiting(
@@ -110,10 +113,7 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
     heartbeatAgeMs: 0,
     registered: "{}",
   }),
-  heartbeat: heartbeat(
-    keys,
-    many((i) => ({ service: "search", id: `search-${i}` })),
-  ),
+  heartbeat: heartbeat(keys, "search", "search-1"),
   "list-members": listMembers(
     keys,
     "search",

@@ -10,7 +10,7 @@ import { simulate } from "./run.js";
 const RUNS_MAX = 2_000;
 
 describe("the checks catch", () => {
-  it.each(CANARIES)("$name", { timeout: 300_000 }, async ({ name, breaks, replan, from = 1 }) => {
+  it.each(CANARIES)("$name", { timeout: 300_000 }, async ({ name, breaks, replan, from }) => {
     const caughtIn = ({ failures }: Outcome) =>
       failures.filter(({ promises }) => promises.some((promise) => breaks.includes(promise)));
     const outcome = await runMany({

@@ -15,7 +15,7 @@ import {
 import { leasesOf, type Schedule } from "./variant.js";
 
 /** A bug that can be put back, and the schedule that leads to it. */
-export interface Regression extends Canary {
+export interface Regression extends Omit<Canary, "from"> {
   readonly replan: (plan: Plan) => Plan;
   readonly schedule: Schedule;
 }

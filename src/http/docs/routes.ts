@@ -4,7 +4,6 @@ import { dirname, join } from "node:path";
 import { z } from "@hono/zod-openapi";
 import { CoordinationError } from "../../errors.js";
 import { describe, toYaml } from "../openapi.js";
-import { problemsOutsideV1 } from "../problem.js";
 import type { Routes } from "../registration.js";
 import { json } from "../responses/content.js";
 import * as examples from "../system/examples.js";
@@ -15,45 +14,35 @@ export function docsRoutes(routes: Routes): void {
   let document: Record<string, unknown> | undefined;
   let yaml: string | undefined;
 
-  routes.add(
-    {
-      method: "get",
-      path: "/openapi.json",
-      operationId: "describeAsJson",
-      tags: ["service"],
-      summary: "This description",
-      description: "The page at /docs shows it to people.",
-      responses: {
-        200: json("OpenAPI 3.1.", DescriptionSchema, examples.descriptions),
-        ...problemsOutsideV1(),
-      },
-    },
-    () => {
+  routes.add({
+    method: "get",
+    path: "/openapi.json",
+    operationId: "describeAsJson",
+    tags: ["service"],
+    summary: "This description",
+    description: "The page at /docs shows it to people.",
+    answer: json("OpenAPI 3.1.", DescriptionSchema, examples.descriptions),
+    handle: () => {
       document ??= describe(routes.app);
       return document;
     },
-  );
+  });
 
-  routes.add(
-    {
-      method: "get",
-      path: "/openapi.yaml",
-      operationId: "describeAsYaml",
-      tags: ["service"],
-      summary: "This description as YAML",
-      responses: {
-        200: {
-          description: "OpenAPI 3.1.",
-          content: { "application/yaml": { schema: z.string(), examples: examples.yamlDescriptions } },
-        },
-        ...problemsOutsideV1(),
-      },
+  routes.add({
+    method: "get",
+    path: "/openapi.yaml",
+    operationId: "describeAsYaml",
+    tags: ["service"],
+    summary: "This description as YAML",
+    answer: {
+      description: "OpenAPI 3.1.",
+      content: { "application/yaml": { schema: z.string(), examples: examples.yamlDescriptions } },
     },
-    (_, c) => {
+    handle: (_, c) => {
       yaml ??= toYaml(describe(routes.app));
       return c.body(yaml, 200, { "content-type": "application/yaml" });
     },
-  );
+  });
 
   // Relative, as all links here: it also works behind a proxy that adds a path prefix.
   routes.page("/", (c) => c.redirect("docs"));

@@ -38,13 +38,7 @@ const led: Answer<typeof schemas.ElectionSchema> = {
   waiting: 1,
   queue: [{ position: 1, candidate: "worker-8", mode: "exclusive", owner: "worker-8" }],
 };
-const vacant: Answer<typeof schemas.ElectionSchema> = {
-  name: "billing",
-  leader: null,
-  known: true,
-  waiting: 0,
-  queue: [],
-};
+const vacant: typeof led = { ...led, leader: null, waiting: 0, queue: [] };
 export const elections = {
   led: { summary: "Somebody leads", value: led },
   vacant: { summary: "Nobody leads", value: vacant },

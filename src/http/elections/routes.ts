@@ -1,16 +1,16 @@
 import { z } from "@hono/zod-openapi";
+import type { ElectionState, Elections } from "../../primitives/election.js";
 import type { Services } from "../context.js";
-import { leaseRoutes } from "../leases/routes.js";
+import { ACQUIRE_PROBLEMS, grantedOr } from "../leases/held.js";
 import { ReleaseBody } from "../leases/schemas.js";
-import { bodyProblems, problems } from "../problem.js";
 import type { Routes } from "../registration.js";
 import { body, json } from "../responses/content.js";
 import { EVENT_STREAM_HEADERS, eventStream } from "../responses/event-stream.js";
-import { blockingRead } from "../watching/blocking-read.js";
+import { ofClient } from "../server/admission.js";
+import { blockingRead, type Watched } from "../watching/blocking-read.js";
 import { BlockingReadHeaders, BlockingReadQuery, EventsHeaders, EventsQuery } from "../watching/schemas.js";
 import { stateEvents } from "../watching/state-events.js";
 import * as examples from "./examples.js";
-import { electionJson } from "./json.js";
 import {
   campaignBody,
   ElectionParams,
@@ -30,130 +30,130 @@ export function electionRoutes(routes: Routes, services: Services): void {
 
 function termRoutes(routes: Routes, services: Services): void {
   const { elections, config } = services;
-  leaseRoutes(routes, {
-    tag: "elections",
-    path: "/v1/elections/{name}",
-    params: ElectionParams,
-    lease: json("It leads.", TermSchema, examples.terms),
-    acquire: {
-      verb: "campaign",
-      operationId: "campaign",
-      summary: "Campaign to lead",
-      description:
-        "The candidate leads from now on, or the answer says who does. With waitMs it waits in the queue, first come, first served. Its term is a fencing token. A repeated request with the same leaseId gets the same term while it leads.",
-      body: body(campaignBody(config.ttlMaxMs), examples.campaigns),
-      call: ({ name }, body, client) => elections.campaign({ ...body, name, ...client }),
-      heldText: ({ name }) => `${name} has a leader`,
-    },
-    renew: {
-      verb: "renew",
-      operationId: "renewTerm",
-      summary: "Go on leading",
-      description: "Extends the term to ttlMs from now; never shortens it.",
-      body: body(renewTermBody(config.ttlMaxMs), examples.renewals),
-      call: ({ name }, body) => elections.renew({ ...body, name }),
-    },
-    whileHeld: () => proclaimRoute(routes, services),
-    release: {
-      verb: "resign",
-      operationId: "resign",
-      summary: "Stop leading",
-      description:
-        "The next in the queue leads within milliseconds. A leaseId that does not lead changes nothing.",
-      body: body(ReleaseBody, examples.resignations),
-      answer: json("Whether it led until now.", ResignedSchema, examples.resigned),
-      call: async ({ name }, { leaseId }) => ({ resigned: await elections.resign(name, leaseId) }),
-    },
+  routes.add({
+    method: "post",
+    path: "/v1/elections/{name}/campaign",
+    operationId: "campaign",
+    tags: ["elections"],
+    summary: "Campaign to lead",
+    description:
+      "The candidate leads from now on, or the answer says who does. With waitMs it waits in the queue, first come, first served. Its term is a fencing token. A repeated request with the same leaseId gets the same term while it leads.",
+    request: { params: ElectionParams, body: body(campaignBody(config.ttlMaxMs), examples.campaigns) },
+    answer: json("It leads.", TermSchema, examples.terms),
+    problems: ACQUIRE_PROBLEMS,
+    handle: async ({ params: { name }, body }, c) =>
+      grantedOr(`${name} has a leader`, await elections.campaign({ ...body, name, ...ofClient(c) })),
+  });
+  routes.add({
+    method: "post",
+    path: "/v1/elections/{name}/renew",
+    operationId: "renewTerm",
+    tags: ["elections"],
+    summary: "Go on leading",
+    description: "Extends the term to ttlMs from now; never shortens it.",
+    request: { params: ElectionParams, body: body(renewTermBody(config.ttlMaxMs), examples.renewals) },
+    answer: json("It leads.", TermSchema, examples.terms),
+    problems: ["lease_lost", "no_quorum"],
+    handle: ({ params: { name }, body }) => elections.renew({ ...body, name }),
+  });
+  proclaimRoute(routes, services);
+  routes.add({
+    method: "post",
+    path: "/v1/elections/{name}/resign",
+    operationId: "resign",
+    tags: ["elections"],
+    summary: "Stop leading",
+    description:
+      "The next in the queue leads within milliseconds. A leaseId that does not lead changes nothing.",
+    request: { params: ElectionParams, body: body(ReleaseBody, examples.resignations) },
+    answer: json("Whether it led until now.", ResignedSchema, examples.resigned),
+    problems: ["no_quorum"],
+    handle: async ({ params: { name }, body: { leaseId } }) => ({
+      resigned: await elections.resign(name, leaseId),
+    }),
   });
 }
 
 function proclaimRoute(routes: Routes, { elections }: Services): void {
-  routes.add(
-    {
-      method: "post",
-      path: "/v1/elections/{name}/proclaim",
-      operationId: "proclaim",
-      tags: ["elections"],
-      summary: "Publish a new value, as the leader",
-      description:
-        "Replaces the value that came with the campaign. Of two concurrent proclamations the later one stays.",
-      request: { params: ElectionParams, body: body(ProclaimBody, examples.proclamations) },
-      responses: {
-        200: json("Every read sees it.", ProclaimedSchema, examples.proclaimed),
-        ...bodyProblems("lease_lost", "no_quorum"),
-      },
-    },
-    ({ params: { name }, body: { leaseId, value } }) => elections.proclaim({ name, leaseId, value }),
-  );
+  routes.add({
+    method: "post",
+    path: "/v1/elections/{name}/proclaim",
+    operationId: "proclaim",
+    tags: ["elections"],
+    summary: "Publish a new value, as the leader",
+    description:
+      "Replaces the value that came with the campaign. Of two concurrent proclamations the later one stays.",
+    request: { params: ElectionParams, body: body(ProclaimBody, examples.proclamations) },
+    answer: json("Every read sees it.", ProclaimedSchema, examples.proclaimed),
+    problems: ["lease_lost", "no_quorum"],
+    handle: ({ params: { name }, body: { leaseId, value } }) => elections.proclaim({ name, leaseId, value }),
+  });
 }
 
 function readRoute(routes: Routes, services: Services): void {
   const { elections } = services;
-  routes.add(
-    {
-      method: "get",
-      path: "/v1/elections/{name}",
-      operationId: "getElection",
-      tags: ["elections"],
-      summary: "See who leads, or wait until that changes",
-      description:
-        "Its ETag changes with the leader, the term and the value, not with times or with the queue. With If-None-Match and waitMs the answer comes as soon as the ETag has changed, or after waitMs as a 304.",
-      request: { params: ElectionParams, headers: BlockingReadHeaders, query: BlockingReadQuery },
-      responses: {
-        200: {
-          ...json("The election.", ElectionSchema, examples.elections),
-          headers: {
-            ETag: { description: "Names leader, term and value.", schema: { type: "string" } },
-          },
-        },
-        304: { description: "Nothing has changed." },
-        ...problems("no_quorum"),
-      },
+  routes.add({
+    method: "get",
+    path: "/v1/elections/{name}",
+    operationId: "getElection",
+    tags: ["elections"],
+    summary: "See who leads, or wait until that changes",
+    description:
+      "Its ETag changes with the leader, the term and the value, not with times or with the queue. With If-None-Match and waitMs the answer comes as soon as the ETag has changed, or after waitMs as a 304.",
+    request: { params: ElectionParams, headers: BlockingReadHeaders, query: BlockingReadQuery },
+    answer: {
+      ...json("The election.", ElectionSchema, examples.elections),
+      headers: { ETag: { description: "Names leader, term and value.", schema: { type: "string" } } },
     },
-    ({ params: { name }, query: { waitMs }, headers }, c) =>
-      blockingRead(
-        c,
-        services,
-        { ifNoneMatch: headers["if-none-match"], waitMs },
-        {
-          read: () => elections.inspect(name),
-          change: (...until) => elections.change(name, ...until),
-          toJson: (state) => electionJson(name, state),
-        },
-      ),
-  );
+    otherAnswers: { 304: { description: "Nothing has changed." } },
+    problems: ["no_quorum"],
+    handle: ({ params: { name }, query: { waitMs }, headers }, c) =>
+      blockingRead(c, services, { ifNoneMatch: headers["if-none-match"], waitMs }, watched(elections, name)),
+  });
 }
 
 function eventsRoute(routes: Routes, services: Services): void {
   const { elections, log } = services;
-  routes.add(
-    {
-      method: "get",
-      path: "/v1/elections/{name}/events",
-      operationId: "followElection",
-      tags: ["elections"],
-      summary: "Follow who leads",
-      description:
-        "Server-sent events, as a browser's EventSource reads them: `state`, with the answer of GET of the election, at the beginning and whenever leader, term or value have changed. Changes within 200 ms of each other may come as one. Send the id of the last event as Last-Event-ID to go on from there, at any instance. A comment comes every 10 to 15 s. While no majority of the primaries answers, no state is sent.",
-      request: { params: ElectionParams, headers: EventsHeaders, query: EventsQuery },
-      responses: {
-        200: {
-          description: "Events, until the client disconnects or this instance stops.",
-          content: { "text/event-stream": { schema: z.string(), examples: examples.events } },
-        },
-        ...problems("no_quorum"),
-      },
+  routes.add({
+    method: "get",
+    path: "/v1/elections/{name}/events",
+    operationId: "followElection",
+    tags: ["elections"],
+    summary: "Follow who leads",
+    description:
+      "Server-sent events, as a browser's EventSource reads them: `state`, with the answer of GET of the election, at the beginning and whenever leader, term or value have changed. Changes within 200 ms of each other may come as one. Send the id of the last event as Last-Event-ID to go on from there, at any instance. A comment comes every 10 to 15 s. While no majority of the primaries answers, no state is sent.",
+    request: { params: ElectionParams, headers: EventsHeaders, query: EventsQuery },
+    answer: {
+      description: "Events, until the client disconnects or this instance stops.",
+      content: { "text/event-stream": { schema: z.string(), examples: examples.events } },
     },
-    async ({ params: { name }, query, headers }, c) => {
-      const followed = {
-        first: await elections.inspect(name),
-        seen: headers["last-event-id"] ?? query.lastEventId,
-        change: (version: string | null, deadlineMs: number, signal: AbortSignal) =>
-          elections.change(name, version, deadlineMs, signal),
-        toJson: electionJson.bind(null, name),
-      };
+    problems: ["no_quorum"],
+    handle: async ({ params: { name }, query, headers }, c) => {
+      const first = await elections.inspect(name);
+      const seen = headers["last-event-id"] ?? query.lastEventId;
+      const followed = { ...watched(elections, name), first, seen };
       const events = eventStream((gone) => stateEvents(services, followed, gone), log);
       return c.body(events, 200, EVENT_STREAM_HEADERS);
     },
-  );
+  });
+}
+
+function watched(elections: Elections, name: string): Watched<ElectionState> {
+  return {
+    read: () => elections.inspect(name),
+    change: (...until) => elections.change(name, ...until),
+    toJson: (state) => electionJson(name, state),
+  };
+}
+
+const texts = new WeakMap<ElectionState, string>();
+
+/** An election as everybody sees it, as JSON: made once for all who are told this state. Its version is not part of it. */
+function electionJson(name: string, state: ElectionState): string {
+  const known = texts.get(state);
+  if (known !== undefined) return known;
+  const { version: _, ...told } = state;
+  const text = JSON.stringify({ name, ...told });
+  texts.set(state, text);
+  return text;
 }

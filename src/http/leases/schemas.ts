@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { ms, waitMs } from "../fields.js";
+import { answer, json, label, ms, request, waitMs } from "../fields.js";
 
 /** Fields that locks, permits and terms of office share. */
 
@@ -32,6 +32,12 @@ export const leaseRequest = (ttlMaxMs: number) => ({
   leaseId: leaseId.optional(),
 });
 
+/** What a request may say for others to see. */
+export const seenByOthers = {
+  owner: label(256, "A label that others see.", "worker-7").optional(),
+  metadata: json(2048, "Whatever others should see").optional(),
+};
+
 /** What every renewal contains. */
 export const renewal = (ttlMaxMs: number) => ({
   leaseId,
@@ -43,11 +49,11 @@ export const renewal = (ttlMaxMs: number) => ({
 
 export const renewBody = (ttlMaxMs: number) => z.strictObject(renewal(ttlMaxMs)).openapi("RenewRequest");
 
-export const ReleaseBody = z.strictObject({ leaseId }).openapi("ReleaseRequest");
+export const ReleaseBody = request("ReleaseRequest", { leaseId });
 
-export const ReleasedSchema = z
-  .object({ released: z.boolean().openapi({ description: "Whether the lease was held until now." }) })
-  .openapi("Released");
+export const ReleasedSchema = answer("Released", {
+  released: z.boolean().openapi({ description: "Whether the lease was held until now." }),
+});
 
 /** What every grant contains, except for the token. */
 export const grant = {
@@ -72,24 +78,20 @@ export const holding = {
   expiresInMs: ms("Time until it ends unless it is renewed", 8412),
 };
 
-export const HolderSchema = z
-  .object({
-    owner,
-    metadata: z.unknown(),
-    mode: z.string().openapi({ example: "exclusive" }),
-    ...holding,
-  })
-  .openapi("Holder");
+export const HolderSchema = answer("Holder", {
+  owner,
+  metadata: z.unknown(),
+  mode: z.string().openapi({ example: "exclusive" }),
+  ...holding,
+});
 
 export const position = z.int().openapi({ description: "1: the next.", example: 1 });
 
-const WaitingSchema = z
-  .object({
-    position,
-    mode: z.string().openapi({ example: "exclusive" }),
-    owner,
-  })
-  .openapi("Waiting");
+const WaitingSchema = answer("Waiting", {
+  position,
+  mode: z.string().openapi({ example: "exclusive" }),
+  owner,
+});
 
 /** The queue. */
 export const line = {

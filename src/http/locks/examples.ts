@@ -73,19 +73,17 @@ const list: Answer<typeof schemas.LocksSchema> = {
   locks: [{ name: "orders-42", mode: "exclusive", holders: [holder] }],
   cursor: null,
 };
-export const lockLists = {
-  last: { summary: "The last page", value: list },
-  more: { summary: "Another page follows", value: { ...list, cursor: "orders-42" } },
-};
+export const lockLists = pages(list, "orders-42");
 
 const holders: Answer<typeof schemas.HoldersSchema> = { holders: [holder], cursor: null };
-export const holderLists = {
-  last: { summary: "The last page", value: holders },
-  more: {
-    summary: "Another page follows",
-    value: { ...holders, cursor: "3f786850e387550fdab836ed7e6dc881de23001b" },
-  },
-};
+export const holderLists = pages(holders, "3f786850e387550fdab836ed7e6dc881de23001b");
+
+function pages<T>(last: T, cursor: string) {
+  return {
+    last: { summary: "The last page", value: last },
+    more: { summary: "Another page follows", value: { ...last, cursor } },
+  };
+}
 
 export const checkRequests = { check: { value: { fencingToken } } };
 export const checks = {

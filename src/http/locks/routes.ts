@@ -1,11 +1,9 @@
 import type { Services } from "../context.js";
-import { isHeld } from "../leases/held.js";
-import { leaseRoutes } from "../leases/routes.js";
+import { ACQUIRE_PROBLEMS, grantedOr, isHeld } from "../leases/held.js";
 import { ReleaseBody, ReleasedSchema, renewBody } from "../leases/schemas.js";
-import { byOperator, operatorOnly } from "../operator.js";
-import { bodyProblems, problems } from "../problem.js";
 import type { Routes } from "../registration.js";
 import { body, json } from "../responses/content.js";
+import { ofClient } from "../server/admission.js";
 import * as examples from "./examples.js";
 import {
   acquireBody,
@@ -31,135 +29,120 @@ export function lockRoutes(routes: Routes, services: Services): void {
 }
 
 function leases(routes: Routes, { locks, config }: Services): void {
-  leaseRoutes(routes, {
-    tag: "locks",
-    path: "/v1/locks/{name}",
-    params: LockParams,
-    lease: json("The lease.", LeaseSchema, examples.leases),
-    acquire: {
-      verb: "acquire",
-      operationId: "acquireLock",
-      summary: "Acquire a lock",
-      description:
-        "Grants the name to one holder at a time, or to several that share it, with a fencing token above all earlier ones. With waitMs the request waits in the queue, first come, first served, and leaves it when the connection is closed; a caller that chose its leaseId keeps its place for 3 s to come back with it. A repeated request with the same leaseId gets the same lease while it is held.",
-      body: body(acquireBody(config.ttlMaxMs), examples.acquireRequests),
-      call: ({ name }, body, client) => locks.acquire({ ...body, names: [name], ...client }),
-      heldText: ({ name }) => isHeld(name),
-    },
-    renew: {
-      verb: "renew",
-      operationId: "renewLock",
-      summary: "Renew a lock",
-      description: "Extends the lease to ttlMs from now; never shortens it.",
-      body: body(renewBody(config.ttlMaxMs), examples.renewRequests),
-      codes: ["lease_mismatch"],
-      call: ({ name }, body) => locks.renew({ names: [name], ...body }),
-    },
-    release: {
-      verb: "release",
-      operationId: "releaseLock",
-      summary: "Release a lock",
-      description: "Ends the lease. A leaseId that does not hold the name changes nothing.",
-      body: body(ReleaseBody, examples.releaseRequests),
-      answer: json("Whether it was held until now.", ReleasedSchema, examples.releases),
-      call: async ({ name }, { leaseId }) => ({ released: await locks.release([name], leaseId) }),
-    },
+  routes.add({
+    method: "post",
+    path: "/v1/locks/{name}/acquire",
+    operationId: "acquireLock",
+    tags: ["locks"],
+    summary: "Acquire a lock",
+    description:
+      "Grants the name to one holder at a time, or to several that share it, with a fencing token above all earlier ones. With waitMs the request waits in the queue, first come, first served, and leaves it when the connection is closed; a caller that chose its leaseId keeps its place for 3 s to come back with it. A repeated request with the same leaseId gets the same lease while it is held.",
+    request: { params: LockParams, body: body(acquireBody(config.ttlMaxMs), examples.acquireRequests) },
+    answer: json("The lease.", LeaseSchema, examples.leases),
+    problems: ACQUIRE_PROBLEMS,
+    handle: async ({ params: { name }, body }, c) =>
+      grantedOr(isHeld(name), await locks.acquire({ ...body, names: [name], ...ofClient(c) })),
+  });
+  routes.add({
+    method: "post",
+    path: "/v1/locks/{name}/renew",
+    operationId: "renewLock",
+    tags: ["locks"],
+    summary: "Renew a lock",
+    description: "Extends the lease to ttlMs from now; never shortens it.",
+    request: { params: LockParams, body: body(renewBody(config.ttlMaxMs), examples.renewRequests) },
+    answer: json("The lease.", LeaseSchema, examples.leases),
+    problems: ["lease_mismatch", "lease_lost", "no_quorum"],
+    handle: ({ params: { name }, body }) => locks.renew({ names: [name], ...body }),
+  });
+  routes.add({
+    method: "post",
+    path: "/v1/locks/{name}/release",
+    operationId: "releaseLock",
+    tags: ["locks"],
+    summary: "Release a lock",
+    description: "Ends the lease. A leaseId that does not hold the name changes nothing.",
+    request: { params: LockParams, body: body(ReleaseBody, examples.releaseRequests) },
+    answer: json("Whether it was held until now.", ReleasedSchema, examples.releases),
+    problems: ["no_quorum"],
+    handle: async ({ params: { name }, body: { leaseId } }) => ({
+      released: await locks.release([name], leaseId),
+    }),
   });
 }
 
 /** What may be asked about the lease on a lock, or done to it, by others than its holder. */
-function holderRoutes(routes: Routes, { locks, config, log }: Services): void {
-  routes.add(
-    {
-      method: "post",
-      path: "/v1/locks/{name}/check",
-      operationId: "checkLock",
-      tags: ["locks"],
-      summary: "Check a fencing token",
-      description:
-        "For a resource that is guarded by a lock and cannot remember the highest token that it has seen. The answer holds for the moment of the check: between it and the write that follows, another lease may have been granted.",
-      request: { params: LockParams, body: body(CheckBody, examples.checkRequests) },
-      responses: {
-        200: json("Whether the token is the holder's.", CheckedSchema, examples.checks),
-        ...bodyProblems("no_quorum"),
-      },
-    },
-    ({ params, body }) => locks.check(params.name, body.fencingToken),
-  );
-  routes.add(
-    {
-      method: "post",
-      path: "/v1/locks/{name}/break",
-      operationId: "breakLock",
-      tags: ["locks"],
-      summary: "End the leases on a lock, as an operator",
-      description:
-        "The holder learns of it at its next renewal, by lease_lost with the reason. A holder that does not renew goes on with its work: only what checks the fencing token is safe from it.",
-      security: byOperator,
-      authorize: operatorOnly(config.operatorKey),
-      request: { params: LockParams, body: body(BreakBody, examples.breakRequests) },
-      responses: {
-        200: json("How many leases were ended.", BrokenSchema, examples.breaks),
-        ...bodyProblems("forbidden", "no_quorum"),
-      },
-    },
-    async ({ params: { name }, body: { reason } }, c) => {
+function holderRoutes(routes: Routes, { locks, log }: Services): void {
+  routes.add({
+    method: "post",
+    path: "/v1/locks/{name}/check",
+    operationId: "checkLock",
+    tags: ["locks"],
+    summary: "Check a fencing token",
+    description:
+      "For a resource that is guarded by a lock and cannot remember the highest token that it has seen. The answer holds for the moment of the check: between it and the write that follows, another lease may have been granted.",
+    request: { params: LockParams, body: body(CheckBody, examples.checkRequests) },
+    answer: json("Whether the token is the holder's.", CheckedSchema, examples.checks),
+    problems: ["no_quorum"],
+    handle: ({ params, body }) => locks.check(params.name, body.fencingToken),
+  });
+  routes.add({
+    method: "post",
+    path: "/v1/locks/{name}/break",
+    operationId: "breakLock",
+    tags: ["locks"],
+    summary: "End the leases on a lock, as an operator",
+    description:
+      "The holder learns of it at its next renewal, by lease_lost with the reason. A holder that does not renew goes on with its work: only what checks the fencing token is safe from it.",
+    isForOperators: true,
+    request: { params: LockParams, body: body(BreakBody, examples.breakRequests) },
+    answer: json("How many leases were ended.", BrokenSchema, examples.breaks),
+    problems: ["no_quorum"],
+    handle: async ({ params: { name }, body: { reason } }, c) => {
       const broken = await locks.break(name, reason);
       log.info({ requestId: c.get("requestId"), lock: name, reason, broken }, "an operator broke a lock");
       return { broken };
     },
-  );
+  });
 }
 
 function listRoutes(routes: Routes, { locks }: Services): void {
-  routes.add(
-    {
-      method: "get",
-      path: "/v1/locks/{name}",
-      operationId: "getLock",
-      tags: ["locks"],
-      summary: "See who holds a lock, and who waits for it",
-      request: { params: LockParams },
-      responses: {
-        200: json("The lock, held or not.", LockSchema, examples.locks),
-        ...problems("no_quorum"),
-      },
-    },
-    async ({ params: { name } }) => ({ name, ...(await locks.inspect(name)) }),
-  );
-  routes.add(
-    {
-      method: "get",
-      path: "/v1/locks/{name}/holders",
-      operationId: "listHolders",
-      tags: ["locks"],
-      summary: "List all holders of a lock",
-      description:
-        "In pages, in an order that has no meaning and stays the same: ask for the next page with the cursor of the last until that is null. A page has limit holders, or fewer if they would exceed 1 MB. A holder that holds the lock from the first page to the last is on one of them; one that comes or goes meanwhile may be missing or not.",
-      request: { params: LockParams, query: HoldersQuery },
-      responses: {
-        200: json("One page; empty if nobody holds it.", HoldersSchema, examples.holderLists),
-        ...problems("no_quorum"),
-      },
-    },
-    ({ params, query: { cursor = null, limit = HOLDERS_PAGE_MAX } }) =>
+  routes.add({
+    method: "get",
+    path: "/v1/locks/{name}",
+    operationId: "getLock",
+    tags: ["locks"],
+    summary: "See who holds a lock, and who waits for it",
+    request: { params: LockParams },
+    answer: json("The lock, held or not.", LockSchema, examples.locks),
+    problems: ["no_quorum"],
+    handle: async ({ params: { name } }) => ({ name, ...(await locks.inspect(name)) }),
+  });
+  routes.add({
+    method: "get",
+    path: "/v1/locks/{name}/holders",
+    operationId: "listHolders",
+    tags: ["locks"],
+    summary: "List all holders of a lock",
+    description:
+      "In pages, in an order that has no meaning and stays the same: ask for the next page with the cursor of the last until that is null. A page has limit holders, or fewer if they would exceed 1 MB. A holder that holds the lock from the first page to the last is on one of them; one that comes or goes meanwhile may be missing or not.",
+    request: { params: LockParams, query: HoldersQuery },
+    answer: json("One page; empty if nobody holds it.", HoldersSchema, examples.holderLists),
+    problems: ["no_quorum"],
+    handle: ({ params, query: { cursor = null, limit = HOLDERS_PAGE_MAX } }) =>
       locks.holders(params.name, cursor, limit),
-  );
-  routes.add(
-    {
-      method: "get",
-      path: "/v1/locks",
-      operationId: "listLocks",
-      tags: ["locks"],
-      summary: "List the locks that are held",
-      description:
-        "By name, in pages: ask for the next page with the cursor of the last until that is null. A page may be empty though another follows. A lock that is acquired or released meanwhile may be missing or not.",
-      request: { query: ListQuery },
-      responses: {
-        200: json("One page.", LocksSchema, examples.lockLists),
-        ...problems("no_quorum"),
-      },
-    },
-    ({ query: { prefix = "", cursor = "", limit = PAGE } }) => locks.list(prefix, cursor, limit),
-  );
+  });
+  routes.add({
+    method: "get",
+    path: "/v1/locks",
+    operationId: "listLocks",
+    tags: ["locks"],
+    summary: "List the locks that are held",
+    description:
+      "By name, in pages: ask for the next page with the cursor of the last until that is null. A page may be empty though another follows. A lock that is acquired or released meanwhile may be missing or not.",
+    request: { query: ListQuery },
+    answer: json("One page.", LocksSchema, examples.lockLists),
+    problems: ["no_quorum"],
+    handle: ({ query: { prefix = "", cursor = "", limit = PAGE } }) => locks.list(prefix, cursor, limit),
+  });
 }

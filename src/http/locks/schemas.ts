@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { json, label, name, wholeInQuery } from "../fields.js";
+import { answer, label, limitInQuery, name, nextCursor, nextName, request } from "../fields.js";
 import {
   fencingToken,
   grant,
@@ -9,11 +9,12 @@ import {
   line,
   owner,
   renewal,
+  seenByOthers,
 } from "../leases/schemas.js";
 
 const lockName = name("Name of the lock.", "orders-42");
 
-export const LockParams = z.object({ name: lockName.openapi({ param: { name: "name", in: "path" } }) });
+export const LockParams = z.object({ name: lockName });
 
 const mode = z.enum(["exclusive", "shared"]).openapi({
   description: "exclusive: held by one holder. shared: together with other shared holders.",
@@ -36,53 +37,48 @@ const names = z
 const acquiring = (ttlMaxMs: number) => ({
   ...leaseRequest(ttlMaxMs),
   mode: mode.optional(),
-  owner: label(256, "A label that others see.", "worker-7").optional(),
-  metadata: json(2048, "Whatever others should see").optional(),
+  ...seenByOthers,
 });
 
 export const acquireBody = (ttlMaxMs: number) =>
   z.strictObject(acquiring(ttlMaxMs)).openapi("AcquireRequest");
 
 export const acquireSeveralBody = (ttlMaxMs: number) =>
-  z.strictObject({ names, ...acquiring(ttlMaxMs) }).openapi("AcquireSeveralRequest");
+  request("AcquireSeveralRequest", { names, ...acquiring(ttlMaxMs) });
 
 export const renewSeveralBody = (ttlMaxMs: number) =>
-  z.strictObject({ names, ...renewal(ttlMaxMs) }).openapi("RenewSeveralRequest");
+  request("RenewSeveralRequest", { names, ...renewal(ttlMaxMs) });
 
-export const ReleaseSeveralBody = z.strictObject({ names, leaseId }).openapi("ReleaseSeveralRequest");
+export const ReleaseSeveralBody = request("ReleaseSeveralRequest", { names, leaseId });
 
-export const LeaseSchema = z
-  .object({
-    ...grant,
-    names: z
-      .array(z.string())
-      .readonly()
-      .openapi({ example: ["orders-42"] }),
-    mode,
-    owner,
-    metadata: z.unknown(),
-    fencingToken,
-  })
-  .openapi("Lease");
+export const LeaseSchema = answer("Lease", {
+  ...grant,
+  names: z
+    .array(z.string())
+    .readonly()
+    .openapi({ example: ["orders-42"] }),
+  mode,
+  owner,
+  metadata: z.unknown(),
+  fencingToken,
+});
 
 const newest = fencingToken.min(0).openapi({
   description: "No token above this one has been granted. 0: none has been granted yet.",
 });
 
-export const LockSchema = z
-  .object({
-    name: z.string().openapi({ example: "orders-42" }),
-    mode: mode.nullable().openapi({ description: "null: nobody holds it." }),
-    holders: z.array(HolderSchema).readonly().openapi({
-      description: "The holder, or up to 100 of those that share it; GET of its holders lists them all.",
-    }),
-    fencingToken: fencingToken.nullable().openapi({
-      description: "The holders' token, if a majority agrees on it.",
-    }),
-    newest,
-    ...line,
-  })
-  .openapi("Lock");
+export const LockSchema = answer("Lock", {
+  name: z.string().openapi({ example: "orders-42" }),
+  mode: mode.nullable().openapi({ description: "null: nobody holds it." }),
+  holders: z.array(HolderSchema).readonly().openapi({
+    description: "The holder, or up to 100 of those that share it; GET of its holders lists them all.",
+  }),
+  fencingToken: fencingToken.nullable().openapi({
+    description: "The holders' token, if a majority agrees on it.",
+  }),
+  newest,
+  ...line,
+});
 
 const PAGE_MAX = 500;
 export const PAGE = 100;
@@ -96,16 +92,9 @@ export const ListQuery = z
       .openapi({
         description: "Only names with this prefix.",
         example: "orders-",
-        param: { name: "prefix", in: "query" },
       }),
-    cursor: name("The cursor of the previous page.", "orders-42")
-      .optional()
-      .openapi({ param: { name: "cursor", in: "query" } }),
-    limit: wholeInQuery("limit", "How many names this page examines at most.", {
-      min: 1,
-      max: PAGE_MAX,
-      fallback: PAGE,
-    }),
+    cursor: name("The cursor of the previous page.", "orders-42").optional(),
+    limit: limitInQuery("How many names this page examines at most.", PAGE_MAX, PAGE),
   })
   .refine(({ prefix = "", cursor }) => cursor === undefined || cursor.startsWith(prefix), {
     path: ["cursor"],
@@ -122,62 +111,40 @@ export const HoldersQuery = z.strictObject({
     .openapi({
       description: "The cursor of the previous page.",
       example: "3f786850e387550fdab836ed7e6dc881de23001b",
-      param: { name: "cursor", in: "query" },
     }),
-  limit: wholeInQuery("limit", "How many holders a page has at most.", {
-    min: 1,
-    max: HOLDERS_PAGE_MAX,
-    fallback: HOLDERS_PAGE_MAX,
+  limit: limitInQuery("How many holders a page has at most.", HOLDERS_PAGE_MAX),
+});
+
+export const HoldersSchema = answer("Holders", {
+  holders: z.array(HolderSchema).readonly(),
+  cursor: nextCursor,
+});
+
+export const LocksSchema = answer("Locks", {
+  locks: z.array(
+    answer("ListedLock", {
+      name: z.string().openapi({ example: "orders-42" }),
+      mode,
+      holders: z.array(HolderSchema).readonly(),
+    }),
+  ),
+  cursor: nextName,
+});
+
+export const CheckBody = request("CheckRequest", { fencingToken });
+
+export const CheckedSchema = answer("Checked", {
+  current: z.boolean().openapi({ description: "Whether a lease with this token holds the lock now." }),
+  newest: fencingToken.nullable().openapi({
+    description:
+      "The holders' token; if nobody holds the lock, a token that no granted token exceeds. null: none has been granted yet.",
   }),
 });
 
-export const HoldersSchema = z
-  .object({
-    holders: z.array(HolderSchema).readonly(),
-    cursor: z.string().nullable().openapi({
-      description: "Send it to get the next page. null: this is the last page.",
-      example: null,
-    }),
-  })
-  .openapi("Holders");
+export const BreakBody = request("BreakRequest", {
+  reason: label(256, "Why; the holder is told this reason.", "worker-7 was taken down by hand"),
+});
 
-export const LocksSchema = z
-  .object({
-    locks: z.array(
-      z
-        .object({
-          name: z.string().openapi({ example: "orders-42" }),
-          mode,
-          holders: z.array(HolderSchema).readonly(),
-        })
-        .openapi("ListedLock"),
-    ),
-    cursor: z.string().nullable().openapi({
-      description:
-        "The last name that was examined: send it to get the next page. null: this is the last page. A page may be empty though another follows.",
-      example: null,
-    }),
-  })
-  .openapi("Locks");
-
-export const CheckBody = z.strictObject({ fencingToken }).openapi("CheckRequest");
-
-export const CheckedSchema = z
-  .object({
-    current: z.boolean().openapi({ description: "Whether a lease with this token holds the lock now." }),
-    newest: fencingToken.nullable().openapi({
-      description:
-        "The holders' token; if nobody holds the lock, a token that no granted token exceeds. null: none has been granted yet.",
-    }),
-  })
-  .openapi("Checked");
-
-export const BreakBody = z
-  .strictObject({
-    reason: label(256, "Why; the holder is told this reason.", "worker-7 was taken down by hand"),
-  })
-  .openapi("BreakRequest");
-
-export const BrokenSchema = z
-  .object({ broken: z.int().min(0).openapi({ description: "How many leases were ended.", example: 1 }) })
-  .openapi("Broken");
+export const BrokenSchema = answer("Broken", {
+  broken: z.int().min(0).openapi({ description: "How many leases were ended.", example: 1 }),
+});

@@ -1,44 +1,53 @@
 import type { Services } from "../context.js";
-import { leaseRoutes } from "../leases/routes.js";
+import { ACQUIRE_PROBLEMS, grantedOr } from "../leases/held.js";
 import { ReleasedSchema } from "../leases/schemas.js";
 import type { Routes } from "../registration.js";
 import { body, json } from "../responses/content.js";
+import { ofClient } from "../server/admission.js";
 import * as examples from "./examples.js";
 import { acquireSeveralBody, LeaseSchema, ReleaseSeveralBody, renewSeveralBody } from "./schemas.js";
 
 /** Several names under one lease, all or none. */
 export function severalLockRoutes(routes: Routes, { locks, config }: Services): void {
-  leaseRoutes(routes, {
-    tag: "locks",
-    path: "/v1/locks",
-    lease: json("The lease.", LeaseSchema, examples.severalLeases),
-    acquire: {
-      verb: "acquire",
-      operationId: "acquireLocks",
-      summary: "Acquire several locks at once",
-      description:
-        "All names or none, in any order: overlapping sets cannot deadlock. One lease and one fencing token, above all earlier tokens of each name. Renew and release them together, with the same names.",
-      body: body(acquireSeveralBody(config.ttlMaxMs), examples.acquireSeveralRequests),
-      call: (_, body, client) => locks.acquire({ ...body, ...client }),
-      heldText: () => "At least one of them is held by another lease",
-    },
-    renew: {
-      verb: "renew",
-      operationId: "renewLocks",
-      summary: "Renew several locks at once",
-      description: "All names of the lease or none.",
-      body: body(renewSeveralBody(config.ttlMaxMs), examples.renewSeveralRequests),
-      codes: ["lease_mismatch"],
-      call: (_, body) => locks.renew(body),
-    },
-    release: {
-      verb: "release",
-      operationId: "releaseLocks",
-      summary: "Release several locks at once",
-      description: "A leaseId that does not hold the names changes nothing.",
-      body: body(ReleaseSeveralBody, examples.releaseSeveralRequests),
-      answer: json("Whether they were held until now.", ReleasedSchema, examples.releases),
-      call: async (_, { names, leaseId }) => ({ released: await locks.release(names, leaseId) }),
-    },
+  routes.add({
+    method: "post",
+    path: "/v1/locks/acquire",
+    operationId: "acquireLocks",
+    tags: ["locks"],
+    summary: "Acquire several locks at once",
+    description:
+      "All names or none, in any order: overlapping sets cannot deadlock. One lease and one fencing token, above all earlier tokens of each name. Renew and release them together, with the same names.",
+    request: { body: body(acquireSeveralBody(config.ttlMaxMs), examples.acquireSeveralRequests) },
+    answer: json("The lease.", LeaseSchema, examples.severalLeases),
+    problems: ACQUIRE_PROBLEMS,
+    handle: async ({ body }, c) =>
+      grantedOr(
+        "At least one of them is held by another lease",
+        await locks.acquire({ ...body, ...ofClient(c) }),
+      ),
+  });
+  routes.add({
+    method: "post",
+    path: "/v1/locks/renew",
+    operationId: "renewLocks",
+    tags: ["locks"],
+    summary: "Renew several locks at once",
+    description: "All names of the lease or none.",
+    request: { body: body(renewSeveralBody(config.ttlMaxMs), examples.renewSeveralRequests) },
+    answer: json("The lease.", LeaseSchema, examples.severalLeases),
+    problems: ["lease_mismatch", "lease_lost", "no_quorum"],
+    handle: ({ body }) => locks.renew(body),
+  });
+  routes.add({
+    method: "post",
+    path: "/v1/locks/release",
+    operationId: "releaseLocks",
+    tags: ["locks"],
+    summary: "Release several locks at once",
+    description: "A leaseId that does not hold the names changes nothing.",
+    request: { body: body(ReleaseSeveralBody, examples.releaseSeveralRequests) },
+    answer: json("Whether they were held until now.", ReleasedSchema, examples.releases),
+    problems: ["no_quorum"],
+    handle: async ({ body: { names, leaseId } }) => ({ released: await locks.release(names, leaseId) }),
   });
 }

@@ -1,5 +1,4 @@
 import type { Services } from "../context.js";
-import { bodyProblems, problems } from "../problem.js";
 import type { Routes } from "../registration.js";
 import { body, json } from "../responses/content.js";
 import * as examples from "./examples.js";
@@ -21,142 +20,109 @@ import {
 } from "./schemas.js";
 
 export function memberRoutes(routes: Routes, { membership, config }: Services): void {
-  routes.add(
-    {
-      method: "put",
-      path: "/v1/services/{service}/members/{id}",
-      operationId: "registerMember",
-      tags: ["members"],
-      summary: "Register a member",
-      description:
-        "Begins a new incarnation of the member. Keep it alive with a heartbeat every heartbeatIntervalMs; without one it is removed after ttlMs.",
-      request: { params: MemberParams, body: body(registerBody(config.ttlMaxMs), examples.registerRequests) },
-      responses: {
-        200: json(
-          "It was a member already; this is its new incarnation.",
-          RegisteredSchema,
-          examples.registrations,
-        ),
-        201: json("It is a member now.", RegisteredSchema, examples.registrations),
-        ...bodyProblems("superseded", "no_quorum"),
-      },
-    },
-    async ({ params: { service, id }, body }, c) => {
-      const { address, weight, zone, tags, metadata, ttlMs } = body;
-      const { member, isNew } = await membership.register(service, id, ttlMs ?? MEMBER_TTL_MS, {
-        address,
-        weight: weight ?? 1,
-        zone: zone ?? null,
-        tags: tags ?? [],
-        metadata: metadata ?? null,
-      });
-      const answer = { ...member, heartbeatIntervalMs: heartbeatIntervalMs(member.ttlMs) };
+  routes.add({
+    method: "put",
+    path: "/v1/services/{service}/members/{id}",
+    operationId: "registerMember",
+    tags: ["members"],
+    summary: "Register a member",
+    description:
+      "Begins a new incarnation of the member. Keep it alive with a heartbeat every heartbeatIntervalMs; without one it is removed after ttlMs.",
+    request: { params: MemberParams, body: body(registerBody(config.ttlMaxMs), examples.registerRequests) },
+    answer: json(
+      "It was a member already; this is its new incarnation.",
+      RegisteredSchema,
+      examples.registrations,
+    ),
+    otherAnswers: { 201: json("It is a member now.", RegisteredSchema, examples.registrations) },
+    problems: ["superseded", "no_quorum"],
+    handle: async ({ params: { service, id }, body }, c) => {
+      const { address, weight = 1, zone = null, tags = [], metadata = null, ttlMs = MEMBER_TTL_MS } = body;
+      const registration = { address, weight, zone, tags, metadata };
+      const { member, isNew } = await membership.register(service, id, ttlMs, registration);
+      const answer = { ...member, heartbeatIntervalMs: heartbeatIntervalMsOf(member.ttlMs) };
       return isNew ? c.json(answer, 201) : answer;
     },
-  );
+  });
 
-  routes.add(
-    {
-      method: "post",
-      path: "/v1/services/{service}/members/{id}/heartbeat",
-      operationId: "heartbeat",
-      tags: ["members"],
-      summary: "Keep a member alive",
-      description: "The body may be left out.",
-      request: { params: MemberParams, body: body(HeartbeatBody, examples.heartbeatRequests, false) },
-      responses: {
-        200: json("It stays alive.", PulseSchema, examples.pulses),
-        ...bodyProblems("unknown_member", "superseded", "no_quorum"),
-      },
+  routes.add({
+    method: "post",
+    path: "/v1/services/{service}/members/{id}/heartbeat",
+    operationId: "heartbeat",
+    tags: ["members"],
+    summary: "Keep a member alive",
+    description: "The body may be left out.",
+    request: { params: MemberParams, body: body(HeartbeatBody, examples.heartbeatRequests, false) },
+    answer: json("It stays alive.", PulseSchema, examples.pulses),
+    problems: ["unknown_member", "superseded", "no_quorum"],
+    handle: async ({ params: { service, id }, body: { incarnation } }) => {
+      const { revision, ttlMs, ...pulse } = await membership.heartbeat(service, id, incarnation);
+      const heartbeatIntervalMs = heartbeatIntervalMsOf(ttlMs);
+      return { incarnation: pulse.incarnation, revision, ttlMs, heartbeatIntervalMs };
     },
-    async ({ params: { service, id }, body: { incarnation } }) => {
-      const pulse = await membership.heartbeat(service, id, incarnation);
-      return {
-        incarnation: pulse.incarnation,
-        revision: pulse.revision,
-        ttlMs: pulse.ttlMs,
-        heartbeatIntervalMs: heartbeatIntervalMs(pulse.ttlMs),
-      };
-    },
-  );
+  });
 
-  routes.add(
-    {
-      method: "delete",
-      path: "/v1/services/{service}/members/{id}",
-      operationId: "leave",
-      tags: ["members"],
-      summary: "Remove a member",
-      request: { params: MemberParams },
-      responses: {
-        200: json("It is not a member any more.", LeftSchema, examples.departures),
-        ...problems("superseded", "no_quorum"),
-      },
-    },
-    async ({ params: { service, id } }) => ({ left: await membership.leave(service, id) }),
-  );
+  routes.add({
+    method: "delete",
+    path: "/v1/services/{service}/members/{id}",
+    operationId: "leave",
+    tags: ["members"],
+    summary: "Remove a member",
+    request: { params: MemberParams },
+    answer: json("It is not a member any more.", LeftSchema, examples.departures),
+    problems: ["superseded", "no_quorum"],
+    handle: async ({ params: { service, id } }) => ({ left: await membership.leave(service, id) }),
+  });
 
-  routes.add(
-    {
-      method: "get",
-      path: "/v1/services/{service}/members/{id}",
-      operationId: "getMember",
-      tags: ["members"],
-      summary: "See one member",
-      request: { params: MemberParams },
-      responses: {
-        200: json("The member.", MemberSchema, examples.oneMember),
-        ...problems("unknown_member", "no_quorum"),
-      },
-    },
-    ({ params: { service, id } }) => membership.get(service, id),
-  );
+  routes.add({
+    method: "get",
+    path: "/v1/services/{service}/members/{id}",
+    operationId: "getMember",
+    tags: ["members"],
+    summary: "See one member",
+    request: { params: MemberParams },
+    answer: json("The member.", MemberSchema, examples.oneMember),
+    problems: ["unknown_member", "no_quorum"],
+    handle: ({ params: { service, id } }) => membership.get(service, id),
+  });
 
-  routes.add(
-    {
-      method: "get",
-      path: "/v1/services/{service}/members",
-      operationId: "listMembers",
-      tags: ["members"],
-      summary: "List the members of a service",
-      description:
-        "By id, in pages: ask for the next page with the cursor of the last until that is null. A page has limit members, or fewer if they would exceed 1 MB. Each page is a quorum read: the list shows every registration and departure before the first request; of later changes it shows departures, and may or may not show new members. The ringId identifies the ring of all members of the list. If it changes from one page to the next, the pages are a mixture: begin again without a cursor.",
-      request: { params: ServiceParams, query: MembersQuery },
-      responses: {
-        200: json(
-          "The live members; none for a service without registrations.",
-          MembersSchema,
-          examples.memberLists,
-        ),
-        ...problems("no_quorum"),
-      },
-    },
-    ({ params: { service }, query: { cursor = null, limit = MEMBERS_PAGE_MAX } }) =>
+  routes.add({
+    method: "get",
+    path: "/v1/services/{service}/members",
+    operationId: "listMembers",
+    tags: ["members"],
+    summary: "List the members of a service",
+    description:
+      "By id, in pages: ask for the next page with the cursor of the last until that is null. A page has limit members, or fewer if they would exceed 1 MB. Each page is a quorum read: the list shows every registration and departure before the first request; of later changes it shows departures, and may or may not show new members. The ringId identifies the ring of all members of the list. If it changes from one page to the next, the pages are a mixture: begin again without a cursor.",
+    request: { params: ServiceParams, query: MembersQuery },
+    answer: json(
+      "The live members; none for a service without registrations.",
+      MembersSchema,
+      examples.memberLists,
+    ),
+    problems: ["no_quorum"],
+    handle: ({ params: { service }, query: { cursor = null, limit = MEMBERS_PAGE_MAX } }) =>
       membership.page(service, cursor, limit),
-  );
+  });
 
-  routes.add(
-    {
-      method: "get",
-      path: "/v1/services",
-      operationId: "listServices",
-      tags: ["members"],
-      summary: "List the services that have members",
-      description:
-        "By name, in pages: ask for the next page with the cursor of the last until that is null. A page may be empty though another follows. Members are counted, not read: for a moment a count may be one behind.",
-      request: { query: ServicesQuery },
-      responses: {
-        200: json("One page.", ServicesSchema, examples.serviceLists),
-        ...problems("no_quorum"),
-      },
-    },
-    ({ query: { cursor = null, limit = SERVICES_PAGE_MAX } }) => membership.services(cursor, limit),
-  );
+  routes.add({
+    method: "get",
+    path: "/v1/services",
+    operationId: "listServices",
+    tags: ["members"],
+    summary: "List the services that have members",
+    description:
+      "By name, in pages: ask for the next page with the cursor of the last until that is null. A page may be empty though another follows. Members are counted, not read: for a moment a count may be one behind.",
+    request: { query: ServicesQuery },
+    answer: json("One page.", ServicesSchema, examples.serviceLists),
+    problems: ["no_quorum"],
+    handle: ({ query: { cursor = null, limit = SERVICES_PAGE_MAX } }) => membership.services(cursor, limit),
+  });
 }
 
 const MEMBER_TTL_MS = 15_000;
 
 /** Two heartbeats may be lost before the member is gone. */
-function heartbeatIntervalMs(ttlMs: number): number {
+function heartbeatIntervalMsOf(ttlMs: number): number {
   return Math.floor(ttlMs / 3);
 }

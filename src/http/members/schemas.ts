@@ -1,15 +1,13 @@
 import { z } from "@hono/zod-openapi";
-import { json, label, ms, name, wholeInQuery } from "../fields.js";
+import { answer, json, label, limitInQuery, ms, name, nextCursor, nextName, request } from "../fields.js";
 
-const service = name("Name of the service.", "search").openapi({ param: { name: "service", in: "path" } });
+const service = name("Name of the service.", "search");
 
 export const ServiceParams = z.object({ service });
 
 export const MemberParams = z.object({
   service,
-  id: name("Id of the member, unique in its service.", "search-1").openapi({
-    param: { name: "id", in: "path" },
-  }),
+  id: name("Id of the member, unique in its service.", "search-1"),
 });
 
 const registration = {
@@ -31,63 +29,55 @@ const incarnation = z.int().min(1).max(Number.MAX_SAFE_INTEGER).openapi({
 });
 
 export const registerBody = (ttlMaxMs: number) =>
-  z
-    .strictObject({
-      address: registration.address,
-      weight: registration.weight.optional(),
-      zone: registration.zone.optional(),
-      tags: registration.tags.optional(),
-      metadata: registration.metadata.optional(),
-      ttlMs: z
-        .int()
-        .min(1000)
-        .max(ttlMaxMs)
-        .optional()
-        .openapi({ description: "Time without a heartbeat after which it is gone, ms.", example: 15_000 }),
-    })
-    .openapi("RegisterRequest");
-
-export const HeartbeatBody = z
-  .strictObject({
-    incarnation: incarnation.optional().openapi({
-      description:
-        "The incarnation of the registration; if there is a later one, the answer to this heartbeat is a 409.",
-    }),
-  })
-  .openapi("HeartbeatRequest");
-
-export const MemberSchema = z
-  .object({
-    id: z.string().openapi({ example: "search-1" }),
+  request("RegisterRequest", {
     address: registration.address,
-    weight: registration.weight,
-    zone: z.string().nullable().openapi({ example: "eu-1a" }),
-    tags: z.array(z.string()).openapi({ example: ["canary"] }),
-    metadata: z.unknown(),
-    status: z.enum(["up"]),
-    incarnation,
-    revision: z.int().openapi({ description: "Raised by each change within one incarnation.", example: 1 }),
-    ttlMs: ms("Time without a heartbeat after which it is gone", 15_000),
-    lastHeartbeatAgeMs: ms("Time since the last heartbeat", 812),
-  })
-  .openapi("Member");
+    weight: registration.weight.optional(),
+    zone: registration.zone.optional(),
+    tags: registration.tags.optional(),
+    metadata: registration.metadata.optional(),
+    ttlMs: z
+      .int()
+      .min(1000)
+      .max(ttlMaxMs)
+      .optional()
+      .openapi({ description: "Time without a heartbeat after which it is gone, ms.", example: 15_000 }),
+  });
+
+export const HeartbeatBody = request("HeartbeatRequest", {
+  incarnation: incarnation.optional().openapi({
+    description:
+      "The incarnation of the registration; if there is a later one, the answer to this heartbeat is a 409.",
+  }),
+});
+
+export const MemberSchema = answer("Member", {
+  id: z.string().openapi({ example: "search-1" }),
+  address: registration.address,
+  weight: registration.weight,
+  zone: z.string().nullable().openapi({ example: "eu-1a" }),
+  tags: z.array(z.string()).openapi({ example: ["canary"] }),
+  metadata: z.unknown(),
+  status: z.enum(["up"]),
+  incarnation,
+  revision: z.int().openapi({ description: "Raised by each change within one incarnation.", example: 1 }),
+  ttlMs: ms("Time without a heartbeat after which it is gone", 15_000),
+  lastHeartbeatAgeMs: ms("Time since the last heartbeat", 812),
+});
 
 const heartbeatIntervalMs = ms("How often to send heartbeats: a third of ttlMs", 5000);
 
 export const RegisteredSchema = MemberSchema.extend({ heartbeatIntervalMs }).openapi("Registered");
 
-export const PulseSchema = z
-  .object({
-    incarnation,
-    revision: z.int().openapi({ example: 1 }),
-    ttlMs: ms("Time without a heartbeat after which it is gone", 15_000),
-    heartbeatIntervalMs,
-  })
-  .openapi("Pulse");
+export const PulseSchema = RegisteredSchema.pick({
+  incarnation: true,
+  revision: true,
+  ttlMs: true,
+  heartbeatIntervalMs: true,
+}).openapi("Pulse");
 
-export const LeftSchema = z
-  .object({ left: z.boolean().openapi({ description: "Whether it was a member until now." }) })
-  .openapi("Left");
+export const LeftSchema = answer("Left", {
+  left: z.boolean().openapi({ description: "Whether it was a member until now." }),
+});
 
 export const ringId = z.string().openapi({
   description: "Identifies the content of the ring: the same ringId gives the same owners, everywhere.",
@@ -97,8 +87,6 @@ export const ringId = z.string().openapi({
 export const MEMBERS_PAGE_MAX = 1_000;
 export const SERVICES_PAGE_MAX = 1_000;
 
-const limit = (what: string, max: number) => wholeInQuery("limit", what, { min: 1, max, fallback: max });
-
 export const MembersQuery = z.strictObject({
   cursor: z
     .string()
@@ -107,45 +95,29 @@ export const MembersQuery = z.strictObject({
     .openapi({
       description: "The cursor of the previous page.",
       example: "Qm9yZWFsaXM0.search-2",
-      param: { name: "cursor", in: "query" },
     }),
-  limit: limit("How many members a page has at most.", MEMBERS_PAGE_MAX),
+  limit: limitInQuery("How many members a page has at most.", MEMBERS_PAGE_MAX),
 });
 
-export const MembersSchema = z
-  .object({
-    members: z.array(MemberSchema).readonly(),
-    ringId,
-    cursor: z.string().nullable().openapi({
-      description: "Send it to get the next page. null: this is the last page.",
-      example: null,
-    }),
-  })
-  .openapi("Members");
+export const MembersSchema = answer("Members", {
+  members: z.array(MemberSchema).readonly(),
+  ringId,
+  cursor: nextCursor,
+});
 
 export const ServicesQuery = z.strictObject({
-  cursor: name("The cursor of the previous page.", "search")
-    .optional()
-    .openapi({ param: { name: "cursor", in: "query" } }),
-  limit: limit("How many services this page examines at most.", SERVICES_PAGE_MAX),
+  cursor: name("The cursor of the previous page.", "search").optional(),
+  limit: limitInQuery("How many services this page examines at most.", SERVICES_PAGE_MAX),
 });
 
-export const ServicesSchema = z
-  .object({
-    services: z
-      .array(
-        z.object({
-          service: z.string().openapi({ example: "search" }),
-          members: z
-            .int()
-            .openapi({ description: "As a majority of the primaries counts them.", example: 3 }),
-        }),
-      )
-      .readonly(),
-    cursor: z.string().nullable().openapi({
-      description:
-        "The last name that was examined: send it to get the next page. null: this is the last page. A page may be empty though another follows.",
-      example: null,
-    }),
-  })
-  .openapi("Services");
+export const ServicesSchema = answer("Services", {
+  services: z
+    .array(
+      z.object({
+        service: z.string().openapi({ example: "search" }),
+        members: z.int().openapi({ description: "As a majority of the primaries counts them.", example: 3 }),
+      }),
+    )
+    .readonly(),
+  cursor: nextName,
+});

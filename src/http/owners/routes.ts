@@ -2,7 +2,6 @@ import { CoordinationError } from "../../errors.js";
 import type { Member } from "../../primitives/members/membership.js";
 import type { Services } from "../context.js";
 import { ServiceParams } from "../members/schemas.js";
-import { bodyProblems, problems } from "../problem.js";
 import type { Routes } from "../registration.js";
 import { body, json, jsonText } from "../responses/content.js";
 import { slicedBody } from "../responses/sliced-body.js";
@@ -11,50 +10,42 @@ import { ownersJson } from "./json.js";
 import { OwnerQuery, OwnerSchema, OwnersBody, OwnersSchema } from "./schemas.js";
 
 export function ownerRoutes(routes: Routes, { owners }: Services): void {
-  routes.add(
-    {
-      method: "get",
-      path: "/v1/services/{service}/owner",
-      operationId: "getOwner",
-      tags: ["shard owners"],
-      summary: "Find the member that owns a key",
-      description:
-        "By the ring ring-v1 of the live members: the same ringId gives the same owner, in every instance and language. Ownership is not exclusive.",
-      request: { params: ServiceParams, query: OwnerQuery },
-      responses: {
-        200: json("The owner.", OwnerSchema, examples.keyOwner),
-        ...problems("no_members", "too_many", "no_quorum"),
-      },
-    },
-    async ({ params: { service }, query: { key, replicas = 1 } }, c) => {
+  routes.add({
+    method: "get",
+    path: "/v1/services/{service}/owner",
+    operationId: "getOwner",
+    tags: ["shard owners"],
+    summary: "Find the member that owns a key",
+    description:
+      "By the ring ring-v1 of the live members: the same ringId gives the same owner, in every instance and language. Ownership is not exclusive.",
+    request: { params: ServiceParams, query: OwnerQuery },
+    answer: json("The owner.", OwnerSchema, examples.keyOwner),
+    problems: ["no_members", "too_many", "no_quorum"],
+    handle: async ({ params: { service }, query: { key, replicas = 1 } }, c) => {
       assertWellEncoded(c.req.url);
       const { ring, members, ageMs } = await owners.owning(service, replicas);
       const chosen = ring.replicas(key, replicas).map(({ id }) => members.get(id) as Member);
       return { key, owner: chosen[0] as Member, replicas: chosen, ringId: ring.ringId, ageMs };
     },
-  );
+  });
 
-  routes.add(
-    {
-      method: "post",
-      path: "/v1/services/{service}/owners",
-      operationId: "getOwners",
-      tags: ["shard owners"],
-      summary: "Find the members that own many keys",
-      description:
-        "All keys by one ring. Up to 10,000 keys, and up to 50,000 named members, which is keys times replicas. Each member is described once, under its id.",
-      isBatch: true,
-      request: { params: ServiceParams, body: body(OwnersBody, examples.ownersRequests) },
-      responses: {
-        200: json("The owners, in the order of the keys.", OwnersSchema, examples.keyOwners),
-        ...bodyProblems("no_members", "too_many", "no_quorum"),
-      },
-    },
-    async ({ params: { service }, body: { keys, replicas = 1 } }, c) => {
+  routes.add({
+    method: "post",
+    path: "/v1/services/{service}/owners",
+    operationId: "getOwners",
+    tags: ["shard owners"],
+    summary: "Find the members that own many keys",
+    description:
+      "All keys by one ring. Up to 10,000 keys, and up to 50,000 named members, which is keys times replicas. Each member is described once, under its id.",
+    isBatch: true,
+    request: { params: ServiceParams, body: body(OwnersBody, examples.ownersRequests) },
+    answer: json("The owners, in the order of the keys.", OwnersSchema, examples.keyOwners),
+    problems: ["no_members", "too_many", "no_quorum"],
+    handle: async ({ params: { service }, body: { keys, replicas = 1 } }, c) => {
       const view = await owners.owning(service, replicas);
       return jsonText(c, slicedBody(ownersJson(keys, replicas, view), owners.timeSlices));
     },
-  );
+  });
 }
 
 /** A key that cannot be decoded would otherwise be taken literally: another key than the caller meant. */

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { ms, wholeInQuery } from "../fields.js";
+import { answer, ms, wholeInQuery } from "../fields.js";
 import { MemberSchema, ringId } from "../members/schemas.js";
 
 const KEY_BYTES_MAX = 1024;
@@ -21,15 +21,19 @@ const REPLICAS_MAX = 64;
 const replicasText = "How many members to name per key, the owner first, distinct zones first.";
 
 export const OwnerQuery = z.strictObject({
-  key: ringKey.openapi({ param: { name: "key", in: "query" } }),
-  replicas: wholeInQuery("replicas", replicasText, { min: 1, max: REPLICAS_MAX, fallback: 1 }),
+  key: ringKey,
+  replicas: wholeInQuery(replicasText, { min: 1, max: REPLICAS_MAX, fallback: 1 }),
 });
 
 const ageMs = ms("Age of the view of the members from which this was answered", 120);
 
-export const OwnerSchema = z
-  .object({ key: ringKey, owner: MemberSchema, replicas: z.array(MemberSchema), ringId, ageMs })
-  .openapi("Owner");
+export const OwnerSchema = answer("Owner", {
+  key: ringKey,
+  owner: MemberSchema,
+  replicas: z.array(MemberSchema),
+  ringId,
+  ageMs,
+});
 
 export const OwnersBody = z
   .strictObject({
@@ -45,17 +49,15 @@ export const OwnersBody = z
   })
   .openapi("OwnersRequest");
 
-export const OwnersSchema = z
-  .object({
-    owners: z.array(
-      z.object({
-        key: ringKey,
-        owner: z.string().openapi({ description: "Id of the owner.", example: "search-1" }),
-        replicas: z.array(z.string()).openapi({ example: ["search-1"] }),
-      }),
-    ),
-    members: z.record(z.string(), MemberSchema).openapi({ description: "The members named above, by id." }),
-    ringId,
-    ageMs,
-  })
-  .openapi("Owners");
+export const OwnersSchema = answer("Owners", {
+  owners: z.array(
+    z.object({
+      key: ringKey,
+      owner: z.string().openapi({ description: "Id of the owner.", example: "search-1" }),
+      replicas: z.array(z.string()).openapi({ example: ["search-1"] }),
+    }),
+  ),
+  members: z.record(z.string(), MemberSchema).openapi({ description: "The members named above, by id." }),
+  ringId,
+  ageMs,
+});

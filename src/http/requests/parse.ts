@@ -1,37 +1,27 @@
 import type { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { CoordinationError } from "../../errors.js";
-import { unsupportedMediaType } from "../failures.js";
+import { UNSUPPORTED_MEDIA_TYPE } from "../failures.js";
+import type { Body } from "../responses/content.js";
 import { invalid, invalidFields, type Misfit, noSuchParameter } from "./invalid.js";
 
 /** The schemas of the parts of a request, as the API description has them. */
-export interface Schemas<
-  P extends z.ZodObject,
-  Q extends z.ZodObject,
-  H extends z.ZodObject,
-  B extends z.ZodType,
-> {
-  readonly params?: P;
-  readonly query?: Q;
-  readonly headers?: H;
-  readonly body?: {
-    readonly required: boolean;
-    readonly content: { readonly "application/json": { readonly schema: B } };
-  };
+export interface Schemas {
+  readonly params?: z.ZodObject;
+  readonly query?: z.ZodObject;
+  readonly headers?: z.ZodObject;
+  readonly body?: Body<z.ZodType>;
 }
 
 /** What a handler gets of a request. A part for which its route has no schema is missing. */
-export interface Parsed<
-  P extends z.ZodObject,
-  Q extends z.ZodObject,
-  H extends z.ZodObject,
-  B extends z.ZodType,
-> {
-  readonly params: z.output<P>;
-  readonly query: z.output<Q>;
-  readonly headers: z.output<H>;
-  readonly body: z.output<B>;
+export interface Parsed<S extends Schemas> {
+  readonly params: OutputOf<S["params"]>;
+  readonly query: OutputOf<S["query"]>;
+  readonly headers: OutputOf<S["headers"]>;
+  readonly body: S["body"] extends Body<infer B> ? z.output<B> : undefined;
 }
+
+type OutputOf<T> = T extends z.ZodType ? z.output<T> : undefined;
 
 /**
  * Reads the parts of a request by their schemas. Throws `invalid_request`, which says in words what is wrong, and
@@ -40,26 +30,20 @@ export interface Parsed<
  * Routes under /v1 refuse parameters of the query that they do not have: ignored, a typo would silently change what
  * happens. Probes and documents ignore them, since some callers add one to get past caches.
  */
-export function parserOf<
-  P extends z.ZodObject,
-  Q extends z.ZodObject,
-  H extends z.ZodObject,
-  B extends z.ZodType,
->(
+export function parserOf<S extends Schemas>(
   path: string,
-  { params, query, headers, body }: Schemas<P, Q, H, B>,
-): (c: Context, text: string | null) => Parsed<P, Q, H, B> {
+  { params, query, headers, body }: Schemas = {},
+): (c: Context, text: string | null) => Parsed<S> {
   const refusesQuery = path.startsWith("/v1/") && !query;
   const schema = body?.content["application/json"].schema;
   return (c, text) => {
     if (refusesQuery) refuseQuery(c);
-    const parts = {
+    return {
       query: query && check("query", query, queryOf(c)),
       params: params && check("param", params, c.req.param()),
       headers: headers && check("header", headers, c.req.header()),
       body: schema && check("json", schema, jsonOf(c, text)),
-    };
-    return parts as Parsed<P, Q, H, B>;
+    } as Parsed<S>;
   };
 }
 
@@ -79,7 +63,7 @@ function queryOf(c: Context): Record<string, unknown> {
 function jsonOf(c: Context, text: string | null): unknown {
   const type = c.req.header("content-type");
   if (type ? !JSON_TYPE.test(type) : text !== null) {
-    throw unsupportedMediaType();
+    throw UNSUPPORTED_MEDIA_TYPE;
   }
   if (text === null) return {};
   try {

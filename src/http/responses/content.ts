@@ -15,7 +15,6 @@ export function json<T extends z.ZodType>(description: string, schema: T, exampl
 }
 
 export type Body<T extends z.ZodType> = ReturnType<typeof body<T>>;
-export type Json<T extends z.ZodType> = ReturnType<typeof json<T>>;
 
 /** Answers with JSON that is text already. */
 export function jsonText(c: Context, text: string | ReadableStream<Uint8Array>): Response {

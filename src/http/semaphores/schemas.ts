@@ -1,10 +1,10 @@
 import { z } from "@hono/zod-openapi";
 import { HOLDERS_MAX } from "../../primitives/semaphore.js";
-import { json, label, name, wholeInQuery } from "../fields.js";
-import { fencingToken, grant, holding, leaseRequest, line, owner } from "../leases/schemas.js";
+import { answer, limitInQuery, name, request, wholeInQuery } from "../fields.js";
+import { fencingToken, grant, holding, leaseRequest, line, owner, seenByOthers } from "../leases/schemas.js";
 
 export const SemaphoreParams = z.object({
-  name: name("Name of the semaphore.", "reports").openapi({ param: { name: "name", in: "path" } }),
+  name: name("Name of the semaphore.", "reports"),
 });
 
 const limit = z.int().min(1).max(1000).openapi({
@@ -22,8 +22,7 @@ export const acquirePermitsBody = (ttlMaxMs: number) =>
       }),
       permits: permits.optional().openapi({ description: "How many permits to acquire, 1 by default." }),
       ...leaseRequest(ttlMaxMs),
-      owner: label(256, "A label that others see.", "worker-7").optional(),
-      metadata: json(2048, "Whatever others should see").optional(),
+      ...seenByOthers,
     })
     .refine((request) => (request.permits ?? 1) <= request.limit, {
       path: ["permits"],
@@ -31,57 +30,47 @@ export const acquirePermitsBody = (ttlMaxMs: number) =>
     })
     .openapi("AcquirePermitsRequest");
 
-export const PermitsSchema = z
-  .object({
-    ...grant,
-    name: z.string().openapi({ example: "reports" }),
-    permits,
-    slots: z
-      .array(z.int().min(1).max(1000))
-      .readonly()
-      .openapi({ description: "Which of the `limit` slots these permits are.", example: [3] }),
-    limit,
-    owner,
-    metadata: z.unknown(),
-    fencingToken: fencingToken.openapi({
-      description:
-        "Above all earlier tokens of each of these slots. Tokens of different slots do not compare, as their holders hold at the same time: a guarded resource keeps the newest token of each slot.",
-    }),
-  })
-  .openapi("Permits");
+export const PermitsSchema = answer("Permits", {
+  ...grant,
+  name: z.string().openapi({ example: "reports" }),
+  permits,
+  slots: z
+    .array(z.int().min(1).max(1000))
+    .readonly()
+    .openapi({ description: "Which of the `limit` slots these permits are.", example: [3] }),
+  limit,
+  owner,
+  metadata: z.unknown(),
+  fencingToken: fencingToken.openapi({
+    description:
+      "Above all earlier tokens of each of these slots. Tokens of different slots do not compare, as their holders hold at the same time: a guarded resource keeps the newest token of each slot.",
+  }),
+});
 
 export const HoldersQuery = z.strictObject({
-  cursor: wholeInQuery("cursor", "The cursor of the previous page.", {
+  cursor: wholeInQuery("The cursor of the previous page.", {
     min: 0,
     max: 1000,
     fallback: 0,
   }),
-  limit: wholeInQuery("limit", "How many holders a page has at most.", {
-    min: 1,
-    max: HOLDERS_MAX,
-    fallback: HOLDERS_MAX,
-  }),
+  limit: limitInQuery("How many holders a page has at most.", HOLDERS_MAX),
 });
 
-export const SemaphoreSchema = z
-  .object({
-    name: z.string().openapi({ example: "reports" }),
-    limit: limit.nullable().openapi({ description: "null: no permit was acquired lately." }),
-    held: z.int().min(0).openapi({ description: "How many permits are held.", example: 1 }),
-    holders: z
-      .array(z.object({ owner, metadata: z.unknown(), permits, ...holding }).openapi("PermitHolder"))
-      .readonly()
-      .openapi({ description: "One page of the holders." }),
-    cursor: z.int().nullable().openapi({
-      description: "Send it to get the next page of holders. null: this is the last page.",
-      example: null,
-    }),
-    waiting: line.waiting,
-  })
-  .openapi("Semaphore");
+export const SemaphoreSchema = answer("Semaphore", {
+  name: z.string().openapi({ example: "reports" }),
+  limit: limit.nullable().openapi({ description: "null: no permit was acquired lately." }),
+  held: z.int().min(0).openapi({ description: "How many permits are held.", example: 1 }),
+  holders: z
+    .array(answer("PermitHolder", { owner, metadata: z.unknown(), permits, ...holding }))
+    .readonly()
+    .openapi({ description: "One page of the holders." }),
+  cursor: z.int().nullable().openapi({
+    description: "Send it to get the next page of holders. null: this is the last page.",
+    example: null,
+  }),
+  waiting: line.waiting,
+});
 
-export const LimitBody = z.strictObject({ limit }).openapi("LimitRequest");
+export const LimitBody = request("LimitRequest", { limit });
 
-export const LimitSchema = z
-  .object({ name: z.string().openapi({ example: "reports" }), limit })
-  .openapi("Limit");
+export const LimitSchema = answer("Limit", { name: z.string().openapi({ example: "reports" }), limit });

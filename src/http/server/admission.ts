@@ -232,12 +232,10 @@ export function inFlightOf(c: Context): InFlight | undefined {
 }
 
 /** What an operation that may wait has to know about its client. */
-export interface OfClient {
+export function ofClient(c: Context): {
   readonly signal: AbortSignal;
   readonly inFlight: InFlight | undefined;
-}
-
-export function ofClient(c: Context): OfClient {
+} {
   return { signal: c.req.raw.signal, inFlight: inFlightOf(c) };
 }
 

@@ -37,12 +37,7 @@ export function refuse(
 export function problemOf(error: CoordinationError, requestId: string): Response {
   return new Response(JSON.stringify(toProblem(error, requestId)), {
     status: statusOf(error.code),
-    headers: {
-      "content-type": "application/problem+json",
-      "cache-control": "no-store",
-      "x-content-type-options": "nosniff",
-      "x-request-id": requestId,
-    },
+    headers: { ...HEADERS, "x-request-id": requestId },
   });
 }
 
@@ -63,19 +58,18 @@ function partsOf(error: CoordinationError): Parts {
   if (parts) return parts;
   const { retryAfterMs } = error.help;
   const [before = "", after = ""] = JSON.stringify(toProblem(error, PLACE)).split(PLACE);
-  const headers = [
-    "content-type",
-    "application/problem+json",
-    "cache-control",
-    "no-store",
-    "x-content-type-options",
-    "nosniff",
-  ];
+  const headers = Object.entries(HEADERS).flat();
   if (retryAfterMs !== undefined) headers.push("retry-after", String(Math.ceil(retryAfterMs / 1000)));
   const made = { status: statusOf(error.code), before, after, headers };
   known.set(error, made);
   return made;
 }
+
+const HEADERS = {
+  "content-type": "application/problem+json",
+  "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
+};
 
 /** Placeholder of the request id: occurs in no text of ours. */
 const PLACE = "{request id}";

@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import type { Clock } from "../../clock.js";
 import { CoordinationError } from "../../errors.js";
 import type { Ids } from "../../ids.js";
-import { headersTooLarge, requestTimeout } from "../failures.js";
+import { HEADERS_TOO_LARGE, REQUEST_TIMEOUT } from "../failures.js";
 import { statusOf, toProblem } from "../problem.js";
 import { requestIdOf } from "./gate.js";
 
@@ -39,8 +39,8 @@ export function answerMalformed(
 }
 
 function failureOf({ code = "", reason }: { code?: string; reason?: string }): CoordinationError | null {
-  if (code === "ERR_HTTP_REQUEST_TIMEOUT") return requestTimeout();
-  if (code === "HPE_HEADER_OVERFLOW") return headersTooLarge();
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT") return REQUEST_TIMEOUT;
+  if (code === "HPE_HEADER_OVERFLOW") return HEADERS_TOO_LARGE;
   if (code === "HPE_CHUNK_EXTENSIONS_OVERFLOW")
     return new CoordinationError("too_large", "Chunk extensions may have 16 KB. Send none.");
   // Anything else is the end of the connection, not an error in what was sent.

@@ -11,7 +11,7 @@ import type { Config } from "../../config.js";
 import { CoordinationError } from "../../errors.js";
 import type { Ids } from "../../ids.js";
 import type { App } from "../context.js";
-import { expectationFailed } from "../failures.js";
+import { EXPECTATION_FAILED } from "../failures.js";
 import { Connections } from "./connections.js";
 import { type Gate, problemOf, refuse } from "./gate.js";
 import { answerMalformed } from "./malformed.js";
@@ -78,7 +78,7 @@ export function createServer(
   });
   server.on("checkExpectation", (incoming, outgoing) => {
     outgoing.setHeader("connection", "close");
-    return turnAway(incoming, outgoing, expectationFailed());
+    return turnAway(incoming, outgoing, EXPECTATION_FAILED);
   });
   server.on("clientError", (error: Error, socket: Socket) => {
     answerMalformed(error, socket, answering.get(socket), { ids, clock });

@@ -19,10 +19,10 @@ const primariesOneDown: Answer<typeof schemas.PrimariesSchema> = {
     { address: "10.0.1.2:6379", ...up },
     {
       address: "10.0.1.3:6379",
+      ...up,
       state: "down",
       forMs: 4_051,
       reason: "connect ECONNREFUSED 10.0.1.3:6379",
-      quarantineMs: 0,
       latencyMs: { p50: 0.297, p99: 2.118 },
     },
   ],
@@ -35,25 +35,21 @@ export const primaries = { oneDown: { summary: "One of three is down", value: pr
 
 export const live = { live: { value: { status: "ok" as const } } };
 
+const withoutQuorum = (attendance: Attendance): Answer<typeof schemas.ReadySchema> => ({
+  status: "ready",
+  quorum: false,
+  reason: shortageOf(attendance),
+  grantsInMs: null,
+});
 export const ready = {
   ready: { value: { status: "ready" as const, quorum: true, reason: null, grantsInMs: 0 } },
   withoutQuorum: {
     summary: "Too few primaries are up: requests may still be sent here",
-    value: {
-      status: "ready" as const,
-      quorum: false,
-      reason: shortageOf(oneUp),
-      grantsInMs: null,
-    },
+    value: withoutQuorum(oneUp),
   },
   memoryFull: {
     summary: "Too few primaries accept writes",
-    value: {
-      status: "ready" as const,
-      quorum: false,
-      reason: shortageOf(twoFull),
-      grantsInMs: null,
-    },
+    value: withoutQuorum(twoFull),
   },
   afterARestart: {
     summary: "A majority restarted: leases that it may have forgotten have to end first",

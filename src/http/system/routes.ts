@@ -1,22 +1,19 @@
 import { z } from "@hono/zod-openapi";
 import type { Services } from "../context.js";
-import { problems, problemsOutsideV1 } from "../problem.js";
 import type { Routes } from "../registration.js";
 import { json } from "../responses/content.js";
 import * as examples from "./examples.js";
 import { LiveSchema, PrimariesSchema, ReadySchema } from "./schemas.js";
 
 export function systemRoutes(routes: Routes, { primaries, metrics, stopping }: Services): void {
-  routes.add(
-    {
-      method: "get",
-      path: "/v1/primaries",
-      operationId: "getPrimaries",
-      tags: ["service"],
-      summary: "See the primaries as this instance sees them",
-      responses: { 200: json("The primaries.", PrimariesSchema, examples.primaries), ...problems() },
-    },
-    () => ({
+  routes.add({
+    method: "get",
+    path: "/v1/primaries",
+    operationId: "getPrimaries",
+    tags: ["service"],
+    summary: "See the primaries as this instance sees them",
+    answer: json("The primaries.", PrimariesSchema, examples.primaries),
+    handle: () => ({
       primaries: primaries.all.map((primary) => {
         const latencyMs = { p50: primary.latency.quantile(0.5), p99: primary.latency.quantile(0.99) };
         return { address: primary.address, ...primary.status, latencyMs };
@@ -26,62 +23,50 @@ export function systemRoutes(routes: Routes, { primaries, metrics, stopping }: S
       quorum: primaries.quorum,
       grantsInMs: primaries.grantsInMs,
     }),
-  );
+  });
 
-  routes.add(
-    {
-      method: "get",
-      path: "/livez",
-      operationId: "live",
-      tags: ["service"],
-      summary: "Check whether the process is alive",
-      responses: { 200: json("It is.", LiveSchema, examples.live), ...problemsOutsideV1() },
-    },
-    () => ({ status: "ok" as const }),
-  );
+  routes.add({
+    method: "get",
+    path: "/livez",
+    operationId: "live",
+    tags: ["service"],
+    summary: "Check whether the process is alive",
+    answer: json("It is.", LiveSchema, examples.live),
+    handle: () => ({ status: "ok" as const }),
+  });
 
-  routes.add(
-    {
-      method: "get",
-      path: "/readyz",
-      operationId: "ready",
-      tags: ["service"],
-      summary: "Check whether to send requests to this instance",
-      description:
-        "200 from the start until this instance is told to stop, QUORATE_DRAIN_DELAY_MS before it refuses new requests. A lost quorum does not make an instance unready, as taking instances out of rotation would not help: the body tells it, and for how long no lease can be granted after a restart, and the operations answer no_quorum.",
-      responses: {
-        200: json("Send them.", ReadySchema, examples.ready),
-        ...problemsOutsideV1("shutting_down"),
-      },
-    },
-    () => {
+  routes.add({
+    method: "get",
+    path: "/readyz",
+    operationId: "ready",
+    tags: ["service"],
+    summary: "Check whether to send requests to this instance",
+    description:
+      "200 from the start until this instance is told to stop, QUORATE_DRAIN_DELAY_MS before it refuses new requests. A lost quorum does not make an instance unready, as taking instances out of rotation would not help: the body tells it, and for how long no lease can be granted after a restart, and the operations answer no_quorum.",
+    answer: json("Send them.", ReadySchema, examples.ready),
+    problems: ["shutting_down"],
+    handle: () => {
       stopping.assertReady();
       const { quorum, shortage, grantsInMs } = primaries;
       return { status: "ready" as const, quorum, reason: shortage, grantsInMs };
     },
-  );
+  });
 
-  routes.add(
-    {
-      method: "get",
-      path: "/metrics",
-      operationId: "metrics",
-      tags: ["service"],
-      summary: "Metrics for Prometheus",
-      responses: {
-        200: {
-          description: "The text format of Prometheus.",
-          content: {
-            "text/plain": {
-              schema: z.string(),
-              examples: examples.metrics,
-            },
-          },
+  routes.add({
+    method: "get",
+    path: "/metrics",
+    operationId: "metrics",
+    tags: ["service"],
+    summary: "Metrics for Prometheus",
+    answer: {
+      description: "The text format of Prometheus.",
+      content: {
+        "text/plain": {
+          schema: z.string(),
+          examples: examples.metrics,
         },
-        ...problemsOutsideV1(),
       },
     },
-    async (_, c) =>
-      c.text(await metrics.registry.metrics(), 200, { "content-type": metrics.registry.contentType }),
-  );
+    handle: async (_, c) => c.text(await metrics.text(), 200, { "content-type": metrics.contentType }),
+  });
 }

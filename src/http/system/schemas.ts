@@ -1,26 +1,24 @@
 import { z } from "@hono/zod-openapi";
 import { PRIMARY_STATES } from "../../redis/lifecycle.js";
-import { ms } from "../fields.js";
+import { answer, ms } from "../fields.js";
 
-export const PrimarySchema = z
-  .object({
-    address: z.string().openapi({ example: "127.0.0.1:6379" }),
-    state: z.enum(PRIMARY_STATES).openapi({
-      description:
-        "up: participates. quarantined: participates, but grants no new lease for quarantineMs, since it may have forgotten some. refusing: participates, but refuses writes, so that it grants and registers nothing; see reason. readmitting: it restarted or missed writes, and is given what it lacks. down: does not answer. wrong_role: is a replica. misconfigured: cannot be a primary here; see reason.",
-      example: "up",
-    }),
-    forMs: ms("How long it has been in this state", 734_112),
-    reason: z
-      .string()
-      .nullable()
-      .openapi({ description: "Why it does not participate, or refuses writes.", example: null }),
-    quarantineMs: ms("How long it will not grant new leases", 0),
-    latencyMs: z
-      .object({ p50: z.number().nullable(), p99: z.number().nullable() })
-      .openapi({ description: "Of the latest calls of this instance.", example: { p50: 0.31, p99: 1.9 } }),
-  })
-  .openapi("Primary");
+export const PrimarySchema = answer("Primary", {
+  address: z.string().openapi({ example: "127.0.0.1:6379" }),
+  state: z.enum(PRIMARY_STATES).openapi({
+    description:
+      "up: participates. quarantined: participates, but grants no new lease for quarantineMs, since it may have forgotten some. refusing: participates, but refuses writes, so that it grants and registers nothing; see reason. readmitting: it restarted or missed writes, and is given what it lacks. down: does not answer. wrong_role: is a replica. misconfigured: cannot be a primary here; see reason.",
+    example: "up",
+  }),
+  forMs: ms("How long it has been in this state", 734_112),
+  reason: z
+    .string()
+    .nullable()
+    .openapi({ description: "Why it does not participate, or refuses writes.", example: null }),
+  quarantineMs: ms("How long it will not grant new leases", 0),
+  latencyMs: z
+    .object({ p50: z.number().nullable(), p99: z.number().nullable() })
+    .openapi({ description: "Of the latest calls of this instance.", example: { p50: 0.31, p99: 1.9 } }),
+});
 
 const grantsInMs = z.int().nullable().openapi({
   description:
@@ -28,31 +26,27 @@ const grantsInMs = z.int().nullable().openapi({
   example: 0,
 });
 
-export const PrimariesSchema = z
-  .object({
-    primaries: z.array(PrimarySchema),
-    configurationVersion: z.int().nullable().openapi({
-      description: "Version of the configuration that this instance uses; null before the first.",
-      example: 1,
-    }),
-    majority: z.int().openapi({ example: 2 }),
-    quorum: z.boolean().openapi({ description: "Whether a majority participates and accepts writes." }),
-    grantsInMs,
-  })
-  .openapi("Primaries");
+export const PrimariesSchema = answer("Primaries", {
+  primaries: z.array(PrimarySchema),
+  configurationVersion: z.int().nullable().openapi({
+    description: "Version of the configuration that this instance uses; null before the first.",
+    example: 1,
+  }),
+  majority: z.int().openapi({ example: 2 }),
+  quorum: z.boolean().openapi({ description: "Whether a majority participates and accepts writes." }),
+  grantsInMs,
+});
 
-export const LiveSchema = z.object({ status: z.literal("ok") }).openapi("Live");
+export const LiveSchema = answer("Live", { status: z.literal("ok") });
 
-export const ReadySchema = z
-  .object({
-    status: z.literal("ready"),
-    quorum: z.boolean().openapi({
-      description:
-        "Whether a majority of the primaries participates and accepts writes. Not a reason to take this instance out of rotation.",
-    }),
-    reason: z.string().nullable().openapi({ description: "Why there is no quorum.", example: null }),
-    grantsInMs,
-  })
-  .openapi("Ready");
+export const ReadySchema = answer("Ready", {
+  status: z.literal("ready"),
+  quorum: z.boolean().openapi({
+    description:
+      "Whether a majority of the primaries participates and accepts writes. Not a reason to take this instance out of rotation.",
+  }),
+  reason: z.string().nullable().openapi({ description: "Why there is no quorum.", example: null }),
+  grantsInMs,
+});
 
 export const DescriptionSchema = z.record(z.string(), z.unknown()).openapi("Description");

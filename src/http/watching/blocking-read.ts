@@ -10,12 +10,7 @@ export interface Watched<T extends Versioned> {
   /** The state as it is now. */
   read(): Promise<T>;
   /** The state once its version is not `version`, or when `deadlineMs` has passed. */
-  change(
-    version: string,
-    deadlineMs: number,
-    signal: AbortSignal,
-    inFlight: InFlight | undefined,
-  ): Promise<T>;
+  change(version: string | null, deadlineMs: number, signal: AbortSignal, inFlight?: InFlight): Promise<T>;
   toJson(state: T): string;
 }
 

@@ -26,6 +26,5 @@ export const EventsHeaders = z.object({
 export const EventsQuery = z.strictObject({
   lastEventId: lastEventId.openapi({
     description: "The same, for clients that cannot send the header.",
-    param: { name: "lastEventId", in: "query" },
   }),
 });

@@ -2,16 +2,14 @@ import { CoordinationError } from "../../errors.js";
 import type { Versioned } from "../../primitives/reads/watch.js";
 import type { Services } from "../context.js";
 import { KEEP_ALIVE, KEEP_ALIVE_MS, RETRY, toEvent } from "../responses/event-stream.js";
+import type { Watched } from "./blocking-read.js";
 
 /** A state whose changes are told. */
-export interface Followed<T extends Versioned> {
+export interface Followed<T extends Versioned> extends Pick<Watched<T>, "change" | "toJson"> {
   /** The state at the beginning. */
   readonly first: T;
   /** The version that the reader has already: it is not told again. */
   readonly seen: string | undefined;
-  /** The state once its version is not `version`, or when `deadlineMs` has passed. */
-  change(version: string | null, deadlineMs: number, signal: AbortSignal): Promise<T>;
-  toJson(state: T): string;
 }
 
 /** Server-sent events `state`, from the first state on, until the reader goes or this instance stops. */

@@ -1,23 +1,13 @@
 import { fullJitterMs } from "../../algorithms/backoff.js";
 import { mostReported } from "../../algorithms/holds.js";
 import { validForMs } from "../../algorithms/validity.js";
-import type { Clock, Random } from "../../clock.js";
 import type { AcquireOutcome } from "../../quorum/acquire-votes.js";
-import type { LeaseVotes } from "../../quorum/lease-votes.js";
-import type { AcquireTerms, Claim } from "../../scripts/lease-calls.js";
-import type { GrantedBy, WaitQueue } from "../queue/wait-queue.js";
+import type { AcquireTerms } from "../../scripts/lease-calls.js";
+import type { GrantedBy } from "../queue/wait-queue.js";
 import type { Waiter } from "../queue/waiter.js";
 import { limitMismatch, mismatch, quarantined, tooSlow, usedUp } from "./lease-failures.js";
 import { type Held, type LeaseRequest, type Outcome, toHolder, type Wanted } from "./lease-terms.js";
-
-/** What an acquisition needs from the service. */
-export interface AcquisitionDependencies {
-  readonly votes: LeaseVotes;
-  readonly waitQueue: WaitQueue;
-  readonly primaries: number;
-  readonly clock: Clock;
-  readonly random: Random;
-}
+import type { Leases } from "./leases.js";
 
 /** One request for a lease: attempt after attempt, as a waiter in the queues of its names once it has to wait. */
 export class Acquisition {
@@ -33,9 +23,9 @@ export class Acquisition {
     private readonly request: LeaseRequest & { readonly metadata: string },
     /** Called anew for each attempt. */
     private readonly want: (leaseId: string) => Wanted | Promise<Wanted>,
-    private readonly dependencies: AcquisitionDependencies,
+    private readonly leases: Pick<Leases, "votes" | "waitQueue" | "primaries" | "clock" | "random">,
   ) {
-    this.#askedMs = dependencies.clock.monotonicMs() - (request.inFlight?.queuedMs ?? 0);
+    this.#askedMs = leases.clock.monotonicMs() - (request.inFlight?.queuedMs ?? 0);
     this.#deadlineMs = this.#askedMs + (request.waitMs ?? 0);
   }
 
@@ -48,10 +38,10 @@ export class Acquisition {
       }
     } finally {
       // A client that chose its leaseId may come back for its queue entry: at another instance when this one stops.
-      const keepMs =
-        (this.#disconnected || this.dependencies.waitQueue.stopped) && this.#chosen ? COME_BACK_MS : 0;
-      if (this.#waiter)
-        void this.dependencies.waitQueue.leave(this.#waiter, { granted: this.#granted, keepMs });
+      const { waitQueue } = this.leases;
+      const mayComeBack = this.#chosen && (this.#disconnected || waitQueue.stopped);
+      const keepMs = mayComeBack ? COME_BACK_MS : 0;
+      if (this.#waiter) void waitQueue.leave(this.#waiter, { granted: this.#granted, keepMs });
     }
   }
 
@@ -61,19 +51,18 @@ export class Acquisition {
 
   /** Null: another attempt follows. */
   async #attempt(): Promise<Outcome | null> {
-    const { votes, waitQueue, clock } = this.dependencies;
-    const wanted = await this.want(this.leaseId);
-    const claim = { ...wanted, leaseId: this.leaseId };
+    const { votes, waitQueue, clock } = this.leases;
+    const claim = { ...(await this.want(this.leaseId)), leaseId: this.leaseId };
     // Behind others that wait here already the attempt would be refused, so the request joins the queue at once.
     if (!this.#waiter && this.request.waitMs && waitQueue.hasWaiters(claim))
       this.#waiter = await waitQueue.enter(claim);
     const startedMs = clock.monotonicMs();
     const ask = () => votes.acquire(claim, this.#terms(), this.#waiter);
     const outcome = await (this.#waiter ? waitQueue.attempt(ask) : ask());
-    if (outcome.kind === "granted") return this.#accept("attempt", claim, wanted, startedMs, outcome);
+    if (outcome.kind === "granted") return this.#accept("attempt", claim, startedMs, outcome);
     const refused = asRefused(outcome);
-    const certain = refused.certain && !wanted.hasAlternatives;
-    const retries = wanted.hasAlternatives ? ALTERNATIVES_RETRIES : SPLIT_RETRIES;
+    const certain = refused.certain && !claim.hasAlternatives;
+    const retries = claim.hasAlternatives ? ALTERNATIVES_RETRIES : SPLIT_RETRIES;
     if (!certain && !this.request.waitMs && this.#attempts < retries) {
       if (this.request.signal?.aborted) return refused;
       // The votes split between simultaneous requests; perhaps none of them won.
@@ -89,17 +78,11 @@ export class Acquisition {
       return null;
     }
     const hintMs = certain ? refused.retryAfterMs + 1 : this.#jitterMs(SPLIT_RETRIES);
-    return this.#wait(this.#waiter, hintMs, claim, wanted, refused);
+    return this.#wait(this.#waiter, hintMs, claim, refused);
   }
 
-  async #wait(
-    waiter: Waiter,
-    hintMs: number,
-    claim: Claim,
-    wanted: Wanted,
-    refused: Held,
-  ): Promise<Outcome | null> {
-    const { votes, clock, waitQueue } = this.dependencies;
+  async #wait(waiter: Waiter, hintMs: number, claim: Asked, refused: Held): Promise<Outcome | null> {
+    const { votes, clock, waitQueue } = this.leases;
     const { inFlight, signal } = this.request;
     inFlight?.pause();
     const waited = await waitQueue.wait(waiter, { deadlineMs: this.#deadlineMs, hintMs, signal });
@@ -113,7 +96,7 @@ export class Acquisition {
       await inFlight?.resume();
       return null;
     }
-    return this.#accept("handoff", claim, wanted, Math.max(this.#askedMs, won.sinceMs), won);
+    return this.#accept("handoff", claim, Math.max(this.#askedMs, won.sinceMs), won);
   }
 
   /**
@@ -121,7 +104,7 @@ export class Acquisition {
    * follows.
    */
   async #giveUp(waiter: Waiter): Promise<Outcome | null> {
-    const { waitQueue } = this.dependencies;
+    const { waitQueue } = this.leases;
     this.#waiter = null;
     const left = await waitQueue.giveUp(waiter);
     if (!left) return null;
@@ -133,12 +116,11 @@ export class Acquisition {
   /** `startedMs`: the earliest moment at which its time to live began. */
   async #accept(
     by: GrantedBy,
-    claim: Claim,
-    wanted: Wanted,
+    claim: Asked,
     startedMs: number,
     { token, acks }: { readonly token: number; readonly acks: number },
   ): Promise<Outcome> {
-    const { votes, clock, primaries } = this.dependencies;
+    const { votes, clock, primaries } = this.leases;
     const { ttlMs, owner = null, signal } = this.request;
     const validMs = validForMs(ttlMs, clock.monotonicMs() - startedMs);
     // A client that disconnected cannot use a lease that it was never told of.
@@ -158,26 +140,26 @@ export class Acquisition {
       acks,
       primaries,
     };
-    return { kind: "acquired", grant, wanted };
+    return { kind: "acquired", grant, wanted: claim };
   }
 
   #terms(): AcquireTerms {
+    const { waitQueue, clock } = this.leases;
     const { ttlMs, owner = "", metadata } = this.request;
-    return { ttlMs, owner, metadata, chosen: this.#chosen, queueEntry: this.#queueTerms() };
-  }
-
-  #queueTerms(): AcquireTerms["queueEntry"] {
-    const { waitQueue, clock } = this.dependencies;
-    if (!this.#waiter) return null;
+    const terms = { ttlMs, owner, metadata, chosen: this.#chosen };
+    if (!this.#waiter) return { ...terms, queueEntry: null };
     const { ticket, acceptsHandoff } = this.#waiter;
     const keptMs = Math.ceil(Math.max(0, this.#deadlineMs - clock.monotonicMs())) + KEPT_MS;
-    return { ticket, instance: waitQueue.instance, keptMs, acceptsHandoff };
+    return { ...terms, queueEntry: { ticket, instance: waitQueue.instance, keptMs, acceptsHandoff } };
   }
 
   #jitterMs(attempt: number): number {
-    return fullJitterMs(attempt, SPLIT_DELAY_MS, SPLIT_DELAY_MS_MAX, this.dependencies.random());
+    return fullJitterMs(attempt, SPLIT_DELAY_MS, SPLIT_DELAY_MS_MAX, this.leases.random());
   }
 }
+
+/** What it asks for under its own id. */
+type Asked = Wanted & { readonly leaseId: string };
 
 /** Throws if another attempt would change nothing. */
 function asRefused(outcome: Exclude<AcquireOutcome, { kind: "granted" }>): Held & { certain: boolean } {

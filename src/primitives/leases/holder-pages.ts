@@ -1,9 +1,8 @@
-import { createHash } from "node:crypto";
 import { heldByMajority } from "../../algorithms/holds.js";
 import type { Clock } from "../../clock.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import { scanOn } from "../../quorum/scan.js";
-import type { Hold } from "../../scripts/hold.js";
+import { digestOf, type Hold } from "../../scripts/hold.js";
 import { describeHolders, HOLDERS_AT_ONCE_MAX, type HoldersPart } from "../../scripts/holder-calls.js";
 import type { Keys } from "../../scripts/keys.js";
 import { SharedReads } from "../reads/shared-reads.js";
@@ -60,11 +59,9 @@ export class HolderPages {
 
   /** Asks all that answer, as a majority that lacks one of the votes would leave out a holder. */
   async #read(resource: string): Promise<Reader[]> {
-    const scan = (primary: Parameters<typeof scanOn>[0]) =>
-      scanOn(primary, this.keys.readers(resource), () => false);
-    const found = await this.primaries.askAll(scan);
+    const found = await this.primaries.askAll((primary) => scanOn(primary, this.keys.readers(resource)));
     return [...new Set(found.flat())]
-      .map((leaseId) => ({ leaseId, digest: createHash("sha1").update(leaseId).digest("hex") }))
+      .map((leaseId) => ({ leaseId, digest: digestOf(leaseId) }))
       .sort((a, b) => (a.digest < b.digest ? -1 : 1));
   }
 

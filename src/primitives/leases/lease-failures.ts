@@ -1,5 +1,5 @@
 import type { Lost } from "../../algorithms/renewals.js";
-import { CoordinationError } from "../../errors.js";
+import { CoordinationError, type ErrorHelp } from "../../errors.js";
 
 export function mismatch(): CoordinationError {
   return new CoordinationError(
@@ -18,44 +18,43 @@ export function quarantined({ primaries, forMs }: { primaries: number; forMs: nu
 
 /** The error for a lost lease; it says what is known of the cause. */
 export function lost(why: Lost["why"], token: number): CoordinationError {
-  const stop = "Stop what it protected and acquire again.";
   switch (why.kind) {
     case "broken":
-      return new CoordinationError("lease_lost", `An operator broke this lease: ${why.reason}. ${stop}`, {
-        help: { lost: { why: "broken", reason: why.reason } },
-      });
+      return leaseLost(`An operator broke this lease: ${why.reason}.`, { why: "broken", reason: why.reason });
     case "taken":
       // Other readers hold it, as they did beside this lease.
       if (why.counter <= token) return lost({ kind: "expired" }, token);
-      return new CoordinationError(
-        "lease_lost",
-        `This lease ended, and a later one with a token of up to ${why.counter} has or had what it held. ${stop}`,
-        { help: { lost: { why: "taken", newest: why.counter } } },
+      return leaseLost(
+        `This lease ended, and a later one with a token of up to ${why.counter} has or had what it held.`,
+        { why: "taken", newest: why.counter },
       );
     case "restarted":
-      return new CoordinationError(
-        "lease_lost",
-        `A majority of the primaries restarted since this lease was granted, and leases of before cannot be renewed. Nobody is known to have had what it held. ${stop}`,
-        { help: { lost: { why: "restarted" } } },
+      return leaseLost(
+        "A majority of the primaries restarted since this lease was granted, and leases of before cannot be renewed. Nobody is known to have had what it held.",
+        { why: "restarted" },
       );
     case "released":
-      return new CoordinationError("lease_lost", `This lease was released. ${stop}`, {
-        help: { lost: { why: "released" } },
-      });
+      return leaseLost("This lease was released.", { why: "released" });
     case "expired":
-      return new CoordinationError(
-        "lease_lost",
-        `This lease is not held any more: it expired, was released, or never was. ${stop}`,
-        { help: { lost: { why: "expired" } } },
-      );
+      return leaseLost("This lease is not held any more: it expired, was released, or never was.", {
+        why: "expired",
+      });
   }
 }
 
+function leaseLost(
+  what: string,
+  lost: ErrorHelp["lost"] & object,
+  advice = "Stop what it protected and acquire again.",
+): CoordinationError {
+  return new CoordinationError("lease_lost", `${what} ${advice}`, { help: { lost } });
+}
+
 export function usedUp(): CoordinationError {
-  return new CoordinationError(
-    "lease_lost",
-    "This leaseId was released before, and an id is used for one lease. Acquire with a new one.",
-    { help: { lost: { why: "released" } } },
+  return leaseLost(
+    "This leaseId was released before, and an id is used for one lease.",
+    { why: "released" },
+    "Acquire with a new one.",
   );
 }
 

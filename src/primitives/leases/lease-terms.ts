@@ -1,7 +1,6 @@
-import { createHash } from "node:crypto";
 import { madeHere } from "../../ids.js";
-import type { Inspection } from "../../quorum/inspection.js";
-import type { Hold } from "../../scripts/hold.js";
+import type { Inspection } from "../../quorum/lease-votes.js";
+import { digestOf, type Hold } from "../../scripts/hold.js";
 import type { Claim, Mode } from "../../scripts/lease-calls.js";
 
 /** What every kind of lease has, as seen by its holder. */
@@ -49,6 +48,13 @@ export interface LeaseRequest {
   readonly inFlight?: InFlight | undefined;
 }
 
+/** Names a lease that is held, and how long it is to live from now, ms. */
+export interface RenewRequest {
+  readonly leaseId: string;
+  readonly ttlMs: number;
+  readonly fencingToken?: number | undefined;
+}
+
 /** A request's share of what may be in flight at this instance. */
 export interface InFlight {
   /** How long it was in a queue before it was in flight, ms. */
@@ -78,8 +84,18 @@ export interface Held {
 
 /** The hold of a lease among those that a majority reports. */
 export function holdOf({ holds }: Inspection, leaseId: string): Inspection["holds"][number] | undefined {
-  const digest = createHash("sha1").update(leaseId).digest("hex");
+  const digest = digestOf(leaseId);
   return holds.find((hold) => hold.digest === digest);
+}
+
+/** Resources that are queues of their own. `mode` null: the mode in which they are held. */
+export function wantedOf(
+  resources: readonly string[],
+  mode: Mode | null,
+  leaseId: string | undefined,
+): Wanted {
+  const fingerprint = fingerprintOf(leaseId, resources.join(" "));
+  return { mode, resources, queues: resources, fingerprint, limit: null };
 }
 
 /** The fingerprint that ties an id to one kind of request, if its caller chose the id; otherwise null. */

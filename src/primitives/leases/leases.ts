@@ -1,4 +1,3 @@
-import type { Lost } from "../../algorithms/renewals.js";
 import { validForMs } from "../../algorithms/validity.js";
 import type { Clock, Random } from "../../clock.js";
 import { CoordinationError } from "../../errors.js";
@@ -6,12 +5,19 @@ import { type Ids, madeHere } from "../../ids.js";
 import type { LeaseVotes } from "../../quorum/lease-votes.js";
 import type { Mode } from "../../scripts/lease-calls.js";
 import type { WaitQueue } from "../queue/wait-queue.js";
-import { Acquisition, type AcquisitionDependencies } from "./acquisition.js";
+import { Acquisition } from "./acquisition.js";
 import { lost, mismatch, tooSlow } from "./lease-failures.js";
-import { type Grant, holdOf, type LeaseRequest, type Outcome, type Wanted } from "./lease-terms.js";
+import {
+  type Grant,
+  holdOf,
+  type LeaseRequest,
+  type Outcome,
+  type RenewRequest,
+  type Wanted,
+} from "./lease-terms.js";
 
 /** Operations that locks, permits and terms share: acquiring with waiting, renewing with repair, releasing. */
-export class Leases implements AcquisitionDependencies {
+export class Leases {
   constructor(
     readonly votes: LeaseVotes,
     readonly waitQueue: WaitQueue,
@@ -39,12 +45,8 @@ export class Leases implements AcquisitionDependencies {
    */
   async renew(
     wanted: Wanted,
-    request: {
-      readonly leaseId: string;
-      readonly ttlMs: number;
-      readonly fencingToken?: number | undefined;
-    },
-  ): Promise<{ grant: Grant; mode: Mode; metadata: string; revision: string }> {
+    request: RenewRequest,
+  ): Promise<{ grant: Grant; mode: Mode; metadata: string }> {
     const { leaseId, ttlMs } = request;
     const asked = this.clock.monotonicMs();
     const token = request.fencingToken ?? (await this.held(wanted, leaseId)).token;
@@ -57,7 +59,7 @@ export class Leases implements AcquisitionDependencies {
     return {
       grant: {
         leaseId,
-        owner: outcome.owner || null,
+        owner: outcome.latest.owner || null,
         fencingToken: token,
         ttlMs,
         validForMs: validMs,
@@ -65,9 +67,8 @@ export class Leases implements AcquisitionDependencies {
         acks: outcome.acks,
         primaries: this.primaries,
       },
-      mode: outcome.mode,
-      metadata: outcome.metadata,
-      revision: outcome.revision,
+      mode: outcome.latest.mode,
+      metadata: outcome.latest.metadata,
     };
   }
 
@@ -79,17 +80,12 @@ export class Leases implements AcquisitionDependencies {
     return this.votes.release({ ...wanted, leaseId }, !madeHere(leaseId));
   }
 
-  /** How a lease that is no longer held ended, when its token is not known. Throws `no_quorum`. */
-  async ending(leaseId: string): Promise<Lost["why"]> {
-    return (await this.votes.ending(leaseId)) ?? { kind: "expired" };
-  }
-
   /** A lease whose holder did not send its token: with the token that is exact on a majority, never on fewer. */
-  async held(wanted: Wanted, leaseId: string): Promise<HeldLease> {
+  async held(wanted: Wanted, leaseId: string): Promise<{ token: number; revision: string }> {
     const look = async () => holdOf(await this.votes.inspect(wanted.resources[0] ?? ""), leaseId);
     // Primaries that answered may have been too few to show it: it is looked for once more before it is called lost.
     const hold = (await look()) ?? (await look());
-    if (!hold) throw lost(await this.ending(leaseId), 0);
+    if (!hold) throw lost(await this.votes.ending(leaseId), 0);
     const { token, revision } = hold;
     if (token !== null) return { token, revision };
     throw new CoordinationError(
@@ -98,10 +94,4 @@ export class Leases implements AcquisitionDependencies {
       { help: { retryAfterMs: 1000 } },
     );
   }
-}
-
-/** What is known of a lease that is held: its token, and the revision of its metadata. */
-export interface HeldLease {
-  readonly token: number;
-  readonly revision: string;
 }

@@ -1,23 +1,14 @@
 import type { Clock, Random } from "../../clock.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import type { Keys } from "../../scripts/keys.js";
-import { resourceOf } from "../../scripts/resource-kinds.js";
 import {
   type FoundSlots,
   findSlots,
   inspectSemaphore,
-  type SemaphoreClaim,
   type SemaphoreView,
   type SlotsWanted,
 } from "../../scripts/semaphore-calls.js";
 import { SharedReads } from "../reads/shared-reads.js";
-
-/** The slots to request. */
-export interface ChosenSlots {
-  readonly slots: readonly number[];
-  /** Other slots would serve as well if these are taken. */
-  readonly hasAlternatives: boolean;
-}
 
 /** The slots of a lease, as reported by the primaries that answered. */
 export interface OwnSlots {
@@ -45,9 +36,14 @@ export class Slots {
 
   /**
    * The lease's own slots first, then free ones, in random order: simultaneous requests should not ask for the same
-   * slots. If too few are free, those that end first. `again`: this request has searched before. Throws `no_quorum`.
+   * slots. If too few are free, those that end first. `hasAlternatives`: others would serve as well if these are taken.
+   * `again`: this request has searched before. Throws `no_quorum`.
    */
-  async choose(name: string, wanted: Omit<SlotsWanted, "start">, again: boolean): Promise<ChosenSlots> {
+  async choose(
+    name: string,
+    wanted: Omit<SlotsWanted, "start">,
+    again: boolean,
+  ): Promise<{ slots: readonly number[]; hasAlternatives: boolean }> {
     const { leaseId, limit, permits } = wanted;
     const start = 1 + Math.floor(this.random() * limit);
     const views = await this.#find(name, { ...wanted, start });
@@ -80,7 +76,7 @@ export class Slots {
 
   /** Every slot with its holder; only holders behind a given slot are described. Throws `no_quorum`. */
   async look(name: string, page: { described: number; after: number }): Promise<readonly SemaphoreView[]> {
-    const call = inspectSemaphore(this.keys, placesOf(name), page);
+    const call = inspectSemaphore(this.keys, name, page);
     // Waits for primaries that disagree with the first: a slot that one of them lacks is still taken on the others.
     return this.#looks.read(`${name} ${page.described} ${page.after}`, () =>
       this.primaries.askAgreeing(call, (view) =>
@@ -101,7 +97,7 @@ export class Slots {
   }
 
   #find(name: string, wanted: SlotsWanted): Promise<readonly FoundSlots[]> {
-    const call = findSlots(this.keys, placesOf(name), wanted);
+    const call = findSlots(this.keys, name, wanted);
     return this.primaries.askAgreeing(call, ({ mine }) => mine.join());
   }
 
@@ -117,11 +113,6 @@ export class Slots {
     };
   }
 }
-
-export const lineOf = (name: string) => `semaphore/${name}`;
-export const slotsOf = (name: string) => resourceOf("permit", `${name}/`);
-
-const placesOf = (name: string): SemaphoreClaim => ({ name, queue: lineOf(name), slots: slotsOf(name) });
 
 const union = (lists: readonly (readonly number[])[]) => [...new Set(lists.flat())];
 

@@ -1,6 +1,6 @@
 import { type Merged, mergeMembers } from "../../algorithms/members.js";
 import type { Clock } from "../../clock.js";
-import type { Heard } from "../../quorum/answers.js";
+import { values } from "../../quorum/answers.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import { scanOn } from "../../quorum/scan.js";
 import type { Keys } from "../../scripts/keys.js";
@@ -61,14 +61,13 @@ export class MemberReads {
   ): Promise<Known> {
     const startedMs = this.clock.monotonicMs();
     const asked = ids.slice(0, MEMBERS_AT_ONCE_MAX);
-    const enough = ({ answers, values, pending }: Heard<MemberPart>) => {
-      const heard = values.length >= this.primaries.majority && (from === "majority" || pending === 0);
-      return heard ? { answers, replies: values } : undefined;
-    };
-    const { answers, replies } = await this.primaries.decide(
-      listMembers(this.keys, service, asked, what),
-      enough,
+    const call = listMembers(this.keys, service, asked, what);
+    const answers = await this.primaries.decide(call, ({ answers, values, pending }) =>
+      values.length >= this.primaries.majority && (from === "majority" || pending === 0)
+        ? answers
+        : undefined,
     );
+    const replies = values(answers);
     // Beyond the shortest reply, the vote of its primary would be missing.
     const lookedAt = Math.min(...replies.map((reply) => reply.lookedAt));
     const merged = merge(replies, new Set(asked.slice(0, lookedAt)));

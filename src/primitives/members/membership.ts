@@ -9,24 +9,18 @@ import {
   type HeartbeatVote,
   heartbeat,
   type MemberRecord,
+  type Pulse,
   putMember,
 } from "../../scripts/member-calls.js";
 import { SharedReads } from "../reads/shared-reads.js";
 import { type Member, type Registration, toMember } from "./member.js";
 import { superseded, unknownMember } from "./member-failures.js";
 import { type MemberPage, MemberPages } from "./member-pages.js";
-import { MemberReads } from "./member-reads.js";
+import { type Known, MemberReads } from "./member-reads.js";
 import { MemberViews } from "./member-views.js";
 import { type ServicePage, ServicePages } from "./service-pages.js";
 
 export type { Member, Registration } from "./member.js";
-
-/** The member that a heartbeat kept alive. */
-export interface Pulse {
-  readonly incarnation: number;
-  readonly revision: number;
-  readonly ttlMs: number;
-}
 
 /** Instances of services, kept alive by heartbeats: TTL keys on a majority of the primaries. */
 export class Membership {
@@ -77,9 +71,9 @@ export class Membership {
   /** Without `incarnation`, for whichever incarnation is registered. Throws `unknown_member`, `superseded` and `no_quorum`. */
   async heartbeat(service: string, id: string, incarnation?: number): Promise<Pulse> {
     const { majority } = this.primaries;
-    const pulse = await this.primaries.decide<HeartbeatVote[], Pulse | null>(
-      heartbeat(this.keys, [{ service, id, incarnation }]),
-      ({ values }) => pulseOf(firstOf(values), majority),
+    const pulse = await this.primaries.decide<HeartbeatVote, Pulse | null>(
+      heartbeat(this.keys, service, id, incarnation),
+      ({ values }) => pulseOf(values, majority),
       { lastWord: ({ values }) => (values.length >= majority ? null : undefined) },
     );
     return pulse ?? (await this.#revive(service, id, incarnation));
@@ -147,7 +141,7 @@ export class Membership {
   /** The first record of an incarnation above all earlier ones: announced, but not stored yet. */
   async #next(
     id: string,
-    { record: known, nextIncarnation }: Known,
+    { record: known, nextIncarnation }: KnownMember,
     ttlMs: number,
     registration: Registration | null,
   ): Promise<MemberRecord> {
@@ -168,7 +162,7 @@ export class Membership {
     };
   }
 
-  async #find(service: string, id: string, from?: "all"): Promise<Known> {
+  async #find(service: string, id: string, from?: "all"): Promise<KnownMember> {
     const { merged, ...known } = await this.#reads.records(service, [id], "all", from);
     return { record: merged[0]?.record, ...known };
   }
@@ -188,12 +182,8 @@ export class Membership {
 }
 
 /** What the primaries know about one member. */
-interface Known {
+interface KnownMember extends Omit<Known, "merged"> {
   readonly record: MemberRecord | undefined;
-  /** The lowest incarnation for a registration that begins now. */
-  readonly nextIncarnation: number;
-  /** How many primaries did not answer. */
-  readonly unanswered: number;
 }
 
 /** The renewal that a majority agrees on, unless a primary knows a later incarnation, or a tombstone of this one. */
@@ -202,11 +192,6 @@ function pulseOf(votes: readonly HeartbeatVote[], majority: number): Pulse | und
   const current = votes.filter((vote) => vote.kind !== "missing" && vote.incarnation === newest);
   const renewed = current.filter((vote) => vote.kind === "renewed");
   return renewed.length >= majority && renewed.length === current.length ? renewed[0] : undefined;
-}
-
-/** The votes on the only heartbeat of each call. */
-function firstOf(values: readonly (readonly HeartbeatVote[])[]): HeartbeatVote[] {
-  return values.flatMap((votes) => votes.slice(0, 1));
 }
 
 /** Services that are read completely at the same time, each in parts. */

@@ -55,18 +55,21 @@ export class WaitQueue {
     this.#assertOpen();
     const askedMs = this.clock.monotonicMs();
     const { majority } = this.primaries;
-    const { answers, proposals } = await this.primaries.decide(
-      takeTicket(this.keys, claim),
-      ({ answers, values }) => (values.length >= majority ? { answers, proposals: values } : undefined),
+    const answers = await this.primaries.decide(takeTicket(this.keys, claim), ({ answers, values }) =>
+      values.length >= majority ? answers : undefined,
     );
     this.#assertOpen();
     this.#clocks.read(askedMs, answers);
+    const proposals = values(answers);
     const taken = proposals.filter((proposal) => proposal.taken);
     const ticket = Math.max(...(taken.length > 0 ? taken : proposals).map((proposal) => proposal.ticket));
     const waiter = new Waiter(claim, ticket, this.ids.nonce(), majority, this.clock);
     this.#queues.add(waiter);
     this.notifications.listen(
-      (primary, notification) => this.#hear(primary, notification),
+      (primary, notification) =>
+        notification.kind === "readers"
+          ? this.#hearOfReaders(primary, notification)
+          : this.#hearOfLease(primary, notification),
       () => this.#queues.nudgeFirst(),
     );
     this.#keepalive.start();
@@ -157,11 +160,6 @@ export class WaitQueue {
 
   #assertOpen(): void {
     if (this.#stopped) throw shuttingDown();
-  }
-
-  #hear(primary: number, notification: Notification): void {
-    if (notification.kind === "readers") this.#hearOfReaders(primary, notification);
-    else this.#hearOfLease(primary, notification);
   }
 
   #hearOfReaders(primary: number, { queueKey, before }: Extract<Notification, { kind: "readers" }>): void {

@@ -1,16 +1,32 @@
 import type { Clock } from "../../clock.js";
 import type { Handoff } from "../../redis/notifications.js";
 import type { Claim } from "../../scripts/lease-calls.js";
-import { type HandoffVote, HandoffVotes } from "./handoff-votes.js";
 
 /** How a wait ended. `handoff`: a majority granted the lease; `retry`: another attempt is worthwhile. */
 export type WaitOutcome = "retry" | "handoff" | "timed_out" | "disconnected";
 
-/** One request in the queues of its names: it sleeps until primaries or the clock give it a reason to act. */
+/** A grant by one primary that no acquire requested at that moment. */
+interface HandoffVote {
+  readonly counter: number;
+  /** The earliest moment at which it was granted, by our monotonic clock, ms. */
+  readonly sinceMs: number;
+}
+
+/**
+ * One request in the queues of its names: it sleeps until primaries or the clock give it a reason to act.
+ *
+ * It counts the grants that primaries handed off to it after its last attempt. Attempts have odd numbers; a handoff after
+ * attempt 1 carries the number 2. So no reply to an earlier attempt, and no cleanup after one, is ever mistaken for a
+ * later handoff.
+ */
 export class Waiter {
   #nudged = false;
   #wakeUp: (() => void) | null = null;
-  readonly #handoffs: HandoffVotes;
+  /** The number that a handoff carries after the last attempt. */
+  #handoffNumber = 0;
+  /** The latest vote of each primary, all of them in one configuration. */
+  readonly #handoffs = new Map<number, HandoffVote>();
+  #configuration = "";
   /** Primaries that notified it since the last attempt. */
   readonly #notifiers = new Set<number>();
   readonly #voting: Promise<unknown>[] = [];
@@ -22,9 +38,7 @@ export class Waiter {
     readonly nonce: string,
     private readonly majority: number,
     private readonly clock: Pick<Clock, "after" | "monotonicMs">,
-  ) {
-    this.#handoffs = new HandoffVotes(majority);
-  }
+  ) {}
 
   /** Whether one primary can grant the claim on its own: a single name, exclusively. */
   get acceptsHandoff(): boolean {
@@ -34,16 +48,19 @@ export class Waiter {
 
   /** The number that a handoff carries after the last attempt. */
   get handoffNumber(): number {
-    return this.#handoffs.attemptNumber;
+    return this.#handoffNumber;
   }
 
   /** The grants handed off since the last attempt. */
   get votes(): readonly HandoffVote[] {
-    return this.#handoffs.votes;
+    return [...this.#handoffs.values()];
   }
 
+  /** Begins the next attempt: no earlier vote counts any more. */
   begin(): { nonce: string; attemptNumber: number } {
-    return { nonce: this.nonce, attemptNumber: this.#handoffs.nextAttempt() };
+    this.#handoffNumber += 2;
+    this.#handoffs.clear();
+    return { nonce: this.nonce, attemptNumber: this.#handoffNumber - 1 };
   }
 
   decided(voting: readonly Promise<unknown>[]): void {
@@ -66,13 +83,21 @@ export class Waiter {
 
   /** A primary reports that it has granted the lease. */
   handedOff(primary: number, handoff: Handoff, sinceMs: number): void {
-    if (!this.#handoffs.add(primary, handoff, sinceMs)) return;
-    if (this.#handoffs.isMajority) this.#wakeUp?.();
-    else if (this.votes.length === 1)
-      this.clock.after(
-        HANDOFF_STRAGGLER_MS,
-        () => handoff.attemptNumber === this.handoffNumber && this.nudge(),
-      );
+    const { attemptNumber, counter, configurationEpoch } = handoff;
+    // One that belongs to an earlier attempt was found by the next attempt, or will be.
+    if (attemptNumber !== this.#handoffNumber) return;
+    // Votes of two configurations must not be mixed. The epoch ends with the id of the primary.
+    const configuration = configurationEpoch.slice(0, configurationEpoch.lastIndexOf(":"));
+    if (configuration !== this.#configuration) this.#handoffs.clear();
+    this.#configuration = configuration;
+    this.#handoffs.set(primary, { counter, sinceMs });
+    if (this.#isHandedOff) this.#wakeUp?.();
+    else if (this.#handoffs.size === 1)
+      this.clock.after(HANDOFF_STRAGGLER_MS, () => attemptNumber === this.#handoffNumber && this.nudge());
+  }
+
+  get #isHandedOff(): boolean {
+    return this.#handoffs.size >= this.majority;
   }
 
   /** Ends the wait: another attempt is worthwhile. */
@@ -84,7 +109,7 @@ export class Waiter {
 
   /** Sleeps until a nudge, a majority of handoffs, the signal, or `deadlineMs` of the monotonic clock. */
   async sleep(deadlineMs: number, signal?: AbortSignal): Promise<WaitOutcome> {
-    if (!this.#nudged && !this.#handoffs.isMajority && !signal?.aborted) {
+    if (!this.#nudged && !this.#isHandedOff && !signal?.aborted) {
       await new Promise<void>((resolve) => {
         const end = () => {
           cancel();
@@ -99,7 +124,7 @@ export class Waiter {
     }
     this.#nudged = false;
     if (signal?.aborted) return "disconnected";
-    if (this.#handoffs.isMajority) return "handoff";
+    if (this.#isHandedOff) return "handoff";
     return this.clock.monotonicMs() >= deadlineMs ? "timed_out" : "retry";
   }
 }

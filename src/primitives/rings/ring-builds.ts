@@ -72,6 +72,7 @@ export class RingBuilds<V extends WithRing> {
     const lane = laneOf(view.ring);
     const done = this.#lanes[lane].then(() => this.#build(service, build));
     const build: Build<V> = { view, replicas, done };
+    // Without the view: an idle lane would keep its ring from being given back.
     this.#lanes[lane] = done.then(
       () => {},
       () => {},

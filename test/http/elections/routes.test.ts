@@ -265,6 +265,7 @@ test("an election of which no majority tells the same has no leader that is know
   // As if the votes were split: one primary says it is another's, one that it is nobody's.
   const [one, other] = pair.primaries.all;
   const key = `${pair.one.prefix}hold/election/${name}`;
+  await pair.untilOnAll(key);
   await command(one as SharedPrimary, "HSET", key, "lease", "somebody-else-with-22-x");
   await command(other as SharedPrimary, "DEL", key);
   const { status, body } = await look(name);

@@ -10,7 +10,7 @@ const hidden = { holds: [] };
 const wanted = { mode: null, resources: ["election/a"], queues: [], fingerprint: null, limit: null };
 
 function leases(...inspections: object[]): Leases {
-  const votes = { inspect: async () => inspections.shift(), ending: async () => null };
+  const votes = { inspect: async () => inspections.shift(), ending: async () => ({ kind: "expired" }) };
   return new Leases(...([votes] as unknown as ConstructorParameters<typeof Leases>));
 }
 

@@ -197,6 +197,7 @@ describe("a restart does not wear a lease down", () => {
       const hold = keys().hold(`lock/${a}`);
       const own = mode === "shared" ? `${hold}/${lease.leaseId}` : hold;
       const lost = pair.primary(1);
+      await pair.untilOnAll(own);
       await command(lost, "DEL", own);
       await renew(lease);
       await until(
@@ -213,6 +214,7 @@ describe("a restart does not wear a lease down", () => {
   test("but what was released meanwhile is not brought back", async () => {
     const name = freshName();
     const lease = await take(pair.one, name, { ttlMs: 60_000 });
+    await pair.untilOnAll(keys().hold(`lock/${name}`));
     await command(pair.primary(2), "DEL", keys().hold(`lock/${name}`));
     // The repair is under way when the release is.
     const [renewal] = await Promise.all([renew(lease).catch(() => null), give(lease)]);

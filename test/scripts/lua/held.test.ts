@@ -144,9 +144,10 @@ describe("the list of names that are held", () => {
   test("is swept no more often by many instances than by one", async () => {
     const { letGo } = await heldNames(1_000);
     await letGo();
-    expect((await sweepLater()).forgotten).toBe(100);
-    for (let i = 0; i < 10; i++) {
-      const { forgotten, nextInMs } = await sweepLater();
+    // All on their way before the first is answered: within the pause, however slow the machine is.
+    const [first, ...others] = await Promise.all(Array.from({ length: 11 }, () => sweepLater()));
+    expect(first?.forgotten).toBe(100);
+    for (const { forgotten, nextInMs } of others) {
       expect(forgotten).toBe(0);
       expect(nextInMs).toBeGreaterThan(0);
       expect(nextInMs).toBeLessThanOrEqual(200);

@@ -113,21 +113,18 @@ describe("put-member", () => {
 });
 
 describe("heartbeat", () => {
-  test("answers many at once, each by itself, and lets those live that it renews", async () => {
+  test("is answered by what is stored, and lets those live that it renews", async () => {
     const service = freshName();
     const put = (record: Partial<MemberRecord>) => run(putMember(keys, service, { ...MEMBER, ...record }));
     await put({ id: "a", expiresInMs: 1_000 });
     await put({ id: "b", left: true });
     await put({ id: "c" });
-    const beats = [
-      { service, id: "a" },
-      { service, id: "nobody" },
-      { service, id: "b" },
-      { service, id: "c", incarnation: 4 },
-      { service, id: "c", incarnation: 5 },
-    ];
+    const beats = [["a"], ["nobody"], ["b"], ["c", 4], ["c", 5]] as const;
+    const votes = await Promise.all(
+      beats.map(([id, incarnation]) => run(heartbeat(keys, service, id, incarnation))),
+    );
     const renewed = { kind: "renewed", incarnation: 5, revision: 3, ttlMs: 20_000 };
-    expect(await run(heartbeat(keys, beats))).toEqual([
+    expect(votes).toEqual([
       renewed,
       { kind: "missing" },
       { kind: "left", incarnation: 5 },
@@ -239,13 +236,7 @@ describe("what a service of many members costs", () => {
     const service = freshName();
     await fill(service);
     const set = keys.members(service);
-    const beat = () =>
-      run(
-        heartbeat(
-          keys,
-          ids.map((id) => ({ service, id })),
-        ),
-      );
+    const beat = () => Promise.all(ids.map((id) => run(heartbeat(keys, service, id))));
     const found = new Set<string>();
     let parts = 0;
     for (let from: string | null = "0"; from !== null; parts++) {
@@ -287,7 +278,7 @@ describe("what a service of many members costs", () => {
     // By an instance of an earlier version, which knows of no set of tombstones: the next heartbeat puts it right.
     await run(putMember(keys, service, { ...MEMBER, id: "m-001", left: true }));
     await server.redis.hset(keys.member(service, "m-001"), "left", "0");
-    await run(heartbeat(keys, [{ service, id: "m-001" }]));
+    await run(heartbeat(keys, service, "m-001"));
     expect(await count()).toBe(400);
   });
 

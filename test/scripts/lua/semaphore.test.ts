@@ -20,9 +20,8 @@ function permits(name: string, limit: number, slots: readonly number[], other: P
   );
 }
 
-const places = (name: string) => ({ name, queue: `semaphore/${name}`, slots: `permit/${name}/` });
 const look = (name: string, page = { described: 0, after: 0 }) =>
-  server.run(inspectSemaphore(keys, places(name), page));
+  server.run(inspectSemaphore(keys, name, page));
 const takenSlots = async (name: string) =>
   (await look(name)).leases.flatMap(({ slots }) => slots).sort((one, other) => one - other);
 const limited = (name: string, limit: number, keptMs = 60_000) =>

@@ -33,8 +33,6 @@ function permits(name: string, limit: number, slots: readonly number[], leaseId?
   );
 }
 
-const places = (name: string) => ({ name, queue: `semaphore/${name}`, slots: `permit/${name}/` });
-
 interface Wanted {
   readonly permits?: number;
   readonly start?: number;
@@ -42,7 +40,7 @@ interface Wanted {
 }
 
 const finding = (name: string, limit: number, { permits = 1, start = 1, leaseId = "nobody" }: Wanted) =>
-  findSlots(keys, places(name), { leaseId, fingerprint: null, limit, permits, start });
+  findSlots(keys, name, { leaseId, fingerprint: null, limit, permits, start });
 
 const find = (name: string, limit: number, wanted: Wanted = {}): Promise<FoundSlots> =>
   server.run(finding(name, limit, wanted));
@@ -312,7 +310,7 @@ describe("what it costs", () => {
         metadata: `"${"x".repeat(2_000)}"`,
       });
     const atBound: [string, Call<unknown>][] = [
-      ["a page of holders", inspectSemaphore(keys, places(name), { described: 100, after: 0 })],
+      ["a page of holders", inspectSemaphore(keys, name, { described: 100, after: 0 })],
       ["a hundred permits of a full one", finding(name, 1_000, { permits: 100, start: 500 })],
     ];
     for (const [what, call] of atBound) expect(await cpuMicros(call), what).toBeLessThan(4 * 5_000);
