@@ -58,6 +58,9 @@ const NAMES = {
 
 export type ScriptName = (typeof NAMES)[keyof typeof NAMES][number];
 
+/** Scripts with a plain path: their most common case, which `plain/` answers before the libraries are made. */
+const PLAIN: ReadonlySet<string> = new Set<ScriptName>(["acquire-lease", "release-lease", "renew-lease"]);
+
 const read = (path: string) => readFileSync(new URL(`./lua/${path}.lua`, import.meta.url), "utf8");
 
 /** A file of lib/. queues.lua is preceded by the times that it shares with TypeScript. */
@@ -75,7 +78,8 @@ function librariesOf(text: string): string[] {
 /** Reads a script, and puts the prelude and the libraries that it needs in front. */
 function load(folder: string, name: string): Script {
   const text = read(`${folder}/${name}`);
-  return scriptOf(name, [...["prelude", ...librariesOf(text)].map(library), text].join("\n"));
+  const plain = PLAIN.has(name) ? ["do", read(`plain/${name}`), "end"] : [];
+  return scriptOf(name, [library("prelude"), ...plain, ...librariesOf(text).map(library), text].join("\n"));
 }
 
 function scriptOf(name: string, text: string): Script {
