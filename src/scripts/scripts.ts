@@ -58,9 +58,6 @@ const NAMES = {
 
 export type ScriptName = (typeof NAMES)[keyof typeof NAMES][number];
 
-/** Scripts with a plain path: their most common case, which `plain/` answers before the libraries are made. */
-const PLAIN: ReadonlySet<string> = new Set<ScriptName>(["acquire-lease", "release-lease", "renew-lease"]);
-
 const read = (path: string) => readFileSync(new URL(`./lua/${path}.lua`, import.meta.url), "utf8");
 
 /** A file of lib/. queues.lua is preceded by the times that it shares with TypeScript. */
@@ -75,11 +72,26 @@ function librariesOf(text: string): string[] {
   return [...new Set(named.flatMap((name) => [...librariesOf(read(`lib/${name}`)), name]))];
 }
 
-/** Reads a script, and puts the prelude and the libraries that it needs in front. */
+/**
+ * Reads a script, and puts in front of it the prelude, its plain path and the libraries that it needs. Lua makes a library's
+ * functions anew in each call, which costs more than a lock: a call that the plain path answers returns before they are made.
+ */
 function load(folder: string, name: string): Script {
   const text = read(`${folder}/${name}`);
-  const plain = PLAIN.has(name) ? ["do", read(`plain/${name}`), "end"] : [];
-  return scriptOf(name, [library("prelude"), ...plain, ...librariesOf(text).map(library), text].join("\n"));
+  const plainPath = /^-- Plain path: (.+)$/m.exec(text)?.[1];
+  const early = plainPath === undefined ? [] : plainPathOf(read(`plain/${plainPath}`));
+  const late = librariesOf(text).map(library);
+  const body = [...early, ...late.filter((one) => !early.includes(one)), text].join("\n");
+  return scriptOf(name, `${preludeOf(body)}\n${body}`);
+}
+
+/** A file of plain/, behind the libraries that it needs itself. */
+const plainPathOf = (text: string) => [...librariesOf(text).map(library), "do", text, "end"];
+
+/** The prelude; for a script that uses nothing of the fence but the configuration epoch, it reads nothing else. */
+function preludeOf(body: string): string {
+  const prelude = read("lib/prelude");
+  return /\bfence\[/.test(body) ? prelude : prelude.replace(/(HMGET', KEYS\[1\], 'stamp')[^)]*/, "$1");
 }
 
 function scriptOf(name: string, text: string): Script {

@@ -11,6 +11,7 @@
 -- its way; {0, 'queued', how many wait before it}; {0, 'ended'}: the lease was released, or the attempt abandoned;
 -- {0, 'mismatch'}: the leaseId has another fingerprint; {0, 'limit', limit}: the semaphore has another limit;
 -- {0, 'quarantined', ms}: this primary came back without its data and grants no new lease for that long.
+-- Plain path: acquire-plain
 -- Needs: leases, queues
 
 local nonce, attempt_number, ttl, owner, metadata, chosen,

@@ -5,6 +5,7 @@
 --   arg(1)  time to live of the tombstone, ms    arg(2)  '1' if a tombstone is left in any case, else ''
 --   arg(3)  how the lease ends: 'released' or 'broken'    arg(4)  why it was broken, or ''
 -- Returns {1, the last attempt that got it here} if this lease held a name, else {0}.
+-- Plain path: release-plain
 -- Needs: leases, queues
 
 local tombstone_ms, always, kind, reason = args()

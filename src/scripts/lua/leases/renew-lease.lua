@@ -8,6 +8,7 @@
 -- a name; {0, 'forgotten'}: this primary lacks a hold, and forgot the counters up to one above the token: nobody
 -- is known to have had a name since, but somebody may have; {0, 'regranted'}: held by this lease since a later grant than the
 -- token's; {0, 'mismatch'}: the lease has more names, or fewer.
+-- Plain path: renew-plain
 -- Needs: leases
 
 local token, ttl, fingerprint, permits = args()

@@ -11,7 +11,7 @@
 --   ARGV[7 ...]  counter field of each name; then the script's own arguments: `args()`, in the headers of the scripts arg(1) ...
 -- The slots of a semaphore have an index beside their holds: {holds}slots and {holds}of/{leaseId}, see `note_slots`.
 -- A primary grants all names of a lease or none, with one counter for all of them: even for a writer, odd for readers.
--- Needs: limits
+-- Needs: counters, limits
 
 local base, lease, mode, names, optional = unpack(ARGV, 2, 6)
 local counters, older_counters, lease_tombstone = unpack(KEYS, 2, 4)
@@ -173,9 +173,8 @@ end
 
 -- Writes a hold. `max`: highest counter of the current generation. Further arguments: more fields and their values.
 local function put(key, name, counter, max, time, ...)
-  issue(counters, name, counter, max)
   -- The hold stores the counter too: the name's own may be replaced by a floor above it while a lease is renewed for days.
-  local text = int(counter)
+  local text = issue(counters, name, counter, max)
   redis.call('HSET', key, 'g', text, 'counter', text, 'since', int(time), ...)
   if held_names then redis.call('ZADD', held_names, 0, name) end
 end

@@ -1,4 +1,5 @@
 -- An exclusive lease of one name that is held here, under an id that the service made.
+-- Needs: counters
 
 local lease, mode, names, optional, name, token, ttl = unpack(ARGV, 3)
 if mode ~= 'shared' and names == '1' and (optional == 'h' or optional == '') and string.sub(name, 1, 7) ~= 'permit/' then

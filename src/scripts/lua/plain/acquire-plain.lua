@@ -1,5 +1,6 @@
 -- An exclusive lease of one name that is free, for a request that does not wait.
 -- Leaves to acquire-lease.lua: chosen ids with a fingerprint, semaphores, queues, readers, quarantine.
+-- Needs: counters
 
 local lease, mode, names, optional, name, nonce, attempt_number, ttl, owner, metadata, chosen, _, _, ticket = unpack(ARGV, 3)
 if mode == 'exclusive' and names == '1' and (optional == 'ah' or optional == 'a') and not ticket
@@ -11,8 +12,7 @@ if mode == 'exclusive' and names == '1' and (optional == 'ah' or optional == 'a'
     local counter, max = counter_and_max(counters, older_counters, name)
     -- A writer's counter is even.
     counter = counter + 2 - counter % 2
-    issue(counters, name, counter, max)
-    local text = int(counter)
+    local text = issue(counters, name, counter, max)
     redis.call('HSET', hold, 'g', text, 'counter', text, 'since', int(time), 'lease', lease, 'mode', mode, 'owner', owner,
       'metadata', metadata, 'chosen', chosen, 'names', '', 'nonce:' .. nonce, attempt_number,
       'attempt', nonce .. '/' .. attempt_number)

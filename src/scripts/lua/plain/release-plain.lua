@@ -1,4 +1,5 @@
 -- An exclusive lease of one name that nobody waits for, granted by an attempt under an id that the service made.
+-- Needs: counters
 
 local lease, mode, names, optional, name, _, always = unpack(ARGV, 3)
 if mode ~= 'shared' and names == '1' and (optional == 'h' or optional == '') and always == ''
