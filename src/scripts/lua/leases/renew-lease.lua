@@ -25,7 +25,7 @@ for i = 1, names do
   else
     local other = blocker(i)
     if other then return { 0, 'taken', redis.call('HGET', other, 'counter') } end
-    local counter = eff(counters, older_counters, field(i))
+    local counter = counter_of(i)
     -- A writer's release leaves an odd counter, which otherwise only a reader's grant could leave.
     if counter == token + 1 and counter % 2 == 1 then return { 0, 'ended', 'released' } end
     -- A floor stands for forgotten counters: a floor above the token does not prove that anybody was granted the name.

@@ -10,8 +10,6 @@ local function counter_and_max(current, older, field)
   return math.max(counter, tonumber(fence[2] or 0)), tonumber(known[2] or 0)
 end
 
-local function eff(current, older, field) return (counter_and_max(current, older, field)) end
-
 -- Writes a counter. Returns it as text.
 local function issue(current, field, counter, max)
   local text = int(counter)

@@ -41,6 +41,8 @@ local me = (shared and 'r' or 'w') .. lease
 local function own(i) return shared and hold(i) .. '/' .. lease or hold(i) end
 local function is_mine(i) return redis.call('HGET', own(i), 'lease') == lease end
 
+local function counter_of(i) return (counter_and_max(counters, older_counters, field(i))) end
+
 -- The smallest counter, not below the given one, that a grant to a reader (`readers_too`) or to a writer may have.
 local function lift_for(readers_too, counter)
   return counter % 2 == (readers_too and 1 or 0) and counter or counter + 1

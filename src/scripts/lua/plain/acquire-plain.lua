@@ -4,7 +4,7 @@
 
 local lease, mode, names, optional, name, nonce, attempt_number, ttl, owner, metadata, chosen, _, _, ticket = unpack(ARGV, 3)
 if mode == 'exclusive' and names == '1' and (optional == 'ah' or optional == 'a') and not ticket
-  and tonumber(fence[3] or 0) == 0 then
+  and string.sub(name, 1, 7) ~= 'permit/' and tonumber(fence[3] or 0) == 0 then
   local counters, older_counters, lease_tombstone, attempt_tombstone = unpack(KEYS, 2, 5)
   local hold, queue = unpack(KEYS, optional == 'ah' and 7 or 6)
   if redis.call('EXISTS', hold, lease_tombstone, attempt_tombstone, hold .. '/readers', queue) == 0 then

@@ -8,10 +8,9 @@ if mode ~= 'shared' and names == '1' and (optional == 'h' or optional == '') and
   if redis.call('EXISTS', KEYS[4], mode == '' and hold .. '/' .. lease or KEYS[4]) == 0 then
     local mine = redis.call('HMGET', hold, 'lease', 'g', 'names', 'kept', 'owner', 'metadata', 'chosen', 'revision')
     if mine[1] == lease and tonumber(mine[2]) <= tonumber(token) and mine[3] == '' then
-      ttl = tonumber(ttl)
-      if redis.call('PTTL', hold) < ttl then redis.call('PEXPIRE', hold, ttl) end
-      if not mine[4] then redis.call('HSET', hold, 'kept', 1) end
-      mark_lease(now(), ttl)
+      if redis.call('PTTL', hold) < tonumber(ttl) then redis.call('PEXPIRE', hold, ttl) end
+      if not mine[4] then redis.call('HSET', hold, 'kept', '1') end
+      mark_lease(now(), tonumber(ttl))
       return { 1, 'exclusive', mine[5], mine[6], mine[7], mine[8] or '' }
     end
   end
