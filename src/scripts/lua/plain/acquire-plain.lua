@@ -1,13 +1,16 @@
--- An exclusive lease of one name that is free, for a request that does not wait.
--- Leaves to acquire-lease.lua: chosen ids with a fingerprint, semaphores, queues, readers, quarantine.
+-- The plain path of acquire-lease.lua, with the keys and arguments that leases.lua describes: an exclusive lease of one
+-- name, which is free, for a request that does not wait.
 -- Needs: counters
 
-local lease, mode, names, optional, name, nonce, attempt_number, ttl, owner, metadata, chosen, _, _, ticket = unpack(ARGV, 3)
-if mode == 'exclusive' and names == '1' and (optional == 'ah' or optional == 'a') and not ticket
+local lease, mode, names, optional, name, nonce, attempt_number, ttl, owner, metadata, chosen, fingerprint, _, ticket = unpack(ARGV, 3)
+local is_listed, is_unlisted = optional == 'ah' or optional == 'fah', optional == 'a' or optional == 'fa'
+if mode == 'exclusive' and names == '1' and (is_listed or is_unlisted) and not ticket
   and string.sub(name, 1, 7) ~= 'permit/' and tonumber(fence[3] or 0) == 0 then
-  local counters, older_counters, lease_tombstone, attempt_tombstone = unpack(KEYS, 2, 5)
-  local hold, queue = unpack(KEYS, optional == 'ah' and 7 or 6)
-  if redis.call('EXISTS', hold, lease_tombstone, attempt_tombstone, hold .. '/readers', queue) == 0 then
+  local counters, older_counters, lease_tombstone, key = unpack(KEYS, 2, 5)
+  local hold, queue = unpack(KEYS, 5 + #optional)
+  local fingerprint_key = fingerprint ~= '' and key or nil
+  local attempt_tombstone = fingerprint_key and KEYS[6] or key
+  if redis.call('EXISTS', hold, lease_tombstone, attempt_tombstone, hold .. '/readers', queue, fingerprint_key or hold) == 0 then
     local time = now()
     local counter, max = counter_and_max(counters, older_counters, name)
     -- A writer's counter is even.
@@ -16,8 +19,9 @@ if mode == 'exclusive' and names == '1' and (optional == 'ah' or optional == 'a'
     redis.call('HSET', hold, 'g', text, 'counter', text, 'since', int(time), 'lease', lease, 'mode', mode, 'owner', owner,
       'metadata', metadata, 'chosen', chosen, 'names', '', 'nonce:' .. nonce, attempt_number,
       'attempt', nonce .. '/' .. attempt_number)
-    if optional == 'ah' then redis.call('ZADD', KEYS[6], 0, name) end
+    if is_listed then redis.call('ZADD', KEYS[4 + #optional], 0, name) end
     redis.call('PEXPIRE', hold, ttl)
+    if fingerprint_key then redis.call('SET', fingerprint_key, 'exclusive ' .. fingerprint, 'PX', ttl) end
     mark_lease(time, tonumber(ttl))
     return { 1, text }
   end

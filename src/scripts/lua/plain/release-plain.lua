@@ -1,19 +1,21 @@
--- An exclusive lease of one name that nobody waits for, granted by an attempt under an id that the service made.
+-- The plain path of release-lease.lua, with the keys and arguments that leases.lua describes: an exclusive lease of one
+-- name, which is held here and which nobody waits for.
 -- Needs: counters
 
-local lease, mode, names, optional, name, _, always = unpack(ARGV, 3)
-if mode ~= 'shared' and names == '1' and (optional == 'h' or optional == '') and always == ''
+local lease, mode, names, optional, name, tombstone_ms, always, kind = unpack(ARGV, 3)
+if mode ~= 'shared' and names == '1' and (optional == 'h' or optional == '') and kind == 'released'
   and string.sub(name, 1, 7) ~= 'permit/' then
-  local hold, queue = unpack(KEYS, optional == 'h' and 6 or 5)
+  local hold, queue = unpack(KEYS, 5 + #optional)
   -- Without a mode it may be a reader's.
   if redis.call('EXISTS', queue, mode == '' and hold .. '/' .. lease or queue) == 0 then
     local mine = redis.call('HMGET', hold, 'lease', 'chosen', 'counter', 'names', 'repaired', 'attempt')
-    if mine[1] == lease and mine[2] ~= '1' and (mine[4] or '') == '' and not mine[5] then
+    if mine[1] == lease and (mine[4] or '') == '' then
       -- This comes first: a primary whose memory is full accepts any write from a script that has freed something.
       redis.call('DEL', hold)
       if optional == 'h' then redis.call('ZREM', KEYS[5], name) end
       local known, max = counter_and_max(KEYS[2], KEYS[3], name)
       issue(KEYS[2], name, math.max(known, tonumber(mine[3])) + 1, max)
+      if always == '1' or mine[2] == '1' or mine[5] then redis.call('SET', KEYS[4], kind, 'PX', tombstone_ms) end
       return { 1, mine[6] or '' }
     end
   end
