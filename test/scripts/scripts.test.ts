@@ -159,6 +159,7 @@ const isOfLeases = (name: string) => SCRIPTS[name as keyof typeof SCRIPTS].text.
 const QUEUES = luaText("queues");
 const LIMITS = luaText("limits");
 const COUNTERS = luaText("counters");
+const HOLDS = luaText("holds");
 const isOfQueues = (name: string) => SCRIPTS[name as keyof typeof SCRIPTS].text.includes(QUEUES);
 
 /** The indices of `arg(..)` in a text: a script's own arguments, behind those of leases.lua. */
@@ -225,8 +226,8 @@ function sample(group: string): unknown[] {
   });
 }
 
-/** What leases.lua says of its own function. */
-const DESCRIBED = /^-- \{(.*)\}\nlocal function describe/m.exec(LEASES)?.[1] ?? "";
+/** What holds.lua says of its function. */
+const DESCRIBED = /^-- \{(.*)\}\nlocal function describe/m.exec(HOLDS)?.[1] ?? "";
 
 /** Every reply that the header says the script may give. */
 function replies(header: string): unknown[][] {
@@ -251,9 +252,12 @@ test("the prelude stands in front of each, behind it its plain path and the libr
   for (const [name, { text, sha1 }] of Object.entries(SCRIPTS)) {
     const own = luaText(name);
     const plain = /^-- Plain path: (.+)$/m.exec(own)?.[1];
+    const describesEarly = plain !== undefined && /\bdescribe\(/.test(luaText(plain));
     const between = [
-      ...(plain !== undefined ? [COUNTERS, "do", luaText(plain), "end"] : []),
-      ...(plain === undefined && text.includes(COUNTERS) ? [COUNTERS] : []),
+      ...(text.includes(COUNTERS) ? [COUNTERS] : []),
+      ...(describesEarly ? [HOLDS] : []),
+      ...(plain !== undefined ? ["do", luaText(plain), "end"] : []),
+      ...(!describesEarly && text.includes(HOLDS) ? [HOLDS] : []),
       ...(text.includes(LIMITS) ? [LIMITS] : []),
       ...(isOfLeases(name) ? [LEASES] : []),
       ...(isOfQueues(name) ? [LIVENESS_LUA, QUEUES] : []),

@@ -211,7 +211,7 @@ describe("a plain path that forgets", () => {
   };
 
   test.each([
-    ["that others wait", "acquire-plain", ", queue, fingerprint_key", ", fingerprint_key"],
+    ["that others wait", "acquire-plain", ", queue,", ","],
     ["readers", "acquire-plain", ", hold .. '/readers'"],
     [
       "that the lease was ended",
@@ -220,11 +220,12 @@ describe("a plain path that forgets", () => {
       ", attempt_tombstone, hold",
     ],
     ["that the attempt was abandoned", "acquire-plain", ", attempt_tombstone, hold", ", hold"],
-    ["what the id is for", "acquire-plain", ", fingerprint_key or hold"],
+    ["what the id is for", "acquire-plain", "fingerprint_key or lease_tombstone", "lease_tombstone"],
     ["to keep what the id is for", "acquire-plain", "if fingerprint_key then", "if false then"],
     ["the quarantine", "acquire-plain", "tonumber(fence[3] or 0) == 0", "true"],
     ["semaphores", "acquire-plain", "string.sub(name, 1, 7) ~= 'permit/'", "true"],
     ["to list the lock", "acquire-plain", "if is_listed then", "if false then"],
+    ["a repeat of its own", "acquire-plain", "if holder and holder ~= lease then", "if holder then"],
     ["the lease high-water mark", "acquire-plain", "mark_lease(time, tonumber(ttl))"],
     ["that others wait", "release-plain", "('EXISTS', queue, ", "('EXISTS', KEYS[1] .. '/none', "],
     ["that its caller chose the id", "release-plain", " or mine[2] == '1'"],

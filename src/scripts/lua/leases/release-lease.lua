@@ -12,6 +12,15 @@ local tombstone_ms, always, kind, reason = args()
 local held, due, ended, given, attempt = 0, always == '1' or shared, {}, {}, ''
 for i = 1, names do given[field(i)] = true end
 
+-- The other names of the lease behind a hold.
+local function others(all, name)
+  local found = {}
+  for other in string.gmatch(all or '', '[^\n]+') do
+    if other ~= name then found[#found + 1] = other end
+  end
+  return found
+end
+
 local function end_hold(key, name, counter)
   -- This comes first: a primary whose memory is full accepts any write from a script that has freed something.
   free(key, name)

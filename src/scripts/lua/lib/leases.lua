@@ -11,7 +11,7 @@
 --   ARGV[7 ...]  counter field of each name; then the script's own arguments: `args()`, in the headers of the scripts arg(1) ...
 -- The slots of a semaphore have an index beside their holds: {holds}slots and {holds}of/{leaseId}, see `note_slots`.
 -- A primary grants all names of a lease or none, with one counter for all of them: even for a writer, odd for readers.
--- Needs: counters, limits
+-- Needs: counters, holds, limits
 
 local base, lease, mode, names, optional = unpack(ARGV, 2, 6)
 local counters, older_counters, lease_tombstone = unpack(KEYS, 2, 4)
@@ -82,13 +82,6 @@ local function blocker(i)
   return not shared and reader_of(hold(i)) or nil
 end
 
--- {lease digest, time left in ms, mode, owner, metadata, counter at the grant, held for ms, counter, revision}
-local function describe(key)
-  local held = redis.call('HMGET', key, 'lease', 'mode', 'owner', 'metadata', 'g', 'since', 'counter', 'revision')
-  return { redis.sha1hex(held[1]), redis.call('PTTL', key), held[2], held[3], held[4], held[5],
-    now() - tonumber(held[6]), held[7], held[8] or '' }
-end
-
 -- A late message never shortens a hold.
 local function extend(i, time, ttl)
   if redis.call('PTTL', own(i)) < ttl then redis.call('PEXPIRE', own(i), ttl) end
@@ -146,15 +139,6 @@ end
 
 -- All names of this lease, as its holds store them if there are several: a lease is released, and broken, as a whole.
 local function all_names() return names > 1 and table.concat(ARGV, '\n', 7, 6 + names) or '' end
-
--- The other names of the lease behind a hold.
-local function others(all, name)
-  local found = {}
-  for other in string.gmatch(all or '', '[^\n]+') do
-    if other ~= name then found[#found + 1] = other end
-  end
-  return found
-end
 
 -- The hold of any name of the same kind.
 local function hold_of(name) return string.sub(hold(1), 1, -1 - #field(1)) .. name end

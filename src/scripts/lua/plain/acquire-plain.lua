@@ -1,16 +1,20 @@
 -- The plain path of acquire-lease.lua, with the keys and arguments that leases.lua describes: an exclusive lease of one
--- name, which is free, for a request that does not wait.
--- Needs: counters
+-- name, which is free or another's, for a request that does not wait.
+-- Needs: counters, holds
 
-local lease, mode, names, optional, name, nonce, attempt_number, ttl, owner, metadata, chosen, fingerprint, _, ticket = unpack(ARGV, 3)
+local mode, names, optional, name, ticket = ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[16]
 local is_listed, is_unlisted = optional == 'ah' or optional == 'fah', optional == 'a' or optional == 'fa'
 if mode == 'exclusive' and names == '1' and (is_listed or is_unlisted) and not ticket
   and string.sub(name, 1, 7) ~= 'permit/' and tonumber(fence[3] or 0) == 0 then
+  local lease = ARGV[3]
+  local nonce, attempt_number, ttl, owner, metadata, chosen, fingerprint = unpack(ARGV, 8, 14)
   local counters, older_counters, lease_tombstone, key = unpack(KEYS, 2, 5)
   local hold, queue = unpack(KEYS, 5 + #optional)
   local fingerprint_key = fingerprint ~= '' and key or nil
   local attempt_tombstone = fingerprint_key and KEYS[6] or key
-  if redis.call('EXISTS', hold, lease_tombstone, attempt_tombstone, hold .. '/readers', queue, fingerprint_key or hold) == 0 then
+  local found = redis.call('EXISTS', hold, lease_tombstone, attempt_tombstone, hold .. '/readers', queue,
+    fingerprint_key or lease_tombstone)
+  if found == 0 then
     local time = now()
     local counter, max = counter_and_max(counters, older_counters, name)
     -- A writer's counter is even.
@@ -25,4 +29,7 @@ if mode == 'exclusive' and names == '1' and (is_listed or is_unlisted) and not t
     mark_lease(time, tonumber(ttl))
     return { 1, text }
   end
+  -- The one that exists may be the hold.
+  local holder = found == 1 and redis.call('HGET', hold, 'lease')
+  if holder and holder ~= lease then return { 0, 'held', 0, unpack(describe(hold)) } end
 end

@@ -2,9 +2,10 @@
 -- which is held here since a grant that the token is for.
 -- Needs: counters
 
-local lease, mode, names, optional, name, token, ttl, fingerprint = unpack(ARGV, 3)
+local mode, names, optional, name = unpack(ARGV, 4, 7)
 local is_listed, is_unlisted = optional == 'h' or optional == 'fh', optional == '' or optional == 'f'
 if mode ~= 'shared' and names == '1' and (is_listed or is_unlisted) and string.sub(name, 1, 7) ~= 'permit/' then
+  local lease, token, ttl, fingerprint = ARGV[3], ARGV[8], ARGV[9], ARGV[10]
   local lease_tombstone, hold = KEYS[4], KEYS[5 + #optional]
   -- Without a mode it may be a reader's.
   if redis.call('EXISTS', lease_tombstone, mode == '' and hold .. '/' .. lease or lease_tombstone) == 0 then
