@@ -1,6 +1,6 @@
 import { luaNames, luaText } from "../helpers/lua-files.js";
 
-/** Replaces a piece of a script; fails where it is not there any more, since then the canary would sing for nothing. */
+/** Replaces a piece of a Lua file; fails unless it is there, and there alone: else the canary would sing for nothing. */
 export function patched(name: string, from: string, to: string): (text: string) => string {
   const found = luaNames().filter((file) => luaText(file).includes(from));
   if (found.join() !== name)
