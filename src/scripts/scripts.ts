@@ -73,20 +73,20 @@ function librariesOf(text: string): string[] {
 }
 
 /**
- * Reads a script, and puts in front of it the prelude, its plain path and the libraries that it needs. Lua makes a library's
- * functions anew in each call, which costs more than a lock: a call that the plain path answers returns before they are made.
+ * A script in two parts. `first`: the prelude, and the libraries that its plain path needs; several runs in one call share
+ * them. `own`: its plain path, the other libraries that it needs, and itself. Lua makes the functions of a library anew
+ * whenever it comes to them, which costs more than a lock: a call that the plain path answers returns before most are made.
  */
-function load(folder: string, name: string): Script {
+function load(folder: string, name: string): { readonly first: string; readonly own: string } {
   const text = read(`${folder}/${name}`);
-  const plainPath = /^-- Plain path: (.+)$/m.exec(text)?.[1];
-  const early = plainPath === undefined ? [] : plainPathOf(read(`plain/${plainPath}`));
-  const late = librariesOf(text).map(library);
-  const body = [...early, ...late.filter((one) => !early.includes(one)), text].join("\n");
-  return scriptOf(name, `${preludeOf(body)}\n${body}`);
+  const path = /^-- Plain path: (.+)$/m.exec(text)?.[1];
+  const plain = path === undefined ? null : read(`plain/${path}`);
+  const early = plain === null ? [] : librariesOf(plain);
+  const late = librariesOf(text).filter((one) => !early.includes(one));
+  const own = [...(plain === null ? [] : ["do", plain, "end"]), ...late.map(library), text];
+  const prelude = preludeOf([...early.map(library), ...own].join("\n"));
+  return { first: [prelude, ...early.map(library)].join("\n"), own: own.join("\n") };
 }
-
-/** A file of plain/, behind the libraries that it needs itself. */
-const plainPathOf = (text: string) => [...librariesOf(text).map(library), "do", text, "end"];
 
 /** The prelude; for a script that uses nothing of the fence but the configuration epoch, it reads nothing else. */
 function preludeOf(body: string): string {
@@ -101,15 +101,27 @@ function scriptOf(name: string, text: string): Script {
 /** All scripts by name; loaded once, when the process starts. */
 export const SCRIPTS: Readonly<Record<ScriptName, Script>> = Object.freeze(
   Object.fromEntries(
-    Object.entries(NAMES).flatMap(([folder, names]) => names.map((name) => [name, load(folder, name)])),
+    Object.entries(NAMES).flatMap(([folder, names]) =>
+      names.map((name) => {
+        const { first, own } = load(folder, name);
+        return [name, scriptOf(name, `${first}\n${own}`)];
+      }),
+    ),
   ) as Record<ScriptName, Script>,
 );
 
 /** Scripts that many notified waiters call at once, each as one that runs it several times (redis/script-batches.ts). By name. */
 export const BATCHES: ReadonlyMap<string, Script> = new Map(
-  (["acquire-lease", "leave-queue", "take-ticket"] as const).map((name) => {
-    const text = read("lib/batch").replace("--SCRIPT\n", () => `${SCRIPTS[name].text}\n`);
-    return [name, scriptOf(`${name} batch`, text)];
+  (
+    [
+      ["leases", "acquire-lease"],
+      ["queue", "leave-queue"],
+      ["queue", "take-ticket"],
+    ] as const
+  ).map(([folder, name]) => {
+    const { first, own } = load(folder, name);
+    const text = read("lib/batch").replace("--SCRIPT\n", () => `${own}\n`);
+    return [name, scriptOf(`${name} batch`, `${first}\n${text}`)];
   }),
 );
 

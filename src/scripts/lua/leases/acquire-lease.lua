@@ -70,7 +70,10 @@ else
   local quarantine = tonumber(fence[3] or 0) - time
   if quarantine > 0 then return { 0, 'quarantined', quarantine } end
   -- The quarantine is over for good: a clock that is set back later must not revive it.
-  if tonumber(fence[3] or 0) > 0 then redis.call('HSET', KEYS[1], 'quarantine_until', 0) end
+  if tonumber(fence[3] or 0) > 0 then
+    fence[3] = '0'
+    redis.call('HSET', KEYS[1], 'quarantine_until', 0)
+  end
   local before = plain and 0 or ahead()
   if before > 0 then
     -- More entries of dead instances were ahead of it than one script removes: it should ask again at once.

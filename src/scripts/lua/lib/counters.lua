@@ -25,5 +25,7 @@ end
 -- until then. The mark is set a second further than needed, so that it is written only about once a second.
 local function mark_lease(time, ttl)
   if time + ttl <= tonumber(fence[4] or 0) then return end
-  redis.call('HSET', KEYS[1], 'leases_until', int(time + ttl + 1000))
+  -- The next run of a batch must not set it back.
+  fence[4] = int(time + ttl + 1000)
+  redis.call('HSET', KEYS[1], 'leases_until', fence[4])
 end
