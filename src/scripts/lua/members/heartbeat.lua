@@ -12,13 +12,15 @@ if not stored[1] then return { -1 } end
 if incarnation ~= '' and incarnation ~= stored[1] then return { 0, stored[1] } end
 if stored[4] == '1' then return { -2, stored[1] } end
 local time, ttl = now(), tonumber(stored[3])
+local ends = int(time + ttl)
 -- This comes first: a primary whose memory is full lets a script write anything once it has extended something.
-redis.call('PEXPIRE', record, ttl)
+redis.call('PEXPIRE', record, stored[3])
 redis.call('HSET', record, 'heartbeat', int(time))
-redis.call('ZADD', deadlines, int(time + ttl), id)
+redis.call('ZADD', deadlines, ends, id)
 -- An instance of an earlier version may have registered the member again, and knows nothing of this set.
 redis.call('ZREM', tombstones, id)
-redis.call('ZADD', services, 'GT', int(time + ttl), service)
-if redis.call('PTTL', deadlines) < ttl then redis.call('PEXPIRE', deadlines, ttl) end
-if redis.call('PTTL', services) < ttl then redis.call('PEXPIRE', services, ttl) end
+redis.call('ZADD', services, 'GT', ends, service)
+-- A second further than needed, so that this is written about once a second.
+if redis.call('PTTL', deadlines) < ttl then redis.call('PEXPIRE', deadlines, ttl + 1000) end
+if redis.call('PTTL', services) < ttl then redis.call('PEXPIRE', services, ttl + 1000) end
 return { 1, stored[1], stored[2], stored[3] }
