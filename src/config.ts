@@ -7,7 +7,8 @@ const whole = (fallback: number, min: number, max: number) => {
 };
 const wholeOrAuto = (fallback: number, min: number, max: number) => {
   const error = `must be auto or a whole number from ${min} to ${max}`;
-  return z.union([z.literal("auto"), z.coerce.number().int().min(min).max(max)], error).default(fallback);
+  const count = z.coerce.number(error).int(error).min(min, error).max(max, error);
+  return z.union([z.literal("auto", error), count], error).default(fallback);
 };
 const oneOf = <const T extends string>(allowed: readonly T[]) =>
   z.enum(allowed, `must be one of ${allowed.join(", ")}`);

@@ -113,7 +113,7 @@ function runWorkers(workers: Workers, role: Role, log: Logger): void {
     log.info({ signal }, "stopping: all workers drain");
     workers.stop(signal);
   });
-  void workers.listening.then((port) => role.listening(port, { workers: workers.count }));
+  void workers.listening.then((port) => role.listening(port, { workers: workers.pids }));
   void workers.ended.then((code) => role.end(code));
   workers.start();
 }

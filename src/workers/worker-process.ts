@@ -16,9 +16,9 @@ export interface WorkerProcess {
  * Makes this process the parent of workers that run the same program with the argument `worker`; returns what starts one.
  *
  * The workers share the listening socket, and each accepts for itself (SCHED_NONE). With node's round-robin the parent
- * would accept and pass each connection on: a connection that it has passed to a worker which is killed at this moment is
- * then never closed, so that its client hangs, and workers that have all reached their maximum number of connections pass
- * a further one round without end (Node 20).
+ * would accept, and pass each connection on. In Node 20 a connection on its way to a worker that is killed is then neither
+ * closed nor passed to another, so that its client hangs; and workers that all have QUORATE_CONNECTIONS_MAX connections
+ * pass a further one round without end.
  */
 export function workerProcesses(): () => WorkerProcess {
   if (!cluster.isPrimary)

@@ -48,8 +48,9 @@ export class Workers {
     this.#collection = new Collection(world.clock);
   }
 
-  get count(): number {
-    return this.#workers.length;
+  /** Of the workers in order; undefined where one is not running. */
+  get pids(): (number | undefined)[] {
+    return this.#workers.map(({ process }) => process?.pid);
   }
 
   start(): void {
@@ -91,7 +92,7 @@ export class Workers {
 
   #assign({ number }: Worker, process: WorkerProcess): void {
     // An order to stop came before the worker could hear it.
-    if (this.#phase === "stopping") return process.kill();
+    if (this.#phase === "stopping") process.kill();
     process.send({ kind: "start", assignment: { worker: number, ...this.assignment } });
     this.#collection.add(number, process);
   }
