@@ -36,6 +36,7 @@ async function main(): Promise<void> {
       log.info({ primaries, ...details }, `Quorate listens on http://${host}:${port} (API: /docs)`);
     },
     onStop: onSignals,
+    releasePort: async () => {},
     end: async (code, reason) => {
       if (reason) log.fatal(reason);
       await embedded?.stop();
@@ -57,6 +58,7 @@ async function mainOfWorker(): Promise<void> {
   const role: Role = {
     listening: (port) => link.listening(port),
     onStop: (stop) => link.onStop(stop),
+    releasePort: () => link.releasePort(),
     end: async (code, reason) => {
       if (reason) await link.failed(reason);
       process.exit(code);
@@ -71,6 +73,8 @@ async function mainOfWorker(): Promise<void> {
 interface Role {
   listening(port: number, details: object): void;
   onStop(stop: (signal: NodeJS.Signals) => void): void;
+  /** Resolves when this process alone decides whether the port is open. */
+  releasePort(): Promise<void>;
   /** Ends the process. `reason`: why the instance cannot serve. */
   end(code: number, reason?: string): Promise<void>;
 }
@@ -90,7 +94,7 @@ async function serve(
     ...own,
   });
   const server = createServer(service, config, systemIds, systemClock);
-  role.onStop((signal) => void stop(signal, server, service, config, own.log).then(() => role.end(0)));
+  role.onStop((signal) => void stop(signal, role, server, service, config, own.log).then(() => role.end(0)));
   await someTimeForQuorum(service);
   server.on("error", (error) => {
     service.close();
@@ -147,6 +151,7 @@ async function someTimeForQuorum({ primaries }: Service): Promise<void> {
  */
 async function stop(
   signal: NodeJS.Signals,
+  role: Role,
   server: HttpServer,
   service: Service,
   { drainDelayMs, drainMs }: Config,
@@ -159,6 +164,7 @@ async function stop(
     await new Promise((resolve) => setTimeout(resolve, drainDelayMs));
   }
   const sinceMs = systemClock.monotonicMs();
+  if (server.listening) await role.releasePort();
   // Close the port before answers close their connections: without a delay, all clients would reconnect at this
   // moment.
   if (server.listening) await server.sockets.closePort();

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startPrimaries, type TestPrimaries } from "./helpers/primaries.js";
 import { type ServiceProcess, startProcess } from "./helpers/process.js";
+import { Readiness, Rolling, underLoad } from "./helpers/rolling.js";
 import { freshName, ownPrefix, PATIENT, until } from "./helpers/service.js";
 
 let primaries: TestPrimaries;
@@ -295,6 +296,22 @@ describe("SIGTERM", () => {
     expect(logged(service, "the port is closed")).toHaveLength(2);
   }, 60_000);
 });
+
+test("restarts under load: who follows /readyz meets no error at all", async () => {
+  await using instances = await Rolling.start({
+    REDIS_URLS: primaries.urls.join(","),
+    QUORATE_KEY_PREFIX: ownPrefix(),
+    QUORATE_COMMAND_TIMEOUT_MS: "5000",
+    QUORATE_WORKERS: "2",
+    QUORATE_DRAIN_DELAY_MS: "3000",
+  });
+  using readiness = new Readiness(instances.urls);
+  const twoRestarts = async () => {
+    for (const at of [0, 1]) await instances.restart(at);
+  };
+  const tally = await underLoad(instances.urls, 16, twoRestarts, readiness.isReady);
+  expect([...tally.keys()]).toEqual(["200"]);
+}, 180_000);
 
 test("SIGKILL of the parent leaves no worker behind, and the port free", async () => {
   await using service = start();

@@ -25,5 +25,7 @@ export type Report =
   | { readonly kind: "ready" }
   | { readonly kind: "listening"; readonly port: number }
   | { readonly kind: "failed"; readonly reason: string }
+  /** Is about to close the port: the parent is to give up its copy of the socket, and disconnects to say that it has. */
+  | { readonly kind: "closing" }
   | { readonly kind: "collected"; readonly id: number; readonly metrics: MetricsSnapshot }
   | { readonly kind: "scrape"; readonly id: number };

@@ -1,3 +1,4 @@
+import cluster from "node:cluster";
 import type { Clock } from "../clock.js";
 import type { MetricsSnapshot } from "../http/metrics.js";
 import type { Assignment, Order, Report } from "./messages.js";
@@ -7,6 +8,8 @@ export interface Channel {
   onOrder(listener: (order: Order) => void): void;
   /** Calls `sent` when the parent has it, or never will. */
   send(report: Report, sent?: () => void): void;
+  /** From now on the end of the channel does not end this process: it calls `listener`. */
+  onDisconnect(listener: () => void): void;
 }
 
 /** The channel that node opens for a forked process. */
@@ -14,6 +17,10 @@ export const processChannel: Channel = Object.freeze({
   onOrder: (listener: (order: Order) => void) => void process.on("message", listener),
   send: (report: Report, sent = () => {}) => {
     process.send?.(report, undefined, undefined, sent);
+  },
+  onDisconnect: (listener: () => void) => {
+    if (cluster.worker) cluster.worker.exitedAfterDisconnect = true;
+    process.once("disconnect", listener);
   },
 });
 
@@ -24,6 +31,7 @@ export class ParentLink {
   readonly #stopped: Promise<NodeJS.Signals>;
   readonly #scrapes = new Map<number, (text: string) => void>();
   #scraped = 0;
+  #isOnItsOwn = false;
   #collect: (() => Promise<MetricsSnapshot>) | undefined;
 
   constructor(
@@ -62,8 +70,24 @@ export class ParentLink {
     return new Promise((resolve) => this.channel.send({ kind: "failed", reason }, resolve));
   }
 
+  /**
+   * Resolves when the parent has no copy of the listening socket any more. The kernel would go on accepting connections for
+   * it after the last worker has closed its own, and reset them later. From then on this worker ends by itself.
+   */
+  async releasePort(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.channel.onDisconnect(resolve);
+      this.channel.send({ kind: "closing" });
+      this.#isOnItsOwn = true;
+    });
+    // node closes the channel just before the socket; on a busy machine the parent may be interrupted in between.
+    await this.clock.sleep(CLOSED_MS);
+  }
+
   /** The metrics of all workers. Throws if the parent does not answer. */
-  scrape(): Promise<string> {
+  async scrape(): Promise<string> {
+    if (this.#isOnItsOwn)
+      throw new Error("this worker is ending, and has no parent any more that could collect");
     const id = this.#scraped++;
     return new Promise<string>((resolve, reject) => {
       const cancel = this.clock.after(SCRAPE_MS_MAX, () => {
@@ -85,5 +109,6 @@ export class ParentLink {
   }
 }
 
+const CLOSED_MS = 50;
 /** More than the time for which the parent waits for its workers. */
 const SCRAPE_MS_MAX = 5_000;

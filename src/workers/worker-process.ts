@@ -9,6 +9,8 @@ export interface WorkerProcess {
   onReport(listener: (report: Report) => void): void;
   /** Called once, after the last report, with the exit code or the signal that ended it. */
   onEnd(listener: (how: number | NodeJS.Signals) => void): void;
+  /** Gives up what the parent holds for the worker, such as the listening socket, which then ends with its last worker. */
+  disconnect(): void;
   kill(): void;
 }
 
@@ -49,6 +51,9 @@ function fork(): WorkerProcess {
     },
     onReport: (listener) => void worker.on("message", listener),
     onEnd: (listener) => void Promise.all([ended, disconnected]).then(([how]) => listener(how)),
+    disconnect: () => {
+      if (worker.isConnected()) worker.process.disconnect();
+    },
     kill: () => void worker.process.kill("SIGKILL"),
   };
 }

@@ -83,7 +83,10 @@ export class Workers {
     if (report.kind === "ready") this.#assign(worker, process);
     else if (report.kind === "listening") this.#listens(worker, report.port);
     else if (report.kind === "failed") this.#cannotStart(worker, report.reason);
-    else if (report.kind === "collected") this.#collection.collected(worker.number, report);
+    else if (report.kind === "closing") {
+      this.#collection.remove(worker.number);
+      process.disconnect();
+    } else if (report.kind === "collected") this.#collection.collected(worker.number, report);
     else {
       const { id } = report;
       void this.#collection.text().then((text) => process.send({ kind: "scraped", id, text }));

@@ -10,6 +10,7 @@ import { FakeClock, settled } from "../helpers/fake-clock.js";
 class FakeProcess implements WorkerProcess {
   readonly orders: Order[] = [];
   ended = false;
+  connected = true;
   #report = (_: Report): void => {};
   #end = (_: number | NodeJS.Signals): void => {};
   constructor(readonly pid: number) {}
@@ -20,6 +21,9 @@ class FakeProcess implements WorkerProcess {
   };
   onEnd = (listener: (how: number | NodeJS.Signals) => void) => {
     this.#end = listener;
+  };
+  disconnect = () => {
+    this.connected = false;
   };
   kill = () => this.end("SIGKILL");
 
@@ -158,6 +162,19 @@ describe("an order to stop", () => {
     expect(await code()).toBeUndefined();
     at(1).end(0);
     expect(await code()).toBe(0);
+  });
+
+  test("is followed by the parent giving up the port before each worker closes it, and nobody waits for its counts", async () => {
+    const { at, workers } = serving();
+    workers.stop("SIGTERM");
+    expect(at(0).connected).toBe(true);
+    at(0).report({ kind: "closing" });
+    expect([at(0).connected, at(1).connected]).toEqual([false, true]);
+    at(1).report({ kind: "scrape", id: 1 });
+    const collect = at(1).orders.findLast(({ kind }) => kind === "collect") as { id: number };
+    at(1).report({ kind: "collected", id: collect.id, metrics: [] });
+    await settled();
+    expect(at(1).orders.at(-1)).toMatchObject({ kind: "scraped", id: 1 });
   });
 
   test("ends with 1 if one was killed meanwhile", async () => {
