@@ -297,21 +297,32 @@ describe("SIGTERM", () => {
   }, 60_000);
 });
 
-test("restarts under load: who follows /readyz meets no error at all", async () => {
-  await using instances = await Rolling.start({
-    REDIS_URLS: primaries.urls.join(","),
-    QUORATE_KEY_PREFIX: ownPrefix(),
-    QUORATE_COMMAND_TIMEOUT_MS: "5000",
-    QUORATE_WORKERS: "2",
-    QUORATE_DRAIN_DELAY_MS: "3000",
-  });
-  using readiness = new Readiness(instances.urls);
-  const twoRestarts = async () => {
-    for (const at of [0, 1]) await instances.restart(at);
+describe("restarts under load", () => {
+  const restarted = async (drainDelayMs: string, follow: boolean) => {
+    await using instances = await Rolling.start({
+      REDIS_URLS: primaries.urls.join(","),
+      QUORATE_KEY_PREFIX: ownPrefix(),
+      QUORATE_COMMAND_TIMEOUT_MS: "5000",
+      QUORATE_WORKERS: "2",
+      QUORATE_DRAIN_DELAY_MS: drainDelayMs,
+    });
+    using readiness = new Readiness(instances.urls);
+    const twoRestarts = async () => {
+      for (const at of [0, 1]) await instances.restart(at);
+    };
+    return underLoad(instances.urls, 16, twoRestarts, follow ? readiness.isReady : undefined);
   };
-  const tally = await underLoad(instances.urls, 16, twoRestarts, readiness.isReady);
-  expect([...tally.keys()]).toEqual(["200"]);
-}, 180_000);
+
+  test("who follows /readyz meets no error at all", async () => {
+    expect([...(await restarted("3000", true)).keys()]).toEqual(["200"]);
+  }, 180_000);
+
+  test("without a delay, too, no connection that was accepted is reset", async () => {
+    // As with one process: see rolling.test.ts.
+    const told = /^200$|acquire 409 held|503 shutting_down|ECONNREFUSED|acquire ECONNRESET: connect /;
+    expect([...(await restarted("0", false)).keys()].filter((outcome) => !told.test(outcome))).toEqual([]);
+  }, 180_000);
+});
 
 test("SIGKILL of the parent leaves no worker behind, and the port free", async () => {
   await using service = start();
