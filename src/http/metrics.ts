@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { type Aggregator, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { type Limiter, PRIORITIES } from "../algorithms/limiter.js";
 import type { Primaries } from "../quorum/primaries.js";
 import type { PrimaryFailure } from "../redis/failures.js";
@@ -17,10 +17,11 @@ const COUNTED = {
     "Time from a request to its answer",
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
   ),
-  quorate_primary_up: gauge(["primary"], "1 while the primary answers this instance"),
+  quorate_primary_up: gauge(["primary"], "1 while the primary answers this instance", "min"),
   quorate_primary_state: gauge(
     ["primary", "state"],
     "1 for the current state of the primary, 0 for the others",
+    "max",
   ),
   quorate_primary_call_duration_seconds: histogram(
     ["primary"],
@@ -61,8 +62,13 @@ const SCRAPED = {
   quorate_configuration_version: gauge(
     [],
     "Version of the configuration that this instance uses; 0 before the first",
+    "max",
   ),
-  quorate_primary_quarantine_seconds: gauge(["primary"], "How long the primary will not grant new leases"),
+  quorate_primary_quarantine_seconds: gauge(
+    ["primary"],
+    "How long the primary will not grant new leases",
+    "max",
+  ),
   quorate_log_dropped_total: counter([], "Log lines dropped because their reader was too slow or has gone"),
   quorate_admission_in_flight: gauge([], "Requests being worked on, without those that wait for a lease"),
   quorate_admission_limit: gauge(
@@ -78,8 +84,13 @@ function counter<L extends string>(labelNames: L[], help: string): Make<Counter<
   return (name, registers) => new Counter({ name, help, labelNames, registers });
 }
 
-function gauge<L extends string>(labelNames: L[], help: string): Make<Gauge<L>> {
-  return (name, registers) => new Gauge({ name, help, labelNames, registers });
+/** `aggregator`: how several workers' values become that of their port. */
+function gauge<L extends string>(
+  labelNames: L[],
+  help: string,
+  aggregator: Aggregator = "sum",
+): Make<Gauge<L>> {
+  return (name, registers) => new Gauge({ name, help, labelNames, aggregator, registers });
 }
 
 function histogram<L extends string>(labelNames: L[], help: string, buckets: number[]): Make<Histogram<L>> {
@@ -91,6 +102,9 @@ function made<T extends Record<string, Make<unknown>>>(table: T, registry: Regis
   const metrics = Object.entries(table).map(([name, make]) => [name, make(name, [registry])]);
   return Object.fromEntries(metrics) as { readonly [Name in keyof T]: ReturnType<T[Name]> };
 }
+
+/** All metrics as plain data, to send to another process. */
+export type MetricsSnapshot = Awaited<ReturnType<Registry["getMetricsAsJSON"]>>;
 
 /** Where the metrics of `SCRAPED` come from. */
 interface Sources {
@@ -138,6 +152,11 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
   text(): Promise<string> {
     this.#scrape();
     return this.#registry.metrics();
+  }
+
+  snapshot(): Promise<MetricsSnapshot> {
+    this.#scrape();
+    return this.#registry.getMetricsAsJSON();
   }
 
   shed(priority: string): void {

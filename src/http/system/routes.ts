@@ -5,7 +5,7 @@ import { json } from "../responses/content.js";
 import * as examples from "./examples.js";
 import { LiveSchema, PrimariesSchema, ReadySchema } from "./schemas.js";
 
-export function systemRoutes(routes: Routes, { primaries, metrics, stopping }: Services): void {
+export function systemRoutes(routes: Routes, { primaries, metrics, port, stopping }: Services): void {
   routes.add({
     method: "get",
     path: "/v1/primaries",
@@ -48,7 +48,8 @@ export function systemRoutes(routes: Routes, { primaries, metrics, stopping }: S
     handle: () => {
       stopping.assertReady();
       const { quorum, shortage, grantsInMs } = primaries;
-      return { status: "ready" as const, quorum, reason: shortage, grantsInMs };
+      const ready = { status: "ready" as const, quorum, reason: shortage, grantsInMs };
+      return port ? { ...ready, worker: port.worker } : ready;
     },
   });
 
@@ -58,6 +59,8 @@ export function systemRoutes(routes: Routes, { primaries, metrics, stopping }: S
     operationId: "metrics",
     tags: ["service"],
     summary: "Metrics for Prometheus",
+    description:
+      "Where several workers serve the port (QUORATE_WORKERS), those of all of them together, whichever answers.",
     answer: {
       description: "The text format of Prometheus.",
       content: {
@@ -67,6 +70,7 @@ export function systemRoutes(routes: Routes, { primaries, metrics, stopping }: S
         },
       },
     },
-    handle: async (_, c) => c.text(await metrics.text(), 200, { "content-type": metrics.contentType }),
+    handle: async (_, c) =>
+      c.text(await (port ? port.metrics() : metrics.text()), 200, { "content-type": metrics.contentType }),
   });
 }
