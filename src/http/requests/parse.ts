@@ -55,8 +55,13 @@ function check<S extends z.ZodType>(part: Misfit["part"], schema: S, given: unkn
 
 /** A parameter that is given several times is a list. */
 function queryOf(c: Context): Record<string, unknown> {
-  const all = Object.entries(c.req.queries());
-  return Object.fromEntries(all.map(([name, values]) => [name, values.length === 1 ? values[0] : values]));
+  const all = c.req.queries();
+  const query: Record<string, unknown> = {};
+  for (const name of Object.keys(all)) {
+    const values = all[name] as string[];
+    query[name] = values.length === 1 ? values[0] : values;
+  }
+  return query;
 }
 
 /** No body is an empty object: then the schema says which field is missing, if any. */

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Context } from "hono";
 import type { Arrival } from "../../algorithms/limiter.js";
 import { WAIT_MS_MAX } from "../fields.js";
 
@@ -23,6 +24,20 @@ export function mayWait({ method, headers }: IncomingMessage): boolean {
   return method === "POST" && bytes > 0 && bytes <= PEEK_BYTES_MAX;
 }
 
+/** What arrived over a socket; undefined: the app was called without one. */
+export function incomingOf(c: Context): IncomingMessage | undefined {
+  return (c.env as { incoming?: IncomingMessage } | undefined)?.incoming;
+}
+
+/** A header that a request has once at most; the framework's `c.req.header` builds an object to look it up. */
+export function headerOf(
+  c: Context,
+  name: "x-request-id" | "content-length" | "transfer-encoding",
+): string | undefined {
+  const incoming = incomingOf(c);
+  return incoming ? (incoming.headers[name] as string | undefined) : c.req.header(name);
+}
+
 export function bytesOf(contentLength: string | undefined): number {
   return contentLength === undefined ? 0 : Number(contentLength);
 }
@@ -32,6 +47,13 @@ export function isBodyHere(incoming: IncomingMessage): boolean {
   if (incoming.complete || hasRaw(incoming)) return true;
   const { "content-length": length, "transfer-encoding": encoding } = incoming.headers;
   return encoding === undefined && incoming.readableLength >= bytesOf(length);
+}
+
+/** The body, if it has a length and all of it has arrived; null: it must be waited for. */
+export function takeBody(incoming: IncomingMessage): Buffer | null {
+  const { rawBody } = incoming as Raw;
+  if (rawBody) return rawBody;
+  return incoming.complete && incoming.headers["content-length"] !== undefined ? incoming.read() : null;
 }
 
 /** How long the client can wait, by its body, ms; null: it disconnected before the body arrived. */
