@@ -62,5 +62,5 @@ export function all(calls: readonly Call<unknown>[]): Call<unknown[]> {
   };
 }
 
-/** Calls in one script: some 3 ms of a primary's time for the most expensive ones, grants to readers (bench/scripts.ts). */
+/** Calls in one script: some 3 ms of a primary's time for the most expensive ones, grants to readers (bench/studies/scripts.ts). */
 const BATCH_MAX = 32;

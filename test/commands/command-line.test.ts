@@ -1,9 +1,12 @@
 import { execFile } from "node:child_process";
 import { describe, expect, it } from "vitest";
 
+/** The scripts that are not in scripts/. */
+const FILES: Record<string, string> = { bench: "bench/main.ts" };
+
 /** What a script prints, and with which code it ends. */
 function run(script: string, ...args: string[]): Promise<{ code: unknown; out: string; error: string }> {
-  const file = new URL(`../../scripts/${script}.ts`, import.meta.url).pathname;
+  const file = new URL(`../../${FILES[script] ?? `scripts/${script}.ts`}`, import.meta.url).pathname;
   return new Promise((resolve) => {
     execFile(process.execPath, ["--import", "tsx", file, ...args], (failure, out, error) =>
       resolve({ code: failure?.code ?? 0, out, error }),
@@ -21,6 +24,8 @@ describe("the command line of a long run", { timeout: 60_000 }, () => {
     ["model", "--bogus", "1"],
     ["crowd", "--kind", "nothing"],
     ["crowd", "--clients", "x"],
+    ["bench", "--only", "nothing"],
+    ["bench", "--seconds", "0"],
   ])("tells what is wrong and its usage: %s %s %s", async (script, ...args) => {
     const { code, out, error } = await run(script, ...args);
     expect({ code, out }).toEqual({ code: 2, out: "" });

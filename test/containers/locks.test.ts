@@ -89,8 +89,8 @@ describe("a lease that expires", () => {
 
   test("is not released by its old holder any more", async () => {
     const name = freshName();
-    const { body: old } = await acquire(pair.one, name, { ttlMs: 400 });
-    await sleep(410);
+    const { body: old } = await acquire(pair.one, name, { ttlMs: 1_000 });
+    await sleep(1_010);
     const taken = await acquire(pair.other, name);
     expect((await release(pair.one, name, old.leaseId)).body).toEqual({ released: false });
     expect((await pair.one.call("GET", `/v1/locks/${name}`)).body.fencingToken).toBe(taken.body.fencingToken);
@@ -195,8 +195,8 @@ describe("a leaseId that the caller chose", () => {
   test("of a lease that expired may take the name again, with a new token", async () => {
     const name = freshName();
     const leaseId = chosenId();
-    const { body: first } = await acquire(pair.one, name, { leaseId, ttlMs: 400 });
-    await sleep(410);
+    const { body: first } = await acquire(pair.one, name, { leaseId, ttlMs: 1_000 });
+    await sleep(1_010);
     const { status, body } = await acquire(pair.one, name, { leaseId });
     expect(status, JSON.stringify(body)).toBe(200);
     expect(body.fencingToken).toBeGreaterThan(first.fencingToken);

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { endWithUs } from "../../bench/guard.js";
+import { endWithUs } from "../../bench/machine/guard.js";
 import { builtMain } from "../helpers/built.js";
 
 /** An instance of the service in a process of its own. */

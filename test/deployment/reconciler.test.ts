@@ -186,9 +186,9 @@ test("clients see no error while one primary after the other is readmitted", SLO
     client(async (i) => {
       const name = `l${place}-${i}`;
       const { leaseId, fencingToken } = await ask(instance, "POST", `/v1/locks/${name}/acquire`, {
-        ttlMs: 1_000,
+        ttlMs: 10_000,
       });
-      await ask(instance, "POST", `/v1/locks/${name}/renew`, { leaseId, fencingToken, ttlMs: 1_000 });
+      await ask(instance, "POST", `/v1/locks/${name}/renew`, { leaseId, fencingToken, ttlMs: 10_000 });
       await ask(instance, "POST", `/v1/locks/${name}/release`, { leaseId });
     }),
     client(() => ask(instance, "POST", "/v1/services/s/members/a/heartbeat")),

@@ -92,7 +92,7 @@ describe("lease_lost says what is known of why", () => {
     expect((await on(name, "renew", renew)).body.lost).toEqual({ why: "released" });
 
     const other = freshName();
-    const first = await acquire(other, { ttlMs: 400 });
+    const first = await acquire(other, { ttlMs: 1_000 });
     const second = await acquire(other, { waitMs: 15_000 });
     const taken = await on(other, "renew", {
       ...renew,

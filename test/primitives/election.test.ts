@@ -106,7 +106,7 @@ describe("a leader", () => {
         "a majority have renewed it",
       );
     }
-    const short = await lead(pair.one, freshName(), { ttlMs: 400 });
+    const short = await lead(pair.one, freshName(), { ttlMs: 1_000 });
     await until(async () => (await look(short.name)).leader === null, "its time is over");
     const lost = pair.one.service.elections.renew({ ...short });
     await expect(lost).rejects.toMatchObject({ code: "lease_lost" });

@@ -151,10 +151,10 @@ describe("the list of locks", () => {
     const prefix = freshName("gone");
     const released = await take(`${prefix}-released`);
     await locks().release(released.names, released.leaseId);
-    await take(`${prefix}-expired`, { ttlMs: 400 });
+    await take(`${prefix}-expired`, { ttlMs: 1_000 });
     await pair.one.service.elections.campaign({ name: `${prefix}-term`, ttlMs: 5_000 });
     await pair.one.service.semaphores.acquire({ name: `${prefix}-pool`, ttlMs: 5_000, limit: 2, permits: 1 });
-    await sleep(420);
+    await sleep(1_020);
     expect((await list(prefix, 10)).names).toEqual([]);
   });
 

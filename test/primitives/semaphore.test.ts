@@ -161,7 +161,7 @@ describe("permits", () => {
       expect((await look(name)).holders[0]?.expiresInMs).toBeGreaterThan(ttlMs - 10_000);
     }
     expect((await look(name)).held).toBe(2);
-    const short = await take(pair.one, { name: freshName(), permits: 2, ttlMs: 400 });
+    const short = await take(pair.one, { name: freshName(), permits: 2, ttlMs: 1_000 });
     await until(async () => (await look(short.name)).held === 0, "their time is over");
     await expect(pair.one.service.semaphores.renew(short)).rejects.toMatchObject({ code: "lease_lost" });
   });
@@ -269,7 +269,7 @@ describe("permits", () => {
 
   test("that expired, or never were, are told to have expired, whoever asks to release them", async () => {
     const name = freshName();
-    const lease = await take(pair.one, { name, ttlMs: 400 });
+    const lease = await take(pair.one, { name, ttlMs: 1_000 });
     await until(async () => (await look(name)).held === 0, "they expire");
     for (const leaseId of [lease.leaseId, `q-${"x".repeat(22)}`, chosenId()])
       expect(await whyLost({ name, leaseId, ttlMs: 1_000 })).toEqual({ why: "expired" });

@@ -108,7 +108,7 @@ describe("who waits", () => {
 
   test("gets it when the holder's time ends and nobody releases it", async () => {
     const name = freshName();
-    await acquire(pair.one, name, { ttlMs: 400 });
+    await acquire(pair.one, name, { ttlMs: 1_000 });
     const { status, body } = await acquire(pair.other, name, { waitMs: 25_000 });
     expect(status).toBe(200);
     expect(body.waitedMs).toBeLessThan(10_000);

@@ -71,10 +71,10 @@ describe("the list of locks", () => {
 
   test("has what is held now: not what was released, nor what has expired", async () => {
     const { leaseId } = await acquire("now-a");
-    await acquire("now-b", { ttlMs: 400 });
+    await acquire("now-b", { ttlMs: 1_000 });
     await acquire("now-c");
     await instance.call("POST", "/v1/locks/now-a/release", { leaseId });
-    await acquire("now-b", { waitMs: 15_000, ttlMs: 400 });
+    await acquire("now-b", { waitMs: 15_000, ttlMs: 1_000 });
     // Behind the end of its time, which runs from its grant.
     await new Promise((resolve) => setTimeout(resolve, 420));
     expect((await pages("now-", 100)).flat()).toEqual(["now-c"]);

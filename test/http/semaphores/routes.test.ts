@@ -103,7 +103,7 @@ describe("permits", () => {
 
   test("end by themselves", async () => {
     const name = freshName();
-    await acquire(name, { limit: 1, ttlMs: 200 });
+    await acquire(name, { limit: 1, ttlMs: 1_000 });
     expect((await acquire(name, { limit: 1, waitMs: 15_000 }, pair.other)).status).toBe(200);
   });
 

@@ -73,26 +73,26 @@ describe("a lease that was lost", () => {
   });
 
   test("by time says so, where nobody took the name since", async () => {
-    const lease = await take(pair.one, freshName(), { ttlMs: 400 });
-    await sleep(420);
+    const lease = await take(pair.one, freshName(), { ttlMs: 1_000 });
+    await sleep(1_020);
     expect(await whyLost(lease)).toEqual({ why: "expired" });
-    const reader = await take(pair.one, freshName(), { ttlMs: 400, mode: "shared" });
-    await sleep(420);
+    const reader = await take(pair.one, freshName(), { ttlMs: 1_000, mode: "shared" });
+    await sleep(1_020);
     expect(await whyLost(reader)).toEqual({ why: "expired" });
   });
 
   test("by time, and taken by another since, tells the other's token", async () => {
     const name = freshName();
-    const lease = await take(pair.one, name, { ttlMs: 400 });
-    await sleep(420);
+    const lease = await take(pair.one, name, { ttlMs: 1_000 });
+    await sleep(1_020);
     const { fencingToken } = await take(pair.other, name);
     expect(await whyLost(lease)).toEqual({ why: "taken", newest: fencingToken });
   });
 
   test("by time, and taken by a reader since, was not released", async () => {
     const name = freshName();
-    const lease = await take(pair.one, name, { ttlMs: 400 });
-    await sleep(420);
+    const lease = await take(pair.one, name, { ttlMs: 1_000 });
+    await sleep(1_020);
     const { fencingToken } = await take(pair.other, name, { mode: "shared" });
     expect(await whyLost(lease)).toEqual({ why: "taken", newest: fencingToken });
   });
@@ -100,8 +100,8 @@ describe("a lease that was lost", () => {
   test("by time, as a reader beside others, was not released", async () => {
     const name = freshName();
     await take(pair.other, name, { mode: "shared" });
-    const lease = await take(pair.one, name, { mode: "shared", ttlMs: 400 });
-    await sleep(420);
+    const lease = await take(pair.one, name, { mode: "shared", ttlMs: 1_000 });
+    await sleep(1_020);
     expect(await whyLost(lease)).toMatchObject({ why: "expired" });
   });
 
@@ -165,8 +165,8 @@ describe("several names", () => {
   test("have a token above all earlier ones of each", async () => {
     const [a, b] = [freshName(), freshName()];
     for (let i = 0; i < 5; i++) await give(await take(pair.at(i), a));
-    const { fencingToken } = await take(pair.one, a, { ttlMs: 400 });
-    await sleep(420);
+    const { fencingToken } = await take(pair.one, a, { ttlMs: 1_000 });
+    await sleep(1_020);
     const both = await take(pair.other, [b, a]);
     expect(both.fencingToken).toBeGreaterThan(fencingToken);
     await give(both);

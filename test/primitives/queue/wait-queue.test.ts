@@ -130,7 +130,7 @@ describe("a line", () => {
     const name = freshName();
     for (let i = 0; i < 5; i++) {
       const askedMs = performance.now();
-      await take(pair.one, name, { ttlMs: 400 });
+      await take(pair.one, name, { ttlMs: 1_000 });
       const lease = await granted(ask(pair.other, name, { waitMs: FOR_EVER_MS }));
       expect(performance.now() - askedMs, "and not before").toBeGreaterThan(399);
       await give(pair.other, lease);

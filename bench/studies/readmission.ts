@@ -1,0 +1,85 @@
+/**
+ * Duration of the readmission of an empty primary, and its cost for other requests.
+ *   TEST_REDIS=process npx tsx bench/studies/readmission.ts [--counters 100000] [--clients 16] [--seconds 5]
+ */
+import { parseArgs } from "node:util";
+import { startPrimaries, type TestPrimary } from "../../test/helpers/primaries.js";
+import { quantile } from "../comparison/statistics.js";
+import { startInstance } from "./instance.js";
+
+const { values } = parseArgs({
+  options: {
+    counters: { type: "string", default: "100000" },
+    clients: { type: "string", default: "16" },
+    seconds: { type: "string", default: "5" },
+  },
+});
+process.env.TEST_REDIS ??= "process";
+
+await using servers = await startPrimaries(3, { args: ["--appendonly", "no"] });
+const instance = await startInstance(servers.urls);
+const total = Number(values.counters);
+for (let i = 0; i < total; i += 500) {
+  await Promise.all(Array.from({ length: 500 }, (_, j) => useOnce(`counter-${i + j}`)));
+}
+print(`${total} names used`);
+
+const latencies: { atMs: number; ms: number }[] = [];
+let failures = 0;
+let going = true;
+const clients = Array.from({ length: Number(values.clients) }, async (_, client) => {
+  for (let i = 0; going; i++) {
+    const startMs = performance.now();
+    try {
+      await useOnce(`client-${client}-${i % 50}`, () =>
+        latencies.push({ atMs: startMs, ms: performance.now() - startMs }),
+      );
+    } catch {
+      failures += 1;
+    }
+  }
+});
+const seconds = Number(values.seconds);
+await pass(seconds * 1000);
+const before = p99(0, performance.now());
+
+const last = servers.all[2] as TestPrimary;
+const lostMs = performance.now();
+await last.startEmpty();
+const backMs = performance.now();
+const watched = instance.primaries.all[2];
+while (!watched?.up) await pass(5);
+const readmittedMs = performance.now();
+const during = p99(lostMs, readmittedMs);
+await pass(1000);
+going = false;
+await Promise.all(clients);
+instance.close();
+
+print(`readmitted ${Math.round(readmittedMs - backMs)} ms after its return`);
+print(`quarantine left then: ${watched.status.quarantineMs} ms`);
+print(
+  `p99 of acquire: ${before.toFixed(2)} ms before, ${during.toFixed(2)} ms from its loss to its readmission: ${(during / before).toFixed(2)} times`,
+);
+print(`failed requests: ${failures} of ${latencies.length + failures}`);
+
+async function useOnce(name: string, acquired: () => void = () => {}): Promise<void> {
+  const outcome = await instance.locks.acquire({ names: [name], ttlMs: 2_000 });
+  acquired();
+  if (outcome.kind === "acquired") await instance.locks.release([name], outcome.lease.leaseId);
+}
+
+function p99(fromMs: number, toMs: number): number {
+  return quantile(
+    latencies.filter(({ atMs }) => atMs >= fromMs && atMs < toMs).map(({ ms }) => ms),
+    0.99,
+  );
+}
+
+function pass(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
