@@ -49,22 +49,26 @@ export function isBodyHere(incoming: IncomingMessage): boolean {
   return encoding === undefined && incoming.readableLength >= bytesOf(length);
 }
 
-/** The body, if it has a length and all of it has arrived; null: it must be waited for. */
+/** The body, if it has a length and has arrived whole; null: it must be waited for, or there is none. */
 export function takeBody(incoming: IncomingMessage): Buffer | null {
   const { rawBody } = incoming as Raw;
   if (rawBody) return rawBody;
-  return incoming.complete && incoming.headers["content-length"] !== undefined ? incoming.read() : null;
+  const bytes = bytesOf(incoming.headers["content-length"]);
+  if (bytes === 0 || incoming.readableLength < bytes) return null;
+  const body = incoming.read(bytes);
+  // To its end: the message is not over before that.
+  incoming.resume();
+  return body;
 }
 
 /** How long the client can wait, by its body, ms; null: it disconnected before the body arrived. */
 export async function waitMsOf(incoming: IncomingMessage, outgoing: ServerResponse): Promise<number | null> {
   const bytes = bytesOf(incoming.headers["content-length"]);
   if (incoming.readableLength < bytes && !(await arrives(incoming, outgoing, bytes))) return null;
-  const body = incoming.read(bytes) as Buffer | null;
+  const body = takeBody(incoming);
   if (!body) return null;
-  // The framework's adapter takes a body that was read already from here.
+  // It can be read once only.
   (incoming as Raw).rawBody = body;
-  incoming.resume();
   const waitMs = Number(WAIT_MS.exec(body.toString("latin1"))?.[1] ?? 0);
   return Math.min(waitMs, WAIT_MS_MAX);
 }
