@@ -189,6 +189,7 @@ function contradictions(
         hold.fromMs <= read.startMs &&
         hold.untilMs >= read.endMs &&
         !holds.some((own) => own.leaseId === hold.leaseId && tokenOf(own) === leader?.term) &&
+        !(leader && isAskedAgain(hold, leader, read.endMs, operations)) &&
         !isCutShort(hold, { fromMs: read.endMs }, events) &&
         !areLost(events, hold.askedMs, read.endMs) &&
         !(leader === null && isForgotten(hold, read.endMs, events)),
@@ -198,6 +199,20 @@ function contradictions(
     const what = `${name} was seen to be led by ${seen} while ${trusted.by.client} led in term ${tokenOf(trusted)}`;
     return [violation("elections", what, trusted.by, read)];
   });
+}
+
+/** Whether the leader has asked for its lease once more by then, and was not told what became of that. */
+function isAskedAgain(
+  hold: Hold,
+  leader: { readonly candidate: string; readonly term: number },
+  untilMs: number,
+  operations: readonly Operation[],
+): boolean {
+  if (leader.candidate !== hold.by.client || leader.term < (tokenOf(hold) ?? 0)) return false;
+  return asked(operations, "acquire").some(
+    ({ request, outcome, startMs }) =>
+      request.leaseId === hold.leaseId && outcome?.kind !== "granted" && startMs < untilMs,
+  );
 }
 
 /**

@@ -434,6 +434,13 @@ describe("elections", () => {
     const seen: Line = [20, 30, look, led("c1", 4, "v1")];
     expect(broken([first, again, seen]), "both terms are of its lease").toEqual([]);
     expect(broken([first, another, seen]), "it is of another lease").not.toEqual([]);
+    const repeat = { ...campaign("v1"), leaseId: "a" } as Request;
+    const stranger = { ...campaign("v1"), leaseId: "b" } as Request;
+    expect(broken([first, [2, 40, repeat, noQuorum, of("c1")], seen]), "asked for again").toEqual([]);
+    expect(broken([first, [2, 40, stranger, noQuorum, of("c1")], seen]), "not for that lease").not.toEqual(
+      [],
+    );
+    expect(broken([first, [35, 40, repeat, noQuorum, of("c1")], seen]), "too late").not.toEqual([]);
     expect(broken([first, [5, 30, look, nobody]]), "it was not yet granted").toEqual([]);
     expect(broken([first, [880, 910, look, nobody]]), "its time ended meanwhile").toEqual([]);
     const resigned: Line = [25, 40, resign, { kind: "released", was: true }, of("c1")];
