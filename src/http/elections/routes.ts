@@ -7,7 +7,7 @@ import type { Routes } from "../registration.js";
 import { body, json } from "../responses/content.js";
 import { EVENT_STREAM_HEADERS, eventStream } from "../responses/event-stream.js";
 import { Reply } from "../responses/reply.js";
-import { ofClient } from "../server/admission.js";
+import { ofClient } from "../server/client.js";
 import { blockingRead, type Watched } from "../watching/blocking-read.js";
 import { BlockingReadHeaders, BlockingReadQuery, EventsHeaders, EventsQuery } from "../watching/schemas.js";
 import { stateEvents } from "../watching/state-events.js";

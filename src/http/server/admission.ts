@@ -6,7 +6,6 @@ import type { Clock, Random } from "../../clock.js";
 import type { Config } from "../../config.js";
 import type { CoordinationError } from "../../errors.js";
 import type { InFlight } from "../../primitives/leases/lease-terms.js";
-import type { Departure } from "../../primitives/queue/waiter.js";
 import { whenThere } from "../when-there.js";
 import { type Arrived, arrivalOf, incomingOf, isBodyHere, mayWait, waitMsOf } from "./arrivals.js";
 import type { Gate } from "./gate.js";
@@ -227,7 +226,7 @@ export function inFlight<Body, A>(
   }
 }
 
-/** The same where the body has not arrived yet. */
+/** The same where the body has not arrived. */
 async function afterBody<Body, A>(
   incoming: Marked,
   admitted: Admitted,
@@ -248,6 +247,7 @@ async function afterBody<Body, A>(
   }
 }
 
+/** The answer, once it is made. */
 async function left<A>(admitted: Admitted, answered: Promise<A>): Promise<A> {
   try {
     return await answered;
@@ -259,33 +259,6 @@ async function left<A>(admitted: Admitted, answered: Promise<A>): Promise<A> {
 /** The request's share of what may be in flight. */
 export function inFlightOf(c: Context): InFlight | undefined {
   return (incomingOf(c) as Marked | undefined)?.[ADMITTED];
-}
-
-/** What an operation that may wait has to know about its client. */
-export function ofClient(c: Context): {
-  readonly signal: Departure;
-  readonly inFlight: InFlight | undefined;
-} {
-  const outgoing = (c.env as { outgoing?: ServerResponse } | undefined)?.outgoing;
-  return { signal: outgoing ? new Disconnection(outgoing) : c.req.raw.signal, inFlight: inFlightOf(c) };
-}
-
-/** That the client disconnected before it had its answer. The framework's own signal costs as much as a look-up. */
-class Disconnection implements Departure {
-  constructor(private readonly outgoing: ServerResponse) {}
-
-  get aborted(): boolean {
-    return this.outgoing.destroyed && !this.outgoing.writableFinished;
-  }
-
-  /** Called while there is no answer yet: so any close comes before it. */
-  addEventListener(_: "abort", listener: () => void): void {
-    this.outgoing.on("close", listener);
-  }
-
-  removeEventListener(_: "abort", listener: () => void): void {
-    this.outgoing.off("close", listener);
-  }
 }
 
 const ADMITTED = Symbol("admitted");
