@@ -4,15 +4,16 @@ import type { Primaries } from "../quorum/primaries.js";
 import type { PrimaryFailure } from "../redis/failures.js";
 import { PRIMARY_STATES, type PrimaryStatus } from "../redis/lifecycle.js";
 import type { Primary, PrimaryObserver } from "../redis/primary.js";
+import { type Distribution, SeriesCounter, SeriesHistogram, type Tally } from "./series.js";
 import type { AdmissionObserver } from "./server/admission.js";
 
 /** Metrics of what happens. Labels are routes and addresses, never names, keys or leaseIds. */
 const COUNTED = {
-  quorate_http_requests_total: counter(
+  quorate_http_requests_total: seriesCounter(
     ["method", "route", "status", "code"],
     "Requests, by method, route, status and problem code",
   ),
-  quorate_http_request_duration_seconds: histogram(
+  quorate_http_request_duration_seconds: seriesHistogram(
     ["method", "route"],
     "Time from a request to its answer",
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
@@ -23,7 +24,7 @@ const COUNTED = {
     "1 for the current state of the primary, 0 for the others",
     "max",
   ),
-  quorate_primary_call_duration_seconds: histogram(
+  quorate_primary_call_duration_seconds: seriesHistogram(
     ["primary"],
     "Time that one script call on one primary takes",
     [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1],
@@ -36,7 +37,7 @@ const COUNTED = {
     ["primary"],
     "Releases and clean-ups dropped because too many were pending for a primary that was down",
   ),
-  quorate_lock_grants_total: counter(
+  quorate_lock_grants_total: seriesCounter(
     ["rounds"],
     "Leases granted, by round trips: 1, or more if the counters of the primaries differed",
   ),
@@ -97,6 +98,18 @@ function histogram<L extends string>(labelNames: L[], help: string, buckets: num
   return (name, registers) => new Histogram({ name, help, labelNames, buckets, registers });
 }
 
+function seriesCounter<L extends string>(labelNames: L[], help: string): Make<SeriesCounter<L>> {
+  return (name, registers) => new SeriesCounter({ name, help, labelNames, registers });
+}
+
+function seriesHistogram<L extends string>(
+  labelNames: L[],
+  help: string,
+  buckets: number[],
+): Make<SeriesHistogram<L>> {
+  return (name, registers) => new SeriesHistogram({ name, help, labelNames, buckets, registers });
+}
+
 /** The metrics of a table, by name. */
 function made<T extends Record<string, Make<unknown>>>(table: T, registry: Registry) {
   const metrics = Object.entries(table).map(([name, make]) => [name, make(name, [registry])]);
@@ -118,6 +131,8 @@ interface Sources {
 export class Metrics implements PrimaryObserver, AdmissionObserver {
   readonly #registry = new Registry();
   readonly #counted = made(COUNTED, this.#registry);
+  readonly #callsOf = new Map<Primary, Distribution>();
+  readonly #grants = new Map<"1" | "more", Tally>();
   #scrape = (): void => {};
 
   /** The type of the text, as Prometheus negotiates it. */
@@ -175,15 +190,21 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
     this.#counted.quorate_connections_refused_total.inc();
   }
 
-  request(method: string, route: string, status: number, code: string, ms: number): void {
-    this.#counted.quorate_http_requests_total.inc({ method, route, status, code });
-    this.#counted.quorate_http_request_duration_seconds.observe({ method, route }, ms / 1000);
+  /** The metrics of the requests of one route. */
+  route(route: string): RouteMetrics {
+    const { quorate_http_requests_total: requests, quorate_http_request_duration_seconds: durations } =
+      this.#counted;
+    return new RouteMetrics(
+      (method) => durations.series({ method, route }),
+      (method, status, code) => requests.series({ method, route, status, code }),
+    );
   }
 
   called(primary: Primary, _script: string, ms: number, outcome: "ok" | PrimaryFailure["kind"]): void {
-    if (outcome === "ok")
-      this.#counted.quorate_primary_call_duration_seconds.observe({ primary: primary.address }, ms / 1000);
-    else this.#counted.quorate_primary_errors_total.inc({ primary: primary.address, kind: outcome });
+    if (outcome === "ok") {
+      const calls = this.#counted.quorate_primary_call_duration_seconds;
+      keptIn(this.#callsOf, primary, () => calls.series({ primary: primary.address })).observe(ms / 1000);
+    } else this.#counted.quorate_primary_errors_total.inc({ primary: primary.address, kind: outcome });
   }
 
   changed(primary: Primary, { state }: PrimaryStatus): void {
@@ -196,10 +217,45 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
   }
 
   granted(rounds: number): void {
-    this.#counted.quorate_lock_grants_total.inc({ rounds: rounds === 1 ? "1" : "more" });
+    const grants = this.#counted.quorate_lock_grants_total;
+    const kind = rounds === 1 ? "1" : "more";
+    keptIn(this.#grants, kind, () => grants.series({ rounds: kind })).count++;
   }
 
   dropped(primary: Primary): void {
     this.#counted.quorate_primary_dropped_total.inc({ primary: primary.address });
   }
+}
+
+/** Counts the requests of one route. */
+export class RouteMetrics {
+  readonly #byMethod = new Map<
+    string,
+    { readonly durations: Distribution; readonly counts: Map<number | string, Tally> }
+  >();
+
+  constructor(
+    private readonly durationsOf: (method: string) => Distribution,
+    private readonly countOf: (method: string, status: number, code: string) => Tally,
+  ) {}
+
+  /** `code`: of the problem, if the answer is one. */
+  answered(method: string, status: number, code: string | undefined, ms: number): void {
+    const { durations, counts } = keptIn(this.#byMethod, method, () => ({
+      durations: this.durationsOf(method),
+      counts: new Map(),
+    }));
+    durations.observe(ms / 1000);
+    // A code has one status.
+    keptIn(counts, code ?? status, () => this.countOf(method, status, code ?? "")).count++;
+  }
+}
+
+/** The value of a key, made when it is first asked for. */
+function keptIn<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
 }

@@ -113,7 +113,10 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
     heartbeatAgeMs: 0,
     registered: "{}",
   }),
-  heartbeat: heartbeat(keys, "search", "search-1"),
+  heartbeat: heartbeat(
+    keys,
+    many((i) => ({ service: "search", id: `search-${i}` })),
+  ),
   "list-members": listMembers(
     keys,
     "search",

@@ -2,6 +2,7 @@ import { z } from "@hono/zod-openapi";
 import type { Services } from "../context.js";
 import type { Routes } from "../registration.js";
 import { json } from "../responses/content.js";
+import { Reply } from "../responses/reply.js";
 import * as examples from "./examples.js";
 import { LiveSchema, PrimariesSchema, ReadySchema } from "./schemas.js";
 
@@ -70,7 +71,7 @@ export function systemRoutes(routes: Routes, { primaries, metrics, port, stoppin
         },
       },
     },
-    handle: async (_, c) =>
-      c.text(await (port ? port.metrics() : metrics.text()), 200, { "content-type": metrics.contentType }),
+    handle: async () =>
+      new Reply(200, await (port ? port.metrics() : metrics.text()), { "content-type": metrics.contentType }),
   });
 }
