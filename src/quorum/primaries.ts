@@ -1,7 +1,7 @@
 import { majorityOf, repliedByMajority } from "../algorithms/tally.js";
 import { CoordinationError } from "../errors.js";
 import type { Primary } from "../redis/primary.js";
-import { answerOf, type Heard, type Judge, type Question, Votes } from "./answers.js";
+import { ask, type Heard, type Judge, type Question, Votes } from "./answers.js";
 import { noQuorum, shortageOf } from "./shortage.js";
 
 /** The configuration in force for this instance. */
@@ -98,8 +98,8 @@ export class Primaries {
   }
 
   /** The values once a majority have answered. */
-  readonly ofMajority = <T>({ values }: Heard<T>): readonly T[] | undefined =>
-    values.length >= this.majority ? values : undefined;
+  readonly ofMajority = <T>(heard: Heard<T>): readonly T[] | undefined =>
+    heard.replied >= this.majority ? heard.values : undefined;
 
   /** Runs an operation of several steps again when the configuration changed under it and it found no quorum. */
   async steadily<T>(operation: () => Promise<T>): Promise<T> {
@@ -139,9 +139,9 @@ export class Primaries {
 
   #ask<T>(question: Question<T>): Votes<T> {
     const votes = new Votes<T>(this.all.length);
-    this.all.forEach((primary, index) => {
-      void answerOf(primary, question, index).then((answer) => votes.note(index, answer));
-    });
+    this.all.forEach((primary, index) =>
+      ask(primary, question, index, (answer) => votes.note(index, answer)),
+    );
     return votes;
   }
 
