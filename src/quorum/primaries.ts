@@ -139,9 +139,9 @@ export class Primaries {
 
   #ask<T>(question: Question<T>): Votes<T> {
     const votes = new Votes<T>(this.all.length);
-    this.all.forEach((primary, index) =>
-      ask(primary, question, index, (answer) => votes.note(index, answer)),
-    );
+    this.all.forEach((primary, index) => {
+      ask(primary, question, index, (answer) => votes.note(index, answer));
+    });
     return votes;
   }
 

@@ -1,4 +1,5 @@
 import type { Command as IoredisCommand, Redis } from "ioredis";
+import { CommandWriter } from "./command-writer.js";
 
 /**
  * The commands that this process sends to one server by ioredis, written in one piece at the end of each tick of the event
@@ -7,43 +8,35 @@ import type { Command as IoredisCommand, Redis } from "ioredis";
  * ioredis keeps the connection, matches replies with commands, and fails those of a connection that is lost. Its own
  * `Command` objects are left out: they cost more than all else that is done for a call of a script, since they are made
  * for transformers, traces, time limits and pipelines, none of which is used here. What ioredis needs of a command is in
- * `Sent`, and what it needs of a pipeline, to which it hands the text instead of writing it, is in `#pipeline`.
+ * `Sent`, and what it needs of a pipeline, to which it hands the text instead of writing it, in `#pipeline`.
  */
 export class Outbox {
-  #text = "";
+  readonly #commands = new CommandWriter();
   readonly #pipeline;
 
   constructor(private readonly redis: Redis) {
-    this.#pipeline = {
-      isPipeline: true,
-      destination: { redis },
-      write: (text: string) => this.#write(text),
-    };
+    this.#pipeline = { isPipeline: true, destination: { redis }, write: () => {} };
     // What was not written yet belongs to the connection that is gone; ioredis has failed it.
-    redis.on("close", () => {
-      this.#text = "";
-    });
+    redis.on("close", () => void this.#commands.take());
   }
 
   /** Rejects with ioredis' error. */
   send(command: string, args: readonly (string | number)[]): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const sent = new Sent(command, args, resolve, reject);
+      const sent = new Sent(command, () => this.#add(command, args), resolve, reject);
       this.redis.sendCommand(sent as unknown as IoredisCommand, this.#pipeline as unknown as Stream);
     });
   }
 
-  #write(text: string): void {
-    if (this.#text === "") setImmediate(() => this.#flush());
-    this.#text += text;
+  #add(command: string, args: readonly (string | number)[]): void {
+    if (this.#commands.empty) setImmediate(() => this.#flush());
+    this.#commands.add(command, args);
   }
 
   #flush(): void {
-    const text = this.#text;
-    this.#text = "";
     const { stream } = this.redis;
     // One that ends takes nothing any more; ioredis fails its commands when it has ended.
-    if (text !== "" && stream.writable) stream.write(text);
+    for (const bytes of this.#commands.take()) if (stream.writable) stream.write(bytes);
   }
 }
 
@@ -59,22 +52,17 @@ class Sent {
 
   constructor(
     readonly name: string,
-    private readonly own: readonly (string | number)[],
+    private readonly write: () => void,
     private readonly done: (reply: unknown) => void,
     readonly reject: (error: unknown) => void,
   ) {}
 
   setReplyContext(): void {}
 
-  /** The command in the protocol of Redis. */
+  /** ioredis calls this when it takes the command, and would write what it returns. */
   toWritable(): string {
-    const { name, own } = this;
-    let text = `*${own.length + 1}\r\n$${name.length}\r\n${name}\r\n`;
-    for (const arg of own) {
-      const value = String(arg);
-      text += `$${Buffer.byteLength(value)}\r\n${value}\r\n`;
-    }
-    return text;
+    this.write();
+    return "";
   }
 
   resolve(reply: unknown): void {
