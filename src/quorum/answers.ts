@@ -73,10 +73,19 @@ export class Votes<T> {
     });
   }
 
+  /** Calls `listener` once all have answered or failed; if they have already, at once. */
+  whenComplete(listener: (all: Heard<T>) => void): void {
+    const isDone = () => {
+      if (this.#pending > 0) return false;
+      listener(this);
+      return true;
+    };
+    if (!isDone()) this.#watchers.push(isDone);
+  }
+
   /** Resolves once all have answered or failed. */
-  async complete(): Promise<Heard<T>> {
-    await this.until(() => undefined);
-    return this;
+  complete(): Promise<Heard<T>> {
+    return new Promise((resolve) => this.whenComplete(resolve));
   }
 }
 

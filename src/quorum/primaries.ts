@@ -64,7 +64,7 @@ export class Primaries {
     const { lastWord, afterwards } = endings;
     for (let attempt = 1; ; attempt++) {
       const votes = this.#ask(question);
-      if (afterwards) void votes.complete().then(afterwards);
+      if (afterwards) votes.whenComplete(afterwards);
       const verdict = await votes.until(judge);
       if (verdict !== undefined) return verdict;
       const isStale = votes.answers.some(

@@ -180,7 +180,15 @@ export class Primary {
   #ask<T>(call: Call<T>, configurationEpoch: string, answered: (answer: Answer<T>) => void): void {
     const { observer, keys, clock } = this.dependencies;
     const { script } = call;
-    const rest = [call.keys.length + 1, keys.configuration, ...call.keys, configurationEpoch, ...call.args];
+    // One array, and not one more for the hash: there is one for each call and primary.
+    const args = [
+      script.sha1,
+      call.keys.length + 1,
+      keys.configuration,
+      ...call.keys,
+      configurationEpoch,
+      ...call.args,
+    ];
     const startedMs = clock.monotonicMs();
     const settle = (error: unknown, reply?: unknown) => {
       const ms = clock.monotonicMs() - startedMs;
@@ -189,9 +197,9 @@ export class Primary {
       observer.called(this, script.name, ms, failure?.kind ?? "ok");
       answered(failure ? failed(failure) : parsed(call, reply));
     };
-    this.#wire.call("EVALSHA", [script.sha1, ...rest], (error, reply) => {
+    this.#wire.call("EVALSHA", args, (error, reply) => {
       if (error === null || !isScriptMissing(error)) return settle(error, reply);
-      this.#assertSameRun().then(() => this.#wire.call("EVAL", [script.text, ...rest], settle), settle);
+      this.#assertSameRun().then(() => this.#wire.call("EVAL", args.with(0, script.text), settle), settle);
     });
   }
 
