@@ -180,15 +180,7 @@ export class Primary {
   #ask<T>(call: Call<T>, configurationEpoch: string, answered: (answer: Answer<T>) => void): void {
     const { observer, keys, clock } = this.dependencies;
     const { script } = call;
-    // One array, and not one more for the hash: there is one for each call and primary.
-    const args = [
-      script.sha1,
-      call.keys.length + 1,
-      keys.configuration,
-      ...call.keys,
-      configurationEpoch,
-      ...call.args,
-    ];
+    const args = argsOf(call, keys.configuration, configurationEpoch);
     const startedMs = clock.monotonicMs();
     const settle = (error: unknown, reply?: unknown) => {
       const ms = clock.monotonicMs() - startedMs;
@@ -241,6 +233,11 @@ export class Primary {
     }
     return failureOf(error);
   }
+}
+
+/** What follows EVALSHA. */
+function argsOf({ script, keys, args }: Call<unknown>, configurationKey: string, configurationEpoch: string) {
+  return [script.sha1, keys.length + 1, configurationKey, ...keys, configurationEpoch, ...args];
 }
 
 function promised<T>(ask: (answered: (answer: Answer<T>) => void) => void): Promise<T> {
