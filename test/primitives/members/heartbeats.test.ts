@@ -32,7 +32,7 @@ beforeEach(() => {
         ids: args.filter((_, at) => at % 3 === 1),
         answer: (votes) => {
           values.push(votes as never);
-          const heard = { values, answers: [], pending: 3 - values.length };
+          const heard = { values, answers: [], replied: values.length, pending: 3 - values.length };
           const verdict = judge(heard) ?? (heard.pending === 0 ? lastWord?.(heard) : undefined);
           if (verdict !== undefined) resolve(verdict);
         },
