@@ -318,9 +318,9 @@ describe("restarts under load", () => {
     expect([...(await restarted("3000", true)).keys()]).toEqual(["200"]);
   }, 180_000);
 
-  test("without a delay, too, no connection that was accepted is reset", async () => {
-    // As with one process: see rolling.test.ts.
-    const told = /^200$|acquire 409 held|503 shutting_down|ECONNREFUSED|acquire ECONNRESET: connect /;
+  test("without a delay, too, no connection that has had an answer is reset", async () => {
+    // As with one process (rolling.test.ts), but that a connection which no worker has accepted yet may be reset, too.
+    const told = /^200$|acquire 409 held|503 shutting_down|ECONNREFUSED|acquire ECONNRESET: [^,]*$/;
     expect([...(await restarted("0", false)).keys()].filter((outcome) => !told.test(outcome))).toEqual([]);
   }, 180_000);
 });
