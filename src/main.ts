@@ -5,11 +5,14 @@ import type { Logger } from "pino";
 import { systemClock, systemRandom } from "./clock.js";
 import { addressOf, type Config, ConfigError, readConfig } from "./config.js";
 import { startEmbedded } from "./embedded/embedded.js";
+import { serverFiles } from "./http/server/secure.js";
 import { createServer, type HttpServer } from "./http/server/server.js";
 import { systemIds } from "./ids.js";
 import { createLog } from "./log.js";
 import { connectByIoredis } from "./redis/connection.js";
+import { RedisTls } from "./redis/redis-tls.js";
 import { createService, type Service } from "./service.js";
+import { LivePem } from "./tls/live-pem.js";
 
 /** Start-up and shutdown, nothing else. */
 async function main(): Promise<void> {
@@ -19,6 +22,7 @@ async function main(): Promise<void> {
   });
   const { log, output } = createLog(config.logLevel, systemClock);
   for (const warning of config.warnings) log.warn(warning);
+  const tls = await orExit(() => readTls(config, log));
   const embedded =
     config.redisUrls.length === 0 ? await orExit(() => startEmbedded(log, config.embedded)) : undefined;
   const urls = embedded?.urls ?? config.redisUrls;
@@ -26,7 +30,7 @@ async function main(): Promise<void> {
     config,
     { urls, embedded: embedded !== undefined },
     {
-      connect: connectByIoredis,
+      connect: tls.redis.connecting(connectByIoredis),
       clock: systemClock,
       random: systemRandom,
       ids: systemIds,
@@ -34,7 +38,8 @@ async function main(): Promise<void> {
       logDropped: () => output.dropped,
     },
   );
-  const server = createServer(service, config, systemIds, systemClock);
+  const server = createServer(service, config, systemIds, systemClock, tls.http);
+  reloadOnSignal(tls);
   stopOnSignals(server, service, config, log, async () => embedded?.stop());
   await someTimeForQuorum(service);
   server.on("error", async (error) => {
@@ -48,8 +53,42 @@ async function main(): Promise<void> {
     const port = typeof address === "object" ? address?.port : config.port;
     log.info(
       { primaries: urls.map(addressOf), quorum: service.primaries.quorum },
-      `Quorate listens on http://${isIPv6(config.host) ? `[${config.host}]` : config.host}:${port} (API: /docs)`,
+      `Quorate listens on ${tls.http ? "https" : "http"}://${isIPv6(config.host) ? `[${config.host}]` : config.host}:${port} (API: /docs)`,
     );
+  });
+}
+
+interface Tls {
+  /** Undefined: plain HTTP. */
+  readonly http: LivePem | undefined;
+  readonly redis: RedisTls;
+}
+
+/** Reads certificates, keys and CAs. Throws `ConfigError` with a line for each mistake in all of them. */
+function readTls(config: Config, log: Logger): Tls {
+  const mistakes: string[] = [];
+  const attempt = <T>(make: () => T): T | undefined => {
+    try {
+      return make();
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      mistakes.push(...error.mistakes);
+      return undefined;
+    }
+  };
+  const files = serverFiles(config);
+  const http = attempt(() => files && new LivePem(files, systemClock, log));
+  const redis = attempt(() => new RedisTls(config, systemClock, log));
+  if (!redis || mistakes.length > 0) throw new ConfigError(mistakes);
+  return { http, redis };
+}
+
+/** SIGHUP reads the files of TLS at once. Without any, it ends the process, as it does when a terminal is closed. */
+function reloadOnSignal({ http, redis }: Tls): void {
+  if (!http && !redis.hasFiles) return;
+  process.on("SIGHUP", () => {
+    void http?.reload();
+    void redis.reload();
   });
 }
 

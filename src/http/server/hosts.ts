@@ -12,7 +12,8 @@ import type { Gate } from "./gate.js";
  * the client is a browser. A browser is recognized by `Origin` or `Sec-Fetch-Site`, and must use one of these names, or
  * an address, for which no DNS is asked.
  */
-export function hostGate(config: Pick<Config, "host" | "allowedHosts">): Gate {
+export function hostGate(config: Pick<Config, "host" | "allowedHosts" | "tlsCert">): Gate {
+  const scheme = config.tlsCert === undefined ? "http" : "https";
   const allowed = new Set([
     ...LOOPBACK,
     bracketed(config.host.toLowerCase()),
@@ -24,18 +25,19 @@ export function hostGate(config: Pick<Config, "host" | "allowedHosts">): Gate {
     const site = headers["sec-fetch-site"];
     if (site === "cross-site" && !(method === "GET" && DOCUMENT.test(url) && isNavigation(headers)))
       return FROM_A_PAGE;
-    if (PROBE.test(url)) return origin === undefined || isOwn(origin, host, allowed) ? null : FROM_A_PAGE;
+    if (PROBE.test(url))
+      return origin === undefined || isOwn(origin, host, allowed, scheme) ? null : FROM_A_PAGE;
     if (host === undefined) {
       // Browsers always send one, and every client that speaks HTTP/1.1 must.
       return httpVersionMinor === 0 ? (origin === undefined ? null : FROM_A_PAGE) : NO_HOST;
     }
     const named = parse(host);
     if (named === null) return BAD_HOST;
-    if (!isAllowed(named, 80, allowed)) {
+    if (!isAllowed(named, scheme === "https" ? 443 : 80, allowed)) {
       const browser = origin !== undefined || site !== undefined;
       if (!anyName || (browser && !isAddress(named.name))) return ANOTHER_HOST;
     }
-    return origin === undefined || isOwn(origin, host, allowed) ? null : FROM_A_PAGE;
+    return origin === undefined || isOwn(origin, host, allowed, scheme) ? null : FROM_A_PAGE;
   };
 }
 
@@ -58,8 +60,13 @@ function isAllowed({ name, port }: Authority, usualPort: number, allowed: Readon
 }
 
 /** Whether pages of this origin are served by this service itself, or by an allowed host. */
-function isOwn(origin: string, host: string | undefined, allowed: ReadonlySet<string>): boolean {
-  if (host !== undefined && origin.toLowerCase() === `http://${host.toLowerCase()}`) return true;
+function isOwn(
+  origin: string,
+  host: string | undefined,
+  allowed: ReadonlySet<string>,
+  ownScheme: string,
+): boolean {
+  if (host !== undefined && origin.toLowerCase() === `${ownScheme}://${host.toLowerCase()}`) return true;
   const [, scheme, authority = ""] = ORIGIN.exec(origin) ?? [];
   const from = parse(authority);
   return from !== null && isAllowed(from, scheme === "https" ? 443 : 80, allowed);
