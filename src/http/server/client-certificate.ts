@@ -1,4 +1,4 @@
-import { createHash, type X509Certificate } from "node:crypto";
+import { createHash, X509Certificate } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { TLSSocket } from "node:tls";
 import { type Clock, msSince1970 } from "../../clock.js";
@@ -62,12 +62,14 @@ export class ClientCertificates {
 }
 
 function verifiedOf(socket: TLSSocket): Verified | null {
-  const certificate = socket.getPeerX509Certificate();
-  if (!certificate) return null;
-  const { subject, subjectAltName, fingerprint256, validTo } = certificate;
-  let last = certificate;
-  for (let i = 0; last.issuerCertificate && i < CHAIN_MAX; i++) last = last.issuerCertificate;
-  return { subject, subjectAltName, fingerprint256, validToMs: msSince1970(validTo), anchor: anchorOf(last) };
+  // Not `getPeerX509Certificate`: its chain may lack what is in the CA file.
+  let last = socket.getPeerCertificate(true);
+  if (!last.raw) return null;
+  const { subject, subjectAltName, fingerprint256, validTo } = new X509Certificate(last.raw);
+  // The last one refers to itself.
+  for (let i = 0; last.issuerCertificate?.raw && i < CHAIN_MAX; i++) last = last.issuerCertificate;
+  const anchor = anchorOf(new X509Certificate(last.raw));
+  return { subject, subjectAltName, fingerprint256, validToMs: msSince1970(validTo), anchor };
 }
 
 /** By its key: a CA that is issued again, with the same key, is the same CA. */

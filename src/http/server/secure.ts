@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { constants } from "node:crypto";
 import type { Server, ServerOptions } from "node:http";
 import { createServer } from "node:https";
 import type { SecureContextOptions } from "node:tls";
@@ -43,10 +43,8 @@ function contextOf({ cert, key, ca }: Pem): SecureContextOptions {
     key,
     ca,
     minVersion: TLS_MIN,
-    // A session that is resumed skips the verification of the client: it must not outlive the CAs that verified it.
-    sessionIdContext: createHash("sha256")
-      .update(ca ?? "")
-      .digest("hex")
-      .slice(0, 32),
+    // A session that is resumed is not verified again, and lacks the chain of the client's certificate. So where clients
+    // have certificates, each handshake is a whole one.
+    ...(ca !== undefined && { secureOptions: constants.SSL_OP_NO_TICKET }),
   };
 }
