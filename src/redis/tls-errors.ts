@@ -1,9 +1,12 @@
-/** The same error, if it is about TLS in words that say what to do. `certificate ...`: the server does not let us in. */
+/** An error of a connection by TLS, in words that say what to do. `certificate ...`: the server does not let us in. */
 export function inWordsOfTls(error: Error & { code?: string }): Error {
   const { code = "", message } = error;
+  if (/ETIMEDOUT/.test(message)) return worded(`${message} (if the server is up: does this port speak TLS?)`, error);
   const words = WORDS.find(([pattern]) => pattern.test(code))?.[1];
-  return words === undefined ? error : new Error(words(message), { cause: error });
+  return words === undefined ? error : worded(words(message), error);
 }
+
+const worded = (message: string, cause: Error) => new Error(message, { cause });
 
 const WORDS: readonly (readonly [RegExp, (message: string) => string])[] = [
   [
