@@ -63,7 +63,9 @@ export const connectByIoredis: Connect = (url, { connectTimeoutMs, name, tls, su
   redis.on("error", (error: Error) => {
     reason = NOT_REDIS.test(error.message)
       ? new Error("ERR this server does not speak the protocol of Redis: name a Redis or Valkey server")
-      : tls ? inWordsOfTls(error) : error;
+      : tls
+        ? inWordsOfTls(error)
+        : error;
   });
   // Not on "ready": a server of another kind fails before that, and hangs up afterwards.
   redis.on("connect", () => {

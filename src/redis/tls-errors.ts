@@ -1,7 +1,8 @@
 /** An error of a connection by TLS, in words that say what to do. `certificate ...`: the server does not let us in. */
 export function inWordsOfTls(error: Error & { code?: string }): Error {
   const { code = "", message } = error;
-  if (/ETIMEDOUT/.test(message)) return worded(`${message} (if the server is up: does this port speak TLS?)`, error);
+  if (/ETIMEDOUT/.test(message))
+    return worded(`${message} (if the server is up: does this port speak TLS?)`, error);
   const words = WORDS.find(([pattern]) => pattern.test(code))?.[1];
   return words === undefined ? error : worded(words(message), error);
 }

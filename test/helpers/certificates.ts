@@ -58,19 +58,44 @@ function issue(
   { san = "DNS:localhost,IP:127.0.0.1", expired = false, ca: isCa = false }: Issue,
 ): Promise<Issued> {
   return withFolder(async (path) => {
-    await openssl("req", "-new", "-subj", subject(name), ...NEW_KEY, "-keyout", path("key"), "-out", path("request"));
+    await openssl(
+      "req",
+      "-new",
+      "-subj",
+      subject(name),
+      ...NEW_KEY,
+      "-keyout",
+      path("key"),
+      "-out",
+      path("request"),
+    );
     await Promise.all([
       writeFile(path("ca.pem"), ca.cert),
       writeFile(path("ca.key"), ca.key),
       writeFile(path("index"), ""),
-      writeFile(path("config"), `${CONFIG}basicConstraints = critical,CA:${isCa ? "TRUE" : "FALSE"}\nsubjectAltName = ${san}\n`),
+      writeFile(
+        path("config"),
+        `${CONFIG}basicConstraints = critical,CA:${isCa ? "TRUE" : "FALSE"}\nsubjectAltName = ${san}\n`,
+      ),
     ]);
-    const dates = expired ? ["-startdate", "20200101000000Z", "-enddate", "20210101000000Z"] : ["-days", "30"];
+    const dates = expired
+      ? ["-startdate", "20200101000000Z", "-enddate", "20210101000000Z"]
+      : ["-days", "30"];
     // `x509` and `req` set no dates in all versions; `ca` reads its folder from the environment.
     await promisify(execFile)(
       "openssl",
       [
-        ...["ca", "-batch", "-notext", "-config", path("config"), "-in", path("request"), "-out", path("cert")],
+        ...[
+          "ca",
+          "-batch",
+          "-notext",
+          "-config",
+          path("config"),
+          "-in",
+          path("request"),
+          "-out",
+          path("cert"),
+        ],
         ...["-cert", path("ca.pem"), "-keyfile", path("ca.key"), ...dates],
       ],
       { env: { ...process.env, FOLDER: path("") } },

@@ -11,9 +11,9 @@ import { toLogger } from "../../src/log.js";
 import { type Connection, connectByIoredis } from "../../src/redis/connection.js";
 import { RedisTls } from "../../src/redis/redis-tls.js";
 import { createService, type Service, type World } from "../../src/service.js";
+import { LivePem } from "../../src/tls/live-pem.js";
 import { type Answer, Contract } from "./contract.js";
 import { ownPrefix } from "./names.js";
-import { LivePem } from "../../src/tls/live-pem.js";
 
 export { chosenId, freshName, ownPrefix } from "./names.js";
 

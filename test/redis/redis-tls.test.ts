@@ -59,7 +59,14 @@ describe.skipIf(!hasOpenssl || !isProcess)("primaries over TLS", () => {
     const tlsPort = await freePort();
     const started = await startPrimaries(1, {
       args: [
-        ...["--tls-port", String(tlsPort), "--tls-ca-cert-file", join(dir, "ca"), "--tls-auth-clients", clients],
+        ...[
+          "--tls-port",
+          String(tlsPort),
+          "--tls-ca-cert-file",
+          join(dir, "ca"),
+          "--tls-auth-clients",
+          clients,
+        ],
         ...["--tls-cert-file", join(dir, `${name}.cert`), "--tls-key-file", join(dir, `${name}.key`)],
       ],
     });
@@ -75,7 +82,13 @@ describe.skipIf(!hasOpenssl || !isProcess)("primaries over TLS", () => {
   let own: string;
   beforeEach(async () => {
     own = await mkdtemp(join(tmpdir(), "quorate-redis-tls-"));
-    const files = { ca: ca.cert, other: otherCa.cert, cert: client.cert, key: client.key, strange: strange.cert };
+    const files = {
+      ca: ca.cert,
+      other: otherCa.cert,
+      cert: client.cert,
+      key: client.key,
+      strange: strange.cert,
+    };
     for (const [name, text] of Object.entries({ ...files, strangeKey: strange.key })) await write(name, text);
     onTestFinished(() => rm(own, { recursive: true }));
   });
@@ -126,18 +139,24 @@ describe.skipIf(!hasOpenssl || !isProcess)("primaries over TLS", () => {
     await using before = await startInstance([one, two, three], { env });
     await using instance = await startInstance([one, two, url], { env, prefix: before.prefix, up: 2 });
     const last = async () => (await instance.call("GET", "/v1/primaries")).body.primaries[2];
-    await until(async () => /^certificate of the server is not trusted/.test((await last()).reason ?? ""), "it says so");
+    await until(
+      async () => /^certificate of the server is not trusted/.test((await last()).reason ?? ""),
+      "it says so",
+    );
     expect(await last()).toMatchObject({ state: "misconfigured", address: new URL(three).host });
     await write("other-file", ca.cert);
     await until(async () => (await last()).state === "up", "it takes part");
-    const told = instance.logged.join("\n") + JSON.stringify((await instance.call("GET", "/v1/primaries")).body);
+    const told =
+      instance.logged.join("\n") + JSON.stringify((await instance.call("GET", "/v1/primaries")).body);
     expect(told).not.toContain("other-file");
   });
 
   test("without a CA are judged by those of the system", async () => {
     const { reasons } = connectOne(urlOf(first()));
     await until(() => reasons.length > 0, "it fails");
-    expect(reasons[0]).toMatch(/^certificate of the server is not trusted \(.*\): set QUORATE_REDIS_TLS_CA to its CA$/);
+    expect(reasons[0]).toMatch(
+      /^certificate of the server is not trusted \(.*\): set QUORATE_REDIS_TLS_CA to its CA$/,
+    );
   });
 
   test("that want a client certificate get it, under the name that the URL says", async () => {
@@ -151,7 +170,10 @@ describe.skipIf(!hasOpenssl || !isProcess)("primaries over TLS", () => {
     const none = connectOne(urlOf(strict), env);
     const other = connectOne(urlOf(strict, { cert: path("strange"), key: path("strangeKey") }), env);
     for (const { reasons } of [none, other]) {
-      await until(() => reasons.some((each) => each.startsWith("certificate of this instance is missing or refused")), "it says so");
+      await until(
+        () => reasons.some((each) => each.startsWith("certificate of this instance is missing or refused")),
+        "it says so",
+      );
     }
   });
 
@@ -159,11 +181,15 @@ describe.skipIf(!hasOpenssl || !isProcess)("primaries over TLS", () => {
     const env = { QUORATE_REDIS_TLS_CA: path("ca"), QUORATE_REDIS_TLS_SERVERNAME: "another.example" };
     const { reasons } = connectOne(urlOf(first()), env);
     await until(() => reasons.length > 0, "it fails");
-    expect(reasons[0]).toMatch(/^certificate of the server is for another name: set QUORATE_REDIS_TLS_SERVERNAME/);
+    expect(reasons[0]).toMatch(
+      /^certificate of the server is for another name: set QUORATE_REDIS_TLS_SERVERNAME/,
+    );
   });
 
   test("that do not speak TLS on this port are told as such", async () => {
-    const { reasons } = connectOne(`rediss://127.0.0.1:${first().port}`, { QUORATE_REDIS_TLS_CA: path("ca") });
+    const { reasons } = connectOne(`rediss://127.0.0.1:${first().port}`, {
+      QUORATE_REDIS_TLS_CA: path("ca"),
+    });
     await until(() => reasons.length > 0, "it fails");
     // Redis waits for the end of a line, which a handshake does not have.
     expect(reasons[0]).toBe("connect ETIMEDOUT (if the server is up: does this port speak TLS?)");
@@ -190,7 +216,10 @@ describe.skipIf(!hasOpenssl || !isProcess)("primaries over TLS", () => {
     await until(() => !connection.ready, "the connection is lost");
     const refused: string[] = [];
     connection.onChange((_, reason) => void (reason && refused.push(reason.message)));
-    await until(() => refused.some((each) => each.startsWith("certificate of this instance")), "it is refused");
+    await until(
+      () => refused.some((each) => each.startsWith("certificate of this instance")),
+      "it is refused",
+    );
     await Promise.all([write("cert", renewed.cert), write("key", renewed.key)]);
     await tls.reload();
     await until(async () => (await connection.call("PING").catch(() => null)) === "PONG", "it is back");

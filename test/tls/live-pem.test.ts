@@ -35,7 +35,10 @@ describe.skipIf(!hasOpenssl)("files of TLS", () => {
     judge(
       FILES,
       Object.fromEntries(
-        Object.entries(contents).map(([part, each]) => [part, typeof each === "string" ? { text: each } : each]),
+        Object.entries(contents).map(([part, each]) => [
+          part,
+          typeof each === "string" ? { text: each } : each,
+        ]),
       ) as Contents,
       nowMs,
     );
@@ -93,7 +96,9 @@ describe.skipIf(!hasOpenssl)("files of TLS", () => {
     test("a certificate that expired, without refusing it", () => {
       expect(judged({ cert: expired.cert, key: expired.key })).toMatchObject({
         ok: true,
-        warnings: [expect.stringMatching(/^CERT is .* but the certificate of O=Quorate, CN=old expired on Jan {2}1/)],
+        warnings: [
+          expect.stringMatching(/^CERT is .* but the certificate of O=Quorate, CN=old expired on Jan {2}1/),
+        ],
       });
     });
 
@@ -212,9 +217,16 @@ describe.skipIf(!hasOpenssl)("files of TLS", () => {
 
     test("the start fails with all mistakes", async () => {
       await write("cert", "x");
-      const begin = () => new LivePem({ cert: { path: path("cert"), named: "cert" }, ca: { path: path("ca"), named: "ca" } }, clock, log);
+      const begin = () =>
+        new LivePem(
+          { cert: { path: path("cert"), named: "cert" }, ca: { path: path("ca"), named: "ca" } },
+          clock,
+          log,
+        );
       expect(begin).toThrow(ConfigError);
-      expect(begin).toThrow("ca, but the file cannot be read (ENOENT)\ncert, but the file has no certificate in PEM");
+      expect(begin).toThrow(
+        "ca, but the file cannot be read (ENOENT)\ncert, but the file has no certificate in PEM",
+      );
       expect(clock.pending).toBe(0);
     });
   });

@@ -176,7 +176,15 @@ describe.skipIf(!hasOpenssl)("over TLS", () => {
 
     test("are needed for everything but the probes", async () => {
       await withClients();
-      for (const target of ["/v1/primaries", "/metrics", "/docs", "/livez/x", "//livez", "/V1/primaries", "/%76%31/primaries"]) {
+      for (const target of [
+        "/v1/primaries",
+        "/metrics",
+        "/docs",
+        "/livez/x",
+        "//livez",
+        "/V1/primaries",
+        "/%76%31/primaries",
+      ]) {
         const answer = await ask(await open(), `GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
         expect([target, answer.status, answer.body.code]).toEqual([target, 403, "forbidden"]);
         expect(answer.headers.get("connection")).toBe("close");
@@ -295,14 +303,18 @@ describe.skipIf(!hasOpenssl)("over TLS", () => {
     });
   });
 
-  test.each(["TLSv1.2", "TLSv1.3"] as const)("without client certificates sessions of %s are resumed", async (version) => {
-    await listen();
-    const first = await open({ minVersion: version, maxVersion: version });
-    const ticket = version === "TLSv1.3" ? once(first, "session").then(([each]) => each) : first.getSession();
-    await ask(first);
-    const second = await open({ minVersion: version, maxVersion: version, session: await ticket });
-    expect([second.isSessionReused(), (await ask(second)).status]).toEqual([true, 200]);
-  });
+  test.each(["TLSv1.2", "TLSv1.3"] as const)(
+    "without client certificates sessions of %s are resumed",
+    async (version) => {
+      await listen();
+      const first = await open({ minVersion: version, maxVersion: version });
+      const ticket =
+        version === "TLSv1.3" ? once(first, "session").then(([each]) => each) : first.getSession();
+      await ask(first);
+      const second = await open({ minVersion: version, maxVersion: version, session: await ticket });
+      expect([second.isSessionReused(), (await ask(second)).status]).toEqual([true, 200]);
+    },
+  );
 
   describe("the limits of HTTP hold", () => {
     test("TLS below 1.2 is refused", async () => {
@@ -371,7 +383,11 @@ describe.skipIf(!hasOpenssl)("over TLS", () => {
     });
 
     test("more connections than QUORATE_CONNECTIONS_MAX are closed, those in a handshake included", async () => {
-      await listen({ QUORATE_CONNECTIONS_MAX: "10", QUORATE_HEADERS_TIMEOUT_MS: "5000", QUORATE_REQUEST_TIMEOUT_MS: "5000" });
+      await listen({
+        QUORATE_CONNECTIONS_MAX: "10",
+        QUORATE_HEADERS_TIMEOUT_MS: "5000",
+        QUORATE_REQUEST_TIMEOUT_MS: "5000",
+      });
       let dropped = 0;
       server.on("drop", () => {
         dropped += 1;
