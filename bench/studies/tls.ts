@@ -25,14 +25,6 @@ const { values } = parseArgs({
   },
 });
 process.env.TEST_REDIS = "process";
-const dir = await mkdtemp(join(tmpdir(), "quorate-tls-"));
-try {
-  const { cert, key } = await (await authority("bench")).issue("localhost");
-  await Promise.all([writeFile(join(dir, "cert"), cert), writeFile(join(dir, "key"), key)]);
-  await compare({ QUORATE_TLS_CERT: join(dir, "cert"), QUORATE_TLS_KEY: join(dir, "key") });
-} finally {
-  await rm(dir, { recursive: true });
-}
 
 async function compare(files: Record<string, string>): Promise<void> {
   await using primaries = await startPrimaries(3, { args: ["--appendfsync", "no"] });
@@ -91,8 +83,9 @@ class Contender {
         const path = `/v1/locks/${this.name}-${id}-${i % 100}`;
         const acquired = await client.post(`${path}/acquire`, '{"ttlMs":10000}');
         if (acquired.status !== 200) throw new Error(`not acquired: ${acquired.body}`);
-        const { leaseId, fencingToken } = JSON.parse(acquired.body);
-        await client.post(`${path}/release`, JSON.stringify({ leaseId, fencingToken }));
+        const { leaseId } = JSON.parse(acquired.body);
+        const released = await client.post(`${path}/release`, JSON.stringify({ leaseId }));
+        if (released.status !== 200) throw new Error(`not released: ${released.body}`);
         pairs += 1;
       }
     };
@@ -146,4 +139,13 @@ function toText({ pairsPerSecond, cpuMicros }: Turn): string {
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`);
+}
+
+const dir = await mkdtemp(join(tmpdir(), "quorate-tls-"));
+try {
+  const { cert, key } = await (await authority("bench")).issue("localhost");
+  await Promise.all([writeFile(join(dir, "cert"), cert), writeFile(join(dir, "key"), key)]);
+  await compare({ QUORATE_TLS_CERT: join(dir, "cert"), QUORATE_TLS_KEY: join(dir, "key") });
+} finally {
+  await rm(dir, { recursive: true });
 }

@@ -6,6 +6,7 @@ import { CoordinationError } from "../../errors.js";
 import type { LivePem } from "../../tls/live-pem.js";
 import { certificatesIn } from "../../tls/pem.js";
 import type { Gate } from "./gate.js";
+import { PROBE } from "./hosts.js";
 
 /** A certificate that a client has proved to own, issued by one of the CAs that are trusted now. */
 export interface ClientCertificate {
@@ -83,8 +84,6 @@ function anchorsIn(ca: string | undefined): ReadonlySet<string> {
 }
 
 const CHAIN_MAX = 10;
-/** Health checkers have no certificate. */
-const PROBE = /^\/(livez|readyz)(\?|$)/;
 export const NO_CERTIFICATE = new CoordinationError(
   "forbidden",
   "This needs a client certificate that a CA in QUORATE_TLS_CLIENT_CA of this instance has issued.",

@@ -90,8 +90,8 @@ function bracketed(host: string): string {
 }
 
 const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
-/** Load balancers probe these by any address. */
-const PROBE = /^\/(livez|readyz)(\?|$)/;
+/** Load balancers probe these by any address, and without a certificate. */
+export const PROBE = /^\/(livez|readyz)(\?|$)/;
 const DOCUMENT = /^\/(docs\/?|openapi\.(json|yaml))?(\?|$)/;
 const AUTHORITY = /^([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?$/i;
 const ORIGIN = /^(https?):\/\/(.+)$/i;
