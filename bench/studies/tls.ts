@@ -2,7 +2,9 @@
  * The cost of HTTPS on connections that are kept alive: pairs of acquire and release at two instances on the same
  * primaries, of which one speaks TLS, taking turns. Processor time of the instance per pair, since the machine may be
  * shared and the load's own cost of TLS is not the service's.
- *   nice npx tsx bench/studies/tls.ts [--seconds 1.5] [--rounds 20] [--clients 32]
+ * `--what probes` has pairs of GET /livez instead, which cost next to nothing: what TLS itself takes shows even on a busy
+ * machine.
+ *   npx tsx bench/studies/tls.ts [--what locks|probes] [--seconds 1.5] [--rounds 20] [--clients 32]
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect as connectPlain, type Socket } from "node:net";
@@ -19,6 +21,7 @@ import { serverVersion } from "../machine/servers.js";
 
 const { values } = parseArgs({
   options: {
+    what: { type: "string", default: "locks" },
     seconds: { type: "string", default: "1.5" },
     rounds: { type: "string", default: "20" },
     clients: { type: "string", default: "32" },
@@ -78,14 +81,10 @@ class Contender {
     const before = await this.instance.usage();
     const beganMs = performance.now();
     let pairs = 0;
+    const pair = values.what === "probes" ? probes : locks;
     const work = async (client: Client, id: number) => {
       for (let i = 0; performance.now() - beganMs < ms; i++) {
-        const path = `/v1/locks/${this.name}-${id}-${i % 100}`;
-        const acquired = await client.post(`${path}/acquire`, '{"ttlMs":10000}');
-        if (acquired.status !== 200) throw new Error(`not acquired: ${acquired.body}`);
-        const { leaseId } = JSON.parse(acquired.body);
-        const released = await client.post(`${path}/release`, JSON.stringify({ leaseId }));
-        if (released.status !== 200) throw new Error(`not released: ${released.body}`);
+        await pair(client, `/v1/locks/${this.name}-${id}-${i % 100}`);
         pairs += 1;
       }
     };
@@ -98,6 +97,16 @@ class Contender {
   close(): void {
     for (const client of this.clients) client.close();
   }
+}
+
+async function locks(client: Client, path: string): Promise<void> {
+  const acquired = await client.ask("POST", `${path}/acquire`, '{"ttlMs":10000}');
+  const { leaseId } = JSON.parse(acquired.body);
+  await client.ask("POST", `${path}/release`, JSON.stringify({ leaseId }));
+}
+
+async function probes(client: Client): Promise<void> {
+  for (let i = 0; i < 2; i++) await client.ask("GET", "/livez");
 }
 
 /** One connection with one request at a time. */
@@ -120,12 +129,14 @@ class Client {
     });
   }
 
-  post(path: string, body: string): Promise<Answer> {
-    const head = `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`;
-    this.#socket.write(`${head}\r\n\r\n${body}`);
-    return new Promise((resolve) => {
+  async ask(method: string, path: string, body = ""): Promise<Answer> {
+    const content = body && `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n`;
+    this.#socket.write(`${method} ${path} HTTP/1.1\r\nHost: localhost\r\n${content}\r\n${body}`);
+    const answer = await new Promise<Answer>((resolve) => {
       this.#done = resolve;
     });
+    if (answer.status !== 200) throw new Error(`${path}: ${answer.body}`);
+    return answer;
   }
 
   close(): void {
