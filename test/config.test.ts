@@ -41,6 +41,7 @@ describe("the configuration", () => {
       redisTlsKey: undefined,
       redisTlsServername: undefined,
       trustedProxies: [],
+      workers: 1,
       allowedHosts: undefined,
       logLevel: "info",
       operatorKey: undefined,
@@ -76,6 +77,7 @@ describe("the configuration", () => {
         QUORATE_REDIS_TLS_KEY: "/redis/tls.key",
         QUORATE_REDIS_TLS_SERVERNAME: "redis.example",
         QUORATE_TRUSTED_PROXIES: "10.0.0.0/8, ::1",
+        QUORATE_WORKERS: "4",
         QUORATE_ALLOWED_HOSTS: "quorate.example, Quorate-1:8080",
         QUORATE_LOG_LEVEL: "debug",
         QUORATE_OPERATOR_KEY: "0123456789abcdef",
@@ -106,11 +108,16 @@ describe("the configuration", () => {
       redisTlsKey: "/redis/tls.key",
       redisTlsServername: "redis.example",
       trustedProxies: ["10.0.0.0/8", "::1"],
+      workers: 4,
       allowedHosts: ["quorate.example", "quorate-1:8080"],
       logLevel: "debug",
       operatorKey: "0123456789abcdef",
       warnings: [],
     });
+  });
+
+  test("may say auto for the number of workers", () => {
+    expect(readConfig({ QUORATE_WORKERS: "auto" }).workers).toBe("auto");
   });
 
   test("cannot be changed afterwards", () => {
@@ -181,6 +188,10 @@ describe("one clear line tells of", () => {
       "REDIS_URL is not a setting: name your Redis in REDIS_URLS, or unset it",
     ],
     [{ QUORATE_PORT: "8080" }, "QUORATE_PORT is not a setting: the port is PORT"],
+    ...["0", "-1", "1.5", "x", "1000", "Auto"].map((workers): [Record<string, string>, string] => [
+      { QUORATE_WORKERS: workers },
+      `QUORATE_WORKERS is "${workers}", but must be auto or a whole number from 1 to 64`,
+    ]),
     [{ PORT: "http" }, 'PORT is "http", but must be a whole number from 0 to 65535'],
     [{ PORT: "65536" }, 'PORT is "65536", but must be a whole number from 0 to 65535'],
     [{ PORT: "-1" }, 'PORT is "-1", but must be a whole number from 0 to 65535'],

@@ -18,7 +18,8 @@ const scripts = files.filter(({ file }) => file.endsWith(".lua"));
 /** From the top to the ground; what stands on one floor may import from its own and from those below. */
 const FLOORS = [
   ["main.ts"],
-  ["service.ts"],
+  ["workers/"],
+  ["service.ts", "tls-of-instance.ts"],
   ["http/"],
   ["primitives/"],
   ["deployment/"],

@@ -53,7 +53,6 @@ export function createServer(
   const certificates = tls?.pem.ca === undefined ? null : new ClientCertificates(tls, clock);
   const gates =
     certificates && config.tlsClientAuth !== "request" ? [certificates.gate, ...further] : further;
-  const answering = new WeakMap<Socket, ServerResponse>();
   const headersTimeout = Math.min(config.headersTimeoutMs, config.requestTimeoutMs);
   const options = {
     keepAliveTimeout: config.keepAliveMs,
@@ -86,7 +85,6 @@ export function createServer(
   };
   server.on("request", (incoming, outgoing) => {
     if (!connections.began(incoming, outgoing)) return;
-    answering.set(incoming.socket, outgoing);
     void pass(incoming, outgoing, 0);
   });
   server.on("checkExpectation", (incoming, outgoing) => {
@@ -96,7 +94,7 @@ export function createServer(
   server.on("clientError", (error: Error, socket: Socket) => {
     // Whoever speaks no TLS is answered beneath it.
     const plain = socket.writable ? undefined : connections.underneath(socket);
-    answerMalformed(error, plain ?? socket, answering.get(socket), { ids, clock });
+    answerMalformed(error, plain ?? socket, connections.latest(socket), { ids, clock });
   });
   // Further connections are closed as soon as they are accepted: each takes memory, whatever is sent on it.
   server.maxConnections = config.connectionsMax;
