@@ -35,7 +35,10 @@ async function main(): Promise<void> {
     listening: (port, details) => {
       const host = isIPv6(config.host) ? `[${config.host}]` : config.host;
       const primaries = redis.urls.map(addressOf);
-      log.info({ primaries, ...details }, `Quorate listens on ${config.tlsCert ? "https" : "http"}://${host}:${port} (API: /docs)`);
+      log.info(
+        { primaries, ...details },
+        `Quorate listens on ${config.tlsCert ? "https" : "http"}://${host}:${port} (API: /docs)`,
+      );
     },
     onStop: onSignals,
     releasePort: async () => {},

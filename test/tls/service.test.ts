@@ -77,6 +77,20 @@ describe.skipIf(!hasOpenssl)("the service with TLS", () => {
     expect(service.out()).not.toContain("PRIVATE KEY");
   });
 
+  test("of several workers has the new certificate in each of them after SIGHUP", async () => {
+    await install(expired);
+    await using service = start({ QUORATE_WORKERS: "2" });
+    const url = await service.listening;
+    expect(await certificateOf(url)).toBe("old");
+    await install(one);
+    service.kill("SIGHUP");
+    const inForce = () => service.out().split("new TLS files are in force").length - 1;
+    await until(() => inForce() === 2, "both read them");
+    for (let i = 0; i < 10; i++) expect(await certificateOf(url)).toBe("one");
+    service.kill("SIGTERM");
+    expect(await service.ended).toBe(0);
+  });
+
   test.skipIf(!hasWget).each([true, false])(
     "answers the health check of the image (TLS: %s)",
     async (withTls) => {
