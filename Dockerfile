@@ -16,7 +16,8 @@ COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 USER node
 EXPOSE 8080
+# With or without TLS; its certificate is for other names than this address.
 # Checks that the process is alive, not that it has a quorum: a restart would not bring a quorum back.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
-  CMD wget -q -O /dev/null "http://127.0.0.1:$PORT/livez" || exit 1
+  CMD wget -q -O /dev/null --no-check-certificate "http${QUORATE_TLS_CERT:+s}://127.0.0.1:$PORT/livez" || exit 1
 CMD ["node", "dist/main.js"]

@@ -2,7 +2,7 @@
 export interface Clock {
   /** Monotonic time in ms, with fractions; its zero has no meaning. */
   monotonicMs(): number;
-  /** Wall clock in microseconds since 1970: for the floor of tokens only, never for a duration. */
+  /** Wall clock in microseconds since 1970: for the floor of tokens and the validity of certificates, never for a duration. */
   wallMicros(): number;
   /**
    * Calls `task` once after `ms`, unless the returned function is called first. Data that the event loop has already
@@ -15,6 +15,9 @@ export interface Clock {
   /** Resolves after `ms`; rejects with the signal's reason when it aborts first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
+
+/** Milliseconds from 1970 to a date that is written as text. It reads no clock. */
+export const msSince1970 = (date: string): number => Date.parse(date);
 
 /** The only source of randomness: uniform in [0, 1). */
 export type Random = () => number;

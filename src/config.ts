@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { z } from "zod";
 
 /** A whole number, in ms where the name of the setting says so. */
@@ -35,6 +36,19 @@ const SETTINGS = z.object({
   requestTimeoutMs: whole(30_000, 100, 300_000),
   /** Maximum number of simultaneous connections; more are closed at once. */
   connectionsMax: whole(20_000, 10, 1_000_000),
+  /** Certificate and key of HTTPS, as files in PEM; undefined: plain HTTP. */
+  tlsCert: z.string().optional(),
+  tlsKey: z.string().optional(),
+  /** The CAs of client certificates, and who must have one: without this setting, every request but those of probes. */
+  tlsClientCa: z.string().optional(),
+  tlsClientAuth: oneOf(["require", "request"]).optional(),
+  /** For all primaries at rediss://; a URL may name others. */
+  redisTlsCa: z.string().optional(),
+  redisTlsCert: z.string().optional(),
+  redisTlsKey: z.string().optional(),
+  redisTlsServername: z.string().optional(),
+  /** Addresses and blocks of the proxies whose `X-Forwarded-For` counts. */
+  trustedProxies: z.string().transform(toBlocks).default(Object.freeze([])),
   /** How many processes serve the port; auto: as many as there are cores. */
   workers: wholeOrAuto(1, 1, 64),
   /** Names that `Host` or `Origin` may contain besides the default; undefined: the default alone. */
@@ -96,6 +110,7 @@ export function readConfig(env: Environment): Config {
     // Messages about settings that may hold a secret are complete: the value is not repeated.
     mistakes.push(message.startsWith("must be") ? `${name} is "${text}", but ${message}` : message);
   }
+  if (read.success) checkTls(read.data, mistakes);
   if (!read.success || mistakes.length > 0) throw new ConfigError([...new Set(mistakes)]);
   return Object.freeze({ ...read.data, warnings: Object.freeze(warnings) });
 }
@@ -136,6 +151,23 @@ function checkNames(env: Environment, mistakes: string[], warnings: string[]): v
   }
 }
 
+/** Settings of TLS that are nothing without another. */
+function checkTls(config: z.output<typeof SETTINGS>, mistakes: string[]): void {
+  const needs = (name: string, value: unknown, other: string, otherValue: unknown) => {
+    if (value !== undefined && otherValue === undefined) mistakes.push(`${name} is set, but ${other} is not`);
+  };
+  needs("QUORATE_TLS_CERT", config.tlsCert, "QUORATE_TLS_KEY", config.tlsKey);
+  needs("QUORATE_TLS_KEY", config.tlsKey, "QUORATE_TLS_CERT", config.tlsCert);
+  needs("QUORATE_TLS_CLIENT_CA", config.tlsClientCa, "QUORATE_TLS_CERT", config.tlsCert);
+  needs("QUORATE_TLS_CLIENT_AUTH", config.tlsClientAuth, "QUORATE_TLS_CLIENT_CA", config.tlsClientCa);
+  needs("QUORATE_REDIS_TLS_CERT", config.redisTlsCert, "QUORATE_REDIS_TLS_KEY", config.redisTlsKey);
+  needs("QUORATE_REDIS_TLS_KEY", config.redisTlsKey, "QUORATE_REDIS_TLS_CERT", config.redisTlsCert);
+  const overTls = config.redisUrls.some((url) => url.startsWith("rediss:"));
+  const ofRedis = { CA: config.redisTlsCa, CERT: config.redisTlsCert, SERVERNAME: config.redisTlsServername };
+  for (const [name, value] of Object.entries(ofRedis))
+    needs(`QUORATE_REDIS_TLS_${name}`, value, "rediss:// in REDIS_URLS", overTls || undefined);
+}
+
 const ALLOWED_COUNTS = [1, 3, 5, 7];
 
 function toUrls(text: string, { addIssue }: z.RefinementCtx): readonly string[] {
@@ -163,12 +195,43 @@ function whyNot(url: string, before: readonly (string | undefined)[]): string | 
   if (!parsed?.hostname || !["redis:", "rediss:"].includes(parsed.protocol))
     return "is not a URL like redis://host:6379 or rediss://user:password@host:6380/0";
   if (/[?#].*@/.test(url)) return "has a ? or # in its user or password: write it as %3F or %23";
+  const why = whyNotTls(parsed);
+  if (why !== null) return why;
   // A password with a slash in it would be taken for a host and a path.
   if (!/^\/?\d*$/.test(parsed.pathname)) return "ends in a path that is not a database number";
   const address = addressOf(url);
   const first = before.indexOf(address);
   if (first < 0) return undefined;
   return `is the same server as entry ${first + 1} (${address}): primaries must be independent of each other`;
+}
+
+/** The parameters that the URL of a primary may have. */
+const TLS_PARAMETERS = ["ca", "cert", "key", "servername"];
+
+function whyNotTls({ protocol, searchParams }: URL): string | null {
+  if (searchParams.size === 0) return null;
+  if (protocol !== "rediss:") return "has parameters after a ?, which only rediss:// has";
+  if (![...searchParams].every(([name, value]) => TLS_PARAMETERS.includes(name) && value !== ""))
+    return `has parameters after a ? other than ${TLS_PARAMETERS.join(", ")}, or an empty one`;
+  if (searchParams.has("cert") !== searchParams.has("key"))
+    return "has only one of the parameters cert and key: they belong together";
+  return null;
+}
+
+function toBlocks(text: string, { addIssue }: z.RefinementCtx): readonly string[] {
+  const blocks = text.split(",").flatMap((block) => block.trim() || []);
+  for (const block of blocks)
+    if (!isAddressBlock(block))
+      addIssue(`QUORATE_TRUSTED_PROXIES has "${block}", which is not an address like 10.0.0.1 or 10.0.0.0/8`);
+  return Object.freeze(blocks);
+}
+
+/** A single address or a block of them: `10.0.0.0/8`, `::1`. */
+function isAddressBlock(text: string): boolean {
+  const [address = "", bits, ...more] = text.split("/");
+  const version = isIP(address);
+  if (version === 0 || more.length > 0 || address.includes("%")) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
 }
 
 function toHosts(text: string): readonly string[] | undefined {

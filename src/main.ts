@@ -12,6 +12,7 @@ import { systemIds } from "./ids.js";
 import { createLog } from "./log.js";
 import { connectByIoredis } from "./redis/connection.js";
 import { createService, type RedisServers, type Service } from "./service.js";
+import { Tls } from "./tls-of-instance.js";
 import { ParentLink, processChannel } from "./workers/parent-link.js";
 import { isWorkerProcess, workerProcesses } from "./workers/worker-process.js";
 import { Workers } from "./workers/workers.js";
@@ -26,6 +27,7 @@ async function main(): Promise<void> {
   const fork = count > 1 ? await orExit(workerProcesses) : undefined;
   const { log, output } = createLog(config.logLevel, systemClock);
   for (const warning of config.warnings) log.warn(warning);
+  const tls = await orExit(() => new Tls(config, systemClock, log));
   const embedded =
     config.redisUrls.length === 0 ? await orExit(() => startEmbedded(log, config.embedded)) : undefined;
   const redis = { urls: embedded?.urls ?? config.redisUrls, embedded: embedded !== undefined };
@@ -33,7 +35,10 @@ async function main(): Promise<void> {
     listening: (port, details) => {
       const host = isIPv6(config.host) ? `[${config.host}]` : config.host;
       const primaries = redis.urls.map(addressOf);
-      log.info({ primaries, ...details }, `Quorate listens on http://${host}:${port} (API: /docs)`);
+      log.info(
+        { primaries, ...details },
+        `Quorate listens on ${config.tlsCert ? "https" : "http"}://${host}:${port} (API: /docs)`,
+      );
     },
     onStop: onSignals,
     releasePort: async () => {},
@@ -44,14 +49,16 @@ async function main(): Promise<void> {
       process.exit(code);
     },
   };
-  if (fork) runWorkers(new Workers(count, { config, redis }, { fork, clock: systemClock, log }), role, log);
-  else await serve(config, redis, role, { log, logDropped: () => output.dropped });
+  if (!fork) return void (await serve(config, redis, role, tls, { log, logDropped: () => output.dropped }));
+  // Each worker reads its own.
+  tls.close();
+  runWorkers(new Workers(count, { config, redis }, { fork, clock: systemClock, log }), role, tls, log);
 }
 
 /** The same for a worker. The parent has read the settings and started what is to be started once. */
 async function mainOfWorker(): Promise<void> {
   // A terminal sends its signals to all processes: it is the parent that says what to do.
-  for (const signal of STOP_SIGNALS) process.on(signal, () => {});
+  for (const signal of [...STOP_SIGNALS, RELOAD_SIGNAL]) process.on(signal, () => {});
   const link = new ParentLink(processChannel, systemClock);
   const { worker, config, redis } = await link.assignment;
   const { log, output } = createLog(config.logLevel, systemClock, { worker });
@@ -65,7 +72,8 @@ async function mainOfWorker(): Promise<void> {
     },
   };
   const port = { worker, metrics: () => link.scrape() };
-  const service = await serve(config, redis, role, { log, logDropped: () => output.dropped, port });
+  const tls = await orFail(() => new Tls(config, systemClock, log), role);
+  const service = await serve(config, redis, role, tls, { log, logDropped: () => output.dropped, port });
   link.provideMetrics(() => service.metricsSnapshot());
 }
 
@@ -84,16 +92,18 @@ async function serve(
   config: Config,
   redis: RedisServers,
   role: Role,
+  tls: Tls,
   own: { readonly log: Logger; readonly logDropped: () => number; readonly port?: SharedPort },
 ): Promise<Service> {
   const service = createService(config, redis, {
-    connect: connectByIoredis,
+    connect: tls.redis.connecting(connectByIoredis),
     clock: systemClock,
     random: systemRandom,
     ids: systemIds,
     ...own,
   });
-  const server = createServer(service, config, systemIds, systemClock);
+  const server = createServer(service, config, systemIds, systemClock, tls.http);
+  onReload(tls, () => tls.reload());
   role.onStop((signal) => void stop(signal, role, server, service, config, own.log).then(() => role.end(0)));
   await someTimeForQuorum(service);
   server.on("error", (error) => {
@@ -109,7 +119,10 @@ async function serve(
 }
 
 /** The parent of workers: serves nothing itself, and ends when they have. */
-function runWorkers(workers: Workers, role: Role, log: Logger): void {
+function runWorkers(workers: Workers, role: Role, tls: Tls, log: Logger): void {
+  onReload(tls, () => {
+    for (const pid of workers.pids) if (pid !== undefined) process.kill(pid, RELOAD_SIGNAL);
+  });
   // Timers of the clock do not keep a process alive that waits to restart its only worker.
   setInterval(() => {}, 60_000);
   process.on("exit", () => workers.kill());
@@ -120,6 +133,21 @@ function runWorkers(workers: Workers, role: Role, log: Logger): void {
   void workers.listening.then((port) => role.listening(port, { workers: workers.pids }));
   void workers.ended.then((code) => role.end(code));
   workers.start();
+}
+
+/** SIGHUP reads the files of TLS at once. Without any, it ends the process, as it does when a terminal is closed. */
+function onReload({ hasFiles }: Tls, reload: () => void): void {
+  if (hasFiles) process.on(RELOAD_SIGNAL, reload);
+}
+
+/** The files may have been spoilt since the parent has read them. */
+async function orFail<T>(start: () => T, role: Role): Promise<T> {
+  try {
+    return start();
+  } catch (error) {
+    await role.end(1, error instanceof ConfigError ? error.mistakes.join("; ") : String(error));
+    throw error;
+  }
 }
 
 /** If nothing can be started, prints one line for each reason. */
@@ -196,6 +224,7 @@ const BACKLOG = 4_096;
 const START_MS = 300;
 const START_MS_MAX = 2_000;
 const SAME_SIGNAL_MS = 300;
+const RELOAD_SIGNAL = "SIGHUP";
 const STOP_SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
 await (isWorkerProcess() ? mainOfWorker() : main());

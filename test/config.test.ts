@@ -32,6 +32,15 @@ describe("the configuration", () => {
       headersTimeoutMs: 10_000,
       requestTimeoutMs: 30_000,
       connectionsMax: 20_000,
+      tlsCert: undefined,
+      tlsKey: undefined,
+      tlsClientCa: undefined,
+      tlsClientAuth: undefined,
+      redisTlsCa: undefined,
+      redisTlsCert: undefined,
+      redisTlsKey: undefined,
+      redisTlsServername: undefined,
+      trustedProxies: [],
       workers: 1,
       allowedHosts: undefined,
       logLevel: "info",
@@ -59,6 +68,15 @@ describe("the configuration", () => {
         QUORATE_HEADERS_TIMEOUT_MS: "1000",
         QUORATE_REQUEST_TIMEOUT_MS: "2000",
         QUORATE_CONNECTIONS_MAX: "100",
+        QUORATE_TLS_CERT: "/tls/tls.crt",
+        QUORATE_TLS_KEY: "/tls/tls.key",
+        QUORATE_TLS_CLIENT_CA: "/tls/ca.crt",
+        QUORATE_TLS_CLIENT_AUTH: "request",
+        QUORATE_REDIS_TLS_CA: "/redis/ca.crt",
+        QUORATE_REDIS_TLS_CERT: "/redis/tls.crt",
+        QUORATE_REDIS_TLS_KEY: "/redis/tls.key",
+        QUORATE_REDIS_TLS_SERVERNAME: "redis.example",
+        QUORATE_TRUSTED_PROXIES: "10.0.0.0/8, ::1",
         QUORATE_WORKERS: "4",
         QUORATE_ALLOWED_HOSTS: "quorate.example, Quorate-1:8080",
         QUORATE_LOG_LEVEL: "debug",
@@ -81,6 +99,15 @@ describe("the configuration", () => {
       headersTimeoutMs: 1_000,
       requestTimeoutMs: 2_000,
       connectionsMax: 100,
+      tlsCert: "/tls/tls.crt",
+      tlsKey: "/tls/tls.key",
+      tlsClientCa: "/tls/ca.crt",
+      tlsClientAuth: "request",
+      redisTlsCa: "/redis/ca.crt",
+      redisTlsCert: "/redis/tls.crt",
+      redisTlsKey: "/redis/tls.key",
+      redisTlsServername: "redis.example",
+      trustedProxies: ["10.0.0.0/8", "::1"],
       workers: 4,
       allowedHosts: ["quorate.example", "quorate-1:8080"],
       logLevel: "debug",
@@ -223,6 +250,54 @@ describe("one clear line tells of", () => {
       { REDIS_URLS: "redis://a:port" },
       "REDIS_URLS, entry 1 is not a URL like redis://host:6379 or rediss://user:password@host:6380/0",
     ],
+    [{ QUORATE_TLS_CERT: "/c" }, "QUORATE_TLS_CERT is set, but QUORATE_TLS_KEY is not"],
+    [{ QUORATE_TLS_KEY: "/k" }, "QUORATE_TLS_KEY is set, but QUORATE_TLS_CERT is not"],
+    [{ QUORATE_TLS_CLIENT_CA: "/ca" }, "QUORATE_TLS_CLIENT_CA is set, but QUORATE_TLS_CERT is not"],
+    [
+      { QUORATE_TLS_CERT: "/c", QUORATE_TLS_KEY: "/k", QUORATE_TLS_CLIENT_AUTH: "require" },
+      "QUORATE_TLS_CLIENT_AUTH is set, but QUORATE_TLS_CLIENT_CA is not",
+    ],
+    [
+      {
+        QUORATE_TLS_CERT: "/c",
+        QUORATE_TLS_KEY: "/k",
+        QUORATE_TLS_CLIENT_CA: "/ca",
+        QUORATE_TLS_CLIENT_AUTH: "no",
+      },
+      'QUORATE_TLS_CLIENT_AUTH is "no", but must be one of require, request',
+    ],
+    [
+      { REDIS_URLS: "rediss://a", QUORATE_REDIS_TLS_CERT: "/c" },
+      "QUORATE_REDIS_TLS_CERT is set, but QUORATE_REDIS_TLS_KEY is not",
+    ],
+    [
+      { REDIS_URLS: "redis://a", QUORATE_REDIS_TLS_CA: "/ca" },
+      "QUORATE_REDIS_TLS_CA is set, but rediss:// in REDIS_URLS is not",
+    ],
+    [
+      { REDIS_URLS: "redis://a?ca=/ca" },
+      "REDIS_URLS, entry 1 has parameters after a ?, which only rediss:// has",
+    ],
+    [
+      { REDIS_URLS: "rediss://a?enableOfflineQueue=true" },
+      "REDIS_URLS, entry 1 has parameters after a ? other than ca, cert, key, servername, or an empty one",
+    ],
+    [
+      { REDIS_URLS: "rediss://a?ca=" },
+      "REDIS_URLS, entry 1 has parameters after a ? other than ca, cert, key, servername, or an empty one",
+    ],
+    [
+      { REDIS_URLS: "rediss://a?cert=/c" },
+      "REDIS_URLS, entry 1 has only one of the parameters cert and key: they belong together",
+    ],
+    [
+      { QUORATE_TRUSTED_PROXIES: "10.0.0.0/8,10.0.0.0/33" },
+      'QUORATE_TRUSTED_PROXIES has "10.0.0.0/33", which is not an address like 10.0.0.1 or 10.0.0.0/8',
+    ],
+    [
+      { QUORATE_TRUSTED_PROXIES: "proxy" },
+      'QUORATE_TRUSTED_PROXIES has "proxy", which is not an address like 10.0.0.1 or 10.0.0.0/8',
+    ],
     [{ REDIS_URLS: "redis://a/db0" }, "REDIS_URLS, entry 1 ends in a path that is not a database number"],
   ])("%o", (env, line) => {
     expect(mistakesOf(env)).toEqual([line]);
@@ -341,6 +416,7 @@ describe("a password", () => {
   test("is not part of an address", () => {
     expect(addressOf("rediss://user:s3cret@Cache.example:6380/2")).toBe("cache.example:6380");
     expect(addressOf("redis://:s3cret@10.0.0.1")).toBe("10.0.0.1:6379");
+    expect(addressOf("rediss://a:1?ca=/s3cret&servername=x")).toBe("a:1");
     expect(addressOf("redis://[::1]")).toBe("[::1]:6379");
   });
 });

@@ -19,7 +19,7 @@ const scripts = files.filter(({ file }) => file.endsWith(".lua"));
 const FLOORS = [
   ["main.ts"],
   ["workers/"],
-  ["service.ts"],
+  ["service.ts", "tls-of-instance.ts"],
   ["http/"],
   ["primitives/"],
   ["deployment/"],
@@ -27,6 +27,7 @@ const FLOORS = [
   ["redis/", "embedded/"],
   ["scripts/"],
   ["algorithms/"],
+  ["tls/"],
   ["config.ts", "clock.ts", "ids.ts", "errors.ts", "log.ts"],
 ];
 /** What stands apart: it reaches the service only by its public API. */

@@ -55,7 +55,7 @@ async function startServer(args: readonly string[], env: Record<string, string>)
     let out = "";
     const read = (text: string) => {
       out += text;
-      const found = /listens on (http:[^\s"]+)/.exec(out)?.[1];
+      const found = /listens on (https?:[^\s"]+)/.exec(out)?.[1];
       if (found === undefined) return;
       resolve(found);
       child.stdout.off("data", read).on("data", (text: string) => {

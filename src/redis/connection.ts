@@ -1,5 +1,7 @@
+import type { ConnectionOptions } from "node:tls";
 import { Redis, ReplyError } from "ioredis";
 import { Outbox } from "./outbox.js";
+import { inWordsOfTls } from "./tls-errors.js";
 
 /** A connection to one Redis server. The simulation has another implementation. */
 export interface Connection {
@@ -19,6 +21,8 @@ export type Connect = (url: string, options: ConnectOptions) => Connection;
 export interface ConnectOptions {
   readonly connectTimeoutMs: number;
   readonly name: string;
+  /** For rediss://; read anew for each connection. */
+  readonly tls?: ConnectionOptions;
   /** For a connection that only subscribes. */
   readonly subscription?: {
     readonly channel: string;
@@ -36,7 +40,7 @@ export class RedisReplyError extends Error {
  * the current connection, or fails at once. Deadlines are the caller's: those of ioredis would fire before replies
  * that arrived while this process was paused. Commands of one tick of the event loop leave in one write.
  */
-export const connectByIoredis: Connect = (url, { connectTimeoutMs, name, subscription }) => {
+export const connectByIoredis: Connect = (url, { connectTimeoutMs, name, tls, subscription }) => {
   const redis = new Redis(url, {
     connectionName: name,
     connectTimeout: connectTimeoutMs,
@@ -49,6 +53,7 @@ export const connectByIoredis: Connect = (url, { connectTimeoutMs, name, subscri
     protocol: 2,
     retryStrategy: (times) => Math.min(50 * times, RECONNECT_DELAY_MS_MAX),
     reconnectOnError: null,
+    ...(tls && { tls }),
   });
   const listeners: ((ready: boolean, reason?: Error) => void)[] = [];
   const byteListeners: (() => void)[] = [];
@@ -59,7 +64,9 @@ export const connectByIoredis: Connect = (url, { connectTimeoutMs, name, subscri
   redis.on("error", (error: Error) => {
     reason = NOT_REDIS.test(error.message)
       ? new Error("ERR this server does not speak the protocol of Redis: name a Redis or Valkey server")
-      : error;
+      : tls
+        ? inWordsOfTls(error)
+        : error;
   });
   // Not on "ready": a server of another kind fails before that, and hangs up afterwards.
   redis.on("connect", () => {

@@ -167,4 +167,4 @@ function stateOf(phase: Phase, nowMs: number): PrimaryState {
 
 const HUNG_UP = /connection lost|isn't writeable|max retries|is closed/;
 /** Replies of a server that does not let us in: there is no use in waiting for it. */
-const NOT_LET_IN = /^(NOAUTH|WRONGPASS|NOPERM|DENIED|ERR)/;
+const NOT_LET_IN = /^(NOAUTH|WRONGPASS|NOPERM|DENIED|ERR|certificate )/;

@@ -43,7 +43,7 @@ export function startProcess(
     child.stdout?.setEncoding("utf8").on("data", (text: string) => {
       out += text;
       // Once is enough: after minutes of faults the output is long.
-      url ??= /listens on (http:\S+)/.exec(out)?.[1];
+      url ??= /listens on (https?:\S+)/.exec(out)?.[1];
       if (url !== undefined) resolve(url);
     });
     child.once("exit", () => reject(new Error(`ended before it listened: ${out}${err}`)));

@@ -4,11 +4,14 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock, systemRandom } from "../../src/clock.js";
 import { readConfig } from "../../src/config.js";
+import { serverFiles } from "../../src/http/server/secure.js";
 import { createServer } from "../../src/http/server/server.js";
 import { systemIds } from "../../src/ids.js";
 import { toLogger } from "../../src/log.js";
 import { type Connection, connectByIoredis } from "../../src/redis/connection.js";
+import { RedisTls } from "../../src/redis/redis-tls.js";
 import { createService, type Service, type World } from "../../src/service.js";
+import { LivePem } from "../../src/tls/live-pem.js";
 import { type Answer, Contract } from "./contract.js";
 import { ownPrefix } from "./names.js";
 
@@ -52,11 +55,12 @@ export async function startInstance(
   });
   const logged: string[] = [];
   const log = toLogger(config.logLevel, { write: (line) => void logged.push(line) });
+  const redisTls = new RedisTls(config, systemClock, log);
   const service = createService(
     config,
     { urls, embedded: false },
     {
-      connect: connectByIoredis,
+      connect: redisTls.connecting(connectByIoredis),
       clock: systemClock,
       random: systemRandom,
       ids: systemIds,
@@ -66,6 +70,7 @@ export async function startInstance(
   );
   const api = await contractOf(service);
   let server: Server | undefined;
+  let live: LivePem | undefined;
   const instance: Instance = {
     service,
     prefix: config.keyPrefix,
@@ -90,14 +95,18 @@ export async function startInstance(
     },
     url: async () => {
       if (!server) {
-        server = createServer(service, config, systemIds, systemClock);
+        const files = serverFiles(config);
+        live = files && new LivePem(files, systemClock, log);
+        server = createServer(service, config, systemIds, systemClock, live);
         await once(server.listen(0, "127.0.0.1"), "listening");
       }
-      return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      return `${live ? "https" : "http"}://127.0.0.1:${(server.address() as AddressInfo).port}`;
     },
     [Symbol.asyncDispose]: async () => {
       server?.close();
       server?.closeAllConnections();
+      live?.close();
+      redisTls.close();
       service.close();
     },
   };

@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { Server as NetServer, type Socket } from "node:net";
+import { Server as TlsServer } from "node:tls";
 import type { Clock } from "../../clock.js";
 
 /**
@@ -8,6 +9,9 @@ import type { Clock } from "../../clock.js";
  */
 export class Connections {
   readonly #all = new Map<Socket, Connection>();
+  /** Connections of TLS whose handshake is not complete, by their remote end. */
+  readonly #handshakes = new Map<string, Socket>();
+  readonly #began: "connection" | "secureConnection";
   #leaving = false;
   #closing = false;
 
@@ -15,10 +19,19 @@ export class Connections {
     private readonly server: Server,
     private readonly clock: Clock,
   ) {
-    server.on("connection", (socket: Socket) => {
+    const isTls = server instanceof TlsServer;
+    this.#began = isTls ? "secureConnection" : "connection";
+    if (isTls) server.on("connection", (socket: Socket) => this.#shakeHands(socket));
+    server.on(this.#began, (socket: Socket) => {
+      this.#handshakes.delete(remoteOf(socket));
       this.#all.set(socket, new Connection());
       socket.once("close", () => this.#all.delete(socket));
     });
+  }
+
+  /** The socket under that of TLS, while its handshake is not complete. */
+  underneath(socket: Socket): Socket | undefined {
+    return this.#handshakes.get(remoteOf(socket));
   }
 
   /** Whether each answer closes its connection. */
@@ -58,6 +71,8 @@ export class Connections {
     NetServer.prototype.close.call(this.server);
     this.#closing = true;
     this.leave();
+    // No request has come on these, so none is lost.
+    this.clock.after(QUIET_MS, () => this.#endHandshakes());
     const heardSinceMs = this.clock.monotonicMs() - QUIET_MS + RESUMED_MS;
     for (const [socket, connection] of this.#all) {
       // Requests that arrived meanwhile have not been read yet.
@@ -75,8 +90,10 @@ export class Connections {
     const cancel = this.clock.after(withinMs, () => {
       inTime = [...this.#all.values()].every(({ underWay }) => underWay.length === 0);
       this.server.closeAllConnections();
+      this.#endHandshakes();
     });
-    if (this.#all.size > 0) await new Promise((resolve) => this.server.once("close", resolve));
+    if (this.#all.size + this.#handshakes.size > 0)
+      await new Promise((resolve) => this.server.once("close", resolve));
     cancel();
     return inTime;
   }
@@ -85,6 +102,18 @@ export class Connections {
   #watch(): void {
     this.#endQuiet();
     this.clock.after(LOOK_MS, () => this.#watch());
+  }
+
+  #shakeHands(socket: Socket): void {
+    const remote = remoteOf(socket);
+    this.#handshakes.set(remote, socket);
+    socket.once("close", () => {
+      if (this.#handshakes.get(remote) === socket) this.#handshakes.delete(remote);
+    });
+  }
+
+  #endHandshakes(): void {
+    for (const socket of this.#handshakes.values()) socket.destroy();
   }
 
   #endQuiet(): void {
@@ -110,12 +139,12 @@ export class Connections {
   async #emptyQueue(): Promise<void> {
     const endMs = this.clock.monotonicMs() + QUEUE_MS_MAX;
     let accepted = 0;
-    const pause = (socket: Socket) => {
+    const count = () => {
       accepted += 1;
-      socket.pause();
     };
+    const pause = (socket: Socket) => void socket.pause();
     for (const socket of this.#all.keys()) socket.pause();
-    this.server.on("connection", pause);
+    this.server.on("connection", count).on(this.#began, pause);
     for (;;) {
       const before = accepted;
       const beganMs = this.clock.monotonicMs();
@@ -123,7 +152,7 @@ export class Connections {
       const nowMs = this.clock.monotonicMs();
       if (nowMs > endMs || (accepted === before && nowMs - beganMs < TURN_MS)) break;
     }
-    this.server.off("connection", pause);
+    this.server.off("connection", count).off(this.#began, pause);
   }
 }
 
@@ -147,6 +176,10 @@ class Connection {
     const earlier = this.#earlier.filter(({ closed }) => !closed);
     return this.latest && !this.latest.closed ? [...earlier, this.latest] : earlier;
   }
+}
+
+function remoteOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 const LOOK_MS = 50;

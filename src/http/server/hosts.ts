@@ -12,7 +12,8 @@ import type { Gate } from "./gate.js";
  * the client is a browser. A browser is recognized by `Origin` or `Sec-Fetch-Site`, and must use one of these names, or
  * an address, for which no DNS is asked.
  */
-export function hostGate(config: Pick<Config, "host" | "allowedHosts">): Gate {
+export function hostGate(config: Pick<Config, "host" | "allowedHosts" | "tlsCert">): Gate {
+  const scheme = config.tlsCert === undefined ? "http" : "https";
   const allowed = new Set([
     ...LOOPBACK,
     bracketed(config.host.toLowerCase()),
@@ -28,18 +29,19 @@ export function hostGate(config: Pick<Config, "host" | "allowedHosts">): Gate {
     if (!isBrowser && host !== undefined && host === usual) return null;
     if (site === "cross-site" && !(method === "GET" && DOCUMENT.test(url) && isNavigation(headers)))
       return FROM_A_PAGE;
-    if (PROBE.test(url)) return origin === undefined || isOwn(origin, host, allowed) ? null : FROM_A_PAGE;
+    if (PROBE.test(url))
+      return origin === undefined || isOwn(origin, host, allowed, scheme) ? null : FROM_A_PAGE;
     if (host === undefined) {
       // Browsers always send one, and every client that speaks HTTP/1.1 must.
       return httpVersionMinor === 0 ? (origin === undefined ? null : FROM_A_PAGE) : NO_HOST;
     }
     const named = parse(host);
     if (named === null) return BAD_HOST;
-    if (!isAllowed(named, 80, allowed)) {
+    if (!isAllowed(named, scheme === "https" ? 443 : 80, allowed)) {
       if (!anyName || (isBrowser && !isAddress(named.name))) return ANOTHER_HOST;
     }
     if (!isBrowser) usual = host;
-    return origin === undefined || isOwn(origin, host, allowed) ? null : FROM_A_PAGE;
+    return origin === undefined || isOwn(origin, host, allowed, scheme) ? null : FROM_A_PAGE;
   };
 }
 
@@ -62,8 +64,13 @@ function isAllowed({ name, port }: Authority, usualPort: number, allowed: Readon
 }
 
 /** Whether pages of this origin are served by this service itself, or by an allowed host. */
-function isOwn(origin: string, host: string | undefined, allowed: ReadonlySet<string>): boolean {
-  if (host !== undefined && origin.toLowerCase() === `http://${host.toLowerCase()}`) return true;
+function isOwn(
+  origin: string,
+  host: string | undefined,
+  allowed: ReadonlySet<string>,
+  ownScheme: string,
+): boolean {
+  if (host !== undefined && origin.toLowerCase() === `${ownScheme}://${host.toLowerCase()}`) return true;
   const [, scheme, authority = ""] = ORIGIN.exec(origin) ?? [];
   const from = parse(authority);
   return from !== null && isAllowed(from, scheme === "https" ? 443 : 80, allowed);
@@ -87,8 +94,8 @@ function bracketed(host: string): string {
 }
 
 const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
-/** Load balancers probe these by any address. */
-const PROBE = /^\/(livez|readyz)(\?|$)/;
+/** Load balancers probe these by any address, and without a certificate. */
+export const PROBE = /^\/(livez|readyz)(\?|$)/;
 const DOCUMENT = /^\/(docs\/?|openapi\.(json|yaml))?(\?|$)/;
 const AUTHORITY = /^([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?$/i;
 const ORIGIN = /^(https?):\/\/(.+)$/i;

@@ -43,6 +43,8 @@ function failureOf({ code = "", reason }: { code?: string; reason?: string }): C
   if (code === "HPE_HEADER_OVERFLOW") return HEADERS_TOO_LARGE;
   if (code === "HPE_CHUNK_EXTENSIONS_OVERFLOW")
     return new CoordinationError("too_large", "Chunk extensions may have 16 KB. Send none.");
+  if (code === "ERR_SSL_HTTP_REQUEST")
+    return new CoordinationError("invalid_request", "This port speaks HTTPS: use https:// in the URL.");
   // Anything else is the end of the connection, not an error in what was sent.
   if (!code.startsWith("HPE_")) return null;
   return new CoordinationError(

@@ -10,15 +10,20 @@ import type { Clock } from "../../clock.js";
 import type { Config } from "../../config.js";
 import { CoordinationError } from "../../errors.js";
 import type { Ids } from "../../ids.js";
+import type { LivePem } from "../../tls/live-pem.js";
 import type { App } from "../context.js";
 import { EXPECTATION_FAILED } from "../failures.js";
+import { ClientCertificates } from "./client-certificate.js";
 import { Connections } from "./connections.js";
 import { type Gate, problemOf, refuse } from "./gate.js";
 import { answerMalformed } from "./malformed.js";
+import { createSecureServer } from "./secure.js";
 
 /** A server, and how to end its connections. */
 export interface HttpServer extends Server {
   readonly sockets: Connections;
+  /** Null: clients are not asked for certificates. */
+  readonly certificates: ClientCertificates | null;
 }
 
 /** What the server passes requests to. */
@@ -29,20 +34,27 @@ export interface Served {
   connectionRefused(): void;
 }
 
-/** The HTTP server: sockets, their deadlines, and the gates that a request passes before the framework. */
+/**
+ * The HTTP server, or the HTTPS server with `tls`: sockets, their deadlines, and the gates that a request passes before
+ * the framework.
+ */
 export function createServer(
-  { app, gates, connectionRefused }: Served,
+  { app, gates: further, connectionRefused }: Served,
   config: Config,
   ids: Ids,
   clock: Clock,
+  tls?: LivePem,
 ): HttpServer {
   // For requests that the framework cannot construct, such as one with a malformed path: the app answers its own failures.
   const answer = getRequestListener(app.fetch, {
     hostname: "localhost",
     errorHandler: () => problemOf(NOT_A_REQUEST, ids.nonce()),
   });
+  const certificates = tls?.pem.ca === undefined ? null : new ClientCertificates(tls, clock);
+  const gates =
+    certificates && config.tlsClientAuth !== "request" ? [certificates.gate, ...further] : further;
   const headersTimeout = Math.min(config.headersTimeoutMs, config.requestTimeoutMs);
-  const server = createHttpServer({
+  const options = {
     keepAliveTimeout: config.keepAliveMs,
     headersTimeout,
     requestTimeout: config.requestTimeoutMs,
@@ -50,7 +62,8 @@ export function createServer(
     connectionsCheckingInterval: Math.min(CHECK_MS, headersTimeout),
     // Health checkers speak HTTP/1.0 without a Host; `hostGate` decides who must send one.
     requireHostHeader: false,
-  });
+  };
+  const server = tls ? createSecureServer(options, tls) : createHttpServer(options);
   const connections = new Connections(server, clock);
   const turnAway = (incoming: IncomingMessage, outgoing: ServerResponse, why: CoordinationError) => {
     if (!connections.leaving) return refuse(incoming, outgoing, why, ids);
@@ -79,12 +92,14 @@ export function createServer(
     return turnAway(incoming, outgoing, EXPECTATION_FAILED);
   });
   server.on("clientError", (error: Error, socket: Socket) => {
-    answerMalformed(error, socket, connections.latest(socket), { ids, clock });
+    // Whoever speaks no TLS is answered beneath it.
+    const plain = socket.writable ? undefined : connections.underneath(socket);
+    answerMalformed(error, plain ?? socket, connections.latest(socket), { ids, clock });
   });
   // Further connections are closed as soon as they are accepted: each takes memory, whatever is sent on it.
   server.maxConnections = config.connectionsMax;
   server.on("drop", connectionRefused);
-  return Object.assign(server, { sockets: connections });
+  return Object.assign(server, { sockets: connections, certificates });
 }
 
 /** Resolves when a request has been read to its end, or never will be. */

@@ -16,7 +16,7 @@ interface Asked {
 
 /** What a gate says to a request: the code it refuses it with, or null. */
 async function verdict(
-  { host, allowedHosts }: { host: string; allowedHosts?: readonly string[] },
+  { host, allowedHosts, tlsCert }: { host: string; allowedHosts?: readonly string[]; tlsCert?: string },
   asked: Asked,
 ): Promise<string | null> {
   const incoming = {
@@ -30,7 +30,7 @@ async function verdict(
       ...(asked.navigates && { "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" }),
     },
   } as unknown as IncomingMessage;
-  const refusal = await hostGate({ host, allowedHosts })(incoming, {} as ServerResponse);
+  const refusal = await hostGate({ host, allowedHosts, tlsCert })(incoming, {} as ServerResponse);
   return refusal?.code ?? null;
 }
 
@@ -118,6 +118,17 @@ describe("QUORATE_ALLOWED_HOSTS", () => {
     for (const origin of ["http://quorate-1", "https://evil.example", "ftp://locks.example.com"])
       expect(await verdict(named, { host, origin })).toBe("forbidden");
   });
+});
+
+test("over TLS, pages of https are its own, and port 443 goes without saying", async () => {
+  const secure = { host: "0.0.0.0", allowedHosts: ["locks.example.com:443"], tlsCert: "/tls/tls.crt" };
+  for (const host of ["locks.example.com", "locks.example.com:443"])
+    expect(await verdict(secure, { host, origin: `https://${host}` })).toBe(null);
+  expect(await verdict(secure, { host: "localhost:8080", origin: "https://localhost:8080" })).toBe(null);
+  expect(await verdict(secure, { host: "locks.example.com", origin: "http://locks.example.com" })).toBe(
+    "forbidden",
+  );
+  expect(await verdict(secure, { host: "locks.example.com:80" })).toBe("forbidden");
 });
 
 describe("on all addresses and without the setting", () => {
