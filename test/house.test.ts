@@ -27,7 +27,7 @@ const FLOORS = [
   ["redis/", "embedded/"],
   ["scripts/"],
   ["algorithms/"],
-  ["config.ts", "clock.ts", "ids.ts", "errors.ts", "log.ts"],
+  ["config.ts", "clock.ts", "ids.ts", "namespace.ts", "errors.ts", "log.ts"],
 ];
 /** What stands apart: it reaches the service only by its public API. */
 const APART = ["client/", "cli/", "ui/"];
