@@ -51,7 +51,11 @@ type Described = Exclude<RouteConfig["responses"][string], { $ref: string }>;
 export class Routes {
   readonly app: App = new OpenAPIHono<Env>({ router: new ExactFirstRouter() });
 
-  constructor(private readonly services: Services) {}
+  readonly #ofDefault: NamespacedPrimitives;
+
+  constructor(private readonly services: Services) {
+    this.#ofDefault = inNamespace(Namespace.default, services);
+  }
 
   /**
    * A route of the API: described, with its request checked against its schemas. Under /v1 it is served twice: for the
@@ -88,12 +92,11 @@ export class Routes {
     };
     const plain = path.replaceAll(/\{(.+?)\}/g, ":$1");
     const observing = { counted: metrics.route(plain), isBatch };
-    const ofDefault = inNamespace(Namespace.default, this.services);
     this.#on(
       method,
       plain,
       observing,
-      answering(() => ofDefault),
+      answering(() => this.#ofDefault),
     );
     if (!path.startsWith("/v1/") || isOfDeployment) return;
     const ofAny = answering((c) => inNamespace(namespaceOf(c), this.services));

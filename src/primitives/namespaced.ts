@@ -26,11 +26,13 @@ export interface NamespacedPrimitives {
 }
 
 /**
- * A view of the primitives, made for one request: it keeps nothing. Caches, batches and limits are those of the primitives,
+ * A view of the primitives, made for one request, that keeps nothing. Caches, batches and limits are those of the primitives,
  * by inner names, so that all namespaces together stay within the bounds of one.
  */
 export function inNamespace(namespace: Namespace, primitives: Primitives): NamespacedPrimitives {
-  return namespace.isDefault ? { ...primitives, namespace } : new View(namespace, primitives);
+  if (!namespace.isDefault) return new View(namespace, primitives);
+  const { locks, semaphores, elections, membership, owners } = primitives;
+  return { namespace, locks, semaphores, elections, membership, owners };
 }
 
 /** Each primitive only when it is asked for: a request uses one. */
