@@ -7,6 +7,7 @@ import { createApp } from "./http/app.js";
 import type { App, SharedPort } from "./http/context.js";
 import { Metrics, type MetricsSnapshot } from "./http/metrics.js";
 import { Admission } from "./http/server/admission.js";
+import { dotSegmentGate } from "./http/server/dot-segments.js";
 import type { Gate } from "./http/server/gate.js";
 import { hostGate } from "./http/server/hosts.js";
 import { Stopping } from "./http/server/stopping.js";
@@ -82,7 +83,7 @@ export function createService(config: Config, redis: RedisServers, world: World)
   return {
     ...core,
     app,
-    gates: [hostGate(config), admission.gate],
+    gates: [hostGate(config), dotSegmentGate, admission.gate],
     connectionRefused: () => metrics.connectionRefused(),
     metricsSnapshot: () => metrics.snapshot(),
     leave: () => stopping.announce(),
