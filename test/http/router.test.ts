@@ -48,10 +48,12 @@ describe("a router for paths under a namespace", () => {
   }
 
   const found = (method: string, path: string) => {
-    const [handlers, values] = router.match(method, path) as [[string, Record<string, never>][], string[]?];
+    const [handlers, values] = router.match(method, path);
     return handlers.map(([handler, params]) => [
       handler,
-      Object.fromEntries(Object.entries(params).map(([name, at]) => [name, values ? values[at] : at])),
+      Object.fromEntries(
+        Object.entries(params).map(([name, at]) => [name, values ? values[at as number] : at]),
+      ),
     ]);
   };
   const any = "/v1/namespaces/:namespace";
