@@ -310,7 +310,8 @@ describe("restarts under load", () => {
     const twoRestarts = async () => {
       for (const at of [0, 1]) await instances.restart(at);
     };
-    return underLoad(instances.urls, 16, twoRestarts, follow ? readiness.isReady : undefined);
+    // The instances live until then.
+    return await underLoad(instances.urls, 16, twoRestarts, follow ? readiness.isReady : undefined);
   };
 
   test("who follows /readyz meets no error at all", async () => {

@@ -1,15 +1,17 @@
 import cluster from "node:cluster";
+import { Socket } from "node:net";
 import type { Clock } from "../clock.js";
 import type { MetricsSnapshot } from "../http/metrics.js";
 import type { Assignment, Order, Report } from "./messages.js";
+import { PORT_RELEASED_FD } from "./worker-process.js";
 
 /** Messages between a worker and its parent, from the worker's side. */
 export interface Channel {
   onOrder(listener: (order: Order) => void): void;
   /** Calls `sent` when the parent has it, or never will. */
   send(report: Report, sent?: () => void): void;
-  /** From now on the end of the channel does not end this process: it calls `listener`. */
-  onDisconnect(listener: () => void): void;
+  /** From now on the end of the channel does not end this process. Calls `listener` when the parent has released the port. */
+  onReleased(listener: () => void): void;
 }
 
 /** The channel that node opens for a forked process. */
@@ -18,9 +20,12 @@ export const processChannel: Channel = Object.freeze({
   send: (report: Report, sent = () => {}) => {
     process.send?.(report, undefined, undefined, sent);
   },
-  onDisconnect: (listener: () => void) => {
+  onReleased: (listener: () => void) => {
     if (cluster.worker) cluster.worker.exitedAfterDisconnect = true;
-    process.once("disconnect", listener);
+    new Socket({ fd: PORT_RELEASED_FD })
+      .once("close", listener)
+      .on("error", () => {})
+      .resume();
   },
 });
 
@@ -76,12 +81,10 @@ export class ParentLink {
    */
   async releasePort(): Promise<void> {
     await new Promise<void>((resolve) => {
-      this.channel.onDisconnect(resolve);
+      this.channel.onReleased(resolve);
       this.channel.send({ kind: "closing" });
       this.#isOnItsOwn = true;
     });
-    // node closes the channel just before the socket; on a busy machine the parent may be interrupted in between.
-    await this.clock.sleep(CLOSED_MS);
   }
 
   /** The metrics of all workers. Throws if the parent does not answer. */
@@ -109,6 +112,5 @@ export class ParentLink {
   }
 }
 
-const CLOSED_MS = 50;
 /** More than the time for which the parent waits for its workers. */
 const SCRAPE_MS_MAX = 5_000;

@@ -27,7 +27,9 @@ export function workerProcesses(): () => WorkerProcess {
     throw new Error("QUORATE_WORKERS must be 1 here: this process is itself a worker of a cluster");
   cluster.schedulingPolicy = cluster.SCHED_NONE;
   // Metrics may be NaN, which JSON cannot express.
-  cluster.setupPrimary({ args: [WORKER], serialization: "advanced" });
+  const stdio: ("inherit" | "ipc" | "pipe")[] = ["inherit", "inherit", "inherit", "ipc"];
+  stdio[PORT_RELEASED_FD] = "pipe";
+  cluster.setupPrimary({ args: [WORKER], serialization: "advanced", stdio });
   return fork;
 }
 
@@ -43,6 +45,10 @@ function fork(): WorkerProcess {
   });
   // The last messages may come after the exit.
   const disconnected = new Promise<void>((resolve) => worker.once("disconnect", resolve));
+  const released = worker.process.stdio[PORT_RELEASED_FD];
+  released?.on("error", () => {});
+  // node:cluster has closed the socket by the time of the event: it hears of it first.
+  worker.once("disconnect", () => released?.destroy());
   worker.on("error", () => {}); // it could not be started, or has just ended: its end is what counts
   return {
     pid: worker.process.pid,
@@ -57,5 +63,8 @@ function fork(): WorkerProcess {
     kill: () => void worker.process.kill("SIGKILL"),
   };
 }
+
+/** The pipe that ends when the parent has no copy of the listening socket of this worker any more. */
+export const PORT_RELEASED_FD = 4;
 
 const WORKER = "worker";
