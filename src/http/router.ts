@@ -47,11 +47,10 @@ export class ExactFirstRouter<T> implements Router<T> {
 function withParameter<T>([handlers, values]: Result<T>, name: string, value: string): Result<T> {
   return [
     handlers.map(([handler, parameters]) => {
-      const named = Object.entries(parameters).map(([one, at]) => [
-        one,
-        values ? (values[at as number] ?? "") : at,
-      ]);
-      return [handler, { ...Object.fromEntries(named), [name]: value }];
+      const named: Record<string, string> = { [name]: value };
+      for (const [one, at] of Object.entries(parameters))
+        named[one] = typeof at === "string" ? at : (values?.[at] ?? "");
+      return [handler, named];
     }),
   ];
 }

@@ -477,6 +477,15 @@ describe("paths", () => {
       expect((await within(other)("GET", `/locks/${name}`)).body.holders).toEqual([]);
   });
 
+  test("with the longest names and ids are served", async () => {
+    const [space, name, leaseId] = ["s", "n", "l"].map((letter) => letter.repeat(letter === "l" ? 64 : 128));
+    const call = within(space ?? "");
+    const { body } = await call("POST", `/locks/${name}/acquire`, { ...TTL, leaseId });
+    expect(body).toMatchObject({ names: [name], leaseId });
+    expect((await call("GET", "/locks")).body.locks).toMatchObject([{ name }]);
+    expect((await call("POST", `/locks/${name}/release`, { leaseId })).body).toEqual({ released: true });
+  });
+
   test("with a name that is none are refused inside a namespace as well", async () => {
     for (const name of ["~team-b~x", "%7Eteam-b%7Ex", "..%2Fteam-b", "%2e%2e%2fx"])
       expect((await instance.call("GET", `/v1/namespaces/team-a/locks/${name}`)).body).toMatchObject({
