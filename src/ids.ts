@@ -1,4 +1,5 @@
 import { randomFillSync } from "node:crypto";
+import { withoutNamespace } from "./namespace.js";
 
 /** Secrets and nonces: injected, so that a simulation can replay them. */
 export interface Ids {
@@ -33,7 +34,8 @@ let used = drawn.length;
 
 /** Whether the service made this leaseId. A leaseId that it did not make may be acquired again by a retry. */
 export function madeHere(leaseId: string): boolean {
-  return leaseId.startsWith(MADE_HERE) && leaseId.length === MADE_HERE.length + 22;
+  const own = withoutNamespace(leaseId);
+  return own.startsWith(MADE_HERE) && own.length === MADE_HERE.length + 22;
 }
 
 const MADE_HERE = "q-";

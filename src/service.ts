@@ -4,9 +4,10 @@ import { addressOf, type Config } from "./config.js";
 import type { ReconcilerLog } from "./deployment/dependencies.js";
 import { Reconciler } from "./deployment/reconciler.js";
 import { createApp } from "./http/app.js";
-import type { App, Primitives, SharedPort } from "./http/context.js";
+import type { App, SharedPort } from "./http/context.js";
 import { Metrics, type MetricsSnapshot } from "./http/metrics.js";
 import { Admission } from "./http/server/admission.js";
+import { dotSegmentGate } from "./http/server/dot-segments.js";
 import type { Gate } from "./http/server/gate.js";
 import { hostGate } from "./http/server/hosts.js";
 import { Stopping } from "./http/server/stopping.js";
@@ -15,6 +16,7 @@ import { Elections } from "./primitives/election.js";
 import { Leases } from "./primitives/leases/leases.js";
 import { Locks } from "./primitives/lock.js";
 import { Membership } from "./primitives/members/membership.js";
+import type { Primitives } from "./primitives/namespaced.js";
 import { WaitQueue } from "./primitives/queue/wait-queue.js";
 import { Owners } from "./primitives/rings/owners.js";
 import { Semaphores } from "./primitives/semaphore.js";
@@ -81,7 +83,7 @@ export function createService(config: Config, redis: RedisServers, world: World)
   return {
     ...core,
     app,
-    gates: [hostGate(config), admission.gate],
+    gates: [hostGate(config), dotSegmentGate, admission.gate],
     connectionRefused: () => metrics.connectionRefused(),
     metricsSnapshot: () => metrics.snapshot(),
     leave: () => stopping.announce(),
@@ -100,6 +102,7 @@ export interface RedisServers {
 
 /** The service without HTTP. */
 export interface Core extends Primitives {
+  readonly primaries: Primaries;
   readonly waiting: WaitQueue;
   close(): void;
 }

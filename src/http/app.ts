@@ -26,7 +26,7 @@ export function createApp(services: Services): App {
   semaphoreRoutes(routes, services);
   electionRoutes(routes, services);
   memberRoutes(routes, services);
-  ownerRoutes(routes, services);
+  ownerRoutes(routes);
   systemRoutes(routes, services);
   docsRoutes(routes);
   return app;

@@ -4,24 +4,10 @@ import type { Clock, Random } from "../clock.js";
 import type { Config } from "../config.js";
 import type { ErrorCode } from "../errors.js";
 import type { Ids } from "../ids.js";
-import type { Elections } from "../primitives/election.js";
-import type { Locks } from "../primitives/lock.js";
-import type { Membership } from "../primitives/members/membership.js";
-import type { Owners } from "../primitives/rings/owners.js";
-import type { Semaphores } from "../primitives/semaphore.js";
+import type { Primitives } from "../primitives/namespaced.js";
 import type { Primaries } from "../quorum/primaries.js";
 import type { Metrics } from "./metrics.js";
 import type { Stopping } from "./server/stopping.js";
-
-/** What the service coordinates with. */
-export interface Primitives {
-  readonly primaries: Primaries;
-  readonly locks: Locks;
-  readonly semaphores: Semaphores;
-  readonly elections: Elections;
-  readonly membership: Membership;
-  readonly owners: Owners;
-}
 
 /** A port that several workers serve, as one of them sees it. */
 export interface SharedPort {
@@ -31,8 +17,9 @@ export interface SharedPort {
   metrics(): Promise<string>;
 }
 
-/** What the routes use. */
-export interface Services extends Primitives {
+/** What the routes use besides the primitives, which every request has in its namespace. */
+export interface Dependencies {
+  readonly primaries: Primaries;
   /** Undefined where one process serves the port alone. */
   readonly port: SharedPort | undefined;
   readonly config: Config;
@@ -43,6 +30,9 @@ export interface Services extends Primitives {
   readonly ids: Ids;
   readonly stopping: Stopping;
 }
+
+/** What all routes together are made of. */
+export interface Services extends Dependencies, Primitives {}
 
 export interface Env {
   readonly Variables: { requestId: string; code?: ErrorCode };

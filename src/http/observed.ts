@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { CoordinationError } from "../errors.js";
-import type { Env, Services } from "./context.js";
+import type { Dependencies, Env } from "./context.js";
 import { internal } from "./failures.js";
 import type { RouteMetrics } from "./metrics.js";
 import { statusOf, toProblem } from "./problem.js";
@@ -13,9 +13,9 @@ import { requestIdOf } from "./server/gate.js";
 /** Answers a request, whose body is `text`; null: it has none. Throws or rejects where the answer is a failure. */
 export type Answer = (c: Context<Env>, text: string | null) => Promise<Reply> | Reply;
 
-/** How a route appears in metrics, and how large its bodies may be. */
-interface Observed {
-  readonly route: string;
+/** Where the requests of a route are counted, and how large their bodies may be. */
+export interface Observed {
+  readonly counted: RouteMetrics;
   readonly isBatch: boolean;
 }
 
@@ -24,12 +24,11 @@ interface Observed {
  * and one log line. Without a promise where the answer needs none.
  */
 export function observed(
-  services: Services,
-  { route, isBatch }: Observed,
+  dependencies: Dependencies,
+  { counted, isBatch }: Observed,
   answer: Answer,
 ): (c: Context<Env>) => Promise<Response> | Response {
-  const { metrics, ids, clock, stopping } = services;
-  const routeMetrics = metrics.route(route);
+  const { metrics, ids, clock, stopping } = dependencies;
   return (c) => {
     const startedMs = clock.monotonicMs();
     const requestId = requestIdOf(headerOf(c, "x-request-id"), ids);
@@ -40,12 +39,12 @@ export function observed(
       return answer(c, text);
     };
     const replied = (reply: Reply | null) => {
-      if (reply) return recorded(services, c, reply, routeMetrics, startedMs);
+      if (reply) return recorded(dependencies, c, reply, counted, startedMs);
       metrics.abandoned();
       // The client has gone: nobody reads this.
       return c.body(null);
     };
-    const failed = (error: unknown) => replied(toFailure(error, c, services));
+    const failed = (error: unknown) => replied(toFailure(error, c, dependencies));
     try {
       const reply = inFlight(c, () => readBody(c, isBatch), answerUnlessStopping);
       return reply instanceof Promise ? reply.then(replied, failed) : replied(reply);
@@ -57,7 +56,7 @@ export function observed(
 
 /** The answer with the headers that all answers have, once it is counted and logged. */
 function recorded(
-  { log, clock, stopping }: Services,
+  { log, clock, stopping }: Dependencies,
   c: Context<Env>,
   { status, body, headers }: Reply,
   metrics: RouteMetrics,
@@ -88,13 +87,13 @@ function recorded(
 }
 
 /** The same for what fails outside of the routes. */
-export function answerFailure(error: unknown, c: Context<Env>, services: Services): Response {
-  const { body, status, headers } = toFailure(error, c, services);
+export function answerFailure(error: unknown, c: Context<Env>, dependencies: Dependencies): Response {
+  const { body, status, headers } = toFailure(error, c, dependencies);
   return new Response(body, { status, headers });
 }
 
 /** Any failure as problem+json. Only a CoordinationError is told as it is; anything else is logged and called internal. */
-function toFailure(error: unknown, c: Context<Env>, { log }: Services): Reply {
+function toFailure(error: unknown, c: Context<Env>, { log }: Dependencies): Reply {
   const requestId = c.get("requestId");
   const known = error instanceof CoordinationError;
   if (!known) log.error({ requestId, err: error }, "unexpected exception");

@@ -64,6 +64,12 @@ and members match
 \`[A-Za-z0-9][A-Za-z0-9._:-]{0,127}\`. Unknown fields and parameters of a request are refused, so that a
 typo is not silently ignored. Answers may get new fields.
 
+**Namespaces.** Teams that share a deployment do not see or touch each other's names. Every path \`/v1/…\` but
+\`/v1/primaries\` is also there as \`/v1/namespaces/{namespace}/…\`, such as
+\`/v1/namespaces/team-a/locks/orders-42/acquire\`, with the same requests and answers. A namespace has a name as above, and
+exists by being used. Names, leaseIds, lists, limits, queues, events and members are those of the namespace. The paths below
+are those of the namespace \`default\`. A path with a segment \`.\` or \`..\` is refused.
+
 **Failures** are [problems](https://www.rfc-editor.org/rfc/rfc9457) (\`application/problem+json\`); program against
 their \`code\`. Besides those listed at each operation there are \`not_found\` (404, no such path),
 \`method_not_allowed\` (405, with \`Allow\`), \`too_large\` (413, at any path) and \`forbidden\` (403, at any path: a \`Host\` that

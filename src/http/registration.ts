@@ -1,8 +1,11 @@
 import { OpenAPIHono, type RouteConfig, type z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { ErrorCode } from "../errors.js";
+import { Namespace } from "../namespace.js";
+import { inNamespace, type NamespacedPrimitives } from "../primitives/namespaced.js";
 import type { App, Env, Services } from "./context.js";
-import { type Answer, observed } from "./observed.js";
+import { namespaceOf, underNamespace } from "./namespaces.js";
+import { type Answer, type Observed, observed } from "./observed.js";
 import { BY_OPERATOR, operatorOnly } from "./operator.js";
 import { problemResponses } from "./problem.js";
 import { type Parsed, parserOf, type Schemas } from "./requests/parse.js";
@@ -26,7 +29,14 @@ export interface Route<S extends Schemas, A extends z.ZodType>
   readonly isForOperators?: boolean;
   /** Whether the body may be as large as that of a batch. */
   readonly isBatch?: boolean;
-  readonly handle: (request: Parsed<S>, c: Context<Env>) => Promise<Handled<A>> | Handled<A>;
+  /** Whether it is about the deployment, whatever the namespace: then it has one path only. */
+  readonly isOfDeployment?: boolean;
+  /** `primitives`: as the namespace of the request sees them. */
+  readonly handle: (
+    request: Parsed<S>,
+    primitives: NamespacedPrimitives,
+    c: Context<Env>,
+  ) => Promise<Handled<A>> | Handled<A>;
 }
 
 type Described = Exclude<RouteConfig["responses"][string], { $ref: string }>;
@@ -41,41 +51,72 @@ type Described = Exclude<RouteConfig["responses"][string], { $ref: string }>;
 export class Routes {
   readonly app: App = new OpenAPIHono<Env>({ router: new ExactFirstRouter() });
 
-  constructor(private readonly services: Services) {}
+  readonly #ofDefault: NamespacedPrimitives;
 
-  /** A route of the API: described, with its request checked against its schemas. */
+  constructor(private readonly services: Services) {
+    this.#ofDefault = inNamespace(Namespace.default, services);
+  }
+
+  /**
+   * A route of the API: described, with its request checked against its schemas. Under /v1 it is served twice: for the
+   * namespace `default`, and under /v1/namespaces/:namespace for any.
+   */
   add<S extends Schemas, A extends z.ZodType = z.ZodNever>(route: Route<S, A>): void {
-    const { handle, answer, otherAnswers, problems, isForOperators, isBatch = false, ...described } = route;
+    const {
+      handle,
+      answer,
+      otherAnswers,
+      problems,
+      isForOperators,
+      isOfDeployment,
+      isBatch = false,
+      ...described
+    } = route;
     const { method, path, request } = described;
     this.app.openAPIRegistry.registerPath({
       ...described,
       ...(isForOperators && { security: BY_OPERATOR }),
       responses: { 200: answer, ...otherAnswers, ...problemResponses(codesOf(route)) },
     });
-    const { owners, config } = this.services;
+    const { owners, config, metrics } = this.services;
     const authorize = isForOperators && operatorOnly(config.operatorKey);
     const parse = parserOf<S>(path, request);
-    const answerParsed = (c: Context<Env>, text: string | null) =>
-      whenThere(handle(parse(c, text), c), toReply);
-    this.#on(method, path.replaceAll(/\{(.+?)\}/g, ":$1"), isBatch, (c, text) => {
-      if (authorize) authorize(c);
-      if (text === null || text.length <= PARSED_AT_ONCE_MAX) return answerParsed(c, text);
-      return owners.timeSlices.take().then(() => answerParsed(c, text));
-    });
+    const answering = (primitivesOf: (c: Context<Env>) => NamespacedPrimitives): Answer => {
+      const answerParsed = (c: Context<Env>, text: string | null) =>
+        whenThere(handle(parse(c, text), primitivesOf(c), c), toReply);
+      return (c, text) => {
+        if (authorize) authorize(c);
+        if (text === null || text.length <= PARSED_AT_ONCE_MAX) return answerParsed(c, text);
+        return owners.timeSlices.take().then(() => answerParsed(c, text));
+      };
+    };
+    const plain = path.replaceAll(/\{(.+?)\}/g, ":$1");
+    const observing = { counted: metrics.route(plain), isBatch };
+    this.#on(
+      method,
+      plain,
+      observing,
+      answering(() => this.#ofDefault),
+    );
+    if (!path.startsWith("/v1/") || isOfDeployment) return;
+    const ofAny = answering((c) => inNamespace(namespaceOf(c), this.services));
+    this.#on(method, underNamespace(plain), observing, ofAny);
   }
 
   /** A page for people, which the API description does not have. */
   page(path: string, answer: (c: Context<Env>) => Promise<Reply> | Reply): void {
-    this.#on("get", path, false, (c) => answer(c));
+    const observing = { counted: this.services.metrics.route(path), isBatch: false };
+    this.#on("get", path, observing, (c) => answer(c));
   }
 
   /** What answers requests for which there is no route. */
   otherwise(answer: Answer): void {
-    this.app.notFound(observed(this.services, { route: "none", isBatch: false }, answer));
+    const observing = { counted: this.services.metrics.route("none"), isBatch: false };
+    this.app.notFound(observed(this.services, observing, answer));
   }
 
-  #on(method: string, path: string, isBatch: boolean, answer: Answer): void {
-    this.app.on(method, path, observed(this.services, { route: path, isBatch }, answer));
+  #on(method: string, path: string, observing: Observed, answer: Answer): void {
+    this.app.on(method, path, observed(this.services, observing, answer));
   }
 }
 

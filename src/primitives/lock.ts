@@ -1,5 +1,6 @@
 import { heldByMajority } from "../algorithms/holds.js";
 import type { Clock } from "../clock.js";
+import { Namespace } from "../namespace.js";
 import type { Primaries } from "../quorum/primaries.js";
 import type { Hold } from "../scripts/hold.js";
 import { listLocks } from "../scripts/holder-calls.js";
@@ -134,7 +135,10 @@ export class Locks {
     return this.leases.votes.break(resource(name), reason);
   }
 
-  /** Held locks in the order of their names, a page at a time: the page after `cursor`. Throws `no_quorum`. */
+  /**
+   * Held locks of the namespace of `prefix` in the order of their names, a page at a time: the page after `cursor`. Throws
+   * `no_quorum`.
+   */
   async list(
     prefix: string,
     cursor: string,
@@ -146,10 +150,15 @@ export class Locks {
     const pages = await this.primaries.askAll(call);
     // Names that one primary has not scanned yet would lack its vote.
     const ends = pages.flatMap(({ upTo }) => (upTo === null ? [] : [upTo]));
-    const end = ends.sort()[0];
+    // The range of an empty prefix goes on with the names of other namespaces: there, all own names have been scanned.
+    const namespace = Namespace.of(prefix);
+    const end = ends
+      .sort()
+      .slice(0, 1)
+      .find((resource) => namespace.has(nameOf(resource)));
     const byName = new Map<string, (readonly Hold[])[]>();
     for (const { resource, holds } of pages.flatMap(({ locks }) => locks)) {
-      if (end !== undefined && resource > end) continue;
+      if ((end !== undefined && resource > end) || !namespace.has(nameOf(resource))) continue;
       byName.set(resource, [...(byName.get(resource) ?? []), holds]);
     }
     const names = [...byName.keys()].sort();

@@ -1,9 +1,6 @@
 /**
  * Every key that Quorate writes, spelled here and nowhere else. A resource is a kind and a name, `lock/orders-42`. Names
- * have no slash, so no two resources share a key.
- *
- * Each key contains its namespace, except in `default`: those keys are the ones that were stored before namespaces
- * existed, and none of them begins with `namespace/`.
+ * have no slash, so no two resources share a key. Names and leaseIds contain their namespace, as namespace.ts describes.
  */
 export class Keys {
   readonly configuration: string;
@@ -17,13 +14,7 @@ export class Keys {
   /** Prefix of the keys of waiters; leases.lua describes what follows it. */
   readonly waiting: string;
 
-  private readonly prefix: string;
-
-  /** `namespace`: a name without a slash. */
-  constructor(deploymentPrefix: string, namespace = "default") {
-    if (!/^[^/]+$/.test(namespace)) throw new TypeError("a namespace is a name without a slash");
-    const prefix = namespace === "default" ? deploymentPrefix : `${deploymentPrefix}namespace/${namespace}/`;
-    this.prefix = prefix;
+  constructor(private readonly prefix: string) {
     this.configuration = `${prefix}configuration`;
     this.counters = `${prefix}counters`;
     this.countersOlder = `${prefix}counters/older`;

@@ -61,7 +61,8 @@ export class Contract {
   }
 
   #operation(method: string, path: string) {
-    const bare = path.split("?")[0] ?? "";
+    // The same routes for any namespace, which the document says once for all.
+    const bare = (path.split("?")[0] ?? "").replace(/^\/v1\/namespaces\/[^/]+\//, "/v1/");
     const verb = method.toLowerCase();
     // /v1/locks/acquire is a path of its own, and the lock of this name.
     const template = Object.keys(this.document.paths).find(

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { Namespace } from "../../src/namespace.js";
 import { Keys } from "../../src/scripts/keys.js";
 
 const name = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/);
-const leaseId = fc.stringMatching(/^[A-Za-z0-9_-]{22,64}$/);
 const nonce = fc.stringMatching(/^[A-Za-z0-9_-]{16}$/);
 // Names that look like parts of keys are the ones that could go wrong.
 const treacherous = fc.constantFrom(
@@ -30,7 +30,13 @@ const treacherous = fc.constantFrom(
   "1",
   "a",
 );
-const anyName = fc.oneof(name, treacherous);
+const namespace = fc
+  .oneof(fc.constant("default"), name, treacherous, fc.constant("namespace"))
+  .map((of) => new Namespace(of));
+/** Names and leaseIds as they are below the routes. */
+const within = (outer: fc.Arbitrary<string>) => fc.tuple(namespace, outer).map(([of, one]) => of.inner(one));
+const anyName = within(fc.oneof(name, treacherous));
+const leaseId = within(fc.stringMatching(/^[A-Za-z0-9_-]{22,64}$/));
 
 const slot = fc.integer({ min: 1, max: 1_000 });
 /** What can be held. */
@@ -41,12 +47,6 @@ const resource = fc.oneof(
 );
 
 const keys = new Keys("q:");
-const namespace = fc.oneof(
-  fc.stringMatching(/^[a-z0-9][a-z0-9._:-]{0,62}$/),
-  treacherous,
-  fc.constant("namespace"),
-);
-
 /** Every key there is, with what it belongs to: the same key for two of them would be a mistake. */
 const ownedIn = (keys: Keys) =>
   fc.oneof(
@@ -98,7 +98,7 @@ const ownedIn = (keys: Keys) =>
 
 const owned = ownedIn(keys);
 
-test("no two resources share a key", () => {
+test("no two resources share a key, whatever namespaces they are in", () => {
   fc.assert(
     fc.property(fc.array(owned, { minLength: 2, maxLength: 40 }), (all) => {
       const owners = new Map<string, string>();
@@ -111,59 +111,13 @@ test("no two resources share a key", () => {
   );
 });
 
-test("no two resources share a key, whatever namespaces they are in", () => {
-  const ofAny = namespace.chain((name) =>
-    ownedIn(new Keys("q:", name)).map(({ owner, key }) => ({ owner: `${name}: ${owner}`, key })),
-  );
-  const ofDefault = owned.map(({ owner, key }) => ({ owner: `default: ${owner}`, key }));
-  fc.assert(
-    fc.property(fc.array(fc.oneof(ofAny, ofDefault), { minLength: 2, maxLength: 40 }), (all) => {
-      const owners = new Map<string, string>();
-      for (const { owner, key } of all) {
-        expect(owners.get(key) ?? owner).toBe(owner);
-        owners.set(key, owner);
-      }
-    }),
-    { numRuns: 500 },
-  );
-});
-
-test("the keys of the namespace `default` are those without a namespace", () => {
-  fc.assert(
-    fc.property(anyName, leaseId, nonce, (any, id, one) => {
-      const all = (made: Keys) => [
-        ...Object.values(made).filter((value) => typeof value === "string"),
-        made.hold(any),
-        made.queue(any),
-        made.fingerprint(id),
-        made.attemptTombstone(id, one, 1),
-        made.member(any, any),
-        made.agreement(7),
-        made.holdPattern,
-      ];
-      expect(all(new Keys("q:", "default"))).toEqual(all(new Keys("q:")));
-    }),
-  );
-  expect(new Keys("q:").hold("lock/a")).toBe("q:hold/lock/a");
-});
-
-test("every key of another namespace begins with it, and no pattern of another one finds it", () => {
-  const patterns = (made: Keys) => [made.holdPattern, made.memberPattern, made.tombstonePattern];
-  fc.assert(
-    fc.property(namespace, namespace, anyName, (name, other, any) => {
-      fc.pre(name !== other && name !== "default");
-      const own = fc.sample(ownedIn(new Keys("q:", name)), 5);
-      const begins = [keys, new Keys("q:", other)].flatMap(patterns).map((pattern) => pattern.slice(0, -1));
-      for (const { key } of [...own, { key: new Keys("q:", name).hold(any) }]) {
-        expect(key.startsWith(`q:namespace/${name}/`)).toBe(true);
-        expect(begins.filter((begin) => key.startsWith(begin))).toEqual([]);
-      }
-    }),
-  );
-});
-
-test.each(["", "a/b", "/"])("%j is no namespace: it could share keys with another", (name) => {
-  expect(() => new Keys("q:", name)).toThrow(TypeError);
+test("the keys of the namespace `default` are those that were stored before there were namespaces", () => {
+  const { default: namespace } = Namespace;
+  expect(keys.hold(`lock/${namespace.inner("a")}`)).toBe("q:hold/lock/a");
+  expect(keys.member(namespace.inner("a"), "b")).toBe("q:member/a/b");
+  expect(keys.limit(namespace.inner("a"))).toBe("q:limit/a");
+  expect(keys.leaseTombstone(namespace.inner("a"))).toBe("q:gone/a");
+  expect(keys.fingerprint(namespace.inner("a"))).toBe("q:purpose/a");
 });
 
 test("the members of no service lie under the prefix of another's", () => {

@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
-import type { ElectionState, Elections } from "../../primitives/election.js";
-import type { Services } from "../context.js";
+import type { ElectionState } from "../../primitives/election.js";
+import type { NamespacedPrimitives } from "../../primitives/namespaced.js";
+import type { Dependencies } from "../context.js";
 import { ACQUIRE_PROBLEMS, grantedOr } from "../leases/held.js";
 import { ReleaseBody } from "../leases/schemas.js";
 import type { Routes } from "../registration.js";
@@ -23,14 +24,14 @@ import {
   TermSchema,
 } from "./schemas.js";
 
-export function electionRoutes(routes: Routes, services: Services): void {
-  termRoutes(routes, services);
-  readRoute(routes, services);
-  eventsRoute(routes, services);
+export function electionRoutes(routes: Routes, dependencies: Dependencies): void {
+  termRoutes(routes, dependencies);
+  readRoute(routes, dependencies);
+  eventsRoute(routes, dependencies);
 }
 
-function termRoutes(routes: Routes, services: Services): void {
-  const { elections, config } = services;
+function termRoutes(routes: Routes, dependencies: Dependencies): void {
+  const { config } = dependencies;
   routes.add({
     method: "post",
     path: "/v1/elections/{name}/campaign",
@@ -42,7 +43,7 @@ function termRoutes(routes: Routes, services: Services): void {
     request: { params: ElectionParams, body: body(campaignBody(config.ttlMaxMs), examples.campaigns) },
     answer: json("It leads.", TermSchema, examples.terms),
     problems: ACQUIRE_PROBLEMS,
-    handle: async ({ params: { name }, body }, c) =>
+    handle: async ({ params: { name }, body }, { elections }, c) =>
       grantedOr(`${name} has a leader`, await elections.campaign({ ...body, name, ...ofClient(c) })),
   });
   routes.add({
@@ -55,9 +56,9 @@ function termRoutes(routes: Routes, services: Services): void {
     request: { params: ElectionParams, body: body(renewTermBody(config.ttlMaxMs), examples.renewals) },
     answer: json("It leads.", TermSchema, examples.terms),
     problems: ["lease_lost", "no_quorum"],
-    handle: ({ params: { name }, body }) => elections.renew({ ...body, name }),
+    handle: ({ params: { name }, body }, { elections }) => elections.renew({ ...body, name }),
   });
-  proclaimRoute(routes, services);
+  proclaimRoute(routes);
   routes.add({
     method: "post",
     path: "/v1/elections/{name}/resign",
@@ -69,13 +70,13 @@ function termRoutes(routes: Routes, services: Services): void {
     request: { params: ElectionParams, body: body(ReleaseBody, examples.resignations) },
     answer: json("Whether it led until now.", ResignedSchema, examples.resigned),
     problems: ["no_quorum"],
-    handle: async ({ params: { name }, body: { leaseId } }) => ({
+    handle: async ({ params: { name }, body: { leaseId } }, { elections }) => ({
       resigned: await elections.resign(name, leaseId),
     }),
   });
 }
 
-function proclaimRoute(routes: Routes, { elections }: Services): void {
+function proclaimRoute(routes: Routes): void {
   routes.add({
     method: "post",
     path: "/v1/elections/{name}/proclaim",
@@ -87,12 +88,12 @@ function proclaimRoute(routes: Routes, { elections }: Services): void {
     request: { params: ElectionParams, body: body(ProclaimBody, examples.proclamations) },
     answer: json("Every read sees it.", ProclaimedSchema, examples.proclaimed),
     problems: ["lease_lost", "no_quorum"],
-    handle: ({ params: { name }, body: { leaseId, value } }) => elections.proclaim({ name, leaseId, value }),
+    handle: ({ params: { name }, body: { leaseId, value } }, { elections }) =>
+      elections.proclaim({ name, leaseId, value }),
   });
 }
 
-function readRoute(routes: Routes, services: Services): void {
-  const { elections } = services;
+function readRoute(routes: Routes, dependencies: Dependencies): void {
   routes.add({
     method: "get",
     path: "/v1/elections/{name}",
@@ -108,13 +109,18 @@ function readRoute(routes: Routes, services: Services): void {
     },
     otherAnswers: { 304: { description: "Nothing has changed." } },
     problems: ["no_quorum"],
-    handle: ({ params: { name }, query: { waitMs }, headers }, c) =>
-      blockingRead(c, services, { ifNoneMatch: headers["if-none-match"], waitMs }, watched(elections, name)),
+    handle: ({ params: { name }, query: { waitMs }, headers }, { elections }, c) =>
+      blockingRead(
+        c,
+        dependencies,
+        { ifNoneMatch: headers["if-none-match"], waitMs },
+        watched(elections, name),
+      ),
   });
 }
 
-function eventsRoute(routes: Routes, services: Services): void {
-  const { elections, log } = services;
+function eventsRoute(routes: Routes, dependencies: Dependencies): void {
+  const { log } = dependencies;
   routes.add({
     method: "get",
     path: "/v1/elections/{name}/events",
@@ -129,17 +135,17 @@ function eventsRoute(routes: Routes, services: Services): void {
       content: { "text/event-stream": { schema: z.string(), examples: examples.events } },
     },
     problems: ["no_quorum"],
-    handle: async ({ params: { name }, query, headers }) => {
+    handle: async ({ params: { name }, query, headers }, { elections }) => {
       const first = await elections.inspect(name);
       const seen = headers["last-event-id"] ?? query.lastEventId;
       const followed = { ...watched(elections, name), first, seen };
-      const events = eventStream((gone) => stateEvents(services, followed, gone), log);
+      const events = eventStream((gone) => stateEvents(dependencies, followed, gone), log);
       return new Reply(200, events, EVENT_STREAM_HEADERS);
     },
   });
 }
 
-function watched(elections: Elections, name: string): Watched<ElectionState> {
+function watched(elections: NamespacedPrimitives["elections"], name: string): Watched<ElectionState> {
   return {
     read: () => elections.inspect(name),
     change: (...until) => elections.change(name, ...until),

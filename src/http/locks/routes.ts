@@ -1,4 +1,4 @@
-import type { Services } from "../context.js";
+import type { Dependencies } from "../context.js";
 import { ACQUIRE_PROBLEMS, grantedOr, isHeld } from "../leases/held.js";
 import { ReleaseBody, ReleasedSchema, renewBody } from "../leases/schemas.js";
 import type { Routes } from "../registration.js";
@@ -22,13 +22,13 @@ import {
   PAGE,
 } from "./schemas.js";
 
-export function lockRoutes(routes: Routes, services: Services): void {
-  leases(routes, services);
-  holderRoutes(routes, services);
-  listRoutes(routes, services);
+export function lockRoutes(routes: Routes, dependencies: Dependencies): void {
+  leases(routes, dependencies);
+  holderRoutes(routes, dependencies);
+  listRoutes(routes);
 }
 
-function leases(routes: Routes, { locks, config }: Services): void {
+function leases(routes: Routes, { config }: Dependencies): void {
   routes.add({
     method: "post",
     path: "/v1/locks/{name}/acquire",
@@ -40,7 +40,7 @@ function leases(routes: Routes, { locks, config }: Services): void {
     request: { params: LockParams, body: body(acquireBody(config.ttlMaxMs), examples.acquireRequests) },
     answer: json("The lease.", LeaseSchema, examples.leases),
     problems: ACQUIRE_PROBLEMS,
-    handle: async ({ params: { name }, body }, c) =>
+    handle: async ({ params: { name }, body }, { locks }, c) =>
       grantedOr(isHeld(name), await locks.acquire({ ...body, names: [name], ...ofClient(c) })),
   });
   routes.add({
@@ -53,7 +53,7 @@ function leases(routes: Routes, { locks, config }: Services): void {
     request: { params: LockParams, body: body(renewBody(config.ttlMaxMs), examples.renewRequests) },
     answer: json("The lease.", LeaseSchema, examples.leases),
     problems: ["lease_mismatch", "lease_lost", "no_quorum"],
-    handle: ({ params: { name }, body }) => locks.renew({ names: [name], ...body }),
+    handle: ({ params: { name }, body }, { locks }) => locks.renew({ names: [name], ...body }),
   });
   routes.add({
     method: "post",
@@ -65,14 +65,14 @@ function leases(routes: Routes, { locks, config }: Services): void {
     request: { params: LockParams, body: body(ReleaseBody, examples.releaseRequests) },
     answer: json("Whether it was held until now.", ReleasedSchema, examples.releases),
     problems: ["no_quorum"],
-    handle: async ({ params: { name }, body: { leaseId } }) => ({
+    handle: async ({ params: { name }, body: { leaseId } }, { locks }) => ({
       released: await locks.release([name], leaseId),
     }),
   });
 }
 
 /** What may be asked about the lease on a lock, or done to it, by others than its holder. */
-function holderRoutes(routes: Routes, { locks, log }: Services): void {
+function holderRoutes(routes: Routes, { log }: Dependencies): void {
   routes.add({
     method: "post",
     path: "/v1/locks/{name}/check",
@@ -84,7 +84,7 @@ function holderRoutes(routes: Routes, { locks, log }: Services): void {
     request: { params: LockParams, body: body(CheckBody, examples.checkRequests) },
     answer: json("Whether the token is the holder's.", CheckedSchema, examples.checks),
     problems: ["no_quorum"],
-    handle: ({ params, body }) => locks.check(params.name, body.fencingToken),
+    handle: ({ params, body }, { locks }) => locks.check(params.name, body.fencingToken),
   });
   routes.add({
     method: "post",
@@ -98,15 +98,16 @@ function holderRoutes(routes: Routes, { locks, log }: Services): void {
     request: { params: LockParams, body: body(BreakBody, examples.breakRequests) },
     answer: json("How many leases were ended.", BrokenSchema, examples.breaks),
     problems: ["no_quorum"],
-    handle: async ({ params: { name }, body: { reason } }, c) => {
+    handle: async ({ params: { name }, body: { reason } }, { locks, namespace }, c) => {
       const broken = await locks.break(name, reason);
-      log.info({ requestId: c.get("requestId"), lock: name, reason, broken }, "an operator broke a lock");
+      const where = { requestId: c.get("requestId"), namespace: namespace.name, lock: name };
+      log.info({ ...where, reason, broken }, "an operator broke a lock");
       return { broken };
     },
   });
 }
 
-function listRoutes(routes: Routes, { locks }: Services): void {
+function listRoutes(routes: Routes): void {
   routes.add({
     method: "get",
     path: "/v1/locks/{name}",
@@ -116,7 +117,7 @@ function listRoutes(routes: Routes, { locks }: Services): void {
     request: { params: LockParams },
     answer: json("The lock, held or not.", LockSchema, examples.locks),
     problems: ["no_quorum"],
-    handle: async ({ params: { name } }) => ({ name, ...(await locks.inspect(name)) }),
+    handle: async ({ params: { name } }, { locks }) => ({ name, ...(await locks.inspect(name)) }),
   });
   routes.add({
     method: "get",
@@ -129,7 +130,7 @@ function listRoutes(routes: Routes, { locks }: Services): void {
     request: { params: LockParams, query: HoldersQuery },
     answer: json("One page; empty if nobody holds it.", HoldersSchema, examples.holderLists),
     problems: ["no_quorum"],
-    handle: ({ params, query: { cursor = null, limit = HOLDERS_PAGE_MAX } }) =>
+    handle: ({ params, query: { cursor = null, limit = HOLDERS_PAGE_MAX } }, { locks }) =>
       locks.holders(params.name, cursor, limit),
   });
   routes.add({
@@ -143,6 +144,7 @@ function listRoutes(routes: Routes, { locks }: Services): void {
     request: { query: ListQuery },
     answer: json("One page.", LocksSchema, examples.lockLists),
     problems: ["no_quorum"],
-    handle: ({ query: { prefix = "", cursor = "", limit = PAGE } }) => locks.list(prefix, cursor, limit),
+    handle: ({ query: { prefix = "", cursor = "", limit = PAGE } }, { locks }) =>
+      locks.list(prefix, cursor, limit),
   });
 }

@@ -1,4 +1,4 @@
-import type { Services } from "../context.js";
+import type { Dependencies } from "../context.js";
 import { ACQUIRE_PROBLEMS, grantedOr } from "../leases/held.js";
 import { ReleasedSchema } from "../leases/schemas.js";
 import type { Routes } from "../registration.js";
@@ -8,7 +8,7 @@ import * as examples from "./examples.js";
 import { acquireSeveralBody, LeaseSchema, ReleaseSeveralBody, renewSeveralBody } from "./schemas.js";
 
 /** Several names under one lease, all or none. */
-export function severalLockRoutes(routes: Routes, { locks, config }: Services): void {
+export function severalLockRoutes(routes: Routes, { config }: Dependencies): void {
   routes.add({
     method: "post",
     path: "/v1/locks/acquire",
@@ -20,7 +20,7 @@ export function severalLockRoutes(routes: Routes, { locks, config }: Services): 
     request: { body: body(acquireSeveralBody(config.ttlMaxMs), examples.acquireSeveralRequests) },
     answer: json("The lease.", LeaseSchema, examples.severalLeases),
     problems: ACQUIRE_PROBLEMS,
-    handle: async ({ body }, c) =>
+    handle: async ({ body }, { locks }, c) =>
       grantedOr(
         "At least one of them is held by another lease",
         await locks.acquire({ ...body, ...ofClient(c) }),
@@ -36,7 +36,7 @@ export function severalLockRoutes(routes: Routes, { locks, config }: Services): 
     request: { body: body(renewSeveralBody(config.ttlMaxMs), examples.renewSeveralRequests) },
     answer: json("The lease.", LeaseSchema, examples.severalLeases),
     problems: ["lease_mismatch", "lease_lost", "no_quorum"],
-    handle: ({ body }) => locks.renew(body),
+    handle: ({ body }, { locks }) => locks.renew(body),
   });
   routes.add({
     method: "post",
@@ -48,6 +48,8 @@ export function severalLockRoutes(routes: Routes, { locks, config }: Services): 
     request: { body: body(ReleaseSeveralBody, examples.releaseSeveralRequests) },
     answer: json("Whether they were held until now.", ReleasedSchema, examples.releases),
     problems: ["no_quorum"],
-    handle: async ({ body: { names, leaseId } }) => ({ released: await locks.release(names, leaseId) }),
+    handle: async ({ body: { names, leaseId } }, { locks }) => ({
+      released: await locks.release(names, leaseId),
+    }),
   });
 }

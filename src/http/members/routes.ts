@@ -1,4 +1,4 @@
-import type { Services } from "../context.js";
+import type { Dependencies } from "../context.js";
 import type { Routes } from "../registration.js";
 import { body, json } from "../responses/content.js";
 import { jsonReply } from "../responses/reply.js";
@@ -20,7 +20,7 @@ import {
   ServicesSchema,
 } from "./schemas.js";
 
-export function memberRoutes(routes: Routes, { membership, config }: Services): void {
+export function memberRoutes(routes: Routes, { config }: Dependencies): void {
   routes.add({
     method: "put",
     path: "/v1/services/{service}/members/{id}",
@@ -37,7 +37,7 @@ export function memberRoutes(routes: Routes, { membership, config }: Services): 
     ),
     otherAnswers: { 201: json("It is a member now.", RegisteredSchema, examples.registrations) },
     problems: ["superseded", "no_quorum"],
-    handle: async ({ params: { service, id }, body }) => {
+    handle: async ({ params: { service, id }, body }, { membership }) => {
       const { address, weight = 1, zone = null, tags = [], metadata = null, ttlMs = MEMBER_TTL_MS } = body;
       const registration = { address, weight, zone, tags, metadata };
       const { member, isNew } = await membership.register(service, id, ttlMs, registration);
@@ -56,7 +56,7 @@ export function memberRoutes(routes: Routes, { membership, config }: Services): 
     request: { params: MemberParams, body: body(HeartbeatBody, examples.heartbeatRequests, false) },
     answer: json("It stays alive.", PulseSchema, examples.pulses),
     problems: ["unknown_member", "superseded", "no_quorum"],
-    handle: async ({ params: { service, id }, body: { incarnation } }) => {
+    handle: async ({ params: { service, id }, body: { incarnation } }, { membership }) => {
       const { revision, ttlMs, ...pulse } = await membership.heartbeat(service, id, incarnation);
       const heartbeatIntervalMs = heartbeatIntervalMsOf(ttlMs);
       return { incarnation: pulse.incarnation, revision, ttlMs, heartbeatIntervalMs };
@@ -72,7 +72,9 @@ export function memberRoutes(routes: Routes, { membership, config }: Services): 
     request: { params: MemberParams },
     answer: json("It is not a member any more.", LeftSchema, examples.departures),
     problems: ["superseded", "no_quorum"],
-    handle: async ({ params: { service, id } }) => ({ left: await membership.leave(service, id) }),
+    handle: async ({ params: { service, id } }, { membership }) => ({
+      left: await membership.leave(service, id),
+    }),
   });
 
   routes.add({
@@ -84,7 +86,7 @@ export function memberRoutes(routes: Routes, { membership, config }: Services): 
     request: { params: MemberParams },
     answer: json("The member.", MemberSchema, examples.oneMember),
     problems: ["unknown_member", "no_quorum"],
-    handle: ({ params: { service, id } }) => membership.get(service, id),
+    handle: ({ params: { service, id } }, { membership }) => membership.get(service, id),
   });
 
   routes.add({
@@ -102,7 +104,7 @@ export function memberRoutes(routes: Routes, { membership, config }: Services): 
       examples.memberLists,
     ),
     problems: ["no_quorum"],
-    handle: ({ params: { service }, query: { cursor = null, limit = MEMBERS_PAGE_MAX } }) =>
+    handle: ({ params: { service }, query: { cursor = null, limit = MEMBERS_PAGE_MAX } }, { membership }) =>
       membership.page(service, cursor, limit),
   });
 
@@ -117,7 +119,8 @@ export function memberRoutes(routes: Routes, { membership, config }: Services): 
     request: { query: ServicesQuery },
     answer: json("One page.", ServicesSchema, examples.serviceLists),
     problems: ["no_quorum"],
-    handle: ({ query: { cursor = null, limit = SERVICES_PAGE_MAX } }) => membership.services(cursor, limit),
+    handle: ({ query: { cursor = null, limit = SERVICES_PAGE_MAX } }, { membership }) =>
+      membership.services(cursor, limit),
   });
 }
 

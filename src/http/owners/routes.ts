@@ -1,5 +1,4 @@
 import { CoordinationError } from "../../errors.js";
-import type { Services } from "../context.js";
 import { ServiceParams } from "../members/schemas.js";
 import type { Routes } from "../registration.js";
 import { body, json } from "../responses/content.js";
@@ -10,7 +9,7 @@ import * as examples from "./examples.js";
 import { ownerJson, ownersJson } from "./json.js";
 import { OwnerQuery, OwnerSchema, OwnersBody, OwnersSchema } from "./schemas.js";
 
-export function ownerRoutes(routes: Routes, { owners }: Services): void {
+export function ownerRoutes(routes: Routes): void {
   routes.add({
     method: "get",
     path: "/v1/services/{service}/owner",
@@ -22,7 +21,7 @@ export function ownerRoutes(routes: Routes, { owners }: Services): void {
     request: { params: ServiceParams, query: OwnerQuery },
     answer: json("The owner.", OwnerSchema, examples.keyOwner),
     problems: ["no_members", "too_many", "no_quorum"],
-    handle: ({ params: { service }, query: { key, replicas = 1 } }, c) => {
+    handle: ({ params: { service }, query: { key, replicas = 1 } }, { owners }, c) => {
       assertWellEncoded(c.req.url);
       return whenThere(owners.owning(service, replicas), (view) => jsonReply(ownerJson(key, replicas, view)));
     },
@@ -40,7 +39,7 @@ export function ownerRoutes(routes: Routes, { owners }: Services): void {
     request: { params: ServiceParams, body: body(OwnersBody, examples.ownersRequests) },
     answer: json("The owners, in the order of the keys.", OwnersSchema, examples.keyOwners),
     problems: ["no_members", "too_many", "no_quorum"],
-    handle: async ({ params: { service }, body: { keys, replicas = 1 } }) => {
+    handle: async ({ params: { service }, body: { keys, replicas = 1 } }, { owners }) => {
       const view = await owners.owning(service, replicas);
       return jsonReply(slicedBody(ownersJson(keys, replicas, view), owners.timeSlices));
     },

@@ -48,7 +48,8 @@ export function parserOf<S extends Schemas>(
   };
 }
 
-function check<S extends z.ZodType>(part: Misfit["part"], schema: S, given: unknown): z.output<S> {
+/** The part as its schema reads it. Throws `invalid_request`. */
+export function check<S extends z.ZodType>(part: Misfit["part"], schema: S, given: unknown): z.output<S> {
   const { success, data, error } = schema.safeParse(given);
   if (success) return data;
   throw invalid({ part, schema, given, issues: error.issues });

@@ -1,5 +1,5 @@
 import { HOLDERS_MAX } from "../../primitives/semaphore.js";
-import type { Services } from "../context.js";
+import type { Dependencies } from "../context.js";
 import { ACQUIRE_PROBLEMS, grantedOr } from "../leases/held.js";
 import { ReleaseBody, ReleasedSchema, renewBody } from "../leases/schemas.js";
 import type { Routes } from "../registration.js";
@@ -16,9 +16,9 @@ import {
   SemaphoreSchema,
 } from "./schemas.js";
 
-export function semaphoreRoutes(routes: Routes, services: Services): void {
-  permitRoutes(routes, services);
-  const { semaphores, log } = services;
+export function semaphoreRoutes(routes: Routes, dependencies: Dependencies): void {
+  permitRoutes(routes, dependencies);
+  const { log } = dependencies;
   routes.add({
     method: "get",
     path: "/v1/semaphores/{name}",
@@ -29,7 +29,10 @@ export function semaphoreRoutes(routes: Routes, services: Services): void {
     request: { params: SemaphoreParams, query: HoldersQuery },
     answer: json("The semaphore, used or not.", SemaphoreSchema, examples.semaphores),
     problems: ["no_quorum"],
-    handle: async ({ params: { name }, query: { cursor: after = 0, limit: most = HOLDERS_MAX } }) => ({
+    handle: async (
+      { params: { name }, query: { cursor: after = 0, limit: most = HOLDERS_MAX } },
+      { semaphores },
+    ) => ({
       name,
       ...(await semaphores.inspect(name, { most, after })),
     }),
@@ -46,15 +49,16 @@ export function semaphoreRoutes(routes: Routes, services: Services): void {
     request: { params: SemaphoreParams, body: body(LimitBody, examples.limitRequests) },
     answer: json("It is changed.", LimitSchema, examples.limits),
     problems: ["no_quorum"],
-    handle: async ({ params: { name }, body: { limit } }, c) => {
+    handle: async ({ params: { name }, body: { limit } }, { semaphores, namespace }, c) => {
       await semaphores.setLimit(name, limit);
-      log.info({ requestId: c.get("requestId"), semaphore: name, limit }, "an operator set a limit");
+      const where = { requestId: c.get("requestId"), namespace: namespace.name, semaphore: name };
+      log.info({ ...where, limit }, "an operator set a limit");
       return { name, limit };
     },
   });
 }
 
-function permitRoutes(routes: Routes, { semaphores, config }: Services): void {
+function permitRoutes(routes: Routes, { config }: Dependencies): void {
   routes.add({
     method: "post",
     path: "/v1/semaphores/{name}/acquire",
@@ -69,7 +73,7 @@ function permitRoutes(routes: Routes, { semaphores, config }: Services): void {
     },
     answer: json("The permits.", PermitsSchema, examples.permits),
     problems: [...ACQUIRE_PROBLEMS, "limit_mismatch"],
-    handle: async ({ params: { name }, body: { permits = 1, ...request } }, c) =>
+    handle: async ({ params: { name }, body: { permits = 1, ...request } }, { semaphores }, c) =>
       grantedOr(
         `${name} has too few free permits`,
         await semaphores.acquire({ ...request, name, permits, ...ofClient(c) }),
@@ -85,7 +89,7 @@ function permitRoutes(routes: Routes, { semaphores, config }: Services): void {
     request: { params: SemaphoreParams, body: body(renewBody(config.ttlMaxMs), examples.renewRequests) },
     answer: json("The permits.", PermitsSchema, examples.permits),
     problems: ["lease_lost", "no_quorum"],
-    handle: ({ params: { name }, body }) => semaphores.renew({ ...body, name }),
+    handle: ({ params: { name }, body }, { semaphores }) => semaphores.renew({ ...body, name }),
   });
   routes.add({
     method: "post",
@@ -97,7 +101,7 @@ function permitRoutes(routes: Routes, { semaphores, config }: Services): void {
     request: { params: SemaphoreParams, body: body(ReleaseBody, examples.releaseRequests) },
     answer: json("Whether any were held until now.", ReleasedSchema, examples.releases),
     problems: ["no_quorum"],
-    handle: async ({ params: { name }, body: { leaseId } }) => ({
+    handle: async ({ params: { name }, body: { leaseId } }, { semaphores }) => ({
       released: await semaphores.release(name, leaseId),
     }),
   });

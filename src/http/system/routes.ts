@@ -1,16 +1,17 @@
 import { z } from "@hono/zod-openapi";
-import type { Services } from "../context.js";
+import type { Dependencies } from "../context.js";
 import type { Routes } from "../registration.js";
 import { json } from "../responses/content.js";
 import { Reply } from "../responses/reply.js";
 import * as examples from "./examples.js";
 import { LiveSchema, PrimariesSchema, ReadySchema } from "./schemas.js";
 
-export function systemRoutes(routes: Routes, { primaries, metrics, port, stopping }: Services): void {
+export function systemRoutes(routes: Routes, { primaries, metrics, port, stopping }: Dependencies): void {
   routes.add({
     method: "get",
     path: "/v1/primaries",
     operationId: "getPrimaries",
+    isOfDeployment: true,
     tags: ["service"],
     summary: "See the primaries as this instance sees them",
     answer: json("The primaries.", PrimariesSchema, examples.primaries),

@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import type { InFlight } from "../../primitives/leases/lease-terms.js";
 import type { Versioned } from "../../primitives/reads/watch.js";
-import type { Services } from "../context.js";
+import type { Dependencies } from "../context.js";
 import { Reply } from "../responses/reply.js";
 import { inFlightOf } from "../server/admission.js";
 
@@ -20,7 +20,7 @@ export interface Watched<T extends Versioned> {
  */
 export async function blockingRead<T extends Versioned>(
   c: Context,
-  { clock, stopping }: Pick<Services, "clock" | "stopping">,
+  { clock, stopping }: Pick<Dependencies, "clock" | "stopping">,
   { ifNoneMatch, waitMs = 0 }: { ifNoneMatch: string | undefined; waitMs: number | undefined },
   { read, change, toJson }: Watched<T>,
 ): Promise<Reply> {

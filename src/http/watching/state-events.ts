@@ -1,6 +1,6 @@
 import { CoordinationError } from "../../errors.js";
 import type { Versioned } from "../../primitives/reads/watch.js";
-import type { Services } from "../context.js";
+import type { Dependencies } from "../context.js";
 import { KEEP_ALIVE, KEEP_ALIVE_MS, RETRY, toEvent } from "../responses/event-stream.js";
 import type { Watched } from "./blocking-read.js";
 
@@ -14,7 +14,7 @@ export interface Followed<T extends Versioned> extends Pick<Watched<T>, "change"
 
 /** Server-sent events `state`, from the first state on, until the reader goes or this instance stops. */
 export async function* stateEvents<T extends Versioned>(
-  { clock, random, stopping }: Pick<Services, "clock" | "random" | "stopping">,
+  { clock, random, stopping }: Pick<Dependencies, "clock" | "random" | "stopping">,
   { first, seen, change, toJson }: Followed<T>,
   gone: AbortSignal,
 ): AsyncGenerator<string> {

@@ -1,4 +1,5 @@
 import { madeHere } from "../../ids.js";
+import type { Namespace } from "../../namespace.js";
 import type { Inspection } from "../../quorum/lease-votes.js";
 import { digestOf, type Hold } from "../../scripts/hold.js";
 import type { Claim, Mode } from "../../scripts/lease-calls.js";
@@ -42,6 +43,8 @@ export interface LeaseRequest {
   readonly owner?: string | undefined;
   /** Chosen by the caller, who may repeat the request with it; generated here if absent. */
   readonly leaseId?: string | undefined;
+  /** Where a generated leaseId belongs; `default` if absent. */
+  readonly namespace?: Namespace | undefined;
   /** How long to wait in the queue, ms. */
   readonly waitMs?: number | undefined;
   /** Aborted when the client has disconnected. */

@@ -2,6 +2,7 @@ import { validForMs } from "../../algorithms/validity.js";
 import type { Clock, Random } from "../../clock.js";
 import { CoordinationError } from "../../errors.js";
 import { type Ids, madeHere } from "../../ids.js";
+import { Namespace } from "../../namespace.js";
 import type { LeaseVotes } from "../../quorum/lease-votes.js";
 import type { Mode } from "../../scripts/lease-calls.js";
 import type { WaitQueue } from "../queue/wait-queue.js";
@@ -36,7 +37,9 @@ export class Leases {
     request: LeaseRequest & { readonly metadata: string },
     want: (leaseId: string) => Wanted | Promise<Wanted>,
   ): Promise<Outcome> {
-    return new Acquisition(request.leaseId ?? this.ids.leaseId(), request, want, this).run();
+    const { namespace = Namespace.default } = request;
+    const leaseId = request.leaseId ?? namespace.inner(this.ids.leaseId());
+    return new Acquisition(leaseId, request, want, this).run();
   }
 
   /**

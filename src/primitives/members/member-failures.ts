@@ -1,9 +1,12 @@
 import { CoordinationError } from "../../errors.js";
+import { Namespace, withoutNamespace } from "../../namespace.js";
+
+/** Failures tell the name of a service as its callers know it. */
 
 export function unknownMember(service: string, id: string): CoordinationError {
   return new CoordinationError(
     "unknown_member",
-    `Service ${service} has no member ${id}: it expired, left, or was never registered. Register it again (PUT).`,
+    `Service ${withoutNamespace(service)} has no member ${id}: it expired, left, or was never registered. Register it again (PUT).`,
   );
 }
 
@@ -15,15 +18,18 @@ export function superseded(id: string): CoordinationError {
 }
 
 export function noMembers(service: string): CoordinationError {
+  const namespace = Namespace.of(service);
+  const name = namespace.outer(service);
+  const base = namespace.isDefault ? "/v1" : `/v1/namespaces/${namespace.name}`;
   return new CoordinationError(
     "no_members",
-    `Service ${service} has no live member with a weight above 0. Register one first (PUT /v1/services/${service}/members/{id}).`,
+    `Service ${name} has no live member with a weight above 0. Register one first (PUT ${base}/services/${name}/members/{id}).`,
   );
 }
 
 export function tooManyPoints(service: string, points: number, pointsMax: number): CoordinationError {
   return new CoordinationError(
     "too_many",
-    `The members of service ${service} have ${points} points in its ring, 256 for each 1.0 of weight, and a ring may have ${pointsMax}. Only the ratio of weights counts: register them with lower ones.`,
+    `The members of service ${withoutNamespace(service)} have ${points} points in its ring, 256 for each 1.0 of weight, and a ring may have ${pointsMax}. Only the ratio of weights counts: register them with lower ones.`,
   );
 }

@@ -2,6 +2,7 @@ import { repliedByMajority } from "../../algorithms/tally.js";
 import type { Clock } from "../../clock.js";
 import { CoordinationError } from "../../errors.js";
 import type { Ids } from "../../ids.js";
+import { Namespace } from "../../namespace.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import type { Keys } from "../../scripts/keys.js";
 import { announceIncarnation, type MemberRecord, type Pulse, putMember } from "../../scripts/member-calls.js";
@@ -113,9 +114,12 @@ export class Membership {
     });
   }
 
-  /** A page of the services that have members, by name, after `cursor`, and how many members each has. Throws `no_quorum`. */
-  services(cursor: string | null, limit: number): Promise<ServicePage> {
-    return this.#services.page(cursor, limit);
+  /**
+   * A page of the services of the namespace that have members, by name, after `cursor`, and how many members each has.
+   * Throws `no_quorum`.
+   */
+  services(cursor: string | null, limit: number, namespace = Namespace.default): Promise<ServicePage> {
+    return this.#services.page(namespace, cursor, limit);
   }
 
   /** Restores a member that some primaries lack, if it is still alive on others. */

@@ -1,4 +1,5 @@
 import type { Clock } from "../../clock.js";
+import type { Namespace } from "../../namespace.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import type { Keys } from "../../scripts/keys.js";
 import { countMembers, SERVICES_AT_ONCE_MAX } from "../../scripts/member-calls.js";
@@ -27,15 +28,17 @@ export class ServicePages {
   }
 
   /**
-   * Those after `cursor`. Examines `limit` names at most: a page may be empty though another follows. All who ask for one
+   * Those of the namespace after `cursor`. Examines `limit` names at most: a page may be empty though another follows. All who ask for one
    * page at the same time share its reads. Throws `no_quorum`.
    */
-  page(cursor: string | null, limit: number): Promise<ServicePage> {
-    return this.#pages.read(`${limit} ${cursor ?? ""}`, () => this.#read(cursor, limit));
+  page(namespace: Namespace, cursor: string | null, limit: number): Promise<ServicePage> {
+    const key = `${namespace.name} ${limit} ${cursor ?? ""}`;
+    return this.#pages.read(key, () => this.#read(namespace, cursor, limit));
   }
 
-  async #read(cursor: string | null, limit: number): Promise<ServicePage> {
-    const names = await this.#names.read("", () => this.reads.services());
+  async #read(namespace: Namespace, cursor: string | null, limit: number): Promise<ServicePage> {
+    const all = await this.#names.read("", () => this.reads.services());
+    const names = all.filter((name) => namespace.has(name));
     const after = cursor === null ? names : names.filter((name) => name > cursor);
     const looked = after.slice(0, limit);
     const services: { service: string; members: number }[] = [];

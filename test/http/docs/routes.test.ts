@@ -101,7 +101,15 @@ describe("the description", () => {
     const routes = instance.service.app.routes
       .filter(({ method, path }) => method !== "ALL" && path !== "/" && !path.startsWith("/docs"))
       .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, "{$1}")}`);
-    expect([...new Set(routes)].sort()).toEqual([...described].sort());
+    const [once, namespaced] = [false, true].map((which) =>
+      routes.filter((route) => route.includes(" /v1/namespaces/{namespace}/") === which),
+    );
+    expect(once?.sort()).toEqual([...described].sort());
+    // Described once for all: each has the same path in any namespace, but for what is of the deployment.
+    const twice = described.filter((name) => name.includes(" /v1/") && name !== "GET /v1/primaries");
+    expect(namespaced?.sort()).toEqual(
+      twice.map((name) => name.replace("/v1/", "/v1/namespaces/{namespace}/")).sort(),
+    );
   });
 
   test("says of every operation what it does, by an id of its own", async () => {

@@ -1,0 +1,191 @@
+import type { Namespace } from "../namespace.js";
+import type { Elections } from "./election.js";
+import type { Held } from "./leases/lease-terms.js";
+import type { Locks } from "./lock.js";
+import type { Membership } from "./members/membership.js";
+import type { Owners } from "./rings/owners.js";
+import type { Semaphores } from "./semaphore.js";
+
+/** The primitives of an instance, by the inner names of all namespaces. */
+export interface Primitives {
+  readonly locks: Locks;
+  readonly semaphores: Semaphores;
+  readonly elections: Elections;
+  readonly membership: Membership;
+  readonly owners: Owners;
+}
+
+/** The primitives as one namespace sees them: by the names and leaseIds of the API. */
+export interface NamespacedPrimitives {
+  readonly namespace: Namespace;
+  readonly locks: Pick<Locks, keyof Locks>;
+  readonly semaphores: Pick<Semaphores, keyof Semaphores>;
+  readonly elections: Pick<Elections, keyof Elections>;
+  readonly membership: Omit<Membership, "views">;
+  readonly owners: Pick<Owners, "owning" | "timeSlices">;
+}
+
+/**
+ * A view of the primitives, made for one request, that keeps nothing. Caches, batches and limits are those of the primitives,
+ * by inner names, so that all namespaces together stay within the bounds of one.
+ */
+export function inNamespace(namespace: Namespace, primitives: Primitives): NamespacedPrimitives {
+  if (!namespace.isDefault) return new View(namespace, primitives);
+  const { locks, semaphores, elections, membership, owners } = primitives;
+  return { namespace, locks, semaphores, elections, membership, owners };
+}
+
+/** Each primitive only when it is asked for: a request uses one. */
+class View implements NamespacedPrimitives {
+  constructor(
+    readonly namespace: Namespace,
+    private readonly primitives: Primitives,
+  ) {}
+
+  get locks() {
+    return locksIn(this.namespace, this.primitives.locks);
+  }
+
+  get semaphores() {
+    return semaphoresIn(this.namespace, this.primitives.semaphores);
+  }
+
+  get elections() {
+    return electionsIn(this.namespace, this.primitives.elections);
+  }
+
+  get membership() {
+    return membershipIn(this.namespace, this.primitives.membership);
+  }
+
+  get owners() {
+    return ownersIn(this.namespace, this.primitives.owners);
+  }
+}
+
+function locksIn(namespace: Namespace, locks: Locks): NamespacedPrimitives["locks"] {
+  const inner = (name: string) => namespace.inner(name);
+  const outer = (name: string) => namespace.outer(name);
+  const toOuter = <L extends Leased & { readonly names: readonly string[] }>(lease: L): L => ({
+    ...outerLease(namespace, lease),
+    names: lease.names.map(outer),
+  });
+  return {
+    acquire: async (request) =>
+      granted(
+        await locks.acquire({ ...innerRequest(namespace, request), names: request.names.map(inner) }),
+        toOuter,
+      ),
+    renew: async (request) =>
+      toOuter(await locks.renew({ ...innerLease(namespace, request), names: request.names.map(inner) })),
+    release: (names, leaseId) => locks.release(names.map(inner), inner(leaseId)),
+    inspect: (name) => locks.inspect(inner(name)),
+    holders: (name, cursor, limit) => locks.holders(inner(name), cursor, limit),
+    check: (name, fencingToken) => locks.check(inner(name), fencingToken),
+    break: (name, reason) => locks.break(inner(name), reason),
+    list: async (prefix, after, most) => {
+      const page = await locks.list(inner(prefix), after === "" ? "" : inner(after), most);
+      return {
+        locks: page.locks.map((lock) => ({ ...lock, name: outer(lock.name) })),
+        cursor: page.cursor === null ? null : outer(page.cursor),
+      };
+    },
+  };
+}
+
+function semaphoresIn(namespace: Namespace, semaphores: Semaphores): NamespacedPrimitives["semaphores"] {
+  const inner = (name: string) => namespace.inner(name);
+  return {
+    acquire: async (request) =>
+      granted(
+        await semaphores.acquire({ ...innerRequest(namespace, request), name: inner(request.name) }),
+        (lease) => outerNamed(namespace, lease),
+      ),
+    renew: async (request) =>
+      outerNamed(
+        namespace,
+        await semaphores.renew({ ...innerLease(namespace, request), name: inner(request.name) }),
+      ),
+    release: (name, leaseId) => semaphores.release(inner(name), inner(leaseId)),
+    inspect: (name, page) => semaphores.inspect(inner(name), page),
+    setLimit: (name, limit) => semaphores.setLimit(inner(name), limit),
+  };
+}
+
+function electionsIn(namespace: Namespace, elections: Elections): NamespacedPrimitives["elections"] {
+  const inner = (name: string) => namespace.inner(name);
+  return {
+    campaign: async (request) =>
+      granted(
+        await elections.campaign({ ...innerRequest(namespace, request), name: inner(request.name) }),
+        (lease) => outerNamed(namespace, lease),
+      ),
+    renew: async (request) =>
+      outerNamed(
+        namespace,
+        await elections.renew({ ...innerLease(namespace, request), name: inner(request.name) }),
+      ),
+    proclaim: (request) =>
+      elections.proclaim({ ...innerLease(namespace, request), name: inner(request.name) }),
+    resign: (name, leaseId) => elections.resign(inner(name), inner(leaseId)),
+    inspect: (name) => elections.inspect(inner(name)),
+    change: (name, ...until) => elections.change(inner(name), ...until),
+  };
+}
+
+/** Members belong to a service: only its name has the namespace. */
+function membershipIn(namespace: Namespace, membership: Membership): NamespacedPrimitives["membership"] {
+  const inner = (service: string) => namespace.inner(service);
+  return {
+    register: (service, ...member) => membership.register(inner(service), ...member),
+    heartbeat: (service, id, incarnation) => membership.heartbeat(inner(service), id, incarnation),
+    leave: (service, id) => membership.leave(inner(service), id),
+    list: (service) => membership.list(inner(service)),
+    page: (service, cursor, limit) => membership.page(inner(service), cursor, limit),
+    get: (service, id) => membership.get(inner(service), id),
+    services: async (after, limit) => {
+      const { services, cursor } = await membership.services(after && inner(after), limit, namespace);
+      return {
+        services: services.map(({ service, members }) => ({ service: namespace.outer(service), members })),
+        cursor: cursor && namespace.outer(cursor),
+      };
+    },
+  };
+}
+
+function ownersIn(namespace: Namespace, owners: Owners): NamespacedPrimitives["owners"] {
+  return {
+    timeSlices: owners.timeSlices,
+    owning: (service, replicas) => owners.owning(namespace.inner(service), replicas),
+  };
+}
+
+/** What belongs to a lease, by its leaseId. */
+interface Leased {
+  readonly leaseId: string;
+}
+
+function innerLease<R extends Leased>(namespace: Namespace, request: R): R {
+  return { ...request, leaseId: namespace.inner(request.leaseId) };
+}
+
+/** A request for a lease, whose leaseId is generated in the namespace if the caller chose none. */
+function innerRequest<R extends { readonly leaseId?: string | undefined }>(namespace: Namespace, request: R) {
+  const leaseId = request.leaseId === undefined ? undefined : namespace.inner(request.leaseId);
+  return { ...request, leaseId, namespace };
+}
+
+function outerLease<L extends Leased>(namespace: Namespace, lease: L): L {
+  return { ...lease, leaseId: namespace.outer(lease.leaseId) };
+}
+
+function outerNamed<L extends Leased & { readonly name: string }>(namespace: Namespace, lease: L): L {
+  return { ...outerLease(namespace, lease), name: namespace.outer(lease.name) };
+}
+
+function granted<L>(
+  outcome: { readonly kind: "acquired"; readonly lease: L } | Held,
+  toOuter: (lease: L) => L,
+): { readonly kind: "acquired"; readonly lease: L } | Held {
+  return outcome.kind === "held" ? outcome : { ...outcome, lease: toOuter(outcome.lease) };
+}
