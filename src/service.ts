@@ -7,6 +7,7 @@ import { createApp } from "./http/app.js";
 import type { App, SharedPort } from "./http/context.js";
 import { Metrics, type MetricsSnapshot } from "./http/metrics.js";
 import { Admission } from "./http/server/admission.js";
+import { clientAddress } from "./http/server/client-address.js";
 import { dotSegmentGate } from "./http/server/dot-segments.js";
 import type { Gate } from "./http/server/gate.js";
 import { hostGate } from "./http/server/hosts.js";
@@ -79,7 +80,8 @@ export function createService(config: Config, redis: RedisServers, world: World)
   const { primaries, waiting } = core;
   metrics.observe({ primaries, waiting, limiter: admission.limiter, logDropped: world.logDropped });
   const stopping = new Stopping();
-  const app = createApp({ ...core, config, metrics, port, log, clock, random, ids, stopping });
+  const clientOf = clientAddress(config.trustedProxies);
+  const app = createApp({ ...core, config, metrics, port, log, clock, random, ids, stopping, clientOf });
   return {
     ...core,
     app,

@@ -29,6 +29,8 @@ export interface Dependencies {
   readonly random: Random;
   readonly ids: Ids;
   readonly stopping: Stopping;
+  /** The address of a client, by the other end of its connection and `X-Forwarded-For`. */
+  readonly clientOf: (peer: string, forwardedFor: string | undefined) => string;
 }
 
 /** What all routes together are made of. */

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import type { Context } from "hono";
 import { CoordinationError } from "../errors.js";
 import type { Dependencies, Env } from "./context.js";
@@ -56,7 +57,7 @@ export function observed(
 
 /** The answer with the headers that all answers have, once it is counted and logged. */
 function recorded(
-  { log, clock, stopping }: Dependencies,
+  { log, clock, stopping, clientOf }: Dependencies,
   c: Context<Env>,
   { status, body, headers }: Reply,
   metrics: RouteMetrics,
@@ -80,10 +81,17 @@ function recorded(
   const failed = status >= 500;
   if (!failed && !log.isLevelEnabled("debug")) return response;
   // Without the query, which may contain keys of others, and without the body, which may contain leaseIds.
-  const line = { requestId, method, path, status, code, ms: Math.round(ms * 10) / 10 };
+  const address = clientOf(peerOf(c), headerOf(c, "x-forwarded-for"));
+  const line = { requestId, address, method, path, status, code, ms: Math.round(ms * 10) / 10 };
   if (failed) log.warn(line, "request failed");
   else log.debug(line, "request");
   return response;
+}
+
+/** The other end of the connection; empty for a request that came by none. */
+function peerOf(c: Context<Env>): string {
+  const { incoming } = (c.env ?? {}) as { readonly incoming?: IncomingMessage };
+  return incoming?.socket.remoteAddress ?? "";
 }
 
 /** The same for what fails outside of the routes. */
