@@ -1,4 +1,7 @@
+import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { rm } from "node:fs/promises";
 
 /**
  * Kills these processes and removes the folder when this process ends, in whatever way: leftovers would disturb every
@@ -23,3 +26,23 @@ const GUARD = `
   [ $# -eq 0 ] || kill -9 "$@"
   [ -z "$dir" ] || { sleep 0.2; rm -rf "$dir"; }
 `;
+
+/** The nodes of a peer and their data. Returns what ends both; they end with this process in any case. */
+export function stoppable(nodes: readonly ChildProcess[], dir: string): () => Promise<void> {
+  const ended = endWithUs(
+    nodes.map(({ pid }) => pid ?? 0),
+    dir,
+  );
+  return async () => {
+    await Promise.all(
+      nodes.map(async (node) => {
+        if (node.exitCode !== null) return;
+        const gone = once(node, "exit");
+        node.kill("SIGKILL");
+        await gone;
+      }),
+    );
+    await rm(dir, { recursive: true, force: true });
+    ended();
+  };
+}

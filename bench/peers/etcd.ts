@@ -1,12 +1,11 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { send } from "../load/client.js";
-import { endWithUs } from "../machine/guard.js";
+import { stoppable } from "../machine/guard.js";
 import { freePorts } from "../machine/servers.js";
 
 /** A cluster of three etcd nodes on this machine, with default settings and temporary data. */
@@ -26,22 +25,7 @@ export async function startEtcd(): Promise<Etcd | null> {
   const nodes = NODES.map((node) =>
     startNode(join(dir, `node-${node}`), node, url(node), url(node + 3), cluster),
   );
-  const ended = endWithUs(
-    nodes.map(({ pid }) => pid ?? 0),
-    dir,
-  );
-  const stop = async () => {
-    await Promise.all(
-      nodes.map(async (node) => {
-        if (node.exitCode !== null) return;
-        const gone = once(node, "exit");
-        node.kill("SIGKILL");
-        await gone;
-      }),
-    );
-    await rm(dir, { recursive: true, force: true });
-    ended();
-  };
+  const stop = stoppable(nodes, dir);
   const urls = NODES.map((node) => url(node + 3));
   try {
     for (const each of urls) await untilHealthy(each);

@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { endWithUs } from "../machine/guard.js";
+import { stoppable } from "../machine/guard.js";
 import { freePorts } from "../machine/servers.js";
 
 /** An ensemble of three ZooKeeper nodes on this machine, with default settings and temporary data. */
@@ -23,22 +22,7 @@ export async function startZooKeeper(): Promise<ZooKeeper | null> {
   const ports = await freePorts(9);
   const servers = NODES.map((node) => `server.${node + 1}=127.0.0.1:${ports[node + 3]}:${ports[node + 6]}`);
   const nodes = await Promise.all(NODES.map((node) => startNode(dir, node, ports[node] ?? 0, servers)));
-  const over = endWithUs(
-    nodes.map(({ pid }) => pid ?? 0),
-    dir,
-  );
-  const stop = async () => {
-    await Promise.all(
-      nodes.map(async (node) => {
-        if (node.exitCode !== null) return;
-        const gone = once(node, "exit");
-        node.kill("SIGKILL");
-        await gone;
-      }),
-    );
-    await rm(dir, { recursive: true, force: true });
-    over();
-  };
+  const stop = stoppable(nodes, dir);
   try {
     for (const node of NODES) await untilServing(ports[node] ?? 0);
   } catch (error) {
