@@ -1,7 +1,7 @@
 import { scanBy } from "../quorum/scan.js";
 import {
+  dropBorrowed,
   dropHolds,
-  dropOverlong,
   restoreCounters,
   restoreTombstones,
   summarizeState,
@@ -60,11 +60,13 @@ function countersAbove(floor: number, page: readonly string[]): [string, number]
   return found;
 }
 
-/** Members with their remaining time. Members that only another server's clock keeps alive are dropped. */
+/** Members with their remaining time. Those whose time was set by another clock are dropped. */
 const members: Section = {
   name: "members",
-  clean: (target, keys) =>
-    scanKeys(target, keys.memberPattern, (found) => runOn(target, dropOverlong(found))),
+  async clean(target, keys) {
+    await scanKeys(target, keys.memberPattern, (found) => runOn(target, dropBorrowed(found)));
+    await runOn(target, dropBorrowed([]));
+  },
   async copy(source, target, keys) {
     const scan = (set: string) => scanBy((call) => runOn(source, call), set);
     for (const service of await scan(keys.services)) {

@@ -80,9 +80,9 @@ export function dropHolds(holds: readonly string[]): Call<void> {
   return scriptCall("drop-holds", holds, []);
 }
 
-/** Forgets those of the members that only another server's clock keeps alive. */
-export function dropOverlong(members: readonly string[]): Call<void> {
-  return scriptCall("drop-overlong", members, []);
+/** Forgets those of the members whose time was set by another clock. None: all were looked at. */
+export function dropBorrowed(members: readonly string[]): Call<void> {
+  return scriptCall("drop-borrowed", members, []);
 }
 
 /**

@@ -51,7 +51,7 @@ const NAMES = {
     "restore-counters",
     "restore-tombstones",
     "drop-holds",
-    "drop-overlong",
+    "drop-borrowed",
     "rotate-counters",
   ],
 } as const;

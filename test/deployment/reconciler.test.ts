@@ -47,7 +47,7 @@ describe.concurrent("the first start", SLOW, () => {
     expect,
   }) => {
     const died = await Promise.all(
-      Array.from({ length: 14 }, async (_, steps) => {
+      Array.from({ length: 17 }, async (_, steps) => {
         const prefix = ownPrefix();
         const dying = new Dying();
         dying.dieAfter(steps + 1);

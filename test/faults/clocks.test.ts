@@ -21,14 +21,19 @@ afterEach(() => instance[Symbol.asyncDispose]());
 
 const at = (place: number) => cluster.primaries[place] as TestPrimary;
 
-/** The first is a replica of the third, whose clock is ahead, and takes part again. */
-async function wasReplica(): Promise<void> {
-  const { configurationVersion } = await shown(instance);
-  await command(at(0), "REPLICAOF", "127.0.0.1", at(2).port);
+/** The first was a replica of another, whose clock is ahead: it has that one's data. */
+async function copiesOf(master: TestPrimary): Promise<void> {
+  await command(at(0), "REPLICAOF", "127.0.0.1", master.port);
   await expect
     .poll(async () => String(await command(at(0), "INFO", "replication")), { timeout: 5_000 })
     .toContain("master_link_status:up");
   await command(at(0), "REPLICAOF", "NO", "ONE");
+}
+
+/** The same of the third, and it takes part again. */
+async function wasReplica(): Promise<void> {
+  const { configurationVersion } = await shown(instance);
+  await copiesOf(at(2));
   await allTakePart(instance, configurationVersion ?? 0);
 }
 
@@ -51,6 +56,23 @@ describe("a primary that was a replica of one whose clock is ahead", () => {
     await wasReplica();
     await sleep(2_100);
     expect((await instance.call("GET", `${service}/members`)).body.members).toEqual([]);
+  });
+
+  test("does not keep them alive either where it is readmitted later than the clocks differ", async (context) => {
+    if (!cluster.clocks) context.skip("clocks cannot be made to jump here");
+    await cluster.clocks?.jump(1, 2_000);
+    const { configurationVersion } = await shown(instance);
+    const service = `/v1/services/${freshName("service")}`;
+    await instance.call("PUT", `${service}/members/a`, { address: "a:1", ttlMs: 2_000 });
+    const deadMs = performance.now() + 2_000;
+    // Nobody looks, so it is readmitted only when the time that is left seems to be one that its own clock may have written.
+    await instance[Symbol.asyncDispose]();
+    await copiesOf(at(1));
+    await sleep(deadMs + 50 - performance.now());
+    instance = await startInstance(cluster.urlsFor("one"), { prefix: instance.prefix });
+    await allTakePart(instance, configurationVersion ?? 0);
+    for (let looks = 0; looks < 10; looks++)
+      expect((await instance.call("GET", `${service}/members`)).body.members).toEqual([]);
   });
 });
 

@@ -61,7 +61,7 @@ const STEPS = new Set(
     SCRIPTS.accept,
     SCRIPTS["commit-configuration"],
     SCRIPTS["drop-holds"],
-    SCRIPTS["drop-overlong"],
+    SCRIPTS["drop-borrowed"],
     SCRIPTS["restore-counters"],
     SCRIPTS["restore-tombstones"],
     SCRIPTS["put-member"],

@@ -157,8 +157,8 @@ export type WorldEvent =
       readonly text: string;
     }
   /**
-   * A primary read at `untilMs` what was sent to it at `atMs`, or has the times of another's clock, which is so much
-   * ahead: times to live are counted from when it reads, by its own clock, so that it may keep members for so much longer.
+   * A primary read at `untilMs` what was sent to it at `atMs`: times to live are counted from when it reads, so that it may
+   * keep members for so much longer.
    */
   | { readonly kind: "late_message"; readonly atMs: number; readonly untilMs: number; readonly text: string }
   /** A primary lost the leases that it had stored, or takes part without them: it was restarted, emptied or a replica. */

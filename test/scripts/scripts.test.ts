@@ -4,8 +4,8 @@ import {
   accept,
   admit,
   commitConfiguration,
+  dropBorrowed,
   dropHolds,
-  dropOverlong,
   prepare,
   restoreCounters,
   restoreTombstones,
@@ -140,7 +140,7 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
     many((i) => ({ key: keys.leaseTombstone(`${i}`), says: "released", leftMs: 1_000 })),
   ),
   "drop-holds": dropHolds(many((i) => keys.hold(`lock/${i}`))),
-  "drop-overlong": dropOverlong(many((i) => keys.member("search", `search-${i}`))),
+  "drop-borrowed": dropBorrowed(many((i) => keys.member("search", `search-${i}`))),
   "rotate-counters": rotateCounters(keys, 1_000),
 };
 

@@ -23,8 +23,6 @@ export class Universe {
   readonly #frozenSince = new Map<Instance, number>();
   /** Primaries that lost data and did not get it back yet. */
   readonly #lost = new Map<SimulatedPrimary, "all" | "some">();
-  /** By how much later than meant what a primary stores ends, where it was written by another's clock. */
-  readonly #foreignMs = new Map<SimulatedPrimary, number>();
   readonly #chance: Chance;
   #grants = 0;
   #values = 0;
@@ -178,20 +176,13 @@ export class Universe {
 
   copied(replica: SimulatedPrimary, master: SimulatedPrimary): void {
     replica.server.keyspace.copyFrom(master.server.keyspace);
-    const byMs = (this.#foreignMs.get(master) ?? 0) + master.clockMs - replica.clockMs;
-    this.#foreignMs.set(replica, Math.max(0, byMs));
-    if (byMs > 0) this.#keepsLonger(byMs, `${replica.name} has the times of ${master.name}`);
     this.#loses(replica, "some");
   }
 
   #readsLate({ name }: SimulatedPrimary, sentMs: number): void {
-    const lateMs = this.scheduler.nowMs() - sentMs;
-    this.#keepsLonger(lateMs, `${name} reads what was sent ${lateMs.toFixed(1)} ms ago`);
-  }
-
-  #keepsLonger(byMs: number, text: string): void {
     const untilMs = this.scheduler.nowMs();
-    this.recorder.happened({ kind: "late_message", atMs: untilMs - byMs, untilMs, text });
+    const text = `${name} reads what was sent ${(untilMs - sentMs).toFixed(1)} ms ago`;
+    this.recorder.happened({ kind: "late_message", atMs: sentMs, untilMs, text });
   }
 
   /** What is promised ends where a majority lost data, and none of them got it back before the last one lost it. */
