@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { z } from "zod";
+import { toMetricsPrefixes } from "./metrics-prefixes.js";
 
 /** A whole number, in ms where the name of the setting says so. */
 const whole = (fallback: number, min: number, max: number) => {
@@ -53,6 +54,8 @@ const SETTINGS = z.object({
   workers: wholeOrAuto(1, 1, 64),
   /** Names that `Host` or `Origin` may contain besides the default; undefined: the default alone. */
   allowedHosts: z.string().transform(toHosts).optional(),
+  /** Names that have metrics of their own, by how they begin. */
+  metricsPrefixes: z.string().transform(toMetricsPrefixes).default(Object.freeze([])),
   logLevel: oneOf(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
   /**
    * The secret by which an operator authenticates, as a header can carry it; without it nobody is an operator. Never

@@ -14,6 +14,7 @@ import { hostGate } from "./http/server/hosts.js";
 import { Stopping } from "./http/server/stopping.js";
 import type { Ids } from "./ids.js";
 import { Elections } from "./primitives/election.js";
+import type { LeaseObserver } from "./primitives/leases/lease-observer.js";
 import { Leases } from "./primitives/leases/leases.js";
 import { Locks } from "./primitives/lock.js";
 import { Membership } from "./primitives/members/membership.js";
@@ -59,9 +60,10 @@ export interface Service extends Core {
 /** Config -> primaries -> primitives -> app. */
 export function createService(config: Config, redis: RedisServers, world: World): Service {
   const { clock, random, log, ids, port } = world;
-  const metrics = new Metrics();
+  const metrics = new Metrics(config.metricsPrefixes, clock);
   const admission = new Admission(clock, world.random, config, redis.urls.map(addressOf), metrics, log);
   const core = createCore(config, redis, world, {
+    leases: metrics.contention,
     granted: (rounds) => metrics.granted(rounds),
     called: (primary, script, ms, outcome) => {
       metrics.called(primary, script, ms, outcome);
@@ -109,8 +111,9 @@ export interface Core extends Primitives {
   close(): void;
 }
 
-/** Receives events about the primaries, and how many round trips each grant took. */
+/** Receives events about the primaries and leases, and how many round trips each grant took. */
 export interface CoreObserver extends PrimaryObserver {
+  readonly leases?: LeaseObserver;
   granted?(rounds: number): void;
 }
 
@@ -138,8 +141,8 @@ export function createCore(
     keys.notificationChannel(instance),
     config.connectTimeoutMs,
   );
-  const waiting = new WaitQueue(primaries, keys, clock, notifications, ids, instance);
-  const leases = new Leases(votes, waiting, primaries.all.length, clock, random, ids);
+  const waiting = new WaitQueue(primaries, keys, clock, notifications, ids, instance, observer.leases);
+  const leases = new Leases(votes, waiting, primaries.all.length, clock, random, ids, observer.leases);
   return {
     primaries,
     membership,

@@ -43,6 +43,7 @@ describe("the configuration", () => {
       trustedProxies: [],
       workers: 1,
       allowedHosts: undefined,
+      metricsPrefixes: [],
       logLevel: "info",
       operatorKey: undefined,
       warnings: [],
@@ -79,6 +80,7 @@ describe("the configuration", () => {
         QUORATE_TRUSTED_PROXIES: "10.0.0.0/8, ::1",
         QUORATE_WORKERS: "4",
         QUORATE_ALLOWED_HOSTS: "quorate.example, Quorate-1:8080",
+        QUORATE_METRICS_PREFIXES: "orders-, team-a/jobs-,team-a/,orders-",
         QUORATE_LOG_LEVEL: "debug",
         QUORATE_OPERATOR_KEY: "0123456789abcdef",
       }),
@@ -110,6 +112,11 @@ describe("the configuration", () => {
       trustedProxies: ["10.0.0.0/8", "::1"],
       workers: 4,
       allowedHosts: ["quorate.example", "quorate-1:8080"],
+      metricsPrefixes: [
+        { namespace: "default", prefix: "orders-" },
+        { namespace: "team-a", prefix: "jobs-" },
+        { namespace: "team-a", prefix: "" },
+      ],
       logLevel: "debug",
       operatorKey: "0123456789abcdef",
       warnings: [],
@@ -298,9 +305,18 @@ describe("one clear line tells of", () => {
       { QUORATE_TRUSTED_PROXIES: "proxy" },
       'QUORATE_TRUSTED_PROXIES has "proxy", which is not an address like 10.0.0.1 or 10.0.0.0/8',
     ],
+    [
+      { QUORATE_METRICS_PREFIXES: "orders-,a b,/x" },
+      'QUORATE_METRICS_PREFIXES has "a b", which is not like orders- or team-a/orders-',
+      'QUORATE_METRICS_PREFIXES has "/x", which is not like orders- or team-a/orders-',
+    ],
+    [
+      { QUORATE_METRICS_PREFIXES: Array.from({ length: 21 }, (_, i) => `p${i}`).join(",") },
+      "QUORATE_METRICS_PREFIXES has 21 entries, but may have 20",
+    ],
     [{ REDIS_URLS: "redis://a/db0" }, "REDIS_URLS, entry 1 ends in a path that is not a database number"],
-  ])("%o", (env, line) => {
-    expect(mistakesOf(env)).toEqual([line]);
+  ])("%o", (env, ...lines) => {
+    expect(mistakesOf(env)).toEqual(lines);
   });
 
   test("a setting that there is not, with those that there are", () => {

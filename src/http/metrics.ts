@@ -1,10 +1,14 @@
-import { type Aggregator, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { collectDefaultMetrics, Registry } from "prom-client";
 import { type Limiter, PRIORITIES } from "../algorithms/limiter.js";
+import type { Clock } from "../clock.js";
+import type { MetricsPrefix } from "../metrics-prefixes.js";
 import type { Primaries } from "../quorum/primaries.js";
 import type { PrimaryFailure } from "../redis/failures.js";
 import { PRIMARY_STATES, type PrimaryStatus } from "../redis/lifecycle.js";
 import type { Primary, PrimaryObserver } from "../redis/primary.js";
-import { type Distribution, SeriesCounter, SeriesHistogram, type Tally } from "./series.js";
+import { Contention } from "./contention.js";
+import { counter, gauge, histogram, made, seriesCounter, seriesHistogram } from "./metric-table.js";
+import type { Distribution, Tally } from "./series.js";
 import type { AdmissionObserver } from "./server/admission.js";
 
 /** Metrics of what happens. Labels are routes and addresses, never names, keys or leaseIds. */
@@ -79,43 +83,6 @@ const SCRAPED = {
   quorate_admission_queued: gauge(["priority"], "Requests queued for admission, by priority"),
 };
 
-type Make<M> = (name: string, registers: Registry[]) => M;
-
-function counter<L extends string>(labelNames: L[], help: string): Make<Counter<L>> {
-  return (name, registers) => new Counter({ name, help, labelNames, registers });
-}
-
-/** `aggregator`: how several workers' values become that of their port. */
-function gauge<L extends string>(
-  labelNames: L[],
-  help: string,
-  aggregator: Aggregator = "sum",
-): Make<Gauge<L>> {
-  return (name, registers) => new Gauge({ name, help, labelNames, aggregator, registers });
-}
-
-function histogram<L extends string>(labelNames: L[], help: string, buckets: number[]): Make<Histogram<L>> {
-  return (name, registers) => new Histogram({ name, help, labelNames, buckets, registers });
-}
-
-function seriesCounter<L extends string>(labelNames: L[], help: string): Make<SeriesCounter<L>> {
-  return (name, registers) => new SeriesCounter({ name, help, labelNames, registers });
-}
-
-function seriesHistogram<L extends string>(
-  labelNames: L[],
-  help: string,
-  buckets: number[],
-): Make<SeriesHistogram<L>> {
-  return (name, registers) => new SeriesHistogram({ name, help, labelNames, buckets, registers });
-}
-
-/** The metrics of a table, by name. */
-function made<T extends Record<string, Make<unknown>>>(table: T, registry: Registry) {
-  const metrics = Object.entries(table).map(([name, make]) => [name, make(name, [registry])]);
-  return Object.fromEntries(metrics) as { readonly [Name in keyof T]: ReturnType<T[Name]> };
-}
-
 /** All metrics as plain data, to send to another process. */
 export type MetricsSnapshot = Awaited<ReturnType<Registry["getMetricsAsJSON"]>>;
 
@@ -137,9 +104,12 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
 
   /** The type of the text, as Prometheus negotiates it. */
   readonly contentType = this.#registry.contentType;
+  /** Who waits for leases, and how many are held, by names. */
+  readonly contention: Contention;
 
-  constructor() {
+  constructor(prefixes: readonly MetricsPrefix[], clock: Pick<Clock, "monotonicMs">) {
     collectDefaultMetrics({ register: this.#registry });
+    this.contention = new Contention(prefixes, clock, this.#registry);
   }
 
   /** From now on with the state of the primaries, and with what each scrape reads. */
@@ -150,6 +120,7 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
       if (priority !== "resumed") this.#counted.quorate_admission_shed_total.inc({ priority }, 0);
     const scraped = made(SCRAPED, this.#registry);
     this.#scrape = () => {
+      this.contention.scrape();
       scraped.quorate_waiting_requests.set(waiting.size);
       scraped.quorate_configuration_version.set(primaries.version ?? 0);
       for (const { address, status } of primaries.all)

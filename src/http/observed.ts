@@ -6,6 +6,7 @@ import { internal } from "./failures.js";
 import type { RouteMetrics } from "./metrics.js";
 import { statusOf, toProblem } from "./problem.js";
 import { readBody } from "./requests/body-limit.js";
+import { traceparentOf } from "./requests/traceparent.js";
 import { Reply } from "./responses/reply.js";
 import { inFlight } from "./server/admission.js";
 import { headerOf } from "./server/arrivals.js";
@@ -82,7 +83,8 @@ function recorded(
   if (!failed && !log.isLevelEnabled("debug")) return response;
   // Without the query, which may contain keys of others, and without the body, which may contain leaseIds.
   const address = clientOf(peerOf(c), headerOf(c, "x-forwarded-for"));
-  const line = { requestId, address, method, path, status, code, ms: Math.round(ms * 10) / 10 };
+  const traceparent = traceparentOf(headerOf(c, "traceparent"));
+  const line = { requestId, traceparent, address, method, path, status, code, ms: Math.round(ms * 10) / 10 };
   if (failed) log.warn(line, "request failed");
   else log.debug(line, "request");
   return response;

@@ -32,7 +32,7 @@ export function incomingOf(c: Context): IncomingMessage | undefined {
 /** A header that a request has once at most; the framework's `c.req.header` builds an object to look it up. */
 export function headerOf(
   c: Context,
-  name: "x-request-id" | "x-forwarded-for" | "content-length" | "transfer-encoding",
+  name: "x-request-id" | "x-forwarded-for" | "traceparent" | "content-length" | "transfer-encoding",
 ): string | undefined {
   const incoming = incomingOf(c);
   return incoming ? (incoming.headers[name] as string | undefined) : c.req.header(name);

@@ -8,6 +8,7 @@ import type { Keys } from "../../scripts/keys.js";
 import type { Claim } from "../../scripts/lease-calls.js";
 import { POLL_MS } from "../../scripts/liveness.js";
 import { type Left, leaveQueue, takeTicket } from "../../scripts/queue-calls.js";
+import type { LeaseObserver } from "../leases/lease-observer.js";
 import { AttemptLimit } from "./attempt-limit.js";
 import { Keepalive } from "./keepalive.js";
 import { LocalQueues } from "./local-queues.js";
@@ -36,6 +37,7 @@ export class WaitQueue {
     private readonly ids: Ids,
     /** Identifies this instance in the queues. */
     readonly instance: string,
+    private readonly observer?: Pick<LeaseObserver, "joined" | "left">,
   ) {
     this.#queues = new LocalQueues(clock);
     this.#keepalive = new Keepalive(this.#queues, primaries, this.#clocks, keys, clock, instance);
@@ -65,6 +67,7 @@ export class WaitQueue {
     const ticket = Math.max(...(taken.length > 0 ? taken : proposals).map((proposal) => proposal.ticket));
     const waiter = new Waiter(claim, ticket, this.ids.nonce(), majority, this.clock);
     this.#queues.add(waiter);
+    this.observer?.joined(waiter);
     this.notifications.listen(
       (primary, notification) =>
         notification.kind === "readers"
@@ -109,6 +112,7 @@ export class WaitQueue {
   ): Promise<Answers<Left>> {
     const { claim } = waiter;
     this.#queues.remove(waiter, granted !== null);
+    this.observer?.left(waiter, granted !== null);
     const same = this.#queues.ofLease(claim.leaseId);
     const leaving = (back: "all" | "none" | number) =>
       leaveQueue(this.keys, claim, waiter.nonce, {
