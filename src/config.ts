@@ -36,7 +36,11 @@ const SETTINGS = z.object({
   headersTimeoutMs: whole(10_000, 100, 300_000),
   requestTimeoutMs: whole(30_000, 100, 300_000),
   /** Maximum number of simultaneous connections; more are closed at once. */
-  connectionsMax: whole(20_000, 10, 1_000_000),
+  connectionsMax: whole(16_384, 10, 1_000_000),
+  /** Maximum number of requests in the queue of a name, whichever instances they wait at. */
+  queueLengthMax: whole(10_000, 1, 1_000_000),
+  /** Maximum number of members of a service. */
+  serviceMembersMax: whole(10_000, 1, 1_000_000),
   /** Certificate and key of HTTPS, as files in PEM; undefined: plain HTTP. */
   tlsCert: z.string().optional(),
   tlsKey: z.string().optional(),

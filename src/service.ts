@@ -141,7 +141,16 @@ export function createCore(
     keys.notificationChannel(instance),
     config.connectTimeoutMs,
   );
-  const waiting = new WaitQueue(primaries, keys, clock, notifications, ids, instance, observer.leases);
+  const waiting = new WaitQueue(
+    primaries,
+    keys,
+    clock,
+    notifications,
+    ids,
+    instance,
+    config,
+    observer.leases,
+  );
   const leases = new Leases(votes, waiting, primaries.all.length, clock, random, ids, observer.leases);
   return {
     primaries,

@@ -36,7 +36,7 @@ export function memberRoutes(routes: Routes, { config }: Dependencies): void {
       examples.registrations,
     ),
     otherAnswers: { 201: json("It is a member now.", RegisteredSchema, examples.registrations) },
-    problems: ["superseded", "no_quorum"],
+    problems: ["superseded", "too_many", "no_quorum"],
     handle: async ({ params: { service, id }, body }, { membership }) => {
       const { address, weight = 1, zone = null, tags = [], metadata = null, ttlMs = MEMBER_TTL_MS } = body;
       const registration = { address, weight, zone, tags, metadata };

@@ -33,7 +33,7 @@ export class Leases {
   /**
    * Acquires what `want` names, or reports its holder. `want` is called anew for each attempt. Throws `no_quorum`,
    * `shutting_down`, `lease_lost` for a leaseId that was used up, `lease_mismatch` for one that belongs to a different
-   * request, and `limit_mismatch`.
+   * request, `limit_mismatch`, and `too_many` where it would have to join a queue that is full.
    */
   acquire(
     request: LeaseRequest & { readonly metadata: string },
