@@ -25,6 +25,7 @@ const FLOORS = [
   ["quorum/"],
   ["redis/", "embedded/"],
   ["scripts/"],
+  ["access/"],
   ["algorithms/"],
   ["config.ts", "clock.ts", "ids.ts", "errors.ts", "log.ts"],
 ];
