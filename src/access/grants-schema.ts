@@ -57,7 +57,8 @@ export const LIMITS = z.strictObject(
 );
 export type Limits = Readonly<z.output<typeof LIMITS>>;
 
-const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+/** Without a colon, which the ids of other principals have (`jwt:...`), and never a key in the wrong place. */
+const ID = /^(?!quorate_[\w-]{43}$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const ID_EXPECTED = "an id of 1 to 64 of A-Z a-z 0-9 . _ - that begins with a letter or digit";
 const DIGEST_EXPECTED =
   "the SHA-256 of a key in 64 hex digits (npm run key makes a key and its entry), never the key itself";

@@ -40,10 +40,11 @@ const isJson = (text: string): boolean => /^\s*\{/.test(text);
 function syntaxMistake(file: string, text: string, error: unknown): string {
   const yaml = error instanceof YAMLError ? error : parseDocument(text, YAML).errors[0];
   const at = yaml?.linePos?.[0];
-  if (!yaml || !at) return `${file} is not valid ${isJson(text) ? "JSON" : "YAML"}`;
+  if (isJson(text)) return `${file}${at ? `:${at.line}:${at.col}` : ""} is not valid JSON`;
+  if (!yaml || !at) return `${file} is not valid YAML`;
   const hint = /alias/i.test(yaml.message) ? '; the pattern * must be in quotes: "*"' : "";
   const why = hint === "" ? SAFE_REASONS[yaml.code] : "a name that begins with * is an alias";
-  return `${file}:${at.line}:${at.col} is not valid ${isJson(text) ? "JSON" : "YAML"}${why ? `: ${why}` : ""}${hint}`;
+  return `${file}:${at.line}:${at.col} is not valid YAML${why ? `: ${why}` : ""}${hint}`;
 }
 
 /** Reasons in our words: those of the parser may repeat what is in the file. */
