@@ -45,7 +45,7 @@ export interface AccessWorld {
 export class Access {
   #ring = new KeyRing([]);
   readonly #open: boolean;
-  readonly #operator: { readonly digest: string; readonly principal: Principal } | undefined;
+  readonly #operatorDigest: string | undefined;
   readonly #file: WatchedFile | undefined;
   readonly #keySet: KeySet | undefined;
   readonly #jwts: Jwts | undefined;
@@ -56,8 +56,7 @@ export class Access {
   ) {
     const { clock, log, files = systemFiles, fetch } = world;
     this.#open = keysFile === undefined && jwt === undefined;
-    this.#operator =
-      operatorKey === undefined ? undefined : { digest: digestOf(operatorKey), principal: OPERATOR };
+    this.#operatorDigest = operatorKey === undefined ? undefined : digestOf(operatorKey);
     if (keysFile !== undefined) {
       this.#file = new WatchedFile(
         keysFile,
@@ -83,7 +82,7 @@ export class Access {
       const text = await files.read(path).catch((error: NodeJS.ErrnoException) => {
         throw new UnusableKeysFile([`QUORATE_KEYS_FILE: ${path} cannot be read (${error.code ?? error})`]);
       });
-      const file = readKeysFile(path, text);
+      const file = await readKeysFile(path, text, this.#pause);
       if (file.kind === "refused") throw new UnusableKeysFile(file.mistakes);
       this.#use(file);
       this.#file.start(text);
@@ -122,18 +121,21 @@ export class Access {
   }
 
   #byHeader(authorization: string): Authentication | Promise<Authentication> {
-    const token = BEARER.exec(authorization)?.[1];
+    const token = bearerOf(authorization);
     if (token === undefined)
       return this.#open ? AS_ANONYMOUS : refused("Authorization is not Bearer and a token");
     const digest = digestOf(token);
-    const principal =
-      this.#ring.byDigest(digest) ??
-      (this.#operator?.digest === digest ? this.#operator.principal : undefined);
+    const principal = this.#ring.byDigest(digest) ?? this.#operatorBy(digest);
     if (principal) return { kind: "authenticated", principal };
     if (this.#open) return AS_ANONYMOUS;
-    if (!this.#jwts || !Jwts.looksLike(token)) return refused("no key has this digest");
-    const bearer = this.#jwts.find(digest);
-    return bearer ? this.#authenticated(bearer) : this.#verify(this.#jwts, token, digest);
+    const bearer = this.#jwts?.find(digest);
+    if (bearer) return this.#authenticated(bearer);
+    if (this.#jwts && Jwts.looksLike(token)) return this.#verify(this.#jwts, token, digest);
+    return refused("no key has this digest");
+  }
+
+  #operatorBy(digest: string): Principal | undefined {
+    return this.#operatorDigest === digest ? OPERATOR : undefined;
   }
 
   async #verify(jwts: Jwts, token: string, digest: string): Promise<Authentication> {
@@ -147,9 +149,9 @@ export class Access {
     return { kind: "authenticated", principal: { id, grants, limits: this.#ring.limits } };
   }
 
-  #replace(path: string, text: string): void {
+  async #replace(path: string, text: string): Promise<void> {
     const { log } = this.world;
-    const file = readKeysFile(path, text);
+    const file = await readKeysFile(path, text, this.#pause);
     if (file.kind === "refused") {
       for (const mistake of file.mistakes) log.error(mistake);
       log.error(`${path} is refused: ${OLD_IN_FORCE}`);
@@ -157,6 +159,9 @@ export class Access {
     }
     this.#use(file);
   }
+
+  /** Lets requests in while a large file is checked. */
+  readonly #pause = (): Promise<void> => new Promise((resolve) => this.world.clock.soon(resolve));
 
   #use({ keys, limits }: KeysFile & { kind: "read" }): void {
     this.#ring = new KeyRing(keys, limits);
@@ -176,8 +181,15 @@ function refused(reason: string): Authentication {
   return { kind: "unauthenticated", given: true, reason };
 }
 
-/** Wider than RFC 6750: an operator's key may have all visible characters of ASCII. */
-const BEARER = /^Bearer +([\x21-\x7e]+) *$/i;
+/** What follows `Bearer`, whatever characters it has: it is only hashed. By hand, since a JWT may have some KB. */
+function bearerOf(authorization: string): string | undefined {
+  if (!/^bearer /i.test(authorization)) return undefined;
+  let start = "bearer ".length;
+  let end = authorization.length;
+  while (authorization[start] === " ") start++;
+  while (end > start && authorization[end - 1] === " ") end--;
+  return end > start ? authorization.slice(start, end) : undefined;
+}
 
 const OLD_IN_FORCE = "the keys that were read before stay in force";
 

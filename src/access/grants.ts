@@ -46,57 +46,75 @@ export interface MissingGrant {
   readonly action: Action;
 }
 
-interface Compiled {
+/** The names that are granted in some namespaces. */
+interface Granted {
   readonly namespaces: NamePatterns;
-  readonly names: NamePatterns;
+  readonly names: readonly string[];
 }
 
-/** The grants of one key, compiled once, so that a check takes a few comparisons. */
+/** The grants of one key. They are compiled when they are first used, so that a large file of keys is read quickly. */
 export class Grants {
+  readonly #grants: readonly Grant[];
   /** By action and kind. */
-  readonly #index = new Map<string, Compiled[]>();
+  #index: Map<string, Granted[]> | undefined;
+  /** What was found before, by action and kind and then by namespace: the names of all grants that fit. */
+  readonly #found = new Map<string, Map<string, NamePatterns>>();
 
   constructor(grants: readonly Grant[]) {
-    for (const { namespace, kinds, names, actions } of grants) {
-      const compiled = { namespaces: new NamePatterns([namespace]), names: new NamePatterns(names) };
-      const all: readonly (Kind | "*")[] = kinds.includes("*") ? [...KINDS, "*"] : kinds;
-      for (const action of new Set(actions)) {
-        for (const kind of new Set(all)) {
-          const place = `${action} ${kind}`;
-          const there = this.#index.get(place);
-          if (there) there.push(compiled);
-          else this.#index.set(place, [compiled]);
-        }
-      }
-    }
+    this.#grants = grants;
   }
 
   /** Undefined: all of it is granted. */
   missing({ namespace, kind, names, action }: Need): MissingGrant | undefined {
-    const candidates = this.#in(namespace, kind, action);
-    if (candidates.length === 0 && names.length === 0) return { namespace, kind, name: undefined, action };
-    for (const name of names) {
-      if (!candidates.some((grant) => grant.names.match(name))) return { namespace, kind, name, action };
-    }
+    const granted = this.#in(namespace, kind, action);
+    if (names.length === 0 && granted.none) return { namespace, kind, name: undefined, action };
+    for (const name of names) if (!granted.match(name)) return { namespace, kind, name, action };
     return undefined;
   }
 
   /** Of these names, those that are granted: what a list may show. */
   filter({ namespace, kind, action }: Omit<Need, "names">): (name: string) => boolean {
-    const candidates = this.#in(namespace, kind, action);
-    if (candidates.some((grant) => grant.names.all)) return () => true;
-    return (name) => candidates.some((grant) => grant.names.match(name));
+    const granted = this.#in(namespace, kind, action);
+    return (name) => granted.match(name);
   }
 
-  #in(namespace: string, kind: Kind | "*", action: Action): readonly Compiled[] {
-    const all = this.#index.get(`${action} ${kind}`) ?? NONE;
-    return all.every((grant) => grant.namespaces.match(namespace))
-      ? all
-      : all.filter((grant) => grant.namespaces.match(namespace));
+  #in(namespace: string, kind: Kind | "*", action: Action): NamePatterns {
+    const place = PLACES[action][kind];
+    let byNamespace = this.#found.get(place);
+    const known = byNamespace?.get(namespace);
+    if (known) return known;
+    // A caller can invent namespaces.
+    if (!byNamespace || byNamespace.size >= FOUND_MAX) this.#found.set(place, (byNamespace = new Map()));
+    this.#index ??= compile(this.#grants);
+    const fitting = (this.#index.get(place) ?? []).filter(({ namespaces }) => namespaces.match(namespace));
+    const granted = new NamePatterns(fitting.flatMap(({ names }) => names));
+    byNamespace.set(namespace, granted);
+    return granted;
   }
 }
 
-const NONE: readonly Compiled[] = Object.freeze([]);
+function compile(grants: readonly Grant[]): Map<string, Granted[]> {
+  const index = new Map<string, Granted[]>();
+  for (const { namespace, kinds, names, actions } of grants) {
+    const granted = { namespaces: new NamePatterns([namespace]), names };
+    const all: readonly (Kind | "*")[] = kinds.includes("*") ? [...KINDS, "*"] : kinds;
+    for (const place of new Set(actions.flatMap((action) => all.map((kind) => PLACES[action][kind])))) {
+      const there = index.get(place);
+      if (there) there.push(granted);
+      else index.set(place, [granted]);
+    }
+  }
+  return index;
+}
+
+const placesOf = (action: Action) =>
+  Object.freeze(
+    Object.fromEntries([...KINDS, "*" as const].map((kind) => [kind, `${action} ${kind}`])),
+  ) as Readonly<Record<Kind | "*", string>>;
+const PLACES = Object.freeze({ read: placesOf("read"), use: placesOf("use"), operate: placesOf("operate") });
+
+/** Namespaces by action and kind: most keys have one. */
+const FOUND_MAX = 8;
 
 /** The grant that is missing, in words, for an answer to whoever asked. */
 export function describeMissing({ namespace, kind, name, action }: MissingGrant): string {

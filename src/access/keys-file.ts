@@ -1,54 +1,66 @@
-import { type Document, isNode, LineCounter, parse, parseDocument, YAMLError } from "yaml";
+import { type Document, isNode, LineCounter, parseDocument } from "yaml";
 import type { z } from "zod";
 import { certificateName } from "./certificates.js";
-import { KEYS_FILE, type KeyEntry, type Limits } from "./grants-schema.js";
+import { KEY, KEYS_FILE, type KeyEntry, type Limits } from "./grants-schema.js";
+import { isJson, type Parsed, parseText, YAML, YAML_AT_ONCE } from "./parse-text.js";
 
 /** What a keys file says, or every mistake in it: one line each, none with a secret in it. */
 export type KeysFile =
   | { readonly kind: "read"; readonly keys: readonly KeyEntry[]; readonly limits: Limits | undefined }
   | { readonly kind: "refused"; readonly mistakes: readonly string[] };
 
-/** `file`: its name for the mistakes. JSON is read as JSON, which is a hundred times faster than YAML. */
-export function readKeysFile(file: string, text: string): KeysFile {
+/**
+ * `file`: its name for the mistakes. `pause` is awaited every few ms while keys are checked. JSON is read a hundred times
+ * faster than YAML.
+ */
+export async function readKeysFile(
+  file: string,
+  text: string,
+  pause: () => Promise<void> = async () => {},
+): Promise<KeysFile> {
   if (text.length > LENGTH_MAX)
     return refused([`${file} has ${text.length} characters, but must have at most ${LENGTH_MAX}`]);
-  let content: unknown;
-  try {
-    content = isJson(text) ? JSON.parse(text) : parse(text, YAML);
-  } catch (error) {
-    return refused([syntaxMistake(file, text, error)]);
-  }
-  const checked = KEYS_FILE.safeParse(content);
+  const parsed = await parseText(text);
+  if (parsed.kind === "failed") return refused([syntaxMistake(file, text, parsed)]);
   const places = new Places(file, text);
-  if (!checked.success) {
-    return refused(checked.error.issues.flatMap((issue) => shapeMistakes(places, content, issue)));
+  const { content } = parsed;
+  const whole = KEYS_FILE.safeParse(content);
+  if (!whole.success)
+    return refused(whole.error.issues.flatMap((one) => shapeMistakes(places, content, one)));
+  const keys: KeyEntry[] = [];
+  const mistakes: string[] = [];
+  for (const [i, key] of whole.data.keys.entries()) {
+    if (i % KEYS_AT_ONCE === KEYS_AT_ONCE - 1) await pause();
+    const checked = KEY.safeParse(key);
+    if (checked.success) keys.push(checked.data);
+    else
+      mistakes.push(...checked.error.issues.flatMap((one) => shapeMistakes(places, key, one, ["keys", i])));
+    if (mistakes.length > MISTAKES_MAX) break;
   }
-  const { keys, limits } = checked.data;
-  const mistakes = ambiguities(places, keys);
-  return mistakes.length > 0 ? refused(mistakes) : { kind: "read", keys, limits };
+  if (mistakes.length === 0) mistakes.push(...ambiguities(places, keys));
+  return mistakes.length > 0 ? refused(mistakes) : { kind: "read", keys, limits: whole.data.limits };
 }
 
 function refused(mistakes: readonly string[]): KeysFile {
-  const more = mistakes.length - MISTAKES_MAX;
   const shown = mistakes.slice(0, MISTAKES_MAX);
-  return { kind: "refused", mistakes: more > 0 ? [...shown, `and ${more} more mistakes`] : shown };
+  return {
+    kind: "refused",
+    mistakes: mistakes.length > MISTAKES_MAX ? [...shown, "and more mistakes"] : shown,
+  };
 }
 
-const isJson = (text: string): boolean => /^\s*\{/.test(text);
-
-/** A message of the parser may repeat a line of the file: only its first line is told, which does not. */
-function syntaxMistake(file: string, text: string, error: unknown): string {
-  const yaml = error instanceof YAMLError ? error : parseDocument(text, YAML).errors[0];
-  const at = yaml?.linePos?.[0];
-  if (isJson(text)) return `${file}${at ? `:${at.line}:${at.col}` : ""} is not valid JSON`;
-  if (!yaml || !at) return `${file} is not valid YAML`;
-  const hint = /alias/i.test(yaml.message) ? '; the pattern * must be in quotes: "*"' : "";
-  const why = hint === "" ? SAFE_REASONS[yaml.code] : "a name that begins with * is an alias";
-  return `${file}:${at.line}:${at.col} is not valid YAML${why ? `: ${why}` : ""}${hint}`;
+/** The reason in our words: that of the parser may repeat what is in the file. */
+function syntaxMistake(file: string, text: string, { at, code, alias }: Parsed & { kind: "failed" }): string {
+  const where = at ? `${file}:${at.line}:${at.col}` : file;
+  if (isJson(text)) return `${where} is not valid JSON`;
+  if (alias) {
+    return `${where} is not valid YAML: a name that begins with * is an alias; the pattern * must be in quotes: "*"`;
+  }
+  const reason = REASONS[code];
+  return `${where} is not valid YAML${reason === undefined ? "" : `: ${reason}`}`;
 }
 
-/** Reasons in our words: those of the parser may repeat what is in the file. */
-const SAFE_REASONS: Readonly<Record<string, string>> = Object.freeze({
+const REASONS: Readonly<Record<string, string>> = Object.freeze({
   DUPLICATE_KEY: "a field is there twice",
   BAD_INDENT: "the indentation does not fit",
   TAB_AS_INDENT: "tabs cannot indent",
@@ -66,8 +78,9 @@ class Places {
     private readonly text: string,
   ) {}
 
-  /** Parses once more, for the line numbers: only where there is a mistake to report. */
+  /** Parses once more, for the line number: only where there is a mistake, and not where that would take long. */
   name(path: readonly PropertyKey[]): string {
+    if (this.text.length > YAML_AT_ONCE) return `${this.file}: ${pathName(path)}`;
     this.#document ??= parseDocument(this.text, { ...YAML, lineCounter: this.#lines });
     const line = this.#lineOf(path);
     return `${this.file}${line === undefined ? "" : `:${line}`}: ${pathName(path)}`;
@@ -90,16 +103,23 @@ function pathName(path: readonly PropertyKey[]): string {
   return steps.join("").replace(/^\./, "") || "the file";
 }
 
-function shapeMistakes(places: Places, content: unknown, issue: z.core.$ZodIssue): string[] {
+/** `base`: where in the file the content stands. */
+function shapeMistakes(
+  places: Places,
+  content: unknown,
+  issue: z.core.$ZodIssue,
+  base: readonly PropertyKey[] = [],
+): string[] {
+  const place = [...base, ...issue.path];
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => {
       const known = PLAIN.test(key) ? ` "${key}"` : "";
-      return `${places.name(issue.path)} has an unknown field${known}, but must be ${issue.message}`;
+      return `${places.name(place)} has an unknown field${known}, but must be ${issue.message}`;
     });
   }
   let value = content;
   for (const step of issue.path) value = (value as Record<PropertyKey, unknown> | undefined)?.[step];
-  return [`${places.name(issue.path)} ${describe(value, issue.path)}, but must be ${issue.message}`];
+  return [`${places.name(place)} ${describe(value, issue.path)}, but must be ${issue.message}`];
 }
 
 /** In words that repeat a value only where a mistake is likely to be one of typing, and never a digest or a key. */
@@ -138,12 +158,7 @@ function ambiguities(places: Places, keys: readonly KeyEntry[]): string[] {
   return mistakes;
 }
 
-const YAML = Object.freeze({
-  version: "1.2",
-  uniqueKeys: true,
-  maxAliasCount: 1_000,
-  prettyErrors: true,
-} as const);
-/** In characters: twenty times the room that 1,000 keys with 20 grants each take. */
+/** In characters: ten times the room that 1,000 keys with 20 grants each take. */
 const LENGTH_MAX = 64 * 1024 * 1024;
 const MISTAKES_MAX = 20;
+const KEYS_AT_ONCE = 50;

@@ -22,7 +22,7 @@ export interface Rate {
  * three lets through three times as many.
  */
 export class Rates {
-  /** When each bucket is full again, in ms; a full one is as good as none. The one that was filled first comes first. */
+  /** When each bucket is full again, in ms; a full one is as good as none. The least recently used comes first. */
   readonly #fullAtMs = new Map<string, number>();
 
   constructor(
@@ -39,6 +39,7 @@ export class Rates {
     const known = this.#fullAtMs.get(place);
     const { fullAtMs, allowed, remaining, retryAfterMs } = take(size, known ?? nowMs, nowMs);
     if (known === undefined) this.#makeRoom(nowMs);
+    else this.#fullAtMs.delete(place);
     this.#fullAtMs.set(place, fullAtMs);
     return {
       allowed,
@@ -55,21 +56,13 @@ export class Rates {
     return this.#fullAtMs.size;
   }
 
-  /**
-   * Looks at a few of the oldest: full ones go, and so the map shrinks while it is used. When all are kept, the oldest
-   * goes even if it is not full.
-   */
+  /** Forgets full buckets, a few at a time. When there is no room, the least recently used goes, full or not. */
   #makeRoom(nowMs: number): void {
     let looks = LOOKS;
     for (const [place, fullAtMs] of this.#fullAtMs) {
-      if (looks-- === 0) break;
+      if (looks-- === 0 || (fullAtMs > nowMs && this.#fullAtMs.size < this.bucketsMax)) break;
       this.#fullAtMs.delete(place);
-      // One in use moves to the end, so that the next look finds others.
-      if (fullAtMs > nowMs) this.#fullAtMs.set(place, fullAtMs);
     }
-    if (this.#fullAtMs.size < this.bucketsMax) return;
-    const oldest = this.#fullAtMs.keys().next().value;
-    if (oldest !== undefined) this.#fullAtMs.delete(oldest);
   }
 }
 

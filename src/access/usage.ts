@@ -34,5 +34,5 @@ export class Usage {
   }
 }
 
-/** Neither a namespace nor the id of a key of a file has a space; the subject of a JWT may, and so comes last. */
-export const placeOf = (keyId: string, namespace: string): string => `${namespace} ${keyId}`;
+/** Neither has a control character. */
+export const placeOf = (keyId: string, namespace: string): string => `${keyId}\0${namespace}`;

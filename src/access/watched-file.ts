@@ -36,7 +36,8 @@ export class WatchedFile {
     readonly path: string,
     private readonly clock: Clock,
     private readonly on: {
-      changed(content: string): void;
+      /** The next look waits until it is done. */
+      changed(content: string): void | Promise<void>;
       /** Once for each new reason for which it cannot be read. */
       unreadable(reason: string): void;
     },
@@ -84,7 +85,7 @@ export class WatchedFile {
       const content = await this.files.read(this.path);
       this.#failure = undefined;
       if (content === this.#content) this.#candidate = undefined;
-      else if (atOnce || content === this.#candidate) this.#accept(content);
+      else if (atOnce || content === this.#candidate) await this.#accept(content);
       else this.#candidate = content;
     } catch (error) {
       const reason = (error as NodeJS.ErrnoException).code ?? String(error);
@@ -95,10 +96,10 @@ export class WatchedFile {
     }
   }
 
-  #accept(content: string): void {
+  async #accept(content: string): Promise<void> {
     this.#content = content;
     this.#candidate = undefined;
-    if (!this.#closed) this.on.changed(content);
+    if (!this.#closed) await this.on.changed(content);
   }
 }
 

@@ -25,6 +25,11 @@ export class NamePatterns {
     return this.#all;
   }
 
+  /** Whether there is no pattern. */
+  get none(): boolean {
+    return !this.#all && this.#exact.size + this.#prefixes.length + this.#parts.length === 0;
+  }
+
   match(name: string): boolean {
     return (
       this.#all ||

@@ -20,8 +20,8 @@ function setUp() {
     "keys.yaml",
     clock,
     {
-      changed: (content) => told.push(content),
-      unreadable: (reason) => told.push(`unreadable: ${reason}`),
+      changed: (content) => void told.push(content),
+      unreadable: (reason) => void told.push(`unreadable: ${reason}`),
     },
     {
       signature: async () => {
@@ -125,8 +125,8 @@ test("a real file is followed through the symlinks that Kubernetes swaps, each t
   await symlink("..data/keys.yaml", path);
   const told: string[] = [];
   const file = new WatchedFile(path, systemClock, {
-    changed: (content) => told.push(content),
-    unreadable: (reason) => told.push(reason),
+    changed: (content) => void told.push(content),
+    unreadable: (reason) => void told.push(reason),
   });
   onTestFinished(() => file.close());
   file.start("..1");

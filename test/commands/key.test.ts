@@ -23,7 +23,7 @@ test("a key is made, shown once, and its entry is one of a keys file", async () 
   const [key = "", ...rest] = stdout.split("\n");
   expect(key).toMatch(/^quorate_[\w-]{43}$/);
   expect(rest.join("\n")).not.toContain(key);
-  const file = readKeysFile("keys.yaml", rest.join("\n"));
+  const file = await readKeysFile("keys.yaml", rest.join("\n"));
   if (file.kind === "refused") throw new Error(file.mistakes.join("\n"));
   expect(file.keys).toMatchObject([
     { id: "team-a", sha256: [createHash("sha256").update(key).digest("hex")] },
