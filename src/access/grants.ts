@@ -80,11 +80,12 @@ export class Grants {
 
   #in(namespace: string, kind: Kind | "*", action: Action): NamePatterns {
     const place = PLACES[action][kind];
-    let byNamespace = this.#found.get(place);
-    const known = byNamespace?.get(namespace);
+    const byNamespace = this.#found.get(place) ?? new Map<string, NamePatterns>();
+    const known = byNamespace.get(namespace);
     if (known) return known;
+    this.#found.set(place, byNamespace);
     // A caller can invent namespaces.
-    if (!byNamespace || byNamespace.size >= FOUND_MAX) this.#found.set(place, (byNamespace = new Map()));
+    if (byNamespace.size >= FOUND_MAX) byNamespace.clear();
     this.#index ??= compile(this.#grants);
     const fitting = (this.#index.get(place) ?? []).filter(({ namespaces }) => namespaces.match(namespace));
     const granted = new NamePatterns(fitting.flatMap(({ names }) => names));

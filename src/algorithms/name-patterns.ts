@@ -31,12 +31,10 @@ export class NamePatterns {
   }
 
   match(name: string): boolean {
-    return (
-      this.#all ||
-      this.#exact.has(name) ||
-      this.#prefixes.some((prefix) => name.startsWith(prefix)) ||
-      this.#parts.some((parts) => hasInOrder(name, parts))
-    );
+    if (this.#all || this.#exact.has(name)) return true;
+    for (const prefix of this.#prefixes) if (name.startsWith(prefix)) return true;
+    for (const parts of this.#parts) if (hasInOrder(name, parts)) return true;
+    return false;
   }
 }
 
@@ -46,7 +44,8 @@ function hasInOrder(name: string, parts: readonly string[]): boolean {
   const last = parts.at(-1) as string;
   if (!name.startsWith(first) || !name.endsWith(last)) return false;
   let from = first.length;
-  for (const part of parts.slice(1, -1)) {
+  for (let i = 1; i < parts.length - 1; i++) {
+    const part = parts[i] as string;
     const at = name.indexOf(part, from);
     if (at < 0) return false;
     from = at + part.length;
