@@ -102,11 +102,12 @@ export class Access {
 
   /**
    * What a principal may do now; undefined: nothing any more. For what lasts longer than a request, such as an event
-   * stream. A JWT counts until the end of what it was presented for.
+   * stream.
    */
   current(principal: Principal): Principal | undefined {
-    if (principal === OPERATOR || principal === ANONYMOUS || principal.id.startsWith("jwt:"))
-      return principal;
+    if (principal === OPERATOR || principal === ANONYMOUS) return principal;
+    const { untilMs } = principal;
+    if (untilMs !== undefined) return this.world.clock.wallMicros() < untilMs * 1_000 ? principal : undefined;
     return this.#ring.byId(principal.id);
   }
 
@@ -145,8 +146,8 @@ export class Access {
     return refused(`JWT: ${verification.reason}`);
   }
 
-  #authenticated({ id, grants }: Bearer): Authentication {
-    return { kind: "authenticated", principal: { id, grants, limits: this.#ring.limits } };
+  #authenticated({ id, grants, untilMs }: Bearer): Authentication {
+    return { kind: "authenticated", principal: { id, grants, limits: this.#ring.limits, untilMs } };
   }
 
   async #replace(path: string, text: string): Promise<void> {

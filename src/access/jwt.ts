@@ -17,6 +17,8 @@ export interface Bearer {
   /** `jwt:` and the subject. */
   readonly id: string;
   readonly grants: Grants;
+  /** When it expires, in ms since 1970; clock skew is included. */
+  readonly untilMs: number;
 }
 
 /** `refused`, with a reason for the log alone: a client learns only that the token is not accepted. */
@@ -26,7 +28,6 @@ export type Verification =
   | { readonly kind: "unavailable"; readonly reason: string };
 
 interface Cached extends Bearer {
-  readonly untilMs: number;
   /** Of the keys that it was verified with. */
   readonly version: number;
 }
@@ -107,8 +108,9 @@ export class Jwts {
       const { path, message } = grants.error.issues[0] ?? { path: [], message: "" };
       return { kind: "refused", reason: `${[claim, ...path].join(".")} must be ${message}` };
     }
-    const bearer = { id: `jwt:${sub}`, grants: new Grants(grants.data) };
-    this.#remember(digest, { ...bearer, untilMs: (exp + SKEW_S) * 1_000, version });
+    const untilMs = (exp + SKEW_S) * 1_000;
+    const bearer = { id: `jwt:${sub}`, grants: new Grants(grants.data), untilMs };
+    this.#remember(digest, { ...bearer, version });
     return { kind: "verified", bearer };
   }
 

@@ -66,7 +66,7 @@ export class Rates {
   }
 }
 
-/** About 2 MB. */
+/** Some 3 MB. */
 const BUCKETS_MAX = 10_000;
 const LOOKS = 4;
 

@@ -184,6 +184,16 @@ describe("a JWT that was verified", () => {
     });
   });
 
+  test("ends what is still under way when it expires", async () => {
+    const { access, judge, clock } = await started();
+    const authentication = await judge(await sign({}));
+    if (authentication.kind !== "authenticated") throw new Error(authentication.kind);
+    await clock.advance(3_629_000);
+    expect(access.current(authentication.principal)).toBe(authentication.principal);
+    await clock.advance(1_001);
+    expect(access.current(authentication.principal)).toBeUndefined();
+  });
+
   test("is refused once its issuer has withdrawn the key, within five minutes", async () => {
     const { judge, clock, issuer } = await started();
     const token = await sign({});
