@@ -5,6 +5,11 @@ const whole = (fallback: number, min: number, max: number) => {
   const error = `must be a whole number from ${min} to ${max}`;
   return z.coerce.number(error).int(error).min(min, error).max(max, error).default(fallback);
 };
+const wholeOrAuto = (fallback: number, min: number, max: number) => {
+  const error = `must be auto or a whole number from ${min} to ${max}`;
+  const count = z.coerce.number(error).int(error).min(min, error).max(max, error);
+  return z.union([z.literal("auto", error), count], error).default(fallback);
+};
 const oneOf = <const T extends string>(allowed: readonly T[]) =>
   z.enum(allowed, `must be one of ${allowed.join(", ")}`);
 
@@ -30,6 +35,8 @@ const SETTINGS = z.object({
   requestTimeoutMs: whole(30_000, 100, 300_000),
   /** Maximum number of simultaneous connections; more are closed at once. */
   connectionsMax: whole(20_000, 10, 1_000_000),
+  /** How many processes serve the port; auto: as many as there are cores. */
+  workers: wholeOrAuto(1, 1, 64),
   /** Names that `Host` or `Origin` may contain besides the default; undefined: the default alone. */
   allowedHosts: z.string().transform(toHosts).optional(),
   logLevel: oneOf(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),

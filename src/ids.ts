@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomFillSync } from "node:crypto";
 
 /** Secrets and nonces: injected, so that a simulation can replay them. */
 export interface Ids {
@@ -11,24 +11,25 @@ export interface Ids {
 }
 
 export const systemIds: Ids = Object.freeze({
-  leaseId: () => MADE_HERE + randomBytes(16).toString("base64url"),
-  nonce: () => random(12).toString("base64url"),
-  hexNonce: () => randomBytes(12).toString("hex"),
+  leaseId: () => MADE_HERE + random(16, "base64url"),
+  nonce: () => random(12, "base64url"),
+  hexNonce: () => random(12, "hex"),
 });
 
-/** Random bytes, drawn many at a time: one draw costs more than all the other work of a refused request. */
-function random(bytes: number): Buffer {
+/** Random bytes are drawn many at a time: a draw is a system call. Each is used once, and erased from here. */
+function random(bytes: number, encoding: "base64url" | "hex"): string {
   if (used + bytes > drawn.length) {
-    drawn = randomBytes(DRAWN_BYTES);
+    randomFillSync(drawn);
     used = 0;
   }
+  const text = drawn.toString(encoding, used, used + bytes);
+  drawn.fill(0, used, used + bytes);
   used += bytes;
-  return drawn.subarray(used - bytes, used);
+  return text;
 }
 
-let drawn = Buffer.alloc(0);
-let used = 0;
-const DRAWN_BYTES = 6_144;
+const drawn = Buffer.alloc(6_144);
+let used = drawn.length;
 
 /** Whether the service made this leaseId. A leaseId that it did not make may be acquired again by a retry. */
 export function madeHere(leaseId: string): boolean {

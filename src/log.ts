@@ -2,11 +2,15 @@ import { constants, openSync, writeSync } from "node:fs";
 import { type Logger, pino } from "pino";
 import type { Clock } from "./clock.js";
 
-/** The log of this process, on its standard output. */
-export function createLog(level: string, clock: Clock): { readonly log: Logger; readonly output: LogOutput } {
+/** The log of this process, on its standard output. `fields` are in every line. */
+export function createLog(
+  level: string,
+  clock: Clock,
+  fields: { readonly worker?: number } = {},
+): { readonly log: Logger; readonly output: LogOutput } {
   const fd = standardOutput();
   const output = new LogOutput((bytes) => writeSync(fd, bytes), clock);
-  const log = toLogger(level, output);
+  const log = toLogger(level, output, fields);
   output.onRecovered = (dropped) =>
     log.warn({ dropped }, "lines of this log were dropped: its reader was slow");
   process.on("exit", () => output.flushSync());
@@ -14,12 +18,16 @@ export function createLog(level: string, clock: Clock): { readonly log: Logger; 
 }
 
 /** JSON lines with the name of the level. */
-export function toLogger(level: string, stream: { write(line: string): void }): Logger {
+export function toLogger(
+  level: string,
+  stream: { write(line: string): void },
+  fields: { readonly worker?: number } = {},
+): Logger {
   return pino(
     {
       level,
       timestamp: pino.stdTimeFunctions.isoTime,
-      base: null,
+      base: fields,
       formatters: { level: (name) => ({ level: name }) },
     },
     stream,
@@ -74,13 +82,14 @@ export class LogOutput {
   /** Writes as much as the reader takes now; returns whether that was everything. */
   #send(): boolean {
     while (this.#bytes > 0) {
-      const all = this.#lines.length === 1 ? (this.#lines[0] as Buffer) : Buffer.concat(this.#lines);
+      const lines = this.#nextLines();
       try {
-        const rest = all.subarray(this.take(all));
-        this.#lines = rest.length > 0 ? [rest] : [];
-        this.#bytes = rest.length;
+        const taken = this.take(lines);
+        this.#bytes -= taken;
+        if (taken < lines.length) this.#lines.unshift(lines.subarray(taken));
       } catch (error) {
-        return this.#failed((error as NodeJS.ErrnoException).code, all);
+        this.#lines.unshift(lines);
+        return this.#failed((error as NodeJS.ErrnoException).code);
       }
     }
     if (this.#untold > 0 && !this.#gone) {
@@ -91,15 +100,30 @@ export class LogOutput {
     return this.#bytes === 0;
   }
 
-  #failed(code: string | undefined, all: Buffer): boolean {
+  /** As many whole lines as a pipe takes at once or not at all, so that no line of another process gets into one of them. */
+  #nextLines(): Buffer {
+    let count = 1;
+    let bytes = (this.#lines[0] as Buffer).length;
+    for (
+      let next = this.#lines[count];
+      next && bytes + next.length <= ATOMIC_BYTES;
+      next = this.#lines[count]
+    ) {
+      bytes += next.length;
+      count += 1;
+    }
+    const lines = this.#lines.splice(0, count);
+    return count === 1 ? (lines[0] as Buffer) : Buffer.concat(lines, bytes);
+  }
+
+  #failed(code: string | undefined): boolean {
     if (code === "EAGAIN") {
-      this.#lines = [all];
       this.#retryLater();
       return false;
     }
     // A full disk may have room again for a later line; a reader that disconnected (EPIPE, EIO) does not come back.
     this.#gone = code !== "ENOSPC" && code !== "EDQUOT";
-    this.#drop(all.filter((byte) => byte === NEW_LINE).length);
+    this.#drop(Buffer.concat(this.#lines).filter((byte) => byte === NEW_LINE).length);
     this.#lines = [];
     this.#bytes = 0;
     return true;
@@ -137,6 +161,8 @@ function standardOutput(): number {
 
 /** Some seconds of a busy log: at 4,000 requests a second with one line each, a second and a half. */
 const BYTES_MAX = 1024 * 1024;
+/** PIPE_BUF of Linux; longer lines can be torn apart where several processes write to one pipe and its reader is slow. */
+const ATOMIC_BYTES = 4_096;
 /** A pipe holds 64 KB: at this interval it can be filled at 6 MB a second. */
 const RETRY_MS = 10;
 const FLUSH_MS = 500;

@@ -1,56 +1,125 @@
 #!/usr/bin/env node
 import { existsSync } from "node:fs";
 import { isIPv6 } from "node:net";
+import { availableParallelism } from "node:os";
 import type { Logger } from "pino";
 import { systemClock, systemRandom } from "./clock.js";
 import { addressOf, type Config, ConfigError, readConfig } from "./config.js";
 import { startEmbedded } from "./embedded/embedded.js";
+import type { SharedPort } from "./http/context.js";
 import { createServer, type HttpServer } from "./http/server/server.js";
 import { systemIds } from "./ids.js";
 import { createLog } from "./log.js";
 import { connectByIoredis } from "./redis/connection.js";
-import { createService, type Service } from "./service.js";
+import { createService, type RedisServers, type Service } from "./service.js";
+import { ParentLink, processChannel } from "./workers/parent-link.js";
+import { isWorkerProcess, workerProcesses } from "./workers/worker-process.js";
+import { Workers } from "./workers/workers.js";
 
-/** Start-up and shutdown, nothing else. */
+/** Start-up and shutdown, nothing else: of the only process, or of the parent of several workers. */
 async function main(): Promise<void> {
   const config = await orExit(() => {
     if (existsSync(".env")) process.loadEnvFile(".env");
     return readConfig(process.env);
   });
+  const count = config.workers === "auto" ? availableParallelism() : config.workers;
+  const fork = count > 1 ? await orExit(workerProcesses) : undefined;
   const { log, output } = createLog(config.logLevel, systemClock);
   for (const warning of config.warnings) log.warn(warning);
   const embedded =
     config.redisUrls.length === 0 ? await orExit(() => startEmbedded(log, config.embedded)) : undefined;
-  const urls = embedded?.urls ?? config.redisUrls;
-  const service = createService(
-    config,
-    { urls, embedded: embedded !== undefined },
-    {
-      connect: connectByIoredis,
-      clock: systemClock,
-      random: systemRandom,
-      ids: systemIds,
-      log,
-      logDropped: () => output.dropped,
+  const redis = { urls: embedded?.urls ?? config.redisUrls, embedded: embedded !== undefined };
+  const role: Role = {
+    listening: (port, details) => {
+      const host = isIPv6(config.host) ? `[${config.host}]` : config.host;
+      const primaries = redis.urls.map(addressOf);
+      log.info({ primaries, ...details }, `Quorate listens on http://${host}:${port} (API: /docs)`);
     },
-  );
+    onStop: onSignals,
+    releasePort: async () => {},
+    end: async (code, reason) => {
+      if (reason) log.fatal(reason);
+      await embedded?.stop();
+      if (code === 0) log.info("stopped");
+      process.exit(code);
+    },
+  };
+  if (fork) runWorkers(new Workers(count, { config, redis }, { fork, clock: systemClock, log }), role, log);
+  else await serve(config, redis, role, { log, logDropped: () => output.dropped });
+}
+
+/** The same for a worker. The parent has read the settings and started what is to be started once. */
+async function mainOfWorker(): Promise<void> {
+  // A terminal sends its signals to all processes: it is the parent that says what to do.
+  for (const signal of STOP_SIGNALS) process.on(signal, () => {});
+  const link = new ParentLink(processChannel, systemClock);
+  const { worker, config, redis } = await link.assignment;
+  const { log, output } = createLog(config.logLevel, systemClock, { worker });
+  const role: Role = {
+    listening: (port) => link.listening(port),
+    onStop: (stop) => link.onStop(stop),
+    releasePort: () => link.releasePort(),
+    end: async (code, reason) => {
+      if (reason) await link.failed(reason);
+      process.exit(code);
+    },
+  };
+  const port = { worker, metrics: () => link.scrape() };
+  const service = await serve(config, redis, role, { log, logDropped: () => output.dropped, port });
+  link.provideMetrics(() => service.metricsSnapshot());
+}
+
+/** What an instance has to do with the rest of its process. */
+interface Role {
+  listening(port: number, details: object): void;
+  onStop(stop: (signal: NodeJS.Signals) => void): void;
+  /** Resolves when this process alone decides whether the port is open. */
+  releasePort(): Promise<void>;
+  /** Ends the process. `reason`: why the instance cannot serve. */
+  end(code: number, reason?: string): Promise<void>;
+}
+
+/** One instance: serves until it is told to stop. */
+async function serve(
+  config: Config,
+  redis: RedisServers,
+  role: Role,
+  own: { readonly log: Logger; readonly logDropped: () => number; readonly port?: SharedPort },
+): Promise<Service> {
+  const service = createService(config, redis, {
+    connect: connectByIoredis,
+    clock: systemClock,
+    random: systemRandom,
+    ids: systemIds,
+    ...own,
+  });
   const server = createServer(service, config, systemIds, systemClock);
-  stopOnSignals(server, service, config, log, async () => embedded?.stop());
+  role.onStop((signal) => void stop(signal, role, server, service, config, own.log).then(() => role.end(0)));
   await someTimeForQuorum(service);
-  server.on("error", async (error) => {
-    log.fatal(`Cannot listen on ${config.host}:${config.port}: ${error.message}`);
+  server.on("error", (error) => {
     service.close();
-    await embedded?.stop();
-    process.exit(1);
+    void role.end(1, `Cannot listen on ${config.host}:${config.port}: ${error.message}`);
   });
   server.listen({ port: config.port, host: config.host, backlog: BACKLOG }, () => {
     const address = server.address();
-    const port = typeof address === "object" ? address?.port : config.port;
-    log.info(
-      { primaries: urls.map(addressOf), quorum: service.primaries.quorum },
-      `Quorate listens on http://${isIPv6(config.host) ? `[${config.host}]` : config.host}:${port} (API: /docs)`,
-    );
+    const port = typeof address === "object" && address ? address.port : config.port;
+    role.listening(port, { quorum: service.primaries.quorum });
   });
+  return service;
+}
+
+/** The parent of workers: serves nothing itself, and ends when they have. */
+function runWorkers(workers: Workers, role: Role, log: Logger): void {
+  // Timers of the clock do not keep a process alive that waits to restart its only worker.
+  setInterval(() => {}, 60_000);
+  process.on("exit", () => workers.kill());
+  role.onStop((signal) => {
+    log.info({ signal }, "stopping: all workers drain");
+    workers.stop(signal);
+  });
+  void workers.listening.then((port) => role.listening(port, { workers: workers.pids }));
+  void workers.ended.then((code) => role.end(code));
+  workers.start();
 }
 
 /** If nothing can be started, prints one line for each reason. */
@@ -78,53 +147,48 @@ async function someTimeForQuorum({ primaries }: Service): Promise<void> {
 }
 
 /**
- * The first signal lets requests in progress finish, after a delay in which load balancers learn to send no more; a
- * second signal ends the process at once.
+ * Lets requests in progress finish, after a delay in which load balancers learn to send no more.
  */
-function stopOnSignals(
+async function stop(
+  signal: NodeJS.Signals,
+  role: Role,
   server: HttpServer,
   service: Service,
-  config: Config,
+  { drainDelayMs, drainMs }: Config,
   log: Logger,
-  stopEmbedded: () => Promise<void>,
-): void {
+): Promise<void> {
+  log.info({ signal, drainDelayMs }, "stopping: not ready from now on, and no new requests after the delay");
+  if (drainDelayMs > 0 && server.listening) {
+    service.leave();
+    server.sockets.leave();
+    await new Promise((resolve) => setTimeout(resolve, drainDelayMs));
+  }
+  const sinceMs = systemClock.monotonicMs();
+  if (server.listening) await role.releasePort();
+  // Close the port before answers close their connections: without a delay, all clients would reconnect at this
+  // moment.
+  if (server.listening) await server.sockets.closePort();
+  log.info("the port is closed: requests under way end, new ones are refused");
+  service.stop();
+  if (!(await server.sockets.end(drainMs - (systemClock.monotonicMs() - sinceMs))))
+    log.warn("requests were still under way at the end of the time to stop");
+  service.close();
+}
+
+/** Calls `stop` for the first signal; a second one ends the process at once. */
+function onSignals(stop: (signal: NodeJS.Signals) => void): void {
   let stoppingSinceMs: number | undefined;
-  const stop = async (signal: NodeJS.Signals) => {
-    const { drainDelayMs, drainMs } = config;
-    log.info(
-      { signal, drainDelayMs },
-      "stopping: not ready from now on, and no new requests after the delay",
-    );
-    if (drainDelayMs > 0 && server.listening) {
-      service.leave();
-      server.sockets.leave();
-      await new Promise((resolve) => setTimeout(resolve, drainDelayMs));
-    }
-    const sinceMs = systemClock.monotonicMs();
-    // Close the port before answers close their connections: without a delay, all clients would reconnect at this
-    // moment.
-    if (server.listening) await server.sockets.closePort();
-    log.info("the port is closed: requests under way end, new ones are refused");
-    service.stop();
-    if (!(await server.sockets.end(drainMs - (systemClock.monotonicMs() - sinceMs))))
-      log.warn("requests were still under way at the end of the time to stop");
-    service.close();
-    await stopEmbedded();
-    log.info("stopped");
-    process.exit(0);
-  };
   const onSignal = (signal: NodeJS.Signals) => {
     const nowMs = systemClock.monotonicMs();
     if (stoppingSinceMs === undefined) {
       stoppingSinceMs = nowMs;
-      void stop(signal);
+      stop(signal);
     } else if (nowMs - stoppingSinceMs >= SAME_SIGNAL_MS) {
       // Under npm a terminal's Ctrl-C reaches us twice: from the terminal and from npm, which passes it on.
       process.exit(1);
     }
   };
-  process.on("SIGTERM", onSignal);
-  process.on("SIGINT", onSignal);
+  for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
 }
 
 /** Connections that may arrive at once before the event loop accepts them. Linux allows 4,096 (net.core.somaxconn). */
@@ -132,5 +196,6 @@ const BACKLOG = 4_096;
 const START_MS = 300;
 const START_MS_MAX = 2_000;
 const SAME_SIGNAL_MS = 300;
+const STOP_SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
-await main();
+await (isWorkerProcess() ? mainOfWorker() : main());

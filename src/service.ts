@@ -4,8 +4,8 @@ import { addressOf, type Config } from "./config.js";
 import type { ReconcilerLog } from "./deployment/dependencies.js";
 import { Reconciler } from "./deployment/reconciler.js";
 import { createApp } from "./http/app.js";
-import type { App, Primitives } from "./http/context.js";
-import { Metrics } from "./http/metrics.js";
+import type { App, Primitives, SharedPort } from "./http/context.js";
+import { Metrics, type MetricsSnapshot } from "./http/metrics.js";
 import { Admission } from "./http/server/admission.js";
 import type { Gate } from "./http/server/gate.js";
 import { hostGate } from "./http/server/hosts.js";
@@ -34,6 +34,8 @@ export interface World {
   readonly log: Logger;
   /** Log lines dropped before they reached their reader, since the start. */
   readonly logDropped?: () => number;
+  /** Present where several workers serve the port. */
+  readonly port?: SharedPort;
 }
 
 /** One instance of the service, assembled but not listening. */
@@ -45,13 +47,15 @@ export interface Service extends Core {
   leave(): void;
   /** A connection was closed at once because there were too many. */
   connectionRefused(): void;
+  /** The metrics of this instance alone. */
+  metricsSnapshot(): Promise<MetricsSnapshot>;
   /** From now on: no new work, and every wait ends. */
   stop(): void;
 }
 
 /** Config -> primaries -> primitives -> app. */
 export function createService(config: Config, redis: RedisServers, world: World): Service {
-  const { clock, random, log, ids } = world;
+  const { clock, random, log, ids, port } = world;
   const metrics = new Metrics();
   const admission = new Admission(clock, world.random, config, redis.urls.map(addressOf), metrics, log);
   const core = createCore(config, redis, world, {
@@ -73,12 +77,13 @@ export function createService(config: Config, redis: RedisServers, world: World)
   const { primaries, waiting } = core;
   metrics.observe({ primaries, waiting, limiter: admission.limiter, logDropped: world.logDropped });
   const stopping = new Stopping();
-  const app = createApp({ ...core, config, metrics, log, clock, random, ids, stopping });
+  const app = createApp({ ...core, config, metrics, port, log, clock, random, ids, stopping });
   return {
     ...core,
     app,
     gates: [hostGate(config), admission.gate],
     connectionRefused: () => metrics.connectionRefused(),
+    metricsSnapshot: () => metrics.snapshot(),
     leave: () => stopping.announce(),
     stop: () => {
       stopping.begin();

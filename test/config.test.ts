@@ -32,6 +32,7 @@ describe("the configuration", () => {
       headersTimeoutMs: 10_000,
       requestTimeoutMs: 30_000,
       connectionsMax: 20_000,
+      workers: 1,
       allowedHosts: undefined,
       logLevel: "info",
       operatorKey: undefined,
@@ -64,6 +65,7 @@ describe("the configuration", () => {
         QUORATE_HEADERS_TIMEOUT_MS: "1000",
         QUORATE_REQUEST_TIMEOUT_MS: "2000",
         QUORATE_CONNECTIONS_MAX: "100",
+        QUORATE_WORKERS: "4",
         QUORATE_ALLOWED_HOSTS: "quorate.example, Quorate-1:8080",
         QUORATE_LOG_LEVEL: "debug",
         QUORATE_OPERATOR_KEY: "0123456789abcdef",
@@ -91,6 +93,7 @@ describe("the configuration", () => {
       headersTimeoutMs: 1_000,
       requestTimeoutMs: 2_000,
       connectionsMax: 100,
+      workers: 4,
       allowedHosts: ["quorate.example", "quorate-1:8080"],
       logLevel: "debug",
       operatorKey: "0123456789abcdef",
@@ -102,6 +105,10 @@ describe("the configuration", () => {
       audit: { file: "/var/log/quorate/audit.jsonl" },
       warnings: [],
     });
+  });
+
+  test("may say auto for the number of workers", () => {
+    expect(readConfig({ QUORATE_WORKERS: "auto" }).workers).toBe("auto");
   });
 
   test("cannot be changed afterwards", () => {
@@ -188,6 +195,10 @@ describe("one clear line tells of", () => {
       "REDIS_URL is not a setting: name your Redis in REDIS_URLS, or unset it",
     ],
     [{ QUORATE_PORT: "8080" }, "QUORATE_PORT is not a setting: the port is PORT"],
+    ...["0", "-1", "1.5", "x", "1000", "Auto"].map((workers): [Record<string, string>, string] => [
+      { QUORATE_WORKERS: workers },
+      `QUORATE_WORKERS is "${workers}", but must be auto or a whole number from 1 to 64`,
+    ]),
     [{ PORT: "http" }, 'PORT is "http", but must be a whole number from 0 to 65535'],
     [{ PORT: "65536" }, 'PORT is "65536", but must be a whole number from 0 to 65535'],
     [{ PORT: "-1" }, 'PORT is "-1", but must be a whole number from 0 to 65535'],

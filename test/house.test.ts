@@ -18,6 +18,7 @@ const scripts = files.filter(({ file }) => file.endsWith(".lua"));
 /** From the top to the ground; what stands on one floor may import from its own and from those below. */
 const FLOORS = [
   ["main.ts"],
+  ["workers/"],
   ["service.ts"],
   ["http/"],
   ["primitives/"],

@@ -71,6 +71,31 @@ test("at most 1 MB waits for a reader; what is beyond is dropped in whole lines,
   expect(output.dropped).toBe(100);
 });
 
+test("writes have whole lines, no more than a pipe takes at once: other processes may write to it as well", async () => {
+  const { reader, clock, output } = setUp();
+  const writes: string[] = [];
+  const { take } = reader;
+  const writing = new LogOutput((bytes) => {
+    const taken = take(bytes);
+    writes.push(bytes.toString());
+    return taken;
+  }, clock);
+  reader.room = 0;
+  const lines = Array.from({ length: 50 }, (_, i) => `${String(i).repeat(90 * i + 1)}\n`);
+  for (const line of lines) writing.write(line);
+  expect(writes).toEqual([]);
+  reader.room = Number.POSITIVE_INFINITY;
+  await clock.advance(10);
+  expect(writes.join("")).toBe(lines.join(""));
+  expect(writes.length).toBeLessThan(lines.length);
+  for (const write of writes) {
+    expect(write.endsWith("\n")).toBe(true);
+    // A line longer than that is alone.
+    expect(write.length <= 4_096 || write.indexOf("\n") === write.length - 1).toBe(true);
+  }
+  expect(output.dropped).toBe(0);
+});
+
 test.each(["EPIPE", "EIO"])("a reader that has gone (%s) is never asked again", async (code) => {
   const { reader, clock, output } = setUp();
   reader.room = 0;

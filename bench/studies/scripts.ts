@@ -336,7 +336,7 @@ const CASES: readonly Case[] = [
   {
     script: "heartbeat",
     bound: "one member",
-    call: () => heartbeat(keys, "search", "m-0"),
+    call: () => heartbeat(keys, [{ service: "search", id: "m-0" }]),
   },
   { script: "rotate-counters", bound: "not due", call: () => rotateCounters(keys, 600_000) },
   {

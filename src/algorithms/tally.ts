@@ -19,7 +19,7 @@ export type Verdict =
  */
 export function exactMajority(replies: readonly (number | null | undefined)[], majority: number): Verdict {
   const grants = replies.filter((reply) => typeof reply === "number");
-  const token = grants.find((value) => grants.filter((other) => other === value).length >= majority);
+  const token = repliedByMajority(grants, majority);
   if (token !== undefined) return { kind: "token", token };
   const pending = replies.filter((reply) => reply === undefined).length;
   if (grants.length + pending < majority) return { kind: "refused" };
@@ -61,7 +61,12 @@ export function repliedByMajority<T extends string | number | boolean>(
   replies: readonly T[],
   majority: number,
 ): T | undefined {
-  return replies.find((value) => replies.filter((other) => other === value).length >= majority);
+  for (const value of replies) {
+    let votes = 0;
+    for (const other of replies) if (other === value) votes += 1;
+    if (votes >= majority) return value;
+  }
+  return undefined;
 }
 
 /** How many primaries it takes for any two decisions to have one in common. */

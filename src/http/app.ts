@@ -18,7 +18,7 @@ export function createApp(services: Services): App {
   const routes = new Routes(services);
   const { app } = routes;
   app.onError((error, c) => answerFailure(error, c, services));
-  routes.otherwise(async (c) => {
+  routes.otherwise((c) => {
     throw missing(app, c);
   });
   severalLockRoutes(routes, services);

@@ -23,8 +23,18 @@ export interface Primitives {
   readonly owners: Owners;
 }
 
+/** A port that several workers serve, as one of them sees it. */
+export interface SharedPort {
+  /** Which worker this is: 1, 2, … */
+  readonly worker: number;
+  /** The metrics of all workers, in Prometheus' text format. */
+  metrics(): Promise<string>;
+}
+
 /** What the routes use. */
 export interface Services extends Primitives {
+  /** Undefined where one process serves the port alone. */
+  readonly port: SharedPort | undefined;
   readonly config: Config;
   readonly metrics: Metrics;
   readonly log: Logger;

@@ -1,28 +1,30 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { type Aggregator, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { type Limiter, PRIORITIES } from "../algorithms/limiter.js";
 import type { Primaries } from "../quorum/primaries.js";
 import type { PrimaryFailure } from "../redis/failures.js";
 import { PRIMARY_STATES, type PrimaryStatus } from "../redis/lifecycle.js";
 import type { Primary, PrimaryObserver } from "../redis/primary.js";
+import { type Distribution, SeriesCounter, SeriesHistogram, type Tally } from "./series.js";
 import type { AdmissionObserver } from "./server/admission.js";
 
 /** Metrics of what happens. Labels are routes and addresses, never names, keys or leaseIds. */
 const COUNTED = {
-  quorate_http_requests_total: counter(
+  quorate_http_requests_total: seriesCounter(
     ["method", "route", "status", "code"],
     "Requests, by method, route, status and problem code",
   ),
-  quorate_http_request_duration_seconds: histogram(
+  quorate_http_request_duration_seconds: seriesHistogram(
     ["method", "route"],
     "Time from a request to its answer",
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
   ),
-  quorate_primary_up: gauge(["primary"], "1 while the primary answers this instance"),
+  quorate_primary_up: gauge(["primary"], "1 while the primary answers this instance", "min"),
   quorate_primary_state: gauge(
     ["primary", "state"],
     "1 for the current state of the primary, 0 for the others",
+    "max",
   ),
-  quorate_primary_call_duration_seconds: histogram(
+  quorate_primary_call_duration_seconds: seriesHistogram(
     ["primary"],
     "Time that one script call on one primary takes",
     [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1],
@@ -35,7 +37,7 @@ const COUNTED = {
     ["primary"],
     "Releases and clean-ups dropped because too many were pending for a primary that was down",
   ),
-  quorate_lock_grants_total: counter(
+  quorate_lock_grants_total: seriesCounter(
     ["rounds"],
     "Leases granted, by round trips: 1, or more if the counters of the primaries differed",
   ),
@@ -61,8 +63,13 @@ const SCRAPED = {
   quorate_configuration_version: gauge(
     [],
     "Version of the configuration that this instance uses; 0 before the first",
+    "max",
   ),
-  quorate_primary_quarantine_seconds: gauge(["primary"], "How long the primary will not grant new leases"),
+  quorate_primary_quarantine_seconds: gauge(
+    ["primary"],
+    "How long the primary will not grant new leases",
+    "max",
+  ),
   quorate_log_dropped_total: counter([], "Log lines dropped because their reader was too slow or has gone"),
   quorate_admission_in_flight: gauge([], "Requests being worked on, without those that wait for a lease"),
   quorate_admission_limit: gauge(
@@ -78,12 +85,29 @@ function counter<L extends string>(labelNames: L[], help: string): Make<Counter<
   return (name, registers) => new Counter({ name, help, labelNames, registers });
 }
 
-function gauge<L extends string>(labelNames: L[], help: string): Make<Gauge<L>> {
-  return (name, registers) => new Gauge({ name, help, labelNames, registers });
+/** `aggregator`: how several workers' values become that of their port. */
+function gauge<L extends string>(
+  labelNames: L[],
+  help: string,
+  aggregator: Aggregator = "sum",
+): Make<Gauge<L>> {
+  return (name, registers) => new Gauge({ name, help, labelNames, aggregator, registers });
 }
 
 function histogram<L extends string>(labelNames: L[], help: string, buckets: number[]): Make<Histogram<L>> {
   return (name, registers) => new Histogram({ name, help, labelNames, buckets, registers });
+}
+
+function seriesCounter<L extends string>(labelNames: L[], help: string): Make<SeriesCounter<L>> {
+  return (name, registers) => new SeriesCounter({ name, help, labelNames, registers });
+}
+
+function seriesHistogram<L extends string>(
+  labelNames: L[],
+  help: string,
+  buckets: number[],
+): Make<SeriesHistogram<L>> {
+  return (name, registers) => new SeriesHistogram({ name, help, labelNames, buckets, registers });
 }
 
 /** The metrics of a table, by name. */
@@ -91,6 +115,9 @@ function made<T extends Record<string, Make<unknown>>>(table: T, registry: Regis
   const metrics = Object.entries(table).map(([name, make]) => [name, make(name, [registry])]);
   return Object.fromEntries(metrics) as { readonly [Name in keyof T]: ReturnType<T[Name]> };
 }
+
+/** All metrics as plain data, to send to another process. */
+export type MetricsSnapshot = Awaited<ReturnType<Registry["getMetricsAsJSON"]>>;
 
 /** Where the metrics of `SCRAPED` come from. */
 interface Sources {
@@ -104,6 +131,8 @@ interface Sources {
 export class Metrics implements PrimaryObserver, AdmissionObserver {
   readonly #registry = new Registry();
   readonly #counted = made(COUNTED, this.#registry);
+  readonly #callsOf = new Map<Primary, Distribution>();
+  readonly #grants = new Map<"1" | "more", Tally>();
   #scrape = (): void => {};
 
   /** The type of the text, as Prometheus negotiates it. */
@@ -140,6 +169,11 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
     return this.#registry.metrics();
   }
 
+  snapshot(): Promise<MetricsSnapshot> {
+    this.#scrape();
+    return this.#registry.getMetricsAsJSON();
+  }
+
   shed(priority: string): void {
     this.#counted.quorate_admission_shed_total.inc({ priority });
   }
@@ -156,15 +190,21 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
     this.#counted.quorate_connections_refused_total.inc();
   }
 
-  request(method: string, route: string, status: number, code: string, ms: number): void {
-    this.#counted.quorate_http_requests_total.inc({ method, route, status, code });
-    this.#counted.quorate_http_request_duration_seconds.observe({ method, route }, ms / 1000);
+  /** The metrics of the requests of one route. */
+  route(route: string): RouteMetrics {
+    const { quorate_http_requests_total: requests, quorate_http_request_duration_seconds: durations } =
+      this.#counted;
+    return new RouteMetrics(
+      (method) => durations.series({ method, route }),
+      (method, status, code) => requests.series({ method, route, status, code }),
+    );
   }
 
   called(primary: Primary, _script: string, ms: number, outcome: "ok" | PrimaryFailure["kind"]): void {
-    if (outcome === "ok")
-      this.#counted.quorate_primary_call_duration_seconds.observe({ primary: primary.address }, ms / 1000);
-    else this.#counted.quorate_primary_errors_total.inc({ primary: primary.address, kind: outcome });
+    if (outcome === "ok") {
+      const calls = this.#counted.quorate_primary_call_duration_seconds;
+      keptIn(this.#callsOf, primary, () => calls.series({ primary: primary.address })).observe(ms / 1000);
+    } else this.#counted.quorate_primary_errors_total.inc({ primary: primary.address, kind: outcome });
   }
 
   changed(primary: Primary, { state }: PrimaryStatus): void {
@@ -177,10 +217,45 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
   }
 
   granted(rounds: number): void {
-    this.#counted.quorate_lock_grants_total.inc({ rounds: rounds === 1 ? "1" : "more" });
+    const grants = this.#counted.quorate_lock_grants_total;
+    const kind = rounds === 1 ? "1" : "more";
+    keptIn(this.#grants, kind, () => grants.series({ rounds: kind })).count++;
   }
 
   dropped(primary: Primary): void {
     this.#counted.quorate_primary_dropped_total.inc({ primary: primary.address });
   }
+}
+
+/** Counts the requests of one route. */
+export class RouteMetrics {
+  readonly #byMethod = new Map<
+    string,
+    { readonly durations: Distribution; readonly counts: Map<number | string, Tally> }
+  >();
+
+  constructor(
+    private readonly durationsOf: (method: string) => Distribution,
+    private readonly countOf: (method: string, status: number, code: string) => Tally,
+  ) {}
+
+  /** `code`: of the problem, if the answer is one. */
+  answered(method: string, status: number, code: string | undefined, ms: number): void {
+    const { durations, counts } = keptIn(this.#byMethod, method, () => ({
+      durations: this.durationsOf(method),
+      counts: new Map(),
+    }));
+    durations.observe(ms / 1000);
+    // A code has one status.
+    keptIn(counts, code ?? status, () => this.countOf(method, status, code ?? "")).count++;
+  }
+}
+
+/** The value of a key, made when it is first asked for. */
+function keptIn<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
 }

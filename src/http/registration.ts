@@ -6,7 +6,9 @@ import { type Answer, observed } from "./observed.js";
 import { BY_OPERATOR, operatorOnly } from "./operator.js";
 import { problemResponses } from "./problem.js";
 import { type Parsed, parserOf, type Schemas } from "./requests/parse.js";
-import { jsonText } from "./responses/content.js";
+import { type Handled, jsonReply, Reply } from "./responses/reply.js";
+import { ExactFirstRouter } from "./router.js";
+import { whenThere } from "./when-there.js";
 
 /** A route as the API description has it, and what this service does with its requests. */
 export interface Route<S extends Schemas, A extends z.ZodType>
@@ -24,11 +26,7 @@ export interface Route<S extends Schemas, A extends z.ZodType>
   readonly isForOperators?: boolean;
   /** Whether the body may be as large as that of a batch. */
   readonly isBatch?: boolean;
-  /** What it returns is answered as JSON with status 200; a Response is sent as it is. */
-  readonly handle: (
-    request: Parsed<S>,
-    c: Context<Env>,
-  ) => Promise<z.output<A> | Response> | z.output<A> | Response;
+  readonly handle: (request: Parsed<S>, c: Context<Env>) => Promise<Handled<A>> | Handled<A>;
 }
 
 type Described = Exclude<RouteConfig["responses"][string], { $ref: string }>;
@@ -41,7 +39,7 @@ type Described = Exclude<RouteConfig["responses"][string], { $ref: string }>;
  * long as a request waits for a lease.
  */
 export class Routes {
-  readonly app: App = new OpenAPIHono<Env>();
+  readonly app: App = new OpenAPIHono<Env>({ router: new ExactFirstRouter() });
 
   constructor(private readonly services: Services) {}
 
@@ -57,17 +55,18 @@ export class Routes {
     const { owners, config } = this.services;
     const authorize = isForOperators && operatorOnly(config.operatorKey);
     const parse = parserOf<S>(path, request);
-    this.#on(method, path.replaceAll(/\{(.+?)\}/g, ":$1"), isBatch, async (c, text) => {
+    const answerParsed = (c: Context<Env>, text: string | null) =>
+      whenThere(handle(parse(c, text), c), toReply);
+    this.#on(method, path.replaceAll(/\{(.+?)\}/g, ":$1"), isBatch, (c, text) => {
       if (authorize) authorize(c);
-      if (text !== null && text.length > PARSED_AT_ONCE_MAX) await owners.timeSlices.take();
-      const answered = await handle(parse(c, text), c);
-      return answered instanceof Response ? answered : jsonText(c, JSON.stringify(answered));
+      if (text === null || text.length <= PARSED_AT_ONCE_MAX) return answerParsed(c, text);
+      return owners.timeSlices.take().then(() => answerParsed(c, text));
     });
   }
 
   /** A page for people, which the API description does not have. */
-  page(path: string, answer: (c: Context<Env>) => Promise<Response> | Response): void {
-    this.#on("get", path, false, async (c) => answer(c));
+  page(path: string, answer: (c: Context<Env>) => Promise<Reply> | Reply): void {
+    this.#on("get", path, false, (c) => answer(c));
   }
 
   /** What answers requests for which there is no route. */
@@ -78,6 +77,10 @@ export class Routes {
   #on(method: string, path: string, isBatch: boolean, answer: Answer): void {
     this.app.on(method, path, observed(this.services, { route: path, isBatch }, answer));
   }
+}
+
+function toReply(handled: unknown): Reply {
+  return handled instanceof Reply ? handled : jsonReply(JSON.stringify(handled));
 }
 
 /** Its own problems, and those of all routes like it. Outside /v1 a route answers until the process ends. */

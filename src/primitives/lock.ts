@@ -164,7 +164,8 @@ export class Locks {
 }
 
 const resource = (name: string) => resourceOf("lock", name);
-const resourcesOf = (names: readonly string[]) => [...new Set(names)].sort().map(resource);
+const resourcesOf = (names: readonly string[]) =>
+  (names.length === 1 ? names : [...new Set(names)].sort()).map(resource);
 const nameOf = (resource: string) => resource.slice(resourceOf("lock", "").length);
 const namesOf = ({ resources }: Wanted) => resources.map(nameOf);
 /** Maximum number of concurrent reads: the most expensive read is three replies of 250 KB. */

@@ -33,12 +33,15 @@ export class AcquireAttempt {
   }
 
   /** Whether the primary grants it. */
-  async vote(index: number): Promise<boolean> {
-    const voting = answerOf(this.#primary(index), this.#acquire);
+  vote(index: number): Promise<boolean> {
+    const voting = new Promise<boolean>((resolve) =>
+      this.#primary(index).ask(this.#acquire, (answer) => {
+        this.votes.note(index, answer);
+        resolve(answer.ok && answer.value.kind === "granted");
+      }),
+    );
     this.voting[index] = voting;
-    const answer = await voting;
-    this.votes.note(index, answer);
-    return answer.ok && answer.value.kind === "granted";
+    return voting;
   }
 
   /** Whether nothing of it is left there. Where the primary does not answer, the clean-up becomes a pending compensation. */

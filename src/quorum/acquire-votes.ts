@@ -50,7 +50,7 @@ export class AcquireVotes {
    */
   acquire(claim: Claim, terms: AcquireTerms, request?: Attempts | null): Promise<AcquireOutcome> {
     return this.primaries.steadily(async () => {
-      const { all, version, ofMajority } = this.primaries;
+      const { all, version } = this.primaries;
       const begun = request?.begin() ?? { nonce: this.ids.nonce(), attemptNumber: 1 };
       const attempt = { ...claim, ...begun };
       const asked = new AcquireAttempt(all, this.keys, attempt, terms, this.tombstoneMs);
@@ -59,14 +59,14 @@ export class AcquireVotes {
         const grant = await this.#token(attempt, asked.votes.answers, version);
         if (grant === null) {
           // A clean-up that does not reach a primary becomes a pending compensation, so nothing depends on the outcome here.
-          await this.primaries.decide((_, index) => asked.takeBack(index), ofMajority);
+          await this.primaries.decide((_, index) => asked.takeBack(index), this.primaries.ofMajority);
           return { kind: "held", hold: null, certain: false, ahead: 0 };
         }
-        const { rounds, ...granted } = grant;
+        const { token, acks, rounds } = grant;
         this.onGrant(rounds);
         // A message that reaches a primary behind the release of a lease that was waited for would queue there once more.
         if (request) void asked.refuseLate();
-        return { kind: "granted", ...granted };
+        return { kind: "granted", token, acks };
       } finally {
         request?.decided(asked.voting);
       }

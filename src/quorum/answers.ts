@@ -1,11 +1,6 @@
-import { PrimaryFailure } from "../redis/failures.js";
+import { type Answer, failed } from "../redis/answer.js";
 import type { Primary } from "../redis/primary.js";
 import type { Call } from "../scripts/scripts.js";
-
-/** The answer of one primary to a question. */
-export type Answer<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly failure: PrimaryFailure };
 
 /** One entry per primary, in their order; undefined: it has not answered yet. */
 export type Answers<T> = readonly (Answer<T> | undefined)[];
@@ -14,28 +9,36 @@ export type Answers<T> = readonly (Answer<T> | undefined)[];
 export type Question<T> = Call<T> | ((primary: Primary, index: number) => Promise<T>);
 
 /** The answers so far. */
-export type Heard<T> = Pick<Votes<T>, "answers" | "values" | "pending">;
+export type Heard<T> = Pick<Votes<T>, "answers" | "values" | "replied" | "pending">;
 
 /** Derives a verdict from the answers so far; undefined: they do not decide yet. */
 export type Judge<T, V> = (heard: Heard<T>) => V | undefined;
 
 /** Collects the answers to one question, including late ones for callers that wait for them. */
 export class Votes<T> {
-  #answers: Answers<T>;
-  readonly #watchers = new Set<() => void>();
+  readonly #answers: (Answer<T> | undefined)[];
+  #pending: number;
+  #replied = 0;
+  /** Each is called after every answer until it returns that it needs no more. */
+  #watchers: (() => boolean)[] = [];
 
   constructor(primaries: number) {
     this.#answers = new Array<undefined>(primaries).fill(undefined);
+    this.#pending = primaries;
   }
 
+  /** Notes the only answer of a primary. */
   note(index: number, answer: Answer<T>): void {
-    this.#answers = this.#answers.with(index, answer);
-    for (const look of this.#watchers) look();
+    this.#answers[index] = answer;
+    this.#pending -= 1;
+    if (answer.ok) this.#replied += 1;
+    const watchers = this.#watchers;
+    if (watchers.length > 0) this.#watchers = watchers.filter((isDone) => !isDone());
   }
 
   /** A snapshot: it does not change when another answer comes in. */
   get answers(): Answers<T> {
-    return this.#answers;
+    return this.#answers.slice();
   }
 
   /** The values among the answers, in the order of the primaries. */
@@ -43,49 +46,72 @@ export class Votes<T> {
     return values(this.#answers);
   }
 
+  /** How many values there are. */
+  get replied(): number {
+    return this.#replied;
+  }
+
   /** How many primaries have neither answered nor failed. */
   get pending(): number {
-    return this.#answers.filter((answer) => answer === undefined).length;
+    return this.#pending;
   }
 
   /** The first verdict, as soon as there is one. Undefined: all have answered or failed, without one. */
   until<V>(judge: Judge<T, V>): Promise<V | undefined> {
     return new Promise((resolve, reject) => {
-      const look = () => {
+      const isDone = () => {
         try {
           const verdict = judge(this);
-          if (verdict === undefined && this.pending > 0) return;
+          if (verdict === undefined && this.#pending > 0) return false;
           resolve(verdict);
         } catch (error) {
           reject(error);
         }
-        this.#watchers.delete(look);
+        return true;
       };
-      this.#watchers.add(look);
-      look();
+      if (!isDone()) this.#watchers.push(isDone);
     });
   }
 
+  /** Calls `listener` once all have answered or failed; if they have already, at once. */
+  whenComplete(listener: (all: Heard<T>) => void): void {
+    const isDone = () => {
+      if (this.#pending > 0) return false;
+      listener(this);
+      return true;
+    };
+    if (!isDone()) this.#watchers.push(isDone);
+  }
+
   /** Resolves once all have answered or failed. */
-  async complete(): Promise<Heard<T>> {
-    await this.until(() => undefined);
-    return this;
+  complete(): Promise<Heard<T>> {
+    return new Promise((resolve) => this.whenComplete(resolve));
   }
 }
 
 /** The values among the answers, in the order of the primaries. */
 export function values<T>(answers: Answers<T>): T[] {
-  return answers.flatMap((answer) => (answer?.ok ? [answer.value] : []));
+  const found: T[] = [];
+  for (const answer of answers) if (answer?.ok) found.push(answer.value);
+  return found;
 }
 
-/** Runs the question on one primary; a failure is an answer too. */
-export async function answerOf<T>(primary: Primary, question: Question<T>, index = 0): Promise<Answer<T>> {
-  try {
-    const value = await (typeof question === "function" ? question(primary, index) : primary.run(question));
-    return { ok: true, value };
-  } catch (error) {
-    if (error instanceof PrimaryFailure) return { ok: false, failure: error };
-    // A reply that cannot be parsed comes from a mistake of ours or from a foreign server: the call may have run.
-    return { ok: false, failure: new PrimaryFailure("unknown", String(error), { cause: error }) };
-  }
+/** Runs the question on one primary. */
+export function ask<T>(
+  primary: Primary,
+  question: Question<T>,
+  index: number,
+  answered: (answer: Answer<T>) => void,
+): void {
+  if (typeof question !== "function") primary.ask(question, answered);
+  else
+    question(primary, index).then(
+      (value) => answered({ ok: true, value }),
+      (error) => answered(failed(error)),
+    );
+}
+
+/** The same with a promise, which never rejects. */
+export function answerOf<T>(primary: Primary, question: Question<T>, index = 0): Promise<Answer<T>> {
+  return new Promise((resolve) => ask(primary, question, index, resolve));
 }

@@ -66,9 +66,10 @@ export class LeaseVotes extends AcquireVotes {
       releaseLease(this.keys, claim, { forMs: this.tombstoneMs, always, brokenFor });
     const attempts = await this.primaries.decide(call(chosen), this.primaries.ofMajority, {
       afterwards: ({ answers, values }) => {
-        const found = new Set(values.filter((attempt) => attempt !== null));
+        const attempt = values.find((found) => found !== null);
         // Where one primary had an earlier attempt than others, the one that was granted may still come, behind the release.
-        const mayCome = found.size > 1 && !chosen;
+        const mayCome = !chosen && values.some((found) => found !== null && found !== attempt);
+        if (!mayCome && values.length === answers.length) return;
         this.primaries.all.forEach((primary, index) => {
           if (mayCome || !answers[index]?.ok) primary.compensateLater(`release/${claim.leaseId}`, call(true));
         });

@@ -1,7 +1,7 @@
 import { majorityOf, repliedByMajority } from "../algorithms/tally.js";
 import { CoordinationError } from "../errors.js";
 import type { Primary } from "../redis/primary.js";
-import { answerOf, type Heard, type Judge, type Question, Votes } from "./answers.js";
+import { ask, type Heard, type Judge, type Question, Votes } from "./answers.js";
 import { noQuorum, shortageOf } from "./shortage.js";
 
 /** The configuration in force for this instance. */
@@ -64,7 +64,7 @@ export class Primaries {
     const { lastWord, afterwards } = endings;
     for (let attempt = 1; ; attempt++) {
       const votes = this.#ask(question);
-      if (afterwards) void votes.complete().then(afterwards);
+      if (afterwards) votes.whenComplete(afterwards);
       const verdict = await votes.until(judge);
       if (verdict !== undefined) return verdict;
       const isStale = votes.answers.some(
@@ -98,8 +98,8 @@ export class Primaries {
   }
 
   /** The values once a majority have answered. */
-  readonly ofMajority = <T>({ values }: Heard<T>): readonly T[] | undefined =>
-    values.length >= this.majority ? values : undefined;
+  readonly ofMajority = <T>(heard: Heard<T>): readonly T[] | undefined =>
+    heard.replied >= this.majority ? heard.values : undefined;
 
   /** Runs an operation of several steps again when the configuration changed under it and it found no quorum. */
   async steadily<T>(operation: () => Promise<T>): Promise<T> {
@@ -140,7 +140,7 @@ export class Primaries {
   #ask<T>(question: Question<T>): Votes<T> {
     const votes = new Votes<T>(this.all.length);
     this.all.forEach((primary, index) => {
-      void answerOf(primary, question, index).then((answer) => votes.note(index, answer));
+      ask(primary, question, index, (answer) => votes.note(index, answer));
     });
     return votes;
   }

@@ -27,5 +27,7 @@ declare module "redlock" {
     acquire(resources: string[], durationMs: number): Promise<Lock>;
     extend(lock: Lock, durationMs: number): Promise<Lock>;
     release(lock: Lock): Promise<unknown>;
+    /** The value by which a lock is known to be its own. */
+    _random(): string;
   }
 }

@@ -1,4 +1,5 @@
 import { Redis, ReplyError } from "ioredis";
+import { Outbox } from "./outbox.js";
 
 /** A connection to one Redis server. The simulation has another implementation. */
 export interface Connection {
@@ -79,32 +80,21 @@ export const connectByIoredis: Connect = (url, { connectTimeoutMs, name, subscri
     });
   } else redis.on("ready", () => tell(true));
   redis.on("close", () => tell(false));
+  const outbox = new Outbox(redis);
+  const told = (error: Error) => {
+    if (error instanceof ReplyError) throw new RedisReplyError(error.message);
+    throw new Error(reason?.message ?? "connection lost", { cause: error });
+  };
   return {
     get ready() {
       return redis.status === "ready";
     },
     onChange: (listener) => void listeners.push(listener),
     onBytes: (listener) => void byteListeners.push(listener),
-    call: async (command, ...args) => {
-      corkForThisTick(redis);
-      try {
-        return await redis.call(command, ...args);
-      } catch (error) {
-        if (error instanceof ReplyError) throw new RedisReplyError((error as Error).message);
-        throw new Error(reason?.message ?? "connection lost", { cause: error });
-      }
-    },
+    call: (command, ...args) => outbox.send(command, args).catch(told),
     close: () => redis.disconnect(),
   };
 };
 
 const NOT_REDIS = /^(Unknown RESP type|Protocol error)/;
 const RECONNECT_DELAY_MS_MAX = 500;
-
-/** One write (and on the server one read) for all commands of this tick: 2.5 times less work for the server. */
-function corkForThisTick(redis: Redis): void {
-  const { stream } = redis;
-  if (!stream || stream.writableCorked > 0) return;
-  stream.cork();
-  setImmediate(() => stream.uncork());
-}

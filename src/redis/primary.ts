@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.js";
 import type { Keys } from "../scripts/keys.js";
 import type { Call } from "../scripts/scripts.js";
+import { type Answer, failed, parsed } from "./answer.js";
 import { Breaker } from "./breaker.js";
 import type { Connect, Connection } from "./connection.js";
 import { failureOf, faultOf, PrimaryFailure, reasonOf } from "./failures.js";
@@ -61,7 +62,10 @@ export class Primary {
       (call) => this.#isAnswered(call),
       () => observer.dropped(this),
     );
-    this.#batches = new ScriptBatches((call) => this.run({ ...call, batched: false }), clock);
+    this.#batches = new ScriptBatches(
+      (call, answered) => this.ask({ ...call, batched: false }, answered),
+      clock,
+    );
     const target = {
       probe: () => this.#probe(),
       opened: (reason: string) => this.#lifecycle.stoppedAnswering(reason),
@@ -102,18 +106,23 @@ export class Primary {
     return this.#lifecycle.status;
   }
 
-  /** Runs one script once. Rejects with `PrimaryFailure`, at the latest after the command timeout. */
-  run<T>(call: Call<T>): Promise<T> {
-    if (call.batched) return this.#batches.add(call);
+  /** Runs one script once, and calls `answered` once: at the latest after the command timeout. */
+  ask<T>(call: Call<T>, answered: (answer: Answer<T>) => void): void {
     const { phase } = this.#lifecycle;
-    if (phase.kind !== "participating") return Promise.reject(new PrimaryFailure("not_sent", phase.reason));
-    return this.#run(call, phase.configurationEpoch);
+    if (call.batched) this.#batches.add(call, answered);
+    else if (phase.kind === "participating") this.#ask(call, phase.configurationEpoch, answered);
+    else answered(failed(new PrimaryFailure("not_sent", phase.reason)));
+  }
+
+  /** The same with a promise, which rejects with `PrimaryFailure`. */
+  run<T>(call: Call<T>): Promise<T> {
+    return promised((answered) => this.ask(call, answered));
   }
 
   /** The same for a primary that does not take part, or in a certain configuration; only while `connectionEpoch` lasts. */
   async runAs<T>(connectionEpoch: number, configurationEpoch: string, call: Call<T>): Promise<T> {
     this.#assertConnectionEpoch(connectionEpoch);
-    return this.#run(call, configurationEpoch);
+    return promised((answered) => this.#ask(call, configurationEpoch, answered));
   }
 
   /** One command that is no script; only while `connectionEpoch` lasts. */
@@ -168,29 +177,22 @@ export class Primary {
   }
 
   /** Sends the script by its hash; where the server lacks it, nothing ran, and its text is sent. */
-  async #run<T>(call: Call<T>, configurationEpoch: string): Promise<T> {
+  #ask<T>(call: Call<T>, configurationEpoch: string, answered: (answer: Answer<T>) => void): void {
     const { observer, keys, clock } = this.dependencies;
     const { script } = call;
-    const rest = [call.keys.length + 1, keys.configuration, ...call.keys, configurationEpoch, ...call.args];
+    const args = argsOf(call, keys.configuration, configurationEpoch);
     const startedMs = clock.monotonicMs();
-    let reply: unknown;
-    try {
-      try {
-        reply = await this.#wire.send("EVALSHA", script.sha1, ...rest);
-      } catch (error) {
-        if (!isScriptMissing(error)) throw error;
-        await this.#assertSameRun();
-        reply = await this.#wire.send("EVAL", script.text, ...rest);
-      }
-    } catch (error) {
-      const failure = this.#judge(error);
-      observer.called(this, script.name, clock.monotonicMs() - startedMs, failure.kind);
-      throw failure;
-    }
-    const ms = clock.monotonicMs() - startedMs;
-    this.latency.add(ms);
-    observer.called(this, script.name, ms, "ok");
-    return call.parse(reply);
+    const settle = (error: unknown, reply?: unknown) => {
+      const ms = clock.monotonicMs() - startedMs;
+      const failure = error === null ? null : this.#judge(error);
+      if (!failure) this.latency.add(ms);
+      observer.called(this, script.name, ms, failure?.kind ?? "ok");
+      answered(failure ? failed(failure) : parsed(call, reply));
+    };
+    this.#wire.call("EVALSHA", args, (error, reply) => {
+      if (error === null || !isScriptMissing(error)) return settle(error, reply);
+      this.#assertSameRun().then(() => this.#wire.call("EVAL", args.with(0, script.text), settle), settle);
+    });
   }
 
   #assertConnectionEpoch(connectionEpoch: number): void {
@@ -231,4 +233,15 @@ export class Primary {
     }
     return failureOf(error);
   }
+}
+
+/** What follows EVALSHA. */
+function argsOf({ script, keys, args }: Call<unknown>, configurationKey: string, configurationEpoch: string) {
+  return [script.sha1, keys.length + 1, configurationKey, ...keys, configurationEpoch, ...args];
+}
+
+function promised<T>(ask: (answered: (answer: Answer<T>) => void) => void): Promise<T> {
+  return new Promise((resolve, reject) =>
+    ask((answer) => (answer.ok ? resolve(answer.value) : reject(answer.failure))),
+  );
 }

@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.js";
 import { BATCHES, type Call, type Script } from "../scripts/scripts.js";
+import type { Answer } from "./answer.js";
 
 /**
  * Joins the calls of one script to one primary that are made in one tick of the event loop: they are sent as one script
@@ -9,21 +10,19 @@ export class ScriptBatches {
   readonly #waiting = new Map<Script, Waiting[]>();
 
   constructor(
-    private readonly run: <T>(call: Call<T>) => Promise<T>,
+    private readonly ask: <T>(call: Call<T>, answered: (answer: Answer<T>) => void) => void,
     private readonly clock: Clock,
   ) {}
 
-  /** Settles as `run` would for this call alone. */
-  add<T>(call: Call<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const waiting = this.#waiting.get(call.script);
-      const own = { call, resolve: resolve as (value: unknown) => void, reject };
-      if (waiting) waiting.push(own);
-      else {
-        this.#waiting.set(call.script, [own]);
-        this.clock.soon(() => this.#send(call.script));
-      }
-    });
+  /** Answers as `ask` would for this call alone. */
+  add<T>(call: Call<T>, answered: (answer: Answer<T>) => void): void {
+    const waiting = this.#waiting.get(call.script);
+    const own = { call, answered: answered as Waiting["answered"] };
+    if (waiting) waiting.push(own);
+    else {
+      this.#waiting.set(call.script, [own]);
+      this.clock.soon(() => this.#send(call.script));
+    }
   }
 
   #send(script: Script): void {
@@ -31,23 +30,22 @@ export class ScriptBatches {
     this.#waiting.delete(script);
     for (let at = 0; at < waiting.length; at += BATCH_MAX) {
       const some = waiting.slice(at, at + BATCH_MAX);
-      const calls = some.map(({ call }) => call);
-      const [first] = calls;
+      const [first] = some;
       // A single call needs no batch.
-      const sent =
-        calls.length === 1 && first ? this.run(first).then((value) => [value]) : this.run(all(calls));
-      sent.then(
-        (values) => some.forEach(({ resolve }, index) => void resolve(values[index])),
-        (error) => some.forEach(({ reject }) => void reject(error)),
-      );
+      if (some.length === 1 && first) this.ask(first.call, first.answered);
+      else {
+        this.ask(all(some.map(({ call }) => call)), (answer) => {
+          for (const [index, { answered }] of some.entries())
+            answered(answer.ok ? { ok: true, value: answer.value[index] } : answer);
+        });
+      }
     }
   }
 }
 
 interface Waiting {
   readonly call: Call<unknown>;
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: unknown) => void;
+  readonly answered: (answer: Answer<unknown>) => void;
 }
 
 /** Several calls of one script as one call. */

@@ -58,25 +58,29 @@ export function leaseCall<T>(
   parse: (reply: unknown) => T,
 ): Call<T> {
   const { leaseId, mode, resources, queues, fingerprint, limit, nonce, attemptNumber } = claim;
-  const isAttempt = nonce !== undefined && attemptNumber !== undefined;
   const [first] = resources;
+  const used = [keys.counters, keys.countersOlder, keys.leaseTombstone(leaseId)];
   // The letters are those of leases.lua, in its order.
-  const optional = Object.entries({
-    f: fingerprint === null ? null : keys.fingerprint(leaseId),
-    l: limit === null ? null : keys.limit(limit.semaphore),
-    a: isAttempt ? keys.attemptTombstone(leaseId, nonce, attemptNumber) : null,
-    h: first === undefined || isListed(first) ? keys.held : null,
-  }).flatMap(([letter, key]) => (key === null ? [] : [{ letter, key }]));
-  const used = [
-    keys.counters,
-    keys.countersOlder,
-    keys.leaseTombstone(leaseId),
-    ...optional.map(({ key }) => key),
-    ...resources.map(keys.hold),
-    ...queues.map(keys.queue),
-  ];
-  const letters = optional.map(({ letter }) => letter).join("");
-  const args = [keys.waiting, leaseId, mode ?? "", resources.length, letters, ...resources, ...own];
+  let optional = "";
+  if (fingerprint !== null) {
+    optional += "f";
+    used.push(keys.fingerprint(leaseId));
+  }
+  if (limit !== null) {
+    optional += "l";
+    used.push(keys.limit(limit.semaphore));
+  }
+  if (nonce !== undefined && attemptNumber !== undefined) {
+    optional += "a";
+    used.push(keys.attemptTombstone(leaseId, nonce, attemptNumber));
+  }
+  if (first === undefined || isListed(first)) {
+    optional += "h";
+    used.push(keys.held);
+  }
+  for (const resource of resources) used.push(keys.hold(resource));
+  for (const queue of queues) used.push(keys.queue(queue));
+  const args = [keys.waiting, leaseId, mode ?? "", resources.length, optional, ...resources, ...own];
   return scriptCall(name, used, args, parse);
 }
 

@@ -49,20 +49,40 @@ export type HeartbeatVote =
   | { readonly kind: "other" | "left"; readonly incarnation: number }
   | { readonly kind: "missing" };
 
-/** Without `incarnation`: for the stored one, whichever it is. */
-export function heartbeat(
-  keys: Keys,
-  service: string,
-  id: string,
-  incarnation?: number,
-): Call<HeartbeatVote> {
-  const stored = [keys.services, keys.member(service, id), keys.members(service), keys.left(service)];
-  return scriptCall("heartbeat", stored, [service, id, incarnation ?? ""], (reply) => {
-    const [kind, ...numbers] = reply as [number, ...string[]];
-    const [incarnation = 0, revision = 0, ttlMs = 0] = numbers.map(Number);
-    if (kind === 1) return { kind: "renewed", incarnation, revision, ttlMs };
-    return kind === -1 ? { kind: "missing" } : { kind: kind === 0 ? "other" : "left", incarnation };
-  });
+/** The heartbeat of one member. */
+export interface Heartbeat {
+  readonly service: string;
+  readonly id: string;
+  /** Without it: for the stored one, whichever it is. */
+  readonly incarnation?: number | undefined;
+}
+
+/** The votes are in the order of the heartbeats. */
+export function heartbeat(keys: Keys, heartbeats: readonly Heartbeat[]): Call<HeartbeatVote[]> {
+  const used = [keys.services];
+  const args: (string | number)[] = [];
+  for (const { service, id, incarnation = "" } of heartbeats) {
+    used.push(keys.members(service), keys.left(service), keys.member(service, id));
+    args.push(service, id, incarnation);
+  }
+  return scriptCall("heartbeat", used, args, (reply) => (reply as unknown[]).map(toHeartbeatVote));
+}
+
+function toHeartbeatVote(reply: unknown): HeartbeatVote {
+  const [kind, incarnation, revision, ttlMs] = reply as [number, string, string, string];
+  switch (kind) {
+    case 1:
+      return {
+        kind: "renewed",
+        incarnation: Number(incarnation),
+        revision: Number(revision),
+        ttlMs: Number(ttlMs),
+      };
+    case -1:
+      return { kind: "missing" };
+    default:
+      return { kind: kind === 0 ? "other" : "left", incarnation: Number(incarnation) };
+  }
 }
 
 /** Members and tombstones of a service that one primary has, of the given ids, as far as they fit in one reply. */

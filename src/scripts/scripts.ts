@@ -72,10 +72,26 @@ function librariesOf(text: string): string[] {
   return [...new Set(named.flatMap((name) => [...librariesOf(read(`lib/${name}`)), name]))];
 }
 
-/** Reads a script, and puts the prelude and the libraries that it needs in front. */
-function load(folder: string, name: string): Script {
+/**
+ * A script in two parts. `first`: the prelude, and the libraries that its plain path needs; several runs in one call share
+ * them. `own`: its plain path, the other libraries that it needs, and itself. Lua makes the functions of a library anew
+ * whenever it comes to them, which costs more than a lock: a call that the plain path answers returns before most are made.
+ */
+function load(folder: string, name: string): { readonly first: string; readonly own: string } {
   const text = read(`${folder}/${name}`);
-  return scriptOf(name, [...["prelude", ...librariesOf(text)].map(library), text].join("\n"));
+  const path = /^-- Plain path: (.+)$/m.exec(text)?.[1];
+  const plain = path === undefined ? null : read(`plain/${path}`);
+  const early = plain === null ? [] : librariesOf(plain);
+  const late = librariesOf(text).filter((one) => !early.includes(one));
+  const own = [...(plain === null ? [] : ["do", plain, "end"]), ...late.map(library), text];
+  const prelude = preludeOf([...early.map(library), ...own].join("\n"));
+  return { first: [prelude, ...early.map(library)].join("\n"), own: own.join("\n") };
+}
+
+/** The prelude; for a script that uses nothing of the fence but the configuration epoch, it reads nothing else. */
+function preludeOf(body: string): string {
+  const prelude = read("lib/prelude");
+  return /\bfence\[/.test(body) ? prelude : prelude.replace(/(HMGET', KEYS\[1\], 'stamp')[^)]*/, "$1");
 }
 
 function scriptOf(name: string, text: string): Script {
@@ -85,15 +101,27 @@ function scriptOf(name: string, text: string): Script {
 /** All scripts by name; loaded once, when the process starts. */
 export const SCRIPTS: Readonly<Record<ScriptName, Script>> = Object.freeze(
   Object.fromEntries(
-    Object.entries(NAMES).flatMap(([folder, names]) => names.map((name) => [name, load(folder, name)])),
+    Object.entries(NAMES).flatMap(([folder, names]) =>
+      names.map((name) => {
+        const { first, own } = load(folder, name);
+        return [name, scriptOf(name, `${first}\n${own}`)];
+      }),
+    ),
   ) as Record<ScriptName, Script>,
 );
 
 /** Scripts that many notified waiters call at once, each as one that runs it several times (redis/script-batches.ts). By name. */
 export const BATCHES: ReadonlyMap<string, Script> = new Map(
-  (["acquire-lease", "leave-queue", "take-ticket"] as const).map((name) => {
-    const text = read("lib/batch").replace("--SCRIPT\n", () => `${SCRIPTS[name].text}\n`);
-    return [name, scriptOf(`${name} batch`, text)];
+  (
+    [
+      ["leases", "acquire-lease"],
+      ["queue", "leave-queue"],
+      ["queue", "take-ticket"],
+    ] as const
+  ).map(([folder, name]) => {
+    const { first, own } = load(folder, name);
+    const text = read("lib/batch").replace("--SCRIPT\n", () => `${own}\n`);
+    return [name, scriptOf(`${name} batch`, `${first}\n${text}`)];
   }),
 );
 

@@ -11,6 +11,7 @@ export interface ServiceProcess extends AsyncDisposable {
   /** What it wrote so far. */
   readonly out: () => string;
   readonly err: () => string;
+  readonly pid: number;
   kill(signal: NodeJS.Signals): void;
 }
 
@@ -55,6 +56,7 @@ export function startProcess(
     ended,
     out: () => out,
     err: () => err,
+    pid: child.pid ?? 0,
     kill: (signal) => void child.kill(signal),
     [Symbol.asyncDispose]: async () => {
       child.kill("SIGKILL");

@@ -173,13 +173,13 @@ describe("a leader", () => {
 async function looksDuring({ service }: Instance, body: () => Promise<unknown>): Promise<number> {
   let looks = 0;
   const undo = service.primaries.all.map((primary) => {
-    const original = primary.run.bind(primary);
-    primary.run = (call) => {
+    const original = primary.ask.bind(primary);
+    primary.ask = (call, answered) => {
       if (call.script.name === "inspect-name") looks += 1;
-      return original(call);
+      original(call, answered);
     };
     return () => {
-      primary.run = original;
+      primary.ask = original;
     };
   });
   await body();

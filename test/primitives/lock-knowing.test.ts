@@ -52,18 +52,19 @@ describe("inspect", () => {
     const { fencingToken } = await take(name, { metadata: "m".repeat(2_000) });
     let looks = 0;
     const undo = pair.one.service.primaries.all.map((primary) => {
-      const original = primary.run.bind(primary);
-      primary.run = (call) => {
+      const original = primary.ask.bind(primary);
+      primary.ask = (call, answered) => {
         if (call.script.name === "inspect-name") looks += 1;
-        return original(call);
+        original(call, answered);
       };
       return () => {
-        primary.run = original;
+        primary.ask = original;
       };
     });
     const states = await Promise.all(Array.from({ length: 500 }, () => locks().inspect(name)));
     for (const each of undo) each();
     expect(states.every((state) => state.fencingToken === fencingToken)).toBe(true);
+    expect(looks).toBeGreaterThan(0);
     expect(looks, "at three primaries").toBeLessThanOrEqual(2 * 3);
   });
 

@@ -354,10 +354,10 @@ describe("one who wants to know of a change of an election", () => {
       await sleep(1_000);
       let looks = 0;
       for (const primary of other.core.primaries.all) {
-        const original = primary.run.bind(primary);
-        primary.run = (call) => {
+        const original = primary.ask.bind(primary);
+        primary.ask = (call, answered) => {
           if (call.script.name === "inspect-name") looks += 1;
-          return original(call);
+          original(call, answered);
         };
       }
       await sleep(1_000);

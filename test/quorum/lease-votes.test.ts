@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 import { systemIds } from "../../src/ids.js";
 import { LeaseVotes } from "../../src/quorum/lease-votes.js";
 import { Primaries } from "../../src/quorum/primaries.js";
+import { type Answer, failed } from "../../src/redis/answer.js";
 import { PrimaryFailure } from "../../src/redis/failures.js";
 import type { Primary } from "../../src/redis/primary.js";
 import { Keys } from "../../src/scripts/keys.js";
@@ -112,6 +113,13 @@ class Fake {
     readonly script: Record<string, Vote[]>,
     readonly messages: Message[],
   ) {}
+
+  ask<T>(call: Call<T>, answered: (answer: Answer<T>) => void): void {
+    this.run(call).then(
+      (value) => answered({ ok: true, value }),
+      (error) => answered(failed(error)),
+    );
+  }
 
   async run<T>(call: Call<T>): Promise<T> {
     const { name } = call.script;

@@ -2,6 +2,7 @@ import { describe, expect, test, vi } from "vitest";
 import { CoordinationError } from "../../src/errors.js";
 import { type Answers, answerOf, type Heard } from "../../src/quorum/answers.js";
 import { Primaries } from "../../src/quorum/primaries.js";
+import { type Answer, failed, parsed } from "../../src/redis/answer.js";
 import { PrimaryFailure } from "../../src/redis/failures.js";
 import type { Primary } from "../../src/redis/primary.js";
 import type { Call } from "../../src/scripts/scripts.js";
@@ -21,10 +22,10 @@ function controlled(count: number) {
     refusal: null as string | null,
     status: { quarantineMs: 0 },
     staleEpochs: 0,
-    run: (call: Call<number>) =>
-      new Promise<number>((answer, fail) => {
-        asked.push({ call, answer, fail });
-      }),
+    ask: (call: Call<number>, answered: (answer: Answer<number>) => void) => {
+      const answer = (value: number) => answered({ ok: true, value });
+      asked.push({ call, answer, fail: (error) => answered(failed(error)) });
+    },
     close: vi.fn(),
   }));
   const catchUp = vi.fn(async () => true);
@@ -352,13 +353,16 @@ test.each<[quarantinesMs: number[], down: number, grantsInMs: number | null]>([
 );
 
 test("a reply that cannot be understood may have done what was asked", async () => {
-  const answering = (run: () => Promise<number>) => answerOf({ run } as unknown as Primary, call);
+  const answering = (question: () => Promise<number>) => answerOf({} as Primary, question);
   expect(await answering(() => Promise.reject(new TypeError("reply is not iterable")))).toMatchObject({
     ok: false,
     failure: { kind: "unknown" },
   });
   expect(await answering(() => Promise.reject(silent))).toEqual({ ok: false, failure: silent });
   expect(await answering(() => Promise.resolve(7))).toEqual({ ok: true, value: 7 });
+  const parse = (reply: unknown) => Number((reply as [string])[0]);
+  expect(parsed({ ...call, parse }, null)).toMatchObject({ ok: false, failure: { kind: "unknown" } });
+  expect(parsed({ ...call, parse }, ["7"])).toEqual({ ok: true, value: 7 });
 });
 
 test("closing closes each primary", () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { type Answer, failed } from "../../src/redis/answer.js";
 import { all, ScriptBatches } from "../../src/redis/script-batches.js";
 import { acquireLease } from "../../src/scripts/lease-calls.js";
 import { takeTicket } from "../../src/scripts/queue-calls.js";
@@ -53,13 +54,18 @@ describe("calls of one tick", () => {
     const clock = new FakeClock();
     const sent: Call<unknown>[] = [];
     const failing: { error?: Error } = {};
-    const together = new ScriptBatches(async <T>(call: Call<T>) => {
+    const batches = new ScriptBatches(<T>(call: Call<T>, answered: (answer: Answer<T>) => void) => {
       sent.push(call);
-      if (failing.error) throw failing.error;
+      if (failing.error) return answered(failed(failing.error));
       const runs = call.script.name.endsWith("batch") ? Number(call.args[0]) : 0;
-      return (runs === 0 ? "alone" : Array.from({ length: runs }, (_, i) => `reply ${i}`)) as T;
+      const value = runs === 0 ? "alone" : Array.from({ length: runs }, (_, i) => `reply ${i}`);
+      answered({ ok: true, value: value as T });
     }, clock);
-    return { together, clock, sent, failing };
+    const add = <T>(call: Call<T>) =>
+      new Promise<T>((resolve, reject) =>
+        batches.add(call, (answer) => (answer.ok ? resolve(answer.value) : reject(answer.failure))),
+      );
+    return { together: { add }, clock, sent, failing };
   }
 
   test("go as one script, 32 at most, and each gets its own reply", async () => {

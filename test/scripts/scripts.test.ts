@@ -113,7 +113,10 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
     heartbeatAgeMs: 0,
     registered: "{}",
   }),
-  heartbeat: heartbeat(keys, "search", "search-1"),
+  heartbeat: heartbeat(
+    keys,
+    many((i) => ({ service: "search", id: `search-${i}` })),
+  ),
   "list-members": listMembers(
     keys,
     "search",
@@ -158,6 +161,8 @@ const LEASES = luaText("leases");
 const isOfLeases = (name: string) => SCRIPTS[name as keyof typeof SCRIPTS].text.includes(LEASES);
 const QUEUES = luaText("queues");
 const LIMITS = luaText("limits");
+const COUNTERS = luaText("counters");
+const HOLDS = luaText("holds");
 const isOfQueues = (name: string) => SCRIPTS[name as keyof typeof SCRIPTS].text.includes(QUEUES);
 
 /** The indices of `arg(..)` in a text: a script's own arguments, behind those of leases.lua. */
@@ -224,8 +229,8 @@ function sample(group: string): unknown[] {
   });
 }
 
-/** What leases.lua says of its own function. */
-const DESCRIBED = /^-- \{(.*)\}\nlocal function describe/m.exec(LEASES)?.[1] ?? "";
+/** What holds.lua says of its function. */
+const DESCRIBED = /^-- \{(.*)\}\nlocal function describe/m.exec(HOLDS)?.[1] ?? "";
 
 /** Every reply that the header says the script may give. */
 function replies(header: string): unknown[][] {
@@ -240,35 +245,46 @@ function leaves(value: unknown): unknown[] {
 }
 
 test("every file in lua/ is in the table, and every script of the table is called", () => {
-  const libraries = luaNames("lib/");
-  const scripts = luaNames().filter((name) => !libraries.includes(name));
+  const others = [...luaNames("lib/"), ...luaNames("plain/")];
+  const scripts = luaNames().filter((name) => !others.includes(name));
   expect(Object.keys(SCRIPTS).sort()).toEqual(scripts.sort());
   expect(Object.keys(CALLS).sort()).toEqual(Object.keys(SCRIPTS).sort());
 });
 
-test("the prelude stands in front of each, behind it the libraries that its header needs, under the SHA-1 of all", () => {
-  const prelude = luaText("prelude");
+test("the prelude stands in front of each, behind it its plain path and the libraries that they need, under the SHA-1 of all", () => {
   for (const [name, { text, sha1 }] of Object.entries(SCRIPTS)) {
     const own = luaText(name);
+    const plain = /^-- Plain path: (.+)$/m.exec(own)?.[1];
+    const describesEarly = plain !== undefined && /\bdescribe\(/.test(luaText(plain));
     const between = [
+      ...(text.includes(COUNTERS) ? [COUNTERS] : []),
+      ...(describesEarly ? [HOLDS] : []),
+      ...(plain !== undefined ? ["do", luaText(plain), "end"] : []),
+      ...(!describesEarly && text.includes(HOLDS) ? [HOLDS] : []),
       ...(text.includes(LIMITS) ? [LIMITS] : []),
       ...(isOfLeases(name) ? [LEASES] : []),
       ...(isOfQueues(name) ? [LIVENESS_LUA, QUEUES] : []),
     ];
-    expect(text).toBe([prelude, ...between, own].join("\n"));
+    const body = [...between, own].join("\n");
+    expect(text.endsWith(`\n${body}`), name).toBe(true);
+    const prelude = luaText("prelude");
+    const onlyEpoch = prelude.replace(", 'floor', 'quarantine_until', 'leases_until'", "");
+    expect(onlyEpoch).not.toBe(prelude);
+    expect(text.slice(0, -body.length - 1), name).toBe(body.includes("fence[") ? prelude : onlyEpoch);
     expect(sha1).toBe(createHash("sha1").update(text).digest("hex"));
   }
 });
 
-test("a script needs leases.lua, queues.lua or limits.lua where it uses it", () => {
+test("a script needs leases.lua, queues.lua, limits.lua or counters.lua where it uses it", () => {
   const functions = (text: string) => [...text.matchAll(/^local function (\w+)/gm)].map(([, name]) => name);
   const using = (names: readonly (string | undefined)[]) => new RegExp(`\\b(${names.join("|")})\\(`);
   const [leases, lines] = [using(functions(LEASES)), using(functions(QUEUES))];
-  const limits = using(functions(LIMITS));
+  const [limits, counters] = [using(functions(LIMITS)), using(functions(COUNTERS))];
   for (const name of Object.keys(SCRIPTS)) {
     const { body } = split(name);
     expect(isOfQueues(name), name).toBe(lines.test(body));
     expect(isOfLeases(name), name).toBe(lines.test(body) || leases.test(body));
+    if (counters.test(body)) expect(SCRIPTS[name as keyof typeof SCRIPTS].text, name).toContain(COUNTERS);
     if (limits.test(body)) expect(SCRIPTS[name as keyof typeof SCRIPTS].text, name).toContain(LIMITS);
   }
 });

@@ -1,10 +1,11 @@
-import { luaText } from "../helpers/lua-files.js";
+import { luaNames, luaText } from "../helpers/lua-files.js";
 
-/** Replaces a piece of a script; fails where it is not there any more, since then the canary would sing for nothing. */
+/** Replaces a piece of a Lua file; fails unless it is there, and there alone: else the canary would sing for nothing. */
 export function patched(name: string, from: string, to: string): (text: string) => string {
-  const file = luaText(name);
-  if (!file.includes(from)) throw new Error(`the canary does not find "${from}" in ${name}.lua`);
-  return (text) => (text.includes(file) ? text.replace(from, () => to) : text);
+  const found = luaNames().filter((file) => luaText(file).includes(from));
+  if (found.join() !== name)
+    throw new Error(`the canary finds "${from}" in ${found.join()}, not in ${name} alone`);
+  return (text) => text.replace(from, () => to);
 }
 
 /** In queues.lua: what becomes free is given to whoever came last. */

@@ -83,9 +83,10 @@ async function probeElection(dependencies: Dependencies, healedMs: number): Prom
  * for the quarantine of primaries that forgot.
  */
 function freeAtMs({ universe, plan }: Dependencies, name: string, healedMs: number): number {
-  // What arrives twice may come behind a release.
-  const repeated = plan.weather.twiceShare > 0 ? Math.max(...plan.leaseTtlsMs) : 0;
-  const orphanMs = Math.max(repeated, universe.orphaned.get(name) ?? 0);
+  // What arrives twice may come behind a release; and a release may be forgotten.
+  const mayReturn = plan.weather.twiceShare > 0 || universe.majorityLost;
+  const returned = mayReturn ? Math.max(...plan.leaseTtlsMs) : 0;
+  const orphanMs = Math.max(returned, universe.orphaned.get(name) ?? 0);
   const orphanEndsMs = orphanMs === 0 ? 0 : healedMs + LATE_MS_MAX + orphanMs * DRIFT;
   const quarantineMs = Math.min(universe.quarantineMs, (plan.settings.ttlMaxMs + MARK_MS) * DRIFT);
   const quarantineEndsMs = universe.scheduler.nowMs() + quarantineMs * DRIFT;

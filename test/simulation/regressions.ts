@@ -76,7 +76,7 @@ export const REGRESSIONS: readonly Regression[] = [
     schedule: (dependencies) =>
       handoffThenAttempt(dependencies, { attemptLateMs: 50, releaseReaches: "all" }),
     // No primary tells which attempt the release ended, so they never differ.
-    substitute: patched("release-lease", "{ 1, attempt }", "{ 1, '' }"),
+    substitute: (text) => TELLS_NO_ATTEMPT.reduce((changed, change) => change(changed), text),
   },
   {
     name: "a leave that finds nothing on a majority leaves nothing behind",
@@ -122,10 +122,15 @@ export const REGRESSIONS: readonly Regression[] = [
     schedule: readmittedAfterLeave,
     substitute: patched(
       "put-member",
-      "redis.call('ZADD', KEYS[4], 'GT', int(time + life), ARGV[2])",
-      "if ARGV[6] == '0' then redis.call('ZADD', KEYS[4], 'GT', int(time + life), ARGV[2]) end",
+      "redis.call('ZADD', KEYS[4], 'GT', ends, ARGV[2])",
+      "if ARGV[6] == '0' then redis.call('ZADD', KEYS[4], 'GT', ends, ARGV[2]) end",
     ),
   },
+];
+
+const TELLS_NO_ATTEMPT = [
+  patched("release-lease", "{ 1, attempt }", "{ 1, '' }"),
+  patched("release-plain", "{ 1, mine[6] or '' }", "{ 1, '' }"),
 ];
 
 /** Three instances, three primaries and a calm network, for a scripted schedule. */

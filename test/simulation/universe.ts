@@ -13,6 +13,8 @@ export class Universe {
   readonly primaries: readonly SimulatedPrimary[];
   readonly network: Network;
   readonly instances: Instance[] = [];
+  /** Whether a majority lost data together: then a lease that was released may be back, for as long as it may live. */
+  majorityLost = false;
   /** Names that may be blocked by what a killed instance began, with the time to live of it. */
   readonly orphaned = new Map<string, number>();
   /** By how much clocks of primaries were set back, in all. */
@@ -210,6 +212,7 @@ export class Universe {
   }
 
   #promisesEnd(leases: boolean, text: string): void {
+    this.majorityLost = true;
     this.recorder.happened({ kind: "majority_lost", atMs: this.scheduler.nowMs(), leases, text });
   }
 

@@ -6,6 +6,7 @@ import { CoordinationError } from "../../errors.js";
 import { describe, toYaml } from "../openapi.js";
 import type { Routes } from "../registration.js";
 import { json } from "../responses/content.js";
+import { Reply } from "../responses/reply.js";
 import * as examples from "../system/examples.js";
 import { DescriptionSchema } from "../system/schemas.js";
 
@@ -38,28 +39,28 @@ export function docsRoutes(routes: Routes): void {
       description: "OpenAPI 3.1.",
       content: { "application/yaml": { schema: z.string(), examples: examples.yamlDescriptions } },
     },
-    handle: (_, c) => {
+    handle: () => {
       yaml ??= toYaml(describe(routes.app));
-      return c.body(yaml, 200, { "content-type": "application/yaml" });
+      return new Reply(200, yaml, { "content-type": "application/yaml" });
     },
   });
 
   // Relative, as all links here: it also works behind a proxy that adds a path prefix.
-  routes.page("/", (c) => c.redirect("docs"));
-  routes.page("/docs", (c) =>
-    c.html(PAGE, 200, {
-      "content-security-policy": POLICY,
-      "x-frame-options": "DENY",
-      "referrer-policy": "no-referrer",
-    }),
-  );
-  routes.page("/docs/", (c) => c.redirect("../docs"));
+  routes.page("/", () => new Reply(302, null, { location: "docs" }));
+  const page = new Reply(200, PAGE, {
+    "content-type": "text/html; charset=UTF-8",
+    "content-security-policy": POLICY,
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+  });
+  routes.page("/docs", () => page);
+  routes.page("/docs/", () => new Reply(302, null, { location: "../docs" }));
   routes.page("/docs/:file", async (c) => {
     const name = c.req.param("file") ?? "";
     const type = FILES.get(name);
     if (!type) throw new CoordinationError("not_found", "There is no such file. The page is at /docs.");
     const file = name === "page.js" ? SCRIPT : await readFile(join(SWAGGER_UI, name));
-    return c.body(file, 200, { "content-type": type, "cache-control": "public, max-age=3600" });
+    return new Reply(200, file, { "content-type": type, "cache-control": "public, max-age=3600" });
   });
 }
 

@@ -6,7 +6,8 @@ import { ReleaseBody } from "../leases/schemas.js";
 import type { Routes } from "../registration.js";
 import { body, json } from "../responses/content.js";
 import { EVENT_STREAM_HEADERS, eventStream } from "../responses/event-stream.js";
-import { ofClient } from "../server/admission.js";
+import { Reply } from "../responses/reply.js";
+import { ofClient } from "../server/client.js";
 import { blockingRead, type Watched } from "../watching/blocking-read.js";
 import { BlockingReadHeaders, BlockingReadQuery, EventsHeaders, EventsQuery } from "../watching/schemas.js";
 import { stateEvents } from "../watching/state-events.js";
@@ -128,12 +129,12 @@ function eventsRoute(routes: Routes, services: Services): void {
       content: { "text/event-stream": { schema: z.string(), examples: examples.events } },
     },
     problems: ["no_quorum"],
-    handle: async ({ params: { name }, query, headers }, c) => {
+    handle: async ({ params: { name }, query, headers }) => {
       const first = await elections.inspect(name);
       const seen = headers["last-event-id"] ?? query.lastEventId;
       const followed = { ...watched(elections, name), first, seen };
       const events = eventStream((gone) => stateEvents(services, followed, gone), log);
-      return c.body(events, 200, EVENT_STREAM_HEADERS);
+      return new Reply(200, events, EVENT_STREAM_HEADERS);
     },
   });
 }

@@ -3,7 +3,7 @@ import { ACQUIRE_PROBLEMS, grantedOr, isHeld } from "../leases/held.js";
 import { ReleaseBody, ReleasedSchema, renewBody } from "../leases/schemas.js";
 import type { Routes } from "../registration.js";
 import { body, json } from "../responses/content.js";
-import { ofClient } from "../server/admission.js";
+import { ofClient } from "../server/client.js";
 import * as examples from "./examples.js";
 import {
   acquireBody,

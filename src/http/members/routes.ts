@@ -1,6 +1,7 @@
 import type { Services } from "../context.js";
 import type { Routes } from "../registration.js";
 import { body, json } from "../responses/content.js";
+import { jsonReply } from "../responses/reply.js";
 import * as examples from "./examples.js";
 import {
   HeartbeatBody,
@@ -36,12 +37,12 @@ export function memberRoutes(routes: Routes, { membership, config }: Services): 
     ),
     otherAnswers: { 201: json("It is a member now.", RegisteredSchema, examples.registrations) },
     problems: ["superseded", "no_quorum"],
-    handle: async ({ params: { service, id }, body }, c) => {
+    handle: async ({ params: { service, id }, body }) => {
       const { address, weight = 1, zone = null, tags = [], metadata = null, ttlMs = MEMBER_TTL_MS } = body;
       const registration = { address, weight, zone, tags, metadata };
       const { member, isNew } = await membership.register(service, id, ttlMs, registration);
       const answer = { ...member, heartbeatIntervalMs: heartbeatIntervalMsOf(member.ttlMs) };
-      return isNew ? c.json(answer, 201) : answer;
+      return isNew ? jsonReply(JSON.stringify(answer), 201) : answer;
     },
   });
 

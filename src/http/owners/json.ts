@@ -2,6 +2,12 @@ import type { Member } from "../../primitives/members/membership.js";
 import type { View } from "../../primitives/rings/owners.js";
 import type { Slices } from "../responses/sliced-body.js";
 
+/** The answer of GET /v1/services/{service}/owner as JSON. */
+export function ownerJson(key: string, replicas: number, { ring, members, ageMs }: View): string {
+  const chosen = ring.replicas(key, replicas).map(({ id }) => memberJson(members.get(id) as Member));
+  return `{"key":${JSON.stringify(key)},"owner":${chosen[0]},"replicas":[${chosen.join(",")}],"ringId":${JSON.stringify(ring.ringId)},"ageMs":${ageMs}}`;
+}
+
 /** The answer of POST /v1/services/{service}/owners as JSON: the ids for each key, and each named member once. */
 export function* ownersJson(keys: readonly string[], replicas: number, view: View): Slices {
   const { ring, members, ageMs } = view;
@@ -27,13 +33,25 @@ export function* ownersJson(keys: readonly string[], replicas: number, view: Vie
   text += '],"members":{';
   let isFirst = true;
   for (const [id, json] of named) {
-    text += `${isFirst ? "" : ","}${json}:${JSON.stringify(members.get(id) as Member)}`;
+    text += `${isFirst ? "" : ","}${json}:${memberJson(members.get(id) as Member)}`;
     isFirst = false;
     if (text.length < SLICE_UNITS_MAX) continue;
     yield text;
     text = "";
   }
   return `${text}},"ringId":${JSON.stringify(ring.ringId)},"ageMs":${ageMs}}`;
+}
+
+const texts = new WeakMap<Member, string>();
+
+/** A member as JSON: made once for all answers from one view. */
+function memberJson(member: Member): string {
+  let text = texts.get(member);
+  if (text === undefined) {
+    text = JSON.stringify(member);
+    texts.set(member, text);
+  }
+  return text;
 }
 
 /** Keys and the members named for them: 1 to 2 ms of work. */

@@ -1,12 +1,13 @@
 import { CoordinationError } from "../../errors.js";
-import type { Member } from "../../primitives/members/membership.js";
 import type { Services } from "../context.js";
 import { ServiceParams } from "../members/schemas.js";
 import type { Routes } from "../registration.js";
-import { body, json, jsonText } from "../responses/content.js";
+import { body, json } from "../responses/content.js";
+import { jsonReply } from "../responses/reply.js";
 import { slicedBody } from "../responses/sliced-body.js";
+import { whenThere } from "../when-there.js";
 import * as examples from "./examples.js";
-import { ownersJson } from "./json.js";
+import { ownerJson, ownersJson } from "./json.js";
 import { OwnerQuery, OwnerSchema, OwnersBody, OwnersSchema } from "./schemas.js";
 
 export function ownerRoutes(routes: Routes, { owners }: Services): void {
@@ -21,11 +22,9 @@ export function ownerRoutes(routes: Routes, { owners }: Services): void {
     request: { params: ServiceParams, query: OwnerQuery },
     answer: json("The owner.", OwnerSchema, examples.keyOwner),
     problems: ["no_members", "too_many", "no_quorum"],
-    handle: async ({ params: { service }, query: { key, replicas = 1 } }, c) => {
+    handle: ({ params: { service }, query: { key, replicas = 1 } }, c) => {
       assertWellEncoded(c.req.url);
-      const { ring, members, ageMs } = await owners.owning(service, replicas);
-      const chosen = ring.replicas(key, replicas).map(({ id }) => members.get(id) as Member);
-      return { key, owner: chosen[0] as Member, replicas: chosen, ringId: ring.ringId, ageMs };
+      return whenThere(owners.owning(service, replicas), (view) => jsonReply(ownerJson(key, replicas, view)));
     },
   });
 
@@ -41,15 +40,16 @@ export function ownerRoutes(routes: Routes, { owners }: Services): void {
     request: { params: ServiceParams, body: body(OwnersBody, examples.ownersRequests) },
     answer: json("The owners, in the order of the keys.", OwnersSchema, examples.keyOwners),
     problems: ["no_members", "too_many", "no_quorum"],
-    handle: async ({ params: { service }, body: { keys, replicas = 1 } }, c) => {
+    handle: async ({ params: { service }, body: { keys, replicas = 1 } }) => {
       const view = await owners.owning(service, replicas);
-      return jsonText(c, slicedBody(ownersJson(keys, replicas, view), owners.timeSlices));
+      return jsonReply(slicedBody(ownersJson(keys, replicas, view), owners.timeSlices));
     },
   });
 }
 
 /** A key that cannot be decoded would otherwise be taken literally: another key than the caller meant. */
 function assertWellEncoded(url: string): void {
+  if (!url.includes("%")) return;
   try {
     decodeURIComponent(url.slice(url.indexOf("?") + 1));
   } catch {

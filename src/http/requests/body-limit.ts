@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import { CoordinationError } from "../../errors.js";
 import { tooLarge } from "../failures.js";
 import { BATCH_BODY_BYTES_MAX, BODY_BYTES_MAX } from "../fields.js";
+import { headerOf, incomingOf, takeBody } from "../server/arrivals.js";
 import { refuseLostNumbers } from "./json-text.js";
 
 /**
@@ -9,20 +10,28 @@ import { refuseLostNumbers } from "./json-text.js";
  * nothing, and only those without one by counting (a web stream, some 180 us); one that ends too early; and one whose
  * bytes or numbers would not arrive as they were sent.
  */
-export async function readBody(c: Context, isBatch: boolean): Promise<string | null> {
+export function readBody(c: Context, isBatch: boolean): Promise<string | null> | string | null {
   const bytesMax = isBatch ? BATCH_BODY_BYTES_MAX : BODY_BYTES_MAX;
-  const length = c.req.header("content-length");
-  const chunked = length === undefined && c.req.header("transfer-encoding") !== undefined;
+  const length = headerOf(c, "content-length");
+  const chunked = length === undefined && headerOf(c, "transfer-encoding") !== undefined;
   if (!chunked && Number(length ?? 0) === 0) return null;
   if (Number(length ?? 0) > bytesMax) throw tooLarge(bytesMax);
-  const bytes = await (chunked ? counted(c.req.raw, bytesMax) : c.req.raw.arrayBuffer()).catch(
-    (error: unknown) => {
-      if (error instanceof CoordinationError) throw error;
-      throw new CoordinationError("invalid_request", "The body was cut off, or is not well-formed HTTP.", {
-        cause: error,
-      });
-    },
-  );
+  const incoming = incomingOf(c);
+  // The framework's Request would read it by four listeners and as many promises.
+  const here = incoming && takeBody(incoming);
+  if (here) return toText(here, isBatch);
+  const bytes = chunked ? counted(c.req.raw, bytesMax) : c.req.raw.arrayBuffer();
+  return bytes.then((all) => toText(all, isBatch), refuseCutOff);
+}
+
+function refuseCutOff(error: unknown): never {
+  if (error instanceof CoordinationError) throw error;
+  throw new CoordinationError("invalid_request", "The body was cut off, or is not well-formed HTTP.", {
+    cause: error,
+  });
+}
+
+function toText(bytes: ArrayBufferLike | Uint8Array, isBatch: boolean): string | null {
   // Many clients send a content type without a body when they have nothing to say.
   if (bytes.byteLength === 0) return null;
   const text = asText(bytes);

@@ -4,6 +4,7 @@ import { CoordinationError } from "../../errors.js";
 import { UNSUPPORTED_MEDIA_TYPE } from "../failures.js";
 import type { Body } from "../responses/content.js";
 import { invalid, invalidFields, type Misfit, noSuchParameter } from "./invalid.js";
+import { queryOf } from "./query.js";
 
 /** The schemas of the parts of a request, as the API description has them. */
 export interface Schemas {
@@ -51,12 +52,6 @@ function check<S extends z.ZodType>(part: Misfit["part"], schema: S, given: unkn
   const { success, data, error } = schema.safeParse(given);
   if (success) return data;
   throw invalid({ part, schema, given, issues: error.issues });
-}
-
-/** A parameter that is given several times is a list. */
-function queryOf(c: Context): Record<string, unknown> {
-  const all = Object.entries(c.req.queries());
-  return Object.fromEntries(all.map(([name, values]) => [name, values.length === 1 ? values[0] : values]));
 }
 
 /** No body is an empty object: then the schema says which field is missing, if any. */

@@ -1,5 +1,4 @@
 import type { z } from "@hono/zod-openapi";
-import type { Context } from "hono";
 
 /** Examples by name, in the order in which they are shown. */
 export type Examples<V> = Readonly<Record<string, { readonly summary?: string; readonly value: V }>>;
@@ -15,8 +14,3 @@ export function json<T extends z.ZodType>(description: string, schema: T, exampl
 }
 
 export type Body<T extends z.ZodType> = ReturnType<typeof body<T>>;
-
-/** Answers with JSON that is text already. */
-export function jsonText(c: Context, text: string | ReadableStream<Uint8Array>): Response {
-  return c.body(text, 200, { "content-type": "application/json" });
-}

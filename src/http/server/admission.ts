@@ -6,7 +6,8 @@ import type { Clock, Random } from "../../clock.js";
 import type { Config } from "../../config.js";
 import type { CoordinationError } from "../../errors.js";
 import type { InFlight } from "../../primitives/leases/lease-terms.js";
-import { type Arrived, arrivalOf, isBodyHere, mayWait, waitMsOf } from "./arrivals.js";
+import { whenThere } from "../when-there.js";
+import { type Arrived, arrivalOf, incomingOf, isBodyHere, mayWait, waitMsOf } from "./arrivals.js";
 import type { Gate } from "./gate.js";
 import { overloads } from "./overloads.js";
 import { PrimaryDelays } from "./primary-delays.js";
@@ -56,7 +57,8 @@ export class Admission {
     // Whether the client can wait is said in the body, and matters only if it has to.
     if (!limiter.open && arrived.priority === "ordinary" && mayWait(incoming))
       return this.#afterBody(incoming, outgoing, arrived, arrivedMs);
-    return this.#arrive(incoming, outgoing, { ...arrived, arrivedMs, patienceMs: PATIENCE_MS });
+    const { priority, units } = arrived;
+    return this.#arrive(incoming, outgoing, { priority, units, arrivedMs, patienceMs: PATIENCE_MS });
   };
 
   /** A primary has answered, or has not answered in time. */
@@ -205,22 +207,50 @@ class Admitted implements InFlight {
  * Answers a request that was admitted; null: its client has disconnected since. The request is in flight until its answer
  * is made, not until it is sent: a client that reads slowly, or whose body arrives slowly, takes up no place.
  */
-export async function inFlight<Body>(
+export function inFlight<Body, A>(
   c: Context,
-  readBody: () => Promise<Body>,
-  answer: (body: Body) => Promise<Response>,
-): Promise<Response | null> {
-  const incoming = incomingOf(c);
+  readBody: () => Promise<Body> | Body,
+  answer: (body: Body) => Promise<A> | A,
+): Promise<A | null> | A | null {
+  const incoming: Marked | undefined = incomingOf(c);
   const admitted = incoming?.[ADMITTED];
-  if (!incoming || !admitted) return answer(await readBody());
+  if (!incoming || !admitted) return whenThere(readBody(), answer);
   admitted.entered = true;
+  if (!isBodyHere(incoming)) return afterBody(incoming, admitted, readBody, answer);
+  let answered: Promise<A | null> | A | null = null;
   try {
+    answered = whenThere(readBody(), (body) => (incoming.socket.destroyed ? null : answer(body)));
+    return answered instanceof Promise ? left(admitted, answered) : answered;
+  } finally {
+    if (!(answered instanceof Promise)) admitted.leave();
+  }
+}
+
+/** The same where the body has not arrived. */
+async function afterBody<Body, A>(
+  incoming: Marked,
+  admitted: Admitted,
+  readBody: () => Promise<Body> | Body,
+  answer: (body: Body) => Promise<A> | A,
+): Promise<A | null> {
+  try {
+    // Most bodies arrive along with the headers, and are here after this.
+    await null;
     const slow = !isBodyHere(incoming);
     if (slow) admitted.pause();
-    const body = await readBody();
+    const read = readBody();
+    const body = read instanceof Promise ? await read : read;
     if (slow) await admitted.resume();
-    if (incoming.socket.destroyed) return null;
-    return await answer(body);
+    return incoming.socket.destroyed ? null : await answer(body);
+  } finally {
+    admitted.leave();
+  }
+}
+
+/** The answer, once it is made. */
+async function left<A>(admitted: Admitted, answered: Promise<A>): Promise<A> {
+  try {
+    return await answered;
   } finally {
     admitted.leave();
   }
@@ -228,20 +258,7 @@ export async function inFlight<Body>(
 
 /** The request's share of what may be in flight. */
 export function inFlightOf(c: Context): InFlight | undefined {
-  return incomingOf(c)?.[ADMITTED];
-}
-
-/** What an operation that may wait has to know about its client. */
-export function ofClient(c: Context): {
-  readonly signal: AbortSignal;
-  readonly inFlight: InFlight | undefined;
-} {
-  return { signal: c.req.raw.signal, inFlight: inFlightOf(c) };
-}
-
-function incomingOf(c: Context): Marked | undefined {
-  // Only requests that arrived over a socket have one.
-  return (c.env as { incoming?: Marked } | undefined)?.incoming;
+  return (incomingOf(c) as Marked | undefined)?.[ADMITTED];
 }
 
 const ADMITTED = Symbol("admitted");

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Context } from "hono";
 import type { Arrival } from "../../algorithms/limiter.js";
 import { WAIT_MS_MAX } from "../fields.js";
 
@@ -23,6 +24,20 @@ export function mayWait({ method, headers }: IncomingMessage): boolean {
   return method === "POST" && bytes > 0 && bytes <= PEEK_BYTES_MAX;
 }
 
+/** What arrived over a socket; undefined: the app was called without one. */
+export function incomingOf(c: Context): IncomingMessage | undefined {
+  return (c.env as { incoming?: IncomingMessage } | undefined)?.incoming;
+}
+
+/** A header that a request has once at most; the framework's `c.req.header` builds an object to look it up. */
+export function headerOf(
+  c: Context,
+  name: "x-request-id" | "content-length" | "transfer-encoding",
+): string | undefined {
+  const incoming = incomingOf(c);
+  return incoming ? (incoming.headers[name] as string | undefined) : c.req.header(name);
+}
+
 export function bytesOf(contentLength: string | undefined): number {
   return contentLength === undefined ? 0 : Number(contentLength);
 }
@@ -34,15 +49,26 @@ export function isBodyHere(incoming: IncomingMessage): boolean {
   return encoding === undefined && incoming.readableLength >= bytesOf(length);
 }
 
+/** The body, if it has a length and has arrived whole; null: it must be waited for, or there is none. */
+export function takeBody(incoming: IncomingMessage): Buffer | null {
+  const { rawBody } = incoming as Raw;
+  if (rawBody) return rawBody;
+  const bytes = bytesOf(incoming.headers["content-length"]);
+  if (bytes === 0 || incoming.readableLength < bytes) return null;
+  const body = incoming.read(bytes);
+  // To its end: the message is not over before that.
+  incoming.resume();
+  return body;
+}
+
 /** How long the client can wait, by its body, ms; null: it disconnected before the body arrived. */
 export async function waitMsOf(incoming: IncomingMessage, outgoing: ServerResponse): Promise<number | null> {
   const bytes = bytesOf(incoming.headers["content-length"]);
   if (incoming.readableLength < bytes && !(await arrives(incoming, outgoing, bytes))) return null;
-  const body = incoming.read(bytes) as Buffer | null;
+  const body = takeBody(incoming);
   if (!body) return null;
-  // The framework's adapter takes a body that was read already from here.
+  // It can be read once only.
   (incoming as Raw).rawBody = body;
-  incoming.resume();
   const waitMs = Number(WAIT_MS.exec(body.toString("latin1"))?.[1] ?? 0);
   return Math.min(waitMs, WAIT_MS_MAX);
 }

@@ -16,7 +16,7 @@ export class Connections {
     private readonly clock: Clock,
   ) {
     server.on("connection", (socket: Socket) => {
-      this.#all.set(socket, { underWay: new Set(), bytes: 0, quietSinceMs: 0, ended: false });
+      this.#all.set(socket, new Connection());
       socket.once("close", () => this.#all.delete(socket));
     });
   }
@@ -32,17 +32,22 @@ export class Connections {
     if (!connection) return true;
     if (connection.ended) return false;
     if (this.#leaving) outgoing.setHeader("connection", "close");
-    connection.underWay.add(outgoing);
-    outgoing.once("close", () => connection.underWay.delete(outgoing));
+    connection.began(outgoing);
     return true;
+  }
+
+  /** The last request of a connection that began. */
+  latest(socket: Socket): ServerResponse | undefined {
+    return this.#all.get(socket)?.latest;
   }
 
   /** From now on each answer closes its connection, and it is measured how long silent connections have been quiet. */
   leave(): void {
     if (this.#leaving) return;
     this.#leaving = true;
-    for (const { underWay } of this.#all.values())
-      for (const outgoing of underWay) if (!outgoing.headersSent) outgoing.setHeader("connection", "close");
+    for (const connection of this.#all.values())
+      for (const outgoing of connection.underWay)
+        if (!outgoing.headersSent) outgoing.setHeader("connection", "close");
     this.#watch();
   }
 
@@ -68,7 +73,7 @@ export class Connections {
   async end(withinMs: number): Promise<boolean> {
     let inTime = true;
     const cancel = this.clock.after(withinMs, () => {
-      inTime = [...this.#all.values()].every(({ underWay }) => underWay.size === 0);
+      inTime = [...this.#all.values()].every(({ underWay }) => underWay.length === 0);
       this.server.closeAllConnections();
     });
     if (this.#all.size > 0) await new Promise((resolve) => this.server.once("close", resolve));
@@ -87,7 +92,7 @@ export class Connections {
     for (const [socket, connection] of this.#all) {
       const bytes = socket.bytesRead + socket.bytesWritten;
       // A request that has begun to arrive counts as activity.
-      if (connection.underWay.size > 0 || bytes !== connection.bytes || connection.quietSinceMs === 0) {
+      if (connection.underWay.length > 0 || bytes !== connection.bytes || connection.quietSinceMs === 0) {
         connection.bytes = bytes;
         connection.quietSinceMs = nowMs;
       } else if (this.#closing && nowMs - connection.quietSinceMs >= QUIET_MS && !connection.ended) {
@@ -122,12 +127,26 @@ export class Connections {
   }
 }
 
-interface Connection {
-  readonly underWay: Set<ServerResponse>;
+class Connection {
+  latest: ServerResponse | undefined;
   /** Bytes read and written at the last check, and since when they have not changed. */
-  bytes: number;
-  quietSinceMs: number;
-  ended: boolean;
+  bytes = 0;
+  quietSinceMs = 0;
+  ended = false;
+  /** Requests before the latest, of a client that sends the next before it has the answer to the last. */
+  #earlier: readonly ServerResponse[] = [];
+
+  /** Checks here whether the request before is over: a listener for each request would cost more. */
+  began(outgoing: ServerResponse): void {
+    if (this.latest && !this.latest.closed) this.#earlier = this.underWay;
+    else if (this.#earlier.length > 0) this.#earlier = this.#earlier.filter(({ closed }) => !closed);
+    this.latest = outgoing;
+  }
+
+  get underWay(): readonly ServerResponse[] {
+    const earlier = this.#earlier.filter(({ closed }) => !closed);
+    return this.latest && !this.latest.closed ? [...earlier, this.latest] : earlier;
+  }
 }
 
 const LOOK_MS = 50;

@@ -19,9 +19,13 @@ export function hostGate(config: Pick<Config, "host" | "allowedHosts">): Gate {
     ...(config.allowedHosts ?? []),
   ]);
   const anyName = config.allowedHosts === undefined && !isLoopback(config.host);
+  /** The last Host that was allowed whatever else: nearly all requests have the same. */
+  let usual: string | undefined;
   return ({ method, url = "", headers, httpVersionMinor }) => {
     const { host, origin } = headers;
     const site = headers["sec-fetch-site"];
+    const isBrowser = origin !== undefined || site !== undefined;
+    if (!isBrowser && host !== undefined && host === usual) return null;
     if (site === "cross-site" && !(method === "GET" && DOCUMENT.test(url) && isNavigation(headers)))
       return FROM_A_PAGE;
     if (PROBE.test(url)) return origin === undefined || isOwn(origin, host, allowed) ? null : FROM_A_PAGE;
@@ -32,9 +36,9 @@ export function hostGate(config: Pick<Config, "host" | "allowedHosts">): Gate {
     const named = parse(host);
     if (named === null) return BAD_HOST;
     if (!isAllowed(named, 80, allowed)) {
-      const browser = origin !== undefined || site !== undefined;
-      if (!anyName || (browser && !isAddress(named.name))) return ANOTHER_HOST;
+      if (!anyName || (isBrowser && !isAddress(named.name))) return ANOTHER_HOST;
     }
+    if (!isBrowser) usual = host;
     return origin === undefined || isOwn(origin, host, allowed) ? null : FROM_A_PAGE;
   };
 }

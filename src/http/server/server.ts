@@ -41,7 +41,6 @@ export function createServer(
     hostname: "localhost",
     errorHandler: () => problemOf(NOT_A_REQUEST, ids.nonce()),
   });
-  const answering = new WeakMap<Socket, ServerResponse>();
   const headersTimeout = Math.min(config.headersTimeoutMs, config.requestTimeoutMs);
   const server = createHttpServer({
     keepAliveTimeout: config.keepAliveMs,
@@ -73,7 +72,6 @@ export function createServer(
   };
   server.on("request", (incoming, outgoing) => {
     if (!connections.began(incoming, outgoing)) return;
-    answering.set(incoming.socket, outgoing);
     void pass(incoming, outgoing, 0);
   });
   server.on("checkExpectation", (incoming, outgoing) => {
@@ -81,7 +79,7 @@ export function createServer(
     return turnAway(incoming, outgoing, EXPECTATION_FAILED);
   });
   server.on("clientError", (error: Error, socket: Socket) => {
-    answerMalformed(error, socket, answering.get(socket), { ids, clock });
+    answerMalformed(error, socket, connections.latest(socket), { ids, clock });
   });
   // Further connections are closed as soon as they are accepted: each takes memory, whatever is sent on it.
   server.maxConnections = config.connectionsMax;

@@ -55,6 +55,10 @@ export const ready = {
     summary: "A majority restarted: leases that it may have forgotten have to end first",
     value: { status: "ready" as const, quorum: true, reason: null, grantsInMs: 8_214 },
   },
+  aWorker: {
+    summary: "One of several workers that serve the port",
+    value: { status: "ready" as const, quorum: true, reason: null, grantsInMs: 0, worker: 2 },
+  },
 };
 
 export const metrics = {

@@ -2,10 +2,11 @@ import { z } from "@hono/zod-openapi";
 import type { Services } from "../context.js";
 import type { Routes } from "../registration.js";
 import { json } from "../responses/content.js";
+import { Reply } from "../responses/reply.js";
 import * as examples from "./examples.js";
 import { LiveSchema, PrimariesSchema, ReadySchema } from "./schemas.js";
 
-export function systemRoutes(routes: Routes, { primaries, metrics, stopping }: Services): void {
+export function systemRoutes(routes: Routes, { primaries, metrics, port, stopping }: Services): void {
   routes.add({
     method: "get",
     path: "/v1/primaries",
@@ -48,7 +49,8 @@ export function systemRoutes(routes: Routes, { primaries, metrics, stopping }: S
     handle: () => {
       stopping.assertReady();
       const { quorum, shortage, grantsInMs } = primaries;
-      return { status: "ready" as const, quorum, reason: shortage, grantsInMs };
+      const ready = { status: "ready" as const, quorum, reason: shortage, grantsInMs };
+      return port ? { ...ready, worker: port.worker } : ready;
     },
   });
 
@@ -58,6 +60,8 @@ export function systemRoutes(routes: Routes, { primaries, metrics, stopping }: S
     operationId: "metrics",
     tags: ["service"],
     summary: "Metrics for Prometheus",
+    description:
+      "Where several workers serve the port (QUORATE_WORKERS), those of all of them together, whichever answers.",
     answer: {
       description: "The text format of Prometheus.",
       content: {
@@ -67,6 +71,7 @@ export function systemRoutes(routes: Routes, { primaries, metrics, stopping }: S
         },
       },
     },
-    handle: async (_, c) => c.text(await metrics.text(), 200, { "content-type": metrics.contentType }),
+    handle: async () =>
+      new Reply(200, await (port ? port.metrics() : metrics.text()), { "content-type": metrics.contentType }),
   });
 }

@@ -47,6 +47,10 @@ export const ReadySchema = answer("Ready", {
   }),
   reason: z.string().nullable().openapi({ description: "Why there is no quorum.", example: null }),
   grantsInMs,
+  worker: z.int().optional().openapi({
+    description: "Which worker answers, 1 to QUORATE_WORKERS; only where several serve the port.",
+    example: 2,
+  }),
 });
 
 export const DescriptionSchema = z.record(z.string(), z.unknown()).openapi("Description");

@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import type { InFlight } from "../../primitives/leases/lease-terms.js";
 import type { Versioned } from "../../primitives/reads/watch.js";
 import type { Services } from "../context.js";
-import { jsonText } from "../responses/content.js";
+import { Reply } from "../responses/reply.js";
 import { inFlightOf } from "../server/admission.js";
 
 /** A state that may be waited for. */
@@ -23,7 +23,7 @@ export async function blockingRead<T extends Versioned>(
   { clock, stopping }: Pick<Services, "clock" | "stopping">,
   { ifNoneMatch, waitMs = 0 }: { ifNoneMatch: string | undefined; waitMs: number | undefined },
   { read, change, toJson }: Watched<T>,
-): Promise<Response> {
+): Promise<Reply> {
   const isKnown = toTags(ifNoneMatch);
   const deadlineMs = clock.monotonicMs() + waitMs;
   let state = await read();
@@ -34,8 +34,10 @@ export async function blockingRead<T extends Versioned>(
     );
     if (isKnown(state.version)) stopping.assertNot();
   }
-  c.header("etag", `"${state.version}"`);
-  return isKnown(state.version) ? c.body(null, 304) : jsonText(c, toJson(state));
+  const etag = `"${state.version}"`;
+  return isKnown(state.version)
+    ? new Reply(304, null, { etag })
+    : new Reply(200, toJson(state), { "content-type": "application/json", etag });
 }
 
 /** Whether an If-None-Match has this version. Compares weakly, as RFC 9110 wants: a proxy may have made the tag weak. */

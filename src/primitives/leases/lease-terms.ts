@@ -2,6 +2,7 @@ import { madeHere } from "../../ids.js";
 import type { Inspection } from "../../quorum/lease-votes.js";
 import { digestOf, type Hold } from "../../scripts/hold.js";
 import type { Claim, Mode } from "../../scripts/lease-calls.js";
+import type { Departure } from "../queue/waiter.js";
 
 /** What every kind of lease has, as seen by its holder. */
 export interface Grant {
@@ -44,7 +45,7 @@ export interface LeaseRequest {
   /** How long to wait in the queue, ms. */
   readonly waitMs?: number | undefined;
   /** Aborted when the client has disconnected. */
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: Departure | undefined;
   readonly inFlight?: InFlight | undefined;
 }
 

@@ -4,15 +4,9 @@ import { CoordinationError } from "../../errors.js";
 import type { Ids } from "../../ids.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import type { Keys } from "../../scripts/keys.js";
-import {
-  announceIncarnation,
-  type HeartbeatVote,
-  heartbeat,
-  type MemberRecord,
-  type Pulse,
-  putMember,
-} from "../../scripts/member-calls.js";
+import { announceIncarnation, type MemberRecord, type Pulse, putMember } from "../../scripts/member-calls.js";
 import { SharedReads } from "../reads/shared-reads.js";
+import { Heartbeats } from "./heartbeats.js";
 import { type Member, type Registration, toMember } from "./member.js";
 import { superseded, unknownMember } from "./member-failures.js";
 import { type MemberPage, MemberPages } from "./member-pages.js";
@@ -29,6 +23,7 @@ export class Membership {
   readonly #members: SharedReads<Member>;
   readonly #pages: MemberPages;
   readonly #services: ServicePages;
+  readonly #heartbeats: Heartbeats;
   /** For answers that may be a little old. */
   readonly views: MemberViews;
 
@@ -44,6 +39,7 @@ export class Membership {
     this.#members = new SharedReads(clock, MEMBERS_AT_ONCE_MAX);
     this.#pages = new MemberPages(this.#reads, clock, ids);
     this.#services = new ServicePages(this.#reads, primaries, keys, clock);
+    this.#heartbeats = new Heartbeats(primaries, keys, clock);
     this.views = new MemberViews((service) => this.list(service), clock, settings.viewAgeMsMax);
   }
 
@@ -70,12 +66,7 @@ export class Membership {
 
   /** Without `incarnation`, for whichever incarnation is registered. Throws `unknown_member`, `superseded` and `no_quorum`. */
   async heartbeat(service: string, id: string, incarnation?: number): Promise<Pulse> {
-    const { majority } = this.primaries;
-    const pulse = await this.primaries.decide<HeartbeatVote, Pulse | null>(
-      heartbeat(this.keys, service, id, incarnation),
-      ({ values }) => pulseOf(values, majority),
-      { lastWord: ({ values }) => (values.length >= majority ? null : undefined) },
-    );
+    const pulse = await this.#heartbeats.send({ service, id, incarnation });
     return pulse ?? (await this.#revive(service, id, incarnation));
   }
 
@@ -184,14 +175,6 @@ export class Membership {
 /** What the primaries know about one member. */
 interface KnownMember extends Omit<Known, "merged"> {
   readonly record: MemberRecord | undefined;
-}
-
-/** The renewal that a majority agrees on, unless a primary knows a later incarnation, or a tombstone of this one. */
-function pulseOf(votes: readonly HeartbeatVote[], majority: number): Pulse | undefined {
-  const newest = Math.max(0, ...votes.map((vote) => (vote.kind === "missing" ? 0 : vote.incarnation)));
-  const current = votes.filter((vote) => vote.kind !== "missing" && vote.incarnation === newest);
-  const renewed = current.filter((vote) => vote.kind === "renewed");
-  return renewed.length >= majority && renewed.length === current.length ? renewed[0] : undefined;
 }
 
 /** Services that are read completely at the same time, each in parts. */

@@ -12,7 +12,7 @@ import { AttemptLimit } from "./attempt-limit.js";
 import { Keepalive } from "./keepalive.js";
 import { LocalQueues } from "./local-queues.js";
 import { PrimaryClocks } from "./primary-clocks.js";
-import { STRAGGLER_MS, Waiter, type WaitOutcome } from "./waiter.js";
+import { type Departure, STRAGGLER_MS, Waiter, type WaitOutcome } from "./waiter.js";
 
 /** How a request got its lease: its last attempt was granted, or a majority of primaries handed it off afterwards. */
 export type GrantedBy = "attempt" | "handoff";
@@ -87,7 +87,7 @@ export class WaitQueue {
    */
   async wait(
     waiter: Waiter,
-    { deadlineMs, hintMs, signal }: { deadlineMs: number; hintMs: number; signal?: AbortSignal | undefined },
+    { deadlineMs, hintMs, signal }: { deadlineMs: number; hintMs: number; signal?: Departure | undefined },
   ): Promise<WaitOutcome> {
     const { mode, queues } = waiter.claim;
     if (mode === "shared") for (const name of queues) this.#queues.queue(name)?.readerRefused();

@@ -5,6 +5,13 @@ import type { Claim } from "../../scripts/lease-calls.js";
 /** How a wait ended. `handoff`: a majority granted the lease; `retry`: another attempt is worthwhile. */
 export type WaitOutcome = "retry" | "handoff" | "timed_out" | "disconnected";
 
+/** The part of an AbortSignal that a wait needs. */
+export interface Departure {
+  readonly aborted: boolean;
+  addEventListener(type: "abort", listener: () => void): void;
+  removeEventListener(type: "abort", listener: () => void): void;
+}
+
 /** A grant by one primary that no acquire requested at that moment. */
 interface HandoffVote {
   readonly counter: number;
@@ -108,7 +115,7 @@ export class Waiter {
   }
 
   /** Sleeps until a nudge, a majority of handoffs, the signal, or `deadlineMs` of the monotonic clock. */
-  async sleep(deadlineMs: number, signal?: AbortSignal): Promise<WaitOutcome> {
+  async sleep(deadlineMs: number, signal?: Departure): Promise<WaitOutcome> {
     if (!this.#nudged && !this.#isHandedOff && !signal?.aborted) {
       await new Promise<void>((resolve) => {
         const end = () => {

@@ -13,6 +13,8 @@ export interface CacheBounds {
 export class BoundedCache<V> {
   /** The least recently used first. */
   readonly #entries = new Map<string, { readonly value: V; readonly size: number; usedAtMs: number }>();
+  /** The most recently used. */
+  #latest: string | null = null;
   #size = 0;
   #timed = false;
 
@@ -33,8 +35,11 @@ export class BoundedCache<V> {
   get(name: string): V | undefined {
     const entry = this.#entries.get(name);
     if (!entry) return undefined;
-    this.#entries.delete(name);
-    this.#entries.set(name, entry);
+    if (name !== this.#latest) {
+      this.#entries.delete(name);
+      this.#entries.set(name, entry);
+      this.#latest = name;
+    }
     entry.usedAtMs = this.clock.monotonicMs();
     return entry.value;
   }
@@ -44,6 +49,7 @@ export class BoundedCache<V> {
     this.delete(name);
     if (size > this.bounds.sizeMax) return;
     this.#entries.set(name, { value, size, usedAtMs: this.clock.monotonicMs() });
+    this.#latest = name;
     this.#size += size;
     for (const oldest of this.#entries.keys()) {
       if (this.#entries.size <= this.bounds.countMax && this.#size <= this.bounds.sizeMax) break;

@@ -39,16 +39,26 @@ export class Owners {
   }
 
   /**
-   * A recent view of a service whose ring is ready to name so many replicas of a key. The first call after a change of
-   * the members waits until the ring is built. Throws `no_members`, `too_many`, `overloaded` and `no_quorum`.
+   * A recent view of a service whose ring is ready to name so many replicas of a key: at once, unless the members must
+   * be read first. The first call after a change of the members waits until the ring is built. Throws or rejects with
+   * `no_members`, `too_many`, `overloaded` and `no_quorum`.
    */
-  async owning(service: string, replicas = 1): Promise<View> {
-    const seen = await this.views.recent(service);
+  owning(service: string, replicas = 1): View | Promise<View> {
+    const seen = this.views.recent(service);
+    if (seen instanceof Promise) return seen.then((fresh) => this.#prepared(service, fresh, replicas));
+    return this.#prepared(service, seen, replicas);
+  }
+
+  #prepared(service: string, seen: MembersView, replicas: number): View | Promise<View> {
     const ring = this.#ringOf(service, seen);
     if (ring.members.length === 0) throw noMembers(service);
-    const view = await this.#builds.prepared(service, { ...seen, ring }, replicas);
-    const ageMs = Math.round(this.clock.monotonicMs() - view.readAtMs);
-    return { members: view.members, ring: view.ring, ageMs };
+    const view = { members: seen.members, readAtMs: seen.readAtMs, ring };
+    if (ring.isPrepared(replicas)) return this.#aged(view);
+    return this.#builds.prepared(service, view, replicas).then((prepared) => this.#aged(prepared));
+  }
+
+  #aged({ members, ring, readAtMs }: RingView): View {
+    return { members, ring, ageMs: Math.round(this.clock.monotonicMs() - readAtMs) };
   }
 
   /** How many rings are kept now, and how many points they have together. */

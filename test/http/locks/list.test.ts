@@ -76,7 +76,7 @@ describe("the list of locks", () => {
     await instance.call("POST", "/v1/locks/now-a/release", { leaseId });
     await acquire("now-b", { waitMs: 15_000, ttlMs: 1_000 });
     // Behind the end of its time, which runs from its grant.
-    await new Promise((resolve) => setTimeout(resolve, 420));
+    await new Promise((resolve) => setTimeout(resolve, 1_020));
     expect((await pages("now-", 100)).flat()).toEqual(["now-c"]);
   });
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import type { Acquired, AcquireRequest, Lease } from "../../../src/primitives/lock.js";
+import type { Answer } from "../../../src/redis/answer.js";
 import { type Connect, connectByIoredis } from "../../../src/redis/connection.js";
 import { Keys } from "../../../src/scripts/keys.js";
 import { type Call, SCRIPTS } from "../../../src/scripts/scripts.js";
@@ -69,13 +70,13 @@ const untilNobody = (name: string) =>
 /** From now on those who wait at the instance find out nothing by themselves: they have to be told. */
 function learnsNothing({ service }: Instance): void {
   for (const primary of service.primaries.all) {
-    const original = primary.run.bind(primary);
-    primary.run = async <T>(call: Call<T>) => {
-      const value = await original(call);
-      if (call.script !== SCRIPTS["keep-waiting"]) return value;
-      const look = value as { readonly endsInMs: readonly number[] };
-      return { ...look, endsInMs: look.endsInMs.map(() => 600_000) } as T;
-    };
+    const original = primary.ask.bind(primary);
+    primary.ask = <T>(call: Call<T>, answered: (answer: Answer<T>) => void) =>
+      original(call, (answer) => {
+        if (!answer.ok || call.script !== SCRIPTS["keep-waiting"]) return answered(answer);
+        const look = answer.value as { readonly endsInMs: readonly number[] };
+        answered({ ok: true, value: { ...look, endsInMs: look.endsInMs.map(() => 600_000) } as T });
+      });
   }
 }
 
@@ -474,13 +475,13 @@ describe("many at once", () => {
     let sent = 0;
     const undo: (() => void)[] = [];
     for (const primary of [pair.one, pair.other].flatMap(({ service }) => service.primaries.all)) {
-      const original = primary.run.bind(primary);
-      primary.run = (call) => {
+      const original = primary.ask.bind(primary);
+      primary.ask = (call, answered) => {
         sent += 1;
-        return original(call);
+        original(call, answered);
       };
       undo.push(() => {
-        primary.run = original;
+        primary.ask = original;
       });
     }
     await give(pair.one, holder);

@@ -120,9 +120,8 @@ describe("heartbeat", () => {
     await put({ id: "b", left: true });
     await put({ id: "c" });
     const beats = [["a"], ["nobody"], ["b"], ["c", 4], ["c", 5]] as const;
-    const votes = await Promise.all(
-      beats.map(([id, incarnation]) => run(heartbeat(keys, service, id, incarnation))),
-    );
+    const heartbeats = beats.map(([id, incarnation]) => ({ service, id, incarnation }));
+    const votes = await Promise.all(heartbeats.map(async (one) => (await run(heartbeat(keys, [one])))[0]));
     const renewed = { kind: "renewed", incarnation: 5, revision: 3, ttlMs: 20_000 };
     expect(votes).toEqual([
       renewed,
@@ -133,6 +132,61 @@ describe("heartbeat", () => {
     ]);
     expect(await server.redis.pttl(keys.member(service, "a"))).toBeGreaterThan(15_000);
     expect(await server.redis.exists(keys.member(service, "nobody"))).toBe(0);
+    expect(await run(heartbeat(keys, heartbeats)), "all of them together").toEqual(votes);
+  });
+
+  test("of members of several services together does for each what it does for one", async () => {
+    const [one, other, none] = [freshName(), freshName(), freshName()];
+    const stored = [
+      [one, { id: "a", ttlMs: 20_000 }],
+      [other, { id: "b", ttlMs: 30_000 }],
+      [one, { id: "c", ttlMs: 40_000 }],
+      [one, { id: "left", left: true }],
+      [other, { id: "quiet" }],
+    ] as const;
+    for (const [service, record] of stored)
+      await run(putMember(keys, service, { ...MEMBER, expiresInMs: 1_000, ...record }));
+    const votes = await run(
+      heartbeat(keys, [
+        { service: one, id: "a" },
+        { service: other, id: "b", incarnation: 5 },
+        { service: none, id: "a" },
+        { service: one, id: "c" },
+        { service: one, id: "left" },
+        { service: other, id: "b", incarnation: 4 },
+        { service: one, id: "a" },
+      ]),
+    );
+    const renewed = (ttlMs: number) => ({ kind: "renewed", incarnation: 5, revision: 3, ttlMs });
+    expect(votes).toEqual([
+      renewed(20_000),
+      renewed(30_000),
+      { kind: "missing" },
+      renewed(40_000),
+      { kind: "left", incarnation: 5 },
+      { kind: "other", incarnation: 5 },
+      renewed(20_000),
+    ]);
+    const leftMs = async (set: string, id: string) => Number(await server.redis.zscore(set, id)) - Date.now();
+    const within = (ms: number, of: number) => expect(Math.abs(ms - of)).toBeLessThan(900);
+    for (const [service, id, ttlMs] of [
+      [one, "a", 20_000],
+      [other, "b", 30_000],
+      [one, "c", 40_000],
+      [other, "quiet", 1_000],
+    ] as const) {
+      within(await server.redis.pttl(keys.member(service, id)), ttlMs);
+      within(await leftMs(keys.members(service), id), ttlMs);
+    }
+    within(await leftMs(keys.services, one), 40_000);
+    within(await leftMs(keys.services, other), 30_000);
+    for (const [set, ttlMs] of [
+      [keys.members(one), 40_000],
+      [keys.members(other), 30_000],
+    ] as const)
+      expect(await server.redis.pttl(set)).toBeGreaterThan(ttlMs - 900);
+    expect(await server.redis.exists(keys.members(none), keys.member(none, "a"))).toBe(0);
+    expect(await inSet(keys.left(one))).toEqual(["left"]);
   });
 });
 
@@ -236,7 +290,7 @@ describe("what a service of many members costs", () => {
     const service = freshName();
     await fill(service);
     const set = keys.members(service);
-    const beat = () => Promise.all(ids.map((id) => run(heartbeat(keys, service, id))));
+    const beat = () => Promise.all(ids.map((id) => run(heartbeat(keys, [{ service, id }]))));
     const found = new Set<string>();
     let parts = 0;
     for (let from: string | null = "0"; from !== null; parts++) {
@@ -278,7 +332,7 @@ describe("what a service of many members costs", () => {
     // By an instance of an earlier version, which knows of no set of tombstones: the next heartbeat puts it right.
     await run(putMember(keys, service, { ...MEMBER, id: "m-001", left: true }));
     await server.redis.hset(keys.member(service, "m-001"), "left", "0");
-    await run(heartbeat(keys, service, "m-001"));
+    await run(heartbeat(keys, [{ service, id: "m-001" }]));
     expect(await count()).toBe(400);
   });
 

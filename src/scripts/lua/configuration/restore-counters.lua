@@ -2,6 +2,7 @@
 --   KEYS[2]  counters, current generation (hash)   KEYS[3]  counters, older generation (hash)
 --   ARGV[2i], ARGV[2i + 1]  name i and its counter
 -- Returns {1}.
+-- Needs: counters
 
 for i = 2, #ARGV, 2 do
   local counter = tonumber(ARGV[i + 1])

@@ -11,6 +11,7 @@
 -- its way; {0, 'queued', how many wait before it}; {0, 'ended'}: the lease was released, or the attempt abandoned;
 -- {0, 'mismatch'}: the leaseId has another fingerprint; {0, 'limit', limit}: the semaphore has another limit;
 -- {0, 'quarantined', ms}: this primary came back without its data and grants no new lease for that long.
+-- Plain path: acquire-plain
 -- Needs: leases, queues
 
 local nonce, attempt_number, ttl, owner, metadata, chosen,
@@ -69,7 +70,10 @@ else
   local quarantine = tonumber(fence[3] or 0) - time
   if quarantine > 0 then return { 0, 'quarantined', quarantine } end
   -- The quarantine is over for good: a clock that is set back later must not revive it.
-  if tonumber(fence[3] or 0) > 0 then redis.call('HSET', KEYS[1], 'quarantine_until', 0) end
+  if tonumber(fence[3] or 0) > 0 then
+    fence[3] = '0'
+    redis.call('HSET', KEYS[1], 'quarantine_until', 0)
+  end
   local before = plain and 0 or ahead()
   if before > 0 then
     -- More entries of dead instances were ahead of it than one script removes: it should ask again at once.

@@ -19,5 +19,5 @@ for _, member in ipairs(members) do
     waiting[#waiting + 1] = { string.sub(member, 1, 1) .. redis.sha1hex(id), owner }
   end
 end
-return { int(eff(counters, older_counters, field(1))), holds,
+return { int(counter_of(1)), holds,
   redis.call('ZCARD', KEYS[first_queue]) - #members + #waiting, waiting }

@@ -11,7 +11,6 @@ end
 local top, max = highest()
 local counter = lift(math.max(top, tonumber(to)))
 for i = 1, names do
-  issue(counters, field(i), counter, max)
-  redis.call('HSET', own(i), 'counter', int(counter))
+  redis.call('HSET', own(i), 'counter', issue(counters, field(i), counter, max))
 end
 return { 1, int(counter) }

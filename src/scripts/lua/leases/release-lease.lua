@@ -5,11 +5,21 @@
 --   arg(1)  time to live of the tombstone, ms    arg(2)  '1' if a tombstone is left in any case, else ''
 --   arg(3)  how the lease ends: 'released' or 'broken'    arg(4)  why it was broken, or ''
 -- Returns {1, the last attempt that got it here} if this lease held a name, else {0}.
+-- Plain path: release-plain
 -- Needs: leases, queues
 
 local tombstone_ms, always, kind, reason = args()
 local held, due, ended, given, attempt = 0, always == '1' or shared, {}, {}, ''
 for i = 1, names do given[field(i)] = true end
+
+-- The other names of the lease behind a hold.
+local function others(all, name)
+  local found = {}
+  for other in string.gmatch(all or '', '[^\n]+') do
+    if other ~= name then found[#found + 1] = other end
+  end
+  return found
+end
 
 local function end_hold(key, name, counter)
   -- This comes first: a primary whose memory is full accepts any write from a script that has freed something.

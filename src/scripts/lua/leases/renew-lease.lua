@@ -8,6 +8,7 @@
 -- a name; {0, 'forgotten'}: this primary lacks a hold, and forgot the counters up to one above the token: nobody
 -- is known to have had a name since, but somebody may have; {0, 'regranted'}: held by this lease since a later grant than the
 -- token's; {0, 'mismatch'}: the lease has more names, or fewer.
+-- Plain path: renew-plain
 -- Needs: leases
 
 local token, ttl, fingerprint, permits = args()
@@ -24,7 +25,7 @@ for i = 1, names do
   else
     local other = blocker(i)
     if other then return { 0, 'taken', redis.call('HGET', other, 'counter') } end
-    local counter = eff(counters, older_counters, field(i))
+    local counter = counter_of(i)
     -- A writer's release leaves an odd counter, which otherwise only a reader's grant could leave.
     if counter == token + 1 and counter % 2 == 1 then return { 0, 'ended', 'released' } end
     -- A floor stands for forgotten counters: a floor above the token does not prove that anybody was granted the name.

@@ -13,7 +13,7 @@ if redis.call('EXISTS', lease_tombstone) == 1 then return { 0 } end
 for i = 1, names do
   if is_mine(i) then
     if tonumber(redis.call('HGET', own(i), 'g')) > token then return { 0 } end
-  elseif blocker(i) or eff(counters, older_counters, field(i)) > token then
+  elseif blocker(i) or counter_of(i) > token then
     return { 0 }
   end
 end

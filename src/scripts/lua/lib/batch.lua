@@ -1,4 +1,5 @@
--- Runs another script several times, each time with keys and arguments of its own. SCRIPT is replaced by its whole text.
+-- Runs another script several times, each time with keys and arguments of its own. SCRIPT is replaced by its text, without
+-- the prelude, which stands in front of this file: the fence is read, and refuses, once for all runs.
 --   KEYS[2 ...]  keys of the first run, then those of the next, and so on
 --   ARGV[2]  how many runs
 --   ARGV[3 ...]  for each run: its number of keys, its number of arguments, and its arguments
@@ -15,7 +16,5 @@ for i = 1, tonumber(ARGV[2]) do
   for j = 1, tonumber(ARGV[at + 1]) do args[j + 1] = ARGV[at + 1 + j] end
   key, at = key + #keys - 1, at + 1 + #args
   replies[i] = run(keys, args)
-  -- The fence refuses every run.
-  if replies[i].err then return replies[i] end
 end
 return replies

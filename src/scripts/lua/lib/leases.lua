@@ -11,7 +11,7 @@
 --   ARGV[7 ...]  counter field of each name; then the script's own arguments: `args()`, in the headers of the scripts arg(1) ...
 -- The slots of a semaphore have an index beside their holds: {holds}slots and {holds}of/{leaseId}, see `note_slots`.
 -- A primary grants all names of a lease or none, with one counter for all of them: even for a writer, odd for readers.
--- Needs: limits
+-- Needs: counters, holds, limits
 
 local base, lease, mode, names, optional = unpack(ARGV, 2, 6)
 local counters, older_counters, lease_tombstone = unpack(KEYS, 2, 4)
@@ -40,6 +40,8 @@ local me = (shared and 'r' or 'w') .. lease
 
 local function own(i) return shared and hold(i) .. '/' .. lease or hold(i) end
 local function is_mine(i) return redis.call('HGET', own(i), 'lease') == lease end
+
+local function counter_of(i) return (counter_and_max(counters, older_counters, field(i))) end
 
 -- The smallest counter, not below the given one, that a grant to a reader (`readers_too`) or to a writer may have.
 local function lift_for(readers_too, counter)
@@ -78,13 +80,6 @@ local function blocker(i)
   local holder = redis.call('HGET', hold(i), 'lease')
   if holder and holder ~= lease then return hold(i) end
   return not shared and reader_of(hold(i)) or nil
-end
-
--- {lease digest, time left in ms, mode, owner, metadata, counter at the grant, held for ms, counter, revision}
-local function describe(key)
-  local held = redis.call('HMGET', key, 'lease', 'mode', 'owner', 'metadata', 'g', 'since', 'counter', 'revision')
-  return { redis.sha1hex(held[1]), redis.call('PTTL', key), held[2], held[3], held[4], held[5],
-    now() - tonumber(held[6]), held[7], held[8] or '' }
 end
 
 -- A late message never shortens a hold.
@@ -145,15 +140,6 @@ end
 -- All names of this lease, as its holds store them if there are several: a lease is released, and broken, as a whole.
 local function all_names() return names > 1 and table.concat(ARGV, '\n', 7, 6 + names) or '' end
 
--- The other names of the lease behind a hold.
-local function others(all, name)
-  local found = {}
-  for other in string.gmatch(all or '', '[^\n]+') do
-    if other ~= name then found[#found + 1] = other end
-  end
-  return found
-end
-
 -- The hold of any name of the same kind.
 local function hold_of(name) return string.sub(hold(1), 1, -1 - #field(1)) .. name end
 
@@ -173,9 +159,8 @@ end
 
 -- Writes a hold. `max`: highest counter of the current generation. Further arguments: more fields and their values.
 local function put(key, name, counter, max, time, ...)
-  issue(counters, name, counter, max)
   -- The hold stores the counter too: the name's own may be replaced by a floor above it while a lease is renewed for days.
-  local text = int(counter)
+  local text = issue(counters, name, counter, max)
   redis.call('HSET', key, 'g', text, 'counter', text, 'since', int(time), ...)
   if held_names then redis.call('ZADD', held_names, 0, name) end
 end

@@ -1,24 +1,54 @@
--- Keeps a member alive.
---   KEYS[2]  deadlines of all services (sorted set)    KEYS[3]  record of the member (hash)
---   KEYS[4]  deadlines of its service's members (sorted set)    KEYS[5]  deadlines of its service's tombstones (sorted set)
---   ARGV[2]  service    ARGV[3]  id    ARGV[4]  incarnation ('' for the stored one, whichever it is)
--- Returns {1, incarnation, revision, time to live in ms}: renewed; {0, incarnation}: another incarnation is stored;
--- {-1}: nothing is stored; {-2, incarnation}: it left.
+-- Keeps members alive, of one service or of several: what is stored per service is written once for all its members.
+--   KEYS[2]  deadlines of all services (sorted set)
+--   KEYS[3i]  deadlines of the members of the i-th member's service (sorted set)
+--   KEYS[3i + 1]  deadlines of its tombstones (sorted set)    KEYS[3i + 2]  record of the i-th member (hash)
+--   ARGV[3i - 1]  its service    ARGV[3i]  its id    ARGV[3i + 1]  its incarnation ('' for the stored one, whichever it is)
+-- Returns per member: {1, incarnation, revision, time to live in ms}: renewed; {0, incarnation}: another incarnation is
+-- stored; {-1}: nothing is stored; {-2, incarnation}: it left.
 
-local services, record, deadlines, tombstones = KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local service, id, incarnation = ARGV[2], ARGV[3], ARGV[4]
-local stored = redis.call('HMGET', record, 'incarnation', 'revision', 'ttl', 'left')
-if not stored[1] then return { -1 } end
-if incarnation ~= '' and incarnation ~= stored[1] then return { 0, stored[1] } end
-if stored[4] == '1' then return { -2, stored[1] } end
-local time, ttl = now(), tonumber(stored[3])
--- This comes first: a primary whose memory is full lets a script write anything once it has extended something.
-redis.call('PEXPIRE', record, ttl)
-redis.call('HSET', record, 'heartbeat', int(time))
-redis.call('ZADD', deadlines, int(time + ttl), id)
--- An instance of an earlier version may have registered the member again, and knows nothing of this set.
-redis.call('ZREM', tombstones, id)
-redis.call('ZADD', services, 'GT', int(time + ttl), service)
-if redis.call('PTTL', deadlines) < ttl then redis.call('PEXPIRE', deadlines, ttl) end
-if redis.call('PTTL', services) < ttl then redis.call('PEXPIRE', services, ttl) end
-return { 1, stored[1], stored[2], stored[3] }
+local time = now()
+
+-- Also returns the time to live, in ms, if it was renewed.
+local function renew(record, incarnation)
+  local stored = redis.call('HMGET', record, 'incarnation', 'revision', 'ttl', 'left')
+  if not stored[1] then return { -1 } end
+  if incarnation ~= '' and incarnation ~= stored[1] then return { 0, stored[1] } end
+  if stored[4] == '1' then return { -2, stored[1] } end
+  -- This comes first: a primary whose memory is full lets a script write anything once it has extended something.
+  redis.call('PEXPIRE', record, stored[3])
+  redis.call('HSET', record, 'heartbeat', int(time))
+  return { 1, stored[1], stored[2], stored[3] }, tonumber(stored[3])
+end
+
+-- What is to be written per service: in the order of their first members, and by the key of their deadlines.
+local renewed, by_key = {}, {}
+local replies = {}
+for i = 1, (#ARGV - 1) / 3 do
+  local reply, ttl = renew(KEYS[3 * i + 2], ARGV[3 * i + 1])
+  replies[i] = reply
+  if ttl then
+    local deadlines = KEYS[3 * i]
+    local service = by_key[deadlines]
+    if not service then
+      service = { name = ARGV[3 * i - 1], deadlines = deadlines, tombstones = KEYS[3 * i + 1], ttl = 0 }
+      service.ids, service.scored = {}, {}
+      by_key[deadlines], renewed[#renewed + 1] = service, service
+    end
+    local ids, scored = service.ids, service.scored
+    ids[#ids + 1] = ARGV[3 * i]
+    scored[#scored + 1] = int(time + ttl)
+    scored[#scored + 1] = ARGV[3 * i]
+    service.ttl = math.max(service.ttl, ttl)
+  end
+end
+for _, service in ipairs(renewed) do
+  local deadlines, ttl = service.deadlines, service.ttl
+  redis.call('ZADD', deadlines, unpack(service.scored))
+  -- An instance of an earlier version may have registered a member again, and knows nothing of this set.
+  redis.call('ZREM', service.tombstones, unpack(service.ids))
+  redis.call('ZADD', KEYS[2], 'GT', int(time + ttl), service.name)
+  -- A second further than needed, so that this is written about once a second.
+  if redis.call('PTTL', deadlines) < ttl then redis.call('PEXPIRE', deadlines, ttl + 1000) end
+  if redis.call('PTTL', KEYS[2]) < ttl then redis.call('PEXPIRE', KEYS[2], ttl + 1000) end
+end
+return replies

@@ -18,15 +18,16 @@ local function trim(key)
 end
 
 local function let_live(life)
+  local ends = int(time + life)
   redis.call('PEXPIRE', KEYS[2], life)
   for i = 3, 5 do trim(KEYS[i]) end
-  redis.call('ZADD', KEYS[3], int(time + life), ARGV[3])
+  redis.call('ZADD', KEYS[3], ends, ARGV[3])
   if redis.call('PTTL', KEYS[3]) < life then redis.call('PEXPIRE', KEYS[3], life) end
   -- For a tombstone as well: it is how a primary that is readmitted finds the members that it must not take for alive.
-  redis.call('ZADD', KEYS[4], 'GT', int(time + life), ARGV[2])
+  redis.call('ZADD', KEYS[4], 'GT', ends, ARGV[2])
   if redis.call('PTTL', KEYS[4]) < life then redis.call('PEXPIRE', KEYS[4], life) end
   if ARGV[6] == '1' then
-    redis.call('ZADD', KEYS[5], int(time + life), ARGV[3])
+    redis.call('ZADD', KEYS[5], ends, ARGV[3])
     if redis.call('PTTL', KEYS[5]) < life then redis.call('PEXPIRE', KEYS[5], life) end
   else
     redis.call('ZREM', KEYS[5], ARGV[3])
