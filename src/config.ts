@@ -73,6 +73,14 @@ const SETTINGS = z.object({
     )
     .optional(),
   embedded: oneOf(["javascript"]).optional(),
+  /** The keys of clients, and what each may do. */
+  keysFile: z.string().optional(),
+  /** JWTs count as keys where these three are set. */
+  jwtIssuer: z.string().optional(),
+  jwtAudience: z.string().optional(),
+  jwtJwks: z.string().superRefine(checkJwks).optional(),
+  jwtClaim: z.string().default("quorate"),
+  audit: z.string().transform(toAudit).optional(),
 });
 
 type Setting = keyof typeof SETTINGS.shape;
@@ -118,6 +126,7 @@ export function readConfig(env: Environment): Config {
     mistakes.push(message.startsWith("must be") ? `${name} is "${text}", but ${message}` : message);
   }
   if (read.success) checkTls(read.data, mistakes);
+  mistakes.push(...jwtMistakes(env));
   if (!read.success || mistakes.length > 0) throw new ConfigError([...new Set(mistakes)]);
   return Object.freeze({ ...read.data, warnings: Object.freeze(warnings) });
 }
@@ -244,6 +253,31 @@ function isAddressBlock(text: string): boolean {
 function toHosts(text: string): readonly string[] | undefined {
   const hosts = text.split(",").flatMap((host) => host.trim().toLowerCase() || []);
   return hosts.length === 0 ? undefined : Object.freeze(hosts);
+}
+
+/** Keys that come over plain HTTP could be anybody's on the way. */
+function checkJwks(text: string, { addIssue }: z.RefinementCtx): void {
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return;
+  const { protocol, hostname } = URL.canParse(text) ? new URL(text) : { protocol: "", hostname: "" };
+  const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+  if (protocol === "https:" || (protocol === "http:" && loopback)) return;
+  addIssue("QUORATE_JWT_JWKS must be an https:// URL (http:// on loopback only) or the path of a file");
+}
+
+/** All that verifies a JWT, or nothing. */
+function jwtMistakes(env: Environment): string[] {
+  const needed = ["QUORATE_JWT_ISSUER", "QUORATE_JWT_AUDIENCE", "QUORATE_JWT_JWKS"];
+  const set = [...needed, "QUORATE_JWT_CLAIM"].filter((name) => textOf(name, env) !== undefined);
+  if (set.length === 0) return [];
+  return needed
+    .filter((name) => !set.includes(name))
+    .map((name) => `${name} is not set, but must be where ${set[0]} is`);
+}
+
+function toAudit(text: string, { addIssue }: z.RefinementCtx): "stdout" | { readonly file: string } {
+  const file = /^file:(.+)$/.exec(text)?.[1];
+  if (text !== "stdout" && file === undefined) addIssue("must be stdout or file:PATH");
+  return file === undefined ? "stdout" : Object.freeze({ file });
 }
 
 /** Host and port of a Redis URL: safe to log and show. */

@@ -48,6 +48,12 @@ describe("the configuration", () => {
       metricsPrefixes: [],
       logLevel: "info",
       operatorKey: undefined,
+      keysFile: undefined,
+      jwtIssuer: undefined,
+      jwtAudience: undefined,
+      jwtJwks: undefined,
+      jwtClaim: "quorate",
+      audit: undefined,
       warnings: [],
     });
   });
@@ -87,6 +93,12 @@ describe("the configuration", () => {
         QUORATE_METRICS_PREFIXES: "orders-, team-a/jobs-,team-a/,orders-",
         QUORATE_LOG_LEVEL: "debug",
         QUORATE_OPERATOR_KEY: "0123456789abcdef",
+        QUORATE_KEYS_FILE: "/etc/quorate/keys.yaml",
+        QUORATE_JWT_ISSUER: "https://issuer.example",
+        QUORATE_JWT_AUDIENCE: "quorate",
+        QUORATE_JWT_JWKS: "https://issuer.example/jwks.json",
+        QUORATE_JWT_CLAIM: "grants",
+        QUORATE_AUDIT: "file:/var/log/quorate/audit.jsonl",
       }),
     ).toEqual({
       host: "0.0.0.0",
@@ -125,6 +137,12 @@ describe("the configuration", () => {
       ],
       logLevel: "debug",
       operatorKey: "0123456789abcdef",
+      keysFile: "/etc/quorate/keys.yaml",
+      jwtIssuer: "https://issuer.example",
+      jwtAudience: "quorate",
+      jwtJwks: "https://issuer.example/jwks.json",
+      jwtClaim: "grants",
+      audit: { file: "/var/log/quorate/audit.jsonl" },
       warnings: [],
     });
   });
@@ -157,6 +175,22 @@ describe("the configuration", () => {
   test.each(["1", "3", "5", "7"])("may name %s primaries", (count) => {
     const urls = Array.from({ length: Number(count) }, (_, i) => `redis://r${i}`);
     expect(readConfig({ REDIS_URLS: urls.join(",") }).redisUrls).toEqual(urls);
+  });
+
+  test.each([
+    "https://issuer.example/jwks",
+    "http://127.0.0.1:8080/jwks",
+    "http://[::1]/",
+    "/etc/jwks.json",
+    "jwks.json",
+  ])("takes the keys of an issuer from %s", (source) => {
+    const env = { QUORATE_JWT_ISSUER: "i", QUORATE_JWT_AUDIENCE: "a", QUORATE_JWT_JWKS: source };
+    expect(readConfig(env).jwtJwks).toBe(source);
+  });
+
+  test("writes the audit to standard output or a file", () => {
+    expect(readConfig({ QUORATE_AUDIT: "stdout" }).audit).toBe("stdout");
+    expect(readConfig({ QUORATE_AUDIT: "file:audit.jsonl" }).audit).toEqual({ file: "audit.jsonl" });
   });
 
   test("leaves other programs' variables alone", () => {
@@ -230,6 +264,24 @@ describe("one clear line tells of", () => {
       { QUORATE_OPERATOR_KEY: "a pass phrase of words" },
       "QUORATE_OPERATOR_KEY must have 16 characters at least, and neither spaces nor any outside ASCII",
     ],
+    [
+      { QUORATE_AUDIT: "/var/log/audit" },
+      'QUORATE_AUDIT is "/var/log/audit", but must be stdout or file:PATH',
+    ],
+    [{ QUORATE_AUDIT: "file:" }, 'QUORATE_AUDIT is "file:", but must be stdout or file:PATH'],
+    [
+      { QUORATE_JWT_ISSUER: "https://i", QUORATE_JWT_JWKS: "/jwks.json" },
+      "QUORATE_JWT_AUDIENCE is not set, but must be where QUORATE_JWT_ISSUER is",
+    ],
+    ...[
+      "http://issuer.example/jwks",
+      "ftp://127.0.0.1/jwks",
+      "https://",
+      "http://127.0.0.1.evil.example/",
+    ].map((url): [Record<string, string>, string] => [
+      { QUORATE_JWT_ISSUER: "i", QUORATE_JWT_AUDIENCE: "a", QUORATE_JWT_JWKS: url },
+      "QUORATE_JWT_JWKS must be an https:// URL (http:// on loopback only) or the path of a file",
+    ]),
     [{ QUORATE_EMBEDDED: "rust" }, 'QUORATE_EMBEDDED is "rust", but must be one of javascript'],
     [
       { REDIS_URLS: "redis://a,redis://b" },
@@ -401,6 +453,7 @@ describe("the settings are the same in", () => {
       "docs/guarantees.md",
       "docs/limits.md",
       "docs/architecture.md",
+      "docs/access.md",
     ]
       .flatMap((file) => [...read(file).matchAll(/\bQUORATE_[A-Z_]+/g)].map(([name]) => name))
       .filter((name) => !SETTING_NAMES.has(name) && !others.test(name));

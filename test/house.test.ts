@@ -26,6 +26,7 @@ const FLOORS = [
   ["quorum/"],
   ["redis/", "embedded/"],
   ["scripts/"],
+  ["access/"],
   ["algorithms/"],
   ["tls/"],
   ["config.ts", "metrics-prefixes.ts", "clock.ts", "ids.ts", "namespace.ts", "errors.ts", "log.ts"],
