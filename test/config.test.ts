@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { addressOf, type Config, ConfigError, readConfig, SETTING_NAMES } from "../src/config.js";
+import { type Config, ConfigError, readConfig, SETTING_NAMES } from "../src/config.js";
+import { addressOf } from "../src/setting-values.js";
 
 function mistakesOf(env: Record<string, string>): readonly string[] {
   try {

@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { Clock } from "../clock.js";
+import { type Config, ConfigError } from "../config.js";
 import type { PeerCertificate } from "./certificates.js";
 import { Grants } from "./grants.js";
 import { type Bearer, type JwtSettings, Jwts } from "./jwt.js";
@@ -29,6 +30,16 @@ export interface AccessSettings {
   readonly jwt?: (JwtSettings & { readonly keySet: string }) | undefined;
   /** A short form of a key that may do everything. */
   readonly operatorKey?: string | undefined;
+}
+
+/** As the settings of the service state it. */
+export function accessSettings(config: Config): AccessSettings {
+  const { keysFile, operatorKey, jwtIssuer, jwtAudience, jwtJwks, jwtClaim } = config;
+  const jwt =
+    jwtIssuer !== undefined && jwtAudience !== undefined && jwtJwks !== undefined
+      ? { issuer: jwtIssuer, audience: jwtAudience, keySet: jwtJwks, claim: jwtClaim }
+      : undefined;
+  return { keysFile, operatorKey, jwt };
 }
 
 export interface AccessWorld {
@@ -74,20 +85,25 @@ export class Access {
     }
   }
 
-  /** Reads the keys file. Throws `UnusableKeysFile` where it is missing or has mistakes: the service must not start. */
+  /** Reads the keys file. Throws `ConfigError` where it is missing or has mistakes: the service must not start. */
   async start(): Promise<void> {
     const { files = systemFiles } = this.world;
     if (this.#file) {
       const { path } = this.#file;
       const text = await files.read(path).catch((error: NodeJS.ErrnoException) => {
-        throw new UnusableKeysFile([`QUORATE_KEYS_FILE: ${path} cannot be read (${error.code ?? error})`]);
+        throw new ConfigError([`QUORATE_KEYS_FILE: ${path} cannot be read (${error.code ?? error})`]);
       });
       const file = await readKeysFile(path, text, this.#pause);
-      if (file.kind === "refused") throw new UnusableKeysFile(file.mistakes);
+      if (file.kind === "refused") throw new ConfigError(file.mistakes);
       this.#use(file);
       this.#file.start(text);
     }
     await this.#keySet?.start();
+  }
+
+  /** Whether there is anything to read again. */
+  get hasFiles(): boolean {
+    return !this.#open;
   }
 
   /** At once for keys and certificates, and for a JWT that was verified before. */
@@ -170,14 +186,6 @@ export class Access {
   }
 }
 
-/** The mistakes of a keys file, one clear line each. */
-export class UnusableKeysFile extends Error {
-  override readonly name = "UnusableKeysFile";
-  constructor(readonly mistakes: readonly string[]) {
-    super(mistakes.join("\n"));
-  }
-}
-
 function refused(reason: string): Authentication {
   return { kind: "unauthenticated", given: true, reason };
 }
@@ -203,7 +211,8 @@ const OPERATOR: Principal = Object.freeze({
   limits: NO_LIMITS,
 });
 
-const ANONYMOUS: Principal = Object.freeze({
+/** Everybody, where there is nothing that clients could be told apart by. */
+export const ANONYMOUS: Principal = Object.freeze({
   id: "anonymous",
   grants: new Grants([{ ...EVERYTHING, actions: ["read", "use"] }]),
   limits: NO_LIMITS,

@@ -21,6 +21,8 @@ export class KeyRing {
   readonly #byId = new Map<string, Principal>();
   readonly #byDigest = new Map<string, Principal>();
   readonly #byCertificate = new Map<string, Principal>();
+  /** What was found before: a connection has one certificate for all its requests. */
+  readonly #found = new WeakMap<PeerCertificate, Principal | "several" | "none">();
 
   constructor(
     keys: readonly KeyEntry[],
@@ -49,6 +51,15 @@ export class KeyRing {
 
   /** The key that the names of a client certificate lead to. `several`: to more than one, so to none. */
   byCertificate(certificate: PeerCertificate): Principal | "several" | undefined {
+    let found = this.#found.get(certificate);
+    if (found === undefined) {
+      found = this.#find(certificate) ?? "none";
+      this.#found.set(certificate, found);
+    }
+    return found === "none" ? undefined : found;
+  }
+
+  #find(certificate: PeerCertificate): Principal | "several" | undefined {
     const found = new Set<Principal>();
     for (const name of namesOfCertificate(certificate)) {
       const principal = this.#byCertificate.get(name);

@@ -1,10 +1,10 @@
 import type { Registry } from "prom-client";
 import { LiveSet } from "../algorithms/live-set.js";
 import type { Clock } from "../clock.js";
-import type { MetricsPrefix } from "../metrics-prefixes.js";
 import { Namespace } from "../namespace.js";
 import type { LeaseObserver } from "../primitives/leases/lease-observer.js";
 import type { Waiter } from "../primitives/queue/waiter.js";
+import type { MetricsPrefix } from "../setting-values.js";
 import { gauge, made, seriesCounter, seriesHistogram } from "./metric-table.js";
 import type { Distribution, Tally } from "./series.js";
 

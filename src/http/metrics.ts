@@ -1,11 +1,11 @@
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { type Limiter, PRIORITIES } from "../algorithms/limiter.js";
 import type { Clock } from "../clock.js";
-import type { MetricsPrefix } from "../metrics-prefixes.js";
 import type { Primaries } from "../quorum/primaries.js";
 import type { PrimaryFailure } from "../redis/failures.js";
 import { PRIMARY_STATES, type PrimaryStatus } from "../redis/lifecycle.js";
 import type { Primary, PrimaryObserver } from "../redis/primary.js";
+import type { MetricsPrefix } from "../setting-values.js";
 import { Contention } from "./contention.js";
 import { counter, gauge, histogram, made, seriesCounter, seriesHistogram } from "./metric-table.js";
 import type { Distribution, Tally } from "./series.js";
@@ -54,6 +54,10 @@ const COUNTED = {
     ["priority"],
     "Time in the queue of requests that were admitted, but not at once",
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25],
+  ),
+  quorate_unauthenticated_total: counter(
+    [],
+    "Requests refused since they had no valid key, token or certificate; no other metric counts them",
   ),
   quorate_connections_refused_total: counter(
     [],
@@ -155,6 +159,10 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
 
   abandoned(): void {
     this.#counted.quorate_admission_abandoned_total.inc();
+  }
+
+  unauthenticated(): void {
+    this.#counted.quorate_unauthenticated_total.inc();
   }
 
   connectionRefused(): void {

@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import { stringify } from "yaml";
+import { SECURITY_SCHEMES } from "./access/security.js";
 import type { App } from "./context.js";
 import { problemExamples } from "./problem.js";
 
@@ -32,8 +33,8 @@ export function describe(app: App): Record<string, unknown> {
   });
   const { paths, components, webhooks: _none, ...rest } = document;
   const examples = usedOf(problemExamples(), document);
-  const securitySchemes = { operator: OPERATOR };
-  return { ...rest, paths, components: { schemas: components?.schemas ?? {}, securitySchemes, examples } };
+  const schemas = components?.schemas ?? {};
+  return { ...rest, paths, components: { schemas, securitySchemes: SECURITY_SCHEMES, examples } };
 }
 
 /** The same document as text, as `openapi.yaml` has it. */
@@ -47,12 +48,6 @@ function usedOf<T>(examples: Record<string, T>, document: object): Record<string
     Object.entries(examples).filter(([name]) => text.includes(`"#/components/examples/${name}"`)),
   );
 }
-
-const OPERATOR = {
-  type: "http",
-  scheme: "bearer",
-  description: "The QUORATE_OPERATOR_KEY of the service. Without one, nobody is an operator.",
-};
 
 const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { Access, type Authentication, UnusableKeysFile } from "../../src/access/access.js";
+import { Access, type Authentication } from "../../src/access/access.js";
 import { digestOf } from "../../src/access/key-ring.js";
+import { ConfigError } from "../../src/config.js";
 import { FakeClock } from "../helpers/fake-clock.js";
 
 const KEY = "quorate_first";
@@ -166,7 +167,7 @@ describe("a keys file", () => {
   });
 
   test("that is broken at the start stops it, with every mistake", async () => {
-    await expect(setUp('{"keys": [{}]}')).rejects.toThrow(UnusableKeysFile);
+    await expect(setUp('{"keys": [{}]}')).rejects.toThrow(ConfigError);
     await expect(setUp('{"keys": [{}]}')).rejects.toThrow(/keys\[0\]\.id is missing/);
   });
 

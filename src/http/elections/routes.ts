@@ -36,6 +36,7 @@ function termRoutes(routes: Routes, dependencies: Dependencies): void {
     method: "post",
     path: "/v1/elections/{name}/campaign",
     operationId: "campaign",
+    needs: { action: "use", kind: "elections", names: { inPath: "name" } },
     tags: ["elections"],
     summary: "Campaign to lead",
     description:
@@ -50,6 +51,7 @@ function termRoutes(routes: Routes, dependencies: Dependencies): void {
     method: "post",
     path: "/v1/elections/{name}/renew",
     operationId: "renewTerm",
+    needs: { action: "use", kind: "elections", names: { inPath: "name" } },
     tags: ["elections"],
     summary: "Go on leading",
     description: "Extends the term to ttlMs from now; never shortens it.",
@@ -63,6 +65,7 @@ function termRoutes(routes: Routes, dependencies: Dependencies): void {
     method: "post",
     path: "/v1/elections/{name}/resign",
     operationId: "resign",
+    needs: { action: "use", kind: "elections", names: { inPath: "name" } },
     tags: ["elections"],
     summary: "Stop leading",
     description:
@@ -81,6 +84,7 @@ function proclaimRoute(routes: Routes): void {
     method: "post",
     path: "/v1/elections/{name}/proclaim",
     operationId: "proclaim",
+    needs: { action: "use", kind: "elections", names: { inPath: "name" } },
     tags: ["elections"],
     summary: "Publish a new value, as the leader",
     description:
@@ -98,6 +102,7 @@ function readRoute(routes: Routes, dependencies: Dependencies): void {
     method: "get",
     path: "/v1/elections/{name}",
     operationId: "getElection",
+    needs: { action: "read", kind: "elections", names: { inPath: "name" } },
     tags: ["elections"],
     summary: "See who leads, or wait until that changes",
     description:
@@ -125,6 +130,7 @@ function eventsRoute(routes: Routes, dependencies: Dependencies): void {
     method: "get",
     path: "/v1/elections/{name}/events",
     operationId: "followElection",
+    needs: { action: "read", kind: "elections", names: { inPath: "name" } },
     tags: ["elections"],
     summary: "Follow who leads",
     description:

@@ -33,6 +33,7 @@ function leases(routes: Routes, { config }: Dependencies): void {
     method: "post",
     path: "/v1/locks/{name}/acquire",
     operationId: "acquireLock",
+    needs: { action: "use", kind: "locks", names: { inPath: "name" } },
     tags: ["locks"],
     summary: "Acquire a lock",
     description:
@@ -47,6 +48,7 @@ function leases(routes: Routes, { config }: Dependencies): void {
     method: "post",
     path: "/v1/locks/{name}/renew",
     operationId: "renewLock",
+    needs: { action: "use", kind: "locks", names: { inPath: "name" } },
     tags: ["locks"],
     summary: "Renew a lock",
     description: "Extends the lease to ttlMs from now; never shortens it.",
@@ -59,6 +61,7 @@ function leases(routes: Routes, { config }: Dependencies): void {
     method: "post",
     path: "/v1/locks/{name}/release",
     operationId: "releaseLock",
+    needs: { action: "use", kind: "locks", names: { inPath: "name" } },
     tags: ["locks"],
     summary: "Release a lock",
     description: "Ends the lease. A leaseId that does not hold the name changes nothing.",
@@ -77,6 +80,7 @@ function holderRoutes(routes: Routes, { log }: Dependencies): void {
     method: "post",
     path: "/v1/locks/{name}/check",
     operationId: "checkLock",
+    needs: { action: "read", kind: "locks", names: { inPath: "name" } },
     tags: ["locks"],
     summary: "Check a fencing token",
     description:
@@ -90,11 +94,11 @@ function holderRoutes(routes: Routes, { log }: Dependencies): void {
     method: "post",
     path: "/v1/locks/{name}/break",
     operationId: "breakLock",
+    needs: { action: "operate", kind: "locks", names: { inPath: "name" } },
     tags: ["locks"],
     summary: "End the leases on a lock, as an operator",
     description:
       "The holder learns of it at its next renewal, by lease_lost with the reason. A holder that does not renew goes on with its work: only what checks the fencing token is safe from it.",
-    isForOperators: true,
     request: { params: LockParams, body: body(BreakBody, examples.breakRequests) },
     answer: json("How many leases were ended.", BrokenSchema, examples.breaks),
     problems: ["no_quorum"],
@@ -112,6 +116,7 @@ function listRoutes(routes: Routes): void {
     method: "get",
     path: "/v1/locks/{name}",
     operationId: "getLock",
+    needs: { action: "read", kind: "locks", names: { inPath: "name" } },
     tags: ["locks"],
     summary: "See who holds a lock, and who waits for it",
     request: { params: LockParams },
@@ -123,6 +128,7 @@ function listRoutes(routes: Routes): void {
     method: "get",
     path: "/v1/locks/{name}/holders",
     operationId: "listHolders",
+    needs: { action: "read", kind: "locks", names: { inPath: "name" } },
     tags: ["locks"],
     summary: "List all holders of a lock",
     description:
@@ -137,6 +143,7 @@ function listRoutes(routes: Routes): void {
     method: "get",
     path: "/v1/locks",
     operationId: "listLocks",
+    needs: { action: "read", kind: "locks", names: "listed" },
     tags: ["locks"],
     summary: "List the locks that are held",
     description:

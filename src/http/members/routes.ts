@@ -25,6 +25,7 @@ export function memberRoutes(routes: Routes, { config }: Dependencies): void {
     method: "put",
     path: "/v1/services/{service}/members/{id}",
     operationId: "registerMember",
+    needs: { action: "use", kind: "members", names: { inPath: "service" } },
     tags: ["members"],
     summary: "Register a member",
     description:
@@ -50,6 +51,7 @@ export function memberRoutes(routes: Routes, { config }: Dependencies): void {
     method: "post",
     path: "/v1/services/{service}/members/{id}/heartbeat",
     operationId: "heartbeat",
+    needs: { action: "use", kind: "members", names: { inPath: "service" } },
     tags: ["members"],
     summary: "Keep a member alive",
     description: "The body may be left out.",
@@ -67,6 +69,7 @@ export function memberRoutes(routes: Routes, { config }: Dependencies): void {
     method: "delete",
     path: "/v1/services/{service}/members/{id}",
     operationId: "leave",
+    needs: { action: "use", kind: "members", names: { inPath: "service" } },
     tags: ["members"],
     summary: "Remove a member",
     request: { params: MemberParams },
@@ -81,6 +84,7 @@ export function memberRoutes(routes: Routes, { config }: Dependencies): void {
     method: "get",
     path: "/v1/services/{service}/members/{id}",
     operationId: "getMember",
+    needs: { action: "read", kind: "members", names: { inPath: "service" } },
     tags: ["members"],
     summary: "See one member",
     request: { params: MemberParams },
@@ -93,6 +97,7 @@ export function memberRoutes(routes: Routes, { config }: Dependencies): void {
     method: "get",
     path: "/v1/services/{service}/members",
     operationId: "listMembers",
+    needs: { action: "read", kind: "members", names: { inPath: "service" } },
     tags: ["members"],
     summary: "List the members of a service",
     description:
@@ -112,6 +117,7 @@ export function memberRoutes(routes: Routes, { config }: Dependencies): void {
     method: "get",
     path: "/v1/services",
     operationId: "listServices",
+    needs: { action: "read", kind: "members", names: "listed" },
     tags: ["members"],
     summary: "List the services that have members",
     description:
