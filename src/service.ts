@@ -1,10 +1,15 @@
+import type { IncomingMessage } from "node:http";
 import type { Logger } from "pino";
 import { Access } from "./access/access.js";
+import type { Audit } from "./access/audit.js";
 import type { Clock, Random } from "./clock.js";
 import type { Config } from "./config.js";
 import type { ReconcilerLog } from "./deployment/dependencies.js";
 import { Reconciler } from "./deployment/reconciler.js";
+import type { CoordinationError } from "./errors.js";
+import { Auditing } from "./http/access/auditing.js";
 import { Identity } from "./http/access/identity.js";
+import { KeyLimits } from "./http/access/key-limits.js";
 import { openPaths } from "./http/access/open-paths.js";
 import { createApp } from "./http/app.js";
 import type { App, SharedPort } from "./http/context.js";
@@ -45,6 +50,8 @@ export interface World {
   readonly logDropped?: () => number;
   /** Who makes a request; without it everybody may use everything, as with settings that name no keys. */
   readonly access?: Access;
+  /** Undefined: nothing is audited. */
+  readonly audit?: Audit | undefined;
   /** Present where several workers serve the port. */
   readonly port?: SharedPort;
 }
@@ -61,6 +68,8 @@ export interface Service extends Core {
   leave(): void;
   /** A connection was closed at once because there were too many. */
   connectionRefused(): void;
+  /** A request did not pass the gates. */
+  turnedAway(incoming: IncomingMessage, why: CoordinationError, requestId: string): void;
   /** The metrics of this instance alone. */
   metricsSnapshot(): Promise<MetricsSnapshot>;
   /** From now on: no new work, and every wait ends. */
@@ -90,12 +99,15 @@ export function createService(config: Config, redis: RedisServers, world: World)
     },
   });
   const { primaries, waiting } = core;
-  metrics.observe({ primaries, waiting, limiter: admission.limiter, logDropped: world.logDropped });
+  const { logDropped, audit } = world;
+  metrics.observe({ primaries, waiting, limiter: admission.limiter, logDropped, audit });
   const stopping = new Stopping();
   const clientOf = clientAddress(config.trustedProxies);
   const isOpen = openPaths(config);
   const access = world.access ?? new Access({ operatorKey: config.operatorKey }, { clock, log });
   const identity = new Identity({ access, isOpen, clientOf, clock, log, observer: metrics });
+  const keyLimits = new KeyLimits(clock);
+  const auditing = new Auditing(audit, clientOf);
   const dependencies = {
     config,
     metrics,
@@ -106,6 +118,8 @@ export function createService(config: Config, redis: RedisServers, world: World)
     ids,
     stopping,
     identity,
+    keyLimits,
+    auditing,
     isOpen,
     clientOf,
   };
@@ -115,6 +129,7 @@ export function createService(config: Config, redis: RedisServers, world: World)
     app,
     gates: (certificates) => [hostGate(config), identity.gate(certificates), dotSegmentGate, admission.gate],
     connectionRefused: () => metrics.connectionRefused(),
+    turnedAway: (incoming, { code }, requestId) => auditing.turnedAway(incoming, code, requestId),
     metricsSnapshot: () => metrics.snapshot(),
     leave: () => stopping.announce(),
     stop: () => {

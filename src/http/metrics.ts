@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Registry } from "prom-client";
+import { type Counter, collectDefaultMetrics, Registry } from "prom-client";
 import { type Limiter, PRIORITIES } from "../algorithms/limiter.js";
 import type { Clock } from "../clock.js";
 import type { Primaries } from "../quorum/primaries.js";
@@ -79,6 +79,14 @@ const SCRAPED = {
     "max",
   ),
   quorate_log_dropped_total: counter([], "Log lines dropped because their reader was too slow or has gone"),
+  quorate_audit_dropped_total: counter(
+    [],
+    "Lines that are missing in the audit: what takes them was slow or has failed",
+  ),
+  quorate_audit_denials_omitted_total: counter(
+    [],
+    "Denied requests that got no line in the audit, since there were more than 100 a second",
+  ),
   quorate_admission_in_flight: gauge([], "Requests being worked on, without those that wait for a lease"),
   quorate_admission_limit: gauge(
     [],
@@ -96,6 +104,7 @@ interface Sources {
   readonly waiting: { readonly size: number };
   readonly limiter: Limiter;
   readonly logDropped?: (() => number) | undefined;
+  readonly audit?: { readonly dropped: number; readonly omitted: number } | undefined;
 }
 
 /** The metrics for Prometheus. */
@@ -117,7 +126,7 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
   }
 
   /** From now on with the state of the primaries, and with what each scrape reads. */
-  observe({ primaries, waiting, limiter, logDropped }: Sources): void {
+  observe({ primaries, waiting, limiter, logDropped, audit }: Sources): void {
     // A primary that never comes up reports no change, and must be visible all the same.
     for (const primary of primaries.all) this.changed(primary, primary.status);
     for (const priority of PRIORITIES)
@@ -129,8 +138,9 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
       scraped.quorate_configuration_version.set(primaries.version ?? 0);
       for (const { address, status } of primaries.all)
         scraped.quorate_primary_quarantine_seconds.set({ primary: address }, status.quarantineMs / 1000);
-      scraped.quorate_log_dropped_total.reset();
-      scraped.quorate_log_dropped_total.inc(logDropped?.() ?? 0);
+      setTotal(scraped.quorate_log_dropped_total, logDropped?.());
+      setTotal(scraped.quorate_audit_dropped_total, audit?.dropped);
+      setTotal(scraped.quorate_audit_denials_omitted_total, audit?.omitted);
       scraped.quorate_admission_in_flight.set(limiter.inFlight);
       scraped.quorate_admission_limit.set(limiter.limit);
       for (const priority of PRIORITIES)
@@ -204,6 +214,12 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
   dropped(primary: Primary): void {
     this.#counted.quorate_primary_dropped_total.inc({ primary: primary.address });
   }
+}
+
+/** For what is counted elsewhere. */
+function setTotal(metric: Counter, total = 0): void {
+  metric.reset();
+  metric.inc(total);
 }
 
 /** Counts the requests of one route. */

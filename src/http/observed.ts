@@ -1,6 +1,6 @@
-import type { IncomingMessage } from "node:http";
 import type { Context } from "hono";
 import type { Principal } from "../access/key-ring.js";
+import { rateLimitFields } from "../access/rates.js";
 import { CoordinationError } from "../errors.js";
 import type { Dependencies, Env } from "./context.js";
 import { internal } from "./failures.js";
@@ -10,7 +10,7 @@ import { readBody } from "./requests/body-limit.js";
 import { traceparentOf } from "./requests/traceparent.js";
 import { Reply } from "./responses/reply.js";
 import { inFlight } from "./server/admission.js";
-import { headerOf } from "./server/arrivals.js";
+import { headerOf, peerOf } from "./server/arrivals.js";
 import { requestIdOf } from "./server/gate.js";
 import { whenThere } from "./when-there.js";
 
@@ -74,11 +74,13 @@ function recorded(
   startedMs: number,
 ): Response {
   const requestId = c.get("requestId");
+  const rate = c.get("rate");
   const response = new Response(body, {
     status,
     headers: {
       "cache-control": "no-store",
       ...headers,
+      ...(rate && rateLimitFields(rate)),
       "x-request-id": requestId,
       "x-content-type-options": "nosniff",
       ...(stopping.announced && { connection: "close" }),
@@ -99,12 +101,6 @@ function recorded(
   return response;
 }
 
-/** The other end of the connection; empty for a request that came by none. */
-function peerOf(c: Context<Env>): string {
-  const { incoming } = (c.env ?? {}) as { readonly incoming?: IncomingMessage };
-  return incoming?.socket.remoteAddress ?? "";
-}
-
 /** The same for what fails outside of the routes. */
 export function answerFailure(error: unknown, c: Context<Env>, dependencies: Dependencies): Response {
   const { body, status, headers } = toFailure(error, c, dependencies);
@@ -112,12 +108,13 @@ export function answerFailure(error: unknown, c: Context<Env>, dependencies: Dep
 }
 
 /** Any failure as problem+json. Only a CoordinationError is told as it is; anything else is logged and called internal. */
-function toFailure(error: unknown, c: Context<Env>, { log }: Dependencies): Reply {
+function toFailure(error: unknown, c: Context<Env>, { log, auditing }: Dependencies): Reply {
   const requestId = c.get("requestId");
   const known = error instanceof CoordinationError;
   if (!known) log.error({ requestId, err: error }, "unexpected exception");
   const failure = known ? error : internal(requestId);
   c.set("code", failure.code);
+  auditing.failed(c, failure.code);
   const problem = JSON.stringify(toProblem(failure, requestId));
   return new Reply(statusOf(failure.code), problem, problemHeaders(failure));
 }

@@ -1,7 +1,7 @@
 import type { Dependencies } from "../context.js";
 import type { Routes } from "../registration.js";
 import { body, json } from "../responses/content.js";
-import { jsonReply } from "../responses/reply.js";
+import { created } from "../responses/reply.js";
 import * as examples from "./examples.js";
 import {
   HeartbeatBody,
@@ -25,7 +25,7 @@ export function memberRoutes(routes: Routes, { config }: Dependencies): void {
     method: "put",
     path: "/v1/services/{service}/members/{id}",
     operationId: "registerMember",
-    needs: { action: "use", kind: "members", names: { inPath: "service" } },
+    needs: { action: "use", act: "register", kind: "members", names: { inPath: "service" } },
     tags: ["members"],
     summary: "Register a member",
     description:
@@ -43,7 +43,7 @@ export function memberRoutes(routes: Routes, { config }: Dependencies): void {
       const registration = { address, weight, zone, tags, metadata };
       const { member, isNew } = await membership.register(service, id, ttlMs, registration);
       const answer = { ...member, heartbeatIntervalMs: heartbeatIntervalMsOf(member.ttlMs) };
-      return isNew ? jsonReply(JSON.stringify(answer), 201) : answer;
+      return isNew ? created(answer) : answer;
     },
   });
 
@@ -51,7 +51,7 @@ export function memberRoutes(routes: Routes, { config }: Dependencies): void {
     method: "post",
     path: "/v1/services/{service}/members/{id}/heartbeat",
     operationId: "heartbeat",
-    needs: { action: "use", kind: "members", names: { inPath: "service" } },
+    needs: { action: "use", act: "heartbeat", kind: "members", names: { inPath: "service" } },
     tags: ["members"],
     summary: "Keep a member alive",
     description: "The body may be left out.",
@@ -69,7 +69,7 @@ export function memberRoutes(routes: Routes, { config }: Dependencies): void {
     method: "delete",
     path: "/v1/services/{service}/members/{id}",
     operationId: "leave",
-    needs: { action: "use", kind: "members", names: { inPath: "service" } },
+    needs: { action: "use", act: "leave", kind: "members", names: { inPath: "service" } },
     tags: ["members"],
     summary: "Remove a member",
     request: { params: MemberParams },

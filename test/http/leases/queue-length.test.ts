@@ -56,6 +56,8 @@ test("there is room again when a request has left the queue", async () => {
   const { holder, queued, release } = await fill(name);
   await release(holder);
   const { body: second } = await (queued[0] as (typeof queued)[number]);
+  // Its client is answered first.
+  await until(async () => (await waiting(name)) === QUEUE_MAX - 1, "it has left the queue");
   const fourth = acquire(pair.other, name, { waitMs: 20_000 });
   await until(async () => (await waiting(name)) === QUEUE_MAX, "it is in the queue");
   await release(second);
