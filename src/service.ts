@@ -5,7 +5,9 @@ import type { Config } from "./config.js";
 import type { ReconcilerLog } from "./deployment/dependencies.js";
 import { Reconciler } from "./deployment/reconciler.js";
 import { Identity } from "./http/access/identity.js";
+import { Lasting } from "./http/access/lasting.js";
 import { openPaths } from "./http/access/open-paths.js";
+import { SealedCursors } from "./http/access/sealed-cursors.js";
 import { createApp } from "./http/app.js";
 import type { App, SharedPort } from "./http/context.js";
 import { Metrics, type MetricsSnapshot } from "./http/metrics.js";
@@ -94,19 +96,14 @@ export function createService(config: Config, redis: RedisServers, world: World)
   const isOpen = openPaths(config);
   const access = world.access ?? new Access({ operatorKey: config.operatorKey }, { clock, log });
   const identity = new Identity({ access, isOpen, clientOf, clock, log, observer: metrics });
-  const dependencies = {
-    config,
-    metrics,
-    port,
-    log,
-    clock,
-    random,
-    ids,
-    stopping,
+  const guards = {
     identity,
     isOpen,
     clientOf,
+    lasting: new Lasting(access, clock),
+    cursors: new SealedCursors(() => primaries.deployment, ids),
   };
+  const dependencies = { config, metrics, port, log, clock, random, ids, stopping, ...guards };
   const app = createApp({ ...core, ...dependencies });
   return {
     ...core,

@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import { ANONYMOUS } from "../../access/access.js";
 import { type Action, describeMissing, type Kind, type MissingGrant } from "../../access/grants.js";
 import type { Principal } from "../../access/key-ring.js";
+import type { NamePatterns } from "../../algorithms/name-patterns.js";
 import { CoordinationError } from "../../errors.js";
 import type { Env } from "../context.js";
 import type { Parsed, Schemas } from "../requests/parse.js";
@@ -89,6 +90,12 @@ export function permittedOf(c: Context<Env>): Permitted {
   const permitted = c.get("permitted");
   if (!permitted) throw new Error("the request was not authorized");
   return permitted;
+}
+
+/** The names that are granted to the caller as the one of its request is: for what else the request touches, or shows. */
+export function grantedTo(c: Context<Env>): NamePatterns {
+  const permitted = permittedOf(c);
+  return permitted.principal.grants.granted(permitted);
 }
 
 export function lacks(missing: MissingGrant): CoordinationError {
