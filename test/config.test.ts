@@ -223,7 +223,12 @@ describe("an address of the network", () => {
     { QUORATE_KEYS_FILE: "keys.yaml" },
     { QUORATE_JWT_ISSUER: "i", QUORATE_JWT_AUDIENCE: "a", QUORATE_JWT_JWKS: "jwks.json" },
     { QUORATE_TLS_CERT: "c", QUORATE_TLS_KEY: "k", QUORATE_TLS_CLIENT_CA: "ca" },
-    { QUORATE_TLS_CERT: "c", QUORATE_TLS_KEY: "k", QUORATE_TLS_CLIENT_CA: "ca", QUORATE_TLS_CLIENT_AUTH: "require" },
+    {
+      QUORATE_TLS_CERT: "c",
+      QUORATE_TLS_KEY: "k",
+      QUORATE_TLS_CLIENT_CA: "ca",
+      QUORATE_TLS_CLIENT_AUTH: "require",
+    },
     { QUORATE_INSECURE: "1" },
   ];
   const KEYLESS = [
@@ -232,7 +237,12 @@ describe("an address of the network", () => {
     // It keeps nobody from taking locks.
     { QUORATE_OPERATOR_KEY: "0123456789abcdef" },
     { QUORATE_TLS_CERT: "c", QUORATE_TLS_KEY: "k" },
-    { QUORATE_TLS_CERT: "c", QUORATE_TLS_KEY: "k", QUORATE_TLS_CLIENT_CA: "ca", QUORATE_TLS_CLIENT_AUTH: "request" },
+    {
+      QUORATE_TLS_CERT: "c",
+      QUORATE_TLS_KEY: "k",
+      QUORATE_TLS_CLIENT_CA: "ca",
+      QUORATE_TLS_CLIENT_AUTH: "request",
+    },
   ];
 
   test.each(KEYLESS)("is refused with %o, and the line says what to do", (env: Record<string, string>) => {
@@ -250,7 +260,8 @@ describe("an address of the network", () => {
   });
 
   test.each(["127.0.0.1", "127.255.0.3", "::1", "localhost", "LOCALHOST"])("is not %s", (host) => {
-    for (const env of KEYLESS as Record<string, string>[]) expect(readConfig({ HOST: host, ...env }).host).toBe(host);
+    for (const env of KEYLESS as Record<string, string>[])
+      expect(readConfig({ HOST: host, ...env }).host).toBe(host);
   });
 });
 
@@ -298,10 +309,7 @@ describe("one clear line tells of", () => {
       { QUORATE_AUDIT: "/var/log/audit" },
       'QUORATE_AUDIT is "/var/log/audit", but must be stdout or file:PATH',
     ],
-    [
-      { QUORATE_INSECURE: "true" },
-      'QUORATE_INSECURE is "true", but must be one of 0, 1',
-    ],
+    [{ QUORATE_INSECURE: "true" }, 'QUORATE_INSECURE is "true", but must be one of 0, 1'],
     [
       { QUORATE_OPEN: "docs,api" },
       'QUORATE_OPEN has "api", but must be of metrics, docs, separated by commas',

@@ -5,6 +5,7 @@ import type { Principal } from "../../access/key-ring.js";
 import type { NamePatterns } from "../../algorithms/name-patterns.js";
 import { CoordinationError } from "../../errors.js";
 import type { Env } from "../context.js";
+import { NO_CREDENTIAL } from "../failures.js";
 import type { Parsed, Schemas } from "../requests/parse.js";
 
 /**
@@ -78,17 +79,17 @@ export function authorization<S extends Schemas>(
   };
 }
 
-/** Every route that needs a grant runs behind `observed`, which knows who asks. */
+/** `observed` has found out who asks: if it ever has not, nothing may happen. */
 function principalOf(c: Context<Env>): Principal {
   const principal = c.get("principal");
-  if (!principal) throw new Error("the request was not authenticated");
+  if (!principal) throw NO_CREDENTIAL;
   return principal;
 }
 
 /** What a request under /v1 was permitted to do. */
 export function permittedOf(c: Context<Env>): Permitted {
   const permitted = c.get("permitted");
-  if (!permitted) throw new Error("the request was not authorized");
+  if (!permitted) throw NO_CREDENTIAL;
   return permitted;
 }
 
