@@ -82,9 +82,7 @@ const SETTINGS = z.object({
     .optional(),
   embedded: oneOf(["javascript"]).optional(),
   /** Whether it may listen on other addresses than loopback though whoever reaches it may take every lock. */
-  insecure: oneOf(["0", "1"])
-    .transform((text) => text === "1")
-    .default(false),
+  insecure: oneOf(["0", "1"]).default("0"),
   /** The keys of clients, and what each may do. */
   keysFile: z.string().optional(),
   /** JWTs count as keys where these three are set. */
@@ -214,7 +212,7 @@ function jwtMistakes(env: Environment): string[] {
 function isOpenToAll({ host, keysFile, jwtIssuer, tlsClientCa, tlsClientAuth, insecure }: Settings): boolean {
   const asksForCertificates = tlsClientCa !== undefined && tlsClientAuth !== "request";
   if (keysFile !== undefined || jwtIssuer !== undefined || asksForCertificates) return false;
-  return !isLoopback(host) && !insecure;
+  return insecure === "0" && !isLoopback(host);
 }
 
 const openToAll = (host: string): string =>

@@ -10,7 +10,9 @@ import type { CoordinationError } from "./errors.js";
 import { Auditing } from "./http/access/auditing.js";
 import { Identity } from "./http/access/identity.js";
 import { KeyLimits } from "./http/access/key-limits.js";
+import { Lasting } from "./http/access/lasting.js";
 import { openPaths } from "./http/access/open-paths.js";
+import { SealedCursors } from "./http/access/sealed-cursors.js";
 import { createApp } from "./http/app.js";
 import type { App, SharedPort } from "./http/context.js";
 import { Metrics, type MetricsSnapshot } from "./http/metrics.js";
@@ -106,23 +108,17 @@ export function createService(config: Config, redis: RedisServers, world: World)
   const isOpen = openPaths(config);
   const access = world.access ?? new Access({ operatorKey: config.operatorKey }, { clock, log });
   const identity = new Identity({ access, isOpen, clientOf, clock, log, observer: metrics });
-  const keyLimits = new KeyLimits(clock);
   const auditing = new Auditing(audit, clientOf);
-  const dependencies = {
-    config,
-    metrics,
-    port,
-    log,
-    clock,
-    random,
-    ids,
-    stopping,
+  const guards = {
     identity,
-    keyLimits,
     auditing,
+    keyLimits: new KeyLimits(clock),
     isOpen,
     clientOf,
+    lasting: new Lasting(access, clock),
+    cursors: new SealedCursors(() => primaries.deployment, ids),
   };
+  const dependencies = { config, metrics, port, log, clock, random, ids, stopping, ...guards };
   const app = createApp({ ...core, ...dependencies });
   return {
     ...core,

@@ -27,7 +27,7 @@ export async function startTrust(config: Config, clock: Clock, log: Logger): Pro
   return {
     tls,
     access,
-    hasFiles: tls.hasFiles || access.hasFiles,
+    hasFiles: tls.hasFiles || !access.isOpen,
     reload: async () => void (await Promise.all([tls.reload(), access.reload()])),
     close: () => {
       tls.close();

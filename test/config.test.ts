@@ -49,6 +49,8 @@ describe("the configuration", () => {
       metricsPrefixes: [],
       logLevel: "info",
       operatorKey: undefined,
+      insecure: "0",
+      open: [],
       keysFile: undefined,
       jwtIssuer: undefined,
       jwtAudience: undefined,
@@ -94,6 +96,8 @@ describe("the configuration", () => {
         QUORATE_METRICS_PREFIXES: "orders-, team-a/jobs-,team-a/,orders-",
         QUORATE_LOG_LEVEL: "debug",
         QUORATE_OPERATOR_KEY: "0123456789abcdef",
+        QUORATE_INSECURE: "1",
+        QUORATE_OPEN: "docs, metrics",
         QUORATE_KEYS_FILE: "/etc/quorate/keys.yaml",
         QUORATE_JWT_ISSUER: "https://issuer.example",
         QUORATE_JWT_AUDIENCE: "quorate",
@@ -138,6 +142,8 @@ describe("the configuration", () => {
       ],
       logLevel: "debug",
       operatorKey: "0123456789abcdef",
+      insecure: "1",
+      open: ["metrics", "docs"],
       keysFile: "/etc/quorate/keys.yaml",
       jwtIssuer: "https://issuer.example",
       jwtAudience: "quorate",
@@ -225,6 +231,53 @@ describe("the configuration", () => {
   });
 });
 
+describe("an address of the network", () => {
+  const KEYED = [
+    { QUORATE_KEYS_FILE: "keys.yaml" },
+    { QUORATE_JWT_ISSUER: "i", QUORATE_JWT_AUDIENCE: "a", QUORATE_JWT_JWKS: "jwks.json" },
+    { QUORATE_TLS_CERT: "c", QUORATE_TLS_KEY: "k", QUORATE_TLS_CLIENT_CA: "ca" },
+    {
+      QUORATE_TLS_CERT: "c",
+      QUORATE_TLS_KEY: "k",
+      QUORATE_TLS_CLIENT_CA: "ca",
+      QUORATE_TLS_CLIENT_AUTH: "require",
+    },
+    { QUORATE_INSECURE: "1" },
+  ];
+  const KEYLESS = [
+    {},
+    { QUORATE_INSECURE: "0" },
+    // It keeps nobody from taking locks.
+    { QUORATE_OPERATOR_KEY: "0123456789abcdef" },
+    { QUORATE_TLS_CERT: "c", QUORATE_TLS_KEY: "k" },
+    {
+      QUORATE_TLS_CERT: "c",
+      QUORATE_TLS_KEY: "k",
+      QUORATE_TLS_CLIENT_CA: "ca",
+      QUORATE_TLS_CLIENT_AUTH: "request",
+    },
+  ];
+
+  test.each(KEYLESS)("is refused with %o, and the line says what to do", (env: Record<string, string>) => {
+    for (const host of ["0.0.0.0", "::", "10.0.0.7", "quorate.example", "128.0.0.1", "127.0.0.1.example"]) {
+      const [line, ...more] = mistakesOf({ HOST: host, ...env });
+      expect(line).toContain(`HOST is "${host}"`);
+      expect(line).toContain("QUORATE_KEYS_FILE");
+      expect(line).toContain("QUORATE_INSECURE=1");
+      expect(more).toEqual([]);
+    }
+  });
+
+  test.each(KEYED)("is taken with %o", (env: Record<string, string>) => {
+    expect(readConfig({ HOST: "0.0.0.0", ...env }).host).toBe("0.0.0.0");
+  });
+
+  test.each(["127.0.0.1", "127.255.0.3", "::1", "localhost", "LOCALHOST"])("is not %s", (host) => {
+    for (const env of KEYLESS as Record<string, string>[])
+      expect(readConfig({ HOST: host, ...env }).host).toBe(host);
+  });
+});
+
 describe("one clear line tells of", () => {
   test.each([
     [
@@ -268,6 +321,11 @@ describe("one clear line tells of", () => {
     [
       { QUORATE_AUDIT: "/var/log/audit" },
       'QUORATE_AUDIT is "/var/log/audit", but must be stdout or file:PATH',
+    ],
+    [{ QUORATE_INSECURE: "true" }, 'QUORATE_INSECURE is "true", but must be one of 0, 1'],
+    [
+      { QUORATE_OPEN: "docs,api" },
+      'QUORATE_OPEN has "api", but must be of metrics, docs, separated by commas',
     ],
     [{ QUORATE_AUDIT: "file:" }, 'QUORATE_AUDIT is "file:", but must be stdout or file:PATH'],
     [

@@ -101,9 +101,9 @@ export class Access {
     await this.#keySet?.start();
   }
 
-  /** Whether there is anything to read again. */
-  get hasFiles(): boolean {
-    return !this.#open;
+  /** Whether everybody may use everything: there is nothing that clients could be told apart by. */
+  get isOpen(): boolean {
+    return this.#open;
   }
 
   /** At once for keys and certificates, and for a JWT that was verified before. */

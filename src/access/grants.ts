@@ -65,20 +65,16 @@ export class Grants {
   }
 
   /** Undefined: all of it is granted. */
-  missing({ namespace, kind, names, action }: Need): MissingGrant | undefined {
-    const granted = this.#in(namespace, kind, action);
+  missing(need: Need): MissingGrant | undefined {
+    const { namespace, kind, names, action } = need;
+    const granted = this.granted(need);
     if (names.length === 0 && granted.none) return { namespace, kind, name: undefined, action };
     for (const name of names) if (!granted.match(name)) return { namespace, kind, name, action };
     return undefined;
   }
 
-  /** Of these names, those that are granted: what a list may show. */
-  filter({ namespace, kind, action }: Omit<Need, "names">): (name: string) => boolean {
-    const granted = this.#in(namespace, kind, action);
-    return (name) => granted.match(name);
-  }
-
-  #in(namespace: string, kind: Kind | "*", action: Action): NamePatterns {
+  /** The names that are granted: what a list may show. */
+  granted({ namespace, kind, action }: Omit<Need, "names">): NamePatterns {
     const place = PLACES[action][kind];
     const byNamespace = this.#found.get(place) ?? new Map<string, NamePatterns>();
     const known = byNamespace.get(namespace);

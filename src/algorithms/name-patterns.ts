@@ -30,6 +30,21 @@ export class NamePatterns {
     return !this.#all && this.#exact.size + this.#prefixes.length + this.#parts.length === 0;
   }
 
+  /** What all names that match begin with: the part that all patterns have in common. */
+  get commonBeginning(): string {
+    if (this.#all || this.none) return "";
+    const beginnings = [
+      ...this.#exact,
+      ...this.#prefixes,
+      ...this.#parts.map(([first = ""]) => first),
+    ].sort();
+    // Of texts in order, the first and the last have in common what all have.
+    const [first = "", last = ""] = [beginnings[0], beginnings.at(-1)];
+    let length = 0;
+    while (length < first.length && first[length] === last[length]) length++;
+    return first.slice(0, length);
+  }
+
   match(name: string): boolean {
     if (this.#all || this.#exact.has(name)) return true;
     for (const prefix of this.#prefixes) if (name.startsWith(prefix)) return true;

@@ -65,6 +65,12 @@ typo is not silently ignored. Answers may get new fields.
 exists by being used. Names, leaseIds, lists, limits, queues, events and members are those of the namespace. The paths below
 are those of the namespace \`default\`. A path with a segment \`.\` or \`..\` is refused.
 
+**Access.** A service with keys, JWTs or required client certificates answers 401 \`unauthenticated\` to every request without
+a valid one, before it looks at anything else, and 403 \`forbidden\` to those that lack the grant that is stated at the operation, such
+as \`use locks\`: for each name that the request touches, in its namespace. What is forbidden looks the same whether it exists or not.
+Lists show only what the caller may read; event streams and blocking reads end with the right to them. Other services ask for a key only where
+the grant is \`operate\`.
+
 **Failures** are [problems](https://www.rfc-editor.org/rfc/rfc9457) (\`application/problem+json\`); program against
 their \`code\`. Besides those listed at each operation there are \`not_found\` (404, no such path),
 \`method_not_allowed\` (405, with \`Allow\`), \`too_large\` (413, at any path) and \`forbidden\` (403, at any path: a \`Host\` that

@@ -5,7 +5,7 @@ import { Namespace } from "../namespace.js";
 import { inNamespace, type NamespacedPrimitives } from "../primitives/namespaced.js";
 import { type Done, termsOf } from "./access/acts.js";
 import { type AnyNeeds, authorization, type GrantNeeded, type Needs } from "./access/authorization.js";
-import type { Lasting } from "./access/key-limits.js";
+import type { Concurrent } from "./access/key-limits.js";
 import { securityOf } from "./access/security.js";
 import type { App, Env, Services } from "./context.js";
 import { namespaceOf, underNamespace } from "./namespaces.js";
@@ -121,8 +121,8 @@ export class Routes {
           const parsed = parser.rest(c, text, params);
           authorized?.byBody(c, namespace, parsed.body);
           const done = parsed as Done;
-          const lasting = lastingOf(parsed, isStream);
-          const handled = keyLimits.within(c, lasting, done, () => handle(parsed, primitives, c), toldBy);
+          const concurrent = concurrentOf(parsed, isStream);
+          const handled = keyLimits.within(c, concurrent, done, () => handle(parsed, primitives, c), toldBy);
           return whenThere(handled, (handled) => {
             if (act) auditing.done(c, act, { ...done, answer: toldBy(handled) });
             return toReply(handled);
@@ -152,7 +152,7 @@ export class Routes {
 }
 
 /** What a request takes for as long as it lasts; null: it does not wait. */
-function lastingOf({ body, query }: Parsed<Schemas>, isStream: boolean): Lasting | null {
+function concurrentOf({ body, query }: Parsed<Schemas>, isStream: boolean): Concurrent | null {
   if (isStream || waits(query)) return "streams";
   return waits(body) ? "waiting" : null;
 }

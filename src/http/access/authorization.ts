@@ -2,8 +2,10 @@ import type { Context } from "hono";
 import { ANONYMOUS } from "../../access/access.js";
 import { type Action, describeMissing, type Kind, type MissingGrant } from "../../access/grants.js";
 import type { Principal } from "../../access/key-ring.js";
+import type { NamePatterns } from "../../algorithms/name-patterns.js";
 import { CoordinationError } from "../../errors.js";
 import type { Env } from "../context.js";
+import { NO_CREDENTIAL } from "../failures.js";
 import type { Parsed, Schemas } from "../requests/parse.js";
 import type { Act } from "./acts.js";
 
@@ -83,18 +85,24 @@ export function authorization<S extends Schemas>(
   };
 }
 
-/** Every route that needs a grant runs behind `observed`, which knows who asks. */
+/** `observed` has found out who asks: if it ever has not, nothing may happen. */
 function principalOf(c: Context<Env>): Principal {
   const principal = c.get("principal");
-  if (!principal) throw new Error("the request was not authenticated");
+  if (!principal) throw NO_CREDENTIAL;
   return principal;
 }
 
 /** What a request under /v1 was permitted to do. */
 export function permittedOf(c: Context<Env>): Permitted {
   const permitted = c.get("permitted");
-  if (!permitted) throw new Error("the request was not authorized");
+  if (!permitted) throw NO_CREDENTIAL;
   return permitted;
+}
+
+/** The names that are granted to the caller as the one of its request is: for what else the request touches, or shows. */
+export function grantedTo(c: Context<Env>): NamePatterns {
+  const permitted = permittedOf(c);
+  return permitted.principal.grants.granted(permitted);
 }
 
 export function lacks(missing: MissingGrant): CoordinationError {

@@ -10,7 +10,7 @@ import { type Done, termsOf } from "./acts.js";
 import type { Permitted } from "./authorization.js";
 
 /** What a request takes for as long as it lasts. */
-export type Lasting = "waiting" | "streams";
+export type Concurrent = "waiting" | "streams";
 
 /**
  * How much a key may use of this instance in each namespace: requests a second, requests that wait, streams, live leases
@@ -18,7 +18,7 @@ export type Lasting = "waiting" | "streams";
  */
 export class KeyLimits {
   readonly #rates: Rates;
-  readonly #usage = new Usage<Lasting>();
+  readonly #usage = new Usage<Concurrent>();
   readonly #quotas: Quotas;
 
   constructor(clock: Clock) {
@@ -49,12 +49,12 @@ export class KeyLimits {
   }
 
   /**
-   * Handles a request within the limits of its key on what lasts and what lives. Throws `quota_exceeded`. `lasting`: null if
+   * Handles a request within the limits of its key on what lasts and what lives. Throws `quota_exceeded`. `concurrent`: null if
    * it takes nothing that lasts; a stream takes it until its client has gone.
    */
   within<A>(
     c: Context<Env>,
-    lasting: Lasting | null,
+    concurrent: Concurrent | null,
     done: Done,
     handle: () => Promise<A> | A,
     answerOf: (handled: A) => Done["answer"],
@@ -63,19 +63,19 @@ export class KeyLimits {
     if (!permitted) return handle();
     const { waiting, streams, leases, members } = permitted.principal.limits;
     const isLimited = (waiting ?? streams ?? leases ?? members) !== undefined;
-    return isLimited ? this.#within(c, permitted, lasting, done, handle, answerOf) : handle();
+    return isLimited ? this.#within(c, permitted, concurrent, done, handle, answerOf) : handle();
   }
 
   async #within<A>(
     c: Context<Env>,
     permitted: Permitted,
-    lasting: Lasting | null,
+    concurrent: Concurrent | null,
     done: Done,
     handle: () => Promise<A> | A,
     answerOf: (handled: A) => Done["answer"],
   ): Promise<A> {
-    const leave = lasting && this.#enter(permitted, lasting);
-    const outgoing = lasting === "streams" ? outgoingOf(c) : undefined;
+    const leave = concurrent && this.#enter(permitted, concurrent);
+    const outgoing = concurrent === "streams" ? outgoingOf(c) : undefined;
     // Whatever becomes of it: the answer of a stream goes on after it was handled.
     if (leave) outgoing?.once("close", leave);
     let reservation: Reservation | undefined;
@@ -90,10 +90,11 @@ export class KeyLimits {
     }
   }
 
-  #enter({ principal, namespace }: Permitted, lasting: Lasting): () => void {
-    const max = principal.limits[lasting];
-    const leave = this.#usage.enter(principal.id, namespace, lasting, max);
-    if (!leave) throw quotaExceeded(max, lasting === "waiting" ? "requests that wait" : "streams", namespace);
+  #enter({ principal, namespace }: Permitted, concurrent: Concurrent): () => void {
+    const max = principal.limits[concurrent];
+    const leave = this.#usage.enter(principal.id, namespace, concurrent, max);
+    if (!leave)
+      throw quotaExceeded(max, concurrent === "waiting" ? "requests that wait" : "streams", namespace);
     return leave;
   }
 

@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { ElectionState } from "../../primitives/election.js";
 import type { NamespacedPrimitives } from "../../primitives/namespaced.js";
+import { permittedOf } from "../access/authorization.js";
 import type { Dependencies } from "../context.js";
 import { ACQUIRE_PROBLEMS, grantedOr } from "../leases/held.js";
 import { ReleaseBody } from "../leases/schemas.js";
@@ -125,7 +126,7 @@ function readRoute(routes: Routes, dependencies: Dependencies): void {
 }
 
 function eventsRoute(routes: Routes, dependencies: Dependencies): void {
-  const { log } = dependencies;
+  const { log, lasting } = dependencies;
   routes.add({
     method: "get",
     path: "/v1/elections/{name}/events",
@@ -142,11 +143,15 @@ function eventsRoute(routes: Routes, dependencies: Dependencies): void {
     },
     isStream: true,
     problems: ["no_quorum"],
-    handle: async ({ params: { name }, query, headers }, { elections }) => {
+    handle: async ({ params: { name }, query, headers }, { elections }, c) => {
       const first = await elections.inspect(name);
       const seen = headers["last-event-id"] ?? query.lastEventId;
       const followed = { ...watched(elections, name), first, seen };
-      const events = eventStream((gone) => stateEvents(dependencies, followed, gone), log);
+      const permitted = permittedOf(c);
+      const events = eventStream(
+        (gone) => lasting.stream(permitted, gone, (ended) => stateEvents(dependencies, followed, ended)),
+        log,
+      );
       return new Reply(200, events, EVENT_STREAM_HEADERS);
     },
   });

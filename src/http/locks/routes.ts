@@ -1,3 +1,5 @@
+import { grantedTo } from "../access/authorization.js";
+import { readablePage } from "../access/readable-page.js";
 import type { Dependencies } from "../context.js";
 import { ACQUIRE_PROBLEMS, grantedOr, isHeld } from "../leases/held.js";
 import { ReleaseBody, ReleasedSchema, renewBody } from "../leases/schemas.js";
@@ -25,7 +27,7 @@ import {
 export function lockRoutes(routes: Routes, dependencies: Dependencies): void {
   leases(routes, dependencies);
   holderRoutes(routes, dependencies);
-  listRoutes(routes);
+  listRoutes(routes, dependencies);
 }
 
 function leases(routes: Routes, { config }: Dependencies): void {
@@ -103,7 +105,9 @@ function holderRoutes(routes: Routes, { log }: Dependencies): void {
     answer: json("How many leases were ended.", BrokenSchema, examples.breaks),
     problems: ["no_quorum"],
     handle: async ({ params: { name }, body: { reason } }, { locks, namespace }, c) => {
-      const broken = await locks.break(name, reason);
+      // A lease ends with all its names.
+      const granted = grantedTo(c);
+      const broken = await locks.break(name, reason, (other) => granted.match(other));
       const where = { requestId: c.get("requestId"), namespace: namespace.name, lock: name };
       log.info({ ...where, reason, broken }, "an operator broke a lock");
       return { broken };
@@ -111,7 +115,7 @@ function holderRoutes(routes: Routes, { log }: Dependencies): void {
   });
 }
 
-function listRoutes(routes: Routes): void {
+function listRoutes(routes: Routes, { cursors }: Dependencies): void {
   routes.add({
     method: "get",
     path: "/v1/locks/{name}",
@@ -151,7 +155,18 @@ function listRoutes(routes: Routes): void {
     request: { query: ListQuery },
     answer: json("One page.", LocksSchema, examples.lockLists),
     problems: ["no_quorum"],
-    handle: ({ query: { prefix = "", cursor = "", limit = PAGE } }, { locks }) =>
-      locks.list(prefix, cursor, limit),
+    handle: async ({ query: { prefix = "", cursor, limit = PAGE } }, { locks }, c) => {
+      const page = await readablePage(c, cursors, {
+        read: async (beginning, after, most) => {
+          const { locks: items, cursor: next } = await locks.list(beginning, after ?? "", most);
+          return { items, cursor: next };
+        },
+        nameOf: ({ name }) => name,
+        prefix,
+        cursor,
+        limit,
+      });
+      return { locks: page.items, cursor: page.cursor };
+    },
   });
 }

@@ -1,3 +1,4 @@
+import { readablePage } from "../access/readable-page.js";
 import type { Dependencies } from "../context.js";
 import type { Routes } from "../registration.js";
 import { body, json } from "../responses/content.js";
@@ -20,7 +21,7 @@ import {
   ServicesSchema,
 } from "./schemas.js";
 
-export function memberRoutes(routes: Routes, { config }: Dependencies): void {
+export function memberRoutes(routes: Routes, { config, cursors }: Dependencies): void {
   routes.add({
     method: "put",
     path: "/v1/services/{service}/members/{id}",
@@ -125,8 +126,19 @@ export function memberRoutes(routes: Routes, { config }: Dependencies): void {
     request: { query: ServicesQuery },
     answer: json("One page.", ServicesSchema, examples.serviceLists),
     problems: ["no_quorum"],
-    handle: ({ query: { cursor = null, limit = SERVICES_PAGE_MAX } }, { membership }) =>
-      membership.services(cursor, limit),
+    handle: async ({ query: { cursor, limit = SERVICES_PAGE_MAX } }, { membership }, c) => {
+      const page = await readablePage(c, cursors, {
+        read: async (_, after, most) => {
+          const { services: items, cursor: next } = await membership.services(after, most);
+          return { items, cursor: next };
+        },
+        nameOf: ({ service }) => service,
+        prefix: "",
+        cursor,
+        limit,
+      });
+      return { services: page.items, cursor: page.cursor };
+    },
   });
 }
 
