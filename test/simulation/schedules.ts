@@ -155,9 +155,35 @@ export async function readmittedAfterLeave(dependencies: Dependencies): Promise<
   return [];
 }
 
+/**
+ * A member dies. One primary dies as a replica of another whose clock is ahead, and starts again only when the time that is
+ * left of the copied record seems to be one that its own clock may have written.
+ */
+export async function readmittedLate(dependencies: Dependencies): Promise<Held[]> {
+  const { p, q, r, one, three, sleep, link, client } = partsOf(dependencies);
+  const { universe } = dependencies;
+  q.jump(p.clockMs + READMITTED_LATE_MS - q.clockMs);
+  await client("m1").register(one, "m1", MEMBER_TTL_MS);
+  p.kill();
+  universe.copied(p, q);
+  await sleep(READMITTED_LATE_MS);
+  universe.start(p);
+  await sleep(10);
+  await untilUp(universe, three);
+  // Only one of those that know that the member is dead answers.
+  link(three, r).requests.close();
+  for (let look = 0; look < 10; look++) {
+    await client("observer").list(three);
+    await sleep(20);
+  }
+  return [];
+}
+
 /** Until all primaries take part again for the instance. */
 async function untilUp({ scheduler }: Universe, { core }: Instance): Promise<void> {
   while (!core.primaries.all.every(({ up }) => up)) await scheduler.sleep(1);
 }
 
 const MEMBER_TTL_MS = 800;
+/** By so much the clocks differ: more than the time after which a member must be gone. */
+const READMITTED_LATE_MS = 2_200;
