@@ -6,20 +6,19 @@ import { type Config, ConfigError } from "./config.js";
 
 /** The audit of an instance, and what takes its lines. */
 export interface OpenAudit {
-  /** Undefined: nothing is audited. */
-  readonly audit: Audit | undefined;
+  readonly audit: Audit;
   /** For SIGHUP, after the file was moved away. */
   reopen(): void;
   /** For the last moments of the process. */
   flushSync(): void;
 }
 
-/** `stdout`: what takes the lines of the log. Throws `ConfigError` where the file cannot be opened for appending. */
+/** Undefined: nothing is to be audited. `stdout`: what takes the lines of the log. Throws `ConfigError` where the file cannot be opened for appending. */
 export function openAudit(
   { audit: where }: Pick<Config, "audit">,
   { stdout, clock, log }: { readonly stdout: AuditOutput; readonly clock: Clock; readonly log: Logger },
-): OpenAudit {
-  if (where === undefined) return { audit: undefined, reopen: () => {}, flushSync: () => {} };
+): OpenAudit | undefined {
+  if (where === undefined) return undefined;
   if (where === "stdout") {
     // The log flushes it.
     return { audit: new Audit(stdout, clock, log), reopen: () => {}, flushSync: () => {} };

@@ -29,7 +29,10 @@ async function main(): Promise<void> {
   const fork = count > 1 ? await orExit(workerProcesses) : undefined;
   const { log, output } = createLog(config.logLevel, systemClock);
   for (const warning of config.warnings) log.warn(warning);
-  const trust = await orExit(() => startTrust(config, systemClock, log));
+  const audit = fork
+    ? undefined
+    : await orExit(() => openAudit(config, { stdout: output, clock: systemClock, log }));
+  const trust = await orExit(() => startTrust(config, systemClock, log, audit?.audit));
   const embedded =
     config.redisUrls.length === 0 ? await orExit(() => startEmbedded(log, config.embedded)) : undefined;
   const redis = { urls: embedded?.urls ?? config.redisUrls, embedded: embedded !== undefined };
@@ -51,16 +54,8 @@ async function main(): Promise<void> {
       process.exit(code);
     },
   };
-  if (!fork) {
-    const audit = await orExit(() => openAudit(config, { stdout: output, clock: systemClock, log }));
-    return void (await serve(
-      config,
-      redis,
-      role,
-      { trust, audit },
-      { log, logDropped: () => output.dropped },
-    ));
-  }
+  const own = { log, logDropped: () => output.dropped };
+  if (!fork) return void (await serve(config, redis, role, { trust, audit }, own));
   // Each worker reads its own.
   trust.close();
   const workers = new Workers(count, { config, redis }, { fork, clock: systemClock, log });
@@ -84,8 +79,8 @@ async function mainOfWorker(): Promise<void> {
     },
   };
   const port = { worker, metrics: () => link.scrape() };
-  const trust = await orFail(() => startTrust(config, systemClock, log), role);
   const audit = await orFail(() => openAudit(config, { stdout: output, clock: systemClock, log }), role);
+  const trust = await orFail(() => startTrust(config, systemClock, log, audit?.audit), role);
   const own = { log, logDropped: () => output.dropped, port };
   const service = await serve(config, redis, role, { trust, audit }, own);
   link.provideMetrics(() => service.metricsSnapshot());
@@ -106,7 +101,7 @@ async function serve(
   config: Config,
   redis: RedisServers,
   role: Role,
-  { trust, audit }: { readonly trust: Trust; readonly audit: OpenAudit },
+  { trust, audit }: { readonly trust: Trust; readonly audit: OpenAudit | undefined },
   own: { readonly log: Logger; readonly logDropped: () => number; readonly port?: SharedPort },
 ): Promise<Service> {
   const service = createService(config, redis, {
@@ -115,15 +110,15 @@ async function serve(
     random: systemRandom,
     ids: systemIds,
     access: trust.access,
-    audit: audit.audit,
+    audit: audit?.audit,
     ...own,
   });
   const server = createServer(service, config, systemIds, systemClock, trust.tls.http);
   onReload(reloads(config, trust), () => {
     void trust.reload();
-    audit.reopen();
+    audit?.reopen();
   });
-  process.on("exit", () => audit.flushSync());
+  process.on("exit", () => audit?.flushSync());
   role.onStop((signal) => void stop(signal, role, server, service, config, own.log).then(() => role.end(0)));
   await someTimeForQuorum(service);
   server.on("error", (error) => {

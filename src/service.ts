@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Logger } from "pino";
 import { Access } from "./access/access.js";
-import type { Audit } from "./access/audit.js";
+import { type Audit, configurationAdopted } from "./access/audit.js";
 import type { Clock, Random } from "./clock.js";
 import type { Config } from "./config.js";
 import type { ReconcilerLog } from "./deployment/dependencies.js";
@@ -85,6 +85,7 @@ export function createService(config: Config, redis: RedisServers, world: World)
   const admission = new Admission(clock, world.random, config, redis.urls.map(addressOf), metrics, log);
   const core = createCore(config, redis, world, {
     leases: metrics.contention,
+    configured: (version) => world.audit?.record(configurationAdopted(version)),
     granted: (rounds) => metrics.granted(rounds),
     called: (primary, script, ms, outcome) => {
       metrics.called(primary, script, ms, outcome);
@@ -151,6 +152,8 @@ export interface Core extends Primitives {
 /** Receives events about the primaries and leases, and how many round trips each grant took. */
 export interface CoreObserver extends PrimaryObserver {
   readonly leases?: LeaseObserver;
+  /** This instance uses another configuration of the primaries from now on. */
+  configured?(version: number): void;
   granted?(rounds: number): void;
 }
 
@@ -167,7 +170,8 @@ export function createCore(
     (url) => new Primary(addressOf(url), url, config, { connect, keys, clock, observer, onDoubt }),
   );
   const settings = { ...config, embedded: redis.embedded };
-  const reconciler = new Reconciler(all, { keys, clock, random, ids, settings, log });
+  const onAdopted = (version: number) => observer.configured?.(version);
+  const reconciler = new Reconciler(all, { keys, clock, random, ids, settings, log, onAdopted });
   const primaries = new Primaries(all, reconciler);
   const membership = new Membership(primaries, keys, clock, ids, config);
   const votes = new LeaseVotes(primaries, keys, ids, config, (rounds) => observer.granted?.(rounds));

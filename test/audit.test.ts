@@ -43,7 +43,8 @@ async function acquire(url: string, name: string): Promise<number> {
 async function granted(file: string): Promise<string[]> {
   const text = await readFile(file, "utf8").catch(() => "");
   const events = text.split("\n").slice(0, -1);
-  return events.map((line) => JSON.parse(line)).map(({ names: [name] }) => name);
+  const locks = events.map((line) => JSON.parse(line)).filter(({ what }) => what === "locks.acquire");
+  return locks.map(({ names: [name] }) => name);
 }
 
 test("in a file that is moved away and opened again on SIGHUP, by every worker", async () => {

@@ -20,7 +20,10 @@ export interface AuditEvent {
   readonly limit?: number | undefined;
   /** Why an operator broke a lease. */
   readonly reason?: string | undefined;
-  readonly requestId: string;
+  /** Of the configuration of the primaries. */
+  readonly version?: number | undefined;
+  /** Undefined: no request was the cause. */
+  readonly requestId?: string | undefined;
   /** Of the client. */
   readonly address?: string | undefined;
   /** As in the request, where it was well-formed. */
@@ -110,11 +113,26 @@ export class Audit {
 
 /** Field by field: whatever else an event has by mistake, such as the leaseId of a lease, does not get in. */
 function lineOf(event: AuditEvent, omitted: number | undefined, time: Date): string {
-  const { keyId, namespace, what, names, member, outcome, token, limit, reason } = event;
+  const { keyId, namespace, what, names, member, outcome, token, limit, reason, version } = event;
   const { requestId, address, traceparent } = event;
-  const change = { keyId, namespace, what, names, member, outcome, token, limit, reason };
+  const change = { keyId, namespace, what, names, member, outcome, token, limit, reason, version };
   return `${JSON.stringify({ time, ...change, requestId, address, traceparent, omitted })}\n`;
 }
+
+/** The file of keys has changed: its keys count from now on, or it was refused. */
+export const keysReloaded = (outcome: "changed" | "refused"): AuditEvent => ({
+  what: "keys.reload",
+  names: [],
+  outcome,
+});
+
+/** An instance uses another configuration of the primaries from now on. */
+export const configurationAdopted = (version: number): AuditEvent => ({
+  what: "configuration.adopt",
+  names: [],
+  outcome: "changed",
+  version,
+});
 
 const TELL_EVERY_MS = 10_000;
 const DENIALS = Object.freeze({ perSecond: 100, burst: 100 });

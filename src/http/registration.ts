@@ -84,9 +84,8 @@ export class Routes {
       security: securityOf(needs),
       responses: { 200: answer, ...otherAnswers, ...problemResponses(codesOf(route)) },
     });
-    const { metrics, isOpen } = this.services;
     const plain = path.replaceAll(/\{(.+?)\}/g, ":$1");
-    const observing = { counted: metrics.route(plain), isBatch, isOpen: isOpen(plain) };
+    const observing = this.#observing(plain, isBatch);
     const answering = this.#answering(route, observing.isOpen);
     this.#on(
       method,
@@ -135,15 +134,18 @@ export class Routes {
 
   /** A page for people, which the API description does not have. */
   page(path: string, answer: (c: Context<Env>) => Promise<Reply> | Reply): void {
-    const { metrics, isOpen } = this.services;
-    const observing = { counted: metrics.route(path), isBatch: false, isOpen: isOpen(path) };
-    this.#on("get", path, observing, (c) => answer(c));
+    this.#on("get", path, this.#observing(path), (c) => answer(c));
   }
 
   /** What answers requests for which there is no route. */
   otherwise(answer: Answer): void {
     const observing = { counted: this.services.metrics.route("none"), isBatch: false, isOpen: false };
     this.app.notFound(observed(this.services, observing, answer));
+  }
+
+  #observing(path: string, isBatch = false): Observed {
+    const { metrics, isOpen } = this.services;
+    return { counted: metrics.route(path), isBatch, isOpen: isOpen(path.replaceAll(/:\w+/g, "x")) };
   }
 
   #on(method: string, path: string, observing: Observed, answer: Answer): void {

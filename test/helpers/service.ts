@@ -118,9 +118,8 @@ export async function startInstance(
 // Making the document and what checks against it takes a tenth of a second, and is the same for all instances.
 let contract: Contract | undefined;
 
-function contractOf(service: Service): Contract {
-  // Not by a request: that may need a key.
-  contract ??= new Contract(describe(service.app) as unknown as ConstructorParameters<typeof Contract>[0]);
+function contractOf({ app }: Service): Contract {
+  contract ??= new Contract(describe(app) as unknown as ConstructorParameters<typeof Contract>[0]);
   return contract;
 }
 

@@ -46,7 +46,7 @@ export interface Permitted {
   readonly kind: Kind | "*";
   readonly action: Action;
   /** Undefined: it changes nothing. */
-  readonly act: Act | undefined;
+  readonly act?: Act | undefined;
   /** None for lists, and for the whole deployment. */
   readonly names: readonly string[];
 }

@@ -272,6 +272,16 @@ test("what changes nothing has none: what is held by another, was not held, or i
   expect(events).toEqual([]);
 });
 
+test("the configuration of the primaries that an instance uses has a line", () => {
+  expect(lines.map((line) => JSON.parse(line))).toContainEqual({
+    time: expect.any(String),
+    what: "configuration.adopt",
+    names: [],
+    outcome: "changed",
+    version: instance.service.primaries.version,
+  });
+});
+
 test("no secret is in any of it, and no metadata", () => {
   expect(lines.length).toBeGreaterThan(50);
   expect(secrets.size).toBeGreaterThan(15);

@@ -41,11 +41,12 @@ const lock = (namespace = "default") => `/v1/namespaces/${namespace}/locks/${fre
 describe("requests a second", () => {
   test("beyond the limit are 429 with Retry-After; every answer says how many are left", async () => {
     const answers = [];
-    for (let i = 0; i < 21; i++) answers.push(await call("slow", "GET", "/v1/namespaces/a/locks"));
-    const [first, last] = [answers[0], answers.at(-1)];
+    // Some more than the burst, since the bucket fills meanwhile.
+    while (answers.length < 60 && answers.at(-1)?.status !== 429)
+      answers.push(await call("slow", "GET", "/v1/namespaces/a/locks"));
+    const [first, refused] = [answers[0], answers.at(-1)];
     expect(first?.headers.get("ratelimit-policy")).toBe('"default";q=20;w=20');
     expect(first?.headers.get("ratelimit")).toMatch(/^"default";r=19;t=[01]$/);
-    const refused = answers.find(({ status }) => status === 429) ?? last;
     expect([refused?.status, refused?.body.code]).toEqual([429, "rate_limited"]);
     expect(refused?.headers.get("retry-after")).toBe("1");
     expect(refused?.body.retryAfterMs).toBeLessThanOrEqual(1_000);
