@@ -53,7 +53,7 @@ export class Quotas {
     if (limits[what] !== undefined) this.#put(keyId, namespace, what, id, ttlMs);
   }
 
-  /** Whoever ended it. */
+  /** It has ended, whichever key ended it. */
   end(namespace: string, what: Quoted, id: string): void {
     this.#live[what].remove(uniqueId(namespace, id));
   }

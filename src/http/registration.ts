@@ -119,11 +119,10 @@ export class Routes {
         const answerParsed = () => {
           const parsed = parser.rest(c, text, params);
           authorized?.byBody(c, namespace, parsed.body);
-          const done = parsed as Done;
-          const concurrent = concurrentOf(parsed, isStream);
-          const handled = keyLimits.within(c, concurrent, done, () => handle(parsed, primitives, c), toldBy);
-          return whenThere(handled, (handled) => {
-            if (act) auditing.done(c, act, { ...done, answer: toldBy(handled) });
+          const work = { concurrent: concurrentOf(parsed, isStream), done: parsed as Done };
+          const handling = keyLimits.within(c, work, () => handle(parsed, primitives, c), toldBy);
+          return whenThere(handling, (handled) => {
+            if (act) auditing.done(c, act, work.done, toldBy(handled));
             return toReply(handled);
           });
         };

@@ -19,9 +19,10 @@ export class Auditing {
   ) {}
 
   /** A request has succeeded. */
-  done(c: Context<Env>, act: Act, done: Done): void {
+  done(c: Context<Env>, act: Act, request: Done, answer: Done["answer"]): void {
     const { audit } = this;
     if (!audit) return;
+    const done = { ...request, answer };
     const { outcome, token, details } = termsOf(act);
     const told = outcome(done);
     if (told === null) return;
@@ -29,7 +30,7 @@ export class Auditing {
       ...this.#of(c),
       ...details?.(done),
       outcome: told,
-      token: token && (done.answer?.[token] as number),
+      token: token && (answer?.[token] as number),
     });
   }
 

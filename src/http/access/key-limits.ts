@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import type { Context } from "hono";
 import { Quotas, type Reservation } from "../../access/quotas.js";
 import { type Rate, Rates } from "../../access/rates.js";
@@ -11,6 +12,13 @@ import type { Permitted } from "./authorization.js";
 
 /** What a request takes for as long as it lasts. */
 export type Concurrent = "waiting" | "streams";
+
+/** A request, as far as it is limited. */
+export interface Work {
+  /** Null: it neither waits nor is a stream. */
+  readonly concurrent: Concurrent | null;
+  readonly done: Done;
+}
 
 /**
  * How much a key may use of this instance in each namespace: requests a second, requests that wait, streams, live leases
@@ -49,13 +57,12 @@ export class KeyLimits {
   }
 
   /**
-   * Handles a request within the limits of its key on what lasts and what lives. Throws `quota_exceeded`. `concurrent`: null if
-   * it takes nothing that lasts; a stream takes it until its client has gone.
+   * Handles a request within the limits of its key on what lasts and what lives. Throws `quota_exceeded`. `answerOf`: what the
+   * answer says.
    */
   within<A>(
     c: Context<Env>,
-    concurrent: Concurrent | null,
-    done: Done,
+    work: Work,
     handle: () => Promise<A> | A,
     answerOf: (handled: A) => Done["answer"],
   ): Promise<A> | A {
@@ -63,30 +70,44 @@ export class KeyLimits {
     if (!permitted) return handle();
     const { waiting, streams, leases, members } = permitted.principal.limits;
     const isLimited = (waiting ?? streams ?? leases ?? members) !== undefined;
-    return isLimited ? this.#within(c, permitted, concurrent, done, handle, answerOf) : handle();
+    if (!isLimited) return handle();
+    const handleCounted = () => this.#counting(permitted, work.done, handle, answerOf);
+    return work.concurrent
+      ? this.#concurrently(permitted, work.concurrent, outgoingOf(c), handleCounted)
+      : handleCounted();
   }
 
-  async #within<A>(
-    c: Context<Env>,
+  async #concurrently<A>(
     permitted: Permitted,
-    concurrent: Concurrent | null,
+    concurrent: Concurrent,
+    outgoing: ServerResponse | undefined,
+    handle: () => Promise<A>,
+  ): Promise<A> {
+    const leave = this.#enter(permitted, concurrent);
+    // The answer of a stream goes on after it was handled, until its client has gone.
+    const goesOn = concurrent === "streams" && outgoing !== undefined && !outgoing.closed;
+    if (goesOn) outgoing.once("close", leave);
+    try {
+      return await handle();
+    } finally {
+      if (!goesOn) leave();
+    }
+  }
+
+  /** Counts what begins, lives on or ends by the request. */
+  async #counting<A>(
+    permitted: Permitted,
     done: Done,
     handle: () => Promise<A> | A,
     answerOf: (handled: A) => Done["answer"],
   ): Promise<A> {
-    const leave = concurrent && this.#enter(permitted, concurrent);
-    const outgoing = concurrent === "streams" ? outgoingOf(c) : undefined;
-    // Whatever becomes of it: the answer of a stream goes on after it was handled.
-    if (leave) outgoing?.once("close", leave);
-    let reservation: Reservation | undefined;
+    const reservation = this.#reserve(permitted, done);
     try {
-      reservation = this.#reserve(permitted, done);
       const handled = await handle();
       this.#settle(permitted, { ...done, answer: answerOf(handled) }, reservation);
       return handled;
     } finally {
       reservation?.close();
-      if (!outgoing) leave?.();
     }
   }
 
