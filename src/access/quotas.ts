@@ -73,5 +73,5 @@ const uniqueId = (namespace: string, id: string): string => `${namespace} ${id}`
 
 const UNLIMITED: Reservation = Object.freeze({ take: () => {}, close: () => {} });
 
-/** Of leases and of members; some 50 MB. Beyond that they are not counted, so that no key uses up the quota of another. */
+/** Of leases and of members; some 70 MB. Beyond that they are not counted, so that no key uses up the quota of another. */
 const LIVE_MAX = 200_000;

@@ -15,7 +15,7 @@ export class LiveSet {
   readonly #counts = new Map<string, number>();
   #droppedUpTo = Number.NEGATIVE_INFINITY;
 
-  /** `capacity`: entries at a time; some 250 bytes each. */
+  /** `capacity`: entries at a time; 160 to 350 bytes each, by their texts. */
   constructor(private readonly capacity: number) {}
 
   /** Adds or extends an entry, never shortening it within its group. False: there is no room for one more. */

@@ -152,5 +152,5 @@ interface Series {
   readonly queued: Readonly<Record<"granted" | "refused", Distribution>>;
 }
 
-/** Leases that are counted at a time, some 25 MB; further ones are not counted. */
+/** Leases that are counted at a time, some 16 MB; further ones are not counted. */
 const HELD_MAX = 100_000;
