@@ -9,7 +9,7 @@ import type { Primitives } from "../primitives/namespaced.js";
 import type { Primaries } from "../quorum/primaries.js";
 import type { Permitted } from "./access/authorization.js";
 import type { Identity } from "./access/identity.js";
-import type { Lasting } from "./access/lasting.js";
+import type { Revocations } from "./access/revocations.js";
 import type { SealedCursors } from "./access/sealed-cursors.js";
 import type { Metrics } from "./metrics.js";
 import type { Stopping } from "./server/stopping.js";
@@ -35,7 +35,7 @@ export interface Dependencies {
   readonly ids: Ids;
   readonly stopping: Stopping;
   readonly identity: Identity;
-  readonly lasting: Lasting;
+  readonly revocations: Revocations;
   readonly cursors: SealedCursors;
   /** Whether a path needs no key. */
   readonly isOpen: (url: string) => boolean;
