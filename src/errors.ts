@@ -10,6 +10,7 @@ export const ERROR_CODES = [
   "not_found",
   "unknown_member",
   "no_members",
+  "unauthenticated",
   "forbidden",
   "held",
   "lease_mismatch",
@@ -19,6 +20,7 @@ export const ERROR_CODES = [
   "lease_lost",
   "internal",
   "no_quorum",
+  "authentication_unavailable",
   "overloaded",
   "shutting_down",
 ] as const;

@@ -4,7 +4,7 @@ import { isIPv6 } from "node:net";
 import { availableParallelism } from "node:os";
 import type { Logger } from "pino";
 import { systemClock, systemRandom } from "./clock.js";
-import { addressOf, type Config, ConfigError, readConfig } from "./config.js";
+import { type Config, ConfigError, readConfig } from "./config.js";
 import { startEmbedded } from "./embedded/embedded.js";
 import type { SharedPort } from "./http/context.js";
 import { createServer, type HttpServer } from "./http/server/server.js";
@@ -12,7 +12,8 @@ import { systemIds } from "./ids.js";
 import { createLog } from "./log.js";
 import { connectByIoredis } from "./redis/connection.js";
 import { createService, type RedisServers, type Service } from "./service.js";
-import { Tls } from "./tls-of-instance.js";
+import { addressOf } from "./setting-values.js";
+import { startTrust, type Trust } from "./trust.js";
 import { ParentLink, processChannel } from "./workers/parent-link.js";
 import { isWorkerProcess, workerProcesses } from "./workers/worker-process.js";
 import { Workers } from "./workers/workers.js";
@@ -27,7 +28,7 @@ async function main(): Promise<void> {
   const fork = count > 1 ? await orExit(workerProcesses) : undefined;
   const { log, output } = createLog(config.logLevel, systemClock);
   for (const warning of config.warnings) log.warn(warning);
-  const tls = await orExit(() => new Tls(config, systemClock, log));
+  const trust = await orExit(() => startTrust(config, systemClock, log));
   const embedded =
     config.redisUrls.length === 0 ? await orExit(() => startEmbedded(log, config.embedded)) : undefined;
   const redis = { urls: embedded?.urls ?? config.redisUrls, embedded: embedded !== undefined };
@@ -49,10 +50,10 @@ async function main(): Promise<void> {
       process.exit(code);
     },
   };
-  if (!fork) return void (await serve(config, redis, role, tls, { log, logDropped: () => output.dropped }));
+  if (!fork) return void (await serve(config, redis, role, trust, { log, logDropped: () => output.dropped }));
   // Each worker reads its own.
-  tls.close();
-  runWorkers(new Workers(count, { config, redis }, { fork, clock: systemClock, log }), role, tls, log);
+  trust.close();
+  runWorkers(new Workers(count, { config, redis }, { fork, clock: systemClock, log }), role, trust, log);
 }
 
 /** The same for a worker. The parent has read the settings and started what is to be started once. */
@@ -72,8 +73,8 @@ async function mainOfWorker(): Promise<void> {
     },
   };
   const port = { worker, metrics: () => link.scrape() };
-  const tls = await orFail(() => new Tls(config, systemClock, log), role);
-  const service = await serve(config, redis, role, tls, { log, logDropped: () => output.dropped, port });
+  const trust = await orFail(() => startTrust(config, systemClock, log), role);
+  const service = await serve(config, redis, role, trust, { log, logDropped: () => output.dropped, port });
   link.provideMetrics(() => service.metricsSnapshot());
 }
 
@@ -92,18 +93,19 @@ async function serve(
   config: Config,
   redis: RedisServers,
   role: Role,
-  tls: Tls,
+  trust: Trust,
   own: { readonly log: Logger; readonly logDropped: () => number; readonly port?: SharedPort },
 ): Promise<Service> {
   const service = createService(config, redis, {
-    connect: tls.redis.connecting(connectByIoredis),
+    connect: trust.tls.redis.connecting(connectByIoredis),
     clock: systemClock,
     random: systemRandom,
     ids: systemIds,
+    access: trust.access,
     ...own,
   });
-  const server = createServer(service, config, systemIds, systemClock, tls.http);
-  onReload(tls, () => tls.reload());
+  const server = createServer(service, config, systemIds, systemClock, trust.tls.http);
+  onReload(trust, () => trust.reload());
   role.onStop((signal) => void stop(signal, role, server, service, config, own.log).then(() => role.end(0)));
   await someTimeForQuorum(service);
   server.on("error", (error) => {
@@ -119,8 +121,8 @@ async function serve(
 }
 
 /** The parent of workers: serves nothing itself, and ends when they have. */
-function runWorkers(workers: Workers, role: Role, tls: Tls, log: Logger): void {
-  onReload(tls, () => {
+function runWorkers(workers: Workers, role: Role, trust: Trust, log: Logger): void {
+  onReload(trust, () => {
     for (const pid of workers.pids) if (pid !== undefined) process.kill(pid, RELOAD_SIGNAL);
   });
   // Timers of the clock do not keep a process alive that waits to restart its only worker.
@@ -135,15 +137,15 @@ function runWorkers(workers: Workers, role: Role, tls: Tls, log: Logger): void {
   workers.start();
 }
 
-/** SIGHUP reads the files of TLS at once. Without any, it ends the process, as it does when a terminal is closed. */
-function onReload({ hasFiles }: Tls, reload: () => void): void {
+/** SIGHUP reads certificates and keys at once. Without any, it ends the process, as it does when a terminal is closed. */
+function onReload({ hasFiles }: Trust, reload: () => void): void {
   if (hasFiles) process.on(RELOAD_SIGNAL, reload);
 }
 
 /** The files may have been spoilt since the parent has read them. */
-async function orFail<T>(start: () => T, role: Role): Promise<T> {
+async function orFail<T>(start: () => T | Promise<T>, role: Role): Promise<T> {
   try {
-    return start();
+    return await start();
   } catch (error) {
     await role.end(1, error instanceof ConfigError ? error.mistakes.join("; ") : String(error));
     throw error;

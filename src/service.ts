@@ -1,13 +1,19 @@
 import type { Logger } from "pino";
+import { Access, accessSettings } from "./access/access.js";
 import type { Clock, Random } from "./clock.js";
-import { addressOf, type Config } from "./config.js";
+import type { Config } from "./config.js";
 import type { ReconcilerLog } from "./deployment/dependencies.js";
 import { Reconciler } from "./deployment/reconciler.js";
+import { Identity } from "./http/access/identity.js";
+import { openPaths } from "./http/access/open-paths.js";
+import { Revocations } from "./http/access/revocations.js";
+import { SealedCursors } from "./http/access/sealed-cursors.js";
 import { createApp } from "./http/app.js";
 import type { App, SharedPort } from "./http/context.js";
 import { Metrics, type MetricsSnapshot } from "./http/metrics.js";
 import { Admission } from "./http/server/admission.js";
 import { clientAddress } from "./http/server/client-address.js";
+import type { ClientCertificates } from "./http/server/client-certificate.js";
 import { dotSegmentGate } from "./http/server/dot-segments.js";
 import type { Gate } from "./http/server/gate.js";
 import { hostGate } from "./http/server/hosts.js";
@@ -27,6 +33,7 @@ import type { Connect } from "./redis/connection.js";
 import { Notifications } from "./redis/notifications.js";
 import { Primary, type PrimaryObserver } from "./redis/primary.js";
 import { Keys } from "./scripts/keys.js";
+import { addressOf } from "./setting-values.js";
 
 /** Everything that the service takes from the outside; a simulation supplies its own. */
 export interface World {
@@ -37,6 +44,8 @@ export interface World {
   readonly log: Logger;
   /** Log lines dropped before they reached their reader, since the start. */
   readonly logDropped?: () => number;
+  /** Who makes a request. Without it, settings that name keys let nobody in, and others let everybody. */
+  readonly access?: Access;
   /** Present where several workers serve the port. */
   readonly port?: SharedPort;
 }
@@ -44,8 +53,11 @@ export interface World {
 /** One instance of the service, assembled but not listening. */
 export interface Service extends Core {
   readonly app: App;
-  /** The checks that a request passes before it reaches the app. */
-  readonly gates: readonly Gate[];
+  /**
+   * The checks that a request passes before it reaches the app. `certificates`: of the clients of the server; null: it does
+   * not ask for any.
+   */
+  gates(certificates: ClientCertificates | null): readonly Gate[];
   /** From now on: not ready, but every request is served. */
   leave(): void;
   /** A connection was closed at once because there were too many. */
@@ -81,11 +93,22 @@ export function createService(config: Config, redis: RedisServers, world: World)
   metrics.observe({ primaries, waiting, limiter: admission.limiter, logDropped: world.logDropped });
   const stopping = new Stopping();
   const clientOf = clientAddress(config.trustedProxies);
-  const app = createApp({ ...core, config, metrics, port, log, clock, random, ids, stopping, clientOf });
+  const isOpen = openPaths(config);
+  const access = world.access ?? new Access(accessSettings(config), { clock, log });
+  const identity = new Identity({ access, isOpen, clientOf, clock, log, observer: metrics });
+  const guards = {
+    identity,
+    isOpen,
+    clientOf,
+    revocations: new Revocations(access, clock),
+    cursors: new SealedCursors(() => primaries.deployment, ids),
+  };
+  const dependencies = { config, metrics, port, log, clock, random, ids, stopping, ...guards };
+  const app = createApp({ ...core, ...dependencies });
   return {
     ...core,
     app,
-    gates: [hostGate(config), dotSegmentGate, admission.gate],
+    gates: (certificates) => [hostGate(config), identity.gate(certificates), dotSegmentGate, admission.gate],
     connectionRefused: () => metrics.connectionRefused(),
     metricsSnapshot: () => metrics.snapshot(),
     leave: () => stopping.announce(),

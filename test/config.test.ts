@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { addressOf, type Config, ConfigError, readConfig, SETTING_NAMES } from "../src/config.js";
+import { type Config, ConfigError, readConfig, SETTING_NAMES } from "../src/config.js";
+import { addressOf } from "../src/setting-values.js";
 
 function mistakesOf(env: Record<string, string>): readonly string[] {
   try {
@@ -45,6 +46,14 @@ describe("the configuration", () => {
       allowedHosts: undefined,
       logLevel: "info",
       operatorKey: undefined,
+      insecure: "0",
+      open: [],
+      keysFile: undefined,
+      jwtIssuer: undefined,
+      jwtAudience: undefined,
+      jwtJwks: undefined,
+      jwtClaim: "quorate",
+      audit: undefined,
       warnings: [],
     });
   });
@@ -81,6 +90,14 @@ describe("the configuration", () => {
         QUORATE_ALLOWED_HOSTS: "quorate.example, Quorate-1:8080",
         QUORATE_LOG_LEVEL: "debug",
         QUORATE_OPERATOR_KEY: "0123456789abcdef",
+        QUORATE_INSECURE: "1",
+        QUORATE_OPEN: "docs, metrics",
+        QUORATE_KEYS_FILE: "/etc/quorate/keys.yaml",
+        QUORATE_JWT_ISSUER: "https://issuer.example",
+        QUORATE_JWT_AUDIENCE: "quorate",
+        QUORATE_JWT_JWKS: "https://issuer.example/jwks.json",
+        QUORATE_JWT_CLAIM: "grants",
+        QUORATE_AUDIT: "file:/var/log/quorate/audit.jsonl",
       }),
     ).toEqual({
       host: "0.0.0.0",
@@ -112,6 +129,14 @@ describe("the configuration", () => {
       allowedHosts: ["quorate.example", "quorate-1:8080"],
       logLevel: "debug",
       operatorKey: "0123456789abcdef",
+      insecure: "1",
+      open: ["metrics", "docs"],
+      keysFile: "/etc/quorate/keys.yaml",
+      jwtIssuer: "https://issuer.example",
+      jwtAudience: "quorate",
+      jwtJwks: "https://issuer.example/jwks.json",
+      jwtClaim: "grants",
+      audit: { file: "/var/log/quorate/audit.jsonl" },
       warnings: [],
     });
   });
@@ -146,6 +171,22 @@ describe("the configuration", () => {
     expect(readConfig({ REDIS_URLS: urls.join(",") }).redisUrls).toEqual(urls);
   });
 
+  test.each([
+    "https://issuer.example/jwks",
+    "http://127.0.0.1:8080/jwks",
+    "http://[::1]/",
+    "/etc/jwks.json",
+    "jwks.json",
+  ])("takes the keys of an issuer from %s", (source) => {
+    const env = { QUORATE_JWT_ISSUER: "i", QUORATE_JWT_AUDIENCE: "a", QUORATE_JWT_JWKS: source };
+    expect(readConfig(env).jwtJwks).toBe(source);
+  });
+
+  test("writes the audit to standard output or a file", () => {
+    expect(readConfig({ QUORATE_AUDIT: "stdout" }).audit).toBe("stdout");
+    expect(readConfig({ QUORATE_AUDIT: "file:audit.jsonl" }).audit).toEqual({ file: "audit.jsonl" });
+  });
+
   test("leaves other programs' variables alone", () => {
     expect(mistakesOf({ QUORATEX: "y", PATH: "/bin", NODE_ENV: "production" })).toEqual([]);
   });
@@ -174,6 +215,53 @@ describe("the configuration", () => {
     const env = { REDIS_URL: "redis://:s3cret@b", REDIS_URLS: "redis://a" };
     expect(readConfig(env).warnings).toEqual(["REDIS_URL is set and ignored: REDIS_URLS is what counts"]);
     expect(readConfig({ ...env, REDIS_URL: " " }).warnings).toEqual([]);
+  });
+});
+
+describe("an address of the network", () => {
+  const KEYED = [
+    { QUORATE_KEYS_FILE: "keys.yaml" },
+    { QUORATE_JWT_ISSUER: "i", QUORATE_JWT_AUDIENCE: "a", QUORATE_JWT_JWKS: "jwks.json" },
+    { QUORATE_TLS_CERT: "c", QUORATE_TLS_KEY: "k", QUORATE_TLS_CLIENT_CA: "ca" },
+    {
+      QUORATE_TLS_CERT: "c",
+      QUORATE_TLS_KEY: "k",
+      QUORATE_TLS_CLIENT_CA: "ca",
+      QUORATE_TLS_CLIENT_AUTH: "require",
+    },
+    { QUORATE_INSECURE: "1" },
+  ];
+  const KEYLESS = [
+    {},
+    { QUORATE_INSECURE: "0" },
+    // It keeps nobody from taking locks.
+    { QUORATE_OPERATOR_KEY: "0123456789abcdef" },
+    { QUORATE_TLS_CERT: "c", QUORATE_TLS_KEY: "k" },
+    {
+      QUORATE_TLS_CERT: "c",
+      QUORATE_TLS_KEY: "k",
+      QUORATE_TLS_CLIENT_CA: "ca",
+      QUORATE_TLS_CLIENT_AUTH: "request",
+    },
+  ];
+
+  test.each(KEYLESS)("is refused with %o, and the line says what to do", (env: Record<string, string>) => {
+    for (const host of ["0.0.0.0", "::", "10.0.0.7", "quorate.example", "128.0.0.1", "127.0.0.1.example"]) {
+      const [line, ...more] = mistakesOf({ HOST: host, ...env });
+      expect(line).toContain(`HOST is "${host}"`);
+      expect(line).toContain("QUORATE_KEYS_FILE");
+      expect(line).toContain("QUORATE_INSECURE=1");
+      expect(more).toEqual([]);
+    }
+  });
+
+  test.each(KEYED)("is taken with %o", (env: Record<string, string>) => {
+    expect(readConfig({ HOST: "0.0.0.0", ...env }).host).toBe("0.0.0.0");
+  });
+
+  test.each(["127.0.0.1", "127.255.0.3", "::1", "localhost", "LOCALHOST"])("is not %s", (host) => {
+    for (const env of KEYLESS as Record<string, string>[])
+      expect(readConfig({ HOST: host, ...env }).host).toBe(host);
   });
 });
 
@@ -217,6 +305,29 @@ describe("one clear line tells of", () => {
       { QUORATE_OPERATOR_KEY: "a pass phrase of words" },
       "QUORATE_OPERATOR_KEY must have 16 characters at least, and neither spaces nor any outside ASCII",
     ],
+    [
+      { QUORATE_AUDIT: "/var/log/audit" },
+      'QUORATE_AUDIT is "/var/log/audit", but must be stdout or file:PATH',
+    ],
+    [{ QUORATE_INSECURE: "true" }, 'QUORATE_INSECURE is "true", but must be one of 0, 1'],
+    [
+      { QUORATE_OPEN: "docs,api" },
+      'QUORATE_OPEN has "api", but must be of metrics, docs, separated by commas',
+    ],
+    [{ QUORATE_AUDIT: "file:" }, 'QUORATE_AUDIT is "file:", but must be stdout or file:PATH'],
+    [
+      { QUORATE_JWT_ISSUER: "https://i", QUORATE_JWT_JWKS: "/jwks.json" },
+      "QUORATE_JWT_AUDIENCE is not set, but must be where QUORATE_JWT_ISSUER is",
+    ],
+    ...[
+      "http://issuer.example/jwks",
+      "ftp://127.0.0.1/jwks",
+      "https://",
+      "http://127.0.0.1.evil.example/",
+    ].map((url): [Record<string, string>, string] => [
+      { QUORATE_JWT_ISSUER: "i", QUORATE_JWT_AUDIENCE: "a", QUORATE_JWT_JWKS: url },
+      "QUORATE_JWT_JWKS must be an https:// URL (http:// on loopback only) or the path of a file",
+    ]),
     [{ QUORATE_EMBEDDED: "rust" }, 'QUORATE_EMBEDDED is "rust", but must be one of javascript'],
     [
       { REDIS_URLS: "redis://a,redis://b" },
@@ -379,6 +490,7 @@ describe("the settings are the same in", () => {
       "docs/guarantees.md",
       "docs/limits.md",
       "docs/architecture.md",
+      "docs/access.md",
     ]
       .flatMap((file) => [...read(file).matchAll(/\bQUORATE_[A-Z_]+/g)].map(([name]) => name))
       .filter((name) => !SETTING_NAMES.has(name) && !others.test(name));

@@ -58,6 +58,10 @@ export class Reconciler {
     return this.#current?.version ?? null;
   }
 
+  get deployment(): string | null {
+    return this.#current?.deployment ?? null;
+  }
+
   /** No counter given out since the last cold start is below this, as far as this instance knows. */
   get floor(): number {
     return this.#current?.floor ?? 0;

@@ -51,6 +51,10 @@ const COUNTED = {
     "Time in the queue of requests that were admitted, but not at once",
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25],
   ),
+  quorate_unauthenticated_total: counter(
+    [],
+    "Requests refused since they had no valid key, token or certificate; no other metric counts them",
+  ),
   quorate_connections_refused_total: counter(
     [],
     "Connections closed at once because QUORATE_CONNECTIONS_MAX were open",
@@ -184,6 +188,10 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
 
   abandoned(): void {
     this.#counted.quorate_admission_abandoned_total.inc();
+  }
+
+  unauthenticated(): void {
+    this.#counted.quorate_unauthenticated_total.inc();
   }
 
   connectionRefused(): void {

@@ -1,15 +1,17 @@
 import type { IncomingMessage } from "node:http";
 import type { Context } from "hono";
+import type { Principal } from "../access/key-ring.js";
 import { CoordinationError } from "../errors.js";
 import type { Dependencies, Env } from "./context.js";
 import { internal } from "./failures.js";
 import type { RouteMetrics } from "./metrics.js";
-import { statusOf, toProblem } from "./problem.js";
+import { problemHeaders, statusOf, toProblem } from "./problem.js";
 import { readBody } from "./requests/body-limit.js";
 import { Reply } from "./responses/reply.js";
 import { inFlight } from "./server/admission.js";
 import { headerOf } from "./server/arrivals.js";
 import { requestIdOf } from "./server/gate.js";
+import { whenThere } from "./when-there.js";
 
 /** Answers a request, whose body is `text`; null: it has none. Throws or rejects where the answer is a failure. */
 export type Answer = (c: Context<Env>, text: string | null) => Promise<Reply> | Reply;
@@ -18,18 +20,20 @@ export type Answer = (c: Context<Env>, text: string | null) => Promise<Reply> | 
 export interface Observed {
   readonly counted: RouteMetrics;
   readonly isBatch: boolean;
+  /** Whether it answers callers without a key. */
+  readonly isOpen: boolean;
 }
 
 /**
- * Every request, whatever its route: request id, size of the body, whether this instance is stopping, headers, metrics
- * and one log line. Without a promise where the answer needs none.
+ * Every request, whatever its route: request id, who makes it, size of the body, whether this instance is stopping, headers,
+ * metrics and one log line. Without a promise where the answer needs none.
  */
 export function observed(
   dependencies: Dependencies,
-  { counted, isBatch }: Observed,
+  { counted, isBatch, isOpen }: Observed,
   answer: Answer,
 ): (c: Context<Env>) => Promise<Response> | Response {
-  const { metrics, ids, clock, stopping } = dependencies;
+  const { metrics, ids, clock, stopping, identity } = dependencies;
   return (c) => {
     const startedMs = clock.monotonicMs();
     const requestId = requestIdOf(headerOf(c, "x-request-id"), ids);
@@ -46,8 +50,13 @@ export function observed(
       return c.body(null);
     };
     const failed = (error: unknown) => replied(toFailure(error, c, dependencies));
+    const answered = () => inFlight(c, () => readBody(c, isBatch), answerUnlessStopping);
+    const answeredTo = (principal: Principal) => {
+      c.set("principal", principal);
+      return answered();
+    };
     try {
-      const reply = inFlight(c, () => readBody(c, isBatch), answerUnlessStopping);
+      const reply = isOpen ? answered() : whenThere(identity.of(c), answeredTo);
       return reply instanceof Promise ? reply.then(replied, failed) : replied(reply);
     } catch (error) {
       return failed(error);
@@ -107,10 +116,6 @@ function toFailure(error: unknown, c: Context<Env>, { log }: Dependencies): Repl
   if (!known) log.error({ requestId, err: error }, "unexpected exception");
   const failure = known ? error : internal(requestId);
   c.set("code", failure.code);
-  const { retryAfterMs, allow } = failure.help;
-  return new Reply(statusOf(failure.code), JSON.stringify(toProblem(failure, requestId)), {
-    "content-type": "application/problem+json",
-    ...(retryAfterMs !== undefined && { "retry-after": String(Math.ceil(retryAfterMs / 1000)) }),
-    ...(allow !== undefined && { allow: allow.join(", ") }),
-  });
+  const problem = JSON.stringify(toProblem(failure, requestId));
+  return new Reply(statusOf(failure.code), problem, problemHeaders(failure));
 }

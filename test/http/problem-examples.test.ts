@@ -3,6 +3,7 @@ import { ERROR_CODES, type ErrorCode } from "../../src/errors.js";
 import { problemExamples } from "../../src/http/problem.js";
 import { problemRequestId } from "../../src/http/problem-examples.js";
 import { systemIds } from "../../src/ids.js";
+import { accessBy, bearer, type Keys } from "../helpers/access.js";
 import type { Answer } from "../helpers/contract.js";
 import { startPrimaries, type TestPrimaries } from "../helpers/primaries.js";
 import { sendRaw } from "../helpers/raw.js";
@@ -34,6 +35,15 @@ const raw =
     return (await sendRaw(await offline.url(), bytes)) ?? { status: 0, body: {} };
   };
 
+/** What a service with these keys, and with an issuer of JWTs whose keys it cannot read, answers. */
+const asked = async (keys: Keys, headers: Record<string, string>, path = `${LOCK}/acquire`) => {
+  const jwt = { issuer: "i", audience: "a", claim: "c", keySet: "https://issuer.example/jwks" };
+  const fetch = () => Promise.reject(new Error("not reachable"));
+  using keyed = await accessBy(keys, { jwt }, { fetch });
+  await using offline = await startOffline({ world: { access: keyed.access } });
+  return await offline.call("POST", path, holding, headers);
+};
+
 const PROVOCATIONS: Record<Exclude<ErrorCode, "overloaded">, Provoke> = {
   invalid_request: ({ call }) => call("POST", `${LOCK}/acquire`, { ttlMs: 50, waitMS: 20_000 }),
   not_found: ({ call }) => call("GET", "/nothing"),
@@ -46,7 +56,9 @@ const PROVOCATIONS: Record<Exclude<ErrorCode, "overloaded">, Provoke> = {
   headers_too_large: raw(`GET /livez HTTP/1.1\r\nHost: localhost\r\nX: ${"x".repeat(17_000)}\r\n\r\n`),
   unknown_member: ({ call }) => call("POST", `${MEMBER}/heartbeat`),
   no_members: ({ call }) => call("GET", "/v1/services/search/owner?key=user:42"),
-  forbidden: ({ call }) => call("POST", `${LOCK}/break`, { reason: "it hung" }),
+  unauthenticated: () => asked({ ops: [] }, {}),
+  forbidden: () => asked({ ops: [] }, bearer("ops"), "/v1/namespaces/team-a/locks/orders-42/acquire"),
+  authentication_unavailable: () => asked({}, { authorization: "Bearer a.b.c" }),
   held: async ({ call }) => {
     await call("POST", `${LOCK}/acquire`, holding);
     return call("POST", `${LOCK}/acquire`, holding);

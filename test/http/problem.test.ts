@@ -5,6 +5,7 @@ import { statusOf, toProblem } from "../../src/http/problem.js";
 test("each code has its status", () => {
   expect(Object.fromEntries(ERROR_CODES.map((code) => [code, statusOf(code)]))).toEqual({
     invalid_request: 400,
+    unauthenticated: 401,
     forbidden: 403,
     not_found: 404,
     unknown_member: 404,
@@ -23,6 +24,7 @@ test("each code has its status", () => {
     headers_too_large: 431,
     internal: 500,
     no_quorum: 503,
+    authentication_unavailable: 503,
     overloaded: 503,
     shutting_down: 503,
   });

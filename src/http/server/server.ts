@@ -29,7 +29,8 @@ export interface HttpServer extends Server {
 /** What the server passes requests to. */
 export interface Served {
   readonly app: App;
-  readonly gates: readonly Gate[];
+  /** `certificates`: those of the clients; null: they are not asked for any. */
+  gates(certificates: ClientCertificates | null): readonly Gate[];
   /** A connection was closed at once, as there were too many. */
   connectionRefused(): void;
 }
@@ -39,7 +40,7 @@ export interface Served {
  * the framework.
  */
 export function createServer(
-  { app, gates: further, connectionRefused }: Served,
+  { app, gates: gatesOf, connectionRefused }: Served,
   config: Config,
   ids: Ids,
   clock: Clock,
@@ -51,6 +52,7 @@ export function createServer(
     errorHandler: () => problemOf(NOT_A_REQUEST, ids.nonce()),
   });
   const certificates = tls?.pem.ca === undefined ? null : new ClientCertificates(tls, clock);
+  const further = gatesOf(certificates);
   const gates =
     certificates && config.tlsClientAuth !== "request" ? [certificates.gate, ...further] : further;
   const headersTimeout = Math.min(config.headersTimeoutMs, config.requestTimeoutMs);

@@ -72,3 +72,11 @@ export function limitMismatch(limit: number): CoordinationError {
     { help: { limit } },
   );
 }
+
+/** The lease on a lock holds other locks too, which its breaker has no right to. It does not say which. */
+export function notAllToBreak(): CoordinationError {
+  return new CoordinationError(
+    "forbidden",
+    "A lease on it holds other locks as well, and this key has no grant for the action operate on all of them.",
+  );
+}

@@ -59,7 +59,7 @@ beforeEach(async () => {
   app.onError((_, c) => c.body(null));
   const served = {
     app: app as unknown as App,
-    gates: [admission.gate],
+    gates: () => [admission.gate],
     connectionRefused: () => void counted.connectionsRefused++,
   };
   server = createServer(served, config, systemIds, systemClock);
