@@ -1,3 +1,4 @@
+import { access } from "./access.js";
 import type { Area } from "./area.js";
 import { five } from "./five.js";
 import { fsync } from "./fsync.js";
@@ -18,6 +19,7 @@ export const AREAS: readonly Area[] = [
   handover,
   heartbeats,
   owners,
+  access,
   garbage,
   many,
   start,
