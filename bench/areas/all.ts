@@ -1,5 +1,6 @@
 import { access } from "./access.js";
 import type { Area } from "./area.js";
+import { connections } from "./connections.js";
 import { five } from "./five.js";
 import { fsync } from "./fsync.js";
 import { garbage } from "./garbage.js";
@@ -20,6 +21,7 @@ export const AREAS: readonly Area[] = [
   heartbeats,
   owners,
   access,
+  connections,
   garbage,
   many,
   start,
