@@ -56,3 +56,39 @@ test("of any patterns and names means the same as letter by letter", () => {
     { numRuns: 5_000 },
   );
 });
+
+describe("what all names that match begin with", () => {
+  test.each([
+    [["orders-*"], "orders-"],
+    [["orders-*", "orders-eu-1", "or*-x"], "or"],
+    [["search"], "search"],
+    [["search", "search-2"], "search"],
+    [["orders-*", "payments"], ""],
+    [["*-eu", "orders-eu"], ""],
+    [["a*b", "*"], ""],
+    [[], ""],
+  ])("of %s is %o", (patterns, beginning) => {
+    expect(new NamePatterns(patterns).commonBeginning).toBe(beginning);
+  });
+
+  test("is that of each name that matches, and no longer one is", () => {
+    const text = (letters: string) =>
+      fc.array(fc.constantFrom(...letters), { maxLength: 6 }).map((all) => all.join(""));
+    fc.assert(
+      fc.property(fc.array(text("ab*"), { minLength: 1, maxLength: 3 }), text("ab"), (texts, name) => {
+        const patterns = new NamePatterns(texts);
+        const { commonBeginning } = patterns;
+        if (patterns.match(name)) expect(name.startsWith(commonBeginning)).toBe(true);
+        // Each * stands for nothing, for an a, or for a b: whatever is common to the names that this gives.
+        const names = texts.flatMap((pattern) => ["", "a", "b"].map((star) => pattern.replaceAll("*", star)));
+        const longest = names.reduce((one, other) => {
+          let length = 0;
+          while (length < one.length && one[length] === other[length]) length++;
+          return one.slice(0, length);
+        });
+        expect(commonBeginning).toBe(patterns.all ? "" : longest);
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+});
