@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Logger } from "pino";
-import { Access } from "./access/access.js";
+import { Access, accessSettings } from "./access/access.js";
 import { type Audit, configurationAdopted } from "./access/audit.js";
 import type { Clock, Random } from "./clock.js";
 import type { Config } from "./config.js";
@@ -10,8 +10,8 @@ import type { CoordinationError } from "./errors.js";
 import { Auditing } from "./http/access/auditing.js";
 import { Identity } from "./http/access/identity.js";
 import { KeyLimits } from "./http/access/key-limits.js";
-import { Lasting } from "./http/access/lasting.js";
 import { openPaths } from "./http/access/open-paths.js";
+import { Revocations } from "./http/access/revocations.js";
 import { SealedCursors } from "./http/access/sealed-cursors.js";
 import { createApp } from "./http/app.js";
 import type { App, SharedPort } from "./http/context.js";
@@ -50,7 +50,7 @@ export interface World {
   readonly log: Logger;
   /** Log lines dropped before they reached their reader, since the start. */
   readonly logDropped?: () => number;
-  /** Who makes a request; without it everybody may use everything, as with settings that name no keys. */
+  /** Who makes a request. Without it, settings that name keys let nobody in, and others let everybody. */
   readonly access?: Access;
   /** Undefined: nothing is audited. */
   readonly audit?: Audit | undefined;
@@ -107,7 +107,7 @@ export function createService(config: Config, redis: RedisServers, world: World)
   const stopping = new Stopping();
   const clientOf = clientAddress(config.trustedProxies);
   const isOpen = openPaths(config);
-  const access = world.access ?? new Access({ operatorKey: config.operatorKey }, { clock, log });
+  const access = world.access ?? new Access(accessSettings(config), { clock, log });
   const identity = new Identity({ access, isOpen, clientOf, clock, log, observer: metrics });
   const auditing = new Auditing(audit, clientOf);
   const guards = {
@@ -116,7 +116,7 @@ export function createService(config: Config, redis: RedisServers, world: World)
     keyLimits: new KeyLimits(clock),
     isOpen,
     clientOf,
-    lasting: new Lasting(access, clock),
+    revocations: new Revocations(access, clock),
     cursors: new SealedCursors(() => primaries.deployment, ids),
   };
   const dependencies = { config, metrics, port, log, clock, random, ids, stopping, ...guards };

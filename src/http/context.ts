@@ -12,7 +12,7 @@ import type { Auditing } from "./access/auditing.js";
 import type { Permitted } from "./access/authorization.js";
 import type { Identity } from "./access/identity.js";
 import type { KeyLimits } from "./access/key-limits.js";
-import type { Lasting } from "./access/lasting.js";
+import type { Revocations } from "./access/revocations.js";
 import type { SealedCursors } from "./access/sealed-cursors.js";
 import type { Metrics } from "./metrics.js";
 import type { Stopping } from "./server/stopping.js";
@@ -40,7 +40,7 @@ export interface Dependencies {
   readonly identity: Identity;
   readonly keyLimits: KeyLimits;
   readonly auditing: Auditing;
-  readonly lasting: Lasting;
+  readonly revocations: Revocations;
   readonly cursors: SealedCursors;
   /** Whether a path needs no key. */
   readonly isOpen: (url: string) => boolean;

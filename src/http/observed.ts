@@ -26,8 +26,8 @@ export interface Observed {
 }
 
 /**
- * Every request, whatever its route: request id, who makes it, size of the body, whether this instance is stopping, headers, metrics
- * and one log line. Without a promise where the answer needs none.
+ * Every request, whatever its route: request id, who makes it, size of the body, whether this instance is stopping, headers,
+ * metrics and one log line. Without a promise where the answer needs none.
  */
 export function observed(
   dependencies: Dependencies,

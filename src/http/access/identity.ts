@@ -68,7 +68,7 @@ export class Identity {
     return found.given ? INVALID_CREDENTIAL : NO_CREDENTIAL;
   }
 
-  /** Why, which the client must not learn. One line for many, however many strangers knock. */
+  /** Logs why, which the client must not learn: at most one line a second, however many requests are refused. */
   #tell(reason: string, incoming: IncomingMessage | undefined): void {
     const { clock, log, clientOf } = this.world;
     this.#refusedSinceLogged += 1;

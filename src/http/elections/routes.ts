@@ -126,7 +126,7 @@ function readRoute(routes: Routes, dependencies: Dependencies): void {
 }
 
 function eventsRoute(routes: Routes, dependencies: Dependencies): void {
-  const { log, lasting } = dependencies;
+  const { log, revocations } = dependencies;
   routes.add({
     method: "get",
     path: "/v1/elections/{name}/events",
@@ -149,7 +149,7 @@ function eventsRoute(routes: Routes, dependencies: Dependencies): void {
       const followed = { ...watched(elections, name), first, seen };
       const permitted = permittedOf(c);
       const events = eventStream(
-        (gone) => lasting.stream(permitted, gone, (ended) => stateEvents(dependencies, followed, ended)),
+        (gone) => revocations.stream(permitted, gone, (ended) => stateEvents(dependencies, followed, ended)),
         log,
       );
       return new Reply(200, events, EVENT_STREAM_HEADERS);

@@ -21,7 +21,7 @@ export interface Watched<T extends Versioned> {
  */
 export async function blockingRead<T extends Versioned>(
   c: Context<Env>,
-  { clock, stopping, lasting }: Pick<Dependencies, "clock" | "stopping" | "lasting">,
+  { clock, stopping, revocations }: Pick<Dependencies, "clock" | "stopping" | "revocations">,
   { ifNoneMatch, waitMs = 0 }: { ifNoneMatch: string | undefined; waitMs: number | undefined },
   { read, change, toJson }: Watched<T>,
 ): Promise<Reply> {
@@ -30,7 +30,7 @@ export async function blockingRead<T extends Versioned>(
   let state = await read();
   if (waitMs > 0 && isKnown(state.version)) {
     const { version } = state;
-    state = await lasting.during(permittedOf(c), c.req.raw.signal, (allowed) =>
+    state = await revocations.during(permittedOf(c), c.req.raw.signal, (allowed) =>
       stopping.during(allowed, (signal) => change(version, deadlineMs, signal, inFlightOf(c))),
     );
     if (isKnown(state.version)) stopping.assertNot();

@@ -206,6 +206,12 @@ describe("every route under /v1", () => {
   });
 });
 
+test("a service that was never given the keys that its settings name lets nobody in", async () => {
+  const env = { QUORATE_KEYS_FILE: "/nowhere/keys.yaml" };
+  await using forgotten = await startOffline({ env });
+  expect(await withoutKey(await forgotten.url())).toEqual([]);
+});
+
 describe("what is outside of /v1", () => {
   const status = async (base: string, path: string, headers = {}) =>
     (await send(base, { method: "GET", path, headers })).status;

@@ -3,8 +3,8 @@ import type { Clock } from "../../clock.js";
 import { INVALID_CREDENTIAL } from "../failures.js";
 import { lacks, type Permitted } from "./authorization.js";
 
-/** Ends requests that last, such as event streams, within a second after the right to them has ended. */
-export class Lasting {
+/** Ends event streams and blocking reads within a second after the right to them has ended. */
+export class Revocations {
   readonly #underWay = new Set<UnderWay>();
   #checking = false;
 

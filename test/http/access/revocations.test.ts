@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Grants } from "../../../src/access/grants.js";
 import { NO_LIMITS, type Principal } from "../../../src/access/key-ring.js";
-import { Lasting } from "../../../src/http/access/lasting.js";
+import { Revocations } from "../../../src/http/access/revocations.js";
 import { EVERYTHING } from "../../helpers/access.js";
 import { FakeClock } from "../../helpers/fake-clock.js";
 
@@ -18,7 +18,7 @@ const permitted = {
 function setUp(isOpen = false) {
   const clock = new FakeClock();
   const access = { now: principal as Principal | undefined, isOpen, current: () => access.now };
-  return { clock, access, lasting: new Lasting(access, clock) };
+  return { clock, access, revocations: new Revocations(access, clock) };
 }
 
 /** Yields until its signal aborts. */
@@ -31,7 +31,7 @@ const untilAborted = (signal: AbortSignal) =>
 
 describe("what lasts", () => {
   test("ends within a second after the right to it has ended", async () => {
-    const { clock, access, lasting } = setUp();
+    const { clock, access, revocations } = setUp();
     const ends = [
       [undefined, "unauthenticated"],
       [{ ...principal, grants: new Grants([]) }, "forbidden"],
@@ -39,7 +39,7 @@ describe("what lasts", () => {
     ] as const;
     for (const [next, code] of ends) {
       access.now = principal;
-      const waiting = lasting.during(permitted, new AbortController().signal, untilAborted);
+      const waiting = revocations.during(permitted, new AbortController().signal, untilAborted);
       const ended = expect(waiting).rejects.toMatchObject({ code });
       await clock.advance(5_000);
       access.now = next;
@@ -49,9 +49,9 @@ describe("what lasts", () => {
   });
 
   test("goes on where the right is another one that covers it as well", async () => {
-    const { clock, access, lasting } = setUp();
+    const { clock, access, revocations } = setUp();
     const client = new AbortController();
-    const waiting = lasting.during(permitted, client.signal, untilAborted);
+    const waiting = revocations.during(permitted, client.signal, untilAborted);
     access.now = { ...principal, grants: new Grants([{ ...EVERYTHING, names: ["x"] }]) };
     await clock.advance(10_000);
     client.abort();
@@ -59,8 +59,8 @@ describe("what lasts", () => {
   });
 
   test("ends as a stream too, without an error: its answer has begun", async () => {
-    const { clock, access, lasting } = setUp();
-    const stream = lasting.stream(permitted, new AbortController().signal, ticks);
+    const { clock, access, revocations } = setUp();
+    const stream = revocations.stream(permitted, new AbortController().signal, ticks);
     expect(await stream.next()).toEqual({ done: false, value: 0 });
     access.now = undefined;
     await clock.advance(1_000);
@@ -68,14 +68,14 @@ describe("what lasts", () => {
   });
 
   test("is not looked at any more when its client has gone, even if nobody pulls the stream to its end", async () => {
-    const { clock, access, lasting } = setUp();
+    const { clock, access, revocations } = setUp();
     let asked = 0;
     access.current = () => {
       asked += 1;
       return principal;
     };
     const client = new AbortController();
-    const stream = lasting.stream(permitted, client.signal, ticks);
+    const stream = revocations.stream(permitted, client.signal, ticks);
     await stream.next();
     await clock.advance(3_000);
     expect(asked).toBe(3);
@@ -85,12 +85,12 @@ describe("what lasts", () => {
   });
 
   test("is never looked at where everybody may use everything", async () => {
-    const { clock, access, lasting } = setUp(true);
+    const { clock, access, revocations } = setUp(true);
     access.current = () => {
       throw new Error("asked");
     };
     const client = new AbortController();
-    const waiting = lasting.during(permitted, client.signal, untilAborted);
+    const waiting = revocations.during(permitted, client.signal, untilAborted);
     await clock.advance(10_000);
     client.abort();
     expect(await waiting).toBe("aborted");
