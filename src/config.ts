@@ -1,5 +1,14 @@
 import { z } from "zod";
-import { checkJwks, isLoopback, toAudit, toBlocks, toHosts, toOpen, toUrls } from "./setting-values.js";
+import {
+  checkJwks,
+  isLoopback,
+  toAudit,
+  toBlocks,
+  toHosts,
+  toMetricsPrefixes,
+  toOpen,
+  toUrls,
+} from "./setting-values.js";
 
 /** A whole number, in ms where the name of the setting says so. */
 const whole = (fallback: number, min: number, max: number) => {
@@ -35,7 +44,11 @@ const SETTINGS = z.object({
   headersTimeoutMs: whole(10_000, 100, 300_000),
   requestTimeoutMs: whole(30_000, 100, 300_000),
   /** Maximum number of simultaneous connections; more are closed at once. */
-  connectionsMax: whole(20_000, 10, 1_000_000),
+  connectionsMax: whole(16_384, 10, 1_000_000),
+  /** Maximum number of requests in the queue of a name, whichever instances they wait at. */
+  queueLengthMax: whole(10_000, 1, 1_000_000),
+  /** Maximum number of members of a service. */
+  serviceMembersMax: whole(10_000, 1, 1_000_000),
   /** Certificate and key of HTTPS, as files in PEM; undefined: plain HTTP. */
   tlsCert: z.string().optional(),
   tlsKey: z.string().optional(),
@@ -53,6 +66,8 @@ const SETTINGS = z.object({
   workers: wholeOrAuto(1, 1, 64),
   /** Names that `Host` or `Origin` may contain besides the default; undefined: the default alone. */
   allowedHosts: z.string().transform(toHosts).optional(),
+  /** Names that have metrics of their own, by how they begin. */
+  metricsPrefixes: z.string().transform(toMetricsPrefixes).default(Object.freeze([])),
   logLevel: oneOf(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
   /**
    * The secret by which an operator authenticates, as a header can carry it; without it nobody is an operator. Never

@@ -16,6 +16,8 @@ export const ERROR_CODES = [
   "lease_mismatch",
   "limit_mismatch",
   "superseded",
+  "rate_limited",
+  "quota_exceeded",
   "too_many",
   "lease_lost",
   "internal",

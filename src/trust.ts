@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import { Access, accessSettings } from "./access/access.js";
+import type { Audit } from "./access/audit.js";
 import type { Clock } from "./clock.js";
 import type { Config } from "./config.js";
 import { Tls } from "./tls-of-instance.js";
@@ -14,10 +15,10 @@ export interface Trust {
   close(): void;
 }
 
-/** Reads all files. Throws `ConfigError` with a line for each mistake in them. */
-export async function startTrust(config: Config, clock: Clock, log: Logger): Promise<Trust> {
+/** Reads all files. `audit` is told of changes. Throws `ConfigError` with a line for each mistake in the files. */
+export async function startTrust(config: Config, clock: Clock, log: Logger, audit?: Audit): Promise<Trust> {
   const tls = new Tls(config, clock, log);
-  const access = new Access(accessSettings(config), { clock, log });
+  const access = new Access(accessSettings(config), { clock, log, audit });
   try {
     await access.start();
   } catch (error) {

@@ -32,7 +32,9 @@ describe("the configuration", () => {
       keepAliveMs: 75_000,
       headersTimeoutMs: 10_000,
       requestTimeoutMs: 30_000,
-      connectionsMax: 20_000,
+      connectionsMax: 16_384,
+      queueLengthMax: 10_000,
+      serviceMembersMax: 10_000,
       tlsCert: undefined,
       tlsKey: undefined,
       tlsClientCa: undefined,
@@ -44,6 +46,7 @@ describe("the configuration", () => {
       trustedProxies: [],
       workers: 1,
       allowedHosts: undefined,
+      metricsPrefixes: [],
       logLevel: "info",
       operatorKey: undefined,
       insecure: "0",
@@ -77,6 +80,8 @@ describe("the configuration", () => {
         QUORATE_HEADERS_TIMEOUT_MS: "1000",
         QUORATE_REQUEST_TIMEOUT_MS: "2000",
         QUORATE_CONNECTIONS_MAX: "100",
+        QUORATE_QUEUE_LENGTH_MAX: "50",
+        QUORATE_SERVICE_MEMBERS_MAX: "60",
         QUORATE_TLS_CERT: "/tls/tls.crt",
         QUORATE_TLS_KEY: "/tls/tls.key",
         QUORATE_TLS_CLIENT_CA: "/tls/ca.crt",
@@ -88,6 +93,7 @@ describe("the configuration", () => {
         QUORATE_TRUSTED_PROXIES: "10.0.0.0/8, ::1",
         QUORATE_WORKERS: "4",
         QUORATE_ALLOWED_HOSTS: "quorate.example, Quorate-1:8080",
+        QUORATE_METRICS_PREFIXES: "orders-, team-a/jobs-,team-a/,orders-",
         QUORATE_LOG_LEVEL: "debug",
         QUORATE_OPERATOR_KEY: "0123456789abcdef",
         QUORATE_INSECURE: "1",
@@ -116,6 +122,8 @@ describe("the configuration", () => {
       headersTimeoutMs: 1_000,
       requestTimeoutMs: 2_000,
       connectionsMax: 100,
+      queueLengthMax: 50,
+      serviceMembersMax: 60,
       tlsCert: "/tls/tls.crt",
       tlsKey: "/tls/tls.key",
       tlsClientCa: "/tls/ca.crt",
@@ -127,6 +135,11 @@ describe("the configuration", () => {
       trustedProxies: ["10.0.0.0/8", "::1"],
       workers: 4,
       allowedHosts: ["quorate.example", "quorate-1:8080"],
+      metricsPrefixes: [
+        { namespace: "default", prefix: "orders-" },
+        { namespace: "team-a", prefix: "jobs-" },
+        { namespace: "team-a", prefix: "" },
+      ],
       logLevel: "debug",
       operatorKey: "0123456789abcdef",
       insecure: "1",
@@ -409,9 +422,18 @@ describe("one clear line tells of", () => {
       { QUORATE_TRUSTED_PROXIES: "proxy" },
       'QUORATE_TRUSTED_PROXIES has "proxy", which is not an address like 10.0.0.1 or 10.0.0.0/8',
     ],
+    [
+      { QUORATE_METRICS_PREFIXES: "orders-,a b,/x" },
+      'QUORATE_METRICS_PREFIXES has "a b", which is not like orders- or team-a/orders-',
+      'QUORATE_METRICS_PREFIXES has "/x", which is not like orders- or team-a/orders-',
+    ],
+    [
+      { QUORATE_METRICS_PREFIXES: Array.from({ length: 21 }, (_, i) => `p${i}`).join(",") },
+      "QUORATE_METRICS_PREFIXES has 21 entries, but may have 20",
+    ],
     [{ REDIS_URLS: "redis://a/db0" }, "REDIS_URLS, entry 1 ends in a path that is not a database number"],
-  ])("%o", (env, line) => {
-    expect(mistakesOf(env)).toEqual([line]);
+  ])("%o", (env, ...lines) => {
+    expect(mistakesOf(env)).toEqual(lines);
   });
 
   test("a setting that there is not, with those that there are", () => {

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { Clock } from "../clock.js";
 import { type Config, ConfigError } from "../config.js";
+import { type Audit, keysReloaded } from "./audit.js";
 import type { PeerCertificate } from "./certificates.js";
 import { Grants } from "./grants.js";
 import { type Bearer, type JwtSettings, Jwts } from "./jwt.js";
@@ -47,6 +48,7 @@ export interface AccessWorld {
   readonly log: Pick<Logger, "info" | "error">;
   readonly files?: FileReader;
   readonly fetch?: Fetch;
+  readonly audit?: Pick<Audit, "record"> | undefined;
 }
 
 /**
@@ -172,9 +174,8 @@ export class Access {
     if (file.kind === "refused") {
       for (const mistake of file.mistakes) log.error(mistake);
       log.error(`${path} is refused: ${OLD_IN_FORCE}`);
-      return;
-    }
-    this.#use(file);
+    } else this.#use(file);
+    this.world.audit?.record(keysReloaded(file.kind === "refused" ? "refused" : "changed"));
   }
 
   /** Lets requests in while a large file is checked. */

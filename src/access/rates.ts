@@ -70,10 +70,15 @@ export class Rates {
 const BUCKETS_MAX = 10_000;
 const LOOKS = 4;
 
-/** The values of the fields `RateLimit-Policy` and `RateLimit`, as in draft-ietf-httpapi-ratelimit-headers-10. */
-export function rateLimitFields({ quota, windowS, remaining, resetS }: Rate): {
-  readonly policy: string;
-  readonly limit: string;
-} {
-  return { policy: `"default";q=${quota};w=${windowS}`, limit: `"default";r=${remaining};t=${resetS}` };
+/** What a client is told of it, in fields of draft-ietf-httpapi-ratelimit-headers-10. */
+export function rateLimitFields({
+  quota,
+  windowS,
+  remaining,
+  resetS,
+}: Rate): Readonly<Record<string, string>> {
+  return {
+    "ratelimit-policy": `"default";q=${quota};w=${windowS}`,
+    ratelimit: `"default";r=${remaining};t=${resetS}`,
+  };
 }

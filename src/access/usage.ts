@@ -1,8 +1,5 @@
-/** What a key may have so many of at the same time. */
-export type Counted = "waiting" | "streams";
-
 /** Counts what is under way by key and namespace. An entry lasts as long as something is: idle keys take no memory. */
-export class Usage {
+export class Usage<Counted extends string = string> {
   readonly #counts = new Map<string, number>();
 
   /**

@@ -178,6 +178,7 @@ export class Reconciler {
     if (this.#current && this.#current.deployment !== deployment)
       this.dependencies.log.warn({ version }, ALL_FORGOT);
     this.#current = current;
+    this.dependencies.onAdopted?.(version);
   }
 
   #admit(member: ObservedPrimary): void {

@@ -1,14 +1,17 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Logger } from "pino";
 import type { Principal } from "../access/key-ring.js";
+import type { Rate } from "../access/rates.js";
 import type { Clock, Random } from "../clock.js";
 import type { Config } from "../config.js";
 import type { ErrorCode } from "../errors.js";
 import type { Ids } from "../ids.js";
 import type { Primitives } from "../primitives/namespaced.js";
 import type { Primaries } from "../quorum/primaries.js";
+import type { Auditing } from "./access/auditing.js";
 import type { Permitted } from "./access/authorization.js";
 import type { Identity } from "./access/identity.js";
+import type { KeyLimits } from "./access/key-limits.js";
 import type { Revocations } from "./access/revocations.js";
 import type { SealedCursors } from "./access/sealed-cursors.js";
 import type { Metrics } from "./metrics.js";
@@ -35,6 +38,8 @@ export interface Dependencies {
   readonly ids: Ids;
   readonly stopping: Stopping;
   readonly identity: Identity;
+  readonly keyLimits: KeyLimits;
+  readonly auditing: Auditing;
   readonly revocations: Revocations;
   readonly cursors: SealedCursors;
   /** Whether a path needs no key. */
@@ -53,6 +58,8 @@ export interface Env {
     principal?: Principal;
     /** What the request may do; missing before that is known. */
     permitted?: Permitted;
+    /** Where the requests of its key are limited. */
+    rate?: Rate;
     code?: ErrorCode;
   };
 }

@@ -71,6 +71,10 @@ as \`use locks\`: for each name that the request touches, in its namespace. What
 Lists show only what the caller may read; event streams and blocking reads end with the right to them. Other services ask for a key only where
 the grant is \`operate\`.
 
+**Limits of a key** (requests a second, requests that wait, streams, live leases and members, by namespace) are answered with
+429 \`rate_limited\` or \`quota_exceeded\` and \`Retry-After\`. Each answer to a key whose requests are limited has the fields \`RateLimit\` and
+\`RateLimit-Policy\`.
+
 **Failures** are [problems](https://www.rfc-editor.org/rfc/rfc9457) (\`application/problem+json\`); program against
 their \`code\`. Besides those listed at each operation there are \`not_found\` (404, no such path),
 \`method_not_allowed\` (405, with \`Allow\`), \`too_large\` (413, at any path) and \`forbidden\` (403, at any path: a \`Host\` that

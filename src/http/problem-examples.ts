@@ -9,6 +9,7 @@ import {
 import { RING_POINTS_MAX } from "../primitives/rings/ring-builds.js";
 import { noQuorum, shortageOf } from "../quorum/shortage.js";
 import { lacks } from "./access/authorization.js";
+import { quotaExceeded, rateLimited } from "./access/key-limits.js";
 import {
   AUTHENTICATION_UNAVAILABLE,
   EXPECTATION_FAILED,
@@ -44,6 +45,8 @@ export const failures: Readonly<Record<ErrorCode, CoordinationError>> = {
   forbidden: lacks({ namespace: "team-a", kind: "locks", name: "orders-42", action: "use" }),
   lease_mismatch: mismatch(),
   limit_mismatch: limitMismatch(8),
+  rate_limited: rateLimited({ quota: 10, windowS: 10, retryAfterMs: 820 }),
+  quota_exceeded: quotaExceeded(2, "leases", "team-a"),
   superseded: superseded("search-1"),
   // 80 members of the greatest weight, 256.
   too_many: tooManyPoints("search", 80 * 256 * 256, RING_POINTS_MAX),

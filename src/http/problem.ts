@@ -25,6 +25,8 @@ const TABLE = {
   too_large: [413, "The body is too large"],
   unsupported_media_type: [415, "The body is not JSON"],
   expectation_failed: [417, "The expectation of the request cannot be met"],
+  rate_limited: [429, "Too many requests in this time"],
+  quota_exceeded: [429, "Too many at the same time"],
   headers_too_large: [431, "The headers are too large"],
   internal: [500, "Internal error"],
   no_quorum: [503, "No majority of the primaries can decide this now"],

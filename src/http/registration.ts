@@ -1,9 +1,11 @@
-import { OpenAPIHono, type RouteConfig, type z } from "@hono/zod-openapi";
+import { OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { ErrorCode } from "../errors.js";
 import { Namespace } from "../namespace.js";
 import { inNamespace, type NamespacedPrimitives } from "../primitives/namespaced.js";
+import { type Done, termsOf } from "./access/acts.js";
 import { type AnyNeeds, authorization, type GrantNeeded, type Needs } from "./access/authorization.js";
+import type { Concurrent } from "./access/key-limits.js";
 import { securityOf } from "./access/security.js";
 import type { App, Env, Services } from "./context.js";
 import { namespaceOf, underNamespace } from "./namespaces.js";
@@ -31,6 +33,8 @@ export interface Route<Path extends string, S extends Schemas, A extends z.ZodTy
   readonly problems?: readonly ErrorCode[];
   /** Whether the body may be as large as that of a batch. */
   readonly isBatch?: boolean;
+  /** Whether the answer goes on until its client disconnects. */
+  readonly isStream?: boolean;
   /** `primitives`: as the namespace of the request sees them. */
   readonly handle: (
     request: Parsed<S>,
@@ -44,6 +48,7 @@ interface AnyRoute {
   readonly request?: Schemas;
   readonly problems?: readonly ErrorCode[];
   readonly needs: AnyNeeds;
+  readonly isStream?: boolean;
 }
 
 type Described = Exclude<RouteConfig["responses"][string], { $ref: string }>;
@@ -72,7 +77,7 @@ export class Routes {
   add<const Path extends string, S extends Schemas, A extends z.ZodType = z.ZodNever>(
     route: Route<Path, S, A>,
   ): void {
-    const { handle, answer, otherAnswers, problems, needs, isBatch = false, ...described } = route;
+    const { handle, answer, otherAnswers, problems, needs, isBatch = false, isStream, ...described } = route;
     const { method, path } = described;
     this.app.openAPIRegistry.registerPath({
       ...described,
@@ -95,25 +100,31 @@ export class Routes {
 
   /** What answers the requests of a route, by the namespace that they are for. */
   #answering<Path extends string, S extends Schemas, A extends z.ZodType>(
-    { path, request, needs, handle }: Route<Path, S, A>,
+    { path, request, needs, handle, isStream = false }: Route<Path, S, A>,
     isOpen: boolean,
   ) {
-    const { owners, config } = this.services;
+    const { owners, config, keyLimits, auditing } = this.services;
     const parser = parserOf<S>(path, request);
     const authorized =
       isOpen || typeof needs === "string"
         ? undefined
         : authorization<S>(needs as GrantNeeded<S>, config.operatorKey);
+    const act = typeof needs === "string" ? undefined : needs.act;
     return (primitivesOf: (c: Context<Env>) => NamespacedPrimitives): Answer =>
       (c, text) => {
         const primitives = primitivesOf(c);
         const namespace = primitives.namespace.name;
         const params = parser.params(c);
-        authorized?.byPath(c, namespace, params);
+        if (authorized) keyLimits.counted(c, namespace, () => authorized.byPath(c, namespace, params));
         const answerParsed = () => {
           const parsed = parser.rest(c, text, params);
           authorized?.byBody(c, namespace, parsed.body);
-          return whenThere(handle(parsed, primitives, c), toReply);
+          const work = { concurrent: concurrentOf(parsed, isStream), done: parsed as Done };
+          const handling = keyLimits.within(c, work, () => handle(parsed, primitives, c), toldBy);
+          return whenThere(handling, (handled) => {
+            if (act) auditing.done(c, act, work.done, toldBy(handled));
+            return toReply(handled);
+          });
         };
         if (text === null || text.length <= PARSED_AT_ONCE_MAX) return answerParsed();
         return owners.timeSlices.take().then(answerParsed);
@@ -141,6 +152,21 @@ export class Routes {
   }
 }
 
+/** What a request takes for as long as it lasts; null: it does not wait. */
+function concurrentOf({ body, query }: Parsed<Schemas>, isStream: boolean): Concurrent | null {
+  if (isStream || waits(query)) return "streams";
+  return waits(body) ? "waiting" : null;
+}
+
+function waits(part: unknown): boolean {
+  return ((part as { readonly waitMs?: number } | undefined)?.waitMs ?? 0) > 0;
+}
+
+/** What an answer says; undefined: that is known to its client alone. */
+function toldBy(handled: unknown): Done["answer"] {
+  return (handled instanceof Reply ? handled.told : handled) as Done["answer"];
+}
+
 function toReply(handled: unknown): Reply {
   return handled instanceof Reply ? handled : jsonReply(JSON.stringify(handled));
 }
@@ -150,13 +176,27 @@ function isOfDeployment(needs: AnyNeeds): boolean {
 }
 
 /** Its own problems, and those of all routes like it. Outside /v1 a route answers until the process ends. */
-function codesOf({ path, request, needs, problems = [] }: AnyRoute): ErrorCode[] {
+function codesOf({ path, request, needs, isStream, problems = [] }: AnyRoute): ErrorCode[] {
   const ofAccess: ErrorCode[] = ["unauthenticated", "authentication_unavailable"];
-  if (typeof needs !== "string") ofAccess.push("forbidden");
+  if (typeof needs !== "string") ofAccess.push("forbidden", "rate_limited");
+  if (hasQuota(needs) || mayLast(request, isStream)) ofAccess.push("quota_exceeded");
   if (!path.startsWith("/v1/")) return [...problems, "internal", ...(needs === "nothing" ? [] : ofAccess)];
   const codes: ErrorCode[] = ["invalid_request", ...problems, "overloaded", "shutting_down", "internal"];
   if (request?.body) codes.push("too_large", "unsupported_media_type");
   return [...codes, ...ofAccess];
+}
+
+/** Whether it begins something of which a key may have only so many. */
+function hasQuota(needs: AnyNeeds): boolean {
+  return (
+    typeof needs !== "string" && needs.act !== undefined && termsOf(needs.act).quota?.effect === "begins"
+  );
+}
+
+/** Whether its requests may wait, or are answered by a stream. */
+function mayLast({ body, query }: Schemas = {}, isStream = false): boolean {
+  const fields = body?.content["application/json"].schema;
+  return isStream || [fields, query].some((part) => part instanceof z.ZodObject && "waitMs" in part.shape);
 }
 
 /** Length in UTF-16 code units of a body that is not worth a turn of its own; one of 2 MB takes up to 20 ms. */

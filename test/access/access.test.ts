@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Access, type Authentication } from "../../src/access/access.js";
+import type { AuditEvent } from "../../src/access/audit.js";
 import { digestOf } from "../../src/access/key-ring.js";
 import { ConfigError } from "../../src/config.js";
 import { FakeClock } from "../helpers/fake-clock.js";
@@ -34,6 +35,7 @@ async function setUp(text = fileOf([TEAM_A]), operatorKey?: string) {
   const clock = new FakeClock();
   const disk = { text, version: 0 };
   const lines: string[] = [];
+  const audited: AuditEvent[] = [];
   const tell = (fields: unknown, message?: string) =>
     void lines.push(message === undefined ? String(fields) : `${message} ${JSON.stringify(fields)}`);
   const access = new Access(
@@ -41,12 +43,13 @@ async function setUp(text = fileOf([TEAM_A]), operatorKey?: string) {
     {
       clock,
       log: { info: tell, error: tell },
+      audit: { record: (event) => void audited.push(event) },
       files: { signature: async () => String(disk.version), read: async () => disk.text },
     },
   );
   await access.start();
   const write = (content: string) => Object.assign(disk, { text: content, version: disk.version + 1 });
-  return { access, clock, lines, write };
+  return { access, clock, lines, audited, write };
 }
 
 function idOf(authentication: Authentication | Promise<Authentication>): string | undefined {
@@ -164,6 +167,19 @@ describe("a keys file", () => {
     write(fileOf([{ ...TEAM_A, keys: [NEXT] }]));
     await access.reload();
     expect(idOf(access.authenticate({ authorization: `Bearer ${NEXT}` }))).toBe("team-a");
+  });
+
+  test("is told to the audit when it changes, and when a change is refused", async () => {
+    const { access, audited, write } = await setUp();
+    expect(audited).toEqual([]);
+    write("keys: 7");
+    await access.reload();
+    write(fileOf([]));
+    await access.reload();
+    expect(audited.map(({ what, outcome }) => [what, outcome])).toEqual([
+      ["keys.reload", "refused"],
+      ["keys.reload", "changed"],
+    ]);
   });
 
   test("that is broken at the start stops it, with every mistake", async () => {

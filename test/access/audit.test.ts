@@ -41,6 +41,22 @@ function setUp() {
 }
 
 describe("the audit", () => {
+  test("has at most 100 denials a second, and says how many it omitted", async () => {
+    const { audit, clock, written } = setUp();
+    const denial: AuditEvent = { what: "request", names: [], outcome: "unauthenticated", requestId: "r" };
+    for (let i = 0; i < 1_000_000; i++) audit.recordDenial(denial);
+    expect([written.length, audit.omitted]).toEqual([100, 999_900]);
+    // They take nothing from other events.
+    audit.record(EVENT);
+    expect(written.length).toBe(101);
+    await clock.advance(10);
+    audit.recordDenial(denial);
+    await clock.advance(10);
+    audit.recordDenial(denial);
+    expect(written.slice(-2).map((line) => JSON.parse(line).omitted)).toEqual([999_900, undefined]);
+    expect([audit.recorded, audit.dropped]).toEqual([103, 0]);
+  });
+
   test("has one JSON line for each event", async () => {
     const { audit, clock, written } = setUp();
     await clock.advance(1_500);

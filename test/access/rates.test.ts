@@ -90,5 +90,8 @@ describe("requests a second", () => {
 
 test("the fields are those of the draft", () => {
   const rate = { allowed: true, quota: 100, windowS: 1, remaining: 50, resetS: 1, retryAfterMs: 0 };
-  expect(rateLimitFields(rate)).toEqual({ policy: '"default";q=100;w=1', limit: '"default";r=50;t=1' });
+  expect(rateLimitFields(rate)).toEqual({
+    "ratelimit-policy": '"default";q=100;w=1',
+    ratelimit: '"default";r=50;t=1',
+  });
 });

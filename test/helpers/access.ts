@@ -1,10 +1,16 @@
 import { Access, type AccessSettings, type AccessWorld } from "../../src/access/access.js";
 import type { Grant } from "../../src/access/grants.js";
+import type { Limits } from "../../src/access/grants-schema.js";
 import { digestOf } from "../../src/access/key-ring.js";
 import { systemClock } from "../../src/clock.js";
 
-/** Grants by the key that has them; the id of a key is the key without what makes it a secret. */
-export type Keys = Readonly<Record<string, readonly Grant[]>>;
+/** Grants, and perhaps limits, by the key that has them; the id of a key is the key without what makes it a secret. */
+export type Keys = Readonly<Record<string, readonly Grant[] | Limited>>;
+
+interface Limited {
+  readonly grants: readonly Grant[];
+  readonly limits: Limits;
+}
 
 /** A keys file in memory, and access by it. */
 export interface TestAccess extends Disposable {
@@ -53,10 +59,10 @@ export async function accessBy(
 }
 
 function textOf(keys: Keys): string {
-  const entries = Object.entries(keys).map(([id, grants]) => ({
+  const entries = Object.entries(keys).map(([id, entry]) => ({
     id,
     sha256: [digestOf(secretOf(id))],
-    grants,
+    ...("grants" in entry ? entry : { grants: entry }),
   }));
   return JSON.stringify({ keys: entries });
 }

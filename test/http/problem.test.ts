@@ -21,6 +21,8 @@ test("each code has its status", () => {
     too_large: 413,
     unsupported_media_type: 415,
     expectation_failed: 417,
+    rate_limited: 429,
+    quota_exceeded: 429,
     headers_too_large: 431,
     internal: 500,
     no_quorum: 503,

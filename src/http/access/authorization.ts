@@ -7,6 +7,7 @@ import { CoordinationError } from "../../errors.js";
 import type { Env } from "../context.js";
 import { NO_CREDENTIAL } from "../failures.js";
 import type { Parsed, Schemas } from "../requests/parse.js";
+import type { Act } from "./acts.js";
 
 /**
  * What a route needs of its callers. Under /v1 that is a grant; outside it may be less: any valid key, or nothing at all.
@@ -17,17 +18,19 @@ export type Needs<Path extends string, S extends Schemas> = Path extends `/v1/${
 
 /** A grant for each of the names that a request touches, or for the whole deployment. */
 export type GrantNeeded<S extends Schemas> =
-  | { readonly action: Action; readonly kind: Kind; readonly names: NamesFrom<S> }
+  | ({ readonly kind: Kind; readonly names: NamesFrom<S> } & Doing)
   | GrantOfDeployment;
 
+/** Whatever does more than read says what it changes. */
+type Doing =
+  | { readonly action: "read"; readonly act?: undefined }
+  | { readonly action: Exclude<Action, "read">; readonly act: Act };
+
 /** The needs of a route whose path and schemas do not matter. */
-export type AnyNeeds = "any key" | "nothing" | { readonly action: Action; readonly kind: Kind | "*" };
+export type AnyNeeds = "any key" | "nothing" | ({ readonly kind: Kind | "*" } & Doing);
 
 /** In all namespaces and for all kinds. */
-interface GrantOfDeployment {
-  readonly action: Action;
-  readonly kind: "*";
-}
+type GrantOfDeployment = { readonly kind: "*" } & Doing;
 
 /** Where the names of a request are. A list needs some name, and shows only those that its caller may read. */
 type NamesFrom<S extends Schemas> =
@@ -35,13 +38,15 @@ type NamesFrom<S extends Schemas> =
   | (Parsed<S>["body"] extends { readonly names: readonly string[] } ? "in body" : never)
   | "listed";
 
-/** A request that may be done: who makes it, and what it touches. */
+/** A request that may be done, once it has been judged: who makes it, and what it touches. */
 export interface Permitted {
   readonly principal: Principal;
   /** `*`: the whole deployment, as for `kind`. */
   readonly namespace: string;
   readonly kind: Kind | "*";
   readonly action: Action;
+  /** Undefined: it changes nothing. */
+  readonly act?: Act | undefined;
   /** None for lists, and for the whole deployment. */
   readonly names: readonly string[];
 }
@@ -58,14 +63,15 @@ export function authorization<S extends Schemas>(
   needs: GrantNeeded<S>,
   operatorKey: string | undefined,
 ): Authorization<S> {
-  const { action, kind } = needs;
+  const { action, kind, act } = needs;
   const names = "names" in needs ? needs.names : null;
   const notOperator = operatorKey === undefined ? NO_OPERATOR_KEY : NOT_AN_OPERATOR;
   const judge = (c: Context<Env>, namespace: string, touched: readonly string[]) => {
-    const permitted = { principal: principalOf(c), namespace, kind, action, names: touched };
+    const permitted = { principal: principalOf(c), namespace, kind, action, act, names: touched };
+    // Also if it is denied: the audit tells what was asked for.
+    c.set("permitted", permitted);
     const missing = permitted.principal.grants.missing(permitted);
     if (missing) throw permitted.principal === ANONYMOUS ? notOperator : lacks(missing);
-    c.set("permitted", permitted);
   };
   return {
     byPath: (c, namespace, params) => {

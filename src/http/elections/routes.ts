@@ -37,7 +37,7 @@ function termRoutes(routes: Routes, dependencies: Dependencies): void {
     method: "post",
     path: "/v1/elections/{name}/campaign",
     operationId: "campaign",
-    needs: { action: "use", kind: "elections", names: { inPath: "name" } },
+    needs: { action: "use", act: "campaign", kind: "elections", names: { inPath: "name" } },
     tags: ["elections"],
     summary: "Campaign to lead",
     description:
@@ -52,7 +52,7 @@ function termRoutes(routes: Routes, dependencies: Dependencies): void {
     method: "post",
     path: "/v1/elections/{name}/renew",
     operationId: "renewTerm",
-    needs: { action: "use", kind: "elections", names: { inPath: "name" } },
+    needs: { action: "use", act: "renew", kind: "elections", names: { inPath: "name" } },
     tags: ["elections"],
     summary: "Go on leading",
     description: "Extends the term to ttlMs from now; never shortens it.",
@@ -66,7 +66,7 @@ function termRoutes(routes: Routes, dependencies: Dependencies): void {
     method: "post",
     path: "/v1/elections/{name}/resign",
     operationId: "resign",
-    needs: { action: "use", kind: "elections", names: { inPath: "name" } },
+    needs: { action: "use", act: "resign", kind: "elections", names: { inPath: "name" } },
     tags: ["elections"],
     summary: "Stop leading",
     description:
@@ -85,7 +85,7 @@ function proclaimRoute(routes: Routes): void {
     method: "post",
     path: "/v1/elections/{name}/proclaim",
     operationId: "proclaim",
-    needs: { action: "use", kind: "elections", names: { inPath: "name" } },
+    needs: { action: "use", act: "proclaim", kind: "elections", names: { inPath: "name" } },
     tags: ["elections"],
     summary: "Publish a new value, as the leader",
     description:
@@ -141,6 +141,7 @@ function eventsRoute(routes: Routes, dependencies: Dependencies): void {
       description: "Events, until the client disconnects or this instance stops.",
       content: { "text/event-stream": { schema: z.string(), examples: examples.events } },
     },
+    isStream: true,
     problems: ["no_quorum"],
     handle: async ({ params: { name }, query, headers }, { elections }, c) => {
       const first = await elections.inspect(name);

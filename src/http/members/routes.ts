@@ -2,7 +2,7 @@ import { readablePage } from "../access/readable-page.js";
 import type { Dependencies } from "../context.js";
 import type { Routes } from "../registration.js";
 import { body, json } from "../responses/content.js";
-import { jsonReply } from "../responses/reply.js";
+import { created } from "../responses/reply.js";
 import * as examples from "./examples.js";
 import {
   HeartbeatBody,
@@ -26,7 +26,7 @@ export function memberRoutes(routes: Routes, { config, cursors }: Dependencies):
     method: "put",
     path: "/v1/services/{service}/members/{id}",
     operationId: "registerMember",
-    needs: { action: "use", kind: "members", names: { inPath: "service" } },
+    needs: { action: "use", act: "register", kind: "members", names: { inPath: "service" } },
     tags: ["members"],
     summary: "Register a member",
     description:
@@ -38,13 +38,13 @@ export function memberRoutes(routes: Routes, { config, cursors }: Dependencies):
       examples.registrations,
     ),
     otherAnswers: { 201: json("It is a member now.", RegisteredSchema, examples.registrations) },
-    problems: ["superseded", "no_quorum"],
+    problems: ["superseded", "too_many", "no_quorum"],
     handle: async ({ params: { service, id }, body }, { membership }) => {
       const { address, weight = 1, zone = null, tags = [], metadata = null, ttlMs = MEMBER_TTL_MS } = body;
       const registration = { address, weight, zone, tags, metadata };
       const { member, isNew } = await membership.register(service, id, ttlMs, registration);
       const answer = { ...member, heartbeatIntervalMs: heartbeatIntervalMsOf(member.ttlMs) };
-      return isNew ? jsonReply(JSON.stringify(answer), 201) : answer;
+      return isNew ? created(answer) : answer;
     },
   });
 
@@ -52,7 +52,7 @@ export function memberRoutes(routes: Routes, { config, cursors }: Dependencies):
     method: "post",
     path: "/v1/services/{service}/members/{id}/heartbeat",
     operationId: "heartbeat",
-    needs: { action: "use", kind: "members", names: { inPath: "service" } },
+    needs: { action: "use", act: "heartbeat", kind: "members", names: { inPath: "service" } },
     tags: ["members"],
     summary: "Keep a member alive",
     description: "The body may be left out.",
@@ -70,7 +70,7 @@ export function memberRoutes(routes: Routes, { config, cursors }: Dependencies):
     method: "delete",
     path: "/v1/services/{service}/members/{id}",
     operationId: "leave",
-    needs: { action: "use", kind: "members", names: { inPath: "service" } },
+    needs: { action: "use", act: "leave", kind: "members", names: { inPath: "service" } },
     tags: ["members"],
     summary: "Remove a member",
     request: { params: MemberParams },

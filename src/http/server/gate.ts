@@ -13,14 +13,8 @@ export type Gate = (
 ) => CoordinationError | null | Promise<CoordinationError | null>;
 
 /** Answers without the framework. */
-export function refuse(
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  error: CoordinationError,
-  ids: Ids,
-): void {
+export function refuse(outgoing: ServerResponse, error: CoordinationError, requestId: string): void {
   if (outgoing.destroyed) return;
-  const requestId = requestIdOf(incoming.headers["x-request-id"], ids);
   const { status, before, after, headers } = partsOf(error);
   const body = before + requestId + after;
   outgoing.writeHead(status, [

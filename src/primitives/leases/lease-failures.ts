@@ -65,6 +65,14 @@ export function tooSlow(ttlMs: number): CoordinationError {
   );
 }
 
+export function queueFull(length: number): CoordinationError {
+  return new CoordinationError(
+    "too_many",
+    `${length} requests wait for the same, and no more may (QUORATE_QUEUE_LENGTH_MAX). Try again after retryAfterMs.`,
+    { help: { retryAfterMs: 1_000 } },
+  );
+}
+
 export function limitMismatch(limit: number): CoordinationError {
   return new CoordinationError(
     "limit_mismatch",

@@ -61,6 +61,7 @@ beforeEach(async () => {
     app: app as unknown as App,
     gates: () => [admission.gate],
     connectionRefused: () => void counted.connectionsRefused++,
+    turnedAway: () => {},
   };
   server = createServer(served, config, systemIds, systemClock);
   await once(server.listen(0, "127.0.0.1"), "listening");
