@@ -8,11 +8,10 @@ export function takeTicket(
   keys: Keys,
   claim: Claim,
 ): Call<{ ticket: number; taken: boolean; serverMicros: number }> {
-  const call = leaseCall(keys, "take-ticket", claim, [], (reply) => {
+  return leaseCall(keys, "take-ticket", claim, [], (reply) => {
     const [ticket, taken, micros] = reply as [string, number, string];
     return { ticket: Number(ticket), taken: taken === 1, serverMicros: Number(micros) };
   });
-  return { ...call, batched: true };
 }
 
 /** What a primary knew about a request that left the queues without a grant. */
@@ -35,11 +34,10 @@ export function leaveQueue(
   how: { back: "all" | "none" | number; keepMs: number; notify: boolean },
 ): Call<Left> {
   const own = [nonce, how.back, how.keepMs, how.notify ? "1" : ""];
-  const call = leaseCall(keys, "leave-queue", claim, own, (reply) => {
+  return leaseCall(keys, "leave-queue", claim, own, (reply) => {
     const [ahead, ...hold] = reply as [number, ...unknown[]];
     return { ahead: Number(ahead), hold: hold.length > 0 ? parseHold(hold) : null };
   });
-  return { ...call, batched: true };
 }
 
 /** A primary's reply to the keepalive of an instance. */
