@@ -63,21 +63,6 @@ describe("several calls in one script", () => {
     for (const name of [names[0], names[2]])
       expect((await server.inspect(name as string)).holds, name).toHaveLength(1);
   });
-
-  test("and a primary whose memory is full refuses each of them", async () => {
-    const { settled, batches, tick } = overServer();
-    const claims = [lease(lock()), lease(lock())];
-    await server.redis.config("SET", "maxmemory", "1");
-    try {
-      const outcomes = claims.map((claim) => settled(batches, asking(claim)));
-      await tick();
-      for (const [error] of await Promise.all(outcomes)) expect(String(error)).toMatch(/\bOOM command/);
-    } finally {
-      await server.redis.config("SET", "maxmemory", "0");
-    }
-    for (const { resources } of claims)
-      expect((await server.inspect(resources[0] as string)).holds).toEqual([]);
-  });
 });
 
 type Outcome = readonly [error: unknown, reply: unknown];
