@@ -112,8 +112,8 @@ describe("a batch is found out", () => {
       "local ok, reply = pcall(run, keys, args)",
       "local ok, reply = pcall(run, keys, args)\n  if not ok and i > 1 then replies[i - 1] = { err = reply.err } end",
     ],
-    ["whose runs have keys of the first", "keys[place] = KEYS[key + j]", "keys[place] = keys[place]"],
-    ["whose runs have arguments of the first", "args[place] = ARGV[arg + j]", "args[place] = args[place]"],
+    ["whose runs have keys of the first", "= KEYS[key + j]", "= keys[key_places[j]]"],
+    ["whose runs have arguments of the first", "= ARGV[arg + j]", "= args[arg_places[j]]"],
     ["whose runs have what is the next one's", "    key, arg = key", "    local key, arg = key"],
   ])("%s", async (_what, from, to) => {
     expect(luaText("batch")).toContain(from);

@@ -19,14 +19,16 @@ local function numbers(text)
   return found
 end
 
+-- A global would be looked up at each use.
+local KEYS, ARGV = KEYS, ARGV
 local runs, key_places, arg_places = tonumber(ARGV[2]), numbers(ARGV[3]), numbers(ARGV[4])
 local key, arg = #KEYS - (runs - 1) * #key_places, #ARGV - (runs - 1) * #arg_places
 local keys, args = { unpack(KEYS, 1, key) }, { ARGV[1], unpack(ARGV, 5, arg) }
 local replies = {}
 for i = 1, runs do
   if i > 1 then
-    for j, place in ipairs(key_places) do keys[place] = KEYS[key + j] end
-    for j, place in ipairs(arg_places) do args[place] = ARGV[arg + j] end
+    for j = 1, #key_places do keys[key_places[j]] = KEYS[key + j] end
+    for j = 1, #arg_places do args[arg_places[j]] = ARGV[arg + j] end
     key, arg = key + #key_places, arg + #arg_places
   end
   local ok, reply = pcall(run, keys, args)
