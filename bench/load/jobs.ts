@@ -10,7 +10,8 @@ import { zooKeeperLocks } from "./zookeeper-workload.js";
 
 /** What the clients of a turn do. */
 export type Work =
-  | { readonly kind: "locks" | "heartbeats" | "owners"; readonly url: string }
+  | { readonly kind: "locks"; readonly url: string; readonly authorization?: string }
+  | { readonly kind: "heartbeats" | "owners"; readonly url: string }
   | { readonly kind: "get"; readonly url: string; readonly path: string }
   | { readonly kind: "redlock" | "etcd"; readonly urls: readonly string[] }
   | { readonly kind: "zookeeper"; readonly servers: string }
@@ -95,7 +96,7 @@ type Done = (error: Error | null) => void;
 function workloadOf(work: Work): Workload {
   switch (work.kind) {
     case "locks":
-      return httpLocks(work.url);
+      return httpLocks(work.url, work.authorization);
     case "heartbeats":
       return heartbeats(work.url);
     case "owners":

@@ -3,14 +3,20 @@ import type { Keys } from "./keys.js";
 import { type Claim, leaseCall } from "./lease-calls.js";
 import { type Call, scriptCall } from "./scripts.js";
 
+/** A primary's proposal of a ticket, or the one that the lease has already: then it is `taken`. */
+export interface Ticket {
+  readonly ticket: number;
+  readonly taken: boolean;
+  readonly serverMicros: number;
+  /** Entries in the longest of the queues that it would join; 0 if it is in them. */
+  readonly queueLength: number;
+}
+
 /** A ticket for the queues: the one that the lease has already, or one behind every entry. Also the server's clock. */
-export function takeTicket(
-  keys: Keys,
-  claim: Claim,
-): Call<{ ticket: number; taken: boolean; serverMicros: number }> {
+export function takeTicket(keys: Keys, claim: Claim): Call<Ticket> {
   return leaseCall(keys, "take-ticket", claim, [], (reply) => {
-    const [ticket, taken, micros] = reply as [string, number, string];
-    return { ticket: Number(ticket), taken: taken === 1, serverMicros: Number(micros) };
+    const [ticket, taken, micros, queueLength = 0] = reply as [string, number, string, number?];
+    return { ticket: Number(ticket), taken: taken === 1, serverMicros: Number(micros), queueLength };
   });
 }
 

@@ -24,7 +24,20 @@ async function removeProcesses() {
     const pid = await readFile(join(where, primary, "redis.pid"), "utf8").catch(() => "");
     if (Number(pid) > 0 && stillRedis(Number(pid))) process.kill(Number(pid), "SIGKILL");
   }
+  for (const pid of runningBuilds()) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
+  }
   await rm(where, { recursive: true, force: true, maxRetries: 5 });
+}
+
+// Instances of the service that was built into the run's directory.
+function runningBuilds() {
+  const all = execFileSync("ps", ["-eo", "pid=,args="], { encoding: "utf8" }).split("\n");
+  return all.filter((line) => line.includes(`${where}/service/`)).map((line) => Number.parseInt(line, 10));
 }
 
 // A server killed by SIGKILL leaves its pid file, and the number may be another process by now.

@@ -10,6 +10,7 @@ import {
   handoffThenAttempt,
   leavesUnseen,
   readmittedAfterLeave,
+  readmittedLate,
   sentAgainAsText,
 } from "./schedules.js";
 import { leasesOf, type Schedule } from "./variant.js";
@@ -125,6 +126,13 @@ export const REGRESSIONS: readonly Regression[] = [
       "redis.call('ZADD', KEYS[4], 'GT', ends, ARGV[2])",
       "if ARGV[6] == '0' then redis.call('ZADD', KEYS[4], 'GT', ends, ARGV[2]) end",
     ),
+  },
+  {
+    name: "a primary that is readmitted late keeps the members that it copied from one whose clock is ahead",
+    breaks: ["members"],
+    replan: scripted,
+    schedule: readmittedLate,
+    substitute: patched("drop-borrowed", "borrowed or", "false or"),
   },
 ];
 

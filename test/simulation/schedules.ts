@@ -147,10 +147,39 @@ export async function readmittedAfterLeave(dependencies: Dependencies): Promise<
   await sleep(10);
   await untilUp(universe, three);
   // The primary that knows of the leave is unreachable.
-  link(three, r).requests.close();
-  for (let look = 0; look < 10; look++) {
-    await client("observer").list(three);
-    await sleep(20);
+  return listWithout(r, three, dependencies);
+}
+
+/**
+ * A member dies. One primary dies as a replica of another whose clock is ahead, and starts again only when the time that is
+ * left of the copied record seems to be one that its own clock may have written.
+ */
+export async function readmittedLate(dependencies: Dependencies): Promise<Held[]> {
+  const { p, q, r, one, three, sleep, client } = partsOf(dependencies);
+  const { universe } = dependencies;
+  q.jump(p.clockMs + READMITTED_LATE_MS - q.clockMs);
+  await client("m1").register(one, "m1", MEMBER_TTL_MS);
+  p.kill();
+  universe.copied(p, q);
+  await sleep(READMITTED_LATE_MS);
+  universe.start(p);
+  await sleep(10);
+  await untilUp(universe, three);
+  // Only one of those that know that the member is dead answers.
+  return listWithout(r, three, dependencies);
+}
+
+/** Lists the members while the instance does not reach one primary. */
+async function listWithout(
+  primary: SimulatedPrimary,
+  at: Instance,
+  { universe, variant }: Dependencies,
+): Promise<Held[]> {
+  universe.network.link(at, primary).requests.close();
+  const observer = new Asking(universe, variant, "observer");
+  for (let lists = 0; lists < 10; lists++) {
+    await observer.list(at);
+    await universe.scheduler.sleep(20);
   }
   return [];
 }
@@ -161,3 +190,5 @@ async function untilUp({ scheduler }: Universe, { core }: Instance): Promise<voi
 }
 
 const MEMBER_TTL_MS = 800;
+/** By so much the clocks differ: more than the time after which a member must be gone. */
+const READMITTED_LATE_MS = 2_200;
