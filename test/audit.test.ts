@@ -70,7 +70,7 @@ test("in a file that is moved away and opened again on SIGHUP, by every worker",
   // The process lives on: this was not the signal that ends it.
   service.kill("SIGTERM");
   expect(await service.ended).toBe(0);
-});
+}, 60_000);
 
 test("on standard output, among the lines of the log", async () => {
   await using service = start({ QUORATE_AUDIT: "stdout" });

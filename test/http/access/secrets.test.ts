@@ -78,4 +78,4 @@ test("no key, token, digest or operator's key is in logs at trace level, metrics
     for (const secret of secrets) {
       expect(text.includes(secret), `${secret} is in the ${place}`).toBe(false);
     }
-});
+}, 60_000);
