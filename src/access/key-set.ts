@@ -83,11 +83,11 @@ export class KeySet {
     if (this.#file || nowMs - this.#readAtMs < (this.#keys ? COOLDOWN_MS : RETRY_MS)) return;
     this.#readAtMs = nowMs;
     const abort = new AbortController();
-    const cancel = this.clock.after(FETCH_MS, () => abort.abort(new Error("it took too long")));
+    const cancel = this.clock.after(FETCH_MS, () => abort.abort(new Unreadable("it took too long")));
     try {
       this.#use(await textOf(await this.fetch(this.source, { redirect: "error", signal: abort.signal })));
     } catch (error) {
-      this.#failed(error instanceof Error ? error.message : String(error));
+      this.#failed(reasonOf(error));
     } finally {
       cancel();
     }
@@ -114,14 +114,25 @@ export class KeySet {
   }
 }
 
+/** Its message is in words of our own. */
+class Unreadable extends Error {}
+
+/** Never the message of another error, which may repeat the URL, and so what is secret in it. */
+function reasonOf(error: unknown): string {
+  if (error instanceof Unreadable) return error.message;
+  const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } };
+  const known = [cause?.code, code].find((one) => typeof one === "string" && /^[A-Z][A-Z0-9_]*$/.test(one));
+  return known === undefined ? "it cannot be fetched" : String(known);
+}
+
 /** The body of an answer, of at most `BYTES_MAX`. */
 async function textOf(response: Response): Promise<string> {
-  if (!response.ok) throw new Error(`the answer was ${response.status}`);
+  if (!response.ok) throw new Unreadable(`the answer was ${response.status}`);
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
     bytes += chunk.length;
-    if (bytes > BYTES_MAX) throw new Error(`it has more than ${BYTES_MAX} bytes`);
+    if (bytes > BYTES_MAX) throw new Unreadable(`it has more than ${BYTES_MAX} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");

@@ -40,12 +40,12 @@ function sign(
 
 async function setUp(source = "https://issuer.example/jwks") {
   const clock = new FakeClock();
-  const issuer = { jwks: await jwksOf(["1", first]), failing: false, fetched: 0 };
+  const issuer = { jwks: await jwksOf(["1", first]), failing: false, fetched: 0, error: new Error("x") };
   const lines: string[] = [];
   const tell = (fields: unknown, message?: string) => void lines.push(`${message} ${JSON.stringify(fields)}`);
   const answer: Fetch = async () => {
     issuer.fetched++;
-    if (issuer.failing) throw new Error("connect ECONNREFUSED");
+    if (issuer.failing) throw issuer.error;
     return new Response(issuer.jwks);
   };
   const access = new Access(
@@ -243,6 +243,23 @@ describe("the keys of the issuer", () => {
     await clock.advance(301_000);
     expect((await judge(await sign({}))).kind).toBe("authenticated");
     expect(lines.at(-1)).toContain("the old ones stay in force");
+  });
+
+  test("are missed in words that never repeat their URL", async () => {
+    const { clock, issuer, lines } = await started("https://issuer.example/jwks?token=S3CR3T");
+    issuer.failing = true;
+    const url = "https://issuer.example/jwks?token=S3CR3T";
+    const reasons = [
+      [new TypeError(`${url} cannot be fetched`), "it cannot be fetched"],
+      [new TypeError("fetch failed", { cause: { code: "ECONNREFUSED", message: url } }), "ECONNREFUSED"],
+      [new TypeError("fetch failed", { cause: { code: url } }), "it cannot be fetched"],
+    ] as const;
+    for (const [error, reason] of reasons) {
+      issuer.error = error;
+      await clock.advance(301_000);
+      expect(lines.at(-1)).toContain(`{"reason":"${reason}"}`);
+    }
+    expect(lines.join("\n")).not.toContain("S3CR3T");
   });
 
   test("that could never be read are told from a wrong token, and are read when they can be", async () => {
