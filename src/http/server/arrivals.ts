@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context } from "hono";
 import type { Arrival } from "../../algorithms/limiter.js";
+import { isApart } from "../access/open-paths.js";
 import { WAIT_MS_MAX } from "../fields.js";
 
 /** What method, path and headers say about a request. */
@@ -8,7 +9,7 @@ export type Arrived = Pick<Arrival, "priority" | "units">;
 
 /** How a request is treated before its body is known; null: it is admitted whatever the load. */
 export function arrivalOf({ method, url = "", headers }: IncomingMessage): Arrived | null {
-  if (!url.startsWith("/v1/")) return null;
+  if (!url.startsWith("/v1/") && isApart(url)) return null;
   const bytes = bytesOf(headers["content-length"]);
   const units = bytes < UNIT_BYTES ? 1 : Math.min(UNITS_MAX, 1 + Math.floor(bytes / UNIT_BYTES));
   const urgent = method === "DELETE" || (method === "POST" && URGENT.test(url));
@@ -16,7 +17,7 @@ export function arrivalOf({ method, url = "", headers }: IncomingMessage): Arriv
 }
 
 /** Requests that keep or give back something that the caller holds. */
-const URGENT = /\/(?:renew|release|heartbeat|resign|proclaim)(?:\?|$)/;
+const URGENT = /^[^?]*\/(?:renew|release|heartbeat|resign|proclaim)(?:\?|$)/;
 
 /** Whether the body may say that the client can wait. */
 export function mayWait({ method, headers }: IncomingMessage): boolean {
