@@ -342,12 +342,14 @@ describe("one clear line tells of", () => {
       { QUORATE_JWT_ISSUER: "i", QUORATE_JWT_AUDIENCE: "a", QUORATE_JWT_JWKS: url },
       "QUORATE_JWT_JWKS must be an https:// URL (http:// on loopback only) or the path of a file",
     ]),
-    ...["http://user:S3CR3T@127.0.0.1/jwks", "https://user@issuer.example/", "https::S3CR3T@issuer.example"].map(
-      (url): [Record<string, string>, string] => [
-        { QUORATE_JWT_ISSUER: "i", QUORATE_JWT_AUDIENCE: "a", QUORATE_JWT_JWKS: url },
-        "QUORATE_JWT_JWKS must have no user and no password in its URL",
-      ],
-    ),
+    ...[
+      "http://user:S3CR3T@127.0.0.1/jwks",
+      "https://user@issuer.example/",
+      "https::S3CR3T@issuer.example",
+    ].map((url): [Record<string, string>, string] => [
+      { QUORATE_JWT_ISSUER: "i", QUORATE_JWT_AUDIENCE: "a", QUORATE_JWT_JWKS: url },
+      "QUORATE_JWT_JWKS must have no user and no password in its URL",
+    ]),
     [{ QUORATE_EMBEDDED: "rust" }, 'QUORATE_EMBEDDED is "rust", but must be one of javascript'],
     [
       { REDIS_URLS: "redis://a,redis://b" },

@@ -25,7 +25,16 @@ describe("a request", () => {
   });
 
   test.each([
-    ...["/livez", "/readyz?x=1", "/metrics", "/", "/docs", "/docs/docs.css", "/openapi.json", "/openapi.yaml"],
+    ...[
+      "/livez",
+      "/readyz?x=1",
+      "/metrics",
+      "/",
+      "/docs",
+      "/docs/docs.css",
+      "/openapi.json",
+      "/openapi.yaml",
+    ],
   ])("for %j is admitted whatever the load", (url) => {
     expect(arrival("GET", url)).toBeNull();
   });
