@@ -1,4 +1,4 @@
-import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from "jose";
+import { createLocalJWKSet, type JSONWebKeySet, type JWK, type JWTVerifyGetKey } from "jose";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.js";
 import { type FileReader, systemFiles, WatchedFile } from "./watched-file.js";
@@ -8,6 +8,8 @@ export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 /** The public keys of an issuer (JWKS, RFC 7517), from a file or a URL, kept up to date. */
 export class KeySet {
   #keys: JWTVerifyGetKey | undefined;
+  /** Each as a text. */
+  #entries: ReadonlyMap<string, JWK> = new Map();
   #text = "";
   #version = 0;
   #readAtMs = Number.NEGATIVE_INFINITY;
@@ -40,6 +42,19 @@ export class KeySet {
   /** Changes with the keys. */
   get version(): number {
     return this.#version;
+  }
+
+  /** The entry of a public key, with all that it says about its use; undefined: there is none. */
+  entryOf(key: JWK | null, kid: string | undefined): string | undefined {
+    for (const [entry, jwk] of this.#entries)
+      if (key && PUBLIC.every((part) => jwk[part] === key[part]) && (kid ?? jwk.kid) === jwk.kid)
+        return entry;
+    return undefined;
+  }
+
+  /** Whether an entry is among the keys now. */
+  has(entry: string): boolean {
+    return this.#entries.has(entry);
   }
 
   /** Reads the keys, and from now on again and again. A failure is a line in the log. */
@@ -98,6 +113,7 @@ export class KeySet {
     try {
       const set = JSON.parse(text) as JSONWebKeySet;
       this.#keys = createLocalJWKSet(set);
+      this.#entries = new Map(set.keys.map((jwk) => [JSON.stringify(jwk), jwk]));
       this.#text = text;
       this.#version++;
       this.log.info({ keys: set.keys.length }, "the keys for JWTs (JWKS) were read");
@@ -138,6 +154,8 @@ async function textOf(response: Response): Promise<string> {
   return Buffer.concat(chunks).toString("utf8");
 }
 
+/** What makes a public key: of RSA, or on a curve. */
+const PUBLIC = ["kty", "n", "e", "crv", "x", "y"] as const;
 /** A key that its issuer withdraws is refused after this at the latest. */
 const MAX_AGE_MS = 300_000;
 const COOLDOWN_MS = 30_000;
