@@ -72,9 +72,18 @@ export function takeBody(incoming: IncomingMessage): Buffer | null {
   return body;
 }
 
+/** Tells a client that waits for it (`Expect: 100-continue`) to send its body, once. */
+export function askForBody(incoming: IncomingMessage, outgoing: ServerResponse): void {
+  const raw = incoming as Raw;
+  if (raw.asked || !/^100-continue$/i.test(incoming.headers.expect ?? "")) return;
+  raw.asked = true;
+  outgoing.writeContinue();
+}
+
 /** How long the client can wait, by its body, ms; null: it disconnected before the body arrived. */
 export async function waitMsOf(incoming: IncomingMessage, outgoing: ServerResponse): Promise<number | null> {
   const bytes = bytesOf(incoming.headers["content-length"]);
+  askForBody(incoming, outgoing);
   if (incoming.readableLength < bytes && !(await arrives(incoming, outgoing, bytes))) return null;
   const body = takeBody(incoming);
   if (!body) return null;
@@ -102,7 +111,7 @@ function hasRaw(incoming: IncomingMessage): boolean {
   return (incoming as Raw).rawBody !== undefined;
 }
 
-type Raw = IncomingMessage & { rawBody?: Buffer };
+type Raw = IncomingMessage & { rawBody?: Buffer; asked?: boolean };
 /** In metadata, where it may stand too, it does no harm: the request is taken as one that can wait. */
 const WAIT_MS = /"waitMs"\s*:\s*(\d{1,6})/;
 /** Larger bodies are not those of an acquire, or have a lot of metadata. */
