@@ -64,11 +64,20 @@ export class ClientCertificates {
 
   /** Refuses requests without one. Probes pass. The connection is closed, so that the client makes another handshake. */
   readonly gate: Gate = (incoming, outgoing) => {
-    if (PROBES.test(incoming.url ?? "") || this.of(incoming)) return null;
+    const certificate = this.of(incoming);
+    if (certificate) (incoming as Certified)[CERTIFICATE] = certificate.peer;
+    if (certificate || PROBES.test(incoming.url ?? "")) return null;
     outgoing.setHeader("connection", "close");
     return NO_CERTIFICATE;
   };
 }
+
+/** The certificate without which the request would have been refused; undefined: it needed none. */
+export const neededBy = (incoming: IncomingMessage | undefined): PeerCertificate | undefined =>
+  (incoming as Certified | undefined)?.[CERTIFICATE];
+
+const CERTIFICATE = Symbol("certificate");
+type Certified = IncomingMessage & { [CERTIFICATE]?: PeerCertificate };
 
 /** `isTrusted`: whether it is at the time when it is asked. */
 function verifiedOf(socket: TLSSocket, isTrusted: (verified: Verified) => boolean): Verified | null {

@@ -86,7 +86,7 @@ export function createServer(
   const pass = (
     incoming: IncomingMessage,
     outgoing: ServerResponse,
-    serve: typeof answer,
+    serve: Serve,
     from = 0,
   ): void | Promise<void> => {
     for (let at = from; at < gates.length; at++) {
@@ -99,7 +99,7 @@ export function createServer(
     }
     return serve(incoming, outgoing);
   };
-  const receive = (serve: typeof answer) => (incoming: IncomingMessage, outgoing: ServerResponse) => {
+  const receive = (serve: Serve) => (incoming: IncomingMessage, outgoing: ServerResponse) => {
     if (connections.began(incoming, outgoing)) void pass(incoming, outgoing, serve);
   };
   server.on("request", receive(answer));
@@ -128,6 +128,8 @@ export function createServer(
   server.on("drop", connectionRefused);
   return Object.assign(server, { sockets: connections, certificates });
 }
+
+type Serve = (incoming: IncomingMessage, outgoing: ServerResponse) => void | Promise<void>;
 
 /** Resolves when a request has been read to its end, or never will be. */
 function whole(incoming: IncomingMessage): Promise<void> {
