@@ -76,8 +76,12 @@ export function toHosts(text: string): readonly string[] | undefined {
 
 /** Keys that come over plain HTTP could be anybody's on the way. */
 export function checkJwks(text: string, { addIssue }: z.RefinementCtx): void {
-  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return;
-  const { protocol, hostname } = URL.canParse(text) ? new URL(text) : { protocol: "", hostname: "" };
+  // Also `https:host`, which is a URL to whoever fetches it.
+  if (!/^(https?:|[a-z][a-z0-9+.-]*:\/\/)/i.test(text)) return;
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url?.username || url?.password)
+    return void addIssue("QUORATE_JWT_JWKS must have no user and no password in its URL");
+  const { protocol, hostname } = url ?? { protocol: "", hostname: "" };
   const loopback = isLoopback(hostname.replace(/^\[|\]$/g, ""));
   if (protocol === "https:" || (protocol === "http:" && loopback)) return;
   addIssue("QUORATE_JWT_JWKS must be an https:// URL (http:// on loopback only) or the path of a file");

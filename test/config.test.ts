@@ -337,9 +337,18 @@ describe("one clear line tells of", () => {
       "ftp://127.0.0.1/jwks",
       "https://",
       "http://127.0.0.1.evil.example/",
+      "http:issuer.example/jwks",
     ].map((url): [Record<string, string>, string] => [
       { QUORATE_JWT_ISSUER: "i", QUORATE_JWT_AUDIENCE: "a", QUORATE_JWT_JWKS: url },
       "QUORATE_JWT_JWKS must be an https:// URL (http:// on loopback only) or the path of a file",
+    ]),
+    ...[
+      "http://user:S3CR3T@127.0.0.1/jwks",
+      "https://user@issuer.example/",
+      "https::S3CR3T@issuer.example",
+    ].map((url): [Record<string, string>, string] => [
+      { QUORATE_JWT_ISSUER: "i", QUORATE_JWT_AUDIENCE: "a", QUORATE_JWT_JWKS: url },
+      "QUORATE_JWT_JWKS must have no user and no password in its URL",
     ]),
     [{ QUORATE_EMBEDDED: "rust" }, 'QUORATE_EMBEDDED is "rust", but must be one of javascript'],
     [

@@ -4,7 +4,7 @@ import { type Config, ConfigError } from "../config.js";
 import { type Audit, keysReloaded } from "./audit.js";
 import type { PeerCertificate } from "./certificates.js";
 import { Grants } from "./grants.js";
-import { type Bearer, type JwtSettings, Jwts } from "./jwt.js";
+import { type Bearer, BY_JWT, type JwtSettings, Jwts } from "./jwt.js";
 import { digestOf, KeyRing, NO_LIMITS, type Principal } from "./key-ring.js";
 import { type Fetch, KeySet } from "./key-set.js";
 import { type KeysFile, readKeysFile } from "./keys-file.js";
@@ -62,6 +62,8 @@ export class Access {
   readonly #file: WatchedFile | undefined;
   readonly #keySet: KeySet | undefined;
   readonly #jwts: Jwts | undefined;
+  /** A connection has one certificate for all its requests. */
+  readonly #byCertificate = new WeakMap<PeerCertificate, { of: Principal; principal: Principal }>();
 
   constructor(
     { keysFile, jwt, operatorKey }: AccessSettings,
@@ -113,7 +115,7 @@ export class Access {
     if (authorization !== undefined) return this.#byHeader(authorization);
     const found = certificate && this.#ring.byCertificate(certificate);
     if (found === "several") return refused("the names of the certificate belong to several keys");
-    if (found) return { kind: "authenticated", principal: found };
+    if (found) return { kind: "authenticated", principal: this.#certified(found, certificate) };
     if (this.#open) return AS_ANONYMOUS;
     return certificate?.authorized ? refused("no key has a name of the certificate") : NOTHING_GIVEN;
   }
@@ -124,9 +126,9 @@ export class Access {
    */
   current(principal: Principal): Principal | undefined {
     if (principal === OPERATOR || principal === ANONYMOUS) return principal;
-    const { untilMs } = principal;
-    if (untilMs !== undefined) return this.world.clock.wallMicros() < untilMs * 1_000 ? principal : undefined;
-    return this.#ring.byId(principal.id);
+    const { id, holds } = principal;
+    if (holds && !holds()) return undefined;
+    return id.startsWith(BY_JWT) ? principal : this.#ring.byId(id);
   }
 
   /** For SIGHUP: reads all files again, now. */
@@ -164,8 +166,21 @@ export class Access {
     return refused(`JWT: ${verification.reason}`);
   }
 
-  #authenticated({ id, grants, untilMs }: Bearer): Authentication {
-    return { kind: "authenticated", principal: { id, grants, limits: this.#ring.limits, untilMs } };
+  #authenticated({ id, grants, holds }: Bearer): Authentication {
+    return { kind: "authenticated", principal: { id, grants, limits: this.#ring.limits, holds } };
+  }
+
+  /** As long as the certificate is valid and leads to this key. */
+  #certified(principal: Principal, certificate: PeerCertificate): Principal {
+    const known = this.#byCertificate.get(certificate);
+    if (known?.of === principal) return known.principal;
+    const holds = () => {
+      const found = certificate.authorized && this.#ring.byCertificate(certificate);
+      return typeof found === "object" && found.id === principal.id;
+    };
+    const certified = Object.freeze({ ...principal, holds });
+    this.#byCertificate.set(certificate, { of: principal, principal: certified });
+    return certified;
   }
 
   async #replace(path: string, text: string): Promise<void> {

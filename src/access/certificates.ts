@@ -1,6 +1,9 @@
 /** What is needed of a client certificate, as `tls.TLSSocket` tells it. */
 export interface PeerCertificate {
-  /** Whether its chain was verified against the CA for clients (`socket.authorized`): else it proves nothing. */
+  /**
+   * Whether its chain was verified against the CA for clients, and that CA is still trusted, and the certificate valid: else
+   * it proves nothing.
+   */
   readonly authorized: boolean;
   readonly subject?: { readonly CN?: string | readonly string[] };
   /** As Node writes it: `DNS:a.example, URI:"spiffe://b,c"`. */

@@ -1,4 +1,4 @@
-import { errors, type JWTPayload, jwtVerify } from "jose";
+import { errors, exportJWK, type JWTVerifyResult, jwtVerify } from "jose";
 import { type Clock, wallDate } from "../clock.js";
 import { Grants } from "./grants.js";
 import { GRANTS } from "./grants-schema.js";
@@ -19,6 +19,8 @@ export interface Bearer {
   readonly grants: Grants;
   /** When it expires, in ms since 1970; clock skew is included. */
   readonly untilMs: number;
+  /** Whether it has not expired, and its issuer has not withdrawn the key that signed it. */
+  readonly holds: () => boolean;
 }
 
 /** `refused`, with a reason for the log alone: a client learns only that the token is not accepted. */
@@ -32,12 +34,22 @@ interface Cached extends Bearer {
   readonly version: number;
 }
 
+/** What a token was verified with. */
+interface Signed {
+  /** Of the keys of the issuer. */
+  readonly version: number;
+  /** The key among them; undefined: it is not known which it is. */
+  readonly entry: string | undefined;
+}
+
 /** Verifies JWTs (RFC 7519, RFC 8725), and remembers those that it verified until they expire. */
 export class Jwts {
   /** By digest, so that no token is kept; the oldest first. */
   readonly #cached = new Map<string, Cached>();
   /** A token that many requests bring at once is verified once. */
   readonly #pending = new Map<string, Promise<Verification>>();
+  /** How many of these wait for the keys of the issuer to be read again: anybody can bring such tokens. */
+  #waiting = 0;
 
   constructor(
     private readonly settings: JwtSettings,
@@ -62,20 +74,31 @@ export class Jwts {
   verify(token: string, digest: string): Promise<Verification> {
     const pending = this.#pending.get(digest);
     if (pending) return pending;
-    if (this.#pending.size >= PENDING_MAX) return Promise.resolve(TOO_MANY);
+    if (this.#pending.size - this.#waiting >= PENDING_MAX) return Promise.resolve(TOO_MANY);
     const verification = this.#verify(token, digest).finally(() => this.#pending.delete(digest));
     this.#pending.set(digest, verification);
     return verification;
   }
 
   async #verify(token: string, digest: string): Promise<Verification> {
-    if (!this.keySet.keys) await this.keySet.refresh();
+    if (!this.keySet.keys) await this.#refreshed();
     const first = await this.#verifyOnce(token, digest);
     if (first !== NO_SUCH_KEY) return first;
     // Perhaps the issuer has begun to sign with a new key.
     const before = this.keySet.version;
-    await this.keySet.refresh();
+    await this.#refreshed();
     return this.keySet.version === before ? first : this.#verifyOnce(token, digest);
+  }
+
+  /** At once where too many wait already: they must not keep away tokens that can be verified now. */
+  async #refreshed(): Promise<void> {
+    if (this.#waiting >= WAITING_MAX) return;
+    this.#waiting++;
+    try {
+      await this.keySet.refresh();
+    } finally {
+      this.#waiting--;
+    }
   }
 
   async #verifyOnce(token: string, digest: string): Promise<Verification> {
@@ -83,7 +106,7 @@ export class Jwts {
     if (!keys) return NO_KEYS;
     const { issuer, audience } = this.settings;
     try {
-      const { payload } = await jwtVerify(token, keys, {
+      const verified = await jwtVerify(token, keys, {
         issuer,
         audience,
         algorithms: ALGORITHMS,
@@ -91,14 +114,16 @@ export class Jwts {
         currentDate: wallDate(this.clock),
         requiredClaims: ["exp", "sub"],
       });
-      return this.#bearer(payload, digest, version);
+      const { kid } = verified.protectedHeader;
+      const entry = this.keySet.entryOf(await exportJWK(verified.key).catch(() => null), kid);
+      return this.#bearer(verified, digest, { version, entry });
     } catch (error) {
       if (error instanceof errors.JWKSNoMatchingKey) return NO_SUCH_KEY;
       return { kind: "refused", reason: reasonOf(error) };
     }
   }
 
-  #bearer(payload: JWTPayload, digest: string, version: number): Verification {
+  #bearer({ payload }: JWTVerifyResult, digest: string, { version, entry }: Signed): Verification {
     const { claim } = this.settings;
     const { sub = "", exp = 0 } = payload;
     if (typeof sub !== "string" || !SUBJECT.test(sub))
@@ -108,8 +133,11 @@ export class Jwts {
       const { path, message } = grants.error.issues[0] ?? { path: [], message: "" };
       return { kind: "refused", reason: `${[claim, ...path].join(".")} must be ${message}` };
     }
-    const untilMs = (exp + SKEW_S) * 1_000;
-    const bearer = { id: `jwt:${sub}`, grants: new Grants(grants.data), untilMs };
+    const untilMs = Math.min((exp + SKEW_S) * 1_000, this.#nowMs() + LIFE_MS_MAX);
+    const { keySet } = this;
+    const holds = () =>
+      this.#nowMs() < untilMs && (keySet.version === version || (entry !== undefined && keySet.has(entry)));
+    const bearer = { id: BY_JWT + sub, grants: new Grants(grants.data), untilMs, holds };
     this.#remember(digest, { ...bearer, version });
     return { kind: "verified", bearer };
   }
@@ -145,8 +173,13 @@ const ALGORITHMS = [
 const SKEW_S = 30;
 /** A subject stands in logs: no control characters. */
 const SUBJECT = /^[\x20-\x7e\u00a0-\uffff]{1,256}$/;
+/** What the id of each bearer begins with, and that of no key. */
+export const BY_JWT = "jwt:";
 const CACHED_MAX = 4_096;
 const PENDING_MAX = 256;
+const WAITING_MAX = 64;
+/** Ten years: whatever expires later is taken to expire then. */
+const LIFE_MS_MAX = 10 * 365 * 86_400_000;
 
 const NO_SUCH_KEY: Verification = Object.freeze({
   kind: "refused",

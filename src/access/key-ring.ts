@@ -9,8 +9,8 @@ export interface Principal {
   readonly id: string;
   readonly grants: Grants;
   readonly limits: Limits;
-  /** When its credential ends, in ms since 1970; undefined: it does not end by itself. */
-  readonly untilMs?: number;
+  /** Whether its credential would still be accepted; undefined: as long as its key is in the file. */
+  readonly holds?: () => boolean;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from "jose";
+import { createLocalJWKSet, type JSONWebKeySet, type JWK, type JWTVerifyGetKey } from "jose";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.js";
 import { type FileReader, systemFiles, WatchedFile } from "./watched-file.js";
@@ -8,6 +8,8 @@ export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 /** The public keys of an issuer (JWKS, RFC 7517), from a file or a URL, kept up to date. */
 export class KeySet {
   #keys: JWTVerifyGetKey | undefined;
+  /** Each as a text. */
+  #entries: ReadonlyMap<string, JWK> = new Map();
   #text = "";
   #version = 0;
   #readAtMs = Number.NEGATIVE_INFINITY;
@@ -40,6 +42,19 @@ export class KeySet {
   /** Changes with the keys. */
   get version(): number {
     return this.#version;
+  }
+
+  /** The entry of a public key, with all that it says about its use; undefined: there is none. */
+  entryOf(key: JWK | null, kid: string | undefined): string | undefined {
+    for (const [entry, jwk] of this.#entries)
+      if (key && PUBLIC.every((part) => jwk[part] === key[part]) && (kid ?? jwk.kid) === jwk.kid)
+        return entry;
+    return undefined;
+  }
+
+  /** Whether an entry is among the keys now. */
+  has(entry: string): boolean {
+    return this.#entries.has(entry);
   }
 
   /** Reads the keys, and from now on again and again. A failure is a line in the log. */
@@ -83,11 +98,11 @@ export class KeySet {
     if (this.#file || nowMs - this.#readAtMs < (this.#keys ? COOLDOWN_MS : RETRY_MS)) return;
     this.#readAtMs = nowMs;
     const abort = new AbortController();
-    const cancel = this.clock.after(FETCH_MS, () => abort.abort(new Error("it took too long")));
+    const cancel = this.clock.after(FETCH_MS, () => abort.abort(new Unreadable("it took too long")));
     try {
       this.#use(await textOf(await this.fetch(this.source, { redirect: "error", signal: abort.signal })));
     } catch (error) {
-      this.#failed(error instanceof Error ? error.message : String(error));
+      this.#failed(reasonOf(error));
     } finally {
       cancel();
     }
@@ -98,6 +113,7 @@ export class KeySet {
     try {
       const set = JSON.parse(text) as JSONWebKeySet;
       this.#keys = createLocalJWKSet(set);
+      this.#entries = new Map(set.keys.map((jwk) => [JSON.stringify(jwk), jwk]));
       this.#text = text;
       this.#version++;
       this.log.info({ keys: set.keys.length }, "the keys for JWTs (JWKS) were read");
@@ -114,19 +130,32 @@ export class KeySet {
   }
 }
 
+/** Its message is in words of our own. */
+class Unreadable extends Error {}
+
+/** Never the message of another error, which may repeat the URL, and so what is secret in it. */
+function reasonOf(error: unknown): string {
+  if (error instanceof Unreadable) return error.message;
+  const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } };
+  const known = [cause?.code, code].find((one) => typeof one === "string" && /^[A-Z][A-Z0-9_]*$/.test(one));
+  return known === undefined ? "it cannot be fetched" : String(known);
+}
+
 /** The body of an answer, of at most `BYTES_MAX`. */
 async function textOf(response: Response): Promise<string> {
-  if (!response.ok) throw new Error(`the answer was ${response.status}`);
+  if (!response.ok) throw new Unreadable(`the answer was ${response.status}`);
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
     bytes += chunk.length;
-    if (bytes > BYTES_MAX) throw new Error(`it has more than ${BYTES_MAX} bytes`);
+    if (bytes > BYTES_MAX) throw new Unreadable(`it has more than ${BYTES_MAX} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");
 }
 
+/** What makes a public key: of RSA, or on a curve. */
+const PUBLIC = ["kty", "n", "e", "crv", "x", "y"] as const;
 /** A key that its issuer withdraws is refused after this at the latest. */
 const MAX_AGE_MS = 300_000;
 const COOLDOWN_MS = 30_000;

@@ -1,8 +1,9 @@
-import { type Document, isNode, LineCounter, parseDocument } from "yaml";
+import { type Document, isNode, LineCounter } from "yaml";
 import type { z } from "zod";
 import { certificateName } from "./certificates.js";
 import { KEY, KEYS_FILE, type KeyEntry, type Limits } from "./grants-schema.js";
-import { isJson, type Parsed, parseText, YAML, YAML_AT_ONCE } from "./parse-text.js";
+import { documentOf, isJson, type Parsed, parseText } from "./parse-text.js";
+import { DEPTH_MAX } from "./scan-text.js";
 
 /** What a keys file says, or every mistake in it: one line each, none with a secret in it. */
 export type KeysFile =
@@ -15,9 +16,11 @@ export type KeysFile =
  */
 export async function readKeysFile(
   file: string,
-  text: string,
+  withMark: string,
   pause: () => Promise<void> = async () => {},
 ): Promise<KeysFile> {
+  // A byte order mark, as editors on Windows write it.
+  const text = withMark.replace(/^\uFEFF/, "");
   if (text.length > LENGTH_MAX)
     return refused([`${file} has ${text.length} characters, but must have at most ${LENGTH_MAX}`]);
   const parsed = await parseText(text);
@@ -52,15 +55,18 @@ function refused(mistakes: readonly string[]): KeysFile {
 /** The reason in our words: that of the parser may repeat what is in the file. */
 function syntaxMistake(file: string, text: string, { at, code, alias }: Parsed & { kind: "failed" }): string {
   const where = at ? `${file}:${at.line}:${at.col}` : file;
-  if (isJson(text)) return `${where} is not valid JSON`;
+  const reason = REASONS[code];
+  const because = reason === undefined ? "" : `: ${reason}`;
+  if (isJson(text)) return `${where} is not valid JSON${because}`;
   if (alias) {
     return `${where} is not valid YAML: a name that begins with * is an alias; the pattern * must be in quotes: "*"`;
   }
-  const reason = REASONS[code];
-  return `${where} is not valid YAML${reason === undefined ? "" : `: ${reason}`}`;
+  return `${where} is not valid YAML${because}`;
 }
 
 const REASONS: Readonly<Record<string, string>> = Object.freeze({
+  TOO_DEEP: `it is nested more than ${DEPTH_MAX} deep`,
+  TAG_RESOLVE_FAILED: "it has an unknown tag (a word that begins with !)",
   DUPLICATE_KEY: "a field is there twice",
   BAD_INDENT: "the indentation does not fit",
   TAB_AS_INDENT: "tabs cannot indent",
@@ -71,7 +77,7 @@ const REASONS: Readonly<Record<string, string>> = Object.freeze({
 
 /** Names places in the file as `keys.yaml:12: keys[1].grants[0]`. */
 class Places {
-  #document: Document.Parsed | undefined;
+  #document: Document.Parsed | undefined | null = null;
   readonly #lines = new LineCounter();
   constructor(
     private readonly file: string,
@@ -80,8 +86,7 @@ class Places {
 
   /** Parses once more, for the line number: only where there is a mistake, and not where that would take long. */
   name(path: readonly PropertyKey[]): string {
-    if (this.text.length > YAML_AT_ONCE) return `${this.file}: ${pathName(path)}`;
-    this.#document ??= parseDocument(this.text, { ...YAML, lineCounter: this.#lines });
+    if (this.#document === null) this.#document = documentOf(this.text, this.#lines);
     const line = this.#lineOf(path);
     return `${this.file}${line === undefined ? "" : `:${line}`}: ${pathName(path)}`;
   }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Access, type Authentication } from "../../src/access/access.js";
 import type { AuditEvent } from "../../src/access/audit.js";
+import type { PeerCertificate } from "../../src/access/certificates.js";
 import { digestOf } from "../../src/access/key-ring.js";
 import { ConfigError } from "../../src/config.js";
 import { FakeClock } from "../helpers/fake-clock.js";
@@ -235,6 +236,33 @@ describe("a client certificate", () => {
       kind: "unauthenticated",
       reason: "the names of the certificate belong to several keys",
     });
+  });
+
+  test("ends what is under way when it is not trusted any more, or its name is another key's", async () => {
+    const { access, clock, write } = await setUp();
+    const [mine, withdrawn] = [{ ...certificate }, { ...certificate }];
+    const principalOf = (one: PeerCertificate) => {
+      const found = access.authenticate({ certificate: one });
+      if (!("principal" in found)) throw new Error(JSON.stringify(found));
+      return found.principal;
+    };
+    const [principal, ended] = [principalOf(mine), principalOf(withdrawn)];
+    expect(principalOf(mine)).toBe(principal);
+    expect(access.current(principal)?.id).toBe("team-a");
+    withdrawn.authorized = false;
+    expect([access.current(principal)?.id, access.current(ended)]).toEqual(["team-a", undefined]);
+    write(fileOf([{ ...TEAM_A, names: ["x"] }]));
+    await clock.advance(1_000);
+    const need = { namespace: "default", kind: "locks", names: ["y"], action: "use" } as const;
+    expect(access.current(principal)?.grants.missing(need)).toBeDefined();
+    write(
+      fileOf([
+        { id: "team-a", keys: [KEY] },
+        { id: "b", certificates: ["CN=team-a"] },
+      ]),
+    );
+    await clock.advance(1_000);
+    expect(access.current(principal)).toBeUndefined();
   });
 
   test("does not make up for a wrong key", async () => {

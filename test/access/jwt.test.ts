@@ -40,12 +40,20 @@ function sign(
 
 async function setUp(source = "https://issuer.example/jwks") {
   const clock = new FakeClock();
-  const issuer = { jwks: await jwksOf(["1", first]), failing: false, fetched: 0 };
+  const issuer = {
+    jwks: await jwksOf(["1", first]),
+    failing: false,
+    fetched: 0,
+    error: new Error("x"),
+    slow: Promise.resolve(),
+    answer: () => {},
+  };
   const lines: string[] = [];
   const tell = (fields: unknown, message?: string) => void lines.push(`${message} ${JSON.stringify(fields)}`);
   const answer: Fetch = async () => {
     issuer.fetched++;
-    if (issuer.failing) throw new Error("connect ECONNREFUSED");
+    await issuer.slow;
+    if (issuer.failing) throw issuer.error;
     return new Response(issuer.jwks);
   };
   const access = new Access(
@@ -194,6 +202,38 @@ describe("a JWT that was verified", () => {
     expect(access.current(authentication.principal)).toBeUndefined();
   });
 
+  test("ends what is still under way when its issuer withdraws the key, and only then", async () => {
+    const { access, judge, clock, issuer } = await started();
+    const authentication = await judge(await sign({}));
+    if (authentication.kind !== "authenticated") throw new Error(authentication.kind);
+    issuer.jwks = await jwksOf(["1", first], ["2", second]);
+    await access.reload();
+    await clock.advance(301_000);
+    expect(access.current(authentication.principal)).toBe(authentication.principal);
+    issuer.jwks = await jwksOf(["2", second], ["3", first]);
+    await clock.advance(301_000);
+    expect(access.current(authentication.principal)).toBeUndefined();
+  });
+
+  test("that expires in far more than ten years ends in ten", async () => {
+    const { access, judge, clock } = await started();
+    const header = base64('{"alg":"ES256","kid":"1"}');
+    const body = JSON.stringify({ iss: ISSUER, aud: "quorate", sub: "x", exp: 0, grants: GRANTS });
+    for (const exp of ["1e300", "1e400"]) {
+      const signed = `${header}.${base64(body.replace('"exp":0', `"exp":${exp}`))}`;
+      const ecdsa = { name: "ECDSA", hash: "SHA-256" };
+      const signature = await crypto.subtle.sign(ecdsa, first.privateKey, Buffer.from(signed));
+      const authentication = await judge(`${signed}.${Buffer.from(signature).toString("base64url")}`);
+      if (authentication.kind !== "authenticated") throw new Error(JSON.stringify(authentication));
+      const YEAR_MICROS = 365 * 86_400_000_000;
+      Object.assign(clock, { wallMicros: () => 9.9 * YEAR_MICROS });
+      expect(access.current(authentication.principal)).toBeDefined();
+      Object.assign(clock, { wallMicros: () => 10.1 * YEAR_MICROS });
+      expect(access.current(authentication.principal)).toBeUndefined();
+      Object.assign(clock, { wallMicros: () => 0 });
+    }
+  });
+
   test("is refused once its issuer has withdrawn the key, within five minutes", async () => {
     const { judge, clock, issuer } = await started();
     const token = await sign({});
@@ -221,6 +261,29 @@ describe("a JWT that was verified", () => {
   });
 });
 
+describe("while the keys of the issuer are read slowly", () => {
+  test("tokens of strangers do not keep away those that can be verified", async () => {
+    const { judge, clock, issuer } = await started();
+    await clock.advance(60_000);
+    issuer.slow = new Promise((resolve) => {
+      issuer.answer = resolve;
+    });
+    const unsigned = (i: number) => `${base64(`{"alg":"ES256","kid":"x${i}"}`)}.e30.AA`;
+    const strangers: (Authentication | Promise<Authentication>)[] = [];
+    for (let i = 0; i < 500; i++) {
+      strangers.push(judge(unsigned(i)));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const kinds = new Set<string>();
+    for (let i = 0; i < 5; i++) kinds.add((await judge(await sign({ sub: `s${i}` }))).kind);
+    expect([...kinds]).toEqual(["authenticated"]);
+    // Those beyond the bound have their answer already.
+    expect((await strangers.at(-1))?.kind).toBe("unauthenticated");
+    issuer.answer();
+    for (const stranger of await Promise.all(strangers)) expect(stranger.kind).toBe("unauthenticated");
+  });
+});
+
 describe("the keys of the issuer", () => {
   test("are read again when a token is signed by a new one", async () => {
     const { judge, clock, issuer } = await started();
@@ -243,6 +306,23 @@ describe("the keys of the issuer", () => {
     await clock.advance(301_000);
     expect((await judge(await sign({}))).kind).toBe("authenticated");
     expect(lines.at(-1)).toContain("the old ones stay in force");
+  });
+
+  test("are missed in words that never repeat their URL", async () => {
+    const { clock, issuer, lines } = await started("https://issuer.example/jwks?token=S3CR3T");
+    issuer.failing = true;
+    const url = "https://issuer.example/jwks?token=S3CR3T";
+    const reasons = [
+      [new TypeError(`${url} cannot be fetched`), "it cannot be fetched"],
+      [new TypeError("fetch failed", { cause: { code: "ECONNREFUSED", message: url } }), "ECONNREFUSED"],
+      [new TypeError("fetch failed", { cause: { code: url } }), "it cannot be fetched"],
+    ] as const;
+    for (const [error, reason] of reasons) {
+      issuer.error = error;
+      await clock.advance(301_000);
+      expect(lines.at(-1)).toContain(`{"reason":"${reason}"}`);
+    }
+    expect(lines.join("\n")).not.toContain("S3CR3T");
   });
 
   test("that could never be read are told from a wrong token, and are read when they can be", async () => {

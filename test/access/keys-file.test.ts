@@ -171,6 +171,21 @@ describe("one clear line tells of", () => {
       "keys.yaml:2:1 is not valid YAML: a field is there twice",
     ],
     [
+      "a field that is there twice in JSON",
+      mistakes('{"keys": [],\n "keys": []}'),
+      "keys.yaml:2:2 is not valid JSON: a field is there twice",
+    ],
+    [
+      "a field that is there twice in JSON, once in another spelling",
+      mistakes('{"keys": [{"i\\u0064": "a", "id": "b"}]}'),
+      "keys.yaml:1:28 is not valid JSON: a field is there twice",
+    ],
+    [
+      "a tag",
+      mistakesOf({ sha256: `[!digest "${A}"]` }),
+      "keys.yaml:3:14 is not valid YAML: it has an unknown tag (a word that begins with !)",
+    ],
+    [
       "a * without quotes",
       mistakesOf({ grants: "[{namespace: *, kinds: [locks], names: [x], actions: [use]}]" }),
       'keys.yaml:4:26 is not valid YAML: a name that begins with * is an alias; the pattern * must be in quotes: "*"',
@@ -212,6 +227,77 @@ test("no mistake repeats a key that stands in a wrong place", async () => {
       expect(line).not.toContain("\n");
     }
   }
+});
+
+describe("a file that is nested too deep", () => {
+  const mixed = (text: string) => text.repeat(20_001);
+  test.each([
+    ["[", mixed("[")],
+    ["[ in JSON", `{"keys":${mixed("[")}`],
+    ["{ in JSON", mixed('{"a":')],
+    ["[ after what is a string in JSON only", `{"a": x", ${mixed("[")}`],
+    ["[ after what is a comment in JSON only", `{"a": 1 # "\n${mixed("[")}`],
+    ["-", mixed("- ")],
+    ["?", mixed("? ")],
+    ["- and ?", "- ? ".repeat(300)],
+    ["spaces", Array.from({ length: 2_000 }, (_, i) => `${" ".repeat(i)}a:`).join("\n")],
+    ["[ behind a large file", `keys:\n${"# comment\n".repeat(10_000)}${mixed("- [")}`],
+  ])("by %s is refused at once", async (_, text) => {
+    const beganMs = performance.now();
+    expect(await mistakes(text)).toEqual([
+      expect.stringMatching(
+        /^keys\.yaml(:\d+:\d+)? is not valid (YAML: it is nested more than 50 deep|JSON.*)$/,
+      ),
+    ]);
+    expect(performance.now() - beganMs).toBeLessThan(3_000);
+  });
+
+  test("is not one with brackets in comments and in quotes", async () => {
+    const comments = "# [ {\n".repeat(100);
+    const name = `"CN=${"[{".repeat(100)}"`;
+    const entry = `{id: a, sha256: [${A}], certificates: [${name}], grants: []}`;
+    const quotes = `keys:\n  - ${entry}\n`;
+    expect(await mistakes(`${comments}${quotes}${comments}`)).toEqual([]);
+    const json = JSON.stringify({
+      keys: [{ id: "a", certificates: [`CN=${'["{\\'.repeat(100)}`], grants: [] }],
+    });
+    expect(await mistakes(json)).toEqual([]);
+  });
+});
+
+test("a byte order mark is no part of a file", async () => {
+  expect(await mistakes(`\uFEFF${FILE}`)).toEqual([]);
+  expect(await mistakes('\uFEFF{"keys": []}')).toEqual([]);
+});
+
+test("the parser prints nothing of a file that it does not like", async () => {
+  const printed: unknown[] = [];
+  const note = (warning: unknown) => void printed.push(warning);
+  process.on("warning", note);
+  await mistakes(`keys: [!digest "${A}"]`);
+  await mistakes(`keys: [!digest "${A}"]\n${"# comment\n".repeat(10_000)}`);
+  await mistakes(`? {a: ${A}}\n: 1`);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  process.off("warning", note);
+  expect(printed).toEqual([]);
+});
+
+test("1,000 keys with 20 grants each are read quickly in JSON", async () => {
+  const grants = Array.from({ length: 20 }, (_, i) => ({
+    namespace: `n${i}`,
+    kinds: ["locks"],
+    names: ["orders-*"],
+    actions: ["use"],
+  }));
+  const keys = Array.from({ length: 1_000 }, (_, i) => ({
+    id: `k${i}`,
+    sha256: [String(i).padStart(64, "0")],
+    grants,
+  }));
+  const text = JSON.stringify({ keys });
+  const beganMs = performance.now();
+  expect(await readKeysFile("keys.json", text)).toMatchObject({ kind: "read", keys: { length: 1_000 } });
+  expect(performance.now() - beganMs).toBeLessThan(3_000);
 });
 
 describe("a large file in YAML", () => {

@@ -1,5 +1,7 @@
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { sealedCursor } from "../../src/http/locks/examples.js";
+import { digestOf } from "../../src/scripts/hold.js";
 import { Keys } from "../../src/scripts/keys.js";
 import { type MemberRecord, putMember } from "../../src/scripts/member-calls.js";
 import { startPrimaries, type TestPrimaries } from "../helpers/primaries.js";
@@ -260,7 +262,8 @@ describe("pages of holders", () => {
         expect(status).toBe(200);
         const text = JSON.stringify(body);
         expect(Buffer.byteLength(text)).toBeLessThan(PAGE_BYTES_MAX);
-        expect(leaseIds.filter((leaseId) => text.includes(leaseId))).toEqual([]);
+        const secret = leaseIds.flatMap((leaseId) => [leaseId, digestOf(leaseId)]);
+        expect(secret.filter((one) => text.includes(one))).toEqual([]);
         expect(body.holders.length).toBeLessThanOrEqual(limit);
         owners.push(...body.holders.map(({ owner }: { owner: string }) => owner));
         cursor = body.cursor;
@@ -272,6 +275,17 @@ describe("pages of holders", () => {
     expect(body.holders).toHaveLength(100);
   }, 60_000);
 
+  test("go on from cursors of the same lock only", async () => {
+    const [name, another] = [freshName(), freshName()];
+    for (const lock of [name, another])
+      for (const owner of ["a", "b", "c"])
+        await one.call("POST", `/v1/locks/${lock}/acquire`, { ttlMs: 60_000, mode: "shared", owner });
+    const { cursor } = (await one.call("GET", `/v1/locks/${name}/holders?limit=1`)).body;
+    const next = (lock: string) => other.call("GET", `/v1/locks/${lock}/holders?cursor=${cursor}`);
+    expect((await next(name)).body.holders).toHaveLength(2);
+    expect((await next(another)).body.field).toBe("cursor");
+  });
+
   test("have the only one of a writer, and none of a lock that is free", async () => {
     const name = freshName();
     const holders = async () => (await other.call("GET", `/v1/locks/${name}/holders`)).body;
@@ -280,7 +294,10 @@ describe("pages of holders", () => {
     const { holders: found, cursor } = await holders();
     expect(cursor).toBeNull();
     expect(found).toMatchObject([{ owner: "writer", mode: "exclusive" }]);
-    expect((await other.call("GET", `/v1/locks/${name}/holders?cursor=x`)).body.field).toBe("cursor");
+    for (const wrong of ["x", digestOf("chosen"), sealedCursor]) {
+      const refused = await other.call("GET", `/v1/locks/${name}/holders?cursor=${wrong}`);
+      expect([refused.status, refused.body.field]).toEqual([400, "cursor"]);
+    }
   });
 });
 

@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import { ANONYMOUS } from "../../access/access.js";
+import type { PeerCertificate } from "../../access/certificates.js";
 import { type Action, describeMissing, type Kind, type MissingGrant } from "../../access/grants.js";
 import type { Principal } from "../../access/key-ring.js";
 import type { NamePatterns } from "../../algorithms/name-patterns.js";
@@ -7,6 +8,8 @@ import { CoordinationError } from "../../errors.js";
 import type { Env } from "../context.js";
 import { NO_CREDENTIAL } from "../failures.js";
 import type { Parsed, Schemas } from "../requests/parse.js";
+import { incomingOf } from "../server/arrivals.js";
+import { neededBy } from "../server/client-certificate.js";
 import type { Act } from "./acts.js";
 
 /**
@@ -49,6 +52,8 @@ export interface Permitted {
   readonly act?: Act | undefined;
   /** None for lists, and for the whole deployment. */
   readonly names: readonly string[];
+  /** That every client of this server must have, whatever else it brings; undefined: none. */
+  readonly certificate?: PeerCertificate | undefined;
 }
 
 /** Judges the requests of one route. Each function throws `forbidden`, which names the grant that is missing. */
@@ -67,7 +72,16 @@ export function authorization<S extends Schemas>(
   const names = "names" in needs ? needs.names : null;
   const notOperator = operatorKey === undefined ? NO_OPERATOR_KEY : NOT_AN_OPERATOR;
   const judge = (c: Context<Env>, namespace: string, touched: readonly string[]) => {
-    const permitted = { principal: principalOf(c), namespace, kind, action, act, names: touched };
+    const certificate = neededBy(incomingOf(c));
+    const permitted = {
+      principal: principalOf(c),
+      namespace,
+      kind,
+      action,
+      act,
+      names: touched,
+      certificate,
+    };
     // Also if it is denied: the audit tells what was asked for.
     c.set("permitted", permitted);
     const missing = permitted.principal.grants.missing(permitted);

@@ -16,3 +16,7 @@ const OPEN = {
   metrics: /^\/metrics(\?|$)/,
   docs: /^\/((docs(\/[a-z0-9.-]*)?|openapi\.(json|yaml))?)(\?|$)/,
 };
+
+/** Probes, metrics and the documentation, as they are spelled: whatever else is sent may lead to any route. */
+export const isApart = (url: string): boolean =>
+  PROBES.test(url) || OPEN.metrics.test(url) || OPEN.docs.test(url);

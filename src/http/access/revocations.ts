@@ -1,6 +1,7 @@
 import type { Access } from "../../access/access.js";
 import type { Clock } from "../../clock.js";
 import { INVALID_CREDENTIAL } from "../failures.js";
+import { NO_CERTIFICATE } from "../server/client-certificate.js";
 import { lacks, type Permitted } from "./authorization.js";
 
 /** Ends event streams and blocking reads within a second after the right to them has ended. */
@@ -22,7 +23,7 @@ export class Revocations {
     client: AbortSignal,
     wait: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    if (this.access.isOpen) return wait(client);
+    if (this.#lasts(permitted)) return wait(client);
     const { signal, end } = this.#begin(permitted, client);
     try {
       const waited = await wait(signal);
@@ -39,13 +40,18 @@ export class Revocations {
     client: AbortSignal,
     chunks: (signal: AbortSignal) => AsyncGenerator<T>,
   ): AsyncGenerator<T> {
-    if (this.access.isOpen) return yield* chunks(client);
+    if (this.#lasts(permitted)) return yield* chunks(client);
     const { signal, end } = this.#begin(permitted, client);
     try {
       yield* chunks(signal);
     } finally {
       end();
     }
+  }
+
+  /** Nothing can end the right. */
+  #lasts({ certificate }: Permitted): boolean {
+    return this.access.isOpen && !certificate;
   }
 
   #begin(permitted: Permitted, client: AbortSignal): { signal: AbortSignal; end: () => void } {
@@ -84,6 +90,7 @@ export class Revocations {
   }
 
   #whyNot(permitted: Permitted) {
+    if (permitted.certificate?.authorized === false) return NO_CERTIFICATE;
     const principal = this.access.current(permitted.principal);
     if (!principal) return INVALID_CREDENTIAL;
     const missing = principal.grants.missing(permitted);

@@ -75,8 +75,11 @@ const list: Answer<typeof schemas.LocksSchema> = {
 };
 export const lockLists = pages(list, "orders-42");
 
+export const sealedCursor =
+  ".bjQLnP-zepicpUTmu3gKLHiQHT-zNzh2hRGjBhevoB1L9RIvNEVUxTveLruM0rfj0WAK1jHDhaXXzOI8d4VFmtvBtMkA_-SNV1tdpcY4BAEl9l2w_j4kSUt26phkV9mGCE_tCLl4r019GWp0RqhrWACeY2thHbFiEbZamq3_KcXlLZxQjFAjRzRNjAetkcvWBor8df9ikvBioJyj";
+
 const holders: Answer<typeof schemas.HoldersSchema> = { holders: [holder], cursor: null };
-export const holderLists = pages(holders, "3f786850e387550fdab836ed7e6dc881de23001b");
+export const holderLists = pages(holders, sealedCursor);
 
 function pages<T>(last: T, cursor: string) {
   return {

@@ -140,8 +140,16 @@ function listRoutes(routes: Routes, { cursors }: Dependencies): void {
     request: { params: LockParams, query: HoldersQuery },
     answer: json("One page; empty if nobody holds it.", HoldersSchema, examples.holderLists),
     problems: ["no_quorum"],
-    handle: ({ params, query: { cursor = null, limit = HOLDERS_PAGE_MAX } }, { locks }) =>
-      locks.holders(params.name, cursor, limit),
+    handle: async (
+      { params: { name }, query: { cursor, limit = HOLDERS_PAGE_MAX } },
+      { locks, namespace },
+    ) => {
+      const list = [namespace.name, "holders", name].join("\n");
+      const after = cursor === undefined ? null : cursors.open(cursor, list);
+      const page = await locks.holders(name, after, limit);
+      // Sealed, since it is a digest of a leaseId: a client may have chosen one that can be guessed.
+      return { ...page, cursor: page.cursor && cursors.seal(page.cursor, list) };
+    },
   });
   routes.add({
     method: "get",

@@ -21,6 +21,7 @@ import {
   renewal,
   seenByOthers,
 } from "../leases/schemas.js";
+import { sealedCursor } from "./examples.js";
 
 const lockName = name("Name of the lock.", "orders-42");
 
@@ -119,12 +120,11 @@ export const HOLDERS_PAGE_MAX = 1_000;
 export const HoldersQuery = z.strictObject({
   cursor: z
     .string()
-    .regex(/^[0-9a-f]{40}$/, "the cursor of a page")
+    .max(256)
+    // Only sealed: whoever could choose digests would learn by trial where that of a leaseId is.
+    .refine(isSealed, "the cursor of a page")
     .optional()
-    .openapi({
-      description: "The cursor of the previous page.",
-      example: "3f786850e387550fdab836ed7e6dc881de23001b",
-    }),
+    .openapi({ description: "The cursor of the previous page.", example: sealedCursor }),
   limit: limitInQuery("How many holders a page has at most.", HOLDERS_PAGE_MAX),
 });
 

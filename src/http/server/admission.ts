@@ -23,7 +23,8 @@ export interface AdmissionObserver {
 
 /**
  * Limits what is in flight at this instance: the gate that requests pass, and the measurement of how late the instance is.
- * The `Limiter` decides; here are sockets, time and bodies. Only /v1 is limited: probes and metrics are always answered.
+ * The `Limiter` decides; here are sockets, time and bodies. Probes, metrics and the documentation are always answered; all else is
+ * limited, however its path is spelled.
  */
 export class Admission {
   readonly limiter: Limiter;

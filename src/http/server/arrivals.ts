@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context } from "hono";
 import type { Arrival } from "../../algorithms/limiter.js";
+import { isApart } from "../access/open-paths.js";
 import { WAIT_MS_MAX } from "../fields.js";
 
 /** What method, path and headers say about a request. */
@@ -8,7 +9,7 @@ export type Arrived = Pick<Arrival, "priority" | "units">;
 
 /** How a request is treated before its body is known; null: it is admitted whatever the load. */
 export function arrivalOf({ method, url = "", headers }: IncomingMessage): Arrived | null {
-  if (!url.startsWith("/v1/")) return null;
+  if (!url.startsWith("/v1/") && isApart(url)) return null;
   const bytes = bytesOf(headers["content-length"]);
   const units = bytes < UNIT_BYTES ? 1 : Math.min(UNITS_MAX, 1 + Math.floor(bytes / UNIT_BYTES));
   const urgent = method === "DELETE" || (method === "POST" && URGENT.test(url));
@@ -16,7 +17,7 @@ export function arrivalOf({ method, url = "", headers }: IncomingMessage): Arriv
 }
 
 /** Requests that keep or give back something that the caller holds. */
-const URGENT = /\/(?:renew|release|heartbeat|resign|proclaim)(?:\?|$)/;
+const URGENT = /^[^?]*\/(?:renew|release|heartbeat|resign|proclaim)(?:\?|$)/;
 
 /** Whether the body may say that the client can wait. */
 export function mayWait({ method, headers }: IncomingMessage): boolean {
@@ -71,9 +72,18 @@ export function takeBody(incoming: IncomingMessage): Buffer | null {
   return body;
 }
 
+/** Tells a client that waits for it (`Expect: 100-continue`) to send its body, once. */
+export function askForBody(incoming: IncomingMessage, outgoing: ServerResponse): void {
+  const raw = incoming as Raw;
+  if (raw.asked || !/^100-continue$/i.test(incoming.headers.expect ?? "")) return;
+  raw.asked = true;
+  outgoing.writeContinue();
+}
+
 /** How long the client can wait, by its body, ms; null: it disconnected before the body arrived. */
 export async function waitMsOf(incoming: IncomingMessage, outgoing: ServerResponse): Promise<number | null> {
   const bytes = bytesOf(incoming.headers["content-length"]);
+  askForBody(incoming, outgoing);
   if (incoming.readableLength < bytes && !(await arrives(incoming, outgoing, bytes))) return null;
   const body = takeBody(incoming);
   if (!body) return null;
@@ -101,7 +111,7 @@ function hasRaw(incoming: IncomingMessage): boolean {
   return (incoming as Raw).rawBody !== undefined;
 }
 
-type Raw = IncomingMessage & { rawBody?: Buffer };
+type Raw = IncomingMessage & { rawBody?: Buffer; asked?: boolean };
 /** In metadata, where it may stand too, it does no harm: the request is taken as one that can wait. */
 const WAIT_MS = /"waitMs"\s*:\s*(\d{1,6})/;
 /** Larger bodies are not those of an acquire, or have a lot of metadata. */

@@ -50,27 +50,44 @@ export class ClientCertificates {
     if (!(socket instanceof TLSSocket)) return null;
     let verified = this.#bySocket.get(socket);
     if (verified === undefined) {
-      verified = socket.authorized ? verifiedOf(socket) : null;
+      verified = socket.authorized ? this.#verified(socket) : null;
       this.#bySocket.set(socket, verified);
     }
-    if (!verified || !this.#trusted.has(verified.anchor)) return null;
-    return verified.validToMs < this.clock.wallMicros() / 1_000 ? null : verified;
+    return verified?.peer.authorized ? verified : null;
+  }
+
+  #verified(socket: TLSSocket): Verified | null {
+    const isTrusted = ({ anchor, validToMs }: Verified) =>
+      this.#trusted.has(anchor) && this.clock.wallMicros() / 1_000 <= validToMs;
+    return verifiedOf(socket, isTrusted);
   }
 
   /** Refuses requests without one. Probes pass. The connection is closed, so that the client makes another handshake. */
   readonly gate: Gate = (incoming, outgoing) => {
-    if (PROBES.test(incoming.url ?? "") || this.of(incoming)) return null;
+    const certificate = this.of(incoming);
+    if (certificate) (incoming as Certified)[CERTIFICATE] = certificate.peer;
+    if (certificate || PROBES.test(incoming.url ?? "")) return null;
     outgoing.setHeader("connection", "close");
     return NO_CERTIFICATE;
   };
 }
 
-function verifiedOf(socket: TLSSocket): Verified | null {
+/** The certificate without which the request would have been refused; undefined: it needed none. */
+export const neededBy = (incoming: IncomingMessage | undefined): PeerCertificate | undefined =>
+  (incoming as Certified | undefined)?.[CERTIFICATE];
+
+const CERTIFICATE = Symbol("certificate");
+type Certified = IncomingMessage & { [CERTIFICATE]?: PeerCertificate };
+
+/** `isTrusted`: whether it is at the time when it is asked. */
+function verifiedOf(socket: TLSSocket, isTrusted: (verified: Verified) => boolean): Verified | null {
   // Not `getPeerX509Certificate`: its chain may lack what is in the CA file.
   let last = socket.getPeerCertificate(true);
   if (!last.raw) return null;
   const peer = {
-    authorized: true,
+    get authorized() {
+      return isTrusted(verified);
+    },
     subject: last.subject.CN === undefined ? {} : { CN: last.subject.CN },
     subjectaltname: last.subjectaltname ?? "",
   };
@@ -78,7 +95,9 @@ function verifiedOf(socket: TLSSocket): Verified | null {
   // The last one refers to itself.
   for (let i = 0; last.issuerCertificate?.raw && i < CHAIN_MAX; i++) last = last.issuerCertificate;
   const anchor = anchorOf(new X509Certificate(last.raw));
-  return { subject, subjectAltName, fingerprint256, validToMs: msSince1970(validTo), anchor, peer };
+  const validToMs = msSince1970(validTo);
+  const verified: Verified = { subject, subjectAltName, fingerprint256, validToMs, anchor, peer };
+  return verified;
 }
 
 /** By its key: a CA that is issued again, with the same key, is the same CA. */

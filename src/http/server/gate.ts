@@ -14,7 +14,11 @@ export type Gate = (
 
 /** Answers without the framework. */
 export function refuse(outgoing: ServerResponse, error: CoordinationError, requestId: string): void {
-  if (outgoing.destroyed) return;
+  if (!outgoing.destroyed) outgoing.end(writeRefusal(outgoing, error, requestId));
+}
+
+/** Writes the head of such an answer, and returns its body. */
+export function writeRefusal(outgoing: ServerResponse, error: CoordinationError, requestId: string): string {
   const { status, before, after, headers } = partsOf(error);
   const body = before + requestId + after;
   outgoing.writeHead(status, [
@@ -24,7 +28,7 @@ export function refuse(outgoing: ServerResponse, error: CoordinationError, reque
     "x-request-id",
     requestId,
   ]);
-  outgoing.end(body);
+  return body;
 }
 
 /** The same as a Response, for where the framework has no request to answer. */

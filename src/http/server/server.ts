@@ -13,11 +13,13 @@ import type { Ids } from "../../ids.js";
 import type { LivePem } from "../../tls/live-pem.js";
 import type { App } from "../context.js";
 import { EXPECTATION_FAILED } from "../failures.js";
+import { askForBody } from "./arrivals.js";
 import { ClientCertificates } from "./client-certificate.js";
 import { Connections } from "./connections.js";
 import { type Gate, problemOf, refuse, requestIdOf } from "./gate.js";
 import { answerMalformed } from "./malformed.js";
 import { createSecureServer } from "./secure.js";
+import { isLong, refuseUnread } from "./unread.js";
 
 /** A server, and how to end its connections. */
 export interface HttpServer extends Server {
@@ -72,31 +74,50 @@ export function createServer(
   const turnAway = (incoming: IncomingMessage, outgoing: ServerResponse, why: CoordinationError) => {
     const requestId = requestIdOf(incoming.headers["x-request-id"], ids);
     turnedAway(incoming, why, requestId);
+    // After an overload, new connections would cost more than bodies.
+    if (why.code !== "overloaded" && isLong(incoming))
+      return refuseUnread(incoming, outgoing, why, requestId, clock);
     if (!connections.leaving) return refuse(outgoing, why, requestId);
     outgoing.setHeader("connection", "close");
     // If the connection were closed with unread data, it would be reset, and the answer lost.
     return whole(incoming).then(() => refuse(outgoing, why, requestId));
   };
   /** Without a promise unless a gate has to wait: a refusal should cost next to nothing. */
-  const pass = (incoming: IncomingMessage, outgoing: ServerResponse, from: number): void | Promise<void> => {
+  const pass = (
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    serve: Serve,
+    from = 0,
+  ): void | Promise<void> => {
     for (let at = from; at < gates.length; at++) {
       const refusal = gates[at]?.(incoming, outgoing);
       if (refusal instanceof Promise)
         return refusal.then((why) =>
-          why ? turnAway(incoming, outgoing, why) : pass(incoming, outgoing, at + 1),
+          why ? turnAway(incoming, outgoing, why) : pass(incoming, outgoing, serve, at + 1),
         );
       if (refusal) return turnAway(incoming, outgoing, refusal);
     }
-    return answer(incoming, outgoing);
+    return serve(incoming, outgoing);
   };
-  server.on("request", (incoming, outgoing) => {
-    if (!connections.began(incoming, outgoing)) return;
-    void pass(incoming, outgoing, 0);
-  });
-  server.on("checkExpectation", (incoming, outgoing) => {
-    outgoing.setHeader("connection", "close");
-    return turnAway(incoming, outgoing, EXPECTATION_FAILED);
-  });
+  const receive = (serve: Serve) => (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    if (connections.began(incoming, outgoing)) void pass(incoming, outgoing, serve);
+  };
+  server.on("request", receive(answer));
+  // Whoever is refused must not be asked for a body.
+  server.on(
+    "checkContinue",
+    receive((incoming, outgoing) => {
+      askForBody(incoming, outgoing);
+      return answer(incoming, outgoing);
+    }),
+  );
+  server.on(
+    "checkExpectation",
+    receive(async (incoming, outgoing) => {
+      outgoing.setHeader("connection", "close");
+      await turnAway(incoming, outgoing, EXPECTATION_FAILED);
+    }),
+  );
   server.on("clientError", (error: Error, socket: Socket) => {
     // Whoever speaks no TLS is answered beneath it.
     const plain = socket.writable ? undefined : connections.underneath(socket);
@@ -107,6 +128,8 @@ export function createServer(
   server.on("drop", connectionRefused);
   return Object.assign(server, { sockets: connections, certificates });
 }
+
+type Serve = (incoming: IncomingMessage, outgoing: ServerResponse) => void | Promise<void>;
 
 /** Resolves when a request has been read to its end, or never will be. */
 function whole(incoming: IncomingMessage): Promise<void> {

@@ -84,6 +84,24 @@ describe("what lasts", () => {
     expect(asked).toBe(3);
   });
 
+  test("ends with the client certificate that everybody must have, even where everybody may use everything", async () => {
+    const { clock, revocations } = setUp(true);
+    const certificate = { authorized: true };
+    const certified = { ...permitted, certificate };
+    const client = new AbortController().signal;
+    const ended = expect(revocations.during(certified, client, untilAborted)).rejects.toMatchObject({
+      code: "unauthenticated",
+    });
+    const stream = revocations.stream(certified, client, ticks);
+    expect((await stream.next()).done).toBe(false);
+    await clock.advance(5_000);
+    expect((await stream.next()).done).toBe(false);
+    certificate.authorized = false;
+    await clock.advance(1_000);
+    await ended;
+    expect((await stream.next()).done).toBe(true);
+  });
+
   test("is never looked at where everybody may use everything", async () => {
     const { clock, access, revocations } = setUp(true);
     access.current = () => {

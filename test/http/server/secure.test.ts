@@ -7,8 +7,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { PeerCertificate } from "../../../src/access/certificates.js";
 import { systemClock } from "../../../src/clock.js";
 import { readConfig } from "../../../src/config.js";
+import { type ClientCertificate, neededBy } from "../../../src/http/server/client-certificate.js";
 import { serverFiles } from "../../../src/http/server/secure.js";
 import { createServer, type HttpServer } from "../../../src/http/server/server.js";
 import { systemIds } from "../../../src/ids.js";
@@ -258,9 +260,19 @@ describe.skipIf(!hasOpenssl)("over TLS", () => {
     test("that expire while their connection is open are none from then on", async () => {
       await withClients();
       const kept = await open(client);
+      const seen: (ClientCertificate | null | undefined)[] = [];
+      let needed: PeerCertificate | undefined;
+      server.once("request", (incoming) => {
+        seen.push(server.certificates?.of(incoming));
+        needed = neededBy(incoming);
+      });
       expect((await ask(kept)).status).toBe(200);
+      expect(seen[0]?.peer.authorized).toBe(true);
+      expect(needed).toBe(seen[0]?.peer);
       wallMs += 31 * 86_400_000;
       expect((await ask(kept)).status).toBe(401);
+      // What began before, such as an event stream, is judged by this every second.
+      expect(seen[0]?.peer.authorized).toBe(false);
     });
 
     test("of a CA below one that is trusted count", async () => {
