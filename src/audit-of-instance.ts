@@ -13,7 +13,10 @@ export interface OpenAudit {
   flushSync(): void;
 }
 
-/** Undefined: nothing is to be audited. `stdout`: what takes the lines of the log. Throws `ConfigError` where the file cannot be opened for appending. */
+/**
+ * Undefined: nothing is to be audited. `stdout`: what takes the lines of the log. Throws `ConfigError` where the file cannot
+ * be opened for appending.
+ */
 export function openAudit(
   { audit: where }: Pick<Config, "audit">,
   { stdout, clock, log }: { readonly stdout: AuditOutput; readonly clock: Clock; readonly log: Logger },

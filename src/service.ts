@@ -17,7 +17,7 @@ import { createApp } from "./http/app.js";
 import type { App, SharedPort } from "./http/context.js";
 import { Metrics, type MetricsSnapshot } from "./http/metrics.js";
 import { Admission } from "./http/server/admission.js";
-import { clientAddress } from "./http/server/client-address.js";
+import { clientBehind } from "./http/server/client-address.js";
 import type { ClientCertificates } from "./http/server/client-certificate.js";
 import { dotSegmentGate } from "./http/server/dot-segments.js";
 import type { Gate } from "./http/server/gate.js";
@@ -105,7 +105,7 @@ export function createService(config: Config, redis: RedisServers, world: World)
   const { logDropped, audit } = world;
   metrics.observe({ primaries, waiting, limiter: admission.limiter, logDropped, audit });
   const stopping = new Stopping();
-  const clientOf = clientAddress(config.trustedProxies);
+  const clientOf = clientBehind(config.trustedProxies);
   const isOpen = openPaths(config);
   const access = world.access ?? new Access(accessSettings(config), { clock, log });
   const identity = new Identity({ access, isOpen, clientOf, clock, log, observer: metrics });

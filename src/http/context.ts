@@ -15,6 +15,7 @@ import type { KeyLimits } from "./access/key-limits.js";
 import type { Revocations } from "./access/revocations.js";
 import type { SealedCursors } from "./access/sealed-cursors.js";
 import type { Metrics } from "./metrics.js";
+import type { ClientOf } from "./server/client-address.js";
 import type { Stopping } from "./server/stopping.js";
 
 /** A port that several workers serve, as one of them sees it. */
@@ -44,8 +45,7 @@ export interface Dependencies {
   readonly cursors: SealedCursors;
   /** Whether a path needs no key. */
   readonly isOpen: (url: string) => boolean;
-  /** The address of a client, by the other end of its connection and `X-Forwarded-For`. */
-  readonly clientOf: (peer: string, forwardedFor: string | undefined) => string;
+  readonly clientOf: ClientOf;
 }
 
 /** What all routes together are made of. */

@@ -10,7 +10,7 @@ import { readBody } from "./requests/body-limit.js";
 import { traceparentOf } from "./requests/traceparent.js";
 import { Reply } from "./responses/reply.js";
 import { inFlight } from "./server/admission.js";
-import { headerOf, peerOf } from "./server/arrivals.js";
+import { headerOf, incomingOf } from "./server/arrivals.js";
 import { requestIdOf } from "./server/gate.js";
 import { whenThere } from "./when-there.js";
 
@@ -93,7 +93,7 @@ function recorded(
   const failed = status >= 500;
   if (!failed && !log.isLevelEnabled("debug")) return response;
   // Without the query, which may contain keys of others, and without the body, which may contain leaseIds.
-  const address = clientOf(peerOf(c), headerOf(c, "x-forwarded-for"));
+  const address = clientOf(incomingOf(c));
   const traceparent = traceparentOf(headerOf(c, "traceparent"));
   const line = { requestId, traceparent, address, method, path, status, code, ms: Math.round(ms * 10) / 10 };
   if (failed) log.warn(line, "request failed");

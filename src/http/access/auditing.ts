@@ -4,12 +4,10 @@ import type { Audit } from "../../access/audit.js";
 import type { ErrorCode } from "../../errors.js";
 import type { Env } from "../context.js";
 import { traceparentOf } from "../requests/traceparent.js";
-import { headerOf, peerOf } from "../server/arrivals.js";
+import { headerOf, incomingOf } from "../server/arrivals.js";
+import type { ClientOf } from "../server/client-address.js";
 import { type Act, type Done, termsOf } from "./acts.js";
 import type { Permitted } from "./authorization.js";
-
-/** Finds the address of a client. */
-type ClientOf = (peer: string, forwardedFor: string | undefined) => string;
 
 /** Tells the audit what requests have changed, and which ones were denied. */
 export class Auditing {
@@ -43,15 +41,15 @@ export class Auditing {
   }
 
   /** A request was turned away before it was known what it is about. */
-  turnedAway({ headers, socket }: IncomingMessage, code: ErrorCode, requestId: string): void {
+  turnedAway(incoming: IncomingMessage, code: ErrorCode, requestId: string): void {
     if (!this.audit || !DENIALS.has(code)) return;
     this.audit.recordDenial({
       what: UNKNOWN,
       names: NONE,
       outcome: code,
       requestId,
-      address: this.clientOf(socket.remoteAddress ?? "", headers["x-forwarded-for"] as string | undefined),
-      traceparent: traceparentOf(headers.traceparent as string | undefined),
+      address: this.clientOf(incoming),
+      traceparent: traceparentOf(incoming.headers.traceparent as string | undefined),
     });
   }
 
@@ -63,7 +61,7 @@ export class Auditing {
       what: permitted ? whatOf(permitted) : UNKNOWN,
       names: permitted?.names ?? NONE,
       requestId: c.get("requestId"),
-      address: this.clientOf(peerOf(c), headerOf(c, "x-forwarded-for")),
+      address: this.clientOf(incomingOf(c)),
       traceparent: traceparentOf(headerOf(c, "traceparent")),
     };
   }

@@ -6,6 +6,7 @@ import type { Clock } from "../../clock.js";
 import type { CoordinationError } from "../../errors.js";
 import { AUTHENTICATION_UNAVAILABLE, INVALID_CREDENTIAL, NO_CREDENTIAL } from "../failures.js";
 import { incomingOf } from "../server/arrivals.js";
+import type { ClientOf } from "../server/client-address.js";
 import type { ClientCertificates } from "../server/client-certificate.js";
 import type { Gate } from "../server/gate.js";
 import { whenThere } from "../when-there.js";
@@ -14,7 +15,7 @@ import { whenThere } from "../when-there.js";
 export interface IdentityWorld {
   readonly access: Access;
   readonly isOpen: (url: string) => boolean;
-  readonly clientOf: (peer: string, forwardedFor: string | undefined) => string;
+  readonly clientOf: ClientOf;
   readonly clock: Clock;
   readonly log: { warn(fields: object, message: string): void };
   readonly observer: { unauthenticated(): void };
@@ -74,10 +75,8 @@ export class Identity {
     this.#refusedSinceLogged += 1;
     const nowMs = clock.monotonicMs();
     if (nowMs - this.#loggedMs < LOG_INTERVAL_MS) return;
-    const forwardedFor = incoming?.headers["x-forwarded-for"] as string | undefined;
-    const address = clientOf(incoming?.socket.remoteAddress ?? "", forwardedFor);
     log.warn(
-      { refused: this.#refusedSinceLogged, reason, address },
+      { refused: this.#refusedSinceLogged, reason, address: clientOf(incoming) },
       "requests without a valid key were refused",
     );
     this.#refusedSinceLogged = 0;

@@ -35,15 +35,10 @@ export function outgoingOf(c: Context): ServerResponse | undefined {
   return (c.env as { outgoing?: ServerResponse } | undefined)?.outgoing;
 }
 
-/** The other end of the connection; empty for a request that came by none. */
-export function peerOf(c: Context): string {
-  return incomingOf(c)?.socket.remoteAddress ?? "";
-}
-
 /** A header that a request has once at most; the framework's `c.req.header` builds an object to look it up. */
 export function headerOf(
   c: Context,
-  name: "x-request-id" | "x-forwarded-for" | "traceparent" | "content-length" | "transfer-encoding",
+  name: "x-request-id" | "traceparent" | "content-length" | "transfer-encoding",
 ): string | undefined {
   const incoming = incomingOf(c);
   return incoming ? (incoming.headers[name] as string | undefined) : c.req.header(name);

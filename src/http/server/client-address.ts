@@ -1,4 +1,18 @@
+import type { IncomingMessage } from "node:http";
 import { BlockList, isIP } from "node:net";
+
+/** Finds the address of the client of a request; undefined: it came over no socket, and has none. */
+export type ClientOf = (incoming: IncomingMessage | undefined) => string;
+
+/** As `clientAddress` finds it. */
+export function clientBehind(trustedProxies: readonly string[]): ClientOf {
+  const addressOf = clientAddress(trustedProxies);
+  return (incoming) =>
+    addressOf(
+      incoming?.socket.remoteAddress ?? "",
+      incoming?.headers["x-forwarded-for"] as string | undefined,
+    );
+}
 
 /**
  * Returns the function that finds the address of the client: `peer` is the other end of the connection, and

@@ -10,7 +10,7 @@ import type { Gate } from "./gate.js";
  * resolves to this address (DNS rebinding); by a foreign `Origin`; by `Sec-Fetch-Site: cross-site`.
  *
  * Allowed names are those of `QUORATE_ALLOWED_HOSTS`, and always localhost, 127.0.0.1, [::1] and HOST. Without the
- * setting, an instance that listens on other addresses than loopback cannot know its names: any `Host` will do, unless
+ * setting, an instance that listens on other addresses than loopback cannot know its names: any `Host` is accepted, unless
  * the client is a browser. A browser is recognized by `Origin` or `Sec-Fetch-Site`, and must use one of these names, or
  * an address, for which no DNS is asked.
  */

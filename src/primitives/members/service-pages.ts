@@ -28,8 +28,8 @@ export class ServicePages {
   }
 
   /**
-   * Those of the namespace after `cursor`. Examines `limit` names at most: a page may be empty though another follows. All who ask for one
-   * page at the same time share its reads. Throws `no_quorum`.
+   * Those of the namespace after `cursor`. Examines `limit` names at most: a page may be empty though another follows. All
+   * requests for one page at the same time share its reads. Throws `no_quorum`.
    */
   page(namespace: Namespace, cursor: string | null, limit: number): Promise<ServicePage> {
     const key = `${namespace.name} ${limit} ${cursor ?? ""}`;
