@@ -32,6 +32,10 @@ const FLOORS = [
 ];
 /** What stands apart: it reaches the service only by its public API. */
 const APART = ["client/", "cli/", "ui/"];
+/** What may be shared with it: `ring-v1`, which needs nothing but JavaScript. */
+const SHARED = ["murmur3.ts", "ring-lookup.ts", "ring-points.ts", "ring-walk.ts", "steps.ts"].map(
+  (file) => `algorithms/${file}`,
+);
 
 const floorOf = (file: string): number =>
   FLOORS.findIndex((floor) => floor.some((place) => file === place || file.startsWith(place)));
@@ -82,7 +86,19 @@ describe("imports", () => {
     const reaching = sources
       .filter(({ file }) => isApart(file))
       .flatMap((source) => importsOf(source).filter((imported) => !isApart(imported)));
-    expect(reaching).toEqual([]);
+    expect(reaching.filter((imported) => !SHARED.includes(imported))).toEqual([]);
+  });
+
+  test("of what is shared with it need no package, no Node.js and nothing else", () => {
+    const shared = sources.filter(({ file }) => SHARED.includes(file));
+    const beyond = shared.flatMap(({ file, text }) =>
+      [...text.matchAll(/\bfrom\s*"\.?\/?([^"]+)\.js"/g)].flatMap(([, name]) =>
+        SHARED.includes(`algorithms/${name}.ts`) ? [] : [`${file} -> ${name}`],
+      ),
+    );
+    expect(beyond).toEqual([]);
+    expect(shared.filter(({ text }) => /\b(Buffer|process)\b|from "[^.]/.test(text))).toEqual([]);
+    expect(shared).toHaveLength(SHARED.length);
   });
 
   test("are found at all", () => {

@@ -1,15 +1,7 @@
 import { QuorateError } from "./errors.js";
 import { Lease, type LeaseKind, release } from "./lease.js";
-import { ATTEMPT_MS, TIMEOUT_MS, type Transport } from "./transport.js";
+import { ATTEMPT_MS, type CallOptions, TIMEOUT_MS, type Transport } from "./transport.js";
 import type { Grant } from "./validity.js";
-
-/** What every call has beside what it asks for. */
-export interface CallOptions {
-  /** How long the call may take over all attempts and instances, beyond what it waits for, ms; 10 s unless given. */
-  readonly timeoutMs?: number | undefined;
-  /** Ends the call, which then throws the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
-}
 
 /**
  * Acquires a lease under a `leaseId` of its own, so that a request whose answer was lost can be repeated. Waits for

@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { type LeaseRequest, type Renewal, renewOnce } from "./renewal.js";
-import { ATTEMPT_MS, type Transport } from "./transport.js";
+import type { Transport } from "./transport.js";
 import { type Grant, localDeadline, trustedUntilMs, Validity } from "./validity.js";
 
 /** How leases of one kind are asked for: locks, permits, terms. */
@@ -107,8 +107,7 @@ export async function release<G extends Grant>(
     method: "POST",
     path,
     body: () => ({ ...body, leaseId }),
-    deadlineMs: transport.world.clock.monotonicMs() + timeoutMs,
-    limitMs: () => ATTEMPT_MS,
+    ...transport.limits({ timeoutMs }),
   });
   return answer.body.released ?? answer.body.resigned ?? false;
 }

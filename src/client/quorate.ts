@@ -1,9 +1,19 @@
-import { acquire, type CallOptions } from "./acquire.js";
-import { lockKind } from "./kinds.js";
+import { acquire } from "./acquire.js";
+import { type LeadOptions, lead, observe, proclaim } from "./elections.js";
+import { lockKind, permitsKind } from "./kinds.js";
 import type { Lease, LeaseKind } from "./lease.js";
+import { type MemberOptions, Membership } from "./membership.js";
 import { type Renewal, renewInLoop } from "./renewal.js";
-import { type Deployment, Transport } from "./transport.js";
-import type { AcquireRequest, Lease as LockGrant } from "./types.js";
+import { type RingOptions, ServiceRing } from "./ring.js";
+import { type CallOptions, type Deployment, Transport } from "./transport.js";
+import type {
+  AcquirePermitsRequest,
+  AcquireRequest,
+  Election,
+  Lease as LockGrant,
+  Permits,
+  Term,
+} from "./types.js";
 import type { Grant } from "./validity.js";
 import { systemWorld, type World } from "./world.js";
 
@@ -20,6 +30,7 @@ export interface LeaseOptions extends CallOptions {
 }
 
 export type LockOptions = Omit<AcquireRequest, "leaseId"> & LeaseOptions;
+export type PermitOptions = Omit<AcquirePermitsRequest, "leaseId"> & LeaseOptions;
 
 /**
  * A client of Quorate. It asks the instance that answered last, and the next one when that fails.
@@ -63,6 +74,71 @@ export class Quorate {
     return during(this.acquireLock(name, { ...options, keep: true }), work);
   }
 
+  /** Acquires permits of a semaphore. Throws `held` where there were not enough within `waitMs`. */
+  acquirePermits(name: string, options: PermitOptions): Promise<Lease<Permits>> {
+    return this.#acquire(permitsKind(name), options);
+  }
+
+  /** Does `work` while it holds permits of a semaphore: see `withLock`. */
+  withPermits<T>(
+    name: string,
+    options: PermitOptions,
+    work: (lease: Lease<Permits>) => Promise<T> | T,
+  ): Promise<T> {
+    return during(this.acquirePermits(name, { ...options, keep: true }), work);
+  }
+
+  /**
+   * Campaigns in an election, and does `onElected` whenever it leads, until that ends by itself or the signal aborts.
+   *
+   * @example
+   * await quorate.lead("billing", {
+   *   ttlMs: 10_000,
+   *   onElected: async (term, stop) => {
+   *     while (!stop.aborted) await sendInvoices({ signal: stop, fencingToken: term.fencingToken });
+   *   },
+   * });
+   */
+  lead<T>(name: string, options: LeadOptions<T>): Promise<T | undefined> {
+    return lead(this.#transport, this.#renewal, name, options);
+  }
+
+  /** Replaces the value of the leader. Throws `lease_lost` where the term is over. */
+  async proclaim({ leaseId, grant, signal }: Lease<Term>, value: unknown): Promise<void> {
+    await proclaim(this.#transport, { name: grant.name, leaseId, value }, signal);
+  }
+
+  /**
+   * Who leads: now, and whenever leader, term or value change. It goes on after failures, until the signal aborts.
+   *
+   * @example
+   * for await (const { leader } of quorate.observe("billing")) console.log(leader?.candidate);
+   */
+  observe(name: string, options: CallOptions = {}): AsyncGenerator<Election, never, void> {
+    return observe(this.#transport, name, options);
+  }
+
+  /**
+   * Registers a member of a service, and keeps it alive until it leaves.
+   *
+   * @example
+   * await using member = await quorate.join("search", { id: "search-1", address: "10.0.0.1:9000" });
+   */
+  join(service: string, options: MemberOptions): Promise<Membership> {
+    return Membership.join(this.#transport, service, options);
+  }
+
+  /**
+   * Which member of a service owns a key: computed here, so that a look-up sends nothing.
+   *
+   * @example
+   * using ring = await quorate.ring("search");
+   * ring.owner("user:42")?.address;
+   */
+  ring(service: string, options: RingOptions = {}): Promise<ServiceRing> {
+    return ServiceRing.open(this.#transport, service, options);
+  }
+
   async #acquire<G extends Grant>(
     kind: LeaseKind<G>,
     { keep, timeoutMs, signal, ...fields }: LeaseOptions & { readonly waitMs?: number | undefined },
@@ -85,9 +161,13 @@ async function during<G extends Grant, T>(
   }
 }
 
-export type { CallOptions } from "./acquire.js";
+export type { LeadOptions } from "./elections.js";
 export { type ErrorCode, QuorateError, type QuorateErrorOf } from "./errors.js";
 export type { Lease } from "./lease.js";
+export type { MemberOptions, Membership } from "./membership.js";
 export type { Renewal } from "./renewal.js";
+export type { RingOptions, ServiceRing } from "./ring.js";
+export type { CallOptions, Deployment } from "./transport.js";
+export type { Election, Lease as LockGrant, Member, Permits, Term } from "./types.js";
 export type { Grant } from "./validity.js";
 export type { Clock, World } from "./world.js";

@@ -28,6 +28,14 @@ export interface Call {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What a caller says of any call. */
+export interface CallOptions {
+  /** How long the call may take over all attempts and instances, beyond what it waits for, ms; 10 s unless given. */
+  readonly timeoutMs?: number | undefined;
+  /** Ends the call, which then throws the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 export interface Received<T> extends HttpAnswer {
   readonly body: T;
   /** When the request that was answered was sent, on the monotonic clock. */
@@ -89,6 +97,11 @@ export class Transport {
     }
   }
 
+  /** The limits of a call that waits for nothing. */
+  limits({ timeoutMs = TIMEOUT_MS, signal }: CallOptions): Pick<Call, "deadlineMs" | "limitMs" | "signal"> {
+    return { deadlineMs: this.world.clock.monotonicMs() + timeoutMs, limitMs: () => ATTEMPT_MS, signal };
+  }
+
   #attempt(url: string, call: Call, leftMs: number): Promise<HttpAnswer> {
     const { method, path, headers, body, signal } = call;
     const request = {
@@ -102,7 +115,7 @@ export class Transport {
 }
 
 /** Whether another instance, or the same one later, may answer otherwise. */
-function isCurable(error: QuorateError): boolean {
+export function isCurable(error: QuorateError): boolean {
   if (error.code === "unexpected_answer") return error.status >= 500 || error.status === 429;
   return CURABLE.has(error.code);
 }

@@ -102,4 +102,26 @@ describe("against real instances", () => {
     expect(error.field).toBe("ttlMs");
     expect(error.requestId).toEqual(expect.any(String));
   });
+
+  test("permits of a semaphore are held by as many as it has, and no more", async () => {
+    const name = freshName();
+    let holders = 0;
+    let most = 0;
+    const work = async () => {
+      most = Math.max(most, ++holders);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      holders--;
+    };
+    const options = { limit: 2, ttlMs: 20_000, waitMs: 15_000 };
+    await Promise.all(Array.from({ length: 6 }, () => quorate.withPermits(name, options, work)));
+    expect(most).toBe(2);
+    const lease = await quorate.acquirePermits(name, { limit: 2, permits: 2, ttlMs: 20_000 });
+    expect(lease.grant.slots).toEqual([1, 2]);
+    await lease.renew();
+    expect(await lease.release()).toBe(true);
+    const error = await quorate
+      .acquirePermits(name, { limit: 3, ttlMs: 20_000 })
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "limit_mismatch", limit: 2 });
+  });
 });
