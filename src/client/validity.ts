@@ -36,7 +36,7 @@ export class Validity {
 
   constructor(
     private readonly clock: Clock,
-    private readonly deadline: Deadline,
+    private deadline: Deadline,
   ) {
     this.#watch();
   }
@@ -64,6 +64,12 @@ export class Validity {
   /** Moves the deadline, never back; a lease that cannot be trusted any more stays so. */
   extend(deadlineMs: number): void {
     if (this.remainingMs() > 0 && deadlineMs > this.deadline.get()) this.deadline.set(deadlineMs);
+  }
+
+  /** Keeps the deadline elsewhere from now on. */
+  moveTo(deadline: Deadline): void {
+    deadline.set(this.deadline.get());
+    this.deadline = deadline;
   }
 
   lose(reason: QuorateError): void {

@@ -1,0 +1,88 @@
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type * as Client from "../../src/client/quorate.js";
+import type * as InWorker from "../../src/client/worker.js";
+import { builtMain } from "../helpers/built.js";
+import { ownPrefix } from "../helpers/names.js";
+import { type ServiceProcess, startProcess } from "../helpers/process.js";
+import { freshName, PATIENT } from "../helpers/service.js";
+import { sharedPrimaries } from "../helpers/shared-primaries.js";
+
+// A worker is started from a file of JavaScript. The service is another process: this one is blocked.
+
+let service: ServiceProcess;
+let url: string;
+let client: typeof Client;
+let inWorker: typeof InWorker;
+beforeAll(async () => {
+  const { urls } = await sharedPrimaries();
+  service = startProcess({ REDIS_URLS: urls.join(","), QUORATE_KEY_PREFIX: ownPrefix(), ...PATIENT });
+  url = await service.listening;
+  const load = async (file: string) =>
+    import(pathToFileURL(join(dirname(await builtMain()), "client", file)).href);
+  client = (await load("quorate.js")) as typeof Client;
+  inWorker = (await load("worker.js")) as typeof InWorker;
+});
+afterAll(() => service[Symbol.asyncDispose]());
+
+const acquire = (options: Partial<Client.QuorateOptions>, ttlMs = 1_500) =>
+  new client.Quorate({ urls: [url], ...options }).acquireLock(freshName(), { ttlMs, keep: true });
+
+/** Nothing else runs in this thread for so long. */
+const block = (ms: number) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+
+test("a lease that a worker renews outlives a blocked event loop, and its holder sees for how long", async () => {
+  const lease = await acquire({ renewal: inWorker.renewInWorker({ maxHoldMs: 60_000 }) });
+  for (let i = 0; i < 3; i++) {
+    block(900);
+    expect(lease.remainingMs()).toBeGreaterThan(100);
+  }
+  expect(lease.signal.aborted).toBe(false);
+  await lease.renew();
+  expect(await lease.release()).toBe(true);
+});
+
+test("without a worker it is lost, and its holder is told as soon as it can be", async () => {
+  const lease = await acquire({});
+  block(1_600);
+  expect(lease.remainingMs()).toBe(0);
+  expect(lease.signal.reason).toMatchObject({ code: "deadline" });
+});
+
+test("a worker renews no longer than it is to", async () => {
+  const lease = await acquire({ renewal: inWorker.renewInWorker({ maxHoldMs: 1_000 }) });
+  const { signal } = lease;
+  block(1_600);
+  expect(lease.remainingMs()).toBeGreaterThan(0);
+  await expect.poll(() => signal.aborted).toBe(true);
+  expect(signal.reason).toMatchObject({ code: "deadline" });
+});
+
+test("a lease that is lost while the event loop is blocked has nothing left, and says why", async () => {
+  for (const isBlocked of [true, false]) {
+    const lease = await acquire({ renewal: inWorker.renewInWorker({ maxHoldMs: 60_000 }) }, 3_000);
+    const [name] = lease.grant.names;
+    await fetch(`${url}/v1/locks/${name}/release`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ leaseId: lease.leaseId }),
+    });
+    if (isBlocked) {
+      block(1_600);
+      expect(lease.remainingMs()).toBe(0);
+    }
+    const { signal } = lease;
+    await expect.poll(() => signal.aborted).toBe(true);
+    expect(signal.reason).toBeInstanceOf(client.QuorateError);
+    expect(signal.reason).toMatchObject({ code: "lease_lost", lost: { why: "released" } });
+  }
+});
+
+test("one worker renews all leases of a client", async () => {
+  const renewal = inWorker.renewInWorker({ maxHoldMs: 60_000 });
+  const leases = await Promise.all([1, 2, 3].map(() => acquire({ renewal })));
+  block(2_000);
+  expect(leases.map((lease) => lease.remainingMs() > 0)).toEqual([true, true, true]);
+  expect(await Promise.all(leases.map((lease) => lease.release()))).toEqual([true, true, true]);
+});
