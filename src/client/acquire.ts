@@ -9,7 +9,7 @@ import type { Grant } from "./validity.js";
  */
 export async function acquire<G extends Grant>(
   transport: Transport,
-  kind: LeaseKind<G>,
+  kind: LeaseKind,
   { waitMs = 0, ...fields }: { readonly waitMs?: number | undefined },
   { timeoutMs = TIMEOUT_MS, signal }: CallOptions,
 ): Promise<Lease<G>> {
@@ -30,7 +30,7 @@ export async function acquire<G extends Grant>(
       limitMs: () => (leftMs() > SLICE_MS ? SLICE_MS : leftMs() + ATTEMPT_MS),
       signal,
     });
-    const lease = new Lease(transport, kind, body, sentAtMs);
+    const lease = new Lease<G>(transport, kind, body, sentAtMs);
     // The answer came so late that nothing was left.
     lease.signal.throwIfAborted();
     return lease;

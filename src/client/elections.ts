@@ -68,7 +68,7 @@ async function campaign(
   for (;;) {
     try {
       const waiting = { ...request, waitMs: CAMPAIGN_MS };
-      return await acquire(transport, termKind(name), waiting, { timeoutMs, signal });
+      return await acquire<Term>(transport, termKind(name), waiting, { timeoutMs, signal });
     } catch (error) {
       if (signal?.aborted) return undefined;
       if (!(error instanceof QuorateError && mayChange(error))) throw error;

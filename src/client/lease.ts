@@ -4,7 +4,7 @@ import type { Transport } from "./transport.js";
 import { type Grant, localDeadline, trustedUntilMs, Validity } from "./validity.js";
 
 /** How leases of one kind are asked for: locks, permits, terms. */
-export interface LeaseKind<G extends Grant> {
+export interface LeaseKind {
   /** Paths below /v1. */
   readonly acquire: string;
   readonly renew: string;
@@ -12,7 +12,7 @@ export interface LeaseKind<G extends Grant> {
   /** What each of these requests has beside its own fields. */
   readonly body?: object;
   /** The name of the token in grants and renewals. */
-  readonly token: keyof G & string;
+  readonly token: "fencingToken" | "term";
 }
 
 /**
@@ -25,7 +25,7 @@ export class Lease<G extends Grant = Grant> implements AsyncDisposable {
 
   constructor(
     private readonly transport: Transport,
-    private readonly kind: LeaseKind<G>,
+    private readonly kind: LeaseKind,
     /** The answer of the service. */
     readonly grant: G,
     sentAtMs: number,
@@ -40,7 +40,7 @@ export class Lease<G extends Grant = Grant> implements AsyncDisposable {
 
   /** Only grows from one holder of a name to the next. */
   get fencingToken(): number {
-    return this.grant[this.kind.token] as number;
+    return (this.grant.fencingToken ?? this.grant.term) as number;
   }
 
   /**
@@ -97,9 +97,9 @@ export class Lease<G extends Grant = Grant> implements AsyncDisposable {
 }
 
 /** Ends a lease, and any attempt to acquire it that is still under way. Whether it was held until now. */
-export async function release<G extends Grant>(
+export async function release(
   transport: Transport,
-  { release: path, body }: LeaseKind<G>,
+  { release: path, body }: LeaseKind,
   leaseId: string,
   timeoutMs = RELEASE_MS,
 ): Promise<boolean> {

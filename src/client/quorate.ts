@@ -140,10 +140,10 @@ export class Quorate {
   }
 
   async #acquire<G extends Grant>(
-    kind: LeaseKind<G>,
+    kind: LeaseKind,
     { keep, timeoutMs, signal, ...fields }: LeaseOptions & { readonly waitMs?: number | undefined },
   ): Promise<Lease<G>> {
-    const lease = await acquire(this.#transport, kind, fields, { timeoutMs, signal });
+    const lease = await acquire<G>(this.#transport, kind, fields, { timeoutMs, signal });
     if (keep) lease.keep(this.#renewal);
     return lease;
   }

@@ -7,6 +7,10 @@ export interface Grant {
   readonly ttlMs: number;
   readonly validForMs: number;
   readonly waitedMs: number;
+  /** Of a lock or permits. */
+  readonly fencingToken?: number;
+  /** The token of a term of office. */
+  readonly term?: number;
 }
 
 /** Until when a grant may be trusted, given when its request was sent; both on the monotonic clock, ms. */

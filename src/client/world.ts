@@ -35,6 +35,9 @@ export const systemWorld: World = Object.freeze({
   },
 } satisfies World);
 
+/** ms since 1970: for what others read, never for a deadline. */
+export const wallClockMs = (): number => Date.now();
+
 /** Longer timers fire at once. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 

@@ -20,7 +20,7 @@ function candidate(reply: (request: Received) => Reply | "as usual" = () => "as 
     if (own !== "as usual") return own;
     if (actOf(request) === "resign") return resigned;
     if (actOf(request) === "campaign") term++;
-    return granted(request, { term, name: "billing", candidate: null });
+    return granted(request, { fencingToken: undefined, term, name: "billing", candidate: null });
   });
   return { service, clock: service.clock, quorate: new Quorate({ urls: ["http://a"] }, service.world) };
 }

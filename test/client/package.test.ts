@@ -90,23 +90,28 @@ describe("the package", () => {
   });
 
   test("is imported by a module, and required by CommonJS as the same module", async () => {
-    const names = `[Object.keys(client), Object.keys(worker)].join()`;
+    // Node.js adds __esModule to what it requires.
+    const names = `[client, worker, redlock]
+      .map((each) => Object.keys(each).filter((name) => name !== "__esModule").sort()).join()`;
+    const exported = "Quorate,QuorateError,renewInWorker,ExecutionError,Lock,ResourceLockedError,default";
     expect(
       await output(
         "module.mjs",
         `import * as client from "quorate/client";
          import * as worker from "quorate/client/worker";
+         import * as redlock from "quorate/redlock";
          console.log(${names});`,
       ),
-    ).toBe("Quorate,QuorateError,renewInWorker");
+    ).toBe(exported);
     expect(
       await output(
         "common.cjs",
         `const client = require("quorate/client");
          const worker = require("quorate/client/worker");
+         const redlock = require("quorate/redlock");
          import("quorate/client").then((other) => console.log(${names}, other.QuorateError === client.QuorateError));`,
       ),
-    ).toBe("Quorate,QuorateError,renewInWorker true");
+    ).toBe(`${exported} true`);
   });
 
   test("works in plain JavaScript without any other package", async () => {
@@ -167,6 +172,20 @@ const PROGRAM = `
   }
 `;
 
+const REDLOCK = `
+  import Redlock, { ExecutionError, type Lock, ResourceLockedError } from "quorate/redlock";
+
+  const redlock = new Redlock(quorate, { retryCount: 5 });
+  redlock.on("error", (error: unknown) => {
+    if (!(error instanceof ResourceLockedError)) console.error(error);
+  });
+  export const lock: Promise<Lock> = redlock.acquire(["a"], 5_000).then((acquired) => acquired.extend(5_000));
+  export const sum: Promise<number> = redlock.using(["a"], 5_000, { retryCount: 0 }, async (signal) => {
+    if (signal.aborted) throw signal.error ?? new ExecutionError("", []);
+    return 1;
+  });
+`;
+
 describe("its types", () => {
   const check = (files: readonly string[], ...more: string[]) => {
     const options = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--target", "es2022"];
@@ -180,7 +199,8 @@ describe("its types", () => {
     for (const types of ["@types/node", "undici-types"]) {
       await symlink(join(root, "node_modules", types), join(project, "node_modules", types));
     }
-    const files = [await write("program.mts", PROGRAM), await write("program.cts", PROGRAM)];
+    const program = `${PROGRAM}${REDLOCK}`;
+    const files = [await write("program.mts", program), await write("program.cts", program)];
     await check(files, "--module", "nodenext", "--types", "node", "--skipLibCheck");
   }, 120_000);
 
