@@ -31,10 +31,16 @@ export function attempt(
     const cancel = clock.after(limitMs, () =>
       reject(failure("unreachable", `${url} did not answer within ${Math.round(limitMs)} ms.`, {})),
     );
-    receive(fetch, url, { ...request, signal: given.signal }).then(resolve, reject);
+    let pending = true;
+    receive(fetch, url, { ...request, signal: given.signal })
+      .finally(() => {
+        pending = false;
+      })
+      .then(resolve, reject);
     return () => {
       cancel();
-      given.abort();
+      // To abort what has ended costs as much as sending it.
+      if (pending) given.abort();
     };
   });
 }
