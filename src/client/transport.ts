@@ -71,11 +71,11 @@ export class Transport {
    */
   async send<T>(call: Call): Promise<Received<T>> {
     const { urls } = this.deployment;
-    const { clock, random } = this.world;
+    const { clock } = this.world;
     const start = this.#first;
-    let roundRetryMs: number[] = [];
-    for (let tried = 1; ; tried++) {
-      const place = (start + tried - 1) % urls.length;
+    let round: Round = { number: 1, sinceMs: clock.monotonicMs(), retryAfterMs: [] };
+    for (let tried = 0; ; tried++) {
+      const place = (start + tried) % urls.length;
       const sentAtMs = clock.monotonicMs();
       try {
         const answer = await this.#attempt(urls[place] as string, call, call.deadlineMs - sentAtMs);
@@ -83,18 +83,25 @@ export class Transport {
       } catch (error) {
         if (call.signal?.aborted || !(error instanceof QuorateError && isCurable(error))) throw error;
         if (this.#first === place) this.#first = (place + 1) % urls.length;
-        roundRetryMs.push(call.urgent ? 0 : retryAfterMsOf(error));
-        const round = tried / urls.length;
-        const pauseMs = Number.isInteger(round)
-          ? Math.max(fullJitterMs(round, random()), Math.min(...roundRetryMs))
-          : 0;
+        round.retryAfterMs.push(call.urgent ? 0 : retryAfterMsOf(error));
+        const isOver = round.retryAfterMs.length === urls.length;
+        const pauseMs = isOver ? this.#pauseMs(round) : 0;
         if (clock.monotonicMs() + pauseMs >= call.deadlineMs) throw error;
-        if (pauseMs > 0) {
-          roundRetryMs = [];
-          await sleep(clock, pauseMs, call.signal);
-        }
+        if (pauseMs > 0) await sleep(clock, pauseMs, call.signal);
+        if (isOver) round = { number: round.number + 1, sinceMs: clock.monotonicMs(), retryAfterMs: [] };
       }
     }
+  }
+
+  /**
+   * The pause after a round in which every instance failed, ms: "full jitter", so that clients that failed together do not
+   * come back together, less the time that the round took; at least what all instances ask for. Source: AWS Architecture
+   * Blog, "Exponential Backoff And Jitter".
+   */
+  #pauseMs({ number, sinceMs, retryAfterMs }: Round): number {
+    const { clock, random } = this.world;
+    const jitterMs = random() * Math.min(PAUSE_MS_MAX, PAUSE_MS * 2 ** (number - 1));
+    return Math.max(0, jitterMs - (clock.monotonicMs() - sinceMs), Math.min(...retryAfterMs));
   }
 
   /** The limits of a call that waits for nothing. */
@@ -114,6 +121,14 @@ export class Transport {
   }
 }
 
+/** Attempts at each instance once. */
+interface Round {
+  readonly number: number;
+  readonly sinceMs: number;
+  /** What each instance that has failed asks for, ms; 0: nothing. */
+  readonly retryAfterMs: number[];
+}
+
 /** Whether another instance, or the same one later, may answer otherwise. */
 export function isCurable(error: QuorateError): boolean {
   if (error.code === "unexpected_answer") return error.status >= 500 || error.status === 429;
@@ -127,14 +142,6 @@ const CURABLE: ReadonlySet<string> = new Set([
 function retryAfterMsOf(error: QuorateError): number {
   const { retryAfterMs } = error as { readonly retryAfterMs?: number };
   return retryAfterMs ?? 0;
-}
-
-/**
- * The pause after a round in which every instance failed, ms: "full jitter", so that clients that failed together do not
- * come back together. Source: AWS Architecture Blog, "Exponential Backoff And Jitter".
- */
-function fullJitterMs(round: number, random: number): number {
-  return random * Math.min(PAUSE_MS_MAX, PAUSE_MS * 2 ** (round - 1));
 }
 
 const PAUSE_MS = 50;

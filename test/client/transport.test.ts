@@ -81,7 +81,7 @@ describe("a request", () => {
     expect(instances()).toBe("bcaa");
   });
 
-  test("waits between rounds, longer each time, and never twice as long as before by chance alone", async () => {
+  test("waits between rounds, longer each time up to a bound", async () => {
     const { service, send } = calling(() => new Error("reset"));
     const outcome = send();
     await service.clock.advance(60_000);
@@ -89,6 +89,14 @@ describe("a request", () => {
     const rounds = service.received.filter((_, at) => at % 3 === 0).map(({ atMs }) => atMs);
     // Half of 50, 100, ... 2,000 ms.
     expect(rounds.slice(0, 8)).toEqual([0, 25, 75, 175, 375, 775, 1_575, 2_575]);
+  });
+
+  test("counts the time that an attempt took as a pause", async () => {
+    const { service, send } = calling(() => undefined, { limitMs: () => 10_000 }, { urls: ["http://a"] });
+    const outcome = send();
+    await service.clock.advance(60_000);
+    expect(await outcome).toMatchObject({ code: "unreachable" });
+    expect(service.received.map(({ atMs }) => atMs)).toEqual([0, 10_000, 20_000, 30_000, 40_000, 50_000]);
   });
 
   test("keeps the Retry-After of a round in which every instance has one", async () => {
