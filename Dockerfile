@@ -9,6 +9,8 @@ COPY src src
 RUN npm run build && npm ci --omit=dev --ignore-scripts
 
 FROM node:22-alpine
+# In a container, loopback would be reached by nobody. So it does not start before it is told who may use it:
+# QUORATE_KEYS_FILE, QUORATE_JWT_ISSUER, QUORATE_TLS_CLIENT_CA, or QUORATE_INSECURE=1.
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080
 WORKDIR /app
 COPY --from=build /app/package.json ./

@@ -4,6 +4,7 @@
 # with Python or systemd are skipped without these, so that they are installed as well.
 #
 #   npm run setup              does what is missing, and says what it did
+#   npm run setup -- --browser the same with a Chromium, which takes a minute and 400 MB
 #   npm run setup -- --stop    stops the engine that this script started, and nothing else
 set -euo pipefail
 
@@ -148,6 +149,7 @@ has_server() { has redis-server || has valkey-server; }
 # What tests are skipped without, and the packages that have it.
 wanted=('nginx nginx-light' 'haproxy haproxy' 'cc gcc libc6-dev' 'python3 python3-minimal' 'systemd-analyze systemd'
   'openssl openssl')
+if [[ ${1:-} == --browser ]]; then wanted+=('chromium chromium'); fi
 
 # The names of what is missing of it.
 lacking() {

@@ -2,7 +2,7 @@
 export interface Clock {
   /** Monotonic time in ms, with fractions; its zero has no meaning. */
   monotonicMs(): number;
-  /** Wall clock in microseconds since 1970: for the floor of tokens and the validity of certificates, never for a duration. */
+  /** Wall clock in microseconds since 1970: for the floor of tokens, `wallDate` and certificates, never for a duration. */
   wallMicros(): number;
   /**
    * Calls `task` once after `ms`, unless the returned function is called first. Data that the event loop has already
@@ -53,4 +53,9 @@ function after(ms: number, task: () => void): () => void {
     cancelled = true;
     clearTimeout(timer);
   };
+}
+
+/** The wall clock, for times that others state or read: when a JWT expires, when an entry of the audit was made. */
+export function wallDate(clock: Clock): Date {
+  return new Date(clock.wallMicros() / 1_000);
 }

@@ -1,5 +1,14 @@
-import { isIP } from "node:net";
 import { z } from "zod";
+import {
+  checkJwks,
+  isLoopback,
+  toAudit,
+  toBlocks,
+  toHosts,
+  toMetricsPrefixes,
+  toOpen,
+  toUrls,
+} from "./setting-values.js";
 
 /** A whole number, in ms where the name of the setting says so. */
 const whole = (fallback: number, min: number, max: number) => {
@@ -35,7 +44,11 @@ const SETTINGS = z.object({
   headersTimeoutMs: whole(10_000, 100, 300_000),
   requestTimeoutMs: whole(30_000, 100, 300_000),
   /** Maximum number of simultaneous connections; more are closed at once. */
-  connectionsMax: whole(20_000, 10, 1_000_000),
+  connectionsMax: whole(16_384, 10, 1_000_000),
+  /** Maximum number of requests in the queue of a name, whichever instances they wait at. */
+  queueLengthMax: whole(10_000, 1, 1_000_000),
+  /** Maximum number of members of a service. */
+  serviceMembersMax: whole(10_000, 1, 1_000_000),
   /** Certificate and key of HTTPS, as files in PEM; undefined: plain HTTP. */
   tlsCert: z.string().optional(),
   tlsKey: z.string().optional(),
@@ -53,6 +66,8 @@ const SETTINGS = z.object({
   workers: wholeOrAuto(1, 1, 64),
   /** Names that `Host` or `Origin` may contain besides the default; undefined: the default alone. */
   allowedHosts: z.string().transform(toHosts).optional(),
+  /** Names that have metrics of their own, by how they begin. */
+  metricsPrefixes: z.string().transform(toMetricsPrefixes).default(Object.freeze([])),
   logLevel: oneOf(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
   /**
    * The secret by which an operator authenticates, as a header can carry it; without it nobody is an operator. Never
@@ -66,12 +81,25 @@ const SETTINGS = z.object({
     )
     .optional(),
   embedded: oneOf(["javascript"]).optional(),
+  /** Whether it may listen on other addresses than loopback though whoever reaches it may take every lock. */
+  insecure: oneOf(["0", "1"]).default("0"),
+  /** The keys of clients, and what each may do. */
+  keysFile: z.string().optional(),
+  /** JWTs count as keys where these three are set. */
+  jwtIssuer: z.string().optional(),
+  jwtAudience: z.string().optional(),
+  jwtJwks: z.string().superRefine(checkJwks).optional(),
+  jwtClaim: z.string().default("quorate"),
+  /** What needs no key, besides probes. */
+  open: z.string().transform(toOpen).default(Object.freeze([])),
+  audit: z.string().transform(toAudit).optional(),
 });
 
 type Setting = keyof typeof SETTINGS.shape;
+type Settings = Readonly<z.output<typeof SETTINGS>>;
 
 /** All settings, validated and frozen. Times are in ms. */
-export interface Config extends Readonly<z.output<typeof SETTINGS>> {
+export interface Config extends Settings {
   /** Not mistakes, but worth a line in the log. */
   readonly warnings: readonly string[];
 }
@@ -111,6 +139,8 @@ export function readConfig(env: Environment): Config {
     mistakes.push(message.startsWith("must be") ? `${name} is "${text}", but ${message}` : message);
   }
   if (read.success) checkTls(read.data, mistakes);
+  mistakes.push(...jwtMistakes(env));
+  if (read.success && isOpenToAll(read.data)) mistakes.push(openToAll(read.data.host));
   if (!read.success || mistakes.length > 0) throw new ConfigError([...new Set(mistakes)]);
   return Object.freeze({ ...read.data, warnings: Object.freeze(warnings) });
 }
@@ -152,7 +182,7 @@ function checkNames(env: Environment, mistakes: string[], warnings: string[]): v
 }
 
 /** Settings of TLS that are nothing without another. */
-function checkTls(config: z.output<typeof SETTINGS>, mistakes: string[]): void {
+function checkTls(config: Settings, mistakes: string[]): void {
   const needs = (name: string, value: unknown, other: string, otherValue: unknown) => {
     if (value !== undefined && otherValue === undefined) mistakes.push(`${name} is set, but ${other} is not`);
   };
@@ -168,79 +198,22 @@ function checkTls(config: z.output<typeof SETTINGS>, mistakes: string[]): void {
     needs(`QUORATE_REDIS_TLS_${name}`, value, "rediss:// in REDIS_URLS", overTls || undefined);
 }
 
-const ALLOWED_COUNTS = [1, 3, 5, 7];
-
-function toUrls(text: string, { addIssue }: z.RefinementCtx): readonly string[] {
-  const urls = text.split(",").map((url) => url.trim());
-  const addresses: (string | undefined)[] = [];
-  for (const [place, url] of urls.entries()) {
-    const why = whyNot(url, addresses);
-    if (why !== undefined) addIssue(`REDIS_URLS, entry ${place + 1} ${why}`);
-    addresses.push(why === undefined ? addressOf(url) : undefined);
-  }
-  if (!ALLOWED_COUNTS.includes(urls.length)) {
-    addIssue(
-      `REDIS_URLS names ${urls.length} primaries, but their number must be ${ALLOWED_COUNTS.join(", ")}: with an even one votes can tie`,
-    );
-  }
-  return Object.freeze(urls);
+/** All that verifies a JWT, or nothing. */
+function jwtMistakes(env: Environment): string[] {
+  const needed = ["QUORATE_JWT_ISSUER", "QUORATE_JWT_AUDIENCE", "QUORATE_JWT_JWKS"];
+  const set = [...needed, "QUORATE_JWT_CLAIM"].filter((name) => textOf(name, env) !== undefined);
+  if (set.length === 0) return [];
+  return needed
+    .filter((name) => !set.includes(name))
+    .map((name) => `${name} is not set, but must be where ${set[0]} is`);
 }
 
-/**
- * Why a URL cannot name a primary beside those before it. An entry may hold a password: only its host and port are
- * repeated.
- */
-function whyNot(url: string, before: readonly (string | undefined)[]): string | undefined {
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  if (!parsed?.hostname || !["redis:", "rediss:"].includes(parsed.protocol))
-    return "is not a URL like redis://host:6379 or rediss://user:password@host:6380/0";
-  if (/[?#].*@/.test(url)) return "has a ? or # in its user or password: write it as %3F or %23";
-  const why = whyNotTls(parsed);
-  if (why !== null) return why;
-  // A password with a slash in it would be taken for a host and a path.
-  if (!/^\/?\d*$/.test(parsed.pathname)) return "ends in a path that is not a database number";
-  const address = addressOf(url);
-  const first = before.indexOf(address);
-  if (first < 0) return undefined;
-  return `is the same server as entry ${first + 1} (${address}): primaries must be independent of each other`;
+/** Whether everybody who reaches an address of the network may take every lock. */
+function isOpenToAll({ host, keysFile, jwtIssuer, tlsClientCa, tlsClientAuth, insecure }: Settings): boolean {
+  const asksForCertificates = tlsClientCa !== undefined && tlsClientAuth !== "request";
+  if (keysFile !== undefined || jwtIssuer !== undefined || asksForCertificates) return false;
+  return insecure === "0" && !isLoopback(host);
 }
 
-/** The parameters that the URL of a primary may have. */
-const TLS_PARAMETERS = ["ca", "cert", "key", "servername"];
-
-function whyNotTls({ protocol, searchParams }: URL): string | null {
-  if (searchParams.size === 0) return null;
-  if (protocol !== "rediss:") return "has parameters after a ?, which only rediss:// has";
-  if (![...searchParams].every(([name, value]) => TLS_PARAMETERS.includes(name) && value !== ""))
-    return `has parameters after a ? other than ${TLS_PARAMETERS.join(", ")}, or an empty one`;
-  if (searchParams.has("cert") !== searchParams.has("key"))
-    return "has only one of the parameters cert and key: they belong together";
-  return null;
-}
-
-function toBlocks(text: string, { addIssue }: z.RefinementCtx): readonly string[] {
-  const blocks = text.split(",").flatMap((block) => block.trim() || []);
-  for (const block of blocks)
-    if (!isAddressBlock(block))
-      addIssue(`QUORATE_TRUSTED_PROXIES has "${block}", which is not an address like 10.0.0.1 or 10.0.0.0/8`);
-  return Object.freeze(blocks);
-}
-
-/** A single address or a block of them: `10.0.0.0/8`, `::1`. */
-function isAddressBlock(text: string): boolean {
-  const [address = "", bits, ...more] = text.split("/");
-  const version = isIP(address);
-  if (version === 0 || more.length > 0 || address.includes("%")) return false;
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
-}
-
-function toHosts(text: string): readonly string[] | undefined {
-  const hosts = text.split(",").flatMap((host) => host.trim().toLowerCase() || []);
-  return hosts.length === 0 ? undefined : Object.freeze(hosts);
-}
-
-/** Host and port of a Redis URL: safe to log and show. */
-export function addressOf(url: string): string {
-  const { hostname, port } = new URL(url);
-  return `${hostname.toLowerCase()}:${port || "6379"}`;
-}
+const openToAll = (host: string): string =>
+  `HOST is "${host}", where whoever reaches it could take every lock: set QUORATE_KEYS_FILE (npm run key makes a key), QUORATE_JWT_ISSUER or QUORATE_TLS_CLIENT_CA, or QUORATE_INSECURE=1 if only those who may do so reach it`;

@@ -60,15 +60,17 @@ export class LogOutput {
     return this.#dropped;
   }
 
-  write(line: string): void {
+  /** Returns false if the line was dropped. */
+  write(line: string): boolean {
     const bytes = Buffer.from(line);
     if (this.#gone || this.#bytes + bytes.length > BYTES_MAX) {
       this.#drop(1);
-      return;
+      return false;
     }
     this.#lines.push(bytes);
     this.#bytes += bytes.length;
     if (!this.#retrying) this.#send();
+    return !this.#gone;
   }
 
   /** Blocks until everything is written, for half a second at most: for the last moments of the process. */

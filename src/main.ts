@@ -3,8 +3,9 @@ import { existsSync } from "node:fs";
 import { isIPv6 } from "node:net";
 import { availableParallelism } from "node:os";
 import type { Logger } from "pino";
+import { type OpenAudit, openAudit } from "./audit-of-instance.js";
 import { systemClock, systemRandom } from "./clock.js";
-import { addressOf, type Config, ConfigError, readConfig } from "./config.js";
+import { type Config, ConfigError, readConfig } from "./config.js";
 import { startEmbedded } from "./embedded/embedded.js";
 import type { SharedPort } from "./http/context.js";
 import { createServer, type HttpServer } from "./http/server/server.js";
@@ -12,7 +13,8 @@ import { systemIds } from "./ids.js";
 import { createLog } from "./log.js";
 import { connectByIoredis } from "./redis/connection.js";
 import { createService, type RedisServers, type Service } from "./service.js";
-import { Tls } from "./tls-of-instance.js";
+import { addressOf } from "./setting-values.js";
+import { startTrust, type Trust } from "./trust.js";
 import { ParentLink, processChannel } from "./workers/parent-link.js";
 import { isWorkerProcess, workerProcesses } from "./workers/worker-process.js";
 import { Workers } from "./workers/workers.js";
@@ -27,7 +29,10 @@ async function main(): Promise<void> {
   const fork = count > 1 ? await orExit(workerProcesses) : undefined;
   const { log, output } = createLog(config.logLevel, systemClock);
   for (const warning of config.warnings) log.warn(warning);
-  const tls = await orExit(() => new Tls(config, systemClock, log));
+  const audit = fork
+    ? undefined
+    : await orExit(() => openAudit(config, { stdout: output, clock: systemClock, log }));
+  const trust = await orExit(() => startTrust(config, systemClock, log, audit?.audit));
   const embedded =
     config.redisUrls.length === 0 ? await orExit(() => startEmbedded(log, config.embedded)) : undefined;
   const redis = { urls: embedded?.urls ?? config.redisUrls, embedded: embedded !== undefined };
@@ -49,10 +54,12 @@ async function main(): Promise<void> {
       process.exit(code);
     },
   };
-  if (!fork) return void (await serve(config, redis, role, tls, { log, logDropped: () => output.dropped }));
+  const own = { log, logDropped: () => output.dropped };
+  if (!fork) return void (await serve(config, redis, role, { trust, audit }, own));
   // Each worker reads its own.
-  tls.close();
-  runWorkers(new Workers(count, { config, redis }, { fork, clock: systemClock, log }), role, tls, log);
+  trust.close();
+  const workers = new Workers(count, { config, redis }, { fork, clock: systemClock, log });
+  runWorkers(workers, role, reloads(config, trust), log);
 }
 
 /** The same for a worker. The parent has read the settings and started what is to be started once. */
@@ -72,8 +79,10 @@ async function mainOfWorker(): Promise<void> {
     },
   };
   const port = { worker, metrics: () => link.scrape() };
-  const tls = await orFail(() => new Tls(config, systemClock, log), role);
-  const service = await serve(config, redis, role, tls, { log, logDropped: () => output.dropped, port });
+  const audit = await orFail(() => openAudit(config, { stdout: output, clock: systemClock, log }), role);
+  const trust = await orFail(() => startTrust(config, systemClock, log, audit?.audit), role);
+  const own = { log, logDropped: () => output.dropped, port };
+  const service = await serve(config, redis, role, { trust, audit }, own);
   link.provideMetrics(() => service.metricsSnapshot());
 }
 
@@ -92,18 +101,24 @@ async function serve(
   config: Config,
   redis: RedisServers,
   role: Role,
-  tls: Tls,
+  { trust, audit }: { readonly trust: Trust; readonly audit: OpenAudit | undefined },
   own: { readonly log: Logger; readonly logDropped: () => number; readonly port?: SharedPort },
 ): Promise<Service> {
   const service = createService(config, redis, {
-    connect: tls.redis.connecting(connectByIoredis),
+    connect: trust.tls.redis.connecting(connectByIoredis),
     clock: systemClock,
     random: systemRandom,
     ids: systemIds,
+    access: trust.access,
+    audit: audit?.audit,
     ...own,
   });
-  const server = createServer(service, config, systemIds, systemClock, tls.http);
-  onReload(tls, () => tls.reload());
+  const server = createServer(service, config, systemIds, systemClock, trust.tls.http);
+  onReload(reloads(config, trust), () => {
+    void trust.reload();
+    audit?.reopen();
+  });
+  process.on("exit", () => audit?.flushSync());
   role.onStop((signal) => void stop(signal, role, server, service, config, own.log).then(() => role.end(0)));
   await someTimeForQuorum(service);
   server.on("error", (error) => {
@@ -119,8 +134,8 @@ async function serve(
 }
 
 /** The parent of workers: serves nothing itself, and ends when they have. */
-function runWorkers(workers: Workers, role: Role, tls: Tls, log: Logger): void {
-  onReload(tls, () => {
+function runWorkers(workers: Workers, role: Role, reloads: boolean, log: Logger): void {
+  onReload(reloads, () => {
     for (const pid of workers.pids) if (pid !== undefined) process.kill(pid, RELOAD_SIGNAL);
   });
   // Timers of the clock do not keep a process alive that waits to restart its only worker.
@@ -135,15 +150,20 @@ function runWorkers(workers: Workers, role: Role, tls: Tls, log: Logger): void {
   workers.start();
 }
 
-/** SIGHUP reads the files of TLS at once. Without any, it ends the process, as it does when a terminal is closed. */
-function onReload({ hasFiles }: Tls, reload: () => void): void {
-  if (hasFiles) process.on(RELOAD_SIGNAL, reload);
+/** Whether SIGHUP means something: certificates or keys to be read again, or an audit that is in a file. */
+function reloads({ audit }: Config, { hasFiles }: Trust): boolean {
+  return hasFiles || typeof audit === "object";
+}
+
+/** Otherwise SIGHUP ends the process, as it does when a terminal is closed. */
+function onReload(isMeant: boolean, reload: () => void): void {
+  if (isMeant) process.on(RELOAD_SIGNAL, reload);
 }
 
 /** The files may have been spoilt since the parent has read them. */
-async function orFail<T>(start: () => T, role: Role): Promise<T> {
+async function orFail<T>(start: () => T | Promise<T>, role: Role): Promise<T> {
   try {
-    return start();
+    return await start();
   } catch (error) {
     await role.end(1, error instanceof ConfigError ? error.mistakes.join("; ") : String(error));
     throw error;

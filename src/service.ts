@@ -1,19 +1,31 @@
+import type { IncomingMessage } from "node:http";
 import type { Logger } from "pino";
+import { Access, accessSettings } from "./access/access.js";
+import { type Audit, configurationAdopted } from "./access/audit.js";
 import type { Clock, Random } from "./clock.js";
-import { addressOf, type Config } from "./config.js";
+import type { Config } from "./config.js";
 import type { ReconcilerLog } from "./deployment/dependencies.js";
 import { Reconciler } from "./deployment/reconciler.js";
+import type { CoordinationError } from "./errors.js";
+import { Auditing } from "./http/access/auditing.js";
+import { Identity } from "./http/access/identity.js";
+import { KeyLimits } from "./http/access/key-limits.js";
+import { openPaths } from "./http/access/open-paths.js";
+import { Revocations } from "./http/access/revocations.js";
+import { SealedCursors } from "./http/access/sealed-cursors.js";
 import { createApp } from "./http/app.js";
 import type { App, SharedPort } from "./http/context.js";
 import { Metrics, type MetricsSnapshot } from "./http/metrics.js";
 import { Admission } from "./http/server/admission.js";
 import { clientAddress } from "./http/server/client-address.js";
+import type { ClientCertificates } from "./http/server/client-certificate.js";
 import { dotSegmentGate } from "./http/server/dot-segments.js";
 import type { Gate } from "./http/server/gate.js";
 import { hostGate } from "./http/server/hosts.js";
 import { Stopping } from "./http/server/stopping.js";
 import type { Ids } from "./ids.js";
 import { Elections } from "./primitives/election.js";
+import type { LeaseObserver } from "./primitives/leases/lease-observer.js";
 import { Leases } from "./primitives/leases/leases.js";
 import { Locks } from "./primitives/lock.js";
 import { Membership } from "./primitives/members/membership.js";
@@ -27,6 +39,7 @@ import type { Connect } from "./redis/connection.js";
 import { Notifications } from "./redis/notifications.js";
 import { Primary, type PrimaryObserver } from "./redis/primary.js";
 import { Keys } from "./scripts/keys.js";
+import { addressOf } from "./setting-values.js";
 
 /** Everything that the service takes from the outside; a simulation supplies its own. */
 export interface World {
@@ -37,6 +50,10 @@ export interface World {
   readonly log: Logger;
   /** Log lines dropped before they reached their reader, since the start. */
   readonly logDropped?: () => number;
+  /** Who makes a request. Without it, settings that name keys let nobody in, and others let everybody. */
+  readonly access?: Access;
+  /** Undefined: nothing is audited. */
+  readonly audit?: Audit | undefined;
   /** Present where several workers serve the port. */
   readonly port?: SharedPort;
 }
@@ -44,12 +61,17 @@ export interface World {
 /** One instance of the service, assembled but not listening. */
 export interface Service extends Core {
   readonly app: App;
-  /** The checks that a request passes before it reaches the app. */
-  readonly gates: readonly Gate[];
+  /**
+   * The checks that a request passes before it reaches the app. `certificates`: of the clients of the server; null: it does
+   * not ask for any.
+   */
+  gates(certificates: ClientCertificates | null): readonly Gate[];
   /** From now on: not ready, but every request is served. */
   leave(): void;
   /** A connection was closed at once because there were too many. */
   connectionRefused(): void;
+  /** A request did not pass the gates. */
+  turnedAway(incoming: IncomingMessage, why: CoordinationError, requestId: string): void;
   /** The metrics of this instance alone. */
   metricsSnapshot(): Promise<MetricsSnapshot>;
   /** From now on: no new work, and every wait ends. */
@@ -59,9 +81,11 @@ export interface Service extends Core {
 /** Config -> primaries -> primitives -> app. */
 export function createService(config: Config, redis: RedisServers, world: World): Service {
   const { clock, random, log, ids, port } = world;
-  const metrics = new Metrics();
+  const metrics = new Metrics(config.metricsPrefixes, clock);
   const admission = new Admission(clock, world.random, config, redis.urls.map(addressOf), metrics, log);
   const core = createCore(config, redis, world, {
+    leases: metrics.contention,
+    configured: (version) => world.audit?.record(configurationAdopted(version)),
     granted: (rounds) => metrics.granted(rounds),
     called: (primary, script, ms, outcome) => {
       metrics.called(primary, script, ms, outcome);
@@ -78,15 +102,31 @@ export function createService(config: Config, redis: RedisServers, world: World)
     },
   });
   const { primaries, waiting } = core;
-  metrics.observe({ primaries, waiting, limiter: admission.limiter, logDropped: world.logDropped });
+  const { logDropped, audit } = world;
+  metrics.observe({ primaries, waiting, limiter: admission.limiter, logDropped, audit });
   const stopping = new Stopping();
   const clientOf = clientAddress(config.trustedProxies);
-  const app = createApp({ ...core, config, metrics, port, log, clock, random, ids, stopping, clientOf });
+  const isOpen = openPaths(config);
+  const access = world.access ?? new Access(accessSettings(config), { clock, log });
+  const identity = new Identity({ access, isOpen, clientOf, clock, log, observer: metrics });
+  const auditing = new Auditing(audit, clientOf);
+  const guards = {
+    identity,
+    auditing,
+    keyLimits: new KeyLimits(clock),
+    isOpen,
+    clientOf,
+    revocations: new Revocations(access, clock),
+    cursors: new SealedCursors(() => primaries.deployment, ids),
+  };
+  const dependencies = { config, metrics, port, log, clock, random, ids, stopping, ...guards };
+  const app = createApp({ ...core, ...dependencies });
   return {
     ...core,
     app,
-    gates: [hostGate(config), dotSegmentGate, admission.gate],
+    gates: (certificates) => [hostGate(config), identity.gate(certificates), dotSegmentGate, admission.gate],
     connectionRefused: () => metrics.connectionRefused(),
+    turnedAway: (incoming, { code }, requestId) => auditing.turnedAway(incoming, code, requestId),
     metricsSnapshot: () => metrics.snapshot(),
     leave: () => stopping.announce(),
     stop: () => {
@@ -109,8 +149,11 @@ export interface Core extends Primitives {
   close(): void;
 }
 
-/** Receives events about the primaries, and how many round trips each grant took. */
+/** Receives events about the primaries and leases, and how many round trips each grant took. */
 export interface CoreObserver extends PrimaryObserver {
+  readonly leases?: LeaseObserver;
+  /** This instance uses another configuration of the primaries from now on. */
+  configured?(version: number): void;
   granted?(rounds: number): void;
 }
 
@@ -127,7 +170,8 @@ export function createCore(
     (url) => new Primary(addressOf(url), url, config, { connect, keys, clock, observer, onDoubt }),
   );
   const settings = { ...config, embedded: redis.embedded };
-  const reconciler = new Reconciler(all, { keys, clock, random, ids, settings, log });
+  const onAdopted = (version: number) => observer.configured?.(version);
+  const reconciler = new Reconciler(all, { keys, clock, random, ids, settings, log, onAdopted });
   const primaries = new Primaries(all, reconciler);
   const membership = new Membership(primaries, keys, clock, ids, config);
   const votes = new LeaseVotes(primaries, keys, ids, config, (rounds) => observer.granted?.(rounds));
@@ -138,8 +182,17 @@ export function createCore(
     keys.notificationChannel(instance),
     config.connectTimeoutMs,
   );
-  const waiting = new WaitQueue(primaries, keys, clock, notifications, ids, instance);
-  const leases = new Leases(votes, waiting, primaries.all.length, clock, random, ids);
+  const waiting = new WaitQueue(
+    primaries,
+    keys,
+    clock,
+    notifications,
+    ids,
+    instance,
+    config,
+    observer.leases,
+  );
+  const leases = new Leases(votes, waiting, primaries.all.length, clock, random, ids, observer.leases);
   return {
     primaries,
     membership,

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { addressOf, type Config, ConfigError, readConfig, SETTING_NAMES } from "../src/config.js";
+import { type Config, ConfigError, readConfig, SETTING_NAMES } from "../src/config.js";
+import { addressOf } from "../src/setting-values.js";
 
 function mistakesOf(env: Record<string, string>): readonly string[] {
   try {
@@ -31,7 +32,9 @@ describe("the configuration", () => {
       keepAliveMs: 75_000,
       headersTimeoutMs: 10_000,
       requestTimeoutMs: 30_000,
-      connectionsMax: 20_000,
+      connectionsMax: 16_384,
+      queueLengthMax: 10_000,
+      serviceMembersMax: 10_000,
       tlsCert: undefined,
       tlsKey: undefined,
       tlsClientCa: undefined,
@@ -43,8 +46,17 @@ describe("the configuration", () => {
       trustedProxies: [],
       workers: 1,
       allowedHosts: undefined,
+      metricsPrefixes: [],
       logLevel: "info",
       operatorKey: undefined,
+      insecure: "0",
+      open: [],
+      keysFile: undefined,
+      jwtIssuer: undefined,
+      jwtAudience: undefined,
+      jwtJwks: undefined,
+      jwtClaim: "quorate",
+      audit: undefined,
       warnings: [],
     });
   });
@@ -68,6 +80,8 @@ describe("the configuration", () => {
         QUORATE_HEADERS_TIMEOUT_MS: "1000",
         QUORATE_REQUEST_TIMEOUT_MS: "2000",
         QUORATE_CONNECTIONS_MAX: "100",
+        QUORATE_QUEUE_LENGTH_MAX: "50",
+        QUORATE_SERVICE_MEMBERS_MAX: "60",
         QUORATE_TLS_CERT: "/tls/tls.crt",
         QUORATE_TLS_KEY: "/tls/tls.key",
         QUORATE_TLS_CLIENT_CA: "/tls/ca.crt",
@@ -79,8 +93,17 @@ describe("the configuration", () => {
         QUORATE_TRUSTED_PROXIES: "10.0.0.0/8, ::1",
         QUORATE_WORKERS: "4",
         QUORATE_ALLOWED_HOSTS: "quorate.example, Quorate-1:8080",
+        QUORATE_METRICS_PREFIXES: "orders-, team-a/jobs-,team-a/,orders-",
         QUORATE_LOG_LEVEL: "debug",
         QUORATE_OPERATOR_KEY: "0123456789abcdef",
+        QUORATE_INSECURE: "1",
+        QUORATE_OPEN: "docs, metrics",
+        QUORATE_KEYS_FILE: "/etc/quorate/keys.yaml",
+        QUORATE_JWT_ISSUER: "https://issuer.example",
+        QUORATE_JWT_AUDIENCE: "quorate",
+        QUORATE_JWT_JWKS: "https://issuer.example/jwks.json",
+        QUORATE_JWT_CLAIM: "grants",
+        QUORATE_AUDIT: "file:/var/log/quorate/audit.jsonl",
       }),
     ).toEqual({
       host: "0.0.0.0",
@@ -99,6 +122,8 @@ describe("the configuration", () => {
       headersTimeoutMs: 1_000,
       requestTimeoutMs: 2_000,
       connectionsMax: 100,
+      queueLengthMax: 50,
+      serviceMembersMax: 60,
       tlsCert: "/tls/tls.crt",
       tlsKey: "/tls/tls.key",
       tlsClientCa: "/tls/ca.crt",
@@ -110,8 +135,21 @@ describe("the configuration", () => {
       trustedProxies: ["10.0.0.0/8", "::1"],
       workers: 4,
       allowedHosts: ["quorate.example", "quorate-1:8080"],
+      metricsPrefixes: [
+        { namespace: "default", prefix: "orders-" },
+        { namespace: "team-a", prefix: "jobs-" },
+        { namespace: "team-a", prefix: "" },
+      ],
       logLevel: "debug",
       operatorKey: "0123456789abcdef",
+      insecure: "1",
+      open: ["metrics", "docs"],
+      keysFile: "/etc/quorate/keys.yaml",
+      jwtIssuer: "https://issuer.example",
+      jwtAudience: "quorate",
+      jwtJwks: "https://issuer.example/jwks.json",
+      jwtClaim: "grants",
+      audit: { file: "/var/log/quorate/audit.jsonl" },
       warnings: [],
     });
   });
@@ -146,6 +184,22 @@ describe("the configuration", () => {
     expect(readConfig({ REDIS_URLS: urls.join(",") }).redisUrls).toEqual(urls);
   });
 
+  test.each([
+    "https://issuer.example/jwks",
+    "http://127.0.0.1:8080/jwks",
+    "http://[::1]/",
+    "/etc/jwks.json",
+    "jwks.json",
+  ])("takes the keys of an issuer from %s", (source) => {
+    const env = { QUORATE_JWT_ISSUER: "i", QUORATE_JWT_AUDIENCE: "a", QUORATE_JWT_JWKS: source };
+    expect(readConfig(env).jwtJwks).toBe(source);
+  });
+
+  test("writes the audit to standard output or a file", () => {
+    expect(readConfig({ QUORATE_AUDIT: "stdout" }).audit).toBe("stdout");
+    expect(readConfig({ QUORATE_AUDIT: "file:audit.jsonl" }).audit).toEqual({ file: "audit.jsonl" });
+  });
+
   test("leaves other programs' variables alone", () => {
     expect(mistakesOf({ QUORATEX: "y", PATH: "/bin", NODE_ENV: "production" })).toEqual([]);
   });
@@ -174,6 +228,53 @@ describe("the configuration", () => {
     const env = { REDIS_URL: "redis://:s3cret@b", REDIS_URLS: "redis://a" };
     expect(readConfig(env).warnings).toEqual(["REDIS_URL is set and ignored: REDIS_URLS is what counts"]);
     expect(readConfig({ ...env, REDIS_URL: " " }).warnings).toEqual([]);
+  });
+});
+
+describe("an address of the network", () => {
+  const KEYED = [
+    { QUORATE_KEYS_FILE: "keys.yaml" },
+    { QUORATE_JWT_ISSUER: "i", QUORATE_JWT_AUDIENCE: "a", QUORATE_JWT_JWKS: "jwks.json" },
+    { QUORATE_TLS_CERT: "c", QUORATE_TLS_KEY: "k", QUORATE_TLS_CLIENT_CA: "ca" },
+    {
+      QUORATE_TLS_CERT: "c",
+      QUORATE_TLS_KEY: "k",
+      QUORATE_TLS_CLIENT_CA: "ca",
+      QUORATE_TLS_CLIENT_AUTH: "require",
+    },
+    { QUORATE_INSECURE: "1" },
+  ];
+  const KEYLESS = [
+    {},
+    { QUORATE_INSECURE: "0" },
+    // It keeps nobody from taking locks.
+    { QUORATE_OPERATOR_KEY: "0123456789abcdef" },
+    { QUORATE_TLS_CERT: "c", QUORATE_TLS_KEY: "k" },
+    {
+      QUORATE_TLS_CERT: "c",
+      QUORATE_TLS_KEY: "k",
+      QUORATE_TLS_CLIENT_CA: "ca",
+      QUORATE_TLS_CLIENT_AUTH: "request",
+    },
+  ];
+
+  test.each(KEYLESS)("is refused with %o, and the line says what to do", (env: Record<string, string>) => {
+    for (const host of ["0.0.0.0", "::", "10.0.0.7", "quorate.example", "128.0.0.1", "127.0.0.1.example"]) {
+      const [line, ...more] = mistakesOf({ HOST: host, ...env });
+      expect(line).toContain(`HOST is "${host}"`);
+      expect(line).toContain("QUORATE_KEYS_FILE");
+      expect(line).toContain("QUORATE_INSECURE=1");
+      expect(more).toEqual([]);
+    }
+  });
+
+  test.each(KEYED)("is taken with %o", (env: Record<string, string>) => {
+    expect(readConfig({ HOST: "0.0.0.0", ...env }).host).toBe("0.0.0.0");
+  });
+
+  test.each(["127.0.0.1", "127.255.0.3", "::1", "localhost", "LOCALHOST"])("is not %s", (host) => {
+    for (const env of KEYLESS as Record<string, string>[])
+      expect(readConfig({ HOST: host, ...env }).host).toBe(host);
   });
 });
 
@@ -217,6 +318,29 @@ describe("one clear line tells of", () => {
       { QUORATE_OPERATOR_KEY: "a pass phrase of words" },
       "QUORATE_OPERATOR_KEY must have 16 characters at least, and neither spaces nor any outside ASCII",
     ],
+    [
+      { QUORATE_AUDIT: "/var/log/audit" },
+      'QUORATE_AUDIT is "/var/log/audit", but must be stdout or file:PATH',
+    ],
+    [{ QUORATE_INSECURE: "true" }, 'QUORATE_INSECURE is "true", but must be one of 0, 1'],
+    [
+      { QUORATE_OPEN: "docs,api" },
+      'QUORATE_OPEN has "api", but must be of metrics, docs, separated by commas',
+    ],
+    [{ QUORATE_AUDIT: "file:" }, 'QUORATE_AUDIT is "file:", but must be stdout or file:PATH'],
+    [
+      { QUORATE_JWT_ISSUER: "https://i", QUORATE_JWT_JWKS: "/jwks.json" },
+      "QUORATE_JWT_AUDIENCE is not set, but must be where QUORATE_JWT_ISSUER is",
+    ],
+    ...[
+      "http://issuer.example/jwks",
+      "ftp://127.0.0.1/jwks",
+      "https://",
+      "http://127.0.0.1.evil.example/",
+    ].map((url): [Record<string, string>, string] => [
+      { QUORATE_JWT_ISSUER: "i", QUORATE_JWT_AUDIENCE: "a", QUORATE_JWT_JWKS: url },
+      "QUORATE_JWT_JWKS must be an https:// URL (http:// on loopback only) or the path of a file",
+    ]),
     [{ QUORATE_EMBEDDED: "rust" }, 'QUORATE_EMBEDDED is "rust", but must be one of javascript'],
     [
       { REDIS_URLS: "redis://a,redis://b" },
@@ -298,9 +422,18 @@ describe("one clear line tells of", () => {
       { QUORATE_TRUSTED_PROXIES: "proxy" },
       'QUORATE_TRUSTED_PROXIES has "proxy", which is not an address like 10.0.0.1 or 10.0.0.0/8',
     ],
+    [
+      { QUORATE_METRICS_PREFIXES: "orders-,a b,/x" },
+      'QUORATE_METRICS_PREFIXES has "a b", which is not like orders- or team-a/orders-',
+      'QUORATE_METRICS_PREFIXES has "/x", which is not like orders- or team-a/orders-',
+    ],
+    [
+      { QUORATE_METRICS_PREFIXES: Array.from({ length: 21 }, (_, i) => `p${i}`).join(",") },
+      "QUORATE_METRICS_PREFIXES has 21 entries, but may have 20",
+    ],
     [{ REDIS_URLS: "redis://a/db0" }, "REDIS_URLS, entry 1 ends in a path that is not a database number"],
-  ])("%o", (env, line) => {
-    expect(mistakesOf(env)).toEqual([line]);
+  ])("%o", (env, ...lines) => {
+    expect(mistakesOf(env)).toEqual(lines);
   });
 
   test("a setting that there is not, with those that there are", () => {
@@ -379,6 +512,7 @@ describe("the settings are the same in", () => {
       "docs/guarantees.md",
       "docs/limits.md",
       "docs/architecture.md",
+      "docs/access.md",
     ]
       .flatMap((file) => [...read(file).matchAll(/\bQUORATE_[A-Z_]+/g)].map(([name]) => name))
       .filter((name) => !SETTING_NAMES.has(name) && !others.test(name));

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { parse } from "yaml";
 import { readConfig } from "../src/config.js";
 
 const path = fileURLToPath(new URL("../deploy/quorate.service", import.meta.url));
@@ -38,4 +39,28 @@ describe("the unit for systemd", () => {
     const { status, stdout, stderr } = spawnSync("systemd-analyze", ["verify", "--man=no", here]);
     expect([status, `${stdout}${stderr}`]).toEqual([0, ""]);
   });
+});
+
+test("the containers start as they are composed: only this machine reaches them", async () => {
+  const read = (file: string) => readFile(new URL(`../${file}`, import.meta.url), "utf8");
+  const image = Object.fromEntries(
+    [...((await read("Dockerfile")).match(/^ENV (.*)$/m)?.[1] ?? "").matchAll(/(\w+)=(\S+)/g)].map(
+      ([, name, value]) => [name, value],
+    ),
+  ) as Record<string, string>;
+  expect(image.HOST).toBe("0.0.0.0");
+  // Alone, the image does not start before it is told who may use it.
+  expect(() => readConfig(image)).toThrow("QUORATE_KEYS_FILE");
+  const { services } = parse(await read("docker-compose.yml"), { merge: true }) as {
+    services: Record<string, { environment?: Record<string, unknown>; ports?: string[] }>;
+  };
+  const published = Object.entries(services).filter(([, { ports }]) => ports);
+  expect(published.map(([name]) => name)).toEqual(["quorate-1", "quorate-2"]);
+  for (const [, { environment, ports = [] }] of published) {
+    const env = Object.fromEntries(
+      Object.entries(environment ?? {}).map(([name, value]) => [name, String(value)]),
+    );
+    expect(readConfig({ ...image, ...env }).insecure).toBe("1");
+    for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/);
+  }
 });

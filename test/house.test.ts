@@ -19,16 +19,17 @@ const scripts = files.filter(({ file }) => file.endsWith(".lua"));
 const FLOORS = [
   ["main.ts"],
   ["workers/"],
-  ["service.ts", "tls-of-instance.ts"],
+  ["service.ts", "audit-of-instance.ts", "trust.ts", "tls-of-instance.ts"],
   ["http/"],
   ["primitives/"],
   ["deployment/"],
   ["quorum/"],
   ["redis/", "embedded/"],
   ["scripts/"],
+  ["access/"],
   ["algorithms/"],
   ["tls/"],
-  ["config.ts", "clock.ts", "ids.ts", "namespace.ts", "errors.ts", "log.ts"],
+  ["config.ts", "setting-values.ts", "clock.ts", "ids.ts", "namespace.ts", "errors.ts", "log.ts"],
 ];
 /** What stands apart: it reaches the service only by its public API. */
 const APART = ["client/", "cli/", "ui/"];

@@ -1,4 +1,6 @@
+import { access } from "./access.js";
 import type { Area } from "./area.js";
+import { connections } from "./connections.js";
 import { five } from "./five.js";
 import { fsync } from "./fsync.js";
 import { garbage } from "./garbage.js";
@@ -18,6 +20,8 @@ export const AREAS: readonly Area[] = [
   handover,
   heartbeats,
   owners,
+  access,
+  connections,
   garbage,
   many,
   start,

@@ -24,6 +24,17 @@ export const handover: Area = {
         { id: "fsync", label: "a write with fsync on one primary" },
         closed({ kind: "writes", url: urls[0] ?? "" }, 1),
       ),
+      // What a handover is made of, as it meets it: all processes sleep while a lock is held.
+      byLoad(
+        bench,
+        { id: "livez-paused", label: "GET /livez, after a pause" },
+        closed({ kind: "paused", work: { kind: "get", url, path: "/livez" } }, 1),
+      ),
+      byLoad(
+        bench,
+        { id: "fsync-paused", label: "a write with fsync on a majority of all primaries, after a pause" },
+        closed({ kind: "paused", work: { kind: "majority-writes", urls } }, 1),
+      ),
     ];
     if (etcd)
       contenders.push(
@@ -62,6 +73,12 @@ const FIGURES: readonly Figure[] = [
     label: "p50 against GET /livez and one write with fsync together",
     of: (sample) =>
       (sample(NOW).p50Ms ?? 0) / ((sample("livez").p50Ms ?? 0) + (sample("fsync").p50Ms ?? Number.NaN)),
+  },
+  {
+    label: "p50 against GET /livez and a write on a majority together, both after a pause",
+    of: (sample) =>
+      (sample(NOW).p50Ms ?? 0) /
+      ((sample("livez-paused").p50Ms ?? 0) + (sample("fsync-paused").p50Ms ?? Number.NaN)),
   },
   times("p50 against before", "p50Ms", [NOW, BEFORE]),
   times("p50 of etcd against this", "p50Ms", ["etcd", NOW], { atLeast: 2 }),

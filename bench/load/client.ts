@@ -23,14 +23,14 @@ export function send(
   body?: unknown,
   method = "POST",
 ): Promise<{ status: number; text: string }> {
-  const { hostname, port, host } = new URL(base);
+  const { host } = new URL(base);
   const idle = free.get(host) ?? [];
   free.set(host, idle);
   let connection = idle.pop();
   while (connection?.closed) connection = idle.pop();
-  const used = connection ?? new HttpConnection(hostname, Number(port));
+  const used = connection ?? new HttpConnection(base);
   all.add(used);
-  const request = body === undefined ? get(path) : post(path, JSON.stringify(body), method);
+  const request = body === undefined ? get(path) : post(path, JSON.stringify(body), { method });
   return new Promise((resolve, reject) => {
     used.send(request, (error, { status, body: text }: Answer) => {
       if (error) {

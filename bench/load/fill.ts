@@ -9,12 +9,11 @@ export async function fill(job: {
   count: number;
   ttlMs: number;
 }): Promise<Sample> {
-  const { hostname, port } = new URL(job.url);
   const body = `{"ttlMs":${job.ttlMs}}`;
   const end = job.from + job.count;
   const startMs = performance.now();
   let [next, refused] = [job.from, 0];
-  const connections = Array.from({ length: CONNECTIONS }, () => new HttpConnection(hostname, Number(port)));
+  const connections = Array.from({ length: CONNECTIONS }, () => new HttpConnection(job.url));
   const client = (connection: HttpConnection) =>
     new Promise<void>((resolve, reject) => {
       const take = () => {

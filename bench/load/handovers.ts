@@ -4,6 +4,7 @@ import { Redis } from "ioredis";
 import Redlock from "redlock";
 import { call, lockAt } from "./client.js";
 import { ITS_OWN_SCRIPTS } from "./redis-workloads.js";
+import { HOLD_MS } from "./workload.js";
 import { zooKeeperLocks } from "./zookeeper-workload.js";
 
 /** One implementation of a lock, for any number of clients. */
@@ -127,5 +128,4 @@ export async function handovers(
 }
 
 const TTL_MS = 10_000;
-const HOLD_MS = 10;
 const SETTLE_MS = 300;

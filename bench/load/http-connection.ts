@@ -1,4 +1,5 @@
 import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 
 /** Response of a service. The text is Latin-1: everything that the bench sends and reads is ASCII. */
 export type Answer = { readonly status: number; readonly body: string };
@@ -13,20 +14,10 @@ export class HttpConnection {
   #done: Done | null = null;
   #text = "";
 
-  constructor(host: string, port: number) {
-    this.#socket = connect({
-      host,
-      port,
-      noDelay: true,
-      // Without a stream's machinery: what arrives is in this buffer.
-      onread: {
-        buffer: Buffer.allocUnsafe(4_096),
-        callback: (length, buffer) => {
-          this.#read((buffer as Buffer).toString("latin1", 0, length));
-          return true;
-        },
-      },
-    });
+  constructor(url: string) {
+    const { protocol, hostname: host, port } = new URL(url);
+    this.#socket =
+      protocol === "https:" ? this.#encrypted(host, Number(port)) : this.#plain(host, Number(port));
     this.#socket.on("error", () => {});
     this.#socket.on("close", () => this.#finish(new Error("the connection was closed"), NONE));
   }
@@ -48,6 +39,29 @@ export class HttpConnection {
   close(): void {
     this.#done = null;
     this.#socket.destroy();
+  }
+
+  #plain(host: string, port: number): Socket {
+    return connect({
+      host,
+      port,
+      noDelay: true,
+      // Without a stream's machinery: what arrives is in this buffer.
+      onread: {
+        buffer: Buffer.allocUnsafe(4_096),
+        callback: (length, buffer) => {
+          this.#read((buffer as Buffer).toString("latin1", 0, length));
+          return true;
+        },
+      },
+    });
+  }
+
+  /** The certificate is the bench's own. */
+  #encrypted(host: string, port: number): Socket {
+    const socket = connectTls({ host, port, rejectUnauthorized: false });
+    socket.setNoDelay(true);
+    return socket.setEncoding("latin1").on("data", (text: string) => this.#read(text));
   }
 
   #read(text: string): void {
@@ -99,8 +113,9 @@ export function get(path: string): string {
   return `GET ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n`;
 }
 
-export function post(path: string, body: string, method = "POST"): string {
-  return `${method} ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+/** `fields`: more header fields, each with its line end. */
+export function post(path: string, body: string, { method = "POST", fields = "" } = {}): string {
+  return `${method} ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\n${fields}content-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
 }
 
 const NONE: Answer = { status: 0, body: "" };

@@ -13,8 +13,7 @@ function overHttp(
     open: (clients) =>
       Promise.all(
         Array.from({ length: clients }, async (_, index) => {
-          const { hostname, port } = new URL(urls[index % urls.length] ?? "");
-          const connection = new HttpConnection(hostname, Number(port));
+          const connection = new HttpConnection(urls[index % urls.length] ?? "");
           connections.push(connection);
           return make(connection, index);
         }),
@@ -26,7 +25,8 @@ function overHttp(
 }
 
 /** Acquire and release by the service's API, which the fifty lines and the no-op have as well. */
-export function httpLocks(url: string): Workload {
+export function httpLocks(url: string, authorization?: string): Workload {
+  const sent = authorization === undefined ? {} : { fields: `authorization: ${authorization}\r\n` };
   const acquire = `{"ttlMs":${TTL_MS}}`;
   return overHttp([url], 2, (connection, index) => {
     let leaseId = "";
@@ -34,13 +34,13 @@ export function httpLocks(url: string): Workload {
       run: (step, cycle, done) => {
         const path = `/v1/locks/bench-${index}-${cycle % NAMES}`;
         if (step === 0)
-          connection.send(post(`${path}/acquire`, acquire), (error, answer) => {
+          connection.send(post(`${path}/acquire`, acquire, sent), (error, answer) => {
             const start = answer.body.indexOf('"leaseId":"') + 11;
             leaseId = answer.body.slice(start, answer.body.indexOf('"', start));
             done(error ?? refused(answer));
           });
         else
-          connection.send(post(`${path}/release`, `{"leaseId":"${leaseId}"}`), (error, answer) =>
+          connection.send(post(`${path}/release`, `{"leaseId":"${leaseId}"}`, sent), (error, answer) =>
             done(error ?? refused(answer)),
           );
       },

@@ -4,16 +4,18 @@ import { fill } from "./fill.js";
 import { etcdLock, handovers, type Peer, quorate, zooKeeperLock } from "./handovers.js";
 import { etcdLocks, heartbeats, httpGets, httpLocks, owners } from "./http-workloads.js";
 import { openLoop } from "./open-loop.js";
-import { redisWrites, redlockLocks, scriptLocks } from "./redis-workloads.js";
-import { Refused, type Workload } from "./workload.js";
+import { majorityWrites, redisWrites, redlockLocks, scriptLocks } from "./redis-workloads.js";
+import { paused, Refused, type Workload } from "./workload.js";
 import { zooKeeperLocks } from "./zookeeper-workload.js";
 
 /** What the clients of a turn do. */
 export type Work =
-  | { readonly kind: "locks" | "heartbeats" | "owners"; readonly url: string }
+  | { readonly kind: "locks"; readonly url: string; readonly authorization?: string }
+  | { readonly kind: "heartbeats" | "owners"; readonly url: string }
   | { readonly kind: "get"; readonly url: string; readonly path: string }
-  | { readonly kind: "redlock" | "etcd"; readonly urls: readonly string[] }
+  | { readonly kind: "redlock" | "etcd" | "majority-writes"; readonly urls: readonly string[] }
   | { readonly kind: "zookeeper"; readonly servers: string }
+  | { readonly kind: "paused"; readonly work: Work }
   | { readonly kind: "scripts" | "writes"; readonly url: string };
 
 /** The lock that is handed over in a turn. */
@@ -95,7 +97,7 @@ type Done = (error: Error | null) => void;
 function workloadOf(work: Work): Workload {
   switch (work.kind) {
     case "locks":
-      return httpLocks(work.url);
+      return httpLocks(work.url, work.authorization);
     case "heartbeats":
       return heartbeats(work.url);
     case "owners":
@@ -112,6 +114,10 @@ function workloadOf(work: Work): Workload {
       return scriptLocks(work.url);
     case "writes":
       return redisWrites(work.url);
+    case "majority-writes":
+      return majorityWrites(work.urls);
+    case "paused":
+      return paused(workloadOf(work.work));
   }
 }
 

@@ -59,6 +59,30 @@ export function redisWrites(url: string): Workload {
   });
 }
 
+/** A write on all primaries at once, done when a majority have answered. */
+export function majorityWrites(urls: readonly string[]): Workload {
+  const all = urls.map(redisWrites);
+  return {
+    steps: 1,
+    open: async (clients) => {
+      const opened = await Promise.all(all.map((one) => one.open(clients)));
+      return Array.from({ length: clients }, (_, index) => ({
+        run: (step, cycle, done) => {
+          let missing = Math.floor(urls.length / 2) + 1;
+          for (const ofOne of opened)
+            ofOne[index]?.run(step, cycle, (error) => {
+              missing -= 1;
+              if (missing === 0) done(error);
+            });
+        },
+      }));
+    },
+    close: async () => {
+      for (const one of all) await one.close();
+    },
+  };
+}
+
 const ACQUIRE = `
 if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 0 end
 return redis.call('INCR', KEYS[2])`;

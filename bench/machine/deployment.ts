@@ -1,5 +1,6 @@
 import { startPrimaries } from "../../test/helpers/primaries.js";
 import type { Bench } from "../areas/area.js";
+import { get, HttpConnection } from "../load/http-connection.js";
 import type { Cleanup } from "./cleanup.js";
 import { type InstanceProcess, startInstanceProcess } from "./process.js";
 
@@ -63,6 +64,12 @@ export async function untilReady(url: string, patienceMs = 20_000): Promise<void
   }
 }
 
-async function isReady(url: string): Promise<boolean> {
-  return (await fetch(`${url}/readyz`).catch(() => null))?.status === 200;
+function isReady(url: string): Promise<boolean> {
+  const connection = new HttpConnection(url);
+  return new Promise((resolve) =>
+    connection.send(get("/readyz"), (error, { status }) => {
+      connection.close();
+      resolve(error === null && status === 200);
+    }),
+  );
 }

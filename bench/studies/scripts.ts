@@ -42,8 +42,8 @@ process.env.TEST_REDIS = "process";
 const RUNS = Number(values.runs);
 const LINE = Number(values.line);
 const NAMES_MAX = 16;
-/** As in redis/together.ts. */
-const TOGETHER_MAX = 32;
+/** What one batch has of acquires of one name (src/redis/script-batches.ts). */
+const TOGETHER_MAX = 13;
 const STAMP = "1:nonce:id";
 const INSTANCE = "instance-of-the-bench";
 const keys = new Keys("q:");

@@ -23,4 +23,6 @@ export interface ReconcilerDependencies {
   readonly ids: Ids;
   readonly settings: ReconcilerSettings;
   readonly log: ReconcilerLog;
+  /** This instance uses another configuration from now on. */
+  readonly onAdopted?: ((version: number) => void) | undefined;
 }

@@ -58,6 +58,10 @@ export class Reconciler {
     return this.#current?.version ?? null;
   }
 
+  get deployment(): string | null {
+    return this.#current?.deployment ?? null;
+  }
+
   /** No counter given out since the last cold start is below this, as far as this instance knows. */
   get floor(): number {
     return this.#current?.floor ?? 0;
@@ -174,6 +178,7 @@ export class Reconciler {
     if (this.#current && this.#current.deployment !== deployment)
       this.dependencies.log.warn({ version }, ALL_FORGOT);
     this.#current = current;
+    this.dependencies.onAdopted?.(version);
   }
 
   #admit(member: ObservedPrimary): void {

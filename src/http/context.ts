@@ -1,11 +1,19 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Logger } from "pino";
+import type { Principal } from "../access/key-ring.js";
+import type { Rate } from "../access/rates.js";
 import type { Clock, Random } from "../clock.js";
 import type { Config } from "../config.js";
 import type { ErrorCode } from "../errors.js";
 import type { Ids } from "../ids.js";
 import type { Primitives } from "../primitives/namespaced.js";
 import type { Primaries } from "../quorum/primaries.js";
+import type { Auditing } from "./access/auditing.js";
+import type { Permitted } from "./access/authorization.js";
+import type { Identity } from "./access/identity.js";
+import type { KeyLimits } from "./access/key-limits.js";
+import type { Revocations } from "./access/revocations.js";
+import type { SealedCursors } from "./access/sealed-cursors.js";
 import type { Metrics } from "./metrics.js";
 import type { Stopping } from "./server/stopping.js";
 
@@ -29,6 +37,13 @@ export interface Dependencies {
   readonly random: Random;
   readonly ids: Ids;
   readonly stopping: Stopping;
+  readonly identity: Identity;
+  readonly keyLimits: KeyLimits;
+  readonly auditing: Auditing;
+  readonly revocations: Revocations;
+  readonly cursors: SealedCursors;
+  /** Whether a path needs no key. */
+  readonly isOpen: (url: string) => boolean;
   /** The address of a client, by the other end of its connection and `X-Forwarded-For`. */
   readonly clientOf: (peer: string, forwardedFor: string | undefined) => string;
 }
@@ -37,7 +52,16 @@ export interface Dependencies {
 export interface Services extends Dependencies, Primitives {}
 
 export interface Env {
-  readonly Variables: { requestId: string; code?: ErrorCode };
+  readonly Variables: {
+    requestId: string;
+    /** Missing where a route is open to callers without a key. */
+    principal?: Principal;
+    /** What the request may do; missing before that is known. */
+    permitted?: Permitted;
+    /** Where the requests of its key are limited. */
+    rate?: Rate;
+    code?: ErrorCode;
+  };
 }
 
 export type App = OpenAPIHono<Env>;

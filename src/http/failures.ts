@@ -40,6 +40,23 @@ export const EXPECTATION_FAILED = new CoordinationError(
   "The header Expect is understood only as 100-continue. Do not send it.",
 );
 
+export const NO_CREDENTIAL = new CoordinationError(
+  "unauthenticated",
+  "This needs a key: send it as Authorization: Bearer.",
+);
+
+/** Why is in the log of the instance. */
+export const INVALID_CREDENTIAL = new CoordinationError(
+  "unauthenticated",
+  "The key, token or certificate of this request is not valid.",
+);
+
+export const AUTHENTICATION_UNAVAILABLE = new CoordinationError(
+  "authentication_unavailable",
+  "This instance cannot verify tokens now. Try again after retryAfterMs, or use another instance.",
+  { help: { retryAfterMs: 5_000 } },
+);
+
 export function internal(requestId: string): CoordinationError {
   return new CoordinationError(
     "internal",

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { isSealed } from "./access/sealed-cursors.js";
 
 /** Fields that the schemas of several resources share. */
 
@@ -17,6 +18,14 @@ export const name = (what: string, example: string) =>
     .string()
     .regex(NAME, "a name of 1 to 128 of A-Z a-z 0-9 . _ : - that begins with a letter or digit")
     .openapi({ description: what, example });
+
+/** In a query: the cursor of the previous page of names. */
+export const cursorOfNames = (example: string) =>
+  z
+    .string()
+    .max(256)
+    .refine((text) => NAME.test(text) || isSealed(text), "the cursor of a page")
+    .openapi({ description: "The cursor of the previous page.", example });
 
 /** The body of a request, under its name in the API description. Refuses fields that it does not have. */
 export const request = <S extends z.ZodRawShape>(title: string, fields: S) =>
@@ -92,5 +101,5 @@ export const nextCursor = z.string().nullable().openapi({
 /** The same where the cursor is a name. */
 export const nextName = nextCursor.openapi({
   description:
-    "The last name that was examined: send it to get the next page. null: this is the last page. A page may be empty though another follows.",
+    "Where the next page begins: send it to get that. null: this is the last page. A page may be empty though another follows.",
 });

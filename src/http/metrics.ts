@@ -1,10 +1,14 @@
-import { type Aggregator, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { type Counter, collectDefaultMetrics, Registry } from "prom-client";
 import { type Limiter, PRIORITIES } from "../algorithms/limiter.js";
+import type { Clock } from "../clock.js";
 import type { Primaries } from "../quorum/primaries.js";
 import type { PrimaryFailure } from "../redis/failures.js";
 import { PRIMARY_STATES, type PrimaryStatus } from "../redis/lifecycle.js";
 import type { Primary, PrimaryObserver } from "../redis/primary.js";
-import { type Distribution, SeriesCounter, SeriesHistogram, type Tally } from "./series.js";
+import type { MetricsPrefix } from "../setting-values.js";
+import { Contention } from "./contention.js";
+import { counter, gauge, histogram, made, seriesCounter, seriesHistogram } from "./metric-table.js";
+import type { Distribution, Tally } from "./series.js";
 import type { AdmissionObserver } from "./server/admission.js";
 
 /** Metrics of what happens. Labels are routes and addresses, never names, keys or leaseIds. */
@@ -51,6 +55,10 @@ const COUNTED = {
     "Time in the queue of requests that were admitted, but not at once",
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25],
   ),
+  quorate_unauthenticated_total: counter(
+    [],
+    "Requests refused since they had no valid key, token or certificate; no other metric counts them",
+  ),
   quorate_connections_refused_total: counter(
     [],
     "Connections closed at once because QUORATE_CONNECTIONS_MAX were open",
@@ -71,6 +79,14 @@ const SCRAPED = {
     "max",
   ),
   quorate_log_dropped_total: counter([], "Log lines dropped because their reader was too slow or has gone"),
+  quorate_audit_dropped_total: counter(
+    [],
+    "Lines that are missing in the audit: what takes them was slow or has failed",
+  ),
+  quorate_audit_denials_omitted_total: counter(
+    [],
+    "Denied requests that got no line in the audit, since there were more than 100 a second",
+  ),
   quorate_admission_in_flight: gauge([], "Requests being worked on, without those that wait for a lease"),
   quorate_admission_limit: gauge(
     [],
@@ -78,43 +94,6 @@ const SCRAPED = {
   ),
   quorate_admission_queued: gauge(["priority"], "Requests queued for admission, by priority"),
 };
-
-type Make<M> = (name: string, registers: Registry[]) => M;
-
-function counter<L extends string>(labelNames: L[], help: string): Make<Counter<L>> {
-  return (name, registers) => new Counter({ name, help, labelNames, registers });
-}
-
-/** `aggregator`: how several workers' values become that of their port. */
-function gauge<L extends string>(
-  labelNames: L[],
-  help: string,
-  aggregator: Aggregator = "sum",
-): Make<Gauge<L>> {
-  return (name, registers) => new Gauge({ name, help, labelNames, aggregator, registers });
-}
-
-function histogram<L extends string>(labelNames: L[], help: string, buckets: number[]): Make<Histogram<L>> {
-  return (name, registers) => new Histogram({ name, help, labelNames, buckets, registers });
-}
-
-function seriesCounter<L extends string>(labelNames: L[], help: string): Make<SeriesCounter<L>> {
-  return (name, registers) => new SeriesCounter({ name, help, labelNames, registers });
-}
-
-function seriesHistogram<L extends string>(
-  labelNames: L[],
-  help: string,
-  buckets: number[],
-): Make<SeriesHistogram<L>> {
-  return (name, registers) => new SeriesHistogram({ name, help, labelNames, buckets, registers });
-}
-
-/** The metrics of a table, by name. */
-function made<T extends Record<string, Make<unknown>>>(table: T, registry: Registry) {
-  const metrics = Object.entries(table).map(([name, make]) => [name, make(name, [registry])]);
-  return Object.fromEntries(metrics) as { readonly [Name in keyof T]: ReturnType<T[Name]> };
-}
 
 /** All metrics as plain data, to send to another process. */
 export type MetricsSnapshot = Awaited<ReturnType<Registry["getMetricsAsJSON"]>>;
@@ -125,6 +104,7 @@ interface Sources {
   readonly waiting: { readonly size: number };
   readonly limiter: Limiter;
   readonly logDropped?: (() => number) | undefined;
+  readonly audit?: { readonly dropped: number; readonly omitted: number } | undefined;
 }
 
 /** The metrics for Prometheus. */
@@ -137,25 +117,30 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
 
   /** The type of the text, as Prometheus negotiates it. */
   readonly contentType = this.#registry.contentType;
+  /** Who waits for leases, and how many are held, by names. */
+  readonly contention: Contention;
 
-  constructor() {
+  constructor(prefixes: readonly MetricsPrefix[], clock: Pick<Clock, "monotonicMs">) {
     collectDefaultMetrics({ register: this.#registry });
+    this.contention = new Contention(prefixes, clock, this.#registry);
   }
 
   /** From now on with the state of the primaries, and with what each scrape reads. */
-  observe({ primaries, waiting, limiter, logDropped }: Sources): void {
+  observe({ primaries, waiting, limiter, logDropped, audit }: Sources): void {
     // A primary that never comes up reports no change, and must be visible all the same.
     for (const primary of primaries.all) this.changed(primary, primary.status);
     for (const priority of PRIORITIES)
       if (priority !== "resumed") this.#counted.quorate_admission_shed_total.inc({ priority }, 0);
     const scraped = made(SCRAPED, this.#registry);
     this.#scrape = () => {
+      this.contention.scrape();
       scraped.quorate_waiting_requests.set(waiting.size);
       scraped.quorate_configuration_version.set(primaries.version ?? 0);
       for (const { address, status } of primaries.all)
         scraped.quorate_primary_quarantine_seconds.set({ primary: address }, status.quarantineMs / 1000);
-      scraped.quorate_log_dropped_total.reset();
-      scraped.quorate_log_dropped_total.inc(logDropped?.() ?? 0);
+      setTotal(scraped.quorate_log_dropped_total, logDropped?.());
+      setTotal(scraped.quorate_audit_dropped_total, audit?.dropped);
+      setTotal(scraped.quorate_audit_denials_omitted_total, audit?.omitted);
       scraped.quorate_admission_in_flight.set(limiter.inFlight);
       scraped.quorate_admission_limit.set(limiter.limit);
       for (const priority of PRIORITIES)
@@ -184,6 +169,10 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
 
   abandoned(): void {
     this.#counted.quorate_admission_abandoned_total.inc();
+  }
+
+  unauthenticated(): void {
+    this.#counted.quorate_unauthenticated_total.inc();
   }
 
   connectionRefused(): void {
@@ -225,6 +214,12 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
   dropped(primary: Primary): void {
     this.#counted.quorate_primary_dropped_total.inc({ primary: primary.address });
   }
+}
+
+/** For what is counted elsewhere. */
+function setTotal(metric: Counter, total = 0): void {
+  metric.reset();
+  metric.inc(total);
 }
 
 /** Counts the requests of one route. */

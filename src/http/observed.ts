@@ -1,15 +1,18 @@
-import type { IncomingMessage } from "node:http";
 import type { Context } from "hono";
+import type { Principal } from "../access/key-ring.js";
+import { rateLimitFields } from "../access/rates.js";
 import { CoordinationError } from "../errors.js";
 import type { Dependencies, Env } from "./context.js";
 import { internal } from "./failures.js";
 import type { RouteMetrics } from "./metrics.js";
-import { statusOf, toProblem } from "./problem.js";
+import { problemHeaders, statusOf, toProblem } from "./problem.js";
 import { readBody } from "./requests/body-limit.js";
+import { traceparentOf } from "./requests/traceparent.js";
 import { Reply } from "./responses/reply.js";
 import { inFlight } from "./server/admission.js";
-import { headerOf } from "./server/arrivals.js";
+import { headerOf, peerOf } from "./server/arrivals.js";
 import { requestIdOf } from "./server/gate.js";
+import { whenThere } from "./when-there.js";
 
 /** Answers a request, whose body is `text`; null: it has none. Throws or rejects where the answer is a failure. */
 export type Answer = (c: Context<Env>, text: string | null) => Promise<Reply> | Reply;
@@ -18,18 +21,20 @@ export type Answer = (c: Context<Env>, text: string | null) => Promise<Reply> | 
 export interface Observed {
   readonly counted: RouteMetrics;
   readonly isBatch: boolean;
+  /** Whether it answers callers without a key. */
+  readonly isOpen: boolean;
 }
 
 /**
- * Every request, whatever its route: request id, size of the body, whether this instance is stopping, headers, metrics
- * and one log line. Without a promise where the answer needs none.
+ * Every request, whatever its route: request id, who makes it, size of the body, whether this instance is stopping, headers,
+ * metrics and one log line. Without a promise where the answer needs none.
  */
 export function observed(
   dependencies: Dependencies,
-  { counted, isBatch }: Observed,
+  { counted, isBatch, isOpen }: Observed,
   answer: Answer,
 ): (c: Context<Env>) => Promise<Response> | Response {
-  const { metrics, ids, clock, stopping } = dependencies;
+  const { metrics, ids, clock, stopping, identity } = dependencies;
   return (c) => {
     const startedMs = clock.monotonicMs();
     const requestId = requestIdOf(headerOf(c, "x-request-id"), ids);
@@ -46,8 +51,13 @@ export function observed(
       return c.body(null);
     };
     const failed = (error: unknown) => replied(toFailure(error, c, dependencies));
+    const answered = () => inFlight(c, () => readBody(c, isBatch), answerUnlessStopping);
+    const answeredTo = (principal: Principal) => {
+      c.set("principal", principal);
+      return answered();
+    };
     try {
-      const reply = inFlight(c, () => readBody(c, isBatch), answerUnlessStopping);
+      const reply = isOpen ? answered() : whenThere(identity.of(c), answeredTo);
       return reply instanceof Promise ? reply.then(replied, failed) : replied(reply);
     } catch (error) {
       return failed(error);
@@ -64,11 +74,13 @@ function recorded(
   startedMs: number,
 ): Response {
   const requestId = c.get("requestId");
+  const rate = c.get("rate");
   const response = new Response(body, {
     status,
     headers: {
       "cache-control": "no-store",
       ...headers,
+      ...(rate && rateLimitFields(rate)),
       "x-request-id": requestId,
       "x-content-type-options": "nosniff",
       ...(stopping.announced && { connection: "close" }),
@@ -82,16 +94,11 @@ function recorded(
   if (!failed && !log.isLevelEnabled("debug")) return response;
   // Without the query, which may contain keys of others, and without the body, which may contain leaseIds.
   const address = clientOf(peerOf(c), headerOf(c, "x-forwarded-for"));
-  const line = { requestId, address, method, path, status, code, ms: Math.round(ms * 10) / 10 };
+  const traceparent = traceparentOf(headerOf(c, "traceparent"));
+  const line = { requestId, traceparent, address, method, path, status, code, ms: Math.round(ms * 10) / 10 };
   if (failed) log.warn(line, "request failed");
   else log.debug(line, "request");
   return response;
-}
-
-/** The other end of the connection; empty for a request that came by none. */
-function peerOf(c: Context<Env>): string {
-  const { incoming } = (c.env ?? {}) as { readonly incoming?: IncomingMessage };
-  return incoming?.socket.remoteAddress ?? "";
 }
 
 /** The same for what fails outside of the routes. */
@@ -101,16 +108,13 @@ export function answerFailure(error: unknown, c: Context<Env>, dependencies: Dep
 }
 
 /** Any failure as problem+json. Only a CoordinationError is told as it is; anything else is logged and called internal. */
-function toFailure(error: unknown, c: Context<Env>, { log }: Dependencies): Reply {
+function toFailure(error: unknown, c: Context<Env>, { log, auditing }: Dependencies): Reply {
   const requestId = c.get("requestId");
   const known = error instanceof CoordinationError;
   if (!known) log.error({ requestId, err: error }, "unexpected exception");
   const failure = known ? error : internal(requestId);
   c.set("code", failure.code);
-  const { retryAfterMs, allow } = failure.help;
-  return new Reply(statusOf(failure.code), JSON.stringify(toProblem(failure, requestId)), {
-    "content-type": "application/problem+json",
-    ...(retryAfterMs !== undefined && { "retry-after": String(Math.ceil(retryAfterMs / 1000)) }),
-    ...(allow !== undefined && { allow: allow.join(", ") }),
-  });
+  auditing.failed(c, failure.code);
+  const problem = JSON.stringify(toProblem(failure, requestId));
+  return new Reply(statusOf(failure.code), problem, problemHeaders(failure));
 }

@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import { stringify } from "yaml";
+import { SECURITY_SCHEMES } from "./access/security.js";
 import type { App } from "./context.js";
 import { problemExamples } from "./problem.js";
 
@@ -32,8 +33,8 @@ export function describe(app: App): Record<string, unknown> {
   });
   const { paths, components, webhooks: _none, ...rest } = document;
   const examples = usedOf(problemExamples(), document);
-  const securitySchemes = { operator: OPERATOR };
-  return { ...rest, paths, components: { schemas: components?.schemas ?? {}, securitySchemes, examples } };
+  const schemas = components?.schemas ?? {};
+  return { ...rest, paths, components: { schemas, securitySchemes: SECURITY_SCHEMES, examples } };
 }
 
 /** The same document as text, as `openapi.yaml` has it. */
@@ -47,12 +48,6 @@ function usedOf<T>(examples: Record<string, T>, document: object): Record<string
     Object.entries(examples).filter(([name]) => text.includes(`"#/components/examples/${name}"`)),
   );
 }
-
-const OPERATOR = {
-  type: "http",
-  scheme: "bearer",
-  description: "The QUORATE_OPERATOR_KEY of the service. Without one, nobody is an operator.",
-};
 
 const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
 
@@ -69,6 +64,16 @@ typo is not silently ignored. Answers may get new fields.
 \`/v1/namespaces/team-a/locks/orders-42/acquire\`, with the same requests and answers. A namespace has a name as above, and
 exists by being used. Names, leaseIds, lists, limits, queues, events and members are those of the namespace. The paths below
 are those of the namespace \`default\`. A path with a segment \`.\` or \`..\` is refused.
+
+**Access.** A service with keys, JWTs or required client certificates answers 401 \`unauthenticated\` to every request without
+a valid one, before it looks at anything else, and 403 \`forbidden\` to those that lack the grant that is stated at the operation, such
+as \`use locks\`: for each name that the request touches, in its namespace. What is forbidden looks the same whether it exists or not.
+Lists show only what the caller may read; event streams and blocking reads end with the right to them. Other services ask for a key only where
+the grant is \`operate\`.
+
+**Limits of a key** (requests a second, requests that wait, streams, live leases and members, by namespace) are answered with
+429 \`rate_limited\` or \`quota_exceeded\` and \`Retry-After\`. Each answer to a key whose requests are limited has the fields \`RateLimit\` and
+\`RateLimit-Policy\`.
 
 **Failures** are [problems](https://www.rfc-editor.org/rfc/rfc9457) (\`application/problem+json\`); program against
 their \`code\`. Besides those listed at each operation there are \`not_found\` (404, no such path),

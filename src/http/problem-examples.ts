@@ -8,11 +8,15 @@ import {
 } from "../primitives/members/member-failures.js";
 import { RING_POINTS_MAX } from "../primitives/rings/ring-builds.js";
 import { noQuorum, shortageOf } from "../quorum/shortage.js";
+import { lacks } from "./access/authorization.js";
+import { quotaExceeded, rateLimited } from "./access/key-limits.js";
 import {
+  AUTHENTICATION_UNAVAILABLE,
   EXPECTATION_FAILED,
   HEADERS_TOO_LARGE,
   internal,
   methodNotAllowed,
+  NO_CREDENTIAL,
   NOT_FOUND,
   REQUEST_TIMEOUT,
   tooLarge,
@@ -23,7 +27,6 @@ import { fencingToken } from "./leases/examples.js";
 import { held, isHeld } from "./leases/held.js";
 import { breakRequests, holder } from "./locks/examples.js";
 import { acquireBody } from "./locks/schemas.js";
-import { NOT_AN_OPERATOR } from "./operator.js";
 import { invalid } from "./requests/invalid.js";
 import { overloaded } from "./server/overloads.js";
 import { oneUp } from "./system/examples.js";
@@ -38,9 +41,12 @@ export const failures: Readonly<Record<ErrorCode, CoordinationError>> = {
   no_members: noMembers("search"),
   method_not_allowed: methodNotAllowed(["GET"]),
   held: held(isHeld("orders-42"), { kind: "held", holder, retryAfterMs: 8_412, queuePosition: 2 }),
-  forbidden: NOT_AN_OPERATOR,
+  unauthenticated: NO_CREDENTIAL,
+  forbidden: lacks({ namespace: "team-a", kind: "locks", name: "orders-42", action: "use" }),
   lease_mismatch: mismatch(),
   limit_mismatch: limitMismatch(8),
+  rate_limited: rateLimited({ quota: 10, windowS: 10, retryAfterMs: 820 }),
+  quota_exceeded: quotaExceeded(2, "leases", "team-a"),
   superseded: superseded("search-1"),
   // 80 members of the greatest weight, 256.
   too_many: tooManyPoints("search", 80 * 256 * 256, RING_POINTS_MAX),
@@ -52,6 +58,7 @@ export const failures: Readonly<Record<ErrorCode, CoordinationError>> = {
   headers_too_large: HEADERS_TOO_LARGE,
   internal: internal(problemRequestId),
   no_quorum: noQuorum(shortageOf(oneUp) ?? ""),
+  authentication_unavailable: AUTHENTICATION_UNAVAILABLE,
   overloaded: overloaded(1_000),
   shutting_down: shuttingDown(),
 };

@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { type CoordinationError, ERROR_CODES, type ErrorCode } from "../errors.js";
+import { INVALID_CREDENTIAL } from "./failures.js";
 import { answer } from "./fields.js";
 import { HolderSchema } from "./leases/schemas.js";
 import { failures, problemRequestId } from "./problem-examples.js";
@@ -8,6 +9,7 @@ import { failures, problemRequestId } from "./problem-examples.js";
 /** Status and title of each code: only this file knows them. Source of the shape: RFC 9457. */
 const TABLE = {
   invalid_request: [400, "The request is not valid"],
+  unauthenticated: [401, "A valid key is needed"],
   forbidden: [403, "This is not allowed"],
   not_found: [404, "There is nothing at this path"],
   unknown_member: [404, "The service has no such member"],
@@ -23,9 +25,12 @@ const TABLE = {
   too_large: [413, "The body is too large"],
   unsupported_media_type: [415, "The body is not JSON"],
   expectation_failed: [417, "The expectation of the request cannot be met"],
+  rate_limited: [429, "Too many requests in this time"],
+  quota_exceeded: [429, "Too many at the same time"],
   headers_too_large: [431, "The headers are too large"],
   internal: [500, "Internal error"],
   no_quorum: [503, "No majority of the primaries can decide this now"],
+  authentication_unavailable: [503, "Credentials cannot be verified now"],
   overloaded: [503, "This instance is overloaded"],
   shutting_down: [503, "This instance is stopping"],
 } as const satisfies Record<ErrorCode, readonly [ContentfulStatusCode, string]>;
@@ -34,6 +39,20 @@ export type ProblemStatus = (typeof TABLE)[ErrorCode][0];
 
 export function statusOf(code: ErrorCode): ProblemStatus {
   return TABLE[code][0];
+}
+
+/** The headers that tell of a failure besides its body, by their names in lower case. */
+export function problemHeaders(error: CoordinationError): Readonly<Record<string, string>> {
+  const { retryAfterMs, allow } = error.help;
+  return {
+    "content-type": "application/problem+json",
+    ...(retryAfterMs !== undefined && { "retry-after": String(Math.ceil(retryAfterMs / 1000)) }),
+    ...(allow !== undefined && { allow: allow.join(", ") }),
+    // RFC 6750: whether a credential was missing or not valid.
+    ...(error.code === "unauthenticated" && {
+      "www-authenticate": error === INVALID_CREDENTIAL ? 'Bearer error="invalid_token"' : "Bearer",
+    }),
+  };
 }
 
 /** The body of the answer to a failure. */
@@ -99,6 +118,7 @@ export function problemResponses(codes: readonly ErrorCode[]) {
       {
         description: ofStatus.map((code) => `\`${code}\`: ${TABLE[code][1]}.`).join(" "),
         ...(ofStatus.some((code) => failures[code].help.retryAfterMs !== undefined) && RETRY_AFTER),
+        ...(ofStatus.includes("unauthenticated") && CHALLENGE),
         content: {
           "application/problem+json": {
             schema: ProblemSchema.extend({ code: z.enum(ofStatus) }),
@@ -115,6 +135,15 @@ export function problemResponses(codes: readonly ErrorCode[]) {
 const RETRY_AFTER = {
   headers: {
     "Retry-After": { description: "retryAfterMs in seconds, rounded up.", schema: { type: "integer" } },
+  },
+} as const;
+
+const CHALLENGE = {
+  headers: {
+    "WWW-Authenticate": {
+      description: 'Bearer, with error="invalid_token" if a credential was sent.',
+      schema: { type: "string" },
+    },
   },
 } as const;
 

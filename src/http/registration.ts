@@ -1,12 +1,15 @@
-import { OpenAPIHono, type RouteConfig, type z } from "@hono/zod-openapi";
+import { OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { ErrorCode } from "../errors.js";
 import { Namespace } from "../namespace.js";
 import { inNamespace, type NamespacedPrimitives } from "../primitives/namespaced.js";
+import { type Done, termsOf } from "./access/acts.js";
+import { type AnyNeeds, authorization, type GrantNeeded, type Needs } from "./access/authorization.js";
+import type { Concurrent } from "./access/key-limits.js";
+import { securityOf } from "./access/security.js";
 import type { App, Env, Services } from "./context.js";
 import { namespaceOf, underNamespace } from "./namespaces.js";
 import { type Answer, type Observed, observed } from "./observed.js";
-import { BY_OPERATOR, operatorOnly } from "./operator.js";
 import { problemResponses } from "./problem.js";
 import { type Parsed, parserOf, type Schemas } from "./requests/parse.js";
 import { type Handled, jsonReply, Reply } from "./responses/reply.js";
@@ -14,9 +17,12 @@ import { ExactFirstRouter } from "./router.js";
 import { whenThere } from "./when-there.js";
 
 /** A route as the API description has it, and what this service does with its requests. */
-export interface Route<S extends Schemas, A extends z.ZodType>
-  extends Omit<RouteConfig, "request" | "responses" | "security" | "middleware" | "hide"> {
+export interface Route<Path extends string, S extends Schemas, A extends z.ZodType>
+  extends Omit<RouteConfig, "path" | "request" | "responses" | "security" | "middleware" | "hide"> {
+  readonly path: Path;
   readonly request?: S;
+  /** What its callers must be granted. */
+  readonly needs: Needs<Path, S>;
   /** The answer with status 200. */
   readonly answer: Described & {
     readonly content?: { readonly "application/json"?: { readonly schema: A } };
@@ -25,18 +31,24 @@ export interface Route<S extends Schemas, A extends z.ZodType>
   readonly otherAnswers?: RouteConfig["responses"];
   /** The problems that not all routes have. */
   readonly problems?: readonly ErrorCode[];
-  /** Whether the caller must be an operator. */
-  readonly isForOperators?: boolean;
   /** Whether the body may be as large as that of a batch. */
   readonly isBatch?: boolean;
-  /** Whether it is about the deployment, whatever the namespace: then it has one path only. */
-  readonly isOfDeployment?: boolean;
+  /** Whether the answer goes on until its client disconnects. */
+  readonly isStream?: boolean;
   /** `primitives`: as the namespace of the request sees them. */
   readonly handle: (
     request: Parsed<S>,
     primitives: NamespacedPrimitives,
     c: Context<Env>,
   ) => Promise<Handled<A>> | Handled<A>;
+}
+
+interface AnyRoute {
+  readonly path: string;
+  readonly request?: Schemas;
+  readonly problems?: readonly ErrorCode[];
+  readonly needs: AnyNeeds;
+  readonly isStream?: boolean;
 }
 
 type Described = Exclude<RouteConfig["responses"][string], { $ref: string }>;
@@ -58,61 +70,81 @@ export class Routes {
   }
 
   /**
-   * A route of the API: described, with its request checked against its schemas. Under /v1 it is served twice: for the
-   * namespace `default`, and under /v1/namespaces/:namespace for any.
+   * A route of the API: described, with its request checked against its schemas, and its caller against their grants. Under
+   * /v1 it is served twice, for the namespace `default`, and under /v1/namespaces/:namespace for any, unless it is about the
+   * whole deployment.
    */
-  add<S extends Schemas, A extends z.ZodType = z.ZodNever>(route: Route<S, A>): void {
-    const {
-      handle,
-      answer,
-      otherAnswers,
-      problems,
-      isForOperators,
-      isOfDeployment,
-      isBatch = false,
-      ...described
-    } = route;
-    const { method, path, request } = described;
+  add<const Path extends string, S extends Schemas, A extends z.ZodType = z.ZodNever>(
+    route: Route<Path, S, A>,
+  ): void {
+    const { handle, answer, otherAnswers, problems, needs, isBatch = false, isStream, ...described } = route;
+    const { method, path } = described;
     this.app.openAPIRegistry.registerPath({
       ...described,
-      ...(isForOperators && { security: BY_OPERATOR }),
+      security: securityOf(needs),
       responses: { 200: answer, ...otherAnswers, ...problemResponses(codesOf(route)) },
     });
-    const { owners, config, metrics } = this.services;
-    const authorize = isForOperators && operatorOnly(config.operatorKey);
-    const parse = parserOf<S>(path, request);
-    const answering = (primitivesOf: (c: Context<Env>) => NamespacedPrimitives): Answer => {
-      const answerParsed = (c: Context<Env>, text: string | null) =>
-        whenThere(handle(parse(c, text), primitivesOf(c), c), toReply);
-      return (c, text) => {
-        if (authorize) authorize(c);
-        if (text === null || text.length <= PARSED_AT_ONCE_MAX) return answerParsed(c, text);
-        return owners.timeSlices.take().then(() => answerParsed(c, text));
-      };
-    };
     const plain = path.replaceAll(/\{(.+?)\}/g, ":$1");
-    const observing = { counted: metrics.route(plain), isBatch };
+    const observing = this.#observing(plain, isBatch);
+    const answering = this.#answering(route, observing.isOpen);
     this.#on(
       method,
       plain,
       observing,
       answering(() => this.#ofDefault),
     );
-    if (!path.startsWith("/v1/") || isOfDeployment) return;
+    if (!path.startsWith("/v1/") || isOfDeployment(needs)) return;
     const ofAny = answering((c) => inNamespace(namespaceOf(c), this.services));
     this.#on(method, underNamespace(plain), observing, ofAny);
   }
 
+  /** What answers the requests of a route, by the namespace that they are for. */
+  #answering<Path extends string, S extends Schemas, A extends z.ZodType>(
+    { path, request, needs, handle, isStream = false }: Route<Path, S, A>,
+    isOpen: boolean,
+  ) {
+    const { owners, config, keyLimits, auditing } = this.services;
+    const parser = parserOf<S>(path, request);
+    const authorized =
+      isOpen || typeof needs === "string"
+        ? undefined
+        : authorization<S>(needs as GrantNeeded<S>, config.operatorKey);
+    const act = typeof needs === "string" ? undefined : needs.act;
+    return (primitivesOf: (c: Context<Env>) => NamespacedPrimitives): Answer =>
+      (c, text) => {
+        const primitives = primitivesOf(c);
+        const namespace = primitives.namespace.name;
+        const params = parser.params(c);
+        if (authorized) keyLimits.counted(c, namespace, () => authorized.byPath(c, namespace, params));
+        const answerParsed = () => {
+          const parsed = parser.rest(c, text, params);
+          authorized?.byBody(c, namespace, parsed.body);
+          const work = { concurrent: concurrentOf(parsed, isStream), done: parsed as Done };
+          const handling = keyLimits.within(c, work, () => handle(parsed, primitives, c), toldBy);
+          return whenThere(handling, (handled) => {
+            if (act) auditing.done(c, act, work.done, toldBy(handled));
+            return toReply(handled);
+          });
+        };
+        if (text === null || text.length <= PARSED_AT_ONCE_MAX) return answerParsed();
+        return owners.timeSlices.take().then(answerParsed);
+      };
+  }
+
   /** A page for people, which the API description does not have. */
   page(path: string, answer: (c: Context<Env>) => Promise<Reply> | Reply): void {
-    const observing = { counted: this.services.metrics.route(path), isBatch: false };
-    this.#on("get", path, observing, (c) => answer(c));
+    this.#on("get", path, this.#observing(path), (c) => answer(c));
   }
 
   /** What answers requests for which there is no route. */
   otherwise(answer: Answer): void {
-    const observing = { counted: this.services.metrics.route("none"), isBatch: false };
+    const observing = { counted: this.services.metrics.route("none"), isBatch: false, isOpen: false };
     this.app.notFound(observed(this.services, observing, answer));
+  }
+
+  #observing(path: string, isBatch = false): Observed {
+    const { metrics, isOpen } = this.services;
+    return { counted: metrics.route(path), isBatch, isOpen: isOpen(path.replaceAll(/:\w+/g, "x")) };
   }
 
   #on(method: string, path: string, observing: Observed, answer: Answer): void {
@@ -120,17 +152,51 @@ export class Routes {
   }
 }
 
+/** What a request takes for as long as it lasts; null: it does not wait. */
+function concurrentOf({ body, query }: Parsed<Schemas>, isStream: boolean): Concurrent | null {
+  if (isStream || waits(query)) return "streams";
+  return waits(body) ? "waiting" : null;
+}
+
+function waits(part: unknown): boolean {
+  return ((part as { readonly waitMs?: number } | undefined)?.waitMs ?? 0) > 0;
+}
+
+/** What an answer says; undefined: that is known to its client alone. */
+function toldBy(handled: unknown): Done["answer"] {
+  return (handled instanceof Reply ? handled.told : handled) as Done["answer"];
+}
+
 function toReply(handled: unknown): Reply {
   return handled instanceof Reply ? handled : jsonReply(JSON.stringify(handled));
 }
 
+function isOfDeployment(needs: AnyNeeds): boolean {
+  return typeof needs !== "string" && needs.kind === "*";
+}
+
 /** Its own problems, and those of all routes like it. Outside /v1 a route answers until the process ends. */
-function codesOf({ path, request, problems = [], isForOperators }: Route<Schemas, z.ZodType>): ErrorCode[] {
-  if (!path.startsWith("/v1/")) return [...problems, "internal"];
+function codesOf({ path, request, needs, isStream, problems = [] }: AnyRoute): ErrorCode[] {
+  const ofAccess: ErrorCode[] = ["unauthenticated", "authentication_unavailable"];
+  if (typeof needs !== "string") ofAccess.push("forbidden", "rate_limited");
+  if (hasQuota(needs) || mayLast(request, isStream)) ofAccess.push("quota_exceeded");
+  if (!path.startsWith("/v1/")) return [...problems, "internal", ...(needs === "nothing" ? [] : ofAccess)];
   const codes: ErrorCode[] = ["invalid_request", ...problems, "overloaded", "shutting_down", "internal"];
   if (request?.body) codes.push("too_large", "unsupported_media_type");
-  if (isForOperators) codes.push("forbidden");
-  return codes;
+  return [...codes, ...ofAccess];
+}
+
+/** Whether it begins something of which a key may have only so many. */
+function hasQuota(needs: AnyNeeds): boolean {
+  return (
+    typeof needs !== "string" && needs.act !== undefined && termsOf(needs.act).quota?.effect === "begins"
+  );
+}
+
+/** Whether its requests may wait, or are answered by a stream. */
+function mayLast({ body, query }: Schemas = {}, isStream = false): boolean {
+  const fields = body?.content["application/json"].schema;
+  return isStream || [fields, query].some((part) => part instanceof z.ZodObject && "waitMs" in part.shape);
 }
 
 /** Length in UTF-16 code units of a body that is not worth a turn of its own; one of 2 MB takes up to 20 ms. */

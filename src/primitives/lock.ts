@@ -8,6 +8,7 @@ import type { Keys } from "../scripts/keys.js";
 import type { Mode } from "../scripts/lease-calls.js";
 import { resourceOf } from "../scripts/resource-kinds.js";
 import { type HolderPage, HolderPages } from "./leases/holder-pages.js";
+import { notAllToBreak } from "./leases/lease-failures.js";
 import {
   type Grant,
   type Held,
@@ -130,9 +131,18 @@ export class Locks {
     };
   }
 
-  /** Ends all leases that hold the name, with their other names. Returns how many leases that were. Throws `no_quorum`. */
-  break(name: string, reason: string): Promise<number> {
-    return this.leases.votes.break(resource(name), reason);
+  /**
+   * Ends all leases that hold the name, with their other names. Returns how many leases that were. Throws `no_quorum`, and
+   * `forbidden` if one of them has a name that may not be broken: then none is ended.
+   */
+  async break(
+    name: string,
+    reason: string,
+    mayBreak: (name: string) => boolean = () => true,
+  ): Promise<number> {
+    const broken = await this.leases.votes.break(resource(name), reason, (held) => mayBreak(nameOf(held)));
+    if (broken === null) throw notAllToBreak();
+    return broken;
   }
 
   /**

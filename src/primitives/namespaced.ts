@@ -82,7 +82,8 @@ function locksIn(namespace: Namespace, locks: Locks): NamespacedPrimitives["lock
     inspect: (name) => locks.inspect(inner(name)),
     holders: (name, cursor, limit) => locks.holders(inner(name), cursor, limit),
     check: (name, fencingToken) => locks.check(inner(name), fencingToken),
-    break: (name, reason) => locks.break(inner(name), reason),
+    break: (name, reason, mayBreak) =>
+      locks.break(inner(name), reason, mayBreak && ((other) => mayBreak(outer(other)))),
     list: async (prefix, after, most) => {
       const page = await locks.list(inner(prefix), after === "" ? "" : inner(after), most);
       return {

@@ -117,7 +117,7 @@ export class Semaphores {
     // A lock's counter shows that it was released. Here nobody knows which slots the permits had, so a tombstone shows
     // it.
     const isTold = slots.length > 0 || !madeHere(leaseId);
-    return this.leases.votes.release({ ...wantedOf(name, 0, 0, slots, leaseId), leaseId }, isTold);
+    return this.leases.release(wantedOf(name, 0, 0, slots, leaseId), leaseId, isTold);
   }
 
   /** The semaphore's state, with the holders whose first slot is above `after`. Throws `no_quorum`. */

@@ -32,12 +32,12 @@ export class AcquireAttempt {
     this.#acquire = acquireLease(keys, attempt, terms);
   }
 
-  /** Whether the primary grants it. */
-  vote(index: number): Promise<boolean> {
-    const voting = new Promise<boolean>((resolve) =>
+  /** 1 if the primary grants it, else 0. */
+  vote(index: number): Promise<number> {
+    const voting = new Promise<number>((resolve) =>
       this.#primary(index).ask(this.#acquire, (answer) => {
         this.votes.note(index, answer);
-        resolve(answer.ok && answer.value.kind === "granted");
+        resolve(answer.ok && answer.value.kind === "granted" ? 1 : 0);
       }),
     );
     this.voting[index] = voting;

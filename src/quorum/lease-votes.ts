@@ -80,10 +80,14 @@ export class LeaseVotes extends AcquireVotes {
 
   /**
    * Ends all leases that hold a resource, with all their names. They are ended by their ids: a primary that is reached
-   * late ends no newer lease, and one that does not have them grants them nothing later. Returns how many they were.
-   * Throws `no_quorum`.
+   * late ends no newer lease, and one that does not have them grants them nothing later. Returns how many they were; null:
+   * none, as one of them holds a resource that may not be ended. Throws `no_quorum`.
    */
-  async break(resource: string, reason: string): Promise<number> {
+  async break(
+    resource: string,
+    reason: string,
+    mayEnd: (resource: string) => boolean = () => true,
+  ): Promise<number | null> {
     const { majority, all } = this.primaries;
     const found = await this.primaries.askAgreeing(
       (primary) => holdersOn(primary, this.keys, resource),
@@ -98,6 +102,7 @@ export class LeaseVotes extends AcquireVotes {
       byLease.set(leaseId, { resources, votes: (byLease.get(leaseId)?.votes ?? 0) + 1 });
     // A lease that cannot have a majority is not held yet, and may be asked for just now.
     const held = [...byLease].filter(([, { votes }]) => votes + all.length - found.length >= majority);
+    if (!held.every(([, { resources }]) => resources.every(mayEnd))) return null;
     for (let at = 0; at < held.length; at += BROKEN_AT_ONCE_MAX) {
       await Promise.all(
         held.slice(at, at + BROKEN_AT_ONCE_MAX).map(([leaseId, { resources }]) => {

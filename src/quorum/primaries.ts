@@ -7,6 +7,8 @@ import { noQuorum, shortageOf } from "./shortage.js";
 /** The configuration in force for this instance. */
 export interface InForce {
   readonly version: number | null;
+  /** Random, and the same for all instances of the deployment; null before the first. */
+  readonly deployment: string | null;
   /** No counter given out since the last cold start is below this; 0 before the first. */
   readonly floor: number;
   /**
@@ -119,6 +121,13 @@ export class Primaries {
   /** The version of the configuration in force for this instance. */
   get version(): number | null {
     return this.configuration.version;
+  }
+
+  /** A secret that all instances of the deployment share, and no client knows. Throws `no_quorum` before it is known. */
+  get deployment(): string {
+    const { deployment } = this.configuration;
+    if (deployment === null) throw this.noQuorum();
+    return deployment;
   }
 
   /** No counter given out since the last cold start is below this. */

@@ -44,10 +44,10 @@ export class RedlockAdapter {
   /** What redlock takes for a Redis client: it answers 1 for, 0 against. */
   #client(index: number) {
     return {
-      evalsha: async (hash: string, _keys: number, [id = ""]: string[]): Promise<number> => {
+      evalsha: (hash: string, _keys: number, [id = ""]: string[]): Promise<number> => {
         const attempt = this.#attempts.get(id);
         if (!attempt) throw new Error("this acquire is over");
-        return Number(await (hash === RELEASE_SHA1 ? attempt.takeBack(index) : attempt.vote(index)));
+        return hash === RELEASE_SHA1 ? attempt.takeBack(index).then(Number) : attempt.vote(index);
       },
       eval: async (): Promise<number> => {
         throw new Error("scripts are loaded by the primary itself");

@@ -10,7 +10,7 @@ import { type Admission, type Exclusion, Lifecycle, type PrimaryStatus } from ".
 import { PendingCompensations } from "./pending-compensations.js";
 import { ScriptBatches } from "./script-batches.js";
 import { isScriptMissing, loadScripts } from "./server-scripts.js";
-import { Wire } from "./wire.js";
+import { type Settle, Wire } from "./wire.js";
 
 export interface PrimarySettings {
   readonly commandTimeoutMs: number;
@@ -62,10 +62,7 @@ export class Primary {
       (call) => this.#isAnswered(call),
       () => observer.dropped(this),
     );
-    this.#batches = new ScriptBatches(
-      (call, answered) => this.ask({ ...call, batched: false }, answered),
-      clock,
-    );
+    this.#batches = new ScriptBatches((call, epoch, settle) => this.#send(call, epoch, settle), clock);
     const target = {
       probe: () => this.#probe(),
       opened: (reason: string) => this.#lifecycle.stoppedAnswering(reason),
@@ -109,8 +106,8 @@ export class Primary {
   /** Runs one script once, and calls `answered` once: at the latest after the command timeout. */
   ask<T>(call: Call<T>, answered: (answer: Answer<T>) => void): void {
     const { phase } = this.#lifecycle;
-    if (call.batched) this.#batches.add(call, answered);
-    else if (phase.kind === "participating") this.#ask(call, phase.configurationEpoch, answered);
+    if (phase.kind === "participating")
+      this.#batches.add(call, phase.configurationEpoch, this.#settle(call, answered));
     else answered(failed(new PrimaryFailure("not_sent", phase.reason)));
   }
 
@@ -122,7 +119,7 @@ export class Primary {
   /** The same for a primary that does not take part, or in a certain configuration; only while `connectionEpoch` lasts. */
   async runAs<T>(connectionEpoch: number, configurationEpoch: string, call: Call<T>): Promise<T> {
     this.#assertConnectionEpoch(connectionEpoch);
-    return promised((answered) => this.#ask(call, configurationEpoch, answered));
+    return promised((answered) => this.#send(call, configurationEpoch, this.#settle(call, answered)));
   }
 
   /** One command that is no script; only while `connectionEpoch` lasts. */
@@ -176,22 +173,28 @@ export class Primary {
     await loadScripts(this.#wire);
   }
 
-  /** Sends the script by its hash; where the server lacks it, nothing ran, and its text is sent. */
-  #ask<T>(call: Call<T>, configurationEpoch: string, answered: (answer: Answer<T>) => void): void {
-    const { observer, keys, clock } = this.dependencies;
-    const { script } = call;
-    const args = argsOf(call, keys.configuration, configurationEpoch);
+  /** Makes an answer of the outcome of a call that is made now, and notes what that shows. */
+  #settle<T>(call: Call<T>, answered: (answer: Answer<T>) => void): Settle {
+    const { observer, clock } = this.dependencies;
     const startedMs = clock.monotonicMs();
-    const settle = (error: unknown, reply?: unknown) => {
+    return (error, reply) => {
       const ms = clock.monotonicMs() - startedMs;
       const failure = error === null ? null : this.#judge(error);
       if (!failure) this.latency.add(ms);
-      observer.called(this, script.name, ms, failure?.kind ?? "ok");
+      observer.called(this, call.script.name, ms, failure?.kind ?? "ok");
       answered(failure ? failed(failure) : parsed(call, reply));
     };
+  }
+
+  /** Sends the script by its hash; where the server lacks it, nothing ran, and its text is sent. */
+  #send(call: Call<unknown>, configurationEpoch: string, settle: Settle): void {
+    const args = argsOf(call, this.dependencies.keys.configuration, configurationEpoch);
     this.#wire.call("EVALSHA", args, (error, reply) => {
       if (error === null || !isScriptMissing(error)) return settle(error, reply);
-      this.#assertSameRun().then(() => this.#wire.call("EVAL", args.with(0, script.text), settle), settle);
+      this.#assertSameRun().then(
+        () => this.#wire.call("EVAL", args.with(0, call.script.text), settle),
+        settle,
+      );
     });
   }
 

@@ -1,64 +1,112 @@
 import type { Clock } from "../clock.js";
-import { BATCHES, type Call, type Script } from "../scripts/scripts.js";
-import type { Answer } from "./answer.js";
+import { BATCHES, type Call } from "../scripts/scripts.js";
+import { RedisReplyError } from "./connection.js";
+import type { Settle } from "./wire.js";
 
 /**
- * Joins the calls of one script to one primary that are made in one tick of the event loop: they are sent as one script
- * that runs it for each, so that a crowd that is notified at once costs a bounded number of scripts. A failure fails them all.
+ * Joins the calls of one script to one primary that are made in one tick of the event loop: they are sent as one command
+ * that runs the script for each, which costs the primary and this process less than a command each. Nothing waits for it, since
+ * commands leave when the tick is over in any case. Each call has its own reply or error; only what befalls the whole
+ * command (no answer, a stale epoch) befalls all its calls.
  */
 export class ScriptBatches {
-  readonly #waiting = new Map<Script, Waiting[]>();
+  #waiting: Waiting[] = [];
 
   constructor(
-    private readonly ask: <T>(call: Call<T>, answered: (answer: Answer<T>) => void) => void,
-    private readonly clock: Clock,
+    private readonly send: (call: Call<unknown>, configurationEpoch: string, settle: Settle) => void,
+    private readonly clock: Pick<Clock, "soon">,
   ) {}
 
-  /** Answers as `ask` would for this call alone. */
-  add<T>(call: Call<T>, answered: (answer: Answer<T>) => void): void {
-    const waiting = this.#waiting.get(call.script);
-    const own = { call, answered: answered as Waiting["answered"] };
-    if (waiting) waiting.push(own);
-    else {
-      this.#waiting.set(call.script, [own]);
-      this.clock.soon(() => this.#send(call.script));
-    }
+  /** Sends the call when this tick is over. */
+  add(call: Call<unknown>, configurationEpoch: string, settle: Settle): void {
+    if (this.#waiting.length === 0) this.clock.soon(() => this.#flush());
+    this.#waiting.push({ call, configurationEpoch, settle });
   }
 
-  #send(script: Script): void {
-    const waiting = this.#waiting.get(script) ?? [];
-    this.#waiting.delete(script);
-    for (let at = 0; at < waiting.length; at += BATCH_MAX) {
-      const some = waiting.slice(at, at + BATCH_MAX);
-      const [first] = some;
-      // A single call needs no batch.
-      if (some.length === 1 && first) this.ask(first.call, first.answered);
-      else {
-        this.ask(all(some.map(({ call }) => call)), (answer) => {
-          for (const [index, { answered }] of some.entries())
-            answered(answer.ok ? { ok: true, value: answer.value[index] } : answer);
+  #flush(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const batch of waiting.length === 1 ? [waiting] : batchesOf(waiting)) this.#send(batch);
+  }
+
+  #send(batch: readonly Waiting[]): void {
+    const [first] = batch;
+    if (!first) return;
+    const { call, configurationEpoch, settle } = first;
+    // A single call needs no batch.
+    if (batch.length === 1) this.send(call, configurationEpoch, settle);
+    else
+      this.send(all(batch.map((one) => one.call)), configurationEpoch, (error, reply) => {
+        const replies = (error === null ? reply : []) as readonly unknown[];
+        batch.forEach((one, run) => {
+          const own = replies[run];
+          if (own instanceof Error) one.settle(new RedisReplyError(own.message));
+          else one.settle(error, own);
         });
-      }
-    }
+      });
   }
 }
 
 interface Waiting {
   readonly call: Call<unknown>;
-  readonly answered: (answer: Answer<unknown>) => void;
+  readonly configurationEpoch: string;
+  readonly settle: Settle;
 }
 
-/** Several calls of one script as one call. */
+/** Which calls go together, in the order of the first of each. */
+function batchesOf(waiting: readonly Waiting[]): readonly Waiting[][] {
+  const batches: Waiting[][] = [];
+  /** By script: the one that takes further calls. */
+  const open = new Map<string, Waiting[]>();
+  for (const one of waiting) {
+    const { script } = one.call;
+    const batch = open.get(script.name);
+    if (batch?.[0] && isAlike(batch[0], one) && hasRoom(batch.length, one.call)) batch.push(one);
+    else {
+      const begun = [one];
+      batches.push(begun);
+      if (BATCHES.has(script.name)) open.set(script.name, begun);
+    }
+  }
+  return batches;
+}
+
+/** Whether one batch can have both. */
+const isAlike = (one: Waiting, other: Waiting) =>
+  one.configurationEpoch === other.configurationEpoch &&
+  one.call.keys.length === other.call.keys.length &&
+  one.call.args.length === other.call.args.length;
+
+const hasRoom = (calls: number, { keys }: Call<unknown>) => (calls + 1) * keys.length <= KEYS_MAX;
+
+/** Several calls of one script as one; all have the same number of keys, and of arguments. lua/lib/batch.lua describes it. */
 export function all(calls: readonly Call<unknown>[]): Call<unknown[]> {
   const script = BATCHES.get(calls[0]?.script.name ?? "");
   if (!script) throw new Error(`${calls[0]?.script.name} is not for several calls`);
+  const [keyPlaces, keys] = merged(calls.map((call) => call.keys));
+  const [argPlaces, args] = merged(calls.map((call) => call.args));
   return {
     script,
-    keys: calls.flatMap(({ keys }) => keys),
-    args: [calls.length, ...calls.flatMap(({ keys, args }) => [keys.length, args.length, ...args])],
-    parse: (reply) => (reply as unknown[]).map((one, index) => calls[index]?.parse(one)),
+    keys,
+    args: [calls.length, keyPlaces, argPlaces, ...args],
+    parse: (reply) => (reply as unknown[]).map((one, run) => calls[run]?.parse(one)),
   };
 }
 
-/** Calls in one script: some 3 ms of a primary's time for the most expensive ones, grants to readers (bench/studies/scripts.ts). */
-const BATCH_MAX = 32;
+/** The first list, then of each other what stands at the places where any differs from the first; and these places, for Lua. */
+function merged<V extends string | number>(lists: readonly (readonly V[])[]): [places: string, values: V[]] {
+  const [first = [], ...others] = lists;
+  const values = [...first];
+  const places: number[] = [];
+  for (let place = 0; place < first.length; place++)
+    if (others.some((other) => other[place] !== first[place])) places.push(place);
+  for (const other of others) for (const place of places) values.push(other[place] as V);
+  // The primary puts one of its own in front, and Lua counts from 1.
+  return [places.map((place) => place + 2).join(" "), values];
+}
+
+/**
+ * Keys that the calls of one command may have together: 13 acquires of one name, or seven of four. So it takes less than
+ * a millisecond of a primary's time, even for readers, the most expensive of them (bench/studies/scripts.ts).
+ */
+const KEYS_MAX = 96;

@@ -98,11 +98,11 @@ export function acquireLease(keys: Keys, attempt: Attempt, terms: AcquireTerms):
   const { nonce, attemptNumber } = attempt;
   const { ttlMs, owner, metadata, chosen, queueEntry } = terms;
   const own = [nonce, attemptNumber, ttlMs, owner, metadata, flag(chosen), ...conditionsOf(attempt)];
-  if (!queueEntry) return leaseCall(keys, "acquire-lease", attempt, own, toAcquireVote);
-  const { ticket, instance, keptMs, acceptsHandoff } = queueEntry;
-  own.push(String(ticket), instance, keptMs, flag(acceptsHandoff));
-  // Many requests may join a queue, or be granted, at once.
-  return { ...leaseCall(keys, "acquire-lease", attempt, own, toAcquireVote), batched: true };
+  if (queueEntry) {
+    const { ticket, instance, keptMs, acceptsHandoff } = queueEntry;
+    own.push(String(ticket), instance, keptMs, flag(acceptsHandoff));
+  }
+  return leaseCall(keys, "acquire-lease", attempt, own, toAcquireVote);
 }
 
 function toAcquireVote(reply: unknown): AcquireVote {

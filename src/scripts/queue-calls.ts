@@ -3,16 +3,21 @@ import type { Keys } from "./keys.js";
 import { type Claim, leaseCall } from "./lease-calls.js";
 import { type Call, scriptCall } from "./scripts.js";
 
+/** A primary's proposal of a ticket, or the one that the lease has already: then it is `taken`. */
+export interface Ticket {
+  readonly ticket: number;
+  readonly taken: boolean;
+  readonly serverMicros: number;
+  /** Entries in the longest of the queues that it would join; 0 if it is in them. */
+  readonly queueLength: number;
+}
+
 /** A ticket for the queues: the one that the lease has already, or one behind every entry. Also the server's clock. */
-export function takeTicket(
-  keys: Keys,
-  claim: Claim,
-): Call<{ ticket: number; taken: boolean; serverMicros: number }> {
-  const call = leaseCall(keys, "take-ticket", claim, [], (reply) => {
-    const [ticket, taken, micros] = reply as [string, number, string];
-    return { ticket: Number(ticket), taken: taken === 1, serverMicros: Number(micros) };
+export function takeTicket(keys: Keys, claim: Claim): Call<Ticket> {
+  return leaseCall(keys, "take-ticket", claim, [], (reply) => {
+    const [ticket, taken, micros, queueLength = 0] = reply as [string, number, string, number?];
+    return { ticket: Number(ticket), taken: taken === 1, serverMicros: Number(micros), queueLength };
   });
-  return { ...call, batched: true };
 }
 
 /** What a primary knew about a request that left the queues without a grant. */
@@ -35,11 +40,10 @@ export function leaveQueue(
   how: { back: "all" | "none" | number; keepMs: number; notify: boolean },
 ): Call<Left> {
   const own = [nonce, how.back, how.keepMs, how.notify ? "1" : ""];
-  const call = leaseCall(keys, "leave-queue", claim, own, (reply) => {
+  return leaseCall(keys, "leave-queue", claim, own, (reply) => {
     const [ahead, ...hold] = reply as [number, ...unknown[]];
     return { ahead: Number(ahead), hold: hold.length > 0 ? parseHold(hold) : null };
   });
-  return { ...call, batched: true };
 }
 
 /** A primary's reply to the keepalive of an instance. */

@@ -14,8 +14,6 @@ export interface Call<T> {
   readonly script: Script;
   readonly keys: readonly string[];
   readonly args: readonly (string | number)[];
-  /** Whether it may wait for the end of this tick of the event loop, to be sent with others of the same script. */
-  readonly batched?: boolean;
   /** Turns the reply, as the header of the Lua file describes it, into a value. */
   readonly parse: (reply: unknown) => T;
 }
@@ -110,11 +108,13 @@ export const SCRIPTS: Readonly<Record<ScriptName, Script>> = Object.freeze(
   ) as Record<ScriptName, Script>,
 );
 
-/** Scripts that many notified waiters call at once, each as one that runs it several times (redis/script-batches.ts). By name. */
+/** Scripts that many requests call at once, each as one that runs it several times (redis/script-batches.ts). By name. */
 export const BATCHES: ReadonlyMap<string, Script> = new Map(
   (
     [
       ["leases", "acquire-lease"],
+      ["leases", "release-lease"],
+      ["leases", "renew-lease"],
       ["queue", "leave-queue"],
       ["queue", "take-ticket"],
     ] as const

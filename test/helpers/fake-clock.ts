@@ -15,7 +15,15 @@ export class FakeClock implements Clock {
     return () => void this.#timers.delete(timer);
   };
 
-  readonly soon = (task: () => void): void => void setImmediate(task);
+  /** Tasks of `soon` that are still to run. */
+  #soon = 0;
+  readonly soon = (task: () => void): void => {
+    this.#soon += 1;
+    setImmediate(() => {
+      this.#soon -= 1;
+      task();
+    });
+  };
 
   readonly sleep = (ms: number, signal?: AbortSignal): Promise<void> =>
     new Promise((resolve, reject) => {
@@ -36,7 +44,8 @@ export class FakeClock implements Clock {
   async advance(ms: number): Promise<void> {
     const untilMs = this.#nowMs + ms;
     for (;;) {
-      await settled();
+      do await settled();
+      while (this.#soon > 0);
       const due = [...this.#timers]
         .filter(({ atMs }) => atMs <= untilMs)
         .sort((one, other) => one.atMs - other.atMs)[0];

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock, systemRandom } from "../../src/clock.js";
 import { readConfig } from "../../src/config.js";
+import { describe } from "../../src/http/openapi.js";
 import { serverFiles } from "../../src/http/server/secure.js";
 import { createServer } from "../../src/http/server/server.js";
 import { systemIds } from "../../src/ids.js";
@@ -68,7 +69,7 @@ export async function startInstance(
       ...options.world,
     },
   );
-  const api = await contractOf(service);
+  const api = contractOf(service);
   let server: Server | undefined;
   let live: LivePem | undefined;
   const instance: Instance = {
@@ -115,13 +116,10 @@ export async function startInstance(
 }
 
 // Making the document and what checks against it takes a tenth of a second, and is the same for all instances.
-let contract: Promise<Contract> | undefined;
+let contract: Contract | undefined;
 
-function contractOf(service: Service): Promise<Contract> {
-  contract ??= (async () => {
-    const document = await (await service.app.request("/openapi.json")).json();
-    return new Contract(document as ConstructorParameters<typeof Contract>[0]);
-  })();
+function contractOf({ app }: Service): Contract {
+  contract ??= new Contract(describe(app) as unknown as ConstructorParameters<typeof Contract>[0]);
   return contract;
 }
 

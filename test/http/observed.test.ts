@@ -13,4 +13,15 @@ describe("the log line of a request", () => {
     const lines = instance.logged.map((line) => JSON.parse(line));
     expect(lines.find(({ path }) => path === "/livez")).toMatchObject({ address });
   });
+
+  test.each([
+    ["takes over a well-formed traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", true],
+    ["has none where it is malformed", "00-garbage", false],
+  ])("%s", async (_, traceparent, isLogged) => {
+    await using instance = await startOffline({ env: { QUORATE_LOG_LEVEL: "debug" } });
+    await instance.call("GET", "/livez", undefined, { traceparent });
+    const lines = instance.logged.map((line) => JSON.parse(line));
+    const line = lines.find(({ path }) => path === "/livez");
+    expect(line.traceparent).toBe(isLogged ? traceparent : undefined);
+  });
 });

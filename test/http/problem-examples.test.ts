@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Limits } from "../../src/access/grants-schema.js";
 import { ERROR_CODES, type ErrorCode } from "../../src/errors.js";
 import { problemExamples } from "../../src/http/problem.js";
 import { problemRequestId } from "../../src/http/problem-examples.js";
 import { systemIds } from "../../src/ids.js";
+import { accessBy, bearer, EVERYTHING, type Keys } from "../helpers/access.js";
 import type { Answer } from "../helpers/contract.js";
 import { startPrimaries, type TestPrimaries } from "../helpers/primaries.js";
 import { sendRaw } from "../helpers/raw.js";
@@ -34,6 +36,24 @@ const raw =
     return (await sendRaw(await offline.url(), bytes)) ?? { status: 0, body: {} };
   };
 
+/** What a service with these keys, and with an issuer of JWTs whose keys it cannot read, answers. */
+const asked = async (keys: Keys, headers: Record<string, string>, path = `${LOCK}/acquire`) => {
+  const jwt = { issuer: "i", audience: "a", claim: "c", keySet: "https://issuer.example/jwks" };
+  const fetch = () => Promise.reject(new Error("not reachable"));
+  using keyed = await accessBy(keys, { jwt }, { fetch });
+  await using offline = await startOffline({ world: { access: keyed.access } });
+  return await offline.call("POST", path, holding, headers);
+};
+
+/** Acquires locks of the namespace `team-a` with a key that has these limits. */
+const limited = async (limits: Limits, ask: (call: (name: string) => Promise<Answer>) => Promise<Answer>) => {
+  using keyed = await accessBy({ ops: { grants: [EVERYTHING], limits } });
+  await using instance = await startInstance(primaries.urls, { world: { access: keyed.access } });
+  return await ask((name) =>
+    instance.call("POST", `/v1/namespaces/team-a/locks/${name}/acquire`, holding, bearer("ops")),
+  );
+};
+
 const PROVOCATIONS: Record<Exclude<ErrorCode, "overloaded">, Provoke> = {
   invalid_request: ({ call }) => call("POST", `${LOCK}/acquire`, { ttlMs: 50, waitMS: 20_000 }),
   not_found: ({ call }) => call("GET", "/nothing"),
@@ -46,7 +66,19 @@ const PROVOCATIONS: Record<Exclude<ErrorCode, "overloaded">, Provoke> = {
   headers_too_large: raw(`GET /livez HTTP/1.1\r\nHost: localhost\r\nX: ${"x".repeat(17_000)}\r\n\r\n`),
   unknown_member: ({ call }) => call("POST", `${MEMBER}/heartbeat`),
   no_members: ({ call }) => call("GET", "/v1/services/search/owner?key=user:42"),
-  forbidden: ({ call }) => call("POST", `${LOCK}/break`, { reason: "it hung" }),
+  unauthenticated: () => asked({ ops: [] }, {}),
+  forbidden: () => asked({ ops: [] }, bearer("ops"), "/v1/namespaces/team-a/locks/orders-42/acquire"),
+  authentication_unavailable: () => asked({}, { authorization: "Bearer a.b.c" }),
+  rate_limited: () =>
+    limited({ requestsPerSecond: 1, burstSeconds: 10 }, async (call) => {
+      for (let i = 0; i < 10; i++) await call("orders-42");
+      return call("orders-42");
+    }),
+  quota_exceeded: () =>
+    limited({ leases: 2 }, async (call) => {
+      for (const name of ["orders-1", "orders-2"]) await call(name);
+      return call("orders-42");
+    }),
   held: async ({ call }) => {
     await call("POST", `${LOCK}/acquire`, holding);
     return call("POST", `${LOCK}/acquire`, holding);

@@ -5,6 +5,7 @@ import { statusOf, toProblem } from "../../src/http/problem.js";
 test("each code has its status", () => {
   expect(Object.fromEntries(ERROR_CODES.map((code) => [code, statusOf(code)]))).toEqual({
     invalid_request: 400,
+    unauthenticated: 401,
     forbidden: 403,
     not_found: 404,
     unknown_member: 404,
@@ -20,9 +21,12 @@ test("each code has its status", () => {
     too_large: 413,
     unsupported_media_type: 415,
     expectation_failed: 417,
+    rate_limited: 429,
+    quota_exceeded: 429,
     headers_too_large: 431,
     internal: 500,
     no_quorum: 503,
+    authentication_unavailable: 503,
     overloaded: 503,
     shutting_down: 503,
   });

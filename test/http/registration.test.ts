@@ -1,6 +1,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { z } from "@hono/zod-openapi";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Routes } from "../../src/http/registration.js";
+import { body as content } from "../../src/http/responses/content.js";
+import { Reply } from "../../src/http/responses/reply.js";
 import { type Instance, startOffline } from "../helpers/service.js";
 
 // No route can be registered past the limit of the body, the check for stopping, and metrics.
@@ -60,6 +64,44 @@ describe("every route", () => {
       expect([method, path, response.status, code]).toEqual([method, path, 503, "shutting_down"]);
     }
   });
+});
+
+describe("a route that says too little of what its callers need", () => {
+  /** Never called: it is the compiler that refuses. */
+  const register = (routes: Routes) => {
+    const answer = { description: "" };
+    const read = { action: "read", kind: "locks" } as const;
+    const route = {
+      method: "get",
+      operationId: "x",
+      responses: {},
+      answer,
+      handle: () => new Reply(200, null),
+    } as const;
+    const named = { ...route, request: { params: z.object({ name: z.string() }) } } as const;
+    const body = content(z.object({ names: z.array(z.string()) }), {});
+    routes.add({ ...route, path: "/v1/x", needs: { ...read, names: "listed" } });
+    routes.add({ ...named, path: "/v1/{name}", needs: { ...read, names: { inPath: "name" } } });
+    routes.add({ ...route, path: "/v1/x", request: { body }, needs: { ...read, names: "in body" } });
+    routes.add({ ...route, path: "/v1/x", needs: { action: "read", kind: "*" } });
+    routes.add({ ...route, path: "/livez", needs: "nothing" });
+    // @ts-expect-error nothing said
+    routes.add({ ...route, path: "/v1/x" });
+    // @ts-expect-error nothing said, outside of /v1
+    routes.add({ ...route, path: "/x" });
+    // @ts-expect-error under /v1 a grant is needed
+    routes.add({ ...route, path: "/v1/x", needs: "nothing" });
+    // @ts-expect-error under /v1 any key is not enough
+    routes.add({ ...route, path: "/v1/x", needs: "any key" });
+    // @ts-expect-error names from nowhere
+    routes.add({ ...route, path: "/v1/x", needs: read });
+    // @ts-expect-error names from a part of the path that there is not
+    routes.add({ ...named, path: "/v1/{name}", needs: { ...read, names: { inPath: "id" } } });
+    // @ts-expect-error names from a body that has none
+    routes.add({ ...named, path: "/v1/{name}", needs: { ...read, names: "in body" } });
+  };
+
+  test("is refused by the compiler", () => expect(register).toBeTypeOf("function"));
 });
 
 describe("the framework's own registration", () => {

@@ -171,6 +171,7 @@ function votes(...rows: [script: string, ...answers: Vote[]][]): LeaseVotes {
     get floor() {
       return floor;
     },
+    deployment: "",
     catchUp: async () => true,
   });
   return new LeaseVotes(primaries, keys, systemIds, { ttlMaxMs: TTL_MAX_MS });

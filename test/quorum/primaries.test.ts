@@ -29,7 +29,12 @@ function controlled(count: number) {
     close: vi.fn(),
   }));
   const catchUp = vi.fn(async () => true);
-  const primaries = new Primaries(all as unknown as Primary[], { version: 1, floor: 0, catchUp });
+  const primaries = new Primaries(all as unknown as Primary[], {
+    version: 1,
+    deployment: "",
+    floor: 0,
+    catchUp,
+  });
   return { asked, all, catchUp, primaries };
 }
 

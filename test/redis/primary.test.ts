@@ -251,6 +251,7 @@ describe("the breaker", () => {
     let fail: (error: Error) => void = () => {};
     connection.answers.EVALSHA = () => new Promise((_, reject) => (fail = reject));
     const outcome = run();
+    await settled();
     connection.lose(new Error("read ECONNRESET"));
     fail(new Error("Connection is closed."));
     expect(await outcome).toBe("unknown");

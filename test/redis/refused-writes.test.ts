@@ -98,6 +98,18 @@ describe("a full memory", () => {
       ]);
   });
 
+  test("of a majority refuses each of the requests of one moment, and keeps nothing of any", async () => {
+    await using instance = await startInstance(primaries.urls);
+    const names = Array.from({ length: 20 }, () => freshName());
+    await whileFull([1, 2], async () => {
+      const answers = await Promise.all(names.map((name) => acquire(instance, name)));
+      expect(answers.map(({ status }) => status)).toEqual(names.map(() => 503));
+    });
+    await allUp(instance);
+    for (const name of names)
+      expect((await instance.call("GET", `/v1/locks/${name}`)).body.holders, name).toEqual([]);
+  });
+
   test("is seen though nobody asks for anything", async () => {
     await using instance = await startInstance(primaries.urls);
     await whileFull([0, 1, 2], async () => {

@@ -1,12 +1,13 @@
-import { describe, expect, test } from "vitest";
-import { type Answer, failed } from "../../src/redis/answer.js";
+import { describe, expect, test, vi } from "vitest";
+import { RedisReplyError } from "../../src/redis/connection.js";
 import { all, ScriptBatches } from "../../src/redis/script-batches.js";
-import { acquireLease } from "../../src/scripts/lease-calls.js";
+import type { Settle } from "../../src/redis/wire.js";
+import { acquireLease, releaseLease } from "../../src/scripts/lease-calls.js";
 import { takeTicket } from "../../src/scripts/queue-calls.js";
-import { BATCHES, type Call } from "../../src/scripts/scripts.js";
+import { BATCHES, type Call, SCRIPTS } from "../../src/scripts/scripts.js";
 import { FakeClock } from "../helpers/fake-clock.js";
 import { freshName } from "../helpers/names.js";
-import { lease, lock, OneServer, reader } from "../helpers/one-server.js";
+import { lease, lock, OneServer, reader, STAMP } from "../helpers/one-server.js";
 
 const server = new OneServer();
 const { keys } = server;
@@ -47,66 +48,174 @@ describe("several calls in one script", () => {
     await expect(server.run(all([asking(one), asking(other)]), "2:nonce:id")).rejects.toThrow(/^FENCED/);
     expect((await server.inspect(one.resources[0] as string)).holds).toEqual([]);
   });
+
+  test("of which one fails are answered each for itself by a real server", async () => {
+    const names = [lock(), lock(), lock()];
+    // What no script writes there.
+    await server.redis.set(keys.hold(names[1] as string), "text");
+    const { settled, batches, tick } = overServer();
+    const outcomes = names.map((name) => settled(batches, asking(lease(name))));
+    await tick();
+    const [first, second, third] = await Promise.all(outcomes);
+    expect(second?.[0]).toBeInstanceOf(RedisReplyError);
+    expect(String(second?.[0])).toContain("WRONGTYPE");
+    expect([first?.[0], third?.[0]]).toEqual([null, null]);
+    for (const name of [names[0], names[2]])
+      expect((await server.inspect(name as string)).holds, name).toHaveLength(1);
+  });
 });
+
+type Outcome = readonly [error: unknown, reply: unknown];
+
+/** Batches that go to the real server. */
+function overServer() {
+  const clock = new FakeClock();
+  const batches = new ScriptBatches(({ script, keys: own, args }, epoch, settle) => {
+    const sent = [keys.configuration, ...own];
+    server.redis.eval(script.text, sent.length, ...sent, epoch, ...args).then(
+      (reply) => settle(null, reply),
+      (error) => settle(error),
+    );
+  }, clock);
+  return { batches, settled, tick: () => clock.advance(0) };
+}
+
+function settled(batches: ScriptBatches, call: Call<unknown>, epoch = STAMP): Promise<Outcome> {
+  return new Promise((resolve) => batches.add(call, epoch, (error, reply) => resolve([error, reply])));
+}
 
 describe("calls of one tick", () => {
   function gathering() {
     const clock = new FakeClock();
-    const sent: Call<unknown>[] = [];
-    const failing: { error?: Error } = {};
-    const batches = new ScriptBatches(<T>(call: Call<T>, answered: (answer: Answer<T>) => void) => {
-      sent.push(call);
-      if (failing.error) return answered(failed(failing.error));
-      const runs = call.script.name.endsWith("batch") ? Number(call.args[0]) : 0;
-      const value = runs === 0 ? "alone" : Array.from({ length: runs }, (_, i) => `reply ${i}`);
-      answered({ ok: true, value: value as T });
+    const sent: { call: Call<unknown>; epoch: string }[] = [];
+    const answer = vi.fn((call: Call<unknown>, settle: Settle) => {
+      const isBatch = call.script.name.endsWith("batch");
+      settle(null, isBatch ? Array.from({ length: Number(call.args[0]) }, (_, i) => `reply ${i}`) : "alone");
+    });
+    const batches = new ScriptBatches((call, epoch, settle) => {
+      sent.push({ call, epoch });
+      answer(call, settle);
     }, clock);
-    const add = <T>(call: Call<T>) =>
-      new Promise<T>((resolve, reject) =>
-        batches.add(call, (answer) => (answer.ok ? resolve(answer.value) : reject(answer.failure))),
-      );
-    return { together: { add }, clock, sent, failing };
+    const names = () => sent.map(({ call }) => [call.script.name, call.args[0]]);
+    return { batches, clock, sent, answer, names };
   }
 
-  test("go as one script, 32 at most, and each gets its own reply", async () => {
-    const { together, sent, clock } = gathering();
+  test("go as one command, for up to 96 keys, and each gets its own reply", async () => {
+    const { batches, names, clock } = gathering();
     const name = lock();
-    const replies = Array.from({ length: 66 }, () => together.add(asking(reader(name))));
+    const call = () => asking(reader(name));
+    expect(call().keys).toHaveLength(7);
+    const replies = Array.from({ length: 27 }, () => settled(batches, call()));
     await clock.advance(0);
-    expect(await Promise.all(replies)).toEqual([
-      ...Array.from({ length: 32 }, (_, i) => `reply ${i}`),
-      ...Array.from({ length: 32 }, (_, i) => `reply ${i}`),
-      "reply 0",
-      "reply 1",
+    const thirteen = Array.from({ length: 13 }, (_, i) => [null, `reply ${i}`]);
+    expect(await Promise.all(replies)).toEqual([...thirteen, ...thirteen, [null, "alone"]]);
+    expect(names().slice(0, 2)).toEqual([
+      ["acquire-lease batch", 13],
+      ["acquire-lease batch", 13],
     ]);
-    expect(sent.map(({ script, args }) => [script.name, args[0]])).toEqual([
-      ["acquire-lease batch", 32],
-      ["acquire-lease batch", 32],
-      ["acquire-lease batch", 2],
-    ]);
+    expect(names()[2]?.[0]).toBe("acquire-lease");
+  });
+
+  test("are sent when it is over, and not before", async () => {
+    const { batches, sent, clock } = gathering();
+    const reply = settled(batches, asking(reader(lock())));
+    await Promise.resolve();
+    expect(sent).toEqual([]);
+    await clock.advance(0);
+    expect(await reply).toEqual([null, "alone"]);
   });
 
   test("of different scripts go apart, and one alone as it is", async () => {
-    const { together, sent, clock } = gathering();
+    const { batches, names, clock } = gathering();
     const claim = reader(lock());
-    const replies = [together.add(asking(claim)), together.add(takeTicket(keys, claim))];
+    const replies = [
+      settled(batches, asking(claim)),
+      settled(batches, takeTicket(keys, claim)),
+      settled(batches, releaseLease(keys, claim, { forMs: 1, always: false, brokenFor: null })),
+      settled(batches, asking(claim)),
+    ];
     await clock.advance(0);
-    expect(await Promise.all(replies)).toEqual(["alone", "alone"]);
-    expect(sent.map(({ script }) => script.name)).toEqual(["acquire-lease", "take-ticket"]);
+    expect(await Promise.all(replies)).toEqual([
+      [null, "reply 0"],
+      [null, "alone"],
+      [null, "alone"],
+      [null, "reply 1"],
+    ]);
+    expect(names().map(([name]) => name)).toEqual(["acquire-lease batch", "take-ticket", "release-lease"]);
   });
 
-  test("fail together", async () => {
-    const { together, clock, failing } = gathering();
-    failing.error = new Error("no answer");
-    const settled = Promise.allSettled(
-      [reader(lock()), reader(lock())].map((claim) => together.add(asking(claim))),
-    );
+  test("under different epochs, or with other numbers of names, go apart", async () => {
+    const { batches, sent, clock } = gathering();
+    for (const [epoch, names] of [
+      ["1:a:id", lock()],
+      ["1:a:id", lock()],
+      ["2:b:id", lock()],
+      ["2:b:id", [lock(), lock()]],
+      ["2:b:id", [lock(), lock()]],
+    ] as const)
+      void settled(batches, asking(reader(names)), epoch);
     await clock.advance(0);
-    expect((await settled).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    expect(sent.map(({ call, epoch }) => [call.script.name, epoch])).toEqual([
+      ["acquire-lease batch", "1:a:id"],
+      ["acquire-lease", "2:b:id"],
+      ["acquire-lease batch", "2:b:id"],
+    ]);
+  });
+
+  test("that no batch is for go one by one, in their order", async () => {
+    const { batches, names, clock } = gathering();
+    const call: Call<unknown> = { script: SCRIPTS["scan-set"], keys: [], args: ["x"], parse: () => null };
+    const replies = [settled(batches, call), settled(batches, call)];
+    await clock.advance(0);
+    expect(await Promise.all(replies)).toEqual([
+      [null, "alone"],
+      [null, "alone"],
+    ]);
+    expect(names()).toEqual([
+      ["scan-set", "x"],
+      ["scan-set", "x"],
+    ]);
+  });
+
+  test("have their own errors, and no neighbour's", async () => {
+    const { batches, clock, answer } = gathering();
+    answer.mockImplementation((_, settle) => settle(null, ["first", new Error("OOM not now"), "third"]));
+    const outcomes = [1, 2, 3].map(() => settled(batches, asking(reader(lock()))));
+    await clock.advance(0);
+    expect(await Promise.all(outcomes)).toEqual([
+      [null, "first"],
+      [new RedisReplyError("OOM not now"), undefined],
+      [null, "third"],
+    ]);
+  });
+
+  test("fail together where the whole command does", async () => {
+    const { batches, clock, answer } = gathering();
+    const lost = new Error("no answer");
+    answer.mockImplementation((_, settle) => settle(lost));
+    const outcomes = [1, 2].map(() => settled(batches, asking(reader(lock()))));
+    await clock.advance(0);
+    for (const [error] of await Promise.all(outcomes)) expect(error).toBe(lost);
   });
 });
 
-test("what is called together has a script for it, with its own text inside", () => {
-  expect([...BATCHES.keys()]).toEqual(["acquire-lease", "leave-queue", "take-ticket"]);
-  expect(asking(reader(lock())).batched).toBe(true);
+describe("a batch", () => {
+  test("sends what its calls have in common once", () => {
+    const [one, other] = [asking(lease("lock/a", "one")), asking(lease("lock/b", "other"))];
+    const { keys: sent, args } = all([one, other]);
+    expect(sent).toHaveLength(7 + 4);
+    expect(sent.slice(7)).toEqual([2, 3, 5, 6].map((place) => other.keys[place]));
+    expect(args.slice(0, 3)).toEqual([2, "4 5 7 8", "3 7 8"]);
+    expect(args.slice(3)).toEqual([...one.args, "other", "lock/b", other.args[6]]);
+  });
+
+  test("is there for the scripts that many requests call at once", () => {
+    expect([...BATCHES.keys()]).toEqual([
+      "acquire-lease",
+      "release-lease",
+      "renew-lease",
+      "leave-queue",
+      "take-ticket",
+    ]);
+  });
 });

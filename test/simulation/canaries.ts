@@ -128,7 +128,12 @@ export const CANARIES: readonly Canary[] = [
     change: (core, { ids, settings }) => {
       const { primaries } = core;
       const { version, floor } = primaries;
-      const one = new Primaries(primaries.all, { version, floor, catchUp: async () => false });
+      const one = new Primaries(primaries.all, {
+        version,
+        floor,
+        deployment: null,
+        catchUp: async () => false,
+      });
       Object.assign(one, { majority: 1 });
       const votes = new LeaseVotes(one, new Keys("q:"), ids, settings);
       leasesOf(core).votes.inspect = (resource) => votes.inspect(resource);

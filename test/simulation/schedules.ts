@@ -147,12 +147,7 @@ export async function readmittedAfterLeave(dependencies: Dependencies): Promise<
   await sleep(10);
   await untilUp(universe, three);
   // The primary that knows of the leave is unreachable.
-  link(three, r).requests.close();
-  for (let look = 0; look < 10; look++) {
-    await client("observer").list(three);
-    await sleep(20);
-  }
-  return [];
+  return listWithout(r, three, dependencies);
 }
 
 /**
@@ -160,7 +155,7 @@ export async function readmittedAfterLeave(dependencies: Dependencies): Promise<
  * left of the copied record seems to be one that its own clock may have written.
  */
 export async function readmittedLate(dependencies: Dependencies): Promise<Held[]> {
-  const { p, q, r, one, three, sleep, link, client } = partsOf(dependencies);
+  const { p, q, r, one, three, sleep, client } = partsOf(dependencies);
   const { universe } = dependencies;
   q.jump(p.clockMs + READMITTED_LATE_MS - q.clockMs);
   await client("m1").register(one, "m1", MEMBER_TTL_MS);
@@ -171,10 +166,20 @@ export async function readmittedLate(dependencies: Dependencies): Promise<Held[]
   await sleep(10);
   await untilUp(universe, three);
   // Only one of those that know that the member is dead answers.
-  link(three, r).requests.close();
-  for (let look = 0; look < 10; look++) {
-    await client("observer").list(three);
-    await sleep(20);
+  return listWithout(r, three, dependencies);
+}
+
+/** Lists the members while the instance does not reach one primary. */
+async function listWithout(
+  primary: SimulatedPrimary,
+  at: Instance,
+  { universe, variant }: Dependencies,
+): Promise<Held[]> {
+  universe.network.link(at, primary).requests.close();
+  const observer = new Asking(universe, variant, "observer");
+  for (let lists = 0; lists < 10; lists++) {
+    await observer.list(at);
+    await universe.scheduler.sleep(20);
   }
   return [];
 }

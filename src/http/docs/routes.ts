@@ -19,6 +19,7 @@ export function docsRoutes(routes: Routes): void {
     method: "get",
     path: "/openapi.json",
     operationId: "describeAsJson",
+    needs: "any key",
     tags: ["service"],
     summary: "This description",
     description: "The page at /docs shows it to people.",
@@ -33,6 +34,7 @@ export function docsRoutes(routes: Routes): void {
     method: "get",
     path: "/openapi.yaml",
     operationId: "describeAsYaml",
+    needs: "any key",
     tags: ["service"],
     summary: "This description as YAML",
     answer: {

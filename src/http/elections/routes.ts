@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { ElectionState } from "../../primitives/election.js";
 import type { NamespacedPrimitives } from "../../primitives/namespaced.js";
+import { permittedOf } from "../access/authorization.js";
 import type { Dependencies } from "../context.js";
 import { ACQUIRE_PROBLEMS, grantedOr } from "../leases/held.js";
 import { ReleaseBody } from "../leases/schemas.js";
@@ -36,6 +37,7 @@ function termRoutes(routes: Routes, dependencies: Dependencies): void {
     method: "post",
     path: "/v1/elections/{name}/campaign",
     operationId: "campaign",
+    needs: { action: "use", act: "campaign", kind: "elections", names: { inPath: "name" } },
     tags: ["elections"],
     summary: "Campaign to lead",
     description:
@@ -50,6 +52,7 @@ function termRoutes(routes: Routes, dependencies: Dependencies): void {
     method: "post",
     path: "/v1/elections/{name}/renew",
     operationId: "renewTerm",
+    needs: { action: "use", act: "renew", kind: "elections", names: { inPath: "name" } },
     tags: ["elections"],
     summary: "Go on leading",
     description: "Extends the term to ttlMs from now; never shortens it.",
@@ -63,6 +66,7 @@ function termRoutes(routes: Routes, dependencies: Dependencies): void {
     method: "post",
     path: "/v1/elections/{name}/resign",
     operationId: "resign",
+    needs: { action: "use", act: "resign", kind: "elections", names: { inPath: "name" } },
     tags: ["elections"],
     summary: "Stop leading",
     description:
@@ -81,6 +85,7 @@ function proclaimRoute(routes: Routes): void {
     method: "post",
     path: "/v1/elections/{name}/proclaim",
     operationId: "proclaim",
+    needs: { action: "use", act: "proclaim", kind: "elections", names: { inPath: "name" } },
     tags: ["elections"],
     summary: "Publish a new value, as the leader",
     description:
@@ -98,6 +103,7 @@ function readRoute(routes: Routes, dependencies: Dependencies): void {
     method: "get",
     path: "/v1/elections/{name}",
     operationId: "getElection",
+    needs: { action: "read", kind: "elections", names: { inPath: "name" } },
     tags: ["elections"],
     summary: "See who leads, or wait until that changes",
     description:
@@ -120,11 +126,12 @@ function readRoute(routes: Routes, dependencies: Dependencies): void {
 }
 
 function eventsRoute(routes: Routes, dependencies: Dependencies): void {
-  const { log } = dependencies;
+  const { log, revocations } = dependencies;
   routes.add({
     method: "get",
     path: "/v1/elections/{name}/events",
     operationId: "followElection",
+    needs: { action: "read", kind: "elections", names: { inPath: "name" } },
     tags: ["elections"],
     summary: "Follow who leads",
     description:
@@ -134,12 +141,17 @@ function eventsRoute(routes: Routes, dependencies: Dependencies): void {
       description: "Events, until the client disconnects or this instance stops.",
       content: { "text/event-stream": { schema: z.string(), examples: examples.events } },
     },
+    isStream: true,
     problems: ["no_quorum"],
-    handle: async ({ params: { name }, query, headers }, { elections }) => {
+    handle: async ({ params: { name }, query, headers }, { elections }, c) => {
       const first = await elections.inspect(name);
       const seen = headers["last-event-id"] ?? query.lastEventId;
       const followed = { ...watched(elections, name), first, seen };
-      const events = eventStream((gone) => stateEvents(dependencies, followed, gone), log);
+      const permitted = permittedOf(c);
+      const events = eventStream(
+        (gone) => revocations.stream(permitted, gone, (ended) => stateEvents(dependencies, followed, ended)),
+        log,
+      );
       return new Reply(200, events, EVENT_STREAM_HEADERS);
     },
   });

@@ -2,7 +2,13 @@ import { CoordinationError, type ErrorCode } from "../../errors.js";
 import type { Held } from "../../primitives/leases/lease-terms.js";
 
 /** The problems of every request to acquire locks, permits or a term. */
-export const ACQUIRE_PROBLEMS: readonly ErrorCode[] = ["held", "lease_mismatch", "lease_lost", "no_quorum"];
+export const ACQUIRE_PROBLEMS: readonly ErrorCode[] = [
+  "held",
+  "too_many",
+  "lease_mismatch",
+  "lease_lost",
+  "no_quorum",
+];
 
 /** The lease that was acquired. Throws `held` if none was. `what`: `orders-42 is held by another lease`. */
 export function grantedOr<L>(

@@ -1,3 +1,5 @@
+import { grantedTo } from "../access/authorization.js";
+import { readablePage } from "../access/readable-page.js";
 import type { Dependencies } from "../context.js";
 import { ACQUIRE_PROBLEMS, grantedOr, isHeld } from "../leases/held.js";
 import { ReleaseBody, ReleasedSchema, renewBody } from "../leases/schemas.js";
@@ -25,7 +27,7 @@ import {
 export function lockRoutes(routes: Routes, dependencies: Dependencies): void {
   leases(routes, dependencies);
   holderRoutes(routes, dependencies);
-  listRoutes(routes);
+  listRoutes(routes, dependencies);
 }
 
 function leases(routes: Routes, { config }: Dependencies): void {
@@ -33,6 +35,7 @@ function leases(routes: Routes, { config }: Dependencies): void {
     method: "post",
     path: "/v1/locks/{name}/acquire",
     operationId: "acquireLock",
+    needs: { action: "use", act: "acquire", kind: "locks", names: { inPath: "name" } },
     tags: ["locks"],
     summary: "Acquire a lock",
     description:
@@ -47,6 +50,7 @@ function leases(routes: Routes, { config }: Dependencies): void {
     method: "post",
     path: "/v1/locks/{name}/renew",
     operationId: "renewLock",
+    needs: { action: "use", act: "renew", kind: "locks", names: { inPath: "name" } },
     tags: ["locks"],
     summary: "Renew a lock",
     description: "Extends the lease to ttlMs from now; never shortens it.",
@@ -59,6 +63,7 @@ function leases(routes: Routes, { config }: Dependencies): void {
     method: "post",
     path: "/v1/locks/{name}/release",
     operationId: "releaseLock",
+    needs: { action: "use", act: "release", kind: "locks", names: { inPath: "name" } },
     tags: ["locks"],
     summary: "Release a lock",
     description: "Ends the lease. A leaseId that does not hold the name changes nothing.",
@@ -77,6 +82,7 @@ function holderRoutes(routes: Routes, { log }: Dependencies): void {
     method: "post",
     path: "/v1/locks/{name}/check",
     operationId: "checkLock",
+    needs: { action: "read", kind: "locks", names: { inPath: "name" } },
     tags: ["locks"],
     summary: "Check a fencing token",
     description:
@@ -90,16 +96,18 @@ function holderRoutes(routes: Routes, { log }: Dependencies): void {
     method: "post",
     path: "/v1/locks/{name}/break",
     operationId: "breakLock",
+    needs: { action: "operate", act: "break", kind: "locks", names: { inPath: "name" } },
     tags: ["locks"],
     summary: "End the leases on a lock, as an operator",
     description:
       "The holder learns of it at its next renewal, by lease_lost with the reason. A holder that does not renew goes on with its work: only what checks the fencing token is safe from it.",
-    isForOperators: true,
     request: { params: LockParams, body: body(BreakBody, examples.breakRequests) },
     answer: json("How many leases were ended.", BrokenSchema, examples.breaks),
     problems: ["no_quorum"],
     handle: async ({ params: { name }, body: { reason } }, { locks, namespace }, c) => {
-      const broken = await locks.break(name, reason);
+      // A lease ends with all its names.
+      const granted = grantedTo(c);
+      const broken = await locks.break(name, reason, (other) => granted.match(other));
       const where = { requestId: c.get("requestId"), namespace: namespace.name, lock: name };
       log.info({ ...where, reason, broken }, "an operator broke a lock");
       return { broken };
@@ -107,11 +115,12 @@ function holderRoutes(routes: Routes, { log }: Dependencies): void {
   });
 }
 
-function listRoutes(routes: Routes): void {
+function listRoutes(routes: Routes, { cursors }: Dependencies): void {
   routes.add({
     method: "get",
     path: "/v1/locks/{name}",
     operationId: "getLock",
+    needs: { action: "read", kind: "locks", names: { inPath: "name" } },
     tags: ["locks"],
     summary: "See who holds a lock, and who waits for it",
     request: { params: LockParams },
@@ -123,6 +132,7 @@ function listRoutes(routes: Routes): void {
     method: "get",
     path: "/v1/locks/{name}/holders",
     operationId: "listHolders",
+    needs: { action: "read", kind: "locks", names: { inPath: "name" } },
     tags: ["locks"],
     summary: "List all holders of a lock",
     description:
@@ -137,6 +147,7 @@ function listRoutes(routes: Routes): void {
     method: "get",
     path: "/v1/locks",
     operationId: "listLocks",
+    needs: { action: "read", kind: "locks", names: "listed" },
     tags: ["locks"],
     summary: "List the locks that are held",
     description:
@@ -144,7 +155,18 @@ function listRoutes(routes: Routes): void {
     request: { query: ListQuery },
     answer: json("One page.", LocksSchema, examples.lockLists),
     problems: ["no_quorum"],
-    handle: ({ query: { prefix = "", cursor = "", limit = PAGE } }, { locks }) =>
-      locks.list(prefix, cursor, limit),
+    handle: async ({ query: { prefix = "", cursor, limit = PAGE } }, { locks }, c) => {
+      const page = await readablePage(c, cursors, {
+        read: async (beginning, after, most) => {
+          const { locks: items, cursor: next } = await locks.list(beginning, after ?? "", most);
+          return { items, cursor: next };
+        },
+        nameOf: ({ name }) => name,
+        prefix,
+        cursor,
+        limit,
+      });
+      return { locks: page.items, cursor: page.cursor };
+    },
   });
 }

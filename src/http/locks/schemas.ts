@@ -1,5 +1,15 @@
 import { z } from "@hono/zod-openapi";
-import { answer, label, limitInQuery, name, nextCursor, nextName, request } from "../fields.js";
+import { isSealed } from "../access/sealed-cursors.js";
+import {
+  answer,
+  cursorOfNames,
+  label,
+  limitInQuery,
+  name,
+  nextCursor,
+  nextName,
+  request,
+} from "../fields.js";
 import {
   fencingToken,
   grant,
@@ -93,13 +103,16 @@ export const ListQuery = z
         description: "Only names with this prefix.",
         example: "orders-",
       }),
-    cursor: name("The cursor of the previous page.", "orders-42").optional(),
+    cursor: cursorOfNames("orders-42").optional(),
     limit: limitInQuery("How many names this page examines at most.", PAGE_MAX, PAGE),
   })
-  .refine(({ prefix = "", cursor }) => cursor === undefined || cursor.startsWith(prefix), {
-    path: ["cursor"],
-    message: "not the cursor of a page with this prefix",
-  });
+  .refine(
+    ({ prefix = "", cursor }) => cursor === undefined || isSealed(cursor) || cursor.startsWith(prefix),
+    {
+      path: ["cursor"],
+      message: "not the cursor of a page with this prefix",
+    },
+  );
 
 export const HOLDERS_PAGE_MAX = 1_000;
 
@@ -121,13 +134,15 @@ export const HoldersSchema = answer("Holders", {
 });
 
 export const LocksSchema = answer("Locks", {
-  locks: z.array(
-    answer("ListedLock", {
-      name: z.string().openapi({ example: "orders-42" }),
-      mode,
-      holders: z.array(HolderSchema).readonly(),
-    }),
-  ),
+  locks: z
+    .array(
+      answer("ListedLock", {
+        name: z.string().openapi({ example: "orders-42" }),
+        mode,
+        holders: z.array(HolderSchema).readonly(),
+      }),
+    )
+    .readonly(),
   cursor: nextName,
 });
 

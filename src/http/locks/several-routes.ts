@@ -13,6 +13,7 @@ export function severalLockRoutes(routes: Routes, { config }: Dependencies): voi
     method: "post",
     path: "/v1/locks/acquire",
     operationId: "acquireLocks",
+    needs: { action: "use", act: "acquire", kind: "locks", names: "in body" },
     tags: ["locks"],
     summary: "Acquire several locks at once",
     description:
@@ -30,6 +31,7 @@ export function severalLockRoutes(routes: Routes, { config }: Dependencies): voi
     method: "post",
     path: "/v1/locks/renew",
     operationId: "renewLocks",
+    needs: { action: "use", act: "renew", kind: "locks", names: "in body" },
     tags: ["locks"],
     summary: "Renew several locks at once",
     description: "All names of the lease or none.",
@@ -42,6 +44,7 @@ export function severalLockRoutes(routes: Routes, { config }: Dependencies): voi
     method: "post",
     path: "/v1/locks/release",
     operationId: "releaseLocks",
+    needs: { action: "use", act: "release", kind: "locks", names: "in body" },
     tags: ["locks"],
     summary: "Release several locks at once",
     description: "A leaseId that does not hold the names changes nothing.",

@@ -1,7 +1,8 @@
+import { readablePage } from "../access/readable-page.js";
 import type { Dependencies } from "../context.js";
 import type { Routes } from "../registration.js";
 import { body, json } from "../responses/content.js";
-import { jsonReply } from "../responses/reply.js";
+import { created } from "../responses/reply.js";
 import * as examples from "./examples.js";
 import {
   HeartbeatBody,
@@ -20,11 +21,12 @@ import {
   ServicesSchema,
 } from "./schemas.js";
 
-export function memberRoutes(routes: Routes, { config }: Dependencies): void {
+export function memberRoutes(routes: Routes, { config, cursors }: Dependencies): void {
   routes.add({
     method: "put",
     path: "/v1/services/{service}/members/{id}",
     operationId: "registerMember",
+    needs: { action: "use", act: "register", kind: "members", names: { inPath: "service" } },
     tags: ["members"],
     summary: "Register a member",
     description:
@@ -36,13 +38,13 @@ export function memberRoutes(routes: Routes, { config }: Dependencies): void {
       examples.registrations,
     ),
     otherAnswers: { 201: json("It is a member now.", RegisteredSchema, examples.registrations) },
-    problems: ["superseded", "no_quorum"],
+    problems: ["superseded", "too_many", "no_quorum"],
     handle: async ({ params: { service, id }, body }, { membership }) => {
       const { address, weight = 1, zone = null, tags = [], metadata = null, ttlMs = MEMBER_TTL_MS } = body;
       const registration = { address, weight, zone, tags, metadata };
       const { member, isNew } = await membership.register(service, id, ttlMs, registration);
       const answer = { ...member, heartbeatIntervalMs: heartbeatIntervalMsOf(member.ttlMs) };
-      return isNew ? jsonReply(JSON.stringify(answer), 201) : answer;
+      return isNew ? created(answer) : answer;
     },
   });
 
@@ -50,6 +52,7 @@ export function memberRoutes(routes: Routes, { config }: Dependencies): void {
     method: "post",
     path: "/v1/services/{service}/members/{id}/heartbeat",
     operationId: "heartbeat",
+    needs: { action: "use", act: "heartbeat", kind: "members", names: { inPath: "service" } },
     tags: ["members"],
     summary: "Keep a member alive",
     description: "The body may be left out.",
@@ -67,6 +70,7 @@ export function memberRoutes(routes: Routes, { config }: Dependencies): void {
     method: "delete",
     path: "/v1/services/{service}/members/{id}",
     operationId: "leave",
+    needs: { action: "use", act: "leave", kind: "members", names: { inPath: "service" } },
     tags: ["members"],
     summary: "Remove a member",
     request: { params: MemberParams },
@@ -81,6 +85,7 @@ export function memberRoutes(routes: Routes, { config }: Dependencies): void {
     method: "get",
     path: "/v1/services/{service}/members/{id}",
     operationId: "getMember",
+    needs: { action: "read", kind: "members", names: { inPath: "service" } },
     tags: ["members"],
     summary: "See one member",
     request: { params: MemberParams },
@@ -93,6 +98,7 @@ export function memberRoutes(routes: Routes, { config }: Dependencies): void {
     method: "get",
     path: "/v1/services/{service}/members",
     operationId: "listMembers",
+    needs: { action: "read", kind: "members", names: { inPath: "service" } },
     tags: ["members"],
     summary: "List the members of a service",
     description:
@@ -112,6 +118,7 @@ export function memberRoutes(routes: Routes, { config }: Dependencies): void {
     method: "get",
     path: "/v1/services",
     operationId: "listServices",
+    needs: { action: "read", kind: "members", names: "listed" },
     tags: ["members"],
     summary: "List the services that have members",
     description:
@@ -119,8 +126,19 @@ export function memberRoutes(routes: Routes, { config }: Dependencies): void {
     request: { query: ServicesQuery },
     answer: json("One page.", ServicesSchema, examples.serviceLists),
     problems: ["no_quorum"],
-    handle: ({ query: { cursor = null, limit = SERVICES_PAGE_MAX } }, { membership }) =>
-      membership.services(cursor, limit),
+    handle: async ({ query: { cursor, limit = SERVICES_PAGE_MAX } }, { membership }, c) => {
+      const page = await readablePage(c, cursors, {
+        read: async (_, after, most) => {
+          const { services: items, cursor: next } = await membership.services(after, most);
+          return { items, cursor: next };
+        },
+        nameOf: ({ service }) => service,
+        prefix: "",
+        cursor,
+        limit,
+      });
+      return { services: page.items, cursor: page.cursor };
+    },
   });
 }
 

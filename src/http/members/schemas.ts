@@ -1,5 +1,16 @@
 import { z } from "@hono/zod-openapi";
-import { answer, json, label, limitInQuery, ms, name, nextCursor, nextName, request } from "../fields.js";
+import {
+  answer,
+  cursorOfNames,
+  json,
+  label,
+  limitInQuery,
+  ms,
+  name,
+  nextCursor,
+  nextName,
+  request,
+} from "../fields.js";
 
 const service = name("Name of the service.", "search");
 
@@ -106,7 +117,7 @@ export const MembersSchema = answer("Members", {
 });
 
 export const ServicesQuery = z.strictObject({
-  cursor: name("The cursor of the previous page.", "search").optional(),
+  cursor: cursorOfNames("search").optional(),
   limit: limitInQuery("How many services this page examines at most.", SERVICES_PAGE_MAX),
 });
 

@@ -14,6 +14,7 @@ export function ownerRoutes(routes: Routes): void {
     method: "get",
     path: "/v1/services/{service}/owner",
     operationId: "getOwner",
+    needs: { action: "read", kind: "members", names: { inPath: "service" } },
     tags: ["shard owners"],
     summary: "Find the member that owns a key",
     description:
@@ -31,6 +32,7 @@ export function ownerRoutes(routes: Routes): void {
     method: "post",
     path: "/v1/services/{service}/owners",
     operationId: "getOwners",
+    needs: { action: "read", kind: "members", names: { inPath: "service" } },
     tags: ["shard owners"],
     summary: "Find the members that own many keys",
     description:

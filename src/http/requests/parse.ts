@@ -24,6 +24,12 @@ export interface Parsed<S extends Schemas> {
 
 type OutputOf<T> = T extends z.ZodType ? z.output<T> : undefined;
 
+/** Reads a request by the schemas of its route: what is in its path before the rest. */
+export interface Parser<S extends Schemas> {
+  params(c: Context): Parsed<S>["params"];
+  rest(c: Context, text: string | null, params: Parsed<S>["params"]): Parsed<S>;
+}
+
 /**
  * Reads the parts of a request by their schemas. Throws `invalid_request`, which says in words what is wrong, and
  * `unsupported_media_type`.
@@ -34,17 +40,20 @@ type OutputOf<T> = T extends z.ZodType ? z.output<T> : undefined;
 export function parserOf<S extends Schemas>(
   path: string,
   { params, query, headers, body }: Schemas = {},
-): (c: Context, text: string | null) => Parsed<S> {
+): Parser<S> {
   const refusesQuery = path.startsWith("/v1/") && !query;
   const schema = body?.content["application/json"].schema;
-  return (c, text) => {
-    if (refusesQuery) refuseQuery(c);
-    return {
-      query: query && check("query", query, queryOf(c)),
-      params: params && check("param", params, c.req.param()),
-      headers: headers && check("header", headers, c.req.header()),
-      body: schema && check("json", schema, jsonOf(c, text)),
-    } as Parsed<S>;
+  return {
+    params: (c) => (params && check("param", params, c.req.param())) as Parsed<S>["params"],
+    rest: (c, text, params) => {
+      if (refusesQuery) refuseQuery(c);
+      return {
+        query: query && check("query", query, queryOf(c)),
+        params,
+        headers: headers && check("header", headers, c.req.header()),
+        body: schema && check("json", schema, jsonOf(c, text)),
+      } as Parsed<S>;
+    },
   };
 }
 

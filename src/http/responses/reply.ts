@@ -11,12 +11,19 @@ export class Reply {
     readonly body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null,
     /** By their names in lower case. */
     readonly headers: Readonly<Record<string, string>> = NONE,
+    /** What its JSON says, where that is known. */
+    readonly told?: object,
   ) {}
 }
 
 /** An answer whose JSON is text already. */
 export function jsonReply(text: string | ReadableStream<Uint8Array>, status = 200): Reply {
   return new Reply(status, text, JSON_HEADERS);
+}
+
+/** An answer with status 201. */
+export function created(told: object): Reply {
+  return new Reply(201, JSON.stringify(told), JSON_HEADERS, told);
 }
 
 /** What the handler of a route returns: a value that is answered as JSON with status 200, or the answer itself. */

@@ -29,10 +29,20 @@ export function incomingOf(c: Context): IncomingMessage | undefined {
   return (c.env as { incoming?: IncomingMessage } | undefined)?.incoming;
 }
 
+/** What answers a request over its socket; undefined: the app was called without one. */
+export function outgoingOf(c: Context): ServerResponse | undefined {
+  return (c.env as { outgoing?: ServerResponse } | undefined)?.outgoing;
+}
+
+/** The other end of the connection; empty for a request that came by none. */
+export function peerOf(c: Context): string {
+  return incomingOf(c)?.socket.remoteAddress ?? "";
+}
+
 /** A header that a request has once at most; the framework's `c.req.header` builds an object to look it up. */
 export function headerOf(
   c: Context,
-  name: "x-request-id" | "x-forwarded-for" | "content-length" | "transfer-encoding",
+  name: "x-request-id" | "x-forwarded-for" | "traceparent" | "content-length" | "transfer-encoding",
 ): string | undefined {
   const incoming = incomingOf(c);
   return incoming ? (incoming.headers[name] as string | undefined) : c.req.header(name);

@@ -1,12 +1,13 @@
 import { createHash, X509Certificate } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { TLSSocket } from "node:tls";
+import type { PeerCertificate } from "../../access/certificates.js";
 import { type Clock, msSince1970 } from "../../clock.js";
 import { CoordinationError } from "../../errors.js";
 import type { LivePem } from "../../tls/live-pem.js";
 import { certificatesIn } from "../../tls/pem.js";
+import { PROBES } from "../access/open-paths.js";
 import type { Gate } from "./gate.js";
-import { PROBE } from "./hosts.js";
 
 /** A certificate that a client has proved to own, issued by one of the CAs that are trusted now. */
 export interface ClientCertificate {
@@ -16,6 +17,8 @@ export interface ClientCertificate {
   readonly subjectAltName: string | undefined;
   /** SHA-256 of the certificate, in hex with colons. */
   readonly fingerprint256: string;
+  /** What leads to the key that it stands for: one object for each connection. */
+  readonly peer: PeerCertificate;
 }
 
 interface Verified extends ClientCertificate {
@@ -56,7 +59,7 @@ export class ClientCertificates {
 
   /** Refuses requests without one. Probes pass. The connection is closed, so that the client makes another handshake. */
   readonly gate: Gate = (incoming, outgoing) => {
-    if (PROBE.test(incoming.url ?? "") || this.of(incoming)) return null;
+    if (PROBES.test(incoming.url ?? "") || this.of(incoming)) return null;
     outgoing.setHeader("connection", "close");
     return NO_CERTIFICATE;
   };
@@ -66,11 +69,16 @@ function verifiedOf(socket: TLSSocket): Verified | null {
   // Not `getPeerX509Certificate`: its chain may lack what is in the CA file.
   let last = socket.getPeerCertificate(true);
   if (!last.raw) return null;
+  const peer = {
+    authorized: true,
+    subject: last.subject.CN === undefined ? {} : { CN: last.subject.CN },
+    subjectaltname: last.subjectaltname ?? "",
+  };
   const { subject, subjectAltName, fingerprint256, validTo } = new X509Certificate(last.raw);
   // The last one refers to itself.
   for (let i = 0; last.issuerCertificate?.raw && i < CHAIN_MAX; i++) last = last.issuerCertificate;
   const anchor = anchorOf(new X509Certificate(last.raw));
-  return { subject, subjectAltName, fingerprint256, validToMs: msSince1970(validTo), anchor };
+  return { subject, subjectAltName, fingerprint256, validToMs: msSince1970(validTo), anchor, peer };
 }
 
 /** By its key: a CA that is issued again, with the same key, is the same CA. */
@@ -85,6 +93,6 @@ function anchorsIn(ca: string | undefined): ReadonlySet<string> {
 
 const CHAIN_MAX = 10;
 export const NO_CERTIFICATE = new CoordinationError(
-  "forbidden",
+  "unauthenticated",
   "This needs a client certificate that a CA in QUORATE_TLS_CLIENT_CA of this instance has issued.",
 );

@@ -3,13 +3,14 @@ import type { Context } from "hono";
 import type { InFlight } from "../../primitives/leases/lease-terms.js";
 import type { Departure } from "../../primitives/queue/waiter.js";
 import { inFlightOf } from "./admission.js";
+import { outgoingOf } from "./arrivals.js";
 
 /** What an operation that may wait has to know about its client. */
 export function ofClient(c: Context): {
   readonly signal: Departure;
   readonly inFlight: InFlight | undefined;
 } {
-  const outgoing = (c.env as { outgoing?: ServerResponse } | undefined)?.outgoing;
+  const outgoing = outgoingOf(c);
   return { signal: outgoing ? new Disconnection(outgoing) : c.req.raw.signal, inFlight: inFlightOf(c) };
 }
 

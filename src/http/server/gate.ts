@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { CoordinationError } from "../../errors.js";
 import type { Ids } from "../../ids.js";
-import { statusOf, toProblem } from "../problem.js";
+import { problemHeaders, statusOf, toProblem } from "../problem.js";
 
 /**
  * What a request passes before the framework and before its body is read: null lets it pass. As cheap as possible, since
@@ -13,14 +13,8 @@ export type Gate = (
 ) => CoordinationError | null | Promise<CoordinationError | null>;
 
 /** Answers without the framework. */
-export function refuse(
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  error: CoordinationError,
-  ids: Ids,
-): void {
+export function refuse(outgoing: ServerResponse, error: CoordinationError, requestId: string): void {
   if (outgoing.destroyed) return;
-  const requestId = requestIdOf(incoming.headers["x-request-id"], ids);
   const { status, before, after, headers } = partsOf(error);
   const body = before + requestId + after;
   outgoing.writeHead(status, [
@@ -37,7 +31,7 @@ export function refuse(
 export function problemOf(error: CoordinationError, requestId: string): Response {
   return new Response(JSON.stringify(toProblem(error, requestId)), {
     status: statusOf(error.code),
-    headers: { ...HEADERS, "x-request-id": requestId },
+    headers: { ...HEADERS, ...problemHeaders(error), "x-request-id": requestId },
   });
 }
 
@@ -56,17 +50,14 @@ const known = new WeakMap<CoordinationError, Parts>();
 function partsOf(error: CoordinationError): Parts {
   const parts = known.get(error);
   if (parts) return parts;
-  const { retryAfterMs } = error.help;
   const [before = "", after = ""] = JSON.stringify(toProblem(error, PLACE)).split(PLACE);
-  const headers = Object.entries(HEADERS).flat();
-  if (retryAfterMs !== undefined) headers.push("retry-after", String(Math.ceil(retryAfterMs / 1000)));
+  const headers = Object.entries({ ...HEADERS, ...problemHeaders(error) }).flat();
   const made = { status: statusOf(error.code), before, after, headers };
   known.set(error, made);
   return made;
 }
 
 const HEADERS = {
-  "content-type": "application/problem+json",
   "cache-control": "no-store",
   "x-content-type-options": "nosniff",
 };

@@ -1,6 +1,8 @@
 import { isIP } from "node:net";
 import type { Config } from "../../config.js";
 import { CoordinationError } from "../../errors.js";
+import { isLoopback } from "../../setting-values.js";
+import { PROBES } from "../access/open-paths.js";
 import type { Gate } from "./gate.js";
 
 /**
@@ -29,7 +31,7 @@ export function hostGate(config: Pick<Config, "host" | "allowedHosts" | "tlsCert
     if (!isBrowser && host !== undefined && host === usual) return null;
     if (site === "cross-site" && !(method === "GET" && DOCUMENT.test(url) && isNavigation(headers)))
       return FROM_A_PAGE;
-    if (PROBE.test(url))
+    if (PROBES.test(url))
       return origin === undefined || isOwn(origin, host, allowed, scheme) ? null : FROM_A_PAGE;
     if (host === undefined) {
       // Browsers always send one, and every client that speaks HTTP/1.1 must.
@@ -81,10 +83,6 @@ function isNavigation(headers: Readonly<Record<string, string | string[] | undef
   return headers["sec-fetch-mode"] === "navigate" && headers["sec-fetch-dest"] === "document";
 }
 
-function isLoopback(host: string): boolean {
-  return /^(localhost|127(\.\d+){3}|::1)$/i.test(host);
-}
-
 function isAddress(name: string): boolean {
   return isIP(name.replace(/^\[|\]$/g, "")) !== 0;
 }
@@ -94,8 +92,6 @@ function bracketed(host: string): string {
 }
 
 const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
-/** Load balancers probe these by any address, and without a certificate. */
-export const PROBE = /^\/(livez|readyz)(\?|$)/;
 const DOCUMENT = /^\/(docs\/?|openapi\.(json|yaml))?(\?|$)/;
 const AUTHORITY = /^([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?$/i;
 const ORIGIN = /^(https?):\/\/(.+)$/i;

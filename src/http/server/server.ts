@@ -15,7 +15,7 @@ import type { App } from "../context.js";
 import { EXPECTATION_FAILED } from "../failures.js";
 import { ClientCertificates } from "./client-certificate.js";
 import { Connections } from "./connections.js";
-import { type Gate, problemOf, refuse } from "./gate.js";
+import { type Gate, problemOf, refuse, requestIdOf } from "./gate.js";
 import { answerMalformed } from "./malformed.js";
 import { createSecureServer } from "./secure.js";
 
@@ -29,9 +29,12 @@ export interface HttpServer extends Server {
 /** What the server passes requests to. */
 export interface Served {
   readonly app: App;
-  readonly gates: readonly Gate[];
+  /** `certificates`: those of the clients; null: they are not asked for any. */
+  gates(certificates: ClientCertificates | null): readonly Gate[];
   /** A connection was closed at once, as there were too many. */
   connectionRefused(): void;
+  /** A request did not pass the gates. */
+  turnedAway(incoming: IncomingMessage, why: CoordinationError, requestId: string): void;
 }
 
 /**
@@ -39,7 +42,7 @@ export interface Served {
  * the framework.
  */
 export function createServer(
-  { app, gates: further, connectionRefused }: Served,
+  { app, gates: gatesOf, connectionRefused, turnedAway }: Served,
   config: Config,
   ids: Ids,
   clock: Clock,
@@ -51,6 +54,7 @@ export function createServer(
     errorHandler: () => problemOf(NOT_A_REQUEST, ids.nonce()),
   });
   const certificates = tls?.pem.ca === undefined ? null : new ClientCertificates(tls, clock);
+  const further = gatesOf(certificates);
   const gates =
     certificates && config.tlsClientAuth !== "request" ? [certificates.gate, ...further] : further;
   const headersTimeout = Math.min(config.headersTimeoutMs, config.requestTimeoutMs);
@@ -66,10 +70,12 @@ export function createServer(
   const server = tls ? createSecureServer(options, tls) : createHttpServer(options);
   const connections = new Connections(server, clock);
   const turnAway = (incoming: IncomingMessage, outgoing: ServerResponse, why: CoordinationError) => {
-    if (!connections.leaving) return refuse(incoming, outgoing, why, ids);
+    const requestId = requestIdOf(incoming.headers["x-request-id"], ids);
+    turnedAway(incoming, why, requestId);
+    if (!connections.leaving) return refuse(outgoing, why, requestId);
     outgoing.setHeader("connection", "close");
     // If the connection were closed with unread data, it would be reset, and the answer lost.
-    return whole(incoming).then(() => refuse(incoming, outgoing, why, ids));
+    return whole(incoming).then(() => refuse(outgoing, why, requestId));
   };
   /** Without a promise unless a gate has to wait: a refusal should cost next to nothing. */
   const pass = (incoming: IncomingMessage, outgoing: ServerResponse, from: number): void | Promise<void> => {

@@ -11,7 +11,7 @@ export function systemRoutes(routes: Routes, { primaries, metrics, port, stoppin
     method: "get",
     path: "/v1/primaries",
     operationId: "getPrimaries",
-    isOfDeployment: true,
+    needs: { action: "read", kind: "*" },
     tags: ["service"],
     summary: "See the primaries as this instance sees them",
     answer: json("The primaries.", PrimariesSchema, examples.primaries),
@@ -31,6 +31,7 @@ export function systemRoutes(routes: Routes, { primaries, metrics, port, stoppin
     method: "get",
     path: "/livez",
     operationId: "live",
+    needs: "nothing",
     tags: ["service"],
     summary: "Check whether the process is alive",
     answer: json("It is.", LiveSchema, examples.live),
@@ -41,6 +42,7 @@ export function systemRoutes(routes: Routes, { primaries, metrics, port, stoppin
     method: "get",
     path: "/readyz",
     operationId: "ready",
+    needs: "nothing",
     tags: ["service"],
     summary: "Check whether to send requests to this instance",
     description:
@@ -59,6 +61,7 @@ export function systemRoutes(routes: Routes, { primaries, metrics, port, stoppin
     method: "get",
     path: "/metrics",
     operationId: "metrics",
+    needs: { action: "read", kind: "*" },
     tags: ["service"],
     summary: "Metrics for Prometheus",
     description:

@@ -1,7 +1,8 @@
 import type { Context } from "hono";
 import type { InFlight } from "../../primitives/leases/lease-terms.js";
 import type { Versioned } from "../../primitives/reads/watch.js";
-import type { Dependencies } from "../context.js";
+import { permittedOf } from "../access/authorization.js";
+import type { Dependencies, Env } from "../context.js";
 import { Reply } from "../responses/reply.js";
 import { inFlightOf } from "../server/admission.js";
 
@@ -19,8 +20,8 @@ export interface Watched<T extends Versioned> {
  * 304 comes only after this time, and the state as soon as it has changed.
  */
 export async function blockingRead<T extends Versioned>(
-  c: Context,
-  { clock, stopping }: Pick<Dependencies, "clock" | "stopping">,
+  c: Context<Env>,
+  { clock, stopping, revocations }: Pick<Dependencies, "clock" | "stopping" | "revocations">,
   { ifNoneMatch, waitMs = 0 }: { ifNoneMatch: string | undefined; waitMs: number | undefined },
   { read, change, toJson }: Watched<T>,
 ): Promise<Reply> {
@@ -29,8 +30,8 @@ export async function blockingRead<T extends Versioned>(
   let state = await read();
   if (waitMs > 0 && isKnown(state.version)) {
     const { version } = state;
-    state = await stopping.during(c.req.raw.signal, (signal) =>
-      change(version, deadlineMs, signal, inFlightOf(c)),
+    state = await revocations.during(permittedOf(c), c.req.raw.signal, (allowed) =>
+      stopping.during(allowed, (signal) => change(version, deadlineMs, signal, inFlightOf(c))),
     );
     if (isKnown(state.version)) stopping.assertNot();
   }

@@ -14,6 +14,7 @@ export class Acquisition {
   readonly #askedMs: number;
   readonly #deadlineMs: number;
   #attempts = 0;
+  #queues: readonly string[] = [];
   #waiter: Waiter | null = null;
   #granted: GrantedBy | null = null;
   #disconnected = false;
@@ -23,7 +24,10 @@ export class Acquisition {
     private readonly request: LeaseRequest & { readonly metadata: string },
     /** Called anew for each attempt. */
     private readonly want: (leaseId: string) => Wanted | Promise<Wanted>,
-    private readonly leases: Pick<Leases, "votes" | "waitQueue" | "primaries" | "clock" | "random">,
+    private readonly leases: Pick<
+      Leases,
+      "votes" | "waitQueue" | "primaries" | "clock" | "random" | "observer"
+    >,
   ) {
     this.#askedMs = leases.clock.monotonicMs() - (request.inFlight?.queuedMs ?? 0);
     this.#deadlineMs = this.#askedMs + (request.waitMs ?? 0);
@@ -34,7 +38,9 @@ export class Acquisition {
     try {
       for (;;) {
         const outcome = await this.#attempt();
-        if (outcome) return outcome;
+        if (!outcome) continue;
+        this.leases.observer?.answered(this.#queues, outcome.kind === "held" ? "held" : "granted");
+        return outcome;
       }
     } finally {
       // A client that chose its leaseId may come back for its queue entry: at another instance when this one stops.
@@ -53,6 +59,7 @@ export class Acquisition {
   async #attempt(): Promise<Outcome | null> {
     const { votes, waitQueue, clock } = this.leases;
     const claim = { ...(await this.want(this.leaseId)), leaseId: this.leaseId };
+    this.#queues = claim.queues;
     // Behind others that wait here already the attempt would be refused, so the request joins the queue at once.
     if (!this.#waiter && this.request.waitMs && waitQueue.hasWaiters(claim))
       this.#waiter = await waitQueue.enter(claim);
@@ -130,6 +137,7 @@ export class Acquisition {
       throw tooSlow(ttlMs);
     }
     this.#granted = by;
+    this.leases.observer?.holds(claim.queues, this.leaseId, ttlMs);
     const grant = {
       leaseId: this.leaseId,
       owner,

@@ -65,10 +65,26 @@ export function tooSlow(ttlMs: number): CoordinationError {
   );
 }
 
+export function queueFull(length: number): CoordinationError {
+  return new CoordinationError(
+    "too_many",
+    `${length} requests wait for the same, and no more may (QUORATE_QUEUE_LENGTH_MAX). Try again after retryAfterMs.`,
+    { help: { retryAfterMs: 1_000 } },
+  );
+}
+
 export function limitMismatch(limit: number): CoordinationError {
   return new CoordinationError(
     "limit_mismatch",
     `This semaphore has the limit ${limit}, and all who acquire must name the same. An operator can change it (PUT).`,
     { help: { limit } },
+  );
+}
+
+/** The lease on a lock holds other locks too, which its breaker has no right to. It does not say which. */
+export function notAllToBreak(): CoordinationError {
+  return new CoordinationError(
+    "forbidden",
+    "A lease on it holds other locks as well, and this key has no grant for the action operate on all of them.",
   );
 }

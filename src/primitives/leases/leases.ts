@@ -8,6 +8,7 @@ import type { Mode } from "../../scripts/lease-calls.js";
 import type { WaitQueue } from "../queue/wait-queue.js";
 import { Acquisition } from "./acquisition.js";
 import { lost, mismatch, tooSlow } from "./lease-failures.js";
+import type { LeaseObserver } from "./lease-observer.js";
 import {
   type Grant,
   holdOf,
@@ -26,12 +27,13 @@ export class Leases {
     readonly clock: Clock,
     readonly random: Random,
     private readonly ids: Ids,
+    readonly observer?: LeaseObserver,
   ) {}
 
   /**
    * Acquires what `want` names, or reports its holder. `want` is called anew for each attempt. Throws `no_quorum`,
    * `shutting_down`, `lease_lost` for a leaseId that was used up, `lease_mismatch` for one that belongs to a different
-   * request, and `limit_mismatch`.
+   * request, `limit_mismatch`, and `too_many` where it would have to join a queue that is full.
    */
   acquire(
     request: LeaseRequest & { readonly metadata: string },
@@ -55,10 +57,14 @@ export class Leases {
     const token = request.fencingToken ?? (await this.held(wanted, leaseId)).token;
     const started = this.clock.monotonicMs();
     const outcome = await this.votes.renew({ ...wanted, leaseId, token, ttlMs });
-    if (outcome.kind === "lost") throw lost(outcome.why, token);
+    if (outcome.kind === "lost") {
+      this.observer?.ended(leaseId);
+      throw lost(outcome.why, token);
+    }
     if (outcome.kind === "other") throw mismatch();
     const validMs = validForMs(ttlMs, this.clock.monotonicMs() - started);
     if (validMs <= 0) throw tooSlow(ttlMs);
+    this.observer?.holds(wanted.queues, leaseId, ttlMs);
     return {
       grant: {
         leaseId,
@@ -76,11 +82,12 @@ export class Leases {
   }
 
   /**
-   * Returns whether the lease was held until now. A leaseId that is not the holder's changes nothing. Throws
-   * `no_quorum`.
+   * Returns whether the lease was held until now. A leaseId that is not the holder's changes nothing. `isTold`: it leaves a
+   * tombstone even where it held nothing. Throws `no_quorum`.
    */
-  release(wanted: Wanted, leaseId: string): Promise<boolean> {
-    return this.votes.release({ ...wanted, leaseId }, !madeHere(leaseId));
+  release(wanted: Wanted, leaseId: string, isTold = !madeHere(leaseId)): Promise<boolean> {
+    this.observer?.ended(leaseId);
+    return this.votes.release({ ...wanted, leaseId }, isTold);
   }
 
   /** A lease whose holder did not send its token: with the token that is exact on a majority, never on fewer. */

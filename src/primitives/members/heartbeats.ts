@@ -4,8 +4,9 @@ import type { Keys } from "../../scripts/keys.js";
 import { type Heartbeat, type HeartbeatVote, heartbeat, type Pulse } from "../../scripts/member-calls.js";
 
 /**
- * Heartbeats of single members. One that arrives while others are under way waits for their outcome, a few ms at most, and
- * leaves together with all that arrived meanwhile: as one call per primary, which costs a fraction of a call for each.
+ * Heartbeats of single members. Those of one tick of the event loop leave together: as one call per primary, which costs a
+ * fraction of a call for each. One that arrives while others are under way waits for their outcome, a few ms at most, and
+ * leaves together with all that arrived meanwhile.
  */
 export class Heartbeats {
   #waiting: Waiting[] = [];
@@ -14,18 +15,21 @@ export class Heartbeats {
   constructor(
     private readonly primaries: Pick<Primaries, "decide" | "majority">,
     private readonly keys: Keys,
-    private readonly clock: Pick<Clock, "after">,
+    private readonly clock: Pick<Clock, "after" | "soon">,
   ) {}
 
   /** The renewal that a majority agrees on; null: they do not agree. Throws `no_quorum`. */
   send(own: Heartbeat): Promise<Pulse | null> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ own, resolve, reject });
-      if (!this.#underWay) this.#sendNext();
+      if (this.#underWay) return;
+      this.#underWay = true;
+      this.clock.soon(() => this.#sendNext());
     });
   }
 
   #sendNext(): void {
+    this.#underWay = false;
     if (this.#waiting.length === 0) return;
     const together = this.#waiting.slice(0, TOGETHER_MAX);
     this.#waiting = this.#waiting.slice(TOGETHER_MAX);
@@ -35,7 +39,6 @@ export class Heartbeats {
       if (isOver) return;
       isOver = true;
       cancel();
-      this.#underWay = false;
       this.#sendNext();
     };
     const cancel = this.clock.after(WAIT_MS_MAX, over);

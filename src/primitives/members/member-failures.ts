@@ -27,6 +27,14 @@ export function noMembers(service: string): CoordinationError {
   );
 }
 
+export function tooManyMembers(service: string, members: number): CoordinationError {
+  return new CoordinationError(
+    "too_many",
+    `Service ${withoutNamespace(service)} has ${members} members, and may have no more (QUORATE_SERVICE_MEMBERS_MAX). Try again when some have left.`,
+    { help: { retryAfterMs: 1_000 } },
+  );
+}
+
 export function tooManyPoints(service: string, points: number, pointsMax: number): CoordinationError {
   return new CoordinationError(
     "too_many",

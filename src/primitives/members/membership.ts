@@ -5,11 +5,17 @@ import type { Ids } from "../../ids.js";
 import { Namespace } from "../../namespace.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import type { Keys } from "../../scripts/keys.js";
-import { announceIncarnation, type MemberRecord, type Pulse, putMember } from "../../scripts/member-calls.js";
+import {
+  announceIncarnation,
+  countMembers,
+  type MemberRecord,
+  type Pulse,
+  putMember,
+} from "../../scripts/member-calls.js";
 import { SharedReads } from "../reads/shared-reads.js";
 import { Heartbeats } from "./heartbeats.js";
 import { type Member, type Registration, toMember } from "./member.js";
-import { superseded, unknownMember } from "./member-failures.js";
+import { superseded, tooManyMembers, unknownMember } from "./member-failures.js";
 import { type MemberPage, MemberPages } from "./member-pages.js";
 import { type Known, MemberReads } from "./member-reads.js";
 import { MemberViews } from "./member-views.js";
@@ -33,7 +39,7 @@ export class Membership {
     private readonly keys: Keys,
     clock: Clock,
     private readonly ids: Ids,
-    private readonly settings: { readonly ttlMaxMs: number; readonly viewAgeMsMax: number },
+    private readonly settings: MembershipSettings,
   ) {
     this.#reads = new MemberReads(primaries, keys, clock);
     this.#lists = new SharedReads(clock, LISTS_AT_ONCE_MAX);
@@ -44,7 +50,7 @@ export class Membership {
     this.views = new MemberViews((service) => this.list(service), clock, settings.viewAgeMsMax);
   }
 
-  /** Begins a new incarnation of the member. Throws `superseded` and `no_quorum`. */
+  /** Begins a new incarnation of the member. Throws `superseded`, `too_many` and `no_quorum`. */
   async register(
     service: string,
     id: string,
@@ -53,10 +59,14 @@ export class Membership {
   ): Promise<{ member: Member; isNew: boolean }> {
     for (let attempt = 0; attempt < REGISTER_ATTEMPTS_MAX; attempt++) {
       const known = await this.#find(service, id);
-      const record = await this.#next(id, known, ttlMs, registration);
+      const isNew = !known.record || known.record.left;
+      const [record] = await Promise.all([
+        this.#next(id, known, ttlMs, registration),
+        isNew && this.#assertRoom(service),
+      ]);
       if (await this.#put(service, record)) {
         this.views.forget(service);
-        return { member: toMember(record), isNew: !known.record || known.record.left };
+        return { member: toMember(record), isNew };
       }
     }
     throw new CoordinationError(
@@ -133,6 +143,17 @@ export class Membership {
     return record;
   }
 
+  /**
+   * A service is full if it is at every primary that answered: some may count members that have ended. Simultaneous
+   * registrations do not see each other, so there may be more members by as many.
+   */
+  async #assertRoom(service: string): Promise<void> {
+    const { serviceMembersMax } = this.settings;
+    const counts = await this.primaries.askMajority(countMembers(this.keys, [service]));
+    const members = Math.min(...counts.map(([count = 0]) => count));
+    if (members >= serviceMembersMax) throw tooManyMembers(service, members);
+  }
+
   /** The first record of an incarnation above all earlier ones: announced, but not stored yet. */
   async #next(
     id: string,
@@ -174,6 +195,12 @@ export class Membership {
       { lastWord: ({ values }) => (values.length >= majority ? false : undefined) },
     );
   }
+}
+
+export interface MembershipSettings {
+  readonly ttlMaxMs: number;
+  readonly viewAgeMsMax: number;
+  readonly serviceMembersMax: number;
 }
 
 /** What the primaries know about one member. */

@@ -7,7 +7,9 @@ import type { Notification, Notifications } from "../../redis/notifications.js";
 import type { Keys } from "../../scripts/keys.js";
 import type { Claim } from "../../scripts/lease-calls.js";
 import { POLL_MS } from "../../scripts/liveness.js";
-import { type Left, leaveQueue, takeTicket } from "../../scripts/queue-calls.js";
+import { type Left, leaveQueue, type Ticket, takeTicket } from "../../scripts/queue-calls.js";
+import { queueFull } from "../leases/lease-failures.js";
+import type { LeaseObserver } from "../leases/lease-observer.js";
 import { AttemptLimit } from "./attempt-limit.js";
 import { Keepalive } from "./keepalive.js";
 import { LocalQueues } from "./local-queues.js";
@@ -36,6 +38,8 @@ export class WaitQueue {
     private readonly ids: Ids,
     /** Identifies this instance in the queues. */
     readonly instance: string,
+    private readonly settings: { readonly queueLengthMax: number },
+    private readonly observer?: Pick<LeaseObserver, "joined" | "left">,
   ) {
     this.#queues = new LocalQueues(clock);
     this.#keepalive = new Keepalive(this.#queues, primaries, this.#clocks, keys, clock, instance);
@@ -50,7 +54,7 @@ export class WaitQueue {
     return this.#stopped;
   }
 
-  /** Takes a ticket, behind all requests that already wait. Throws `no_quorum` and `shutting_down`. */
+  /** Takes a ticket, behind all requests that already wait. Throws `no_quorum`, `shutting_down` and `too_many`. */
   async enter(claim: Claim): Promise<Waiter> {
     this.#assertOpen();
     const askedMs = this.clock.monotonicMs();
@@ -62,9 +66,11 @@ export class WaitQueue {
     this.#clocks.read(askedMs, answers);
     const proposals = values(answers);
     const taken = proposals.filter((proposal) => proposal.taken);
+    if (taken.length === 0) this.#assertRoom(proposals);
     const ticket = Math.max(...(taken.length > 0 ? taken : proposals).map((proposal) => proposal.ticket));
     const waiter = new Waiter(claim, ticket, this.ids.nonce(), majority, this.clock);
     this.#queues.add(waiter);
+    this.observer?.joined(waiter);
     this.notifications.listen(
       (primary, notification) =>
         notification.kind === "readers"
@@ -109,6 +115,7 @@ export class WaitQueue {
   ): Promise<Answers<Left>> {
     const { claim } = waiter;
     this.#queues.remove(waiter, granted !== null);
+    this.observer?.left(waiter, granted !== null);
     const same = this.#queues.ofLease(claim.leaseId);
     const leaving = (back: "all" | "none" | number) =>
       leaveQueue(this.keys, claim, waiter.nonce, {
@@ -160,6 +167,12 @@ export class WaitQueue {
 
   #assertOpen(): void {
     if (this.#stopped) throw shuttingDown();
+  }
+
+  /** A queue is full if it is at every primary that answered: some may still have entries that are dead elsewhere. */
+  #assertRoom(proposals: readonly Ticket[]): void {
+    const length = Math.min(...proposals.map(({ queueLength }) => queueLength));
+    if (length >= this.settings.queueLengthMax) throw queueFull(length);
   }
 
   #hearOfReaders(primary: number, { queueKey, before }: Extract<Notification, { kind: "readers" }>): void {

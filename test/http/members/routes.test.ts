@@ -70,6 +70,23 @@ describe("an answer to registering", () => {
     });
   });
 
+  test("is too_many for a new member of a service that is full, and never for one that it has", async () => {
+    await using small = await startInstance((await sharedPrimaries()).urls, {
+      env: { QUORATE_SERVICE_MEMBERS_MAX: "3" },
+    });
+    const put = (id: string, service = "search") =>
+      small.call("PUT", `/v1/services/${service}/members/${id}`, { address: "10.0.0.7:9000" });
+    for (const id of ["one", "two", "three"]) expect((await put(id)).status).toBe(201);
+    const { status, body, headers } = await put("four");
+    expect([status, body.code, body.retryAfterMs]).toEqual([409, "too_many", 1_000]);
+    expect(body.detail).toContain("Service search has 3 members");
+    expect(headers.get("retry-after")).toBe("1");
+    expect((await put("two")).status).toBe(200);
+    expect((await put("four", "other")).status).toBe(201);
+    await small.call("DELETE", "/v1/services/search/members/two");
+    expect((await put("four")).status).toBe(201);
+  });
+
   test("is 201 again after a leave", async () => {
     const service = freshName();
     const first = await register(service, "m");

@@ -59,8 +59,9 @@ beforeEach(async () => {
   app.onError((_, c) => c.body(null));
   const served = {
     app: app as unknown as App,
-    gates: [admission.gate],
+    gates: () => [admission.gate],
     connectionRefused: () => void counted.connectionsRefused++,
+    turnedAway: () => {},
   };
   server = createServer(served, config, systemIds, systemClock);
   await once(server.listen(0, "127.0.0.1"), "listening");

@@ -186,7 +186,7 @@ describe.skipIf(!hasOpenssl)("over TLS", () => {
         "/%76%31/primaries",
       ]) {
         const answer = await ask(await open(), `GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
-        expect([target, answer.status, answer.body.code]).toEqual([target, 403, "forbidden"]);
+        expect([target, answer.status, answer.body.code]).toEqual([target, 401, "unauthenticated"]);
         expect(answer.headers.get("connection")).toBe("close");
       }
       expect((await ask(await open(), LIVEZ)).status).toBe(200);
@@ -201,7 +201,7 @@ describe.skipIf(!hasOpenssl)("over TLS", () => {
       ["that expired", () => expired],
     ])("%s are none", async (_, issued) => {
       await withClients();
-      expect((await ask(await open(issued()))).status).toBe(403);
+      expect((await ask(await open(issued()))).status).toBe(401);
       expect((await ask(await open(issued()), LIVEZ)).status).toBe(200);
     });
 
@@ -223,7 +223,7 @@ describe.skipIf(!hasOpenssl)("over TLS", () => {
 
     test("of a CA that is added count on new connections", async () => {
       await withClients();
-      expect((await ask(await open(stranger))).status).toBe(403);
+      expect((await ask(await open(stranger))).status).toBe(401);
       const kept = await open(client);
       await trust(clientCa, otherCa);
       await live.reload();
@@ -238,9 +238,9 @@ describe.skipIf(!hasOpenssl)("over TLS", () => {
       for (const socket of [kept, removed]) expect((await ask(socket)).status).toBe(200);
       await trust(clientCa);
       await live.reload();
-      expect((await ask(await open(stranger))).status).toBe(403);
+      expect((await ask(await open(stranger))).status).toBe(401);
       const refused = await ask(removed);
-      expect([refused.status, refused.headers.get("connection")]).toEqual([403, "close"]);
+      expect([refused.status, refused.headers.get("connection")]).toEqual([401, "close"]);
       expect((await ask(kept)).status).toBe(200);
       expect((await ask(await open(client))).status).toBe(200);
     });
@@ -260,7 +260,7 @@ describe.skipIf(!hasOpenssl)("over TLS", () => {
       const kept = await open(client);
       expect((await ask(kept)).status).toBe(200);
       wallMs += 31 * 86_400_000;
-      expect((await ask(kept)).status).toBe(403);
+      expect((await ask(kept)).status).toBe(401);
     });
 
     test("of a CA below one that is trusted count", async () => {
@@ -292,7 +292,7 @@ describe.skipIf(!hasOpenssl)("over TLS", () => {
           await trust(clientCa);
           await live.reload();
         };
-        expect(await twice(stranger, remove)).toEqual({ first: 200, resumed: false, second: 403 });
+        expect(await twice(stranger, remove)).toEqual({ first: 200, resumed: false, second: 401 });
       });
 
       test("that a client tries to resume keep their chain", async () => {

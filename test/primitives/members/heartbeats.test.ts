@@ -45,8 +45,8 @@ beforeEach(() => {
 const renewed = (incarnation = 5): HeartbeatVote => ({ kind: "renewed", incarnation, revision: 1, ttlMs: 9 });
 const missing: HeartbeatVote = { kind: "missing" };
 
-/** Sends heartbeats of these members, and gives what they were answered so far. */
-function send(...ids: string[]) {
+/** Sends heartbeats of these members in one tick of the event loop, and gives what they are answered by and by. */
+async function send(...ids: string[]) {
   const answered: Record<string, unknown> = {};
   for (const id of ids)
     heartbeats.send({ service: "s", id }).then(
@@ -57,12 +57,20 @@ function send(...ids: string[]) {
         answered[id] = error.code;
       },
     );
+  await settled();
   return answered;
 }
 
 describe("heartbeats", () => {
-  test("leave at once, and those that arrive meanwhile together, each with its own outcome", async () => {
-    const [first, others] = [send("a"), send("b", "c", "d")];
+  test("of one tick leave together when it is over", async () => {
+    const sent = [send("a"), send("b", "c")];
+    expect(left).toEqual([]);
+    await Promise.all(sent);
+    expect(left.map(({ ids }) => ids)).toEqual([["a", "b", "c"]]);
+  });
+
+  test("that arrive while others are under way leave together, each with its own outcome", async () => {
+    const [first, others] = [await send("a"), await send("b", "c", "d")];
     expect(left.map(({ ids }) => ids)).toEqual([["a"]]);
     for (let i = 0; i < 2; i++) left[0]?.answer([renewed()]);
     await settled();
@@ -74,8 +82,8 @@ describe("heartbeats", () => {
   });
 
   test("are answered by a majority, whatever others that left with them still wait for", async () => {
-    send("first");
-    const two = send("a", "b");
+    await send("first");
+    const two = await send("a", "b");
     await clock.advance(5);
     left[1]?.answer([renewed(), renewed()]);
     left[1]?.answer([renewed(), missing]);
@@ -87,13 +95,13 @@ describe("heartbeats", () => {
   });
 
   test("wait for those under way for 5 ms at most", async () => {
-    send("a");
-    send("b");
+    await send("a");
+    await send("b");
     await clock.advance(4);
     expect(left).toHaveLength(1);
     await clock.advance(1);
     expect(left.map(({ ids }) => ids)).toEqual([["a"], ["b"]]);
-    send("c");
+    await send("c");
     // The first is over late, and has no say in what leaves when.
     for (let i = 0; i < 2; i++) left[0]?.answer([renewed()]);
     await settled();
@@ -101,21 +109,21 @@ describe("heartbeats", () => {
   });
 
   test("are 100 at most in one call", async () => {
-    send("first");
-    send(...Array.from({ length: 130 }, (_, i) => `m-${i}`));
+    await send("first");
+    await send(...Array.from({ length: 130 }, (_, i) => `m-${i}`));
     await clock.advance(10);
     expect(left.map(({ ids }) => ids.length)).toEqual([1, 100, 30]);
   });
 
   test("without a quorum fail together, and the next go on", async () => {
-    const [first, others] = [send("a"), send("b", "c")];
+    const [first, others] = [await send("a"), await send("b", "c")];
     left[0]?.fail(new CoordinationError("no_quorum", "none"));
     await settled();
     left[1]?.answer([renewed(), renewed()]);
     left[1]?.fail(new CoordinationError("no_quorum", "none"));
     await settled();
     expect([first, others]).toEqual([{ a: "no_quorum" }, { b: "no_quorum", c: "no_quorum" }]);
-    const next = send("d");
+    const next = await send("d");
     for (let i = 0; i < 2; i++) left[2]?.answer([renewed()]);
     await settled();
     expect(next).toEqual({ d: 5 });
@@ -132,11 +140,11 @@ test.each([
   ["renewals of two incarnations", [[renewed(6)], [renewed(5)], [renewed(6)]], 6],
   ["one renewal", [[missing], [renewed()], [missing]], null],
 ] as const)("%s: the outcome is %2$j", async (_, votes, expected) => {
-  const first = send("first");
+  const first = await send("first");
   for (let i = 0; i < 2; i++) left[0]?.answer([renewed()]);
   await settled();
   expect(first).toEqual({ first: 5 });
-  const answered = send("a");
+  const answered = await send("a");
   for (const vote of votes) left[1]?.answer(vote);
   await settled();
   expect(answered).toEqual({ a: expected });

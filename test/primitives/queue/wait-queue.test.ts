@@ -260,7 +260,8 @@ describe("one who waits", () => {
     await give(pair.one, holder);
     const { waitedMs, validForMs } = await granted(outcome);
     const nowMs = performance.now();
-    expect(waitedMs).toBeGreaterThanOrEqual(300);
+    // The handoff is dated by the primary's clock, which may differ by 1 % in speed.
+    expect(waitedMs).toBeGreaterThanOrEqual(297);
     expect(waitedMs).toBeLessThanOrEqual(nowMs - askedMs);
     // The hold began at the end of the wait at the earliest.
     expect(waitedMs + validForMs).toBeLessThanOrEqual(nowMs - askedMs + 5_000);

@@ -97,6 +97,15 @@ describe("take-ticket", () => {
     expect((await ticketFor(lease(b))).ticket).toBeLessThan(ahead);
   });
 
+  test("says how long the longest of its queues is", async () => {
+    const [a, b] = [lock(), lock()];
+    expect((await ticketFor(lease([a, b]))).queueLength).toBe(0);
+    await server.granted(lease([a, b]));
+    await waiting(lease(a), reader(b), reader(b));
+    expect((await ticketFor(lease(a))).queueLength).toBe(1);
+    expect((await ticketFor(reader([a, b]))).queueLength).toBe(2);
+  });
+
   test("gives back the ticket with which the lease stands in line already", async () => {
     const name = lock();
     await server.granted(lease(name));

@@ -71,8 +71,8 @@ else
   if quarantine > 0 then return { 0, 'quarantined', quarantine } end
   -- The quarantine is over for good: a clock that is set back later must not revive it.
   if tonumber(fence[3] or 0) > 0 then
-    fence[3] = '0'
     redis.call('HSET', KEYS[1], 'quarantine_until', 0)
+    fence[3] = '0'
   end
   local before = plain and 0 or ahead()
   if before > 0 then

@@ -25,7 +25,8 @@ end
 -- until then. The mark is set a second further than needed, so that it is written only about once a second.
 local function mark_lease(time, ttl)
   if time + ttl <= tonumber(fence[4] or 0) then return end
+  local mark = int(time + ttl + 1000)
+  redis.call('HSET', KEYS[1], 'leases_until', mark)
   -- The next run of a batch must not set it back.
-  fence[4] = int(time + ttl + 1000)
-  redis.call('HSET', KEYS[1], 'leases_until', fence[4])
+  fence[4] = mark
 end

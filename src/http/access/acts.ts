@@ -1,0 +1,67 @@
+import type { AuditEvent } from "../../access/audit.js";
+import type { Quoted } from "../../access/quotas.js";
+
+/** A request and its answer, as far as they matter here. Whether a field is there depends on the act. */
+export interface Done {
+  readonly params?: Readonly<Record<string, string>> | undefined;
+  readonly body?: Readonly<Record<string, unknown>> | undefined;
+  /** Undefined: not known yet. */
+  readonly answer?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** What a request changes: how the audit tells of it, and what it means for the quotas of its key. */
+export interface ActTerms {
+  /** The outcome in the audit; null: nothing was changed that belongs there. */
+  readonly outcome: (done: Done) => string | null;
+  /** The field of the answer with the fencing token. */
+  readonly token?: "fencingToken" | "term";
+  /** What else the audit tells. Never a secret. */
+  readonly details?: (done: Done) => Pick<AuditEvent, "member" | "limit" | "reason">;
+  readonly quota?: {
+    readonly effect: "begins" | "extends" | "ends";
+    readonly what: Quoted;
+    /** The id of the lease or member; undefined: not known yet. */
+    readonly idOf: (done: Done) => string | undefined;
+  };
+}
+
+const lease = (effect: "begins" | "extends" | "ends") => {
+  const idOf = ({ body, answer }: Done) => (answer?.leaseId ?? body?.leaseId) as string | undefined;
+  return { effect, what: "leases", idOf } as const;
+};
+const member = (effect: "begins" | "extends" | "ends") => {
+  const idOf = ({ params }: Done) => `${params?.service} ${params?.id}`;
+  return { effect, what: "members", idOf } as const;
+};
+const memberId = ({ params }: Done) => ({ member: params?.id });
+const always = (outcome: string) => () => outcome;
+/** If the answer's field says so. */
+const ifSo = (field: "released" | "resigned" | "left") => (done: Done) =>
+  done.answer?.[field] ? field : null;
+/** Keeping alive what has been granted is no event: there would be thousands of lines for each that is one. */
+const never = () => null;
+
+/**
+ * Everything that a route can change. A route that does not only read names its act where it is registered, so that none
+ * goes without its line in the audit.
+ */
+export const ACTS = {
+  acquire: { outcome: always("granted"), token: "fencingToken", quota: lease("begins") },
+  campaign: { outcome: always("granted"), token: "term", quota: lease("begins") },
+  renew: { outcome: never, quota: lease("extends") },
+  proclaim: { outcome: always("proclaimed"), token: "term" },
+  release: { outcome: ifSo("released"), quota: lease("ends") },
+  resign: { outcome: ifSo("resigned"), quota: lease("ends") },
+  break: {
+    outcome: ({ answer }) => (answer?.broken === 0 ? "not_held" : "broken"),
+    details: ({ body }) => ({ reason: body?.reason as string }),
+  },
+  "set-limit": { outcome: always("changed"), details: ({ body }) => ({ limit: body?.limit as number }) },
+  register: { outcome: always("registered"), details: memberId, quota: member("begins") },
+  heartbeat: { outcome: never, details: memberId, quota: member("extends") },
+  leave: { outcome: ifSo("left"), details: memberId, quota: member("ends") },
+} as const satisfies Readonly<Record<string, ActTerms>>;
+
+export type Act = keyof typeof ACTS;
+
+export const termsOf = (act: Act): ActTerms => ACTS[act];
