@@ -52,5 +52,6 @@ const SLICE_MS = 20_000;
 
 /** Answers to an acquire after which nothing is held or under way. */
 const REFUSALS: ReadonlySet<string> = new Set([
-  ...["held", "lease_mismatch", "limit_mismatch", "too_many", "invalid_request", "forbidden", "not_found"],
+  ...["held", "lease_mismatch", "limit_mismatch", "too_many", "quota_exceeded"],
+  ...["invalid_request", "unauthenticated", "forbidden", "not_found"],
 ]);

@@ -137,6 +137,7 @@ export function isCurable(error: QuorateError): boolean {
 
 const CURABLE: ReadonlySet<string> = new Set([
   ...["unreachable", "request_timeout", "internal", "no_quorum", "overloaded", "shutting_down"],
+  ...["rate_limited", "authentication_unavailable"],
 ]);
 
 function retryAfterMsOf(error: QuorateError): number {

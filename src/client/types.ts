@@ -228,6 +228,7 @@ export interface ProblemFields {
   not_found: object;
   unknown_member: object;
   no_members: object;
+  unauthenticated: object;
   forbidden: object;
   held: {
     /** When to try again, ms; the header Retry-After rounds it up. */
@@ -242,6 +243,14 @@ export interface ProblemFields {
     readonly limit?: number;
   };
   superseded: object;
+  rate_limited: {
+    /** When to try again, ms; the header Retry-After rounds it up. */
+    readonly retryAfterMs?: number;
+  };
+  quota_exceeded: {
+    /** When to try again, ms; the header Retry-After rounds it up. */
+    readonly retryAfterMs?: number;
+  };
   too_many: object;
   lease_lost: {
     /** What is known about why the lease was lost. */
@@ -256,6 +265,10 @@ export interface ProblemFields {
   };
   internal: object;
   no_quorum: {
+    /** When to try again, ms; the header Retry-After rounds it up. */
+    readonly retryAfterMs?: number;
+  };
+  authentication_unavailable: {
     /** When to try again, ms; the header Retry-After rounds it up. */
     readonly retryAfterMs?: number;
   };
