@@ -114,8 +114,8 @@ describe("against real instances", () => {
   test("a member outlives its time to live, comes back when it was removed, and leaves at the end of its scope", async () => {
     const service = freshName("search");
     {
-      await using member = await quorate.join(service, { id: "search-1", address: ADDRESS, ttlMs: 1_000 });
-      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      await using member = await quorate.join(service, { id: "search-1", address: ADDRESS, ttlMs: 2_000 });
+      await new Promise((resolve) => setTimeout(resolve, 2_500));
       expect(await idsOf(service)).toEqual(["search-1"]);
       const { incarnation } = member.member;
       await pair.one.call("DELETE", `/v1/services/${service}/members/search-1`);

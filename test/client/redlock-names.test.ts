@@ -28,7 +28,7 @@ describe("the name of a resource", () => {
         expect(seen.get(name) ?? resource).toBe(resource);
         seen.set(name, resource);
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     );
   });
 

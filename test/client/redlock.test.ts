@@ -41,8 +41,8 @@ function virtual(reply: (request: Received) => Reply | "as usual") {
 describe("using", () => {
   test("runs a routine under an auto-extending lock, and returns its value", async () => {
     const resource = freshName();
-    const value = await redlock.using([resource], 700, async (signal) => {
-      await new Promise((resolve) => setTimeout(resolve, 1_200));
+    const value = await redlock.using([resource], 3_000, async (signal) => {
+      await new Promise((resolve) => setTimeout(resolve, 3_500));
       expect((await pair.lock(resource)).holders).toHaveLength(1);
       return signal.aborted ? "aborted" : "done";
     });

