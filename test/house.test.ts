@@ -123,7 +123,7 @@ describe("time and chance come in from outside", () => {
     expect(placesOf(/\bDate\s*[.(]|new Date/, ["clock.ts", CLIENT])).toEqual([]);
   });
 
-  // Where the client has its clock and its chance.
+  // The clock and the randomness of the client.
   const CLIENT = "client/world.ts";
 
   test("no performance.now() but in clock.ts", () => {

@@ -13,6 +13,7 @@ export async function acquire<G extends Grant>(
   { waitMs = 0, ...fields }: { readonly waitMs?: number | undefined },
   { timeoutMs = TIMEOUT_MS, signal }: CallOptions,
 ): Promise<Lease<G>> {
+  signal?.throwIfAborted();
   const { clock, leaseId: newLeaseId } = transport.world;
   const leaseId = newLeaseId();
   const waitUntilMs = clock.monotonicMs() + waitMs;

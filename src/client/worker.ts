@@ -51,7 +51,7 @@ export function renewInWorker({ maxHoldMs }: WorkerOptions): Renewal {
   };
 }
 
-/** The worker says why a lease is lost before it moves the deadline into the past: who finds it there learns the reason. */
+/** The worker tells why a lease is lost before it moves the deadline into the past: whoever reads that finds the reason too. */
 function withReason(deadline: Deadline, clock: Clock, port: MessagePort, validity: Validity): Deadline {
   return {
     set: deadline.set,

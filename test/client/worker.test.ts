@@ -1,4 +1,8 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type * as Client from "../../src/client/quorate.js";
@@ -80,4 +84,29 @@ test("a lease that is lost while the event loop is blocked has nothing left, and
     expect(signal.reason).toBeInstanceOf(client.QuorateError);
     expect(signal.reason).toMatchObject({ code: "lease_lost", lost: { why: "released" } });
   }
+});
+
+test("a worker renews a lease no more once it is released", async () => {
+  const acts: (string | undefined)[] = [];
+  const grant = { ttlMs: 5_000, waitedMs: 0, acks: 2, primaries: 3, fencingToken: 7 };
+  await using server = createServer((request, response) => {
+    const act = request.url?.split("/").at(-1);
+    acts.push(act);
+    // A renewal adds nothing, so that the next one follows soon.
+    const body =
+      act === "release" ? { released: true } : { ...grant, validForMs: act === "acquire" ? 5_000 : 0 };
+    response.setHeader("content-type", "application/json").end(JSON.stringify(body));
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const urls = [`http://127.0.0.1:${(server.address() as AddressInfo).port}`];
+  const renewal = inWorker.renewInWorker({ maxHoldMs: 60_000 });
+  const lease = await new client.Quorate({ urls, renewal }).acquireLock("a", { ttlMs: 5_000, keep: true });
+  await expect.poll(() => acts.includes("renew")).toBe(true);
+  await lease.release();
+  // One may be under way.
+  await sleep(100);
+  const before = acts.length;
+  await sleep(2_000);
+  expect(acts.length - before).toBe(0);
+  server.closeAllConnections();
 });
