@@ -95,7 +95,7 @@ async function runs(faults: number): Promise<Run[]> {
 
 const isTrustedTooLong = ({ trustedUntilMs, heldUntilMs }: Run) => trustedUntilMs > heldUntilMs;
 
-describe("a lease whose signal has not aborted is held", () => {
+describe("a lease whose signal has not aborted is held", { timeout: 60_000 }, () => {
   test.each([0.2, 0.5, 0.9])("where %d of all requests are lost, late or refused", async (faults) => {
     const all = await runs(faults);
     expect(all.filter(isTrustedTooLong)).toEqual([]);
