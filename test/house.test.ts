@@ -33,6 +33,10 @@ const FLOORS = [
 ];
 /** What stands apart: it reaches the service only by its public API. */
 const APART = ["client/", "cli/", "ui/"];
+/** What may be shared with it: `ring-v1`, which needs nothing but JavaScript. */
+const SHARED = ["murmur3.ts", "ring-lookup.ts", "ring-points.ts", "ring-walk.ts", "steps.ts"].map(
+  (file) => `algorithms/${file}`,
+);
 
 const floorOf = (file: string): number =>
   FLOORS.findIndex((floor) => floor.some((place) => file === place || file.startsWith(place)));
@@ -83,7 +87,19 @@ describe("imports", () => {
     const reaching = sources
       .filter(({ file }) => isApart(file))
       .flatMap((source) => importsOf(source).filter((imported) => !isApart(imported)));
-    expect(reaching).toEqual([]);
+    expect(reaching.filter((imported) => !SHARED.includes(imported))).toEqual([]);
+  });
+
+  test("of what is shared with it need no package, no Node.js and nothing else", () => {
+    const shared = sources.filter(({ file }) => SHARED.includes(file));
+    const beyond = shared.flatMap(({ file, text }) =>
+      [...text.matchAll(/\bfrom\s*"\.?\/?([^"]+)\.js"/g)].flatMap(([, name]) =>
+        SHARED.includes(`algorithms/${name}.ts`) ? [] : [`${file} -> ${name}`],
+      ),
+    );
+    expect(beyond).toEqual([]);
+    expect(shared.filter(({ text }) => /\b(Buffer|process)\b|from "[^.]/.test(text))).toEqual([]);
+    expect(shared).toHaveLength(SHARED.length);
   });
 
   test("are found at all", () => {
@@ -104,19 +120,22 @@ describe("imports", () => {
 
 describe("time and chance come in from outside", () => {
   test("no Date but in clock.ts", () => {
-    expect(placesOf(/\bDate\s*[.(]|new Date/, ["clock.ts"])).toEqual([]);
+    expect(placesOf(/\bDate\s*[.(]|new Date/, ["clock.ts", CLIENT])).toEqual([]);
   });
 
+  // The clock and the randomness of the client.
+  const CLIENT = "client/world.ts";
+
   test("no performance.now() but in clock.ts", () => {
-    expect(placesOf(/\bperformance\./, ["clock.ts"])).toEqual([]);
+    expect(placesOf(/\bperformance\./, ["clock.ts", CLIENT])).toEqual([]);
   });
 
   test("no bare timers but in clock.ts and main.ts", () => {
-    expect(placesOf(/\bset(Timeout|Interval)\b/, ["clock.ts", "main.ts", ...APART])).toEqual([]);
+    expect(placesOf(/\bset(Timeout|Interval)\b/, ["clock.ts", "main.ts", CLIENT])).toEqual([]);
   });
 
   test("no chance but in clock.ts and ids.ts; the embedded servers have a password", () => {
-    const mayHave = ["clock.ts", "ids.ts", "embedded/servers.ts"];
+    const mayHave = ["clock.ts", "ids.ts", "embedded/servers.ts", CLIENT];
     expect(placesOf(/\bMath\.random|\brandom(Bytes|UUID|Int)\b|getRandomValues/, mayHave)).toEqual([]);
   });
 
@@ -181,7 +200,8 @@ test("statuses of failures are in problem.ts only", () => {
     .filter(({ file }) => /^http\/.*routes\.ts$/.test(file))
     .flatMap(({ file, code }) => [...code.matchAll(/\b[45]\d\d\b/g)].map(([status]) => `${file}: ${status}`));
   expect(inRoutes).toEqual([]);
-  expect(placesOf(/\bstatus\w*\b.*\b[45]\d\d\b/, ["http/problem.ts", "http/observed.ts"])).toEqual([]);
+  const mayHave = ["http/problem.ts", "http/observed.ts", "client/"];
+  expect(placesOf(/\bstatus\w*\b.*\b[45]\d\d\b/, mayHave)).toEqual([]);
 });
 
 test("failures are CoordinationErrors: nothing under http/ throws anything else", () => {

@@ -17,6 +17,12 @@ export interface PointsOfMember {
   readonly pointCount: number;
 }
 
+/** Points of an eligible member: 256 for each 1.0 of weight, rounded half up, from 1 to 65,536. */
+export function pointsForWeight(weight: number): number {
+  const rounded = Math.floor(Math.min(POINTS_PER_WEIGHT * weight + 0.5, POINTS_MAX));
+  return Math.max(1, rounded);
+}
+
 /**
  * Hashes every point and sorts by position: one stable distribution into a quarter to an eighth as many buckets as
  * points, followed by an insertion sort. Hashes spread evenly, so hardly any point moves far. Points are hashed in the
@@ -64,6 +70,9 @@ export function pointAtOrAfter(points: Points, position: number): number {
   while (at < positions.length && (positions[at] as number) < position) at++;
   return at < positions.length ? at : 0;
 }
+
+const POINTS_PER_WEIGHT = 256;
+const POINTS_MAX = 65_536;
 
 /** Points per step when hashing or moving them: 1 to 2 ms. */
 const STEP_POINTS = 16_384;

@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
-import { murmur3 } from "./murmur3.js";
-import { type Points, pointAtOrAfter, sortedPoints } from "./ring-points.js";
-import { type FirstMeetings, indexFirstMeetings, Walk } from "./ring-walk.js";
-import { atOnce, type Steps } from "./steps.js";
+import { type RingEntry, RingLookup } from "./ring-lookup.js";
+import { pointsForWeight } from "./ring-points.js";
+import type { Steps } from "./steps.js";
 
 /** One member as the ring sees it. */
 export interface RingMember {
@@ -56,23 +55,23 @@ export function buildRing<M extends RingMember>(members: readonly M[]): Ring<M> 
   assertMembers(members);
   const entries = eligibleEntries(members);
   const sorted = Object.freeze(entries.map((entry) => entry.member));
-  const layers = new Layers(entries);
+  const lookup = new RingLookup(entries);
   return Object.freeze({
     ringId: idOf(entries),
     members: sorted,
     pointCount: entries.reduce((sum, entry) => sum + entry.pointCount, 0),
     owner(key: string): M | undefined {
       if (sorted.length === 0) return undefined;
-      return sorted[layers.owner(key)];
+      return sorted[lookup.owner(key)];
     },
     replicas(key: string, count: number): M[] {
       if (!Number.isInteger(count)) throw new RangeError("count is a whole number");
       if (count < 0) throw new RangeError("count is not negative");
       if (count === 0 || sorted.length === 0) return [];
-      return layers.preferred(key, Math.min(count, sorted.length)).map((index) => sorted[index] as M);
+      return lookup.preferred(key, Math.min(count, sorted.length)).map((index) => sorted[index] as M);
     },
-    prepare: (count: number) => layers.prepare(Math.min(count, sorted.length)),
-    isPrepared: (count: number) => layers.isPrepared(Math.min(count, sorted.length)),
+    prepare: (count: number) => lookup.prepare(Math.min(count, sorted.length)),
+    isPrepared: (count: number) => lookup.isPrepared(Math.min(count, sorted.length)),
   });
 }
 
@@ -82,32 +81,16 @@ export function ringIdOf(members: readonly RingMember[]): string {
   return idOf(eligibleEntries(members));
 }
 
-/** Points of an eligible member: 256 for each 1.0 of weight, rounded half up, from 1 to 65,536. */
-export function pointsForWeight(weight: number): number {
-  const rounded = Math.floor(Math.min(POINTS_PER_WEIGHT * weight + 0.5, POINTS_MAX));
-  return Math.max(1, rounded);
-}
-
-const POINTS_PER_WEIGHT = 256;
-const POINTS_MAX = 65_536;
 const RING_ID_HEX_DIGITS = 16;
 
 /** Control characters separate fields; a lone surrogate has no UTF-8 encoding of its own. */
 const FORBIDDEN_IN_ID = /[\p{Cc}\p{Cs}]/u;
 
 /** An eligible member with the values that the ring derives from it. */
-interface Entry<M extends RingMember> {
+interface Entry<M extends RingMember> extends RingEntry {
   readonly member: M;
-  readonly idBytes: Uint8Array;
-  readonly pointCount: number;
-  /** `=` and the zone's UTF-8 bytes in hexadecimal, or `-` for none: equal means the same zone. */
+  /** `=` and the zone's UTF-8 bytes in hexadecimal, or `-` for none. */
   readonly zoneCode: string;
-}
-
-/** The zone of each member as a number, and the number of different zones. */
-interface Zones {
-  readonly ofMember: Uint32Array;
-  readonly count: number;
 }
 
 function assertMembers(members: readonly RingMember[]): void {
@@ -141,81 +124,4 @@ function idOf(entries: readonly Entry<RingMember>[]): string {
     sha256.update(`${member.id}\t${pointCount}\t${zoneCode}\n`);
   }
   return sha256.digest("hex").slice(0, RING_ID_HEX_DIGITS);
-}
-
-function zoneNumbers(entries: readonly Entry<RingMember>[]): Zones {
-  const ofMember = new Uint32Array(entries.length);
-  const numbers = new Map<string, number>();
-  let count = 0;
-  entries.forEach(({ zoneCode }, index) => {
-    const known = zoneCode === "-" ? undefined : numbers.get(zoneCode);
-    if (known === undefined) numbers.set(zoneCode, count);
-    ofMember[index] = known ?? count++;
-  });
-  return { ofMember, count };
-}
-
-/** Data for lookups, each layer built when first needed: the points, and an index for more than one zone or member. */
-class Layers {
-  readonly #zones: Zones;
-  #points: Points | undefined;
-  #byZone: FirstMeetings | undefined;
-  #byMember: FirstMeetings | undefined;
-
-  constructor(private readonly entries: readonly Entry<RingMember>[]) {
-    this.#zones = zoneNumbers(entries);
-  }
-
-  isPrepared(count: number): boolean {
-    if (count < 1) return true;
-    if (!this.#points) return false;
-    return (
-      (count < 2 || this.#byZone !== undefined) && (!this.#needsOthers(count) || this.#byMember !== undefined)
-    );
-  }
-
-  *prepare(count: number): Steps<void> {
-    if (count < 1) return;
-    this.#points ??= yield* sortedPoints(this.entries);
-    const { members } = this.#points;
-    const { ofMember, count: zoneCount } = this.#zones;
-    if (count > 1) this.#byZone ??= yield* indexFirstMeetings(members, ofMember, zoneCount);
-    if (!this.#needsOthers(count)) return;
-    this.#byMember ??= yield* indexFirstMeetings(members, Uint32Array.from(ofMember.keys()), ofMember.length);
-  }
-
-  /** Index of the member that owns the key; there is one. */
-  owner(key: string): number {
-    const points = this.#points ?? this.#prepared(1).points;
-    return points.members[pointAtOrAfter(points, murmur3(key))] as number;
-  }
-
-  /** The first `count` member indices in order of preference; there are at least `count` members. */
-  preferred(key: string, count: number): number[] {
-    if (count === 1) return [this.owner(key)];
-    const { points, byZone, byMember } = this.#prepared(count);
-    const start = pointAtOrAfter(points, murmur3(key));
-    const answer: number[] = [];
-    const newZones = new Walk(byZone as FirstMeetings, start);
-    for (let left = Math.min(count, this.#zones.count); left > 0; left--) {
-      answer.push(points.members[newZones.next()] as number);
-    }
-    if (answer.length === count) return answer;
-    const newMembers = new Walk(byMember as FirstMeetings, start);
-    while (answer.length < count) {
-      const point = newMembers.next();
-      if (!newMembers.isFirst(point, byZone as FirstMeetings)) answer.push(points.members[point] as number);
-    }
-    return answer;
-  }
-
-  #prepared(count: number) {
-    if (!this.isPrepared(count)) atOnce(this.prepare(count));
-    return { points: this.#points as Points, byZone: this.#byZone, byMember: this.#byMember };
-  }
-
-  /** Whether there are too few zones, so that some must come up again. */
-  #needsOthers(count: number): boolean {
-    return count > this.#zones.count;
-  }
 }

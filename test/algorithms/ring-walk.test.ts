@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { murmur3 } from "../../src/algorithms/murmur3.js";
-import { buildRing, pointsForWeight, type Ring, type RingMember } from "../../src/algorithms/ring.js";
+import { buildRing, type Ring, type RingMember } from "../../src/algorithms/ring.js";
+import { pointsForWeight } from "../../src/algorithms/ring-points.js";
 import { indexFirstMeetings, Walk } from "../../src/algorithms/ring-walk.js";
 import { atOnce } from "../../src/algorithms/steps.js";
 

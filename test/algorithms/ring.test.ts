@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { murmur3 } from "../../src/algorithms/murmur3.js";
-import { buildRing, pointsForWeight, type RingMember } from "../../src/algorithms/ring.js";
+import { buildRing, type RingMember } from "../../src/algorithms/ring.js";
+import { pointsForWeight } from "../../src/algorithms/ring-points.js";
 
 interface Vectors {
   hashes: { text: string; hash: number }[];

@@ -1,0 +1,79 @@
+import { failure, fromProblem, isProblem, type QuorateError } from "./errors.js";
+import { unlessAborted, type World } from "./world.js";
+
+/** A request as one instance gets it. */
+export interface HttpRequest {
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly etag: string | null;
+  /** The parsed JSON; null: there was none. */
+  readonly body: unknown;
+}
+
+/**
+ * Sends a request to one instance once. Settles after `limitMs` at the latest, or when the signal aborts, whatever `fetch`
+ * does: an answer that comes later is dropped. Throws `QuorateError`, or the signal's reason.
+ */
+export function attempt(
+  { fetch, clock }: World,
+  url: string,
+  request: HttpRequest,
+  limitMs: number,
+  signal?: AbortSignal,
+): Promise<HttpAnswer> {
+  return unlessAborted(signal, (resolve, reject) => {
+    const given = new AbortController();
+    const cancel = clock.after(limitMs, () =>
+      reject(failure("unreachable", `${url} did not answer within ${Math.round(limitMs)} ms.`, {})),
+    );
+    let pending = true;
+    receive(fetch, url, { ...request, signal: given.signal })
+      .finally(() => {
+        pending = false;
+      })
+      .then(resolve, reject);
+    return () => {
+      cancel();
+      // To abort what has ended costs as much as sending it.
+      if (pending) given.abort();
+    };
+  });
+}
+
+async function receive(fetch: World["fetch"], url: string, init: RequestInit): Promise<HttpAnswer> {
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetch(url, init);
+    text = await response.text();
+  } catch (error) {
+    throw failure("unreachable", `${url} could not be reached, or broke off: ${String(error)}.`, {}, error);
+  }
+  const { status, headers } = response;
+  const body = parsed(text);
+  if (status >= 400 || body === undefined) throw refusal(url, status, body, headers);
+  return { status, etag: headers.get("etag"), body };
+}
+
+/** Undefined: it is not JSON. */
+function parsed(text: string): unknown {
+  try {
+    return text === "" ? null : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function refusal(url: string, status: number, body: unknown, headers: Headers): QuorateError {
+  if (isProblem(body)) return fromProblem(body);
+  const error = failure("unexpected_answer", `${url} answered ${status}, and not as Quorate does.`, {
+    status,
+  });
+  const seconds = Number(headers.get("retry-after") ?? Number.NaN);
+  return Number.isFinite(seconds) ? Object.assign(error, { retryAfterMs: seconds * 1000 }) : error;
+}

@@ -1,0 +1,133 @@
+import { acquire } from "./acquire.js";
+import { QuorateError } from "./errors.js";
+import { termKind } from "./kinds.js";
+import type { Lease } from "./lease.js";
+import type { Renewal } from "./renewal.js";
+import {
+  ATTEMPT_MS,
+  type CallOptions,
+  isCurable,
+  type Received,
+  TIMEOUT_MS,
+  type Transport,
+} from "./transport.js";
+import type { CampaignRequest, Election, Term } from "./types.js";
+import { sleep } from "./world.js";
+
+export interface LeadOptions<T> extends Omit<CampaignRequest, "leaseId" | "waitMs">, CallOptions {
+  /**
+   * What to do while leading. It should end when `stop` aborts: the term was lost, or `lead` is to end. Only then the next
+   * candidate is let in: the term is renewed until this has settled.
+   */
+  readonly onElected: (term: Lease<Term>, stop: AbortSignal) => Promise<T>;
+  /** Called at once when a term is lost, before `onElected` has ended. */
+  readonly onLost?: ((reason: QuorateError) => void) | undefined;
+}
+
+/**
+ * Campaigns, and leads each time that it is elected, until `onElected` ends by itself (then its result is the answer), or
+ * the signal aborts (then the answer is undefined). Throws what `onElected` throws, unless that is how it stopped.
+ */
+export async function lead<T>(
+  transport: Transport,
+  renewal: Renewal,
+  name: string,
+  { onElected, onLost, timeoutMs, signal, ...request }: LeadOptions<T>,
+): Promise<T | undefined> {
+  while (!signal?.aborted) {
+    const term = await campaign(transport, name, request, { timeoutMs, signal });
+    if (!term) break;
+    term.keep(renewal);
+    const lost = () => onLost?.(term.signal.reason as QuorateError);
+    term.signal.addEventListener("abort", lost, { once: true });
+    const stop = signal ? AbortSignal.any([term.signal, signal]) : term.signal;
+    try {
+      const result = await onElected(term, stop);
+      if (!stop.aborted) return result;
+    } catch (error) {
+      if (!isOfAbort(error, stop)) throw error;
+    } finally {
+      await term[Symbol.asyncDispose]();
+    }
+  }
+  return undefined;
+}
+
+/** Whether work that was told to stop threw this because of that. */
+function isOfAbort(error: unknown, { aborted, reason }: AbortSignal): boolean {
+  return aborted && (error === reason || (error instanceof Error && error.name === "AbortError"));
+}
+
+/** The next term of this candidate, however long it takes; undefined: the signal aborted. */
+async function campaign(
+  transport: Transport,
+  name: string,
+  request: Omit<CampaignRequest, "waitMs">,
+  { timeoutMs, signal }: CallOptions,
+): Promise<Lease<Term> | undefined> {
+  for (;;) {
+    try {
+      const waiting = { ...request, waitMs: CAMPAIGN_MS };
+      return await acquire<Term>(transport, termKind(name), waiting, { timeoutMs, signal });
+    } catch (error) {
+      if (signal?.aborted) return undefined;
+      if (!(error instanceof QuorateError && mayChange(error))) throw error;
+      await pause(transport, signal).catch(() => {});
+    }
+  }
+}
+
+/** Who leads, now and whenever that changes: leader, term or value. A reader that is slow gets the newest only. */
+export async function* observe(
+  transport: Transport,
+  name: string,
+  { timeoutMs = TIMEOUT_MS, signal }: CallOptions,
+): AsyncGenerator<Election, never, void> {
+  const { clock } = transport.world;
+  let etag: string | null = null;
+  for (;;) {
+    const waitMs: number = etag === null ? 0 : WAIT_MS;
+    try {
+      const answer: Received<Election | null> = await transport.send({
+        method: "GET",
+        path: `/elections/${encodeURIComponent(name)}?waitMs=${waitMs}`,
+        ...(etag !== null && { headers: { "if-none-match": etag } }),
+        deadlineMs: clock.monotonicMs() + waitMs + timeoutMs,
+        limitMs: () => waitMs + ATTEMPT_MS,
+        signal,
+      });
+      // Nothing has changed: 304, without a body.
+      if (answer.body === null) continue;
+      etag = answer.etag;
+      yield answer.body;
+    } catch (error) {
+      if (signal?.aborted || !(error instanceof QuorateError && mayChange(error))) throw error;
+      await pause(transport, signal);
+    }
+  }
+}
+
+export async function proclaim(
+  transport: Transport,
+  { name, leaseId, value }: { readonly name: string; readonly leaseId: string; readonly value: unknown },
+  signal: AbortSignal,
+): Promise<void> {
+  await transport.send({
+    method: "POST",
+    path: `/elections/${encodeURIComponent(name)}/proclaim`,
+    body: () => ({ leaseId, value }),
+    ...transport.limits({ signal }),
+  });
+}
+
+const mayChange = (error: QuorateError) => ["held", "deadline"].includes(error.code) || isCurable(error);
+
+/** Before what has failed over all instances is tried again. */
+function pause({ world: { clock, random } }: Transport, signal: AbortSignal | undefined): Promise<void> {
+  return sleep(clock, PAUSE_MS * random(), signal);
+}
+
+const WAIT_MS = 20_000;
+const PAUSE_MS = 2_000;
+/** A campaign is given up and begun anew after this time: one request for ever would never notice a mistake. */
+const CAMPAIGN_MS = 3_600_000;

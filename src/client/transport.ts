@@ -1,0 +1,150 @@
+import { attempt, type HttpAnswer, type HttpRequest } from "./attempt.js";
+import { QuorateError } from "./errors.js";
+import { sleep, type World } from "./world.js";
+
+/** Where the instances are, and who asks. All of it can be sent to a worker. */
+export interface Deployment {
+  /** Of the instances, such as `https://quorate-1:8080`. */
+  readonly urls: readonly string[];
+  /** Sent as `Authorization: Bearer`. */
+  readonly key?: string | undefined;
+  /** `default` unless given. */
+  readonly namespace?: string | undefined;
+}
+
+export interface Call {
+  readonly method: HttpRequest["method"];
+  /** Below /v1, such as `/locks/orders-42/acquire`. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The body as it is now, to be sent as JSON: asked for before each attempt. */
+  readonly body?: () => object;
+  /** When to give up, on the monotonic clock. */
+  readonly deadlineMs: number;
+  /** How long to wait for the answer of one instance before the next is asked, ms; asked for before each attempt. */
+  readonly limitMs: () => number;
+  /** Repeats without regard to Retry-After: for what the service admits before all else. */
+  readonly urgent?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a caller says of any call. */
+export interface CallOptions {
+  /** How long the call may take over all attempts and instances, beyond what it waits for, ms; 10 s unless given. */
+  readonly timeoutMs?: number | undefined;
+  /** Ends the call, which then throws the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Received<T> extends HttpAnswer {
+  readonly body: T;
+  /** When the request that was answered was sent, on the monotonic clock. */
+  readonly sentAtMs: number;
+}
+
+/** How long an instance may take for a request that does not wait for anything, before the next one is asked, ms. */
+export const ATTEMPT_MS = 2_000;
+/** How long a call may take over all attempts unless its caller says otherwise, ms. What it waits for is not counted. */
+export const TIMEOUT_MS = 10_000;
+
+/** Sends requests to instances, which are all alike: when one fails, the next is asked. */
+export class Transport {
+  readonly #base: string;
+  readonly #headers: Readonly<Record<string, string>>;
+  /** The place of the instance that is asked first: the one that answered last. */
+  #first: number;
+
+  constructor(
+    readonly deployment: Deployment,
+    readonly world: World,
+  ) {
+    const { urls, key, namespace } = deployment;
+    if (urls.length === 0) throw new TypeError("urls: name at least one instance");
+    this.#base = namespace === undefined ? "/v1" : `/v1/namespaces/${encodeURIComponent(namespace)}`;
+    this.#headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
+    this.#first = Math.floor(world.random() * urls.length);
+  }
+
+  /**
+   * The answer of the first instance that has one. Repeats what another instance or a later moment may cure until the
+   * call's deadline, then throws the last failure. Each request of the API can be repeated safely.
+   */
+  async send<T>(call: Call): Promise<Received<T>> {
+    const { urls } = this.deployment;
+    const { clock } = this.world;
+    const start = this.#first;
+    let round: Round = { number: 1, sinceMs: clock.monotonicMs(), retryAfterMs: [] };
+    for (let tried = 0; ; tried++) {
+      const place = (start + tried) % urls.length;
+      const sentAtMs = clock.monotonicMs();
+      try {
+        const answer = await this.#attempt(urls[place] as string, call, call.deadlineMs - sentAtMs);
+        return { ...(answer as HttpAnswer & { body: T }), sentAtMs };
+      } catch (error) {
+        if (call.signal?.aborted || !(error instanceof QuorateError && isCurable(error))) throw error;
+        if (this.#first === place) this.#first = (place + 1) % urls.length;
+        round.retryAfterMs.push(call.urgent ? 0 : retryAfterMsOf(error));
+        const isOver = round.retryAfterMs.length === urls.length;
+        const pauseMs = isOver ? this.#pauseMs(round) : 0;
+        if (clock.monotonicMs() + pauseMs >= call.deadlineMs) throw error;
+        if (pauseMs > 0) await sleep(clock, pauseMs, call.signal);
+        if (isOver) round = { number: round.number + 1, sinceMs: clock.monotonicMs(), retryAfterMs: [] };
+      }
+    }
+  }
+
+  /**
+   * The pause after a round in which every instance failed, ms: "full jitter", so that clients that failed together do not
+   * come back together, less the time that the round took; at least what all instances ask for. Source: AWS Architecture
+   * Blog, "Exponential Backoff And Jitter".
+   */
+  #pauseMs({ number, sinceMs, retryAfterMs }: Round): number {
+    const { clock, random } = this.world;
+    const jitterMs = random() * Math.min(PAUSE_MS_MAX, PAUSE_MS * 2 ** (number - 1));
+    return Math.max(0, jitterMs - (clock.monotonicMs() - sinceMs), Math.min(...retryAfterMs));
+  }
+
+  /** The limits of a call that waits for nothing. */
+  limits({ timeoutMs = TIMEOUT_MS, signal }: CallOptions): Pick<Call, "deadlineMs" | "limitMs" | "signal"> {
+    return { deadlineMs: this.world.clock.monotonicMs() + timeoutMs, limitMs: () => ATTEMPT_MS, signal };
+  }
+
+  #attempt(url: string, call: Call, leftMs: number): Promise<HttpAnswer> {
+    const { method, path, headers, body, signal } = call;
+    const request = {
+      method,
+      headers: { ...this.#headers, ...headers, ...(body && { "content-type": "application/json" }) },
+      ...(body && { body: JSON.stringify(body()) }),
+    };
+    const limitMs = Math.max(0, Math.min(call.limitMs(), leftMs));
+    return attempt(this.world, url.replace(/\/$/, "") + this.#base + path, request, limitMs, signal);
+  }
+}
+
+/** Attempts at each instance once. */
+interface Round {
+  readonly number: number;
+  readonly sinceMs: number;
+  /** What each instance that has failed asks for, ms; 0: nothing. */
+  readonly retryAfterMs: number[];
+}
+
+/** Whether another instance, or the same one later, may answer otherwise. */
+export function isCurable(error: QuorateError): boolean {
+  if (error.code === "unexpected_answer") return error.status >= 500 || error.status === 429;
+  return CURABLE.has(error.code);
+}
+
+const CURABLE: ReadonlySet<string> = new Set([
+  ...["unreachable", "request_timeout", "internal", "no_quorum", "overloaded", "shutting_down"],
+  ...["rate_limited", "authentication_unavailable"],
+]);
+
+function retryAfterMsOf(error: QuorateError): number {
+  const { retryAfterMs } = error as { readonly retryAfterMs?: number };
+  return retryAfterMs ?? 0;
+}
+
+const PAUSE_MS = 50;
+/** Below the 3 s for which a waiter that lost its connection keeps its place in the queue. */
+const PAUSE_MS_MAX = 2_000;

@@ -1,0 +1,71 @@
+/** Time, chance and the network: injected, so that tests control them. */
+export interface World {
+  readonly fetch: typeof fetch;
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** The secret of one lease: 128 random bits. */
+  readonly leaseId: () => string;
+}
+
+export interface Clock {
+  /** Monotonic time in ms, with fractions; its zero has no meaning. */
+  monotonicMs(): number;
+  /** Calls `task` once after `ms`, unless the returned function is called first. */
+  after(ms: number, task: () => void): () => void;
+}
+
+export const systemWorld: World = Object.freeze({
+  // Called as a method of anything else, a browser's fetch throws.
+  fetch: (...args: Parameters<typeof fetch>) => fetch(...args),
+  clock: {
+    monotonicMs: () => performance.now(),
+    after: (ms, task) => {
+      const timer = setTimeout(task, Math.min(ms, TIMER_MS_MAX));
+      return () => clearTimeout(timer);
+    },
+  },
+  random: Math.random,
+  leaseId: () => {
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    return btoa(String.fromCharCode(...bytes)).replace(
+      /[+/=]/g,
+      (sign) => ({ "+": "-", "/": "_" })[sign] ?? "",
+    );
+  },
+} satisfies World);
+
+/** ms since 1970: for what others read, never for a deadline. */
+export const wallClockMs = (): number => Date.now();
+
+/** Longer timers fire at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
+/** Resolves after `ms`; rejects with the signal's reason when it aborts first. */
+export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  return unlessAborted(signal, (resolve) => clock.after(ms, resolve));
+}
+
+/**
+ * A promise that rejects with the signal's reason as soon as it aborts. `start` returns how to stop what it started, which is
+ * called once the promise has settled.
+ */
+export function unlessAborted<T>(
+  signal: AbortSignal | undefined,
+  start: (resolve: (value: T) => void, reject: (reason: unknown) => void) => () => void,
+): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const onAbort = () => end(() => reject(signal?.reason));
+    const end = (settle: () => void) => {
+      signal?.removeEventListener("abort", onAbort);
+      stop();
+      settle();
+    };
+    signal?.addEventListener("abort", onAbort, { once: true });
+    const stop = start(
+      (value) => end(() => resolve(value)),
+      (reason) => end(() => reject(reason)),
+    );
+  });
+}

@@ -1,0 +1,127 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { Quorate } from "../../src/client/quorate.js";
+import { settled } from "../helpers/fake-clock.js";
+import { Pair } from "../helpers/pair.js";
+import { freshName } from "../helpers/service.js";
+import { FakeService, problem, type Received, type Reply } from "./fake-service.js";
+
+const ADDRESS = "10.0.0.1:9000";
+
+/** A service that takes every member, unless `reply` has something else. */
+function member(reply: (request: Received) => Reply | "as usual" | Promise<Reply> = () => "as usual") {
+  let incarnation = 0;
+  const service: FakeService = new FakeService(async (request) => {
+    const own = await reply(request);
+    if (own !== "as usual") return own;
+    if (request.method === "DELETE") return { status: 200, body: { left: true } };
+    if (request.method === "PUT") incarnation++;
+    return { status: 200, body: { id: "search-1", incarnation, ttlMs: 9_000, heartbeatIntervalMs: 3_000 } };
+  });
+  const quorate = new Quorate({ urls: ["http://a"] }, service.world);
+  const join = () => quorate.join("search", { id: "search-1", address: ADDRESS, ttlMs: 9_000 });
+  return { service, clock: service.clock, join, methods: () => service.received.map(({ method }) => method) };
+}
+
+describe("a member", () => {
+  test("registers, sends heartbeats within the interval that it was told, and leaves", async () => {
+    const { service, clock, join } = member();
+    const membership = await join();
+    await clock.advance(9_000);
+    expect(await membership.leave()).toBe(true);
+    const path = "/v1/services/search/members/search-1";
+    const beats = [2_700, 5_400, 8_100].map((atMs) => ({
+      method: "POST",
+      path: `${path}/heartbeat`,
+      body: { incarnation: 1 },
+      atMs,
+    }));
+    expect(service.received).toMatchObject([
+      { method: "PUT", path, body: { address: ADDRESS, ttlMs: 9_000 } },
+      ...beats,
+      { method: "DELETE", path },
+    ]);
+    expect(clock.pending).toBe(0);
+  });
+
+  test("that was forgotten registers again, and goes on as its new incarnation", async () => {
+    const { service, clock, join } = member(({ method, body }) =>
+      method === "POST" && body.incarnation === 1 ? problem(404, "unknown_member") : "as usual",
+    );
+    const membership = await join();
+    await clock.advance(6_000);
+    expect(service.received.map(({ method, body }) => [method, body.incarnation])).toEqual([
+      ["PUT", undefined],
+      ["POST", 1],
+      ["PUT", undefined],
+      ["POST", 2],
+    ]);
+    expect(membership.member.incarnation).toBe(2);
+  });
+
+  test("whose id another process has taken is told so, and does not remove that one", async () => {
+    const { clock, join, methods } = member(({ method }) =>
+      method === "POST" ? problem(409, "superseded") : "as usual",
+    );
+    const membership = await join();
+    await clock.advance(30_000);
+    expect(membership.signal.reason).toMatchObject({ code: "superseded" });
+    expect(await membership.leave()).toBe(false);
+    expect(methods()).toEqual(["PUT", "POST"]);
+  });
+
+  test("goes on while nobody answers", async () => {
+    const { clock, join, methods } = member(({ method, atMs }) =>
+      method === "POST" && atMs < 60_000 ? new Error("reset") : "as usual",
+    );
+    const membership = await join();
+    await clock.advance(70_000);
+    expect(membership.signal.aborted).toBe(false);
+    const before = methods().length;
+    await clock.advance(9_000);
+    expect(methods().length - before).toBe(3);
+  });
+
+  test("that leaves while it registers again leaves after that", async () => {
+    const { clock, join, methods } = member(async ({ method, atMs }) => {
+      if (method === "POST") return problem(404, "unknown_member");
+      if (method === "PUT" && atMs > 0) await clock.sleep(1_000);
+      return method === "DELETE" ? { status: 200, body: { left: true } } : { status: 200, body: REGISTERED };
+    });
+    const membership = await join();
+    await clock.advance(2_800);
+    const leaving = membership.leave();
+    await settled();
+    expect(methods()).toEqual(["PUT", "POST", "PUT"]);
+    await clock.advance(1_000);
+    expect(await leaving).toBe(true);
+    expect(methods()).toEqual(["PUT", "POST", "PUT", "DELETE"]);
+  });
+});
+
+const REGISTERED = { id: "search-1", incarnation: 1, ttlMs: 9_000, heartbeatIntervalMs: 3_000 };
+
+describe("against real instances", () => {
+  const pair = new Pair();
+  let quorate: Quorate;
+  beforeAll(async () => {
+    quorate = new Quorate({ urls: [await pair.one.url(), await pair.other.url()] });
+  });
+  const idsOf = async (service: string) => {
+    const { body } = await pair.one.call("GET", `/v1/services/${service}/members`);
+    return body.members.map(({ id }: { id: string }) => id);
+  };
+
+  test("a member outlives its time to live, comes back when it was removed, and leaves at the end of its scope", async () => {
+    const service = freshName("search");
+    {
+      await using member = await quorate.join(service, { id: "search-1", address: ADDRESS, ttlMs: 2_000 });
+      await new Promise((resolve) => setTimeout(resolve, 2_500));
+      expect(await idsOf(service)).toEqual(["search-1"]);
+      const { incarnation } = member.member;
+      await pair.one.call("DELETE", `/v1/services/${service}/members/search-1`);
+      await expect.poll(() => member.member.incarnation).toBeGreaterThan(incarnation);
+      expect(await idsOf(service)).toEqual(["search-1"]);
+    }
+    expect(await idsOf(service)).toEqual([]);
+  });
+});

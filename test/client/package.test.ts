@@ -1,0 +1,245 @@
+import { execFile } from "node:child_process";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { builtMain } from "../helpers/built.js";
+
+// What `npm pack` makes, in a project that has nothing else.
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const run = promisify(execFile);
+const tsc = join(root, "node_modules/typescript/bin/tsc");
+
+let dir: string;
+/** A project with the package among its node_modules, and no other. */
+let project: string;
+let installed: string;
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), "quorate-package-"));
+  project = join(dir, "project");
+  installed = join(project, "node_modules/quorate");
+  // As `prepack` does it, but for a build that the other tests share.
+  const source = join(dir, "source");
+  await cp(dirname(await builtMain()), join(source, "dist"), { recursive: true });
+  await run(process.execPath, [
+    tsc,
+    "-p",
+    join(root, "tsconfig.client.json"),
+    "--outDir",
+    join(source, "dist"),
+  ]);
+  for (const file of ["package.json", "README.md", "LICENSE"]) await cp(join(root, file), join(source, file));
+  const { stdout } = await run("npm", ["pack", "--ignore-scripts", "--offline", "--silent"], { cwd: source });
+  await mkdir(installed, { recursive: true });
+  await run("tar", ["-xzf", join(source, stdout.trim()), "-C", installed, "--strip-components=1"]);
+}, 120_000);
+afterAll(() => rm(dir, { recursive: true, force: true }));
+
+const write = async (name: string, text: string): Promise<string> => {
+  const path = join(project, name);
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, text);
+  return path;
+};
+
+/** What a program prints. */
+const output = async (name: string, text: string): Promise<string> => {
+  const { stdout } = await run(process.execPath, ["--no-warnings", await write(name, text)]);
+  return stdout.trim();
+};
+
+describe("the package", () => {
+  test("has what runs and what describes it, and neither sources nor tests", async () => {
+    const files = await readdir(installed, { recursive: true });
+    expect(files).toEqual(
+      expect.arrayContaining([
+        "LICENSE",
+        "README.md",
+        "dist/main.js",
+        "dist/scripts/lua/lib/prelude.lua",
+        "dist/client/quorate.js",
+        "dist/client/quorate.d.ts",
+      ]),
+    );
+    expect(
+      files.filter((file) => /(^|\/)(src|test|bench|node_modules)\/|(?<!\.d)\.ts$|\.map$/.test(file)),
+    ).toEqual([]);
+  });
+
+  test("may be published, and has every file that it names", async () => {
+    const {
+      private: hidden,
+      exports,
+      bin,
+    } = JSON.parse(await readFile(join(installed, "package.json"), "utf8"));
+    expect(hidden).toBeUndefined();
+    const named = [...Object.values(bin), ...Object.values(exports)].flatMap((entry) =>
+      typeof entry === "string" ? [entry] : Object.values(entry as object),
+    );
+    expect(named.length).toBeGreaterThan(5);
+    for (const file of named) await expect(readFile(join(installed, file), "utf8")).resolves.not.toBe("");
+    // Conditions are tried in order.
+    for (const entry of Object.values(exports))
+      if (typeof entry === "object") expect(Object.keys(entry as object)[0]).toBe("types");
+  });
+
+  test("is imported by a module, and required by CommonJS as the same module", async () => {
+    // Node.js adds __esModule to what it requires.
+    const names = `[client, worker, redlock]
+      .map((each) => Object.keys(each).filter((name) => name !== "__esModule").sort()).join()`;
+    const exported = "Quorate,QuorateError,renewInWorker,ExecutionError,Lock,ResourceLockedError,default";
+    expect(
+      await output(
+        "module.mjs",
+        `import * as client from "quorate/client";
+         import * as worker from "quorate/client/worker";
+         import * as redlock from "quorate/redlock";
+         console.log(${names});`,
+      ),
+    ).toBe(exported);
+    expect(
+      await output(
+        "common.cjs",
+        `const client = require("quorate/client");
+         const worker = require("quorate/client/worker");
+         const redlock = require("quorate/redlock");
+         import("quorate/client").then((other) => console.log(${names}, other.QuorateError === client.QuorateError));`,
+      ),
+    ).toBe(`${exported} true`);
+  });
+
+  test("works in plain JavaScript without any other package", async () => {
+    const program = `
+      import { Quorate, QuorateError } from "quorate/client";
+      import { renewInWorker } from "quorate/client/worker";
+      const quorate = new Quorate({ urls: ["http://127.0.0.1:9"], renewal: renewInWorker({ maxHoldMs: 1000 }) });
+      await quorate.withLock("a", { ttlMs: 1000, timeoutMs: 100 }, () => {}).catch((error) =>
+        console.log(error instanceof QuorateError, error.code));
+    `;
+    expect(await output("plain.mjs", program)).toBe("true unreachable");
+  });
+});
+
+const PROGRAM = `
+  import { type Lease, type LockGrant, Quorate, QuorateError } from "quorate/client";
+  import { renewInWorker } from "quorate/client/worker";
+
+  export const quorate = new Quorate({ urls: ["http://a"], renewal: renewInWorker({ maxHoldMs: 1_000 }) });
+
+  export async function work(lease: Lease<LockGrant>): Promise<number> {
+    const { signal }: { signal: AbortSignal } = lease;
+    signal.throwIfAborted();
+    return lease.fencingToken + lease.grant.names.length;
+  }
+
+  export async function main(): Promise<string> {
+    try {
+      const token: number = await quorate.withLock(["a", "b"], { ttlMs: 1_000, mode: "shared" }, work);
+      const slots: readonly number[] = (await quorate.acquirePermits("s", { limit: 3, ttlMs: 1_000 })).grant.slots;
+      return String(token + slots.length);
+    } catch (error) {
+      if (!(error instanceof QuorateError)) throw error;
+      switch (error.code) {
+        case "held":
+          return error.holder?.owner ?? "nobody";
+        case "lease_lost":
+          return error.lost?.why ?? "unknown";
+        case "unexpected_answer":
+          return String(error.status);
+        default:
+          // @ts-expect-error: only \`held\` has a holder
+          return error.holder;
+      }
+    }
+  }
+
+  export async function others(): Promise<void> {
+    for await (const { leader } of quorate.observe("e")) if (leader?.term === 1) break;
+    const led: boolean | undefined = await quorate.lead("e", { ttlMs: 1_000, onElected: async (_, stop) => stop.aborted });
+    await (await quorate.join("s", { id: "a", address: "b" })).leave();
+    const ring = await quorate.ring("s");
+    console.log(led, ring.owner("k")?.address);
+    // @ts-expect-error: a lease has a time to live
+    await quorate.acquireLock("a", {});
+    // @ts-expect-error: there is no such mode
+    await quorate.acquireLock("a", { ttlMs: 1, mode: "both" });
+  }
+`;
+
+const REDLOCK = `
+  import Redlock, { ExecutionError, type Lock, ResourceLockedError } from "quorate/redlock";
+
+  const redlock = new Redlock(quorate, { retryCount: 5 });
+  redlock.on("error", (error: unknown) => {
+    if (!(error instanceof ResourceLockedError)) console.error(error);
+  });
+  export const lock: Promise<Lock> = redlock.acquire(["a"], 5_000).then((acquired) => acquired.extend(5_000));
+  export const sum: Promise<number> = redlock.using(["a"], 5_000, { retryCount: 0 }, async (signal) => {
+    if (signal.aborted) throw signal.error ?? new ExecutionError("", []);
+    return 1;
+  });
+`;
+
+describe("its types", () => {
+  const check = (files: readonly string[], ...more: string[]) => {
+    const options = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--target", "es2022"];
+    return run(process.execPath, [tsc, ...options, ...more, ...files], { cwd: project }).catch(({ stdout }) =>
+      expect.fail(String(stdout)),
+    );
+  };
+
+  test("hold a strict program for Node.js together, as a module and as CommonJS", async () => {
+    await mkdir(join(project, "node_modules/@types"), { recursive: true });
+    for (const types of ["@types/node", "undici-types"]) {
+      await symlink(join(root, "node_modules", types), join(project, "node_modules", types));
+    }
+    const program = `${PROGRAM}${REDLOCK}`;
+    const files = [await write("program.mts", program), await write("program.cts", program)];
+    await check(files, "--module", "nodenext", "--types", "node", "--skipLibCheck");
+  }, 120_000);
+
+  // Looks at the declarations themselves as well.
+  test("hold one for a bundler and a browser together, without a type of Node.js", async () => {
+    await check([await write("browser.ts", PROGRAM)], "--module", "preserve", "--lib", "es2022,dom");
+  }, 120_000);
+
+  test("import nothing but each other, from the entries on", async () => {
+    const seen = new Set<string>();
+    const todo = ["quorate.d.ts", "worker.d.ts"].map((file) => join(installed, "dist/client", file));
+    for (let file = todo.shift(); file !== undefined; file = todo.shift()) {
+      if (seen.has(file)) continue;
+      seen.add(file);
+      const text = await readFile(file, "utf8");
+      for (const [, from = ""] of text.matchAll(
+        /^(?:import|export)\b.*\bfrom "([^"]+)"|<reference types="([^"]+)"/gm,
+      )) {
+        expect([relative(installed, file), from]).toEqual([
+          expect.any(String),
+          expect.stringMatching(/^\.\.?\//),
+        ]);
+        todo.push(join(dirname(file), from.replace(/\.js$/, ".d.ts")));
+      }
+    }
+    expect(seen.size).toBeGreaterThan(8);
+  });
+});
+
+test("the client has at most 10 KB, minified and gzipped", async () => {
+  const { outputFiles } = await build({
+    entryPoints: [join(installed, "dist/client/quorate.js")],
+    bundle: true,
+    minify: true,
+    write: false,
+    format: "esm",
+    platform: "browser",
+  });
+  const [{ contents } = { contents: new Uint8Array() }] = outputFiles;
+  expect(contents.length).toBeGreaterThan(5_000);
+  expect(gzipSync(contents).length).toBeLessThan(10 * 1024);
+});
