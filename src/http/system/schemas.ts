@@ -2,6 +2,45 @@ import { z } from "@hono/zod-openapi";
 import { PRIMARY_STATES } from "../../redis/lifecycle.js";
 import { answer, ms } from "../fields.js";
 
+const ServerSchema = answer("Server", {
+  product: z.enum(["redis", "valkey"]).openapi({ example: "redis" }),
+  version: z.string().openapi({ example: "7.4.2" }),
+  role: z.enum(["primary", "replica"]).openapi({ example: "primary" }),
+  persistence: z.object({
+    appendOnly: z.boolean().openapi({ description: "Whether it has an append-only file.", example: true }),
+    appendFsync: z.string().nullable().openapi({
+      description: "The setting appendfsync: always, everysec or no. null: the server refuses CONFIG GET.",
+      example: "always",
+    }),
+    save: z.string().nullable().openapi({
+      description: 'The setting save; "": no snapshots. null: the server refuses CONFIG GET.',
+      example: "3600 1 300 100 60 10000",
+    }),
+    writesSucceed: z
+      .boolean()
+      .nullable()
+      .openapi({ description: "Whether its last writes to disk succeeded. null: unknown.", example: true }),
+  }),
+  memory: z.object({
+    usedBytes: z.number().nullable().openapi({ description: "null: unknown.", example: 1_402_880 }),
+    maxBytes: z.number().nullable().openapi({
+      description: "The setting maxmemory. null: there is no limit, or it is unknown.",
+      example: 268_435_456,
+    }),
+    maxmemoryPolicy: z.string().nullable().openapi({ description: "null: unknown.", example: "noeviction" }),
+  }),
+  clock: z.object({
+    differenceMs: z.int().openapi({
+      description: "By how much its clock is ahead of the clock of this instance, ms; below 0: behind.",
+      example: -2,
+    }),
+    uncertaintyMs: z
+      .int()
+      .min(0)
+      .openapi({ description: "The true difference is at most this far from differenceMs, ms.", example: 1 }),
+  }),
+});
+
 export const PrimarySchema = answer("Primary", {
   address: z.string().openapi({ example: "127.0.0.1:6379" }),
   state: z.enum(PRIMARY_STATES).openapi({
@@ -18,6 +57,9 @@ export const PrimarySchema = answer("Primary", {
   latencyMs: z
     .object({ p50: z.number().nullable(), p99: z.number().nullable() })
     .openapi({ description: "Of the latest calls of this instance.", example: { p50: 0.31, p99: 1.9 } }),
+  server: ServerSchema.nullable().openapi({
+    description: "What the server says of itself, up to 2 s ago. null: it does not answer.",
+  }),
 });
 
 const grantsInMs = z.int().nullable().openapi({
@@ -35,6 +77,17 @@ export const PrimariesSchema = answer("Primaries", {
   majority: z.int().openapi({ example: 2 }),
   quorum: z.boolean().openapi({ description: "Whether a majority participates and accepts writes." }),
   grantsInMs,
+  version: z.string().openapi({ description: "Version of Quorate of this instance.", example: "0.1.0" }),
+  deployment: z.string().nullable().openapi({
+    description: "The same for all instances of one deployment, and for no other; null before it is known.",
+    example: "5f0c1d2ab8e94c77",
+  }),
+  embedded: z.boolean().openapi({
+    description:
+      "Whether this instance started the primaries itself, as REDIS_URLS names none; they keep nothing.",
+    example: false,
+  }),
+  commandTimeoutMs: ms("How long this instance waits for an answer of a primary", 100),
 });
 
 export const LiveSchema = answer("Live", { status: z.literal("ok") });
