@@ -8,10 +8,11 @@ export function clientTypes(document: string): string {
   return formatted(`// Made by "npm run client-types" from openapi.yaml.\n\n${types}`);
 }
 
-/** What the client sends and receives. */
+/** What the client and the command line send and receive. */
 const USED = [
   ...["AcquireRequest", "AcquirePermitsRequest", "CampaignRequest", "RegisterRequest"],
   ...["Lease", "Permits", "Term", "Election", "Registered", "Pulse", "Members"],
+  ...["Lock", "Locks", "Holders", "Semaphore", "Services", "Owners", "Broken", "Primaries", "Ready"],
 ];
 
 function formatted(text: string): string {

@@ -2,12 +2,17 @@ import Table from "cli-table3";
 
 /** Prints JSON on stdout, indented: for people who look, and for programs. */
 export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+  printLine(withoutControls(JSON.stringify(value, null, 2)));
 }
 
 /** Prints one JSON text per line, for what goes on. */
 export function printJsonLine(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value)}\n`);
+  printLine(withoutControls(JSON.stringify(value)));
+}
+
+/** Prints text and the end of its last line. What others wrote goes through `printable` first. */
+export function printLine(text: string): void {
+  process.stdout.write(`${text}\n`);
 }
 
 export type Cell = string | number | null | undefined;
@@ -22,12 +27,22 @@ export function printTable(head: readonly string[], rows: readonly (readonly Cel
   for (const row of rows) table.push(row.map((cell) => printable(String(cell ?? "-"))));
   // The last column is padded too.
   const lines = table.toString().split("\n");
-  process.stdout.write(`${lines.map((line) => line.trimEnd()).join("\n")}\n`);
+  printLine(lines.map((line) => line.trimEnd()).join("\n"));
 }
 
-/** What others wrote may have control characters, with which they could rewrite the terminal. */
+/** What others wrote may have control characters, with which they could rewrite the terminal: they are shown as `\u001b`. */
 export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, "?");
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, escaped);
+}
+
+/** JSON escapes only some of them by itself. It has line feeds between its values, and none within. */
+function withoutControls(json: string): string {
+  return json.replace(/[\u007f-\u009f\p{Cf}\u2028\u2029]/gu, escaped);
+}
+
+function escaped(text: string): string {
+  const units = Array.from({ length: text.length }, (_, place) => text.charCodeAt(place));
+  return units.map((unit) => `\\u${unit.toString(16).padStart(4, "0")}`).join("");
 }
 
 const NO_BORDERS = {
