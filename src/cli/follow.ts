@@ -48,5 +48,6 @@ function next(transport: Transport, name: string, etag: string | null) {
   });
 }
 
-const WAIT_MS = 20_000;
+/** Not longer, so that a reader is told within 20 s that nobody answers. */
+const WAIT_MS = 8_000;
 const PAUSE_MS = 1_000;

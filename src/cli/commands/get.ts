@@ -8,7 +8,7 @@ import { locks } from "../kinds/locks.js";
 import { membersOf } from "../kinds/members.js";
 import { getOwners } from "../kinds/owners.js";
 import { semaphores } from "../kinds/semaphores.js";
-import { count } from "../options.js";
+import { count } from "../limit.js";
 import { printJson, printTable } from "../output.js";
 import { inTurns } from "../pages.js";
 

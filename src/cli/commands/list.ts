@@ -7,8 +7,8 @@ import { HOLDING, holding, NO_LABEL } from "../kinds/cells.js";
 import { HELD_HEAD, heldRows } from "../kinds/locks.js";
 import { listMembers } from "../kinds/member-list.js";
 import { MEMBER_HEAD, memberRow } from "../kinds/members.js";
+import { LIMIT } from "../limit.js";
 import { segment } from "../names.js";
-import { LIMIT } from "../options.js";
 import { type Cell, printJson, printTable } from "../output.js";
 import { type Listing, type Page, pagesOf } from "../pages.js";
 
