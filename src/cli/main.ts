@@ -6,7 +6,7 @@ import { COMMANDS, type Listed } from "./commands.js";
 import { EXIT } from "./exit-codes.js";
 import { toFailure, wrongUse } from "./failure.js";
 import { type Invocation, KEY } from "./invocation.js";
-import { printable } from "./output.js";
+import { printable } from "./printable.js";
 
 /** The command line `quorate`: finds the command, and says in one line what is wrong. */
 async function main(argv: readonly string[]): Promise<void> {
@@ -29,7 +29,8 @@ async function main(argv: readonly string[]): Promise<void> {
       ? JSON.stringify({ error: message, exitCode, ...fields })
       : `quorate: ${printable(message)}`;
     process.stderr.write(`${line}\n`);
-    process.exitCode = exitCode;
+    // Whatever may go on in the background, such as giving back what came too late, has had its time.
+    process.exit(exitCode);
   }
 }
 

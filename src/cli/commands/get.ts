@@ -8,7 +8,7 @@ import { locks } from "../kinds/locks.js";
 import { membersOf } from "../kinds/members.js";
 import { getOwners } from "../kinds/owners.js";
 import { semaphores } from "../kinds/semaphores.js";
-import { count } from "../limit.js";
+import { whole } from "../options.js";
 import { printJson, printTable } from "../output.js";
 import { inTurns } from "../pages.js";
 
@@ -32,7 +32,7 @@ export const define: Define = (command, { env }) => {
     .command("owners <service> <keys...>")
     .alias("owner")
     .summary("which members of a service own keys; -: the keys are the lines of the standard input")
-    .option("--replicas <n>", "how many members to name for each key, the owner first", count)
+    .option("--replicas <n>", "how many members to name for each key, the owner first", whole(1))
     .action(async (service: string, keys: string[], _: object, its: Command) => {
       const options = its.optsWithGlobals<CommonOptions & { readonly replicas?: number }>();
       await getOwners(transportOf(options, env), service, keys, options);

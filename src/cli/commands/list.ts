@@ -7,8 +7,8 @@ import { HOLDING, holding, NO_LABEL } from "../kinds/cells.js";
 import { HELD_HEAD, heldRows } from "../kinds/locks.js";
 import { listMembers } from "../kinds/member-list.js";
 import { MEMBER_HEAD, memberRow } from "../kinds/members.js";
-import { LIMIT } from "../limit.js";
 import { segment } from "../names.js";
+import { whole } from "../options.js";
 import { type Cell, printJson, printTable } from "../output.js";
 import { type Listing, type Page, pagesOf } from "../pages.js";
 
@@ -28,7 +28,7 @@ export const define: Define = (command, { env }) => {
       .command(usage)
       .alias(alias)
       .summary(summary)
-      .option(...LIMIT)
+      .option("--limit <n>", "print at most so many", whole(1))
       .action(async (...given: unknown[]) => {
         const its = given.at(-1) as Command;
         const options = its.optsWithGlobals<Options>();
@@ -65,7 +65,7 @@ const UNLISTED = [
 ] as const;
 
 async function listLocks(transport: Transport, { prefix, limit }: Options): Promise<Printed> {
-  const { items: locks, cursor } = await whole<Locks, Locks["locks"][number]>(
+  const { items: locks, cursor } = await wholeList<Locks, Locks["locks"][number]>(
     transport,
     { path: "/locks", query: { prefix }, pageMax: 500, limit },
     (page) => page.locks,
@@ -78,7 +78,7 @@ async function listHolders(
   { limit }: Options,
   [name = ""]: readonly string[],
 ): Promise<Printed> {
-  const { items: holders, cursor } = await whole<Holders, Holders["holders"][number]>(
+  const { items: holders, cursor } = await wholeList<Holders, Holders["holders"][number]>(
     transport,
     { path: `/locks/${segment(name)}/holders`, pageMax: 1_000, limit },
     (page) => page.holders,
@@ -88,7 +88,7 @@ async function listHolders(
 }
 
 async function listServices(transport: Transport, { limit }: Options): Promise<Printed> {
-  const { items: services, cursor } = await whole<Services, Services["services"][number]>(
+  const { items: services, cursor } = await wholeList<Services, Services["services"][number]>(
     transport,
     { path: "/services", pageMax: 1_000, limit },
     (page) => page.services,
@@ -106,7 +106,7 @@ async function membersOfService(
   return { json, head: MEMBER_HEAD, rows: json.members.map(memberRow) };
 }
 
-async function whole<P extends Page, T>(
+async function wholeList<P extends Page, T>(
   transport: Transport,
   listing: Omit<Listing<P>, "count">,
   itemsOf: (page: P) => readonly T[],

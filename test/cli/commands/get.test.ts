@@ -192,7 +192,7 @@ describe("wrong use is one line, and ends with 64:", () => {
     { args: ["locks", "a/../b"], says: '"a/../b" is no name' },
     { args: ["locks", "\u001b[31m"], says: '"\\u001b[31m" is no name' },
     { args: ["members", "search"], says: "missing required argument 'ids'" },
-    { args: ["owners", "search", "k", "--replicas", "0"], says: "a whole number from 1" },
+    { args: ["owners", "search", "k", "--replicas", "0"], says: "a whole number from 1 on" },
     { args: ["owners", "search", "-"], says: "there is no key on the standard input" },
     { args: ["locks", "a", "--", "b"], says: "nothing may follow --" },
   ])("$args", async ({ args, says }) => {

@@ -98,7 +98,7 @@ describe("wrong use is one line, and ends with 64:", () => {
     { args: ["owners", "search"], says: "quorate get owners SERVICE KEY" },
     { args: ["members"], says: "missing required argument 'service'" },
     { args: ["locks", "orders-42"], says: "too many arguments" },
-    { args: ["locks", "--limit", "0"], says: "a whole number from 1" },
+    { args: ["locks", "--limit", "0"], says: "a whole number from 1 on" },
     { args: ["locks", "--prefix", "-x-"], says: "prefix" },
   ])("$args", async ({ args, says }) => {
     const { code, out, err } = await ask(...args);
