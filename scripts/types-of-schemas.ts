@@ -4,16 +4,28 @@ import { parse } from "yaml";
 
 /** The text of src/client/types.ts, given that of openapi.yaml. */
 export function clientTypes(document: string): string {
-  const types = typesOf(parse(document) as Document, USED);
-  return formatted(`// Made by "npm run client-types" from openapi.yaml.\n\n${types}`);
+  return fileWith(typesOf(parse(document) as Document, USED));
 }
 
-/** What the client and the command line send and receive. */
+/** The text of src/cli/types.ts. */
+export function cliTypes(document: string): string {
+  return fileWith(typesOf(parse(document) as Document, PRINTED, false));
+}
+
+/** What the client sends and receives. */
 const USED = [
   ...["AcquireRequest", "AcquirePermitsRequest", "CampaignRequest", "RegisterRequest"],
   ...["Lease", "Permits", "Term", "Election", "Registered", "Pulse", "Members"],
-  ...["Lock", "Locks", "Holders", "Semaphore", "Services", "Owners", "Broken", "Primaries", "Ready"],
 ];
+
+/** What the command line receives. */
+const PRINTED = [
+  ...["Lock", "Locks", "Holders", "Semaphore", "Election", "Members", "Services", "Owners"],
+  ...["Broken", "Primaries", "Ready"],
+];
+
+const fileWith = (types: string) =>
+  formatted(`// Made by "npm run client-types" from openapi.yaml.\n\n${types}`);
 
 function formatted(text: string): string {
   const biome = fileURLToPath(new URL("../node_modules/.bin/biome", import.meta.url));
@@ -28,14 +40,16 @@ function formatted(text: string): string {
 
 /**
  * TypeScript for the schemas of an OpenAPI document: what the client sends and receives. `names`: the schemas to begin
- * with; those that they refer to follow.
+ * with; those that they refer to follow. `withProblems`: and the fields of problems.
  */
-function typesOf({ components }: Document, names: readonly string[]): string {
+function typesOf({ components }: Document, names: readonly string[], withProblems = true): string {
   const { schemas, examples } = components;
   const todo = [...names];
   const problem = schemas.Problem?.properties ?? {};
   const codes = problem.code?.enum ?? [];
-  const fields = codes.map((code) => `  ${code}: ${fieldsOf(problem, examples[code]?.value ?? {}, todo)};`);
+  const fields = (withProblems ? codes : []).map(
+    (code) => `  ${code}: ${fieldsOf(problem, examples[code]?.value ?? {}, todo)};`,
+  );
   const done = new Map<string, string>();
   for (let name = todo.shift(); name !== undefined; name = todo.shift()) {
     if (done.has(name)) continue;
@@ -43,6 +57,7 @@ function typesOf({ components }: Document, names: readonly string[]): string {
     if (!schema) throw new Error(`the document has no schema ${name}`);
     done.set(name, `export type ${name} = ${typeOf(schema, todo)};\n`);
   }
+  if (!withProblems) return [...done.values()].join("\n");
   return [
     ...done.values(),
     "/** The fields that a problem may have beside its code, by code. */",

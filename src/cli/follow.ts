@@ -1,8 +1,8 @@
 import { QuorateError } from "../client/errors.js";
 import { ATTEMPT_MS, isCurable, TIMEOUT_MS, type Transport } from "../client/transport.js";
-import type { Election } from "../client/types.js";
 import { sleep } from "../client/world.js";
 import { segment } from "./names.js";
+import type { Election } from "./types.js";
 
 export interface Follower {
   /** Called with the state at the beginning, and whenever leader, term or value have changed. */

@@ -1,12 +1,12 @@
 import { once } from "node:events";
 import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
-import type { Broken } from "../../client/types.js";
 import { EXIT } from "../exit-codes.js";
 import { CliFailure, wrongUse } from "../failure.js";
 import { type CommonOptions, type Define, type Invocation, transportOf } from "../invocation.js";
 import { segment } from "../names.js";
 import { printJson, printLine } from "../output.js";
+import type { Broken } from "../types.js";
 
 export const define: Define = (command, { env }) => {
   command

@@ -1,6 +1,5 @@
 import type { Command } from "commander";
 import type { Transport } from "../../client/transport.js";
-import type { Holders, Locks, Members, Services } from "../../client/types.js";
 import { wrongUse } from "../failure.js";
 import { type CommonOptions, type Define, transportOf } from "../invocation.js";
 import { HOLDING, holding, NO_LABEL } from "../kinds/cells.js";
@@ -11,6 +10,7 @@ import { segment } from "../names.js";
 import { whole } from "../options.js";
 import { type Cell, printJson, printTable } from "../output.js";
 import { type Listing, type Page, pagesOf } from "../pages.js";
+import type { Holders, Locks, Members, Services } from "../types.js";
 
 interface Options extends CommonOptions {
   readonly prefix?: string;

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
-import type { Primaries } from "../../client/types.js";
 import { type CommonOptions, type Define, transportOfDeployment } from "../invocation.js";
 import { PRIMARY_HEAD, primariesInWords, primaryRow } from "../kinds/primaries.js";
 import { printJson, printLine, printTable } from "../output.js";
 import { read } from "../pages.js";
+import type { Primaries } from "../types.js";
 
 export const define: Define = (command, { env }) => {
   command

@@ -1,5 +1,4 @@
 import type { Command } from "commander";
-import type { Election } from "../../client/types.js";
 import { wallClockMs } from "../../client/world.js";
 import { wrongUse } from "../failure.js";
 import { follow } from "../follow.js";
@@ -7,6 +6,7 @@ import { type CommonOptions, type Define, transportOf } from "../invocation.js";
 import { json as jsonCell, NO_LABEL } from "../kinds/cells.js";
 import { segment } from "../names.js";
 import { printable, printJsonLine, printLine } from "../output.js";
+import type { Election } from "../types.js";
 
 export const define: Define = (command, { env }) => {
   command

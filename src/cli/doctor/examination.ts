@@ -1,8 +1,8 @@
 import { attempt } from "../../client/attempt.js";
 import { QuorateError } from "../../client/errors.js";
 import type { Deployment } from "../../client/transport.js";
-import type { Primaries, Ready } from "../../client/types.js";
 import { systemWorld } from "../../client/world.js";
+import type { Primaries, Ready } from "../types.js";
 
 /** What one instance says. */
 export interface Examined {

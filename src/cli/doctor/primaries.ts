@@ -1,5 +1,5 @@
-import type { Server } from "../../client/types.js";
 import { bytes } from "../kinds/primaries.js";
+import type { Server } from "../types.js";
 import { redisCli } from "./cures.js";
 import type { Examined } from "./examination.js";
 import { type Finding, type Findings, see } from "./finding.js";

@@ -1,4 +1,4 @@
-import type { Primary, Server } from "../../client/types.js";
+import type { Primary, Server } from "../types.js";
 import type { Examined } from "./examination.js";
 
 /** A primary as the instances see it. */

@@ -1,5 +1,5 @@
-import type { Primary } from "../../client/types.js";
 import { inWords } from "../duration.js";
+import type { Primary } from "../types.js";
 import { on, redisCli } from "./cures.js";
 import { type Finding, see } from "./finding.js";
 import type { Seen } from "./seen.js";

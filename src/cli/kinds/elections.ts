@@ -1,6 +1,6 @@
-import type { Election } from "../../client/types.js";
 import { segment } from "../names.js";
 import { read } from "../pages.js";
+import type { Election } from "../types.js";
 import { HOLDING, holding, json, NO_LABEL } from "./cells.js";
 import type { Kind } from "./kind.js";
 

@@ -1,7 +1,7 @@
-import type { ListedLock, Lock } from "../../client/types.js";
 import { segment } from "../names.js";
 import type { Cell } from "../output.js";
 import { read } from "../pages.js";
+import type { ListedLock, Lock } from "../types.js";
 import { HOLDING, holding, NO_LABEL } from "./cells.js";
 import type { Kind } from "./kind.js";
 

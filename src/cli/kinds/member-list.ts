@@ -1,7 +1,7 @@
 import type { Transport } from "../../client/transport.js";
-import type { Member, Members } from "../../client/types.js";
 import { segment } from "../names.js";
 import { pagesOf } from "../pages.js";
+import type { Member, Members } from "../types.js";
 
 /**
  * The members of a service, of one ring: where it changes from one page to the next, the list is begun anew. A service that

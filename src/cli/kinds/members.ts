@@ -1,8 +1,8 @@
-import type { Member } from "../../client/types.js";
 import { inWords } from "../duration.js";
 import { segment } from "../names.js";
 import type { Cell } from "../output.js";
 import { read } from "../pages.js";
+import type { Member } from "../types.js";
 import { json } from "./cells.js";
 import type { Kind } from "./kind.js";
 

@@ -1,9 +1,9 @@
 import { text } from "node:stream/consumers";
 import type { Transport } from "../../client/transport.js";
-import type { Owners } from "../../client/types.js";
 import { wrongUse } from "../failure.js";
 import { segment } from "../names.js";
 import { type Cell, printJson, printTable } from "../output.js";
+import type { Owners } from "../types.js";
 
 export interface OwnersOptions {
   readonly json?: boolean;

@@ -1,6 +1,6 @@
-import type { Primaries, Primary, Server } from "../../client/types.js";
 import { inWords } from "../duration.js";
 import { type Cell, printable } from "../output.js";
+import type { Primaries, Primary, Server } from "../types.js";
 
 export const PRIMARY_HEAD = [
   ...["address", "state", "for", "p50", "p99", "server", "append-only file", "memory", "clock"],

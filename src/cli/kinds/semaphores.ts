@@ -1,7 +1,7 @@
 import type { Transport } from "../../client/transport.js";
-import type { Semaphore } from "../../client/types.js";
 import { segment } from "../names.js";
 import { pagesOf } from "../pages.js";
+import type { Semaphore } from "../types.js";
 import { HOLDING, holding, NO_LABEL } from "./cells.js";
 import type { Kind } from "./kind.js";
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { diagnose } from "../../../src/cli/doctor/diagnosis.js";
 import type { Examined } from "../../../src/cli/doctor/examination.js";
+import type { Primaries, Primary, Server } from "../../../src/cli/types.js";
 import { failure } from "../../../src/client/errors.js";
-import type { Primaries, Primary, Server } from "../../../src/client/types.js";
 
 type Told = NonNullable<Server>;
 
