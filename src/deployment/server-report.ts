@@ -72,10 +72,12 @@ export function clockDifference(theirs: number, askedAt: number, answeredAt: num
   };
 }
 
-/** The reply to TIME, in microseconds since 1970. */
+/** The reply to TIME, in microseconds since 1970. Throws where it is something else. */
 export function microsOf(reply: unknown): number {
   const [seconds, micros] = reply as readonly string[];
-  return Number(seconds) * 1_000_000 + Number(micros);
+  const all = Number(seconds) * 1_000_000 + Number(micros);
+  if (!Number.isFinite(all)) throw new Error("the server does not answer TIME as Redis does");
+  return all;
 }
 
 function writesSucceed(fields: ReadonlyMap<string, string>, appendOnly: boolean): boolean | null {

@@ -156,6 +156,13 @@ describe("the reports of all servers", () => {
     expect((await reports.all())[0]?.version).toBe("8.0.0");
   });
 
+  test("lack those of a server that is no Redis", async () => {
+    first().answers.TIME = () => "OK";
+    const [missing, there] = await reports.all();
+    expect(missing).toBeNull();
+    expect(there).not.toBeNull();
+  });
+
   test("leave no timer behind", async () => {
     await reports.all();
     // Those of the commands look once more, and find none.
