@@ -30,11 +30,8 @@ export class ServerReports {
     const nowMs = this.clock.monotonicMs();
     const latest = this.#latest.get(primary);
     if (latest?.connectionEpoch === connectionEpoch && nowMs - latest.atMs < FRESH_MS) return latest.report;
-    const report = this.#ask(primary, connectionEpoch).catch(() => {
-      // It is asked again by whoever looks next.
-      if (this.#latest.get(primary)?.report === report) this.#latest.delete(primary);
-      return null;
-    });
+    // Also where it cannot be had: otherwise everybody who looks would send commands.
+    const report = this.#ask(primary, connectionEpoch).catch(() => null);
     this.#latest.set(primary, { connectionEpoch, atMs: nowMs, report });
     return report;
   }
