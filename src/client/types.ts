@@ -5,10 +5,8 @@ export type AcquireRequest = {
   readonly ttlMs: number;
   /** How long to wait in the queue: first come, first served, ms; 0: not at all. */
   readonly waitMs?: number | undefined;
-  /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
-  readonly leaseId?: string | undefined;
-  /** exclusive: held by one holder. shared: together with other shared holders. */
-  readonly mode?: "exclusive" | "shared" | undefined;
+  readonly leaseId?: LeaseId | undefined;
+  readonly mode?: Mode | undefined;
   /** A label that others see. */
   readonly owner?: string | undefined;
   /** Whatever others should see; up to 2048 bytes of JSON. */
@@ -24,8 +22,7 @@ export type AcquirePermitsRequest = {
   readonly ttlMs: number;
   /** How long to wait in the queue: first come, first served, ms; 0: not at all. */
   readonly waitMs?: number | undefined;
-  /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
-  readonly leaseId?: string | undefined;
+  readonly leaseId?: LeaseId | undefined;
   /** A label that others see. */
   readonly owner?: string | undefined;
   /** Whatever others should see; up to 2048 bytes of JSON. */
@@ -37,8 +34,7 @@ export type CampaignRequest = {
   readonly ttlMs: number;
   /** How long to wait in the queue: first come, first served, ms; 0: not at all. */
   readonly waitMs?: number | undefined;
-  /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
-  readonly leaseId?: string | undefined;
+  readonly leaseId?: LeaseId | undefined;
   /** A label that others see. */
   readonly candidate?: string | undefined;
   /** What the leader publishes; up to 4096 bytes of JSON. */
@@ -52,6 +48,7 @@ export type RegisterRequest = {
   readonly weight?: number | undefined;
   /** Where it runs: replicas are placed in distinct zones first. */
   readonly zone?: string | undefined;
+  /** For whoever reads the members. */
   readonly tags?: readonly string[] | undefined;
   /** Whatever others should see; up to 2048 bytes of JSON. */
   readonly metadata?: unknown;
@@ -60,8 +57,7 @@ export type RegisterRequest = {
 };
 
 export type Lease = {
-  /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
-  readonly leaseId: string;
+  readonly leaseId: LeaseId;
   /** The requested time to live, ms. */
   readonly ttlMs: number;
   /** Trust the lease until your own send time + waitedMs + validForMs, on your monotonic clock. */
@@ -70,19 +66,21 @@ export type Lease = {
   readonly waitedMs: number;
   /** Primaries that were known to agree when this was sent. */
   readonly acks: number;
+  /** How many primaries there are. */
   readonly primaries: number;
+  /** The locks that it holds. */
   readonly names: readonly string[];
-  /** exclusive: held by one holder. shared: together with other shared holders. */
-  readonly mode: "exclusive" | "shared";
+  readonly mode: Mode;
+  /** The label that the holder has given itself. */
   readonly owner: string | null;
+  /** What the holder lets others see. */
   readonly metadata?: unknown;
   /** Only grows from one holder of a name to the next. Send it to the resource that the lock guards. */
   readonly fencingToken: number;
 };
 
 export type Permits = {
-  /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
-  readonly leaseId: string;
+  readonly leaseId: LeaseId;
   /** The requested time to live, ms. */
   readonly ttlMs: number;
   /** Trust the lease until your own send time + waitedMs + validForMs, on your monotonic clock. */
@@ -91,7 +89,9 @@ export type Permits = {
   readonly waitedMs: number;
   /** Primaries that were known to agree when this was sent. */
   readonly acks: number;
+  /** How many primaries there are. */
   readonly primaries: number;
+  /** Its name. */
   readonly name: string;
   /** How many permits. */
   readonly permits: number;
@@ -99,15 +99,16 @@ export type Permits = {
   readonly slots: readonly number[];
   /** How many permits there are in total. */
   readonly limit: number;
+  /** The label that the holder has given itself. */
   readonly owner: string | null;
+  /** What the holder lets others see. */
   readonly metadata?: unknown;
   /** Above all earlier tokens of each of these slots. Tokens of different slots do not compare, as their holders hold at the same time: a guarded resource keeps the newest token of each slot. */
   readonly fencingToken: number;
 };
 
 export type Term = {
-  /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
-  readonly leaseId: string;
+  readonly leaseId: LeaseId;
   /** The requested time to live, ms. */
   readonly ttlMs: number;
   /** Trust the lease until your own send time + waitedMs + validForMs, on your monotonic clock. */
@@ -116,17 +117,23 @@ export type Term = {
   readonly waitedMs: number;
   /** Primaries that were known to agree when this was sent. */
   readonly acks: number;
+  /** How many primaries there are. */
   readonly primaries: number;
+  /** Its name. */
   readonly name: string;
+  /** The label that the candidate has given itself. */
   readonly candidate: string | null;
   /** The fencing token of this term: only grows from one leader to the next. */
   readonly term: number;
+  /** What the leader publishes. */
   readonly value?: unknown;
 };
 
 export type Election = {
+  /** Its name. */
   readonly name: string;
-  readonly leader: Leader;
+  /** null: nobody leads, or it cannot be known who does; see known. */
+  readonly leader: unknown;
   /** Whether a majority agrees on that. false: votes are split, so ask again. */
   readonly known: boolean;
   /** How many requests wait in the queue. */
@@ -152,6 +159,7 @@ export type Pulse = {
 };
 
 export type Members = {
+  /** A page of them. */
   readonly members: readonly Member[];
   /** Identifies the content of the ring: the same ringId gives the same owners, everywhere. */
   readonly ringId: string;
@@ -159,45 +167,35 @@ export type Members = {
   readonly cursor: string | null;
 };
 
-export type Holder = {
-  readonly owner: string | null;
-  readonly metadata?: unknown;
-  readonly mode: string;
-  /** How long it has been held, ms. */
-  readonly heldForMs: number;
-  /** Time until it ends unless it is renewed, ms. */
-  readonly expiresInMs: number;
-};
+export type LeaseId = string;
 
-export type Leader = {
-  readonly candidate: string | null;
-  /** The fencing token of this term: only grows from one leader to the next. */
-  readonly term: number;
-  readonly value?: unknown;
-  /** How long it has been held, ms. */
-  readonly heldForMs: number;
-  /** Time until it ends unless it is renewed, ms. */
-  readonly expiresInMs: number;
-} | null;
+export type Mode = "exclusive" | "shared";
 
 export type WaitingCandidate = {
   /** 1: the next. */
   readonly position: number;
+  /** The label that the candidate has given itself. */
   readonly candidate: string | null;
   /** The candidate. */
   readonly owner: string | null;
+  /** Always exclusive. */
   readonly mode: string;
 };
 
 export type Member = {
+  /** Its id, unique in the service. */
   readonly id: string;
   /** Where the member can be reached; Quorate never connects to it. */
   readonly address: string;
   /** Its share relative to the others; 0: none. */
   readonly weight: number;
+  /** Where it runs. */
   readonly zone: string | null;
+  /** Its tags. */
   readonly tags: readonly string[];
+  /** What it lets others see. */
   readonly metadata?: unknown;
+  /** Members that are not up are not listed. */
   readonly status: "up";
   /** Raised by each registration: distinguishes a process from its successor under the same id. */
   readonly incarnation: number;
@@ -210,71 +208,4 @@ export type Member = {
 };
 
 /** The fields that a problem may have beside its code, by code. */
-export interface ProblemFields {
-  invalid_request: {
-    readonly errors?: readonly {
-      readonly field: string;
-      readonly detail: string;
-    }[];
-    /** The first field that is wrong, as a path. */
-    readonly field?: string;
-  };
-  method_not_allowed: object;
-  request_timeout: object;
-  too_large: object;
-  unsupported_media_type: object;
-  expectation_failed: object;
-  headers_too_large: object;
-  not_found: object;
-  unknown_member: object;
-  no_members: object;
-  unauthenticated: object;
-  forbidden: object;
-  held: {
-    /** When to try again, ms; the header Retry-After rounds it up. */
-    readonly retryAfterMs?: number;
-    /** The place in the queue when waitMs was over, or the place that a waiting request would have had; 1: the next. */
-    readonly queuePosition?: number;
-    readonly holder?: Holder;
-  };
-  lease_mismatch: object;
-  limit_mismatch: {
-    /** The limit of the semaphore. */
-    readonly limit?: number;
-  };
-  superseded: object;
-  rate_limited: {
-    /** When to try again, ms; the header Retry-After rounds it up. */
-    readonly retryAfterMs?: number;
-  };
-  quota_exceeded: {
-    /** When to try again, ms; the header Retry-After rounds it up. */
-    readonly retryAfterMs?: number;
-  };
-  too_many: object;
-  lease_lost: {
-    /** What is known about why the lease was lost. */
-    readonly lost?: {
-      /** taken: a later lease holds it or has held it. restarted: a majority of the primaries restarted since it was granted, and no later holder is known. */
-      readonly why: "expired" | "released" | "broken" | "taken" | "restarted";
-      /** Why an operator broke it. */
-      readonly reason?: string;
-      /** No token above this one has been granted since. */
-      readonly newest?: number;
-    };
-  };
-  internal: object;
-  no_quorum: {
-    /** When to try again, ms; the header Retry-After rounds it up. */
-    readonly retryAfterMs?: number;
-  };
-  authentication_unavailable: {
-    /** When to try again, ms; the header Retry-After rounds it up. */
-    readonly retryAfterMs?: number;
-  };
-  overloaded: {
-    /** When to try again, ms; the header Retry-After rounds it up. */
-    readonly retryAfterMs?: number;
-  };
-  shutting_down: object;
-}
+export interface ProblemFields {}

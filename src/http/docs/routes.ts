@@ -37,6 +37,7 @@ export function docsRoutes(routes: Routes): void {
     needs: "any key",
     tags: ["service"],
     summary: "This description as YAML",
+    description: "The same content as /openapi.json.",
     answer: {
       description: "OpenAPI 3.1.",
       content: { "application/yaml": { schema: z.string(), examples: examples.yamlDescriptions } },
