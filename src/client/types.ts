@@ -1,11 +1,14 @@
 // Made by "npm run client-types" from openapi.yaml.
 
+/** To acquire a lock. */
 export type AcquireRequest = {
   /** Time to live from now, ms. The lease ends then unless it is renewed. */
   readonly ttlMs: number;
   /** How long to wait in the queue: first come, first served, ms; 0: not at all. */
   readonly waitMs?: number | undefined;
+  /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
   readonly leaseId?: LeaseId | undefined;
+  /** exclusive: held by one holder. shared: together with other shared holders. */
   readonly mode?: Mode | undefined;
   /** A label that others see. */
   readonly owner?: string | undefined;
@@ -13,6 +16,7 @@ export type AcquireRequest = {
   readonly metadata?: unknown;
 };
 
+/** To acquire permits of a semaphore. */
 export type AcquirePermitsRequest = {
   /** How many permits there are in total: every acquire names the same limit. */
   readonly limit: number;
@@ -22,6 +26,7 @@ export type AcquirePermitsRequest = {
   readonly ttlMs: number;
   /** How long to wait in the queue: first come, first served, ms; 0: not at all. */
   readonly waitMs?: number | undefined;
+  /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
   readonly leaseId?: LeaseId | undefined;
   /** A label that others see. */
   readonly owner?: string | undefined;
@@ -29,11 +34,13 @@ export type AcquirePermitsRequest = {
   readonly metadata?: unknown;
 };
 
+/** To become the leader. */
 export type CampaignRequest = {
   /** Time to live from now, ms. The lease ends then unless it is renewed. */
   readonly ttlMs: number;
   /** How long to wait in the queue: first come, first served, ms; 0: not at all. */
   readonly waitMs?: number | undefined;
+  /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
   readonly leaseId?: LeaseId | undefined;
   /** A label that others see. */
   readonly candidate?: string | undefined;
@@ -41,6 +48,7 @@ export type CampaignRequest = {
   readonly value?: unknown;
 };
 
+/** To register a member of a service. */
 export type RegisterRequest = {
   /** Where the member can be reached; Quorate never connects to it. */
   readonly address: string;
@@ -56,7 +64,9 @@ export type RegisterRequest = {
   readonly ttlMs?: number | undefined;
 };
 
+/** A lease on one lock or several. */
 export type Lease = {
+  /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
   readonly leaseId: LeaseId;
   /** The requested time to live, ms. */
   readonly ttlMs: number;
@@ -70,6 +80,7 @@ export type Lease = {
   readonly primaries: number;
   /** The locks that it holds. */
   readonly names: readonly string[];
+  /** exclusive: held by one holder. shared: together with other shared holders. */
   readonly mode: Mode;
   /** The label that the holder has given itself. */
   readonly owner: string | null;
@@ -79,7 +90,9 @@ export type Lease = {
   readonly fencingToken: number;
 };
 
+/** A lease on permits of a semaphore. */
 export type Permits = {
+  /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
   readonly leaseId: LeaseId;
   /** The requested time to live, ms. */
   readonly ttlMs: number;
@@ -107,7 +120,9 @@ export type Permits = {
   readonly fencingToken: number;
 };
 
+/** The term of a leader. */
 export type Term = {
+  /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
   readonly leaseId: LeaseId;
   /** The requested time to live, ms. */
   readonly ttlMs: number;
@@ -129,11 +144,12 @@ export type Term = {
   readonly value?: unknown;
 };
 
+/** An election as it is now: who leads, and who waits to. */
 export type Election = {
   /** Its name. */
   readonly name: string;
   /** null: nobody leads, or it cannot be known who does; see known. */
-  readonly leader: unknown;
+  readonly leader: Leader | null;
   /** Whether a majority agrees on that. false: votes are split, so ask again. */
   readonly known: boolean;
   /** How many requests wait in the queue. */
@@ -142,11 +158,13 @@ export type Election = {
   readonly queue: readonly WaitingCandidate[];
 };
 
+/** A member, as it was registered. */
 export type Registered = Member & {
   /** How often to send heartbeats: a third of ttlMs, ms. */
   readonly heartbeatIntervalMs: number;
 };
 
+/** The member whose heartbeat it was. */
 export type Pulse = {
   /** Raised by each registration: distinguishes a process from its successor under the same id. */
   readonly incarnation: number;
@@ -158,6 +176,7 @@ export type Pulse = {
   readonly heartbeatIntervalMs: number;
 };
 
+/** One page of the live members of a service, in the order of their ids. */
 export type Members = {
   /** A page of them. */
   readonly members: readonly Member[];
@@ -167,10 +186,59 @@ export type Members = {
   readonly cursor: string | null;
 };
 
+/** A field or parameter of the request that is wrong. */
+export type WrongField = {
+  /** Its path, such as members.0.id; empty: the body itself. */
+  readonly field: string;
+  /** What is wrong with it. */
+  readonly detail: string;
+};
+
+/** The holder of a lease, without its leaseId. */
+export type Holder = {
+  /** The label that the holder has given itself. */
+  readonly owner: string | null;
+  /** What the holder lets others see. */
+  readonly metadata?: unknown;
+  /** exclusive or shared. */
+  readonly mode: string;
+  /** How long it has been held, ms. */
+  readonly heldForMs: number;
+  /** Time until it ends unless it is renewed, ms. */
+  readonly expiresInMs: number;
+};
+
+/** What is known about why a lease was lost. */
+export type Loss = {
+  /** taken: a later lease holds it or has held it. restarted: a majority of the primaries restarted since it was granted, and no later holder is known. */
+  readonly why: "expired" | "released" | "broken" | "taken" | "restarted";
+  /** Why an operator broke it. */
+  readonly reason?: string;
+  /** No token above this one has been granted since. */
+  readonly newest?: number;
+};
+
+/** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
 export type LeaseId = string;
 
+/** exclusive: held by one holder. shared: together with other shared holders. */
 export type Mode = "exclusive" | "shared";
 
+/** The leader, without its leaseId. */
+export type Leader = {
+  /** The label that the candidate has given itself. */
+  readonly candidate: string | null;
+  /** The fencing token of this term: only grows from one leader to the next. */
+  readonly term: number;
+  /** What the leader publishes. */
+  readonly value?: unknown;
+  /** How long it has been held, ms. */
+  readonly heldForMs: number;
+  /** Time until it ends unless it is renewed, ms. */
+  readonly expiresInMs: number;
+};
+
+/** A candidate in the queue. */
 export type WaitingCandidate = {
   /** 1: the next. */
   readonly position: number;
@@ -182,6 +250,7 @@ export type WaitingCandidate = {
   readonly mode: string;
 };
 
+/** A live member of a service. */
 export type Member = {
   /** Its id, unique in the service. */
   readonly id: string;
@@ -207,5 +276,70 @@ export type Member = {
   readonly lastHeartbeatAgeMs: number;
 };
 
-/** The fields that a problem may have beside its code, by code. */
-export interface ProblemFields {}
+/** The fields that a problem has beside its code, by code. */
+export interface ProblemFields {
+  invalid_request: {
+    /** The first field that is wrong, as a path. */
+    readonly field?: string;
+    /** All fields that are wrong. Missing if the request could not be read at all. */
+    readonly errors?: readonly WrongField[];
+  };
+  method_not_allowed: {
+    /** The methods that the path has. */
+    readonly allow: readonly string[];
+  };
+  request_timeout: object;
+  too_large: object;
+  unsupported_media_type: object;
+  expectation_failed: object;
+  headers_too_large: object;
+  not_found: object;
+  unknown_member: object;
+  no_members: object;
+  unauthenticated: object;
+  forbidden: object;
+  held: {
+    /** When to try again, ms; the header Retry-After rounds it up. */
+    readonly retryAfterMs: number;
+    /** The place in the queue when waitMs was over, or the place that a waiting request would have had; 1: the next. */
+    readonly queuePosition: number;
+    /** The holder of a lease, without its leaseId. */
+    readonly holder?: Holder;
+  };
+  lease_mismatch: object;
+  limit_mismatch: {
+    /** The limit of the semaphore. */
+    readonly limit: number;
+  };
+  superseded: object;
+  rate_limited: {
+    /** When to try again, ms; the header Retry-After rounds it up. */
+    readonly retryAfterMs: number;
+  };
+  quota_exceeded: {
+    /** When to try again, ms; the header Retry-After rounds it up. */
+    readonly retryAfterMs: number;
+  };
+  too_many: {
+    /** When to try again, ms; the header Retry-After rounds it up. Missing if it is no use to try the same again. */
+    readonly retryAfterMs?: number;
+  };
+  lease_lost: {
+    /** What is known about why a lease was lost. */
+    readonly lost: Loss;
+  };
+  internal: object;
+  no_quorum: {
+    /** When to try again, ms; the header Retry-After rounds it up. Missing if it is no use to try the same again. */
+    readonly retryAfterMs?: number;
+  };
+  authentication_unavailable: {
+    /** When to try again, ms; the header Retry-After rounds it up. */
+    readonly retryAfterMs: number;
+  };
+  overloaded: {
+    /** When to try again, ms; the header Retry-After rounds it up. */
+    readonly retryAfterMs: number;
+  };
+  shutting_down: object;
+}

@@ -31,7 +31,7 @@ export const inCamelCase = (code: ErrorCode): string =>
 type Problem = ReturnType<typeof problemSchema>;
 
 function problemSchema(code: ErrorCode, { status, title }: Titled) {
-  return answer(problemName(code), `${title}.`, {
+  return answer(problemName(code), `${title}.${NOTES[code] ?? ""}`, {
     type: only(`urn:quorate:problem:${code}`, "The same for all problems with this code."),
     title: z.string().openapi({ description: "The code in words.", example: title }),
     status: only(status, "The HTTP status."),
@@ -71,6 +71,16 @@ const WrongFieldSchema = answer("WrongField", "A field or parameter of the reque
   detail: z.string().openapi({ description: "What is wrong with it." }),
 });
 
+const sometimesRetryAfterMs = retryAfterMs.optional().openapi({
+  description:
+    "When to try again, ms; the header Retry-After rounds it up. Missing if it is no use to try the same again.",
+});
+
+/** What a field that may be missing cannot say where it refers to a schema. */
+const NOTES: Readonly<Partial<Record<ErrorCode, string>>> = {
+  held: " Without a holder other requests come first, or were made at the same moment.",
+};
+
 /** The fields that only some codes have. */
 const FIELDS: Readonly<Partial<Record<ErrorCode, z.ZodRawShape>>> = {
   invalid_request: {
@@ -94,9 +104,9 @@ const FIELDS: Readonly<Partial<Record<ErrorCode, z.ZodRawShape>>> = {
   limit_mismatch: { limit: z.int().openapi({ description: "The limit of the semaphore." }) },
   rate_limited: { retryAfterMs },
   quota_exceeded: { retryAfterMs },
-  too_many: { retryAfterMs: retryAfterMs.optional() },
+  too_many: { retryAfterMs: sometimesRetryAfterMs },
   lease_lost: { lost: LossSchema },
-  no_quorum: { retryAfterMs: retryAfterMs.optional() },
+  no_quorum: { retryAfterMs: sometimesRetryAfterMs },
   authentication_unavailable: { retryAfterMs },
   overloaded: { retryAfterMs },
 };

@@ -1,4 +1,6 @@
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
+import type { ErrorCode } from "../../src/errors.js";
+import { problemName } from "../../src/http/problem-schemas.js";
 
 /** What a test got back. */
 export interface Answer {
@@ -14,7 +16,7 @@ export interface Schema {
   readonly properties?: Record<string, Schema>;
 }
 
-interface Document {
+export interface Document {
   readonly paths: Record<string, Record<string, Operation>>;
   readonly components: {
     readonly schemas: Record<string, Schema>;
@@ -66,6 +68,13 @@ export class Contract {
     if (!validate(answer.body)) throw new Error(`${this.#ajv.errorsText(validate.errors)}: ${what}`);
     if (answer.status >= 400 && stated !== answer.status)
       throw new Error(`the problem states another status: ${what}`);
+  }
+
+  /** Throws where a problem is not what the schema of this code says. */
+  checkProblem(code: ErrorCode, problem: unknown): void {
+    const validate = this.#validator({ $ref: `#/components/schemas/${problemName(code)}` });
+    if (!validate(problem))
+      throw new Error(`${this.#ajv.errorsText(validate.errors)}: ${JSON.stringify(problem)}`);
   }
 
   #response({ responses }: Operation, status: number): Response | undefined {
