@@ -159,7 +159,29 @@ export type Election = {
 };
 
 /** A member, as it was registered. */
-export type Registered = Member & {
+export type Registered = {
+  /** Its id, unique in the service. */
+  readonly id: string;
+  /** Where the member can be reached; Quorate never connects to it. */
+  readonly address: string;
+  /** Its share relative to the others; 0: none. */
+  readonly weight: number;
+  /** Where it runs. */
+  readonly zone: string | null;
+  /** Its tags. */
+  readonly tags: readonly string[];
+  /** What it lets others see. */
+  readonly metadata?: unknown;
+  /** Members that are not up are not listed. */
+  readonly status: "up";
+  /** Raised by each registration: distinguishes a process from its successor under the same id. */
+  readonly incarnation: number;
+  /** Raised by each change within one incarnation. */
+  readonly revision: number;
+  /** Time without a heartbeat after which it is gone, ms. */
+  readonly ttlMs: number;
+  /** Time since the last heartbeat, ms. */
+  readonly lastHeartbeatAgeMs: number;
   /** How often to send heartbeats: a third of ttlMs, ms. */
   readonly heartbeatIntervalMs: number;
 };

@@ -81,14 +81,16 @@ interface ProblemResponse {
 export function problemResponses(codes: readonly ErrorCode[]): ProblemResponse[] {
   // In one order, whatever that of the codes of a route: the same codes are the same response.
   const wanted = ERROR_CODES.filter((code) => codes.includes(code));
-  return [...new Set(wanted.map(statusOf))].sort().map((status) => {
+  const statuses = [...new Set(wanted.map(statusOf))].sort();
+  const responses = statuses.map((status) => {
     const ofStatus = wanted.filter((code) => statusOf(code) === status);
     return { status: String(status), name: responseName(ofStatus), response: problemResponse(ofStatus) };
   });
+  return statuses.some((status) => status < 500) ? responses : [...responses, REFUSED];
 }
 
 /** What a request may get at any path, so early that its route does not matter. Only routes without other 4xx list it. */
-export const ANY_CLIENT_PROBLEM = {
+const REFUSED: ProblemResponse = {
   status: "4XX",
   name: "Refused",
   response: {
@@ -100,7 +102,7 @@ export const ANY_CLIENT_PROBLEM = {
       },
     },
   },
-} as const satisfies ProblemResponse;
+};
 
 function responseName(codes: readonly ErrorCode[]): string {
   return codes.join() === UNAVAILABLE.join() ? "Unavailable" : codes.map(inCamelCase).join("Or");

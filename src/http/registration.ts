@@ -10,7 +10,7 @@ import { accessOf } from "./access/security.js";
 import type { App, Env, Services } from "./context.js";
 import { namespaceOf, underNamespace } from "./namespaces.js";
 import { type Answer, type Observed, observed } from "./observed.js";
-import { ANY_CLIENT_PROBLEM, ProblemSchema, problemResponses } from "./problem.js";
+import { ProblemSchema, problemResponses } from "./problem.js";
 import { type Parsed, parserOf, type Schemas } from "./requests/parse.js";
 import { type Handled, jsonReply, Reply } from "./responses/reply.js";
 import { ExactFirstRouter } from "./router.js";
@@ -103,10 +103,8 @@ export class Routes {
 
   /** References to the responses with the problems of a route, by status. */
   #problems(route: AnyRoute): Record<string, { readonly $ref: string }> {
-    const described = problemResponses(codesOf(route));
-    if (!described.some(({ status }) => status.startsWith("4"))) described.push(ANY_CLIENT_PROBLEM);
     return Object.fromEntries(
-      described.map(({ status, name, response }) => [
+      problemResponses(codesOf(route)).map(({ status, name, response }) => [
         status,
         this.app.openAPIRegistry.registerComponent("responses", name, response).ref,
       ]),

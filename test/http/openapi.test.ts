@@ -43,8 +43,8 @@ function namelessIn(document: Document): string[] {
     [...schemasIn(document)]
       .filter(([path, { properties, oneOf, allOf }]) => !isNamed(path) && (properties || oneOf || allOf))
       .map(([path]) => path)
-      // Responses and what a schema adds to another have the name of the whole.
-      .filter((path) => !path.startsWith("components.responses.") && !path.includes(".allOf."))
+      // A response has a name itself.
+      .filter((path) => !path.startsWith("components.responses."))
   );
 }
 

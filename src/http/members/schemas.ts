@@ -80,8 +80,10 @@ export const MemberSchema = answer("Member", "A live member of a service.", {
 
 const heartbeatIntervalMs = ms("How often to send heartbeats: a third of ttlMs", 5000);
 
-export const RegisteredSchema = MemberSchema.extend({ heartbeatIntervalMs }).openapi("Registered", {
-  description: "A member, as it was registered.",
+// Not an extension of Member: generators would make a nameless part of what it adds.
+export const RegisteredSchema = answer("Registered", "A member, as it was registered.", {
+  ...MemberSchema.shape,
+  heartbeatIntervalMs,
 });
 
 export const PulseSchema = RegisteredSchema.pick({
