@@ -173,7 +173,7 @@ export type Registered = {
   /** What it lets others see. */
   readonly metadata?: unknown;
   /** Members that are not up are not listed. */
-  readonly status: "up";
+  readonly status: MemberStatus;
   /** Raised by each registration: distinguishes a process from its successor under the same id. */
   readonly incarnation: number;
   /** Raised by each change within one incarnation. */
@@ -272,6 +272,9 @@ export type WaitingCandidate = {
   readonly mode: string;
 };
 
+/** Members that are not up are not listed. */
+export type MemberStatus = "up";
+
 /** A live member of a service. */
 export type Member = {
   /** Its id, unique in the service. */
@@ -287,7 +290,7 @@ export type Member = {
   /** What it lets others see. */
   readonly metadata?: unknown;
   /** Members that are not up are not listed. */
-  readonly status: "up";
+  readonly status: MemberStatus;
   /** Raised by each registration: distinguishes a process from its successor under the same id. */
   readonly incarnation: number;
   /** Raised by each change within one incarnation. */

@@ -71,7 +71,7 @@ export const MemberSchema = answer("Member", "A live member of a service.", {
   zone: z.string().nullable().openapi({ description: "Where it runs.", example: "eu-1a" }),
   tags: z.array(z.string()).openapi({ description: "Its tags.", example: ["canary"] }),
   metadata: z.unknown().openapi({ description: "What it lets others see.", example: { build: "7f3a" } }),
-  status: z.enum(["up"]).openapi({ description: "Members that are not up are not listed." }),
+  status: z.enum(["up"]).openapi("MemberStatus", { description: "Members that are not up are not listed." }),
   incarnation,
   revision: z.int().openapi({ description: "Raised by each change within one incarnation.", example: 1 }),
   ttlMs: ms("Time without a heartbeat after which it is gone", 15_000),
