@@ -30,26 +30,26 @@ function* schemasIn(part: unknown, path: readonly string[] = []): Generator<[str
   }
 }
 
-/** The schemas and their fields without words of their own, and without a name that has them. */
-function muteIn({ components }: Document): string[] {
-  return [...schemasIn(components.schemas, ["components", "schemas"])]
-    .filter(([path, { $ref, description }]) => !$ref && !description && !isPart(path))
+/** The schemas and their fields without words of their own, or of what has them. */
+function muteIn(document: Document): string[] {
+  return [...schemasIn(document)]
+    .filter(([path, { $ref, description }]) => !$ref && !description && !isPart(path) && !isWhole(path))
     .map(([path]) => path);
 }
 
 /** Objects and unions that generators have to invent a name for. */
 function namelessIn(document: Document): string[] {
-  return (
-    [...schemasIn(document)]
-      .filter(([path, { properties, oneOf, allOf }]) => !isNamed(path) && (properties || oneOf || allOf))
-      .map(([path]) => path)
-      // A response has a name itself.
-      .filter((path) => !path.startsWith("components.responses."))
-  );
+  return [...schemasIn(document)]
+    .filter(([path, { properties, oneOf, allOf }]) => !isNamed(path) && (properties || oneOf || allOf))
+    .map(([path]) => path)
+    .filter((path) => !isWhole(path));
 }
 
 const isNamed = (path: string) => /^components\.schemas\.\w+$/.test(path);
 const isPart = (path: string) => /\.(items|(allOf|oneOf|anyOf)\.\d+)$/.test(path);
+/** A named response, or a header, has the words and the name. */
+const isWhole = (path: string) =>
+  /^components\.responses\.\w+\.content\.[^.]+\.schema$|\.headers\.[\w-]+\.schema$/.test(path);
 
 describe("the schemas", () => {
   test("are described, and so are their fields", () => {

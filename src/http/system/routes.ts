@@ -73,7 +73,7 @@ export function systemRoutes(routes: Routes, { primaries, metrics, port, stoppin
       description: "The text format of Prometheus.",
       content: {
         "text/plain": {
-          schema: z.string(),
+          schema: z.string().openapi({ description: "A line per sample." }),
           examples: examples.metrics,
         },
       },
