@@ -1,9 +1,11 @@
 // Made by "npm run client-types" from openapi.yaml.
 
+/** A lock as it is now: who holds it, and who waits for it. */
 export type Lock = {
+  /** Its name. */
   readonly name: string;
   /** null: nobody holds it. */
-  readonly mode: "exclusive" | "shared" | null;
+  readonly mode: Mode | null;
   /** The holder, or up to 100 of those that share it; GET of its holders lists them all. */
   readonly holders: readonly Holder[];
   /** The holders' token, if a majority agrees on it. */
@@ -16,19 +18,25 @@ export type Lock = {
   readonly queue: readonly Waiting[];
 };
 
+/** One page of the locks that are held. */
 export type Locks = {
+  /** A page of them. */
   readonly locks: readonly ListedLock[];
   /** Where the next page begins: send it to get that. null: this is the last page. A page may be empty though another follows. */
   readonly cursor: string | null;
 };
 
+/** One page of the holders of a lock. */
 export type Holders = {
+  /** A page of them. */
   readonly holders: readonly Holder[];
   /** Send it to get the next page. null: this is the last page. */
   readonly cursor: string | null;
 };
 
+/** A semaphore as it is now: who holds permits, and how many wait. */
 export type Semaphore = {
+  /** Its name. */
   readonly name: string;
   /** null: no permit was acquired lately. */
   readonly limit: number | null;
@@ -42,9 +50,12 @@ export type Semaphore = {
   readonly waiting: number;
 };
 
+/** An election as it is now: who leads, and who waits to. */
 export type Election = {
+  /** Its name. */
   readonly name: string;
-  readonly leader: Leader;
+  /** null: nobody leads, or it cannot be known who does; see known. */
+  readonly leader: Leader | null;
   /** Whether a majority agrees on that. false: votes are split, so ask again. */
   readonly known: boolean;
   /** How many requests wait in the queue. */
@@ -53,7 +64,9 @@ export type Election = {
   readonly queue: readonly WaitingCandidate[];
 };
 
+/** One page of the live members of a service, in the order of their ids. */
 export type Members = {
+  /** A page of them. */
   readonly members: readonly Member[];
   /** Identifies the content of the ring: the same ringId gives the same owners, everywhere. */
   readonly ringId: string;
@@ -61,24 +74,18 @@ export type Members = {
   readonly cursor: string | null;
 };
 
+/** One page of the services that have members. */
 export type Services = {
-  readonly services: readonly {
-    readonly service: string;
-    /** As a majority of the primaries counts them. */
-    readonly members: number;
-  }[];
+  /** A page of them. */
+  readonly services: readonly ListedService[];
   /** Where the next page begins: send it to get that. null: this is the last page. A page may be empty though another follows. */
   readonly cursor: string | null;
 };
 
+/** The owners of many keys. */
 export type Owners = {
-  readonly owners: readonly {
-    /** Any UTF-8 text up to 1024 bytes. */
-    readonly key: string;
-    /** Id of the owner. */
-    readonly owner: string;
-    readonly replicas: readonly string[];
-  }[];
+  /** One for each key, in the order of the request. */
+  readonly owners: readonly OwnerOfKey[];
   /** The members named above, by id. */
   readonly members: { readonly [name: string]: Member };
   /** Identifies the content of the ring: the same ringId gives the same owners, everywhere. */
@@ -87,15 +94,19 @@ export type Owners = {
   readonly ageMs: number;
 };
 
+/** The outcome of breaking a lock. */
 export type Broken = {
   /** How many leases were ended. */
   readonly broken: number;
 };
 
+/** The primaries, as this instance sees them. */
 export type Primaries = {
+  /** In the order of the settings. */
   readonly primaries: readonly Primary[];
   /** Version of the configuration that this instance uses; null before the first. */
   readonly configurationVersion: number | null;
+  /** How many of them must agree. */
   readonly majority: number;
   /** Whether a majority participates and accepts writes. */
   readonly quorum: boolean;
@@ -111,7 +122,9 @@ export type Primaries = {
   readonly commandTimeoutMs: number;
 };
 
+/** Sent by an instance that takes requests. */
 export type Ready = {
+  /** Always ready: other instances answer with a problem. */
   readonly status: "ready";
   /** Whether a majority of the primaries participates and accepts writes. Not a reason to take this instance out of rotation. */
   readonly quorum: boolean;
@@ -123,9 +136,16 @@ export type Ready = {
   readonly worker?: number;
 };
 
+/** exclusive: held by one holder. shared: together with other shared holders. */
+export type Mode = "exclusive" | "shared";
+
+/** The holder of a lease, without its leaseId. */
 export type Holder = {
+  /** The label that the holder has given itself. */
   readonly owner: string | null;
+  /** What the holder lets others see. */
   readonly metadata?: unknown;
+  /** exclusive or shared. */
   readonly mode: string;
   /** How long it has been held, ms. */
   readonly heldForMs: number;
@@ -133,22 +153,31 @@ export type Holder = {
   readonly expiresInMs: number;
 };
 
+/** A request in the queue. */
 export type Waiting = {
   /** 1: the next. */
   readonly position: number;
+  /** exclusive or shared. */
   readonly mode: string;
+  /** The label that the holder has given itself. */
   readonly owner: string | null;
 };
 
+/** A lock that is held. */
 export type ListedLock = {
+  /** Its name. */
   readonly name: string;
   /** exclusive: held by one holder. shared: together with other shared holders. */
-  readonly mode: "exclusive" | "shared";
+  readonly mode: Mode;
+  /** Up to 100 of its holders. */
   readonly holders: readonly Holder[];
 };
 
+/** The holder of some permits, without its leaseId. */
 export type PermitHolder = {
+  /** The label that the holder has given itself. */
   readonly owner: string | null;
+  /** What the holder lets others see. */
   readonly metadata?: unknown;
   /** How many permits. */
   readonly permits: number;
@@ -158,36 +187,48 @@ export type PermitHolder = {
   readonly expiresInMs: number;
 };
 
+/** The leader, without its leaseId. */
 export type Leader = {
+  /** The label that the candidate has given itself. */
   readonly candidate: string | null;
   /** The fencing token of this term: only grows from one leader to the next. */
   readonly term: number;
+  /** What the leader publishes. */
   readonly value?: unknown;
   /** How long it has been held, ms. */
   readonly heldForMs: number;
   /** Time until it ends unless it is renewed, ms. */
   readonly expiresInMs: number;
-} | null;
+};
 
+/** A candidate in the queue. */
 export type WaitingCandidate = {
   /** 1: the next. */
   readonly position: number;
+  /** The label that the candidate has given itself. */
   readonly candidate: string | null;
   /** The candidate. */
   readonly owner: string | null;
+  /** Always exclusive. */
   readonly mode: string;
 };
 
+/** A live member of a service. */
 export type Member = {
+  /** Its id, unique in the service. */
   readonly id: string;
   /** Where the member can be reached; Quorate never connects to it. */
   readonly address: string;
   /** Its share relative to the others; 0: none. */
   readonly weight: number;
+  /** Where it runs. */
   readonly zone: string | null;
+  /** Its tags. */
   readonly tags: readonly string[];
+  /** What it lets others see. */
   readonly metadata?: unknown;
-  readonly status: "up";
+  /** Members that are not up are not listed. */
+  readonly status: MemberStatus;
   /** Raised by each registration: distinguishes a process from its successor under the same id. */
   readonly incarnation: number;
   /** Raised by each change within one incarnation. */
@@ -198,7 +239,27 @@ export type Member = {
   readonly lastHeartbeatAgeMs: number;
 };
 
+/** A service that has members. */
+export type ListedService = {
+  /** Its name. */
+  readonly service: string;
+  /** As a majority of the primaries counts them. */
+  readonly members: number;
+};
+
+/** The owner of one of many keys. */
+export type OwnerOfKey = {
+  /** Any UTF-8 text up to 1024 bytes. */
+  readonly key: string;
+  /** Id of the owner. */
+  readonly owner: string;
+  /** Ids of the members, the owner first. */
+  readonly replicas: readonly string[];
+};
+
+/** A primary, as this instance sees it. */
 export type Primary = {
+  /** Its host and port. */
   readonly address: string;
   /** up: participates. quarantined: participates, but grants no new lease for quarantineMs, since it may have forgotten some. refusing: participates, but refuses writes, so that it grants and registers nothing; see reason. readmitting: it restarted or missed writes, and is given what it lacks. down: does not answer. wrong_role: is a replica. misconfigured: cannot be a primary here; see reason. */
   readonly state: "up" | "quarantined" | "refusing" | "readmitting" | "down" | "wrong_role" | "misconfigured";
@@ -208,40 +269,65 @@ export type Primary = {
   readonly reason: string | null;
   /** How long it will not grant new leases, ms. */
   readonly quarantineMs: number;
-  /** Of the latest calls of this instance. */
-  readonly latencyMs: {
-    readonly p50: number | null;
-    readonly p99: number | null;
-  };
+  /** Of the latest calls of this instance, ms; null: there were none. */
+  readonly latencyMs: Latencies;
+  /** What the server says of itself, up to 2 s ago. null: it does not answer. */
   readonly server: Server;
 };
 
+/** Members that are not up are not listed. */
+export type MemberStatus = "up";
+
+/** Of the latest calls of this instance, ms; null: there were none. */
+export type Latencies = {
+  /** Half of them took at most this long. */
+  readonly p50: number | null;
+  /** 99 % of them took at most this long. */
+  readonly p99: number | null;
+};
+
+/** What the server says of itself, up to 2 s ago. null: it does not answer. */
 export type Server = {
+  /** What it is. */
   readonly product: "redis" | "valkey";
+  /** Its version. */
   readonly version: string;
+  /** replica: it follows another server, and cannot be a primary. */
   readonly role: "primary" | "replica";
-  readonly persistence: {
-    /** Whether it has an append-only file. */
-    readonly appendOnly: boolean;
-    /** The setting appendfsync: always, everysec or no. null: the server refuses CONFIG GET. */
-    readonly appendFsync: string | null;
-    /** The setting save; "": no snapshots. null: the server refuses CONFIG GET. */
-    readonly save: string | null;
-    /** Whether its last writes to disk succeeded. null: unknown. */
-    readonly writesSucceed: boolean | null;
-  };
-  readonly memory: {
-    /** null: unknown. */
-    readonly usedBytes: number | null;
-    /** The setting maxmemory. null: there is no limit, or it is unknown. */
-    readonly maxBytes: number | null;
-    /** null: unknown. */
-    readonly maxmemoryPolicy: string | null;
-  };
-  readonly clock: {
-    /** By how much its clock is ahead of the clock of this instance, ms; below 0: behind. */
-    readonly differenceMs: number;
-    /** The true difference is at most this far from differenceMs, ms. */
-    readonly uncertaintyMs: number;
-  };
+  /** What a server keeps on its disk. */
+  readonly persistence: Persistence;
+  /** The memory of a server. */
+  readonly memory: Memory;
+  /** The clock of a server, compared with that of this instance. */
+  readonly clock: ClockDifference;
 } | null;
+
+/** What a server keeps on its disk. */
+export type Persistence = {
+  /** Whether it has an append-only file. */
+  readonly appendOnly: boolean;
+  /** The setting appendfsync: always, everysec or no. null: the server refuses CONFIG GET. */
+  readonly appendFsync: string | null;
+  /** The setting save; "": no snapshots. null: the server refuses CONFIG GET. */
+  readonly save: string | null;
+  /** Whether its last writes to disk succeeded. null: unknown. */
+  readonly writesSucceed: boolean | null;
+};
+
+/** The memory of a server. */
+export type Memory = {
+  /** How much it uses. null: unknown. */
+  readonly usedBytes: number | null;
+  /** The setting maxmemory. null: there is no limit, or it is unknown. */
+  readonly maxBytes: number | null;
+  /** The setting maxmemory-policy. null: unknown. */
+  readonly maxmemoryPolicy: string | null;
+};
+
+/** The clock of a server, compared with that of this instance. */
+export type ClockDifference = {
+  /** By how much it is ahead, ms; below 0: behind. */
+  readonly differenceMs: number;
+  /** The true difference is at most this far from differenceMs, ms. */
+  readonly uncertaintyMs: number;
+};
