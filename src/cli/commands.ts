@@ -1,0 +1,44 @@
+import type { Define } from "./invocation.js";
+
+export interface Listed {
+  readonly name: string;
+  readonly summary: string;
+  /** Whether it asks the service, and so has the options that say where. */
+  readonly asks: boolean;
+  /** Whether it runs a command that is given after `--`. */
+  readonly runs: boolean;
+  /** Loaded only when it is used: the time to start counts. */
+  readonly load: () => Promise<{ readonly define: Define }>;
+}
+
+/** In the order of the help. */
+export const COMMANDS: readonly Listed[] = [
+  {
+    name: "run",
+    summary: "run a command while a lock or permits are held",
+    asks: true,
+    runs: true,
+    load: () => import("./commands/run.js"),
+  },
+  {
+    name: "elect",
+    summary: "run a command whenever this process is the leader",
+    asks: true,
+    runs: true,
+    load: () => import("./commands/elect.js"),
+  },
+  {
+    name: "member",
+    summary: "run a command while it is registered as a member of a service",
+    asks: true,
+    runs: true,
+    load: () => import("./commands/member.js"),
+  },
+  {
+    name: "serve",
+    summary: "start an instance of the service",
+    asks: false,
+    runs: false,
+    load: () => import("./commands/serve.js"),
+  },
+];

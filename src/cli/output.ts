@@ -1,0 +1,49 @@
+import Table from "cli-table3";
+
+/** Prints JSON on stdout, indented: for people who look, and for programs. */
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** Prints one JSON text per line, for what goes on. */
+export function printJsonLine(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+export type Cell = string | number | null | undefined;
+
+/** Prints a table without borders, its head in capitals. Null and undefined show as `-`. */
+export function printTable(head: readonly string[], rows: readonly (readonly Cell[])[]): void {
+  const table = new Table({
+    head: head.map((title) => title.toUpperCase()),
+    chars: NO_BORDERS,
+    style: { head: [], border: [], "padding-left": 0, "padding-right": 0 },
+  });
+  for (const row of rows) table.push(row.map((cell) => printable(String(cell ?? "-"))));
+  // The last column is padded too.
+  const lines = table.toString().split("\n");
+  process.stdout.write(`${lines.map((line) => line.trimEnd()).join("\n")}\n`);
+}
+
+/** What others wrote may have control characters, with which they could rewrite the terminal. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, "?");
+}
+
+const NO_BORDERS = {
+  top: "",
+  "top-mid": "",
+  "top-left": "",
+  "top-right": "",
+  bottom: "",
+  "bottom-mid": "",
+  "bottom-left": "",
+  "bottom-right": "",
+  left: "",
+  "left-mid": "",
+  mid: "",
+  "mid-mid": "",
+  right: "",
+  "right-mid": "",
+  middle: "  ",
+};
