@@ -8,6 +8,7 @@
 # another, 69: no instance or no majority, 76: lost, 64: a mistake in the request.
 set -um
 
+urls=${QUORATE_URL:-http://127.0.0.1:8080}
 lock=/v1/locks/$1
 shift
 ttl=5000
@@ -25,7 +26,7 @@ read_clock() {
 # post ACTION FIELDS SECONDS: asks one instance after the other. Sets `status`, `body`, and `sent`.
 post() {
   local url response
-  for url in ${QUORATE_URL:-http://127.0.0.1:8080}; do
+  for url in ${urls//,/ }; do
     read_clock
     sent=$now
     response=$(curl -s -m "$3" -w '\n%{http_code}' -H 'content-type: application/json' \
