@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmod, cp, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -58,21 +58,27 @@ export class Checkout {
   }
 
   /** Starts a command in a folder of the checkout, with nothing of this process' environment but what finds programs. */
-  start(folder: string, command: readonly string[], env: Record<string, string> = {}): Running {
+  start(
+    folder: string,
+    command: readonly string[],
+    env: Record<string, string> = {},
+    /** What its output goes to; `lines` has it otherwise. */
+    stdout: number | "pipe" = "pipe",
+  ): Running {
     const [file = "", ...args] = command;
     const { PATH = "", HOME = "/" } = process.env;
     const child = spawn(file, args, {
       cwd: this.path(folder),
       env: { PATH, HOME, ...env },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["ignore", stdout, "pipe"],
     });
     this.#children.add(child);
     let [out, err, lastLineMs] = ["", "", 0];
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => {
       out += text;
       lastLineMs = performance.now();
     });
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       err += text;
     });
     return {
@@ -90,12 +96,5 @@ export class Checkout {
     const running = this.start(folder, command, env);
     const code = await running.ended;
     return { code, lines: running.lines(), err: running.err() };
-  }
-
-  /** Makes a program that all commands of the checkout find by its name, in `dir`/bin. */
-  async program(path: string, text: string): Promise<string> {
-    await writeFile(this.path(path), text);
-    await chmod(this.path(path), 0o755);
-    return this.path(path);
   }
 }
