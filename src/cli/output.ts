@@ -1,4 +1,7 @@
 import Table from "cli-table3";
+import { printable } from "./printable.js";
+
+export { printable } from "./printable.js";
 
 /** Prints JSON on stdout, indented: for people who look, and for programs. */
 export function printJson(value: unknown): void {
@@ -23,11 +26,6 @@ export function printTable(head: readonly string[], rows: readonly (readonly Cel
   // The last column is padded too.
   const lines = table.toString().split("\n");
   process.stdout.write(`${lines.map((line) => line.trimEnd()).join("\n")}\n`);
-}
-
-/** What others wrote may have control characters, with which they could rewrite the terminal. */
-export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, "?");
 }
 
 const NO_BORDERS = {
