@@ -196,7 +196,7 @@ public final class QuorateLock implements AutoCloseable {
       System.err.println("the lease was lost");
       System.exit(1);
     } catch (IOException | RefusedException e) {
-      System.err.println(e.getMessage());
+      System.err.println(e);
       System.exit(1);
     }
   }

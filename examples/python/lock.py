@@ -72,7 +72,7 @@ class Lock:
     def check(self):
         """Raises LeaseLost if the lease cannot be trusted any longer. Call it before each step of the job."""
         if self.remaining() <= 0:
-            raise LeaseLost(self._path)
+            raise LeaseLost(f"{self._path} may be held by another process")
 
     def _extend(self, action, more, timeout):
         grant, sent = post(self._path + action, {**self._lease, **more}, timeout)

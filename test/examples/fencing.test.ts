@@ -72,7 +72,9 @@ describe.skipIf(!has("python3") || !has("sqlite3"))(
 async function postgresBin(): Promise<string | undefined> {
   const debian = "/usr/lib/postgresql";
   const versions = await readdir(debian).catch(() => []);
-  const folders = versions.sort((one, other) => Number(other) - Number(one)).map((v) => `${debian}/${v}/bin/`);
+  const folders = versions
+    .sort((one, other) => Number(other) - Number(one))
+    .map((v) => `${debian}/${v}/bin/`);
   return ["", ...folders].find((folder) => has(`${folder}initdb`) && has(`${folder}postgres`));
 }
 
@@ -80,53 +82,64 @@ const bin = await postgresBin();
 // It refuses to run as root. On most systems this is `nobody`.
 const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
 
-describe.skipIf(bin === undefined || !has("psql"))("a row of PostgreSQL (skipped where that is not installed)", () => {
-  let dir: string;
-  let stop: () => Promise<void> = async () => {};
-  let env: Record<string, string>;
+describe.skipIf(bin === undefined || !has("psql"))(
+  "a row of PostgreSQL (skipped where that is not installed)",
+  () => {
+    let dir: string;
+    let stop: () => Promise<void> = async () => {};
+    let env: Record<string, string>;
 
-  beforeAll(async () => {
-    dir = await mkdtemp(join(tmpdir(), "quorate-postgres-"));
-    await mkdir(join(dir, "socket"));
-    if (user.uid !== undefined)
-      for (const path of [dir, join(dir, "socket")]) await chown(path, user.uid, user.gid);
-    const data = join(dir, "data");
-    execFileSync(`${bin}initdb`, ["-D", data, "-U", "test", "-A", "trust", "-E", "UTF8", "--no-sync"], {
-      ...user,
-      cwd: dir,
-      stdio: "pipe",
+    beforeAll(async () => {
+      dir = await mkdtemp(join(tmpdir(), "quorate-postgres-"));
+      await mkdir(join(dir, "socket"));
+      if (user.uid !== undefined)
+        for (const path of [dir, join(dir, "socket")]) await chown(path, user.uid, user.gid);
+      const data = join(dir, "data");
+      execFileSync(`${bin}initdb`, ["-D", data, "-U", "test", "-A", "trust", "-E", "UTF8", "--no-sync"], {
+        ...user,
+        cwd: dir,
+        stdio: "pipe",
+      });
+      const settings = ["listen_addresses=", "fsync=off", `unix_socket_directories=${join(dir, "socket")}`];
+      const server = spawn(
+        `${bin}postgres`,
+        ["-D", data, ...settings.flatMap((setting) => ["-c", setting])],
+        {
+          ...user,
+          cwd: dir,
+          stdio: "ignore",
+        },
+      );
+      const ended = once(server, "exit");
+      stop = async () => {
+        server.kill("SIGQUIT"); // at once
+        await ended;
+      };
+      env = { PGHOST: join(dir, "socket"), PGUSER: "test", PGDATABASE: "postgres" };
+      await until(
+        async () => (await checkout.run(FOLDER, ["psql", "-c", "SELECT 1"], env)).code === 0,
+        "psql",
+        30_000,
+      );
+      expect(await checkout.run(FOLDER, ["psql", "-qf", "postgresql.sql"], env)).toMatchObject({ err: "" });
+    }, 60_000);
+
+    afterAll(async () => {
+      await stop();
+      await rm(dir, { recursive: true, force: true });
     });
-    const settings = ["listen_addresses=", "fsync=off", `unix_socket_directories=${join(dir, "socket")}`];
-    const server = spawn(`${bin}postgres`, ["-D", data, ...settings.flatMap((setting) => ["-c", setting])], {
-      ...user,
-      cwd: dir,
-      stdio: "ignore",
-    });
-    const ended = once(server, "exit");
-    stop = async () => {
-      server.kill("SIGQUIT"); // at once
-      await ended;
-    };
-    env = { PGHOST: join(dir, "socket"), PGUSER: "test", PGDATABASE: "postgres" };
-    await until(async () => (await checkout.run(FOLDER, ["psql", "-c", "SELECT 1"], env)).code === 0, "psql", 30_000);
-    expect(await checkout.run(FOLDER, ["psql", "-qf", "postgresql.sql"], env)).toMatchObject({ err: "" });
-  }, 60_000);
 
-  afterAll(async () => {
-    await stop();
-    await rm(dir, { recursive: true, force: true });
-  });
-
-  refusals(() => ({
-    query: async (sql) => {
-      const { code, lines, err } = await checkout.run(FOLDER, ["psql", "-XqAtc", sql], env);
-      if (code !== 0) throw new Error(err);
-      return lines.join("\n");
-    },
-    ship: (order, token) =>
-      checkout.run(FOLDER, ["./ship-postgresql.sh", String(order)], {
-        ...env,
-        QUORATE_FENCING_TOKEN: String(token),
-      }),
-  }));
-});
+    refusals(() => ({
+      query: async (sql) => {
+        const { code, lines, err } = await checkout.run(FOLDER, ["psql", "-XqAtc", sql], env);
+        if (code !== 0) throw new Error(err);
+        return lines.join("\n");
+      },
+      ship: (order, token) =>
+        checkout.run(FOLDER, ["./ship-postgresql.sh", String(order)], {
+          ...env,
+          QUORATE_FENCING_TOKEN: String(token),
+        }),
+    }));
+  },
+);

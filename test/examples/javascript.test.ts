@@ -59,10 +59,18 @@ describe("shards.mjs", () => {
     const [a, b, c] = ["a", "b", "c"].map((id) => node("shards.mjs", "search", id));
     if (!a || !b || !c) throw new Error("unreachable");
     const shared = (...workers: (typeof a)[]) =>
-      until(() => {
-        const all = workers.map(heldBy);
-        return all.flat().length === 16 && new Set(all.flat()).size === 16 && all.every(({ length }) => length > 0);
-      }, "every shard has a worker", 20_000);
+      until(
+        () => {
+          const all = workers.map(heldBy);
+          return (
+            all.flat().length === 16 &&
+            new Set(all.flat()).size === 16 &&
+            all.every(({ length }) => length > 0)
+          );
+        },
+        "every shard has a worker",
+        20_000,
+      );
     await shared(a, b, c);
     c.kill("SIGKILL");
     await shared(a, b);

@@ -38,7 +38,9 @@ describe("keys.yaml", () => {
   };
 
   test("is valid as it is, with keys that nobody has", async () => {
-    const digests = [...(await readFile(file, "utf8")).matchAll(/"([0-9a-f]{64})"/g)].map(([, digest]) => digest);
+    const digests = [...(await readFile(file, "utf8")).matchAll(/"([0-9a-f]{64})"/g)].map(
+      ([, digest]) => digest,
+    );
     expect(new Set(digests).size).toBe(3);
     await using service = await start();
     expect(await service.call("nobody", "GET", "billing/locks")).toMatchObject({ status: 401 });
