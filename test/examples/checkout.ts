@@ -9,6 +9,9 @@ import { builtMain } from "../helpers/built.js";
 
 export const root = fileURLToPath(new URL("../../", import.meta.url));
 
+/** Of tests here, ms: a Java that starts beside all other tests may take half a minute. */
+export const PATIENCE_MS = 60_000;
+
 /** Whether the machine has it. */
 export const has = (program: string, ...args: string[]): boolean =>
   spawnSync(program, args.length > 0 ? args : ["--version"]).status === 0;

@@ -1,9 +1,11 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test, vi } from "vitest";
 import { type Instance, startInstance, until } from "../helpers/service.js";
 import { sharedPrimaries } from "../helpers/shared-primaries.js";
-import { Checkout, has, root } from "./checkout.js";
+import { Checkout, has, PATIENCE_MS, root } from "./checkout.js";
+
+vi.setConfig({ testTimeout: 4 * PATIENCE_MS, hookTimeout: PATIENCE_MS });
 
 // The lines of README.md, docs/cookbook.md and examples/cron/crontab, with `quorate` on the PATH.
 
@@ -42,8 +44,8 @@ test("README.md: a second command is refused while the first runs, or waits for 
   const [, block = ""] = /```sh\nalias (quorate=[^`]*)```/.exec(await read("README.md")) ?? [];
   const [alias, first = "", second = "", third = ""] = block.trim().split("\n");
   expect(alias).toBe('quorate="node $PWD/dist/cli/main.js"');
-  const working = shell(first.replace(/&$/, "").replace("sleep 20", "sleep 4"));
-  await until(() => working.lines().length === 1, "the first works");
+  const working = shell(first.replace(/&$/, "").replace("sleep 20", "sleep 8"));
+  await until(() => working.lines().length === 1, "the first works", PATIENCE_MS);
   expect(working.lines()[0]).toMatch(/^working, token \d+$/);
   const refused = shell(second);
   expect([await refused.ended, refused.lines()]).toEqual([75, []]);

@@ -3,9 +3,11 @@ import { once } from "node:events";
 import { chown, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { until } from "../helpers/service.js";
-import { Checkout, has } from "./checkout.js";
+import { Checkout, has, PATIENCE_MS } from "./checkout.js";
+
+vi.setConfig({ testTimeout: 4 * PATIENCE_MS, hookTimeout: PATIENCE_MS });
 
 const checkout = new Checkout();
 const FOLDER = "examples/fencing";
@@ -119,10 +121,10 @@ describe.skipIf(bin === undefined || !has("psql"))(
       await until(
         async () => (await checkout.run(FOLDER, ["psql", "-c", "SELECT 1"], env)).code === 0,
         "psql",
-        30_000,
+        PATIENCE_MS,
       );
       expect(await checkout.run(FOLDER, ["psql", "-qf", "postgresql.sql"], env)).toMatchObject({ err: "" });
-    }, 60_000);
+    });
 
     afterAll(async () => {
       await stop();

@@ -1,9 +1,11 @@
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type Instance, startInstance, until } from "../helpers/service.js";
 import { sharedPrimaries } from "../helpers/shared-primaries.js";
-import { Checkout } from "./checkout.js";
+import { Checkout, PATIENCE_MS } from "./checkout.js";
+
+vi.setConfig({ testTimeout: 4 * PATIENCE_MS, hookTimeout: PATIENCE_MS });
 
 const checkout = new Checkout();
 let instance: Instance;
@@ -20,18 +22,22 @@ const node = (program: string, ...args: string[]) =>
 describe("leader.mjs", () => {
   test("leads again when the leader dies, and hands over when it is told to end", async () => {
     const waiting = async (count: number) =>
-      until(async () => (await instance.service.elections.inspect("billing")).waiting === count, "waiting");
+      until(
+        async () => (await instance.service.elections.inspect("billing")).waiting === count,
+        "waiting",
+        PATIENCE_MS,
+      );
     const all = [node("leader.mjs", "billing")];
-    await until(() => all[0]?.lines().length === 1, "the first leads");
+    await until(() => all[0]?.lines().length === 1, "the first leads", PATIENCE_MS);
     all.push(node("leader.mjs", "billing"));
     await waiting(1);
     all[0]?.kill("SIGKILL");
-    await until(() => all[1]?.lines().length === 1, "the second leads");
+    await until(() => all[1]?.lines().length === 1, "the second leads", PATIENCE_MS);
     all.push(node("leader.mjs", "billing"));
     await waiting(1);
     all[1]?.kill("SIGTERM");
     expect(await all[1]?.ended).toBe(0);
-    await until(() => all[2]?.lines().length === 1, "the third leads", 2_000);
+    await until(() => all[2]?.lines().length === 1, "the third leads", PATIENCE_MS);
 
     const said = all.map((each) => each.lines());
     expect(said.map(([first]) => first)).toEqual(Array(3).fill(expect.stringMatching(/^leading, term \d+$/)));
@@ -69,7 +75,7 @@ describe("shards.mjs", () => {
           );
         },
         "every shard has a worker",
-        20_000,
+        PATIENCE_MS,
       );
     await shared(a, b, c);
     c.kill("SIGKILL");
@@ -80,7 +86,7 @@ describe("shards.mjs", () => {
     a.kill("SIGTERM");
     expect([await a.ended, heldBy(a), a.err()]).toEqual([0, [], ""]);
     expect((await instance.call("GET", "/v1/services/search/members")).body.members).toEqual([]);
-  }, 60_000);
+  });
 });
 
 describe("limit.mjs", () => {
@@ -98,13 +104,13 @@ describe("limit.mjs", () => {
       .split("\n")
       .map((line) => (line === "begins" ? ++running : --running));
     expect([seen.length, Math.max(...seen), running]).toEqual([10, 2, 0]);
-  }, 30_000);
+  });
 });
 
 describe("call.mjs", () => {
   test("reaches a member that lives, and the same one for the same key", async () => {
     const members = ["m1", "m2", "m3"].map((id) => node("member.mjs", "things", id));
-    await until(() => members.every(({ lines }) => lines().length === 1), "all are registered");
+    await until(() => members.every(({ lines }) => lines().length === 1), "all are registered", PATIENCE_MS);
     const call = async () => {
       const { ended, lines, err } = node("call.mjs", "things", "user:42");
       return [await ended, lines()[0], err()];
@@ -125,5 +131,5 @@ describe("call.mjs", () => {
       "nobody is a member",
     );
     expect(await call()).toEqual([1, undefined, expect.stringContaining("things has no members")]);
-  }, 30_000);
+  });
 });
