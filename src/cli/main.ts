@@ -26,7 +26,8 @@ async function main(argv: readonly string[]): Promise<void> {
       ? JSON.stringify({ error: message, exitCode, ...fields })
       : `quorate: ${message}`;
     process.stderr.write(`${line}\n`);
-    process.exitCode = exitCode;
+    // Whatever may go on in the background, such as giving back what came too late, has had its time.
+    process.exit(exitCode);
   }
 }
 

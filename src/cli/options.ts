@@ -18,7 +18,7 @@ export const whole =
   };
 
 /** Of an option: a number that is not negative. */
-export function positive(text: string): number {
+export function number(text: string): number {
   const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
   if (Number.isFinite(value)) return value;
   throw new InvalidArgumentError("It must be a number, not below 0.");

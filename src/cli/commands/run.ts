@@ -10,8 +10,9 @@ import { printable } from "../printable.js";
 import { showProgress } from "../progress.js";
 import { releaseNotBefore } from "../running/at-least.js";
 import type { Ending } from "../running/command.js";
-import { exitCodeOf, say, sayJson } from "../running/ends.js";
+import { exitCodeOf, lostText, say, sayJson } from "../running/ends.js";
 import { Holder } from "../running/lease.js";
+import { checkPlatform } from "../running/platform.js";
 import { exitCodeOfSignal, Signals } from "../running/signals.js";
 
 interface Options extends CommonOptions {
@@ -130,8 +131,7 @@ function acquire(name: string, options: Options, { quorate }: Holder, signal: Ab
 }
 
 function check({ shared, limit, permits }: Options): void {
-  if (process.platform === "win32")
-    throw wrongUse("run needs Linux, macOS or WSL, which have groups of processes");
+  checkPlatform("run");
   if (shared && limit !== undefined) throw wrongUse("run: --shared is of a lock, and --limit of a semaphore");
   if (permits !== undefined && limit === undefined)
     throw wrongUse("run: --permits needs --limit, the number of permits that there are in total");
@@ -150,11 +150,6 @@ function heldText(name: string, { wait }: Options, { holder, queuePosition }: He
 }
 
 const fieldsOf = ({ code, holder, queuePosition }: HeldError) => ({ code, holder, queuePosition });
-
-function lostText(name: string, { signal }: Lease, { signal: by }: Ending): string {
-  const reason = signal.aborted ? (signal.reason as Error).message : "It was not renewed in time.";
-  return `${name} was lost, and the command was ${by === "SIGKILL" ? "killed" : "told to end"}: ${reason}`;
-}
 
 const TIMEOUT_MS = 5_000;
 

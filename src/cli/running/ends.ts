@@ -1,4 +1,5 @@
 import { writeSync } from "node:fs";
+import type { Lease } from "../../client/lease.js";
 import { EXIT } from "../exit-codes.js";
 import type { Ending } from "./command.js";
 import { exitCodeOfSignal } from "./signals.js";
@@ -6,6 +7,12 @@ import { exitCodeOfSignal } from "./signals.js";
 /** Of a command that ended by itself: what a shell would report. */
 export function exitCodeOf({ code, signal }: Ending): number {
   return signal === null ? (code ?? EXIT.internal) : exitCodeOfSignal(signal);
+}
+
+/** Why a command was told to end. */
+export function lostText(name: string, { signal }: Lease, { signal: by }: Ending): string {
+  const reason = signal.aborted ? (signal.reason as Error).message : "It was not renewed in time.";
+  return `${name} was lost, and the command was ${by === "SIGKILL" ? "killed" : "told to end"}: ${reason}`;
 }
 
 /**

@@ -39,6 +39,7 @@ export class Holder {
     more: Readonly<Record<string, string>>,
     signals: Signals,
   ): Promise<Ending> {
+    if (signals.stop.aborted) return { code: null, signal: signals.received ?? "SIGTERM", told: false };
     const limits = () => limitsOf(this.#trustedUntilMs, lease.grant.ttlMs);
     const env = { ...more, QUORATE_FENCING_TOKEN: String(lease.fencingToken) };
     const running = new RunningCommand(command, env, this.clock, limits());
