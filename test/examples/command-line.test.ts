@@ -99,3 +99,37 @@ test.skipIf(!has("python3") || !has("sqlite3"))(
     expect(Number(row.lines()[0])).toBeGreaterThan(1e15);
   },
 );
+
+test("cookbook.md: a program runs where its machine leads, and on another one when that dies", async () => {
+  await script("send-invoices", 'echo "leads, $QUORATE_FENCING_TOKEN" >>leaders; exec sleep 600');
+  const line = await commandIn("docs/cookbook.md", "quorate elect billing");
+  const command = line.replace("elect", "elect --ttl 3s");
+  const leaders = async () =>
+    (await readFile(checkout.path("leaders"), "utf8").catch(() => "")).split("\n").slice(0, -1);
+  const machines = [
+    checkout.start(".", command.split(" "), env),
+    checkout.start(".", command.split(" "), env),
+  ];
+  await until(async () => (await leaders()).length === 1, "one leads", PATIENCE_MS);
+  const { leader } = await instance.service.elections.inspect("billing");
+  const first = machines.findIndex(({ pid }) => String(leader?.candidate).endsWith(`:${pid}`));
+  expect(first).toBeGreaterThanOrEqual(0);
+  machines[first]?.kill("SIGKILL");
+  await until(async () => (await leaders()).length === 2, "the other leads", PATIENCE_MS);
+  const tokens = (await leaders()).map((each) => Number(each.split(" ")[1]));
+  expect(tokens[1]).toBeGreaterThan(tokens[0] as number);
+  machines[1 - first]?.kill("SIGTERM");
+  await machines[1 - first]?.ended;
+});
+
+test("cookbook.md: a server is a member while it runs", async () => {
+  await script("server", "exec sleep 600");
+  const command = await commandIn("docs/cookbook.md", "quorate member things");
+  const server = checkout.start(".", command.split(" "), env);
+  const members = async () => (await instance.call("GET", "/v1/services/things/members")).body.members;
+  await until(async () => (await members()).length === 1, "it is a member", PATIENCE_MS);
+  expect(await members()).toMatchObject([{ id: "things-1", address: "10.0.0.1:9000" }]);
+  server.kill("SIGTERM");
+  await server.ended;
+  expect(await members()).toEqual([]);
+});
