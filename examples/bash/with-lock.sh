@@ -6,12 +6,13 @@
 # The command is a process group of its own, and gets QUORATE_FENCING_TOKEN. When the lease is lost, the group gets
 # SIGTERM, then SIGKILL, before another process can hold the lock. The exit code is that of the command, or 75: held by
 # another, 69: no instance or no majority, 76: lost, 64: a mistake in the request.
-set -um
+set -u
 
 urls=${QUORATE_URL:-http://127.0.0.1:8080}
 lock=/v1/locks/$1
 shift
 ttl=5000
+renew_after=1.6 # seconds: a third of that
 grace=1000
 # Our own, so that a request whose response was lost can be repeated.
 lease=$(head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=')
@@ -45,6 +46,7 @@ field() { [[ $body =~ \"$1\":([0-9]+) ]] && echo "${BASH_REMATCH[1]}"; }
 guard() {
   local previous=${guard:-}
   trusted=$1
+  set -m # in a process group of its own
   (
     signal() {
       while read_clock && ((now < $2)); do
@@ -58,7 +60,8 @@ guard() {
   ) 2>/dev/null &
   guard=$!
   disown # bash would report its end
-  [[ -z $previous ]] || kill -KILL -- "-$previous"
+  set +m
+  [[ -z $previous ]] || kill -KILL -- "-$previous" 2>/dev/null
 }
 
 guard_until_end_of_lease() { guard $((sent + $(field waitedMs) + $(field validForMs))); }
@@ -74,16 +77,18 @@ done
 [[ $status == 200 ]] || { echo "no instance answers, or no majority of the primaries: $body" >&2 && exit 69; }
 token=$(field fencingToken)
 
+set -m
 QUORATE_FENCING_TOKEN=$token "$@" &
 job=$!
+set +m
 trap 'kill -TERM -- "-$job"' TERM INT HUP
 guard_until_end_of_lease
 
-pause=1.6
-while sleep "$pause" &>/dev/null & wait -n "$job" $!; kill -0 "$job" 2>/dev/null; do
+pause=$renew_after
+while sleep "$pause" &>/dev/null & wait -n "$job" $! 2>/dev/null; kill -0 "$job" 2>/dev/null; do
   if post renew ", \"ttlMs\": $ttl, \"fencingToken\": $token" 1; then
     guard_until_end_of_lease
-    pause=1.6
+    pause=$renew_after
   elif [[ $status == 410 ]]; then
     guard $((now + grace))
     break
@@ -92,7 +97,7 @@ while sleep "$pause" &>/dev/null & wait -n "$job" $!; kill -0 "$job" 2>/dev/null
   fi
 done
 
-wait "$job"
+wait "$job" 2>/dev/null
 code=$?
 read_clock
 ((now < trusted - grace)) || code=76
