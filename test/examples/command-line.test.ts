@@ -42,7 +42,7 @@ async function script(name: string, text: string): Promise<string> {
 
 test("README.md: a second command is refused while the first runs, or waits for it", async () => {
   const [, block = ""] = /```sh\nalias (quorate=[^`]*)```/.exec(await read("README.md")) ?? [];
-  const [alias, first = "", second = "", third = ""] = block.trim().split("\n");
+  const [alias, first = "", , second = "", third = ""] = block.trim().split("\n");
   expect(alias).toBe('quorate="node $PWD/dist/cli/main.js"');
   const working = shell(first.replace(/&$/, "").replace("sleep 20", "sleep 8"));
   await until(() => working.lines().length === 1, "the first works", PATIENCE_MS);
