@@ -69,7 +69,9 @@ test("crontab: the report is made on one machine, and not again by one whose clo
 });
 
 test("cookbook.md: two reports at a time, of four", async () => {
-  await script("make-report", "echo begins >>made; sleep 0.5; echo ends >>made");
+  // The first waits for the second, so that there are two at a time for sure.
+  const untilTwo = "while [ $(wc -l <made) -lt 2 ]; do sleep 0.1; done";
+  await script("make-report", `echo begins >>made; ${untilTwo}; sleep 0.5; echo ends >>made`);
   const command = await commandIn("docs/cookbook.md", "quorate run reports --limit 2");
   const all = Array.from({ length: 4 }, () => shell(command));
   for (const each of all) expect([await each.ended, each.err()]).toEqual([0, ""]);
