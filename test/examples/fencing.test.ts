@@ -1,11 +1,11 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chown, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { chown, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { until } from "../helpers/service.js";
-import { Checkout, has, PATIENCE_MS } from "./checkout.js";
+import { Checkout, has, PATIENCE_MS, root } from "./checkout.js";
 
 vi.setConfig({ testTimeout: 4 * PATIENCE_MS, hookTimeout: PATIENCE_MS });
 
@@ -39,6 +39,18 @@ function refusals(database: () => Database): void {
     expect(await row()).toBe(`returned|${TOKEN + 2}`);
     expect(await database().ship(43, TOKEN)).toMatchObject({ code: 0 });
     expect(await database().ship(44, TOKEN)).toMatchObject({ code: 1 });
+  });
+
+  test("a row that does not exist is inserted, and fenced from then on", async () => {
+    const [, sql = ""] =
+      /```sql\n(INSERT INTO [^`]*)```/.exec(await readFile(join(root, "docs/cookbook.md"), "utf8")) ?? [];
+    const stored = async (token: number) => {
+      await database().query(sql.replace(":id", "50").replace(":token", String(token)));
+      return database().query("SELECT status, fencing_token FROM orders WHERE id = 50");
+    };
+    expect(await stored(TOKEN)).toBe(`shipped|${TOKEN}`);
+    expect(await stored(TOKEN + 2)).toBe(`shipped|${TOKEN + 2}`);
+    expect(await stored(TOKEN)).toBe(`shipped|${TOKEN + 2}`);
   });
 
   test("no row goes without a token, which would refuse every one", async () => {
