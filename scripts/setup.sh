@@ -148,7 +148,7 @@ has() { command -v "$1" >/dev/null; }
 has_server() { has redis-server || has valkey-server; }
 
 # What tests are skipped without, and the packages that have it.
-wanted=('nginx nginx-light' 'haproxy haproxy' 'cc gcc libc6-dev' 'python3 python3-minimal' 'systemd-analyze systemd'
+wanted=('nginx nginx-light' 'haproxy haproxy' 'cc gcc libc6-dev' 'python3 python3' 'systemd-analyze systemd'
   'openssl openssl' 'curl curl' 'sqlite3 sqlite3')
 for option in "$@"; do
   case $option in

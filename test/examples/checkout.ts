@@ -16,6 +16,9 @@ export const PATIENCE_MS = 60_000;
 export const has = (program: string, ...args: string[]): boolean =>
   spawnSync(program, args.length > 0 ? args : ["--version"]).status === 0;
 
+/** Python with its standard library; Debian also has it without. */
+export const hasPython = has("python3", "-c", "import json, sqlite3, urllib.request");
+
 /** A program of examples/, running. */
 export interface Running {
   readonly pid: number;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { beforeAll, expect, test, vi } from "vitest";
 import { type Instance, startInstance, until } from "../helpers/service.js";
 import { sharedPrimaries } from "../helpers/shared-primaries.js";
-import { Checkout, has, PATIENCE_MS, root } from "./checkout.js";
+import { Checkout, has, hasPython, PATIENCE_MS, root } from "./checkout.js";
 
 vi.setConfig({ testTimeout: 4 * PATIENCE_MS, hookTimeout: PATIENCE_MS });
 
@@ -83,7 +83,7 @@ test("cookbook.md: two reports at a time, of four", async () => {
   expect([seen.length, Math.max(...seen), running]).toEqual([8, 2, 0]);
 });
 
-test.skipIf(!has("python3") || !has("sqlite3"))(
+test.skipIf(!hasPython || !has("sqlite3"))(
   "ship_sqlite.py: the token of the lock reaches the row (skipped without python3 or sqlite3)",
   async () => {
     const folder = "examples/fencing";

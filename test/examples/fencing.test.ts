@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { until } from "../helpers/service.js";
-import { Checkout, has, PATIENCE_MS, root } from "./checkout.js";
+import { Checkout, has, hasPython, PATIENCE_MS, root } from "./checkout.js";
 
 vi.setConfig({ testTimeout: 4 * PATIENCE_MS, hookTimeout: PATIENCE_MS });
 
@@ -58,29 +58,26 @@ function refusals(database: () => Database): void {
   });
 }
 
-describe.skipIf(!has("python3") || !has("sqlite3"))(
-  "a row of SQLite (skipped without python3 or sqlite3)",
-  () => {
-    const query = async (sql: string) => {
-      const { code, lines, err } = await checkout.run(FOLDER, ["sqlite3", "orders.db", sql]);
-      if (code !== 0) throw new Error(err);
-      return lines.join("\n");
-    };
-    beforeAll(() => query(".read sqlite.sql"));
+describe.skipIf(!hasPython || !has("sqlite3"))("a row of SQLite (skipped without python3 or sqlite3)", () => {
+  const query = async (sql: string) => {
+    const { code, lines, err } = await checkout.run(FOLDER, ["sqlite3", "orders.db", sql]);
+    if (code !== 0) throw new Error(err);
+    return lines.join("\n");
+  };
+  beforeAll(() => query(".read sqlite.sql"));
 
-    refusals(() => ({
-      query,
-      ship: (order, token) =>
-        checkout.run(FOLDER, ["python3", "ship_sqlite.py", "orders.db", String(order)], {
-          QUORATE_FENCING_TOKEN: String(token),
-        }),
-    }));
+  refusals(() => ({
+    query,
+    ship: (order, token) =>
+      checkout.run(FOLDER, ["python3", "ship_sqlite.py", "orders.db", String(order)], {
+        QUORATE_FENCING_TOKEN: String(token),
+      }),
+  }));
 
-    test("what a refused holder wrote in the same transaction is not there", async () => {
-      expect(await query("SELECT order_id, count(*) FROM shipments GROUP BY order_id")).toBe("42|3\n43|1");
-    });
-  },
-);
+  test("what a refused holder wrote in the same transaction is not there", async () => {
+    expect(await query("SELECT order_id, count(*) FROM shipments GROUP BY order_id")).toBe("42|3\n43|1");
+  });
+});
 
 /** Where initdb and postgres are; Debian does not put them on the PATH. */
 async function postgresBin(): Promise<string | undefined> {

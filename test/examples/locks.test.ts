@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { startInstance, until } from "../helpers/service.js";
 import { sharedPrimaries } from "../helpers/shared-primaries.js";
-import { Checkout, has, PATIENCE_MS, type Running } from "./checkout.js";
+import { Checkout, has, hasPython, PATIENCE_MS, type Running } from "./checkout.js";
 
 vi.setConfig({ testTimeout: 4 * PATIENCE_MS, hookTimeout: PATIENCE_MS });
 
@@ -33,7 +33,7 @@ const LANGUAGES: Readonly<Record<string, Language>> = {
   },
   python3: {
     folder: "examples/python",
-    here: has("python3"),
+    here: hasPython,
     command: (name, seconds) => ["python3", "lock.py", name, String(seconds)],
     lost: 1,
   },
