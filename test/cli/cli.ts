@@ -1,7 +1,12 @@
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { afterAll, beforeAll } from "vitest";
 import { builtMain } from "../helpers/built.js";
+import { until } from "../helpers/service.js";
 
 /** `quorate`, as it is built. */
 export const cliMain = join(dirname(await builtMain()), "cli/main.js");
@@ -21,11 +26,12 @@ export interface Cli {
 export function startCli(
   args: readonly string[],
   env: Record<string, string> = {},
-  options: SpawnOptions = {},
+  options: SpawnOptions & { readonly main?: string } = {},
 ): Cli {
-  const child = spawn(process.execPath, [cliMain, ...args], {
+  const { main = cliMain, ...more } = options;
+  const child = spawn(process.execPath, [main, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
-    ...options,
+    ...more,
     env: { PATH: process.env.PATH, ...env },
   });
   const told = { stdout: "", stderr: "" };
@@ -47,4 +53,61 @@ export async function cli(args: readonly string[], env: Record<string, string> =
   const started = startCli(args, env);
   const code = await started.ended;
   return { code, out: started.out(), err: started.err() };
+}
+
+/** A folder for what commands write, for a whole test file. */
+export class Folder {
+  path!: string;
+
+  constructor() {
+    beforeAll(async () => {
+      this.path = await mkdtemp(join(tmpdir(), "quorate-cli-"));
+    });
+    afterAll(() => rm(this.path, { recursive: true, force: true }));
+  }
+
+  file(name: string): string {
+    return join(this.path, name);
+  }
+
+  /** Waits until a command has written a whole line, and returns the file. */
+  async written(name: string, patienceMs = 20_000): Promise<string> {
+    const text = () => (existsSync(this.file(name)) ? readFileSync(this.file(name), "utf8") : "");
+    await until(() => text().endsWith("\n"), `${name} is written`, patienceMs);
+    return text().trim();
+  }
+
+  /** The same, of the numbers of processes. */
+  async pids(name: string): Promise<number[]> {
+    return (await this.written(name)).split(/\s+/).map(Number);
+  }
+}
+
+/** Whether a process runs: one that is dead, and that nobody has noticed, does not. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  return !isDead(pid);
+}
+
+function isDead(pid: number): boolean {
+  try {
+    return / [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "utf8").replace(/\(.*\)/s, ""));
+  } catch {
+    return process.platform === "linux";
+  }
+}
+
+/** Ends what a test may have left behind. */
+export function endAll(pids: readonly number[]): void {
+  for (const pid of pids) {
+    try {
+      if (pid > 1) process.kill(pid, "SIGKILL");
+    } catch {
+      // It has ended.
+    }
+  }
 }

@@ -78,7 +78,9 @@ async function run(name: string, options: Options, { env, command = [] }: Invoca
     waited.abort();
     await holder.settled();
     if (signals.received) return exitCodeOfSignal(signals.received);
-    if (!(error instanceof QuorateError && error.code === "held")) throw error;
+    if (!(error instanceof QuorateError)) throw error;
+    if (error.code === "deadline") throw new CliFailure(EXIT.unavailable, TOO_LATE);
+    if (error.code !== "held") throw error;
     if (options.ifHeld === "skip") return EXIT.ok;
     throw new CliFailure(EXIT.notAcquired, heldText(name, options, error), fieldsOf(error));
   }
@@ -108,15 +110,15 @@ async function runHeld(
     await lease[Symbol.asyncDispose]();
     throw error;
   }
-  const isLost = ending.told && (lease.signal.aborted || ending.code !== 0);
-  const exitCode = isLost ? EXIT.lost : exitCodeOf(ending);
-  if (isLost && !options.json) say(lostText(name, lease, ending));
+  // Also with success: many programs end so when they are told to end, whatever they have not done.
+  const exitCode = ending.told ? EXIT.lost : exitCodeOf(ending);
+  if (ending.told && !options.json) say(lostText(name, lease, ending));
   await releaseNotBefore(untilMs, lease, holder.clock, signals.stop).catch((error) => {
     say(`${name} may be free before --at-least is over: ${(error as Error).message}`);
   });
   if (options.json) {
     const { code, signal } = ending;
-    sayJson({ name, fencingToken: lease.fencingToken, lost: isLost, code, signal, exitCode });
+    sayJson({ name, fencingToken: lease.fencingToken, lost: ending.told, code, signal, exitCode });
   }
   return exitCode;
 }
@@ -152,6 +154,7 @@ function heldText(name: string, { wait }: Options, { holder, queuePosition }: He
 const fieldsOf = ({ code, holder, queuePosition }: HeldError) => ({ code, holder, queuePosition });
 
 const TIMEOUT_MS = 5_000;
+const TOO_LATE = "the grant came when its time was over: --ttl is too short for this machine or its network";
 
 const HELP = `
 The command gets QUORATE_NAME and QUORATE_FENCING_TOKEN: a number that grows from holder to holder. A storage that refuses

@@ -22,58 +22,44 @@ export class RunningCommand {
   /** Settles when the command and all of its group are gone. Rejects where it never ran. */
   readonly ended: Promise<Ending>;
   readonly #watchdog: ChildProcess;
+  #settle!: { resolve(ending: Ending): void; reject(reason: Error): void };
+  /** Whether the watchdog has got the order to start. */
+  #isOrdered = false;
   #pid: number | undefined;
+  /** Signals for a command that does not run yet. */
   readonly #pending: NodeJS.Signals[] = [];
-  #limits: Limits | undefined;
   #told = false;
   #over = false;
 
   /** `more`: variables of the environment of the command beside those of this process. */
   constructor(
-    [file = "", ...args]: readonly string[],
+    private readonly command: readonly string[],
     more: Readonly<Record<string, string>>,
     private readonly clock: SleeplessClock,
-    limits?: Limits,
+    private limits?: Limits,
   ) {
-    this.#limits = limits;
+    this.ended = new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject };
+    });
     // In a session of its own: a Ctrl-C must not end it, nor what ends the group of this process.
     this.#watchdog = fork(WATCHDOG, { detached: true, env: { ...process.env, ...more } });
-    this.ended = new Promise((resolve, reject) => {
-      const over = (settle: () => void) => {
-        this.#over = true;
-        settle();
-      };
-      this.#watchdog.on("message", (report: Report) => {
-        if (report.kind === "started") this.#started(report.pid);
-        if (report.kind === "told") this.#told = true;
-        if (report.kind === "failed") over(() => reject(notRun(file, report)));
-        if (report.kind === "over") over(() => resolve({ ...report, told: this.#told }));
-      });
-      this.#watchdog.once("error", (error) => over(() => reject(noWatchdog(error.message))));
-      // After the last message.
-      this.#watchdog.once("close", () => {
-        if (this.#over) return;
-        const told = this.#told;
-        this.#kill();
-        over(() =>
-          told ? resolve({ code: null, signal: "SIGKILL", told }) : reject(noWatchdog("it was killed")),
-        );
-      });
-    });
-    this.#order({ kind: "start", file, args, zeroMs: clock.zeroMs, limits });
+    this.#watchdog.on("message", (report: Report) => this.#on(report));
+    this.#watchdog.once("error", (error) => this.#fail(noWatchdog(error.message)));
+    // After its last message.
+    this.#watchdog.once("close", () => this.#lostWatchdog());
     this.#guard();
   }
 
   /** There is news of the lease. */
   extend(limits: Limits): void {
-    this.#limits = limits;
-    this.#order({ kind: "limits", limits });
+    this.limits = limits;
+    if (this.#isOrdered) this.#order({ kind: "limits", limits });
   }
 
   /** Tells the command to end: SIGTERM now, SIGKILL then, or earlier if its time is over. */
   end(killAtMs: number): void {
-    this.#told = true;
-    this.#order({ kind: "end", killAtMs });
+    this.limits = { termAtMs: this.clock.monotonicMs(), killAtMs };
+    if (this.#isOrdered) this.#order({ kind: "end", killAtMs });
   }
 
   /** Sends a signal to the command and what it has started; as soon as it runs, if it does not yet. */
@@ -83,13 +69,54 @@ export class RunningCommand {
     else signalGroup(this.#pid, signal);
   }
 
-  #started(pid: number): void {
-    this.#pid = pid;
-    for (const signal of this.#pending.splice(0)) signalGroup(pid, signal);
+  #on(report: Report): void {
+    switch (report.kind) {
+      case "ready":
+        this.#start();
+        break;
+      case "started":
+        this.#pid = report.pid;
+        for (const signal of this.#pending.splice(0)) signalGroup(report.pid, signal);
+        break;
+      case "told":
+        this.#told = true;
+        break;
+      case "failed":
+        this.#fail(notRun(this.command[0] ?? "", report));
+        break;
+      case "over":
+        this.#end(report);
+        break;
+    }
+  }
+
+  /** With the news until now: the watchdog may have taken long to be ready. */
+  #start(): void {
+    const [file = "", ...args] = this.command;
+    this.#isOrdered = true;
+    this.#order({ kind: "start", file, args, zeroMs: this.clock.zeroMs, limits: this.limits });
   }
 
   #order(order: Order): void {
     if (this.#watchdog.connected) this.#watchdog.send(order, () => {});
+  }
+
+  #end({ code, signal }: Pick<Ending, "code" | "signal">): void {
+    this.#over = true;
+    this.#settle.resolve({ code, signal, told: this.#told });
+  }
+
+  #fail(reason: Error): void {
+    this.#over = true;
+    this.#settle.reject(reason);
+  }
+
+  #lostWatchdog(): void {
+    if (this.#over) return;
+    const { limits } = this;
+    this.signal("SIGKILL");
+    if (limits && this.clock.monotonicMs() >= limits.killAtMs) this.#end({ code: null, signal: "SIGKILL" });
+    else this.#fail(noWatchdog("it was killed"));
   }
 
   /** The watchdog may be stopped. */
@@ -98,17 +125,15 @@ export class RunningCommand {
       // What it has reported meanwhile comes first: the number of the group may be another's by now.
       setImmediate(() => {
         if (this.#over) return;
-        const lateMs = this.clock.monotonicMs() - (this.#limits?.killAtMs ?? Number.POSITIVE_INFINITY);
-        if (lateMs >= 0) this.#kill();
+        const lateMs = this.clock.monotonicMs() - (this.limits?.killAtMs ?? Number.POSITIVE_INFINITY);
+        if (lateMs >= 0) {
+          this.#told = true;
+          this.signal("SIGKILL");
+        }
         if (lateMs >= SILENT_MS) this.#watchdog.kill("SIGKILL");
         this.#guard();
       });
     });
-  }
-
-  #kill(): void {
-    this.#told = true;
-    this.signal("SIGKILL");
   }
 }
 

@@ -23,6 +23,8 @@ export type Order =
 
 /** From the watchdog to `quorate run`. */
 export type Report =
+  /** It waits for the order to start. */
+  | { readonly kind: "ready" }
   /** The pid is the group's as well. */
   | { readonly kind: "started"; readonly pid: number }
   /** The command could not be run. */

@@ -76,6 +76,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGU
 process.once("message", (order: Order) => {
   if (order.kind === "start") start(order);
 });
+report({ kind: "ready" });
 // Its parent has ended before the command began.
 process.once("disconnect", () => {
   if (process.listenerCount("message") === 0) process.exit(0);
