@@ -147,9 +147,9 @@ const PROGRAM = `
       if (!(error instanceof QuorateError)) throw error;
       switch (error.code) {
         case "held":
-          return error.holder?.owner ?? "nobody";
+          return error.holder?.owner ?? \`again after \${error.retryAfterMs.toFixed()} ms\`;
         case "lease_lost":
-          return error.lost?.why ?? "unknown";
+          return error.lost.why;
         case "unexpected_answer":
           return String(error.status);
         default:

@@ -14,6 +14,8 @@ export function systemRoutes(routes: Routes, { primaries, metrics, port, stoppin
     needs: { action: "read", kind: "*" },
     tags: ["service"],
     summary: "See the primaries as this instance sees them",
+    description:
+      "Asks no primary: it is what this instance knows of them, and other instances may know otherwise.",
     answer: json("The primaries.", PrimariesSchema, examples.primaries),
     handle: () => ({
       primaries: primaries.all.map((primary) => {
@@ -34,6 +36,7 @@ export function systemRoutes(routes: Routes, { primaries, metrics, port, stoppin
     needs: "nothing",
     tags: ["service"],
     summary: "Check whether the process is alive",
+    description: "200 as long as the process answers at all, whatever the state of the primaries.",
     answer: json("It is.", LiveSchema, examples.live),
     handle: () => ({ status: "ok" as const }),
   });
@@ -70,7 +73,7 @@ export function systemRoutes(routes: Routes, { primaries, metrics, port, stoppin
       description: "The text format of Prometheus.",
       content: {
         "text/plain": {
-          schema: z.string(),
+          schema: z.string().openapi({ description: "A line per sample." }),
           examples: examples.metrics,
         },
       },

@@ -2,8 +2,8 @@ import { z } from "@hono/zod-openapi";
 import { PRIMARY_STATES } from "../../redis/lifecycle.js";
 import { answer, ms } from "../fields.js";
 
-export const PrimarySchema = answer("Primary", {
-  address: z.string().openapi({ example: "127.0.0.1:6379" }),
+export const PrimarySchema = answer("Primary", "A primary, as this instance sees it.", {
+  address: z.string().openapi({ description: "Its host and port.", example: "127.0.0.1:6379" }),
   state: z.enum(PRIMARY_STATES).openapi({
     description:
       "up: participates. quarantined: participates, but grants no new lease for quarantineMs, since it may have forgotten some. refusing: participates, but refuses writes, so that it grants and registers nothing; see reason. readmitting: it restarted or missed writes, and is given what it lacks. down: does not answer. wrong_role: is a replica. misconfigured: cannot be a primary here; see reason.",
@@ -15,9 +15,13 @@ export const PrimarySchema = answer("Primary", {
     .nullable()
     .openapi({ description: "Why it does not participate, or refuses writes.", example: null }),
   quarantineMs: ms("How long it will not grant new leases", 0),
-  latencyMs: z
-    .object({ p50: z.number().nullable(), p99: z.number().nullable() })
-    .openapi({ description: "Of the latest calls of this instance.", example: { p50: 0.31, p99: 1.9 } }),
+  latencyMs: answer("Latencies", "Of the latest calls of this instance, ms; null: there were none.", {
+    p50: z
+      .number()
+      .nullable()
+      .openapi({ description: "Half of them took at most this long.", example: 0.31 }),
+    p99: z.number().nullable().openapi({ description: "99 % of them took at most this long.", example: 1.9 }),
+  }),
 });
 
 const grantsInMs = z.int().nullable().openapi({
@@ -26,21 +30,23 @@ const grantsInMs = z.int().nullable().openapi({
   example: 0,
 });
 
-export const PrimariesSchema = answer("Primaries", {
-  primaries: z.array(PrimarySchema),
+export const PrimariesSchema = answer("Primaries", "The primaries, as this instance sees them.", {
+  primaries: z.array(PrimarySchema).openapi({ description: "In the order of the settings." }),
   configurationVersion: z.int().nullable().openapi({
     description: "Version of the configuration that this instance uses; null before the first.",
     example: 1,
   }),
-  majority: z.int().openapi({ example: 2 }),
+  majority: z.int().openapi({ description: "How many of them must agree.", example: 2 }),
   quorum: z.boolean().openapi({ description: "Whether a majority participates and accepts writes." }),
   grantsInMs,
 });
 
-export const LiveSchema = answer("Live", { status: z.literal("ok") });
+export const LiveSchema = answer("Live", "Sent by any instance that runs.", {
+  status: z.literal("ok").openapi({ description: "Always ok." }),
+});
 
-export const ReadySchema = answer("Ready", {
-  status: z.literal("ready"),
+export const ReadySchema = answer("Ready", "Sent by an instance that takes requests.", {
+  status: z.literal("ready").openapi({ description: "Always ready: other instances answer with a problem." }),
   quorum: z.boolean().openapi({
     description:
       "Whether a majority of the primaries participates and accepts writes. Not a reason to take this instance out of rotation.",
@@ -53,4 +59,6 @@ export const ReadySchema = answer("Ready", {
   }),
 });
 
-export const DescriptionSchema = z.record(z.string(), z.unknown()).openapi("Description");
+export const DescriptionSchema = z
+  .record(z.string(), z.unknown())
+  .openapi("Description", { description: "An OpenAPI document." });
