@@ -131,7 +131,8 @@ export default class Redlock extends Events {
   async extend(existing: Lock, duration: number, _settings?: Partial<Settings>): Promise<Lock> {
     const { lease, resources } = existing;
     const ttlMs = whole(duration);
-    if (existing.expiration < wallClockMs() || lease.remainingMs() === 0)
+    // By the clock of the lease: that of the wall may have jumped since.
+    if (existing.expiration === 0 || lease.remainingMs() === 0)
       throw new ExecutionError("Cannot extend an already-expired lock.", []);
     const [, attempts] = await this.#execute(lease.renew(ttlMs));
     existing.expiration = 0;
