@@ -1,4 +1,4 @@
-import { times } from "../comparison/rounds.js";
+import { type Figure, times } from "../comparison/rounds.js";
 import { startDeployment } from "../machine/deployment.js";
 import { type Area, NOW } from "./area.js";
 import { byLoad, closed } from "./contenders.js";
@@ -31,11 +31,25 @@ export const client: Area = {
         return [
           times(`p50 of a pair, ${name}`, "p50Ms", ids, { atMost: 1.25 }),
           times(`throughput, ${name}`, "perSecond", ids, { atLeast: 0.8 }),
+          processorTime(`processor time of the client, ${name}`, ids),
         ];
       }),
     };
   },
 };
+
+/** The load generator does nothing else; other programs on the machine disturb this least. */
+function processorTime(label: string, [of, to]: readonly [string, string]): Figure {
+  return {
+    label,
+    goal: { atMost: 1.25 },
+    of: (sample) => {
+      const perPair = (id: string) =>
+        (sample(id).loadCpu ?? Number.NaN) / (sample(id).perSecond ?? Number.NaN);
+      return perPair(of) / perPair(to);
+    },
+  };
+}
 
 const CLIENTS = [1, 16];
 const named = (clients: number) => (clients === 1 ? "1 client" : `${clients} clients`);

@@ -152,7 +152,7 @@ describe("the package", () => {
       import { Quorate, QuorateError } from "quorate/client";
       import { renewInWorker } from "quorate/client/worker";
       const quorate = new Quorate({ urls: ["${nobody}"], renewal: renewInWorker({ maxHoldMs: 1000 }) });
-      await quorate.withLock("a", { ttlMs: 1000, timeoutMs: 100 }, () => {}).catch((error) =>
+      await quorate.withLock("a", { ttlMs: 1000, timeoutMs: 1000 }, () => {}).catch((error) =>
         console.log(error instanceof QuorateError, error.code));
     `;
     expect(await output("plain.mjs", program)).toBe("true unreachable");
@@ -181,7 +181,7 @@ describe("installed by npm", () => {
       ${load}
       const quorate = new Quorate({ urls: ["${nobody}"] });
       const redlock = new Redlock(quorate, { retryCount: 0 });
-      Promise.allSettled([quorate.acquireLock("a", { ttlMs: 1_000, timeoutMs: 100 }), redlock.quit()])
+      Promise.allSettled([quorate.acquireLock("a", { ttlMs: 1_000, timeoutMs: 1_000 }), redlock.quit()])
         .then(([{ reason }]) => console.log(reason instanceof QuorateError, reason.code));`;
     for (const [file, load] of [
       [
