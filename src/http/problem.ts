@@ -82,23 +82,22 @@ export function problemResponses(codes: readonly ErrorCode[]): ProblemResponse[]
   // In one order, whatever that of the codes of a route: the same codes are the same response.
   const wanted = ERROR_CODES.filter((code) => codes.includes(code));
   const statuses = [...new Set(wanted.map(statusOf))].sort();
-  const responses = statuses.map((status) => {
+  return statuses.map((status) => {
     const ofStatus = wanted.filter((code) => statusOf(code) === status);
     return { status: String(status), name: responseName(ofStatus), response: problemResponse(ofStatus) };
   });
-  return statuses.some((status) => status < 500) ? responses : [...responses, REFUSED];
 }
 
-/** What a request may get at any path, so early that its route does not matter. Only routes without other 4xx list it. */
-const REFUSED: ProblemResponse = {
-  status: "4XX",
-  name: "Refused",
+/** Any problem, for routes whose clients do not look at codes: listed at all routes it would hide which codes each has. */
+export const OTHER_PROBLEMS: ProblemResponse = {
+  status: "default",
+  name: "AnyProblem",
   response: {
-    description: "A request that is refused at any path: see Failures above.",
+    description: "Any other problem: see Failures above.",
     content: {
       "application/problem+json": {
         schema: { $ref: "#/components/schemas/Problem" },
-        examples: { forbidden: { $ref: "#/components/examples/forbidden" } },
+        examples: { too_large: { $ref: "#/components/examples/too_large" } },
       },
     },
   },

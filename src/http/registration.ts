@@ -10,7 +10,7 @@ import { accessOf } from "./access/security.js";
 import type { App, Env, Services } from "./context.js";
 import { namespaceOf, underNamespace } from "./namespaces.js";
 import { type Answer, type Observed, observed } from "./observed.js";
-import { ProblemSchema, problemResponses } from "./problem.js";
+import { OTHER_PROBLEMS, ProblemSchema, problemResponses } from "./problem.js";
 import { type Parsed, parserOf, type Schemas } from "./requests/parse.js";
 import { type Handled, jsonReply, Reply } from "./responses/reply.js";
 import { ExactFirstRouter } from "./router.js";
@@ -103,8 +103,10 @@ export class Routes {
 
   /** References to the responses with the problems of a route, by status. */
   #problems(route: AnyRoute): Record<string, { readonly $ref: string }> {
+    const listed = problemResponses(codesOf(route));
+    if (route.needs === "nothing") listed.push(OTHER_PROBLEMS);
     return Object.fromEntries(
-      problemResponses(codesOf(route)).map(({ status, name, response }) => [
+      listed.map(({ status, name, response }) => [
         status,
         this.app.openAPIRegistry.registerComponent("responses", name, response).ref,
       ]),
@@ -193,7 +195,9 @@ function codesOf({ path, request, needs, isStream, problems = [] }: AnyRoute): E
   const ofAccess: ErrorCode[] = ["unauthenticated", "authentication_unavailable"];
   if (typeof needs !== "string") ofAccess.push("forbidden", "rate_limited");
   if (hasQuota(needs) || mayLast(request, isStream)) ofAccess.push("quota_exceeded");
-  if (!path.startsWith("/v1/")) return [...problems, "internal", ...(needs === "nothing" ? [] : ofAccess)];
+  // Pages of other sites may not ask, not even a probe.
+  if (needs === "nothing") return [...problems, "internal", "forbidden"];
+  if (!path.startsWith("/v1/")) return [...problems, "internal", ...ofAccess];
   const codes: ErrorCode[] = ["invalid_request", ...problems, "overloaded", "shutting_down", "internal"];
   if (request?.body) codes.push("too_large", "unsupported_media_type");
   return [...codes, ...ofAccess];

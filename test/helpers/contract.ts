@@ -78,7 +78,7 @@ export class Contract {
   }
 
   #response({ responses }: Operation, status: number): Response | undefined {
-    const found = responses[status] ?? responses[`${Math.floor(status / 100)}XX`];
+    const found = responses[status] ?? responses.default;
     if (found?.$ref === undefined) return found;
     return this.document.components.responses[found.$ref.split("/").at(-1) ?? ""];
   }
