@@ -245,9 +245,15 @@ describe("words", () => {
 });
 
 describe("size", () => {
-  test("no file has more than 300 lines", () => {
-    const long = files.filter(({ text }) => text.split("\n").length > 301).map(({ file }) => file);
-    expect(long).toEqual([]);
+  const MADE = '// Made by "npm run ';
+
+  test("no file that somebody writes has more than 300 lines", () => {
+    const long = files.filter(({ text }) => text.split("\n").length > 301 && !text.startsWith(MADE));
+    expect(long.map(({ file }) => file)).toEqual([]);
+    // The types of the client, from openapi.yaml.
+    expect(files.filter(({ text }) => text.startsWith(MADE)).map(({ file }) => file)).toEqual([
+      "client/types.ts",
+    ]);
   });
 
   test("no class has more than 200 lines", () => {
