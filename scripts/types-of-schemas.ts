@@ -4,8 +4,12 @@ import { parse } from "yaml";
 
 /** The text of src/client/types.ts, given that of openapi.yaml. */
 export function clientTypes(document: string): string {
-  const types = typesOf(parse(document) as Document, USED);
-  return formatted(`// Made by "npm run client-types" from openapi.yaml.\n\n${types}`);
+  return fileWith(typesOf(parse(document) as Document, USED));
+}
+
+/** The text of src/cli/types.ts. */
+export function cliTypes(document: string): string {
+  return fileWith(typesOf(parse(document) as Document, PRINTED, false));
 }
 
 /** What the client sends and receives. */
@@ -13,6 +17,15 @@ const USED = [
   ...["AcquireRequest", "AcquirePermitsRequest", "CampaignRequest", "RegisterRequest"],
   ...["Lease", "Permits", "Term", "Election", "Registered", "Pulse", "Members"],
 ];
+
+/** What the command line receives. */
+const PRINTED = [
+  ...["Lock", "Locks", "Holders", "Semaphore", "Election", "Members", "Services", "Owners"],
+  ...["Broken", "Primaries", "Ready"],
+];
+
+const fileWith = (types: string) =>
+  formatted(`// Made by "npm run client-types" from openapi.yaml.\n\n${types}`);
 
 function formatted(text: string): string {
   const biome = fileURLToPath(new URL("../node_modules/.bin/biome", import.meta.url));
@@ -27,17 +40,23 @@ function formatted(text: string): string {
 
 /**
  * TypeScript for the schemas of an OpenAPI document: what the client sends and receives. `names`: the schemas to begin
- * with; those that they refer to follow.
+ * with; those that they refer to follow. `withProblems`: and the fields of problems.
  */
-function typesOf({ components: { schemas } }: Document, names: readonly string[]): string {
+function typesOf(
+  { components: { schemas } }: Document,
+  names: readonly string[],
+  withProblems = true,
+): string {
   const naming = { schemas, todo: [...names] };
-  const fields = problemsOf(schemas).map((problem) => `  ${codeOf(problem)}: ${fieldsOf(problem, naming)};`);
+  const problems = withProblems ? problemsOf(schemas) : [];
+  const fields = problems.map((problem) => `  ${codeOf(problem)}: ${fieldsOf(problem, naming)};`);
   const done = new Map<string, string>();
   for (let name = naming.todo.shift(); name !== undefined; name = naming.todo.shift()) {
     if (done.has(name)) continue;
     const schema = schemaOf(name, schemas);
     done.set(name, `${docOf(schema)}export type ${name} = ${typeOf(schema, naming)};\n`);
   }
+  if (!withProblems) return [...done.values()].join("\n");
   return [
     ...done.values(),
     "/** The fields that a problem has beside its code, by code. */",

@@ -1,8 +1,8 @@
-import { createRequire } from "node:module";
 import { stringify } from "yaml";
 import { SECURITY_SCHEMES } from "./access/security.js";
 import type { App } from "./context.js";
 import { problemExamples } from "./problem.js";
+import { version } from "./version.js";
 
 /** The OpenAPI 3.1 document of the routes that `app` has. */
 export function describe(app: App): Record<string, unknown> {
@@ -49,8 +49,6 @@ function usedOf<T>(examples: Record<string, T>, document: object): Record<string
     Object.entries(examples).filter(([name]) => text.includes(`"#/components/examples/${name}"`)),
   );
 }
-
-const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
 
 const CONVENTIONS = `
 Locks with fencing tokens, semaphores, elections, membership and shard owners over the Redis you already run.

@@ -1,4 +1,6 @@
 import cluster from "node:cluster";
+import { extname } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Order, Report } from "./messages.js";
 
 /** A worker as its parent sees it. */
@@ -29,7 +31,7 @@ export function workerProcesses(): () => WorkerProcess {
   // Metrics may be NaN, which JSON cannot express.
   const stdio: ("inherit" | "ipc" | "pipe")[] = ["inherit", "inherit", "inherit", "ipc"];
   stdio[PORT_RELEASED_FD] = "pipe";
-  cluster.setupPrimary({ args: [WORKER], serialization: "advanced", stdio });
+  cluster.setupPrimary({ exec: MAIN, args: [WORKER], serialization: "advanced", stdio });
   return fork;
 }
 
@@ -68,3 +70,5 @@ function fork(): WorkerProcess {
 export const PORT_RELEASED_FD = 4;
 
 const WORKER = "worker";
+/** Not the program of this process, which is another where `quorate serve` has started it. */
+const MAIN = fileURLToPath(new URL(`../main${extname(import.meta.url)}`, import.meta.url));

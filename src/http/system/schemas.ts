@@ -2,6 +2,56 @@ import { z } from "@hono/zod-openapi";
 import { PRIMARY_STATES } from "../../redis/lifecycle.js";
 import { answer, ms } from "../fields.js";
 
+const settingOrNull = (description: string, example: string) =>
+  z
+    .string()
+    .nullable()
+    .openapi({ description: `${description} null: the server refuses CONFIG GET.`, example });
+
+const PersistenceSchema = answer("Persistence", "What a server keeps on its disk.", {
+  appendOnly: z.boolean().openapi({ description: "Whether it has an append-only file.", example: true }),
+  appendFsync: settingOrNull("The setting appendfsync: always, everysec or no.", "always"),
+  save: settingOrNull('The setting save; "": no snapshots.', "3600 1 300 100 60 10000"),
+  writesSucceed: z
+    .boolean()
+    .nullable()
+    .openapi({ description: "Whether its last writes to disk succeeded. null: unknown.", example: true }),
+});
+
+const MemorySchema = answer("Memory", "The memory of a server.", {
+  usedBytes: z
+    .number()
+    .nullable()
+    .openapi({ description: "How much it uses. null: unknown.", example: 1_402_880 }),
+  maxBytes: z.number().nullable().openapi({
+    description: "The setting maxmemory. null: there is no limit, or it is unknown.",
+    example: 268_435_456,
+  }),
+  maxmemoryPolicy: z.string().nullable().openapi({
+    description: "The setting maxmemory-policy. null: unknown.",
+    example: "noeviction",
+  }),
+});
+
+const ClockSchema = answer("ClockDifference", "The clock of a server, compared with that of this instance.", {
+  differenceMs: z
+    .int()
+    .openapi({ description: "By how much it is ahead, ms; below 0: behind.", example: -2 }),
+  uncertaintyMs: ms("The true difference is at most this far from differenceMs", 1),
+});
+
+const ServerSchema = answer("Server", "What a server says of itself.", {
+  product: z.enum(["redis", "valkey"]).openapi({ description: "What it is.", example: "redis" }),
+  version: z.string().openapi({ description: "Its version.", example: "7.4.2" }),
+  role: z.enum(["primary", "replica"]).openapi({
+    description: "replica: it follows another server, and cannot be a primary.",
+    example: "primary",
+  }),
+  persistence: PersistenceSchema,
+  memory: MemorySchema,
+  clock: ClockSchema,
+});
+
 export const PrimarySchema = answer("Primary", "A primary, as this instance sees it.", {
   address: z.string().openapi({ description: "Its host and port.", example: "127.0.0.1:6379" }),
   state: z.enum(PRIMARY_STATES).openapi({
@@ -22,6 +72,9 @@ export const PrimarySchema = answer("Primary", "A primary, as this instance sees
       .openapi({ description: "Half of them took at most this long.", example: 0.31 }),
     p99: z.number().nullable().openapi({ description: "99 % of them took at most this long.", example: 1.9 }),
   }),
+  server: ServerSchema.nullable().openapi({
+    description: "What the server says of itself, up to 2 s ago. null: it does not answer.",
+  }),
 });
 
 const grantsInMs = z.int().nullable().openapi({
@@ -39,6 +92,17 @@ export const PrimariesSchema = answer("Primaries", "The primaries, as this insta
   majority: z.int().openapi({ description: "How many of them must agree.", example: 2 }),
   quorum: z.boolean().openapi({ description: "Whether a majority participates and accepts writes." }),
   grantsInMs,
+  version: z.string().openapi({ description: "Version of Quorate of this instance.", example: "0.1.0" }),
+  deployment: z.string().nullable().openapi({
+    description: "The same for all instances of one deployment, and for no other; null before it is known.",
+    example: "5f0c1d2ab8e94c77",
+  }),
+  embedded: z.boolean().openapi({
+    description:
+      "Whether this instance started the primaries itself, as REDIS_URLS names none; they keep nothing.",
+    example: false,
+  }),
+  commandTimeoutMs: ms("How long this instance waits for an answer of a primary", 100),
 });
 
 export const LiveSchema = answer("Live", "Sent by any instance that runs.", {

@@ -1,0 +1,61 @@
+import { type ErrorCode, QuorateError } from "../client/errors.js";
+import { EXIT } from "./exit-codes.js";
+
+/** Ends `quorate` with one line on stderr and an exit code. */
+export class CliFailure extends Error {
+  override readonly name = "CliFailure";
+
+  constructor(
+    readonly exitCode: number,
+    message: string,
+    /** What `--json` shows beside the message. */
+    readonly fields: object = {},
+  ) {
+    super(message);
+  }
+}
+
+/** The command line itself is wrong. */
+export const wrongUse = (message: string): CliFailure => new CliFailure(EXIT.wrongUse, message);
+
+/** Any failure, as a line and an exit code. */
+export function toFailure(error: unknown): CliFailure {
+  if (error instanceof CliFailure) return error;
+  if (!(error instanceof QuorateError)) return new CliFailure(EXIT.internal, oneLine(String(error)));
+  const { name: _, message, ...fields } = error;
+  return new CliFailure(exitCodeOf(error.code), oneLine(textOf(error)), fields);
+}
+
+export function exitCodeOf(code: ErrorCode): number {
+  return EXIT_CODES[code] ?? EXIT.unavailable;
+}
+
+function textOf({ code, message }: QuorateError): string {
+  if (code === "unreachable")
+    return `no instance answered: ${message} Is it running? \`quorate serve\` starts one`;
+  if (code === "unauthenticated") return `${message} The key comes from QUORATE_KEY or QUORATE_KEY_FILE`;
+  return message;
+}
+
+const oneLine = (text: string) => text.replace(/\s*\n\s*/g, " ").replace(/\.$/, "");
+
+/** All others say that no instance can help now. */
+const EXIT_CODES: { readonly [Code in ErrorCode]?: number } = {
+  invalid_request: EXIT.wrongUse,
+  too_large: EXIT.wrongUse,
+  limit_mismatch: EXIT.wrongUse,
+  not_found: EXIT.no,
+  unknown_member: EXIT.no,
+  no_members: EXIT.no,
+  internal: EXIT.internal,
+  lease_mismatch: EXIT.internal,
+  held: EXIT.notAcquired,
+  too_many: EXIT.notAcquired,
+  quota_exceeded: EXIT.notAcquired,
+  rate_limited: EXIT.notAcquired,
+  lease_lost: EXIT.lost,
+  deadline: EXIT.lost,
+  superseded: EXIT.lost,
+  unauthenticated: EXIT.notAllowed,
+  forbidden: EXIT.notAllowed,
+};
