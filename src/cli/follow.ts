@@ -20,18 +20,23 @@ export async function follow(
   const { clock, random } = transport.world;
   let etag: string | null = null;
   let isTroubled = false;
+  const pause = () => sleep(clock, PAUSE_MS * (0.5 + random()));
   for (;;) {
     try {
       const answer = await next(transport, name, etag);
       isTroubled = false;
-      if (answer.body === null || answer.etag === etag) continue;
-      etag = answer.etag;
-      changed(answer.body);
+      if (answer.body !== null && (etag === null || answer.etag !== etag)) {
+        etag = answer.etag;
+        changed(answer.body);
+        if (etag !== null) continue;
+      }
+      // A proxy may keep the tag from us, or answer without waiting.
+      if (clock.monotonicMs() - answer.sentAtMs < WAIT_MS / 2) await pause();
     } catch (error) {
       if (etag === null || !(error instanceof QuorateError && isCurable(error))) throw error;
       if (!isTroubled) troubled(error);
       isTroubled = true;
-      await sleep(clock, PAUSE_MS * (0.5 + random()));
+      await pause();
     }
   }
 }
@@ -45,6 +50,7 @@ function next(transport: Transport, name: string, etag: string | null) {
     ...(etag !== null && { headers: { "if-none-match": etag } }),
     deadlineMs: transport.world.clock.monotonicMs() + waitMs + TIMEOUT_MS,
     limitMs: () => waitMs + ATTEMPT_MS,
+    answerHas: "leader",
   });
 }
 

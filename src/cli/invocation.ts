@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { type Deployment, Transport } from "../client/transport.js";
 import { systemWorld } from "../client/world.js";
 import { wrongUse } from "./failure.js";
+import { segment } from "./names.js";
 
 /** The options that every command which asks the service has. */
 export interface CommonOptions {
@@ -26,7 +27,9 @@ export function deploymentOf({ url, namespace }: CommonOptions, env: Invocation[
   const of = url === undefined ? "QUORATE_URL" : "--url";
   const text = url ?? (env.QUORATE_URL?.trim() || "http://127.0.0.1:8080");
   const urls = text.split(",").map((each) => instanceUrl(each.trim(), of));
-  return { urls, key: keyOf(env), namespace: namespace ?? (env.QUORATE_NAMESPACE?.trim() || undefined) };
+  const named = namespace ?? (env.QUORATE_NAMESPACE?.trim() || undefined);
+  if (named !== undefined) segment(named);
+  return { urls, key: keyOf(env), namespace: named };
 }
 
 /** For requests that `Quorate` has no method for: `send({ method, path, ...limits({}) })`. */

@@ -9,6 +9,8 @@ export interface Page {
 export interface Listing<P extends Page> {
   readonly path: string;
   readonly query?: Readonly<Record<string, string | undefined>>;
+  /** The field of its items. */
+  readonly field: string;
   /** How many items a page has at most. */
   readonly pageMax: number;
   /** How many items of a page count. */
@@ -20,12 +22,12 @@ export interface Listing<P extends Page> {
 /** The pages of a list from its beginning: to its end, or until they have as many items as are wanted. */
 export async function* pagesOf<P extends Page>(
   transport: Transport,
-  { path, query = {}, pageMax, count, limit = Number.POSITIVE_INFINITY }: Listing<P>,
+  { path, query = {}, field, pageMax, count, limit = Number.POSITIVE_INFINITY }: Listing<P>,
 ): AsyncGenerator<P, void, void> {
   let cursor: P["cursor"] = null;
   let left = limit;
   do {
-    const page: P = await read(transport, path, {
+    const page: P = await read(transport, path, field, {
       ...query,
       limit: String(Math.min(pageMax, left)),
       cursor: cursor === null ? undefined : String(cursor),
@@ -36,17 +38,19 @@ export async function* pagesOf<P extends Page>(
   } while (cursor !== null && left > 0);
 }
 
-/** The answer to a GET. */
+/** The answer to a GET, which has a field `field`: else it is another server that answers. */
 export async function read<T>(
   transport: Transport,
   path: string,
+  field: string,
   query: Readonly<Record<string, string | undefined>> = {},
 ): Promise<T> {
   const given = Object.entries(query).flatMap(([name, value]) =>
     value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`],
   );
   const whole = given.length === 0 ? path : `${path}?${given.join("&")}`;
-  return (await transport.send<T>({ method: "GET", path: whole, ...transport.limits({}) })).body;
+  const limits = transport.limits({});
+  return (await transport.send<T>({ method: "GET", path: whole, answerHas: field, ...limits })).body;
 }
 
 /** Does `work` for each item, some at a time; in the order of the items. */

@@ -25,6 +25,7 @@ export async function acquire<G extends Grant>(
       method: "POST",
       path: kind.acquire,
       body: () => ({ ...kind.body, ...fields, leaseId, waitMs: Math.min(leftMs(), WAIT_MS_MAX) }),
+      answerHas: "validForMs",
       deadlineMs: waitUntilMs + timeoutMs,
       limitMs: () => (leftMs() > SLICE_MS ? SLICE_MS : leftMs() + ATTEMPT_MS),
       onFailure: (error) => {

@@ -6,6 +6,8 @@ export interface HttpRequest {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** A field that every answer to it has: one without it is not from Quorate. */
+  readonly answerHas?: string | undefined;
 }
 
 export interface HttpAnswer {
@@ -22,7 +24,7 @@ export interface HttpAnswer {
 export function attempt(
   { fetch, clock }: World,
   url: string,
-  request: HttpRequest,
+  { answerHas, ...request }: HttpRequest,
   limitMs: number,
   signal?: AbortSignal,
 ): Promise<HttpAnswer> {
@@ -32,7 +34,7 @@ export function attempt(
       reject(failure("unreachable", `${url} did not answer within ${Math.round(limitMs)} ms.`, {})),
     );
     let pending = true;
-    receive(fetch, url, { ...request, signal: given.signal }).then(
+    receive(fetch, url, { ...request, signal: given.signal }, answerHas).then(
       (answer) => {
         pending = false;
         resolve(answer);
@@ -50,7 +52,12 @@ export function attempt(
   });
 }
 
-async function receive(fetch: World["fetch"], url: string, init: RequestInit): Promise<HttpAnswer> {
+async function receive(
+  fetch: World["fetch"],
+  url: string,
+  init: RequestInit,
+  has: string | undefined,
+): Promise<HttpAnswer> {
   let response: Response;
   let text: string;
   try {
@@ -61,7 +68,9 @@ async function receive(fetch: World["fetch"], url: string, init: RequestInit): P
   }
   const { status, headers } = response;
   const body = parsed(text);
-  if (status >= 400 || body === undefined) throw refusal(url, status, body, headers);
+  // Only a 304 has no body.
+  const isExpected = body === null ? status === 304 : isObject(body) && (has === undefined || has in body);
+  if (status >= 400 || !isExpected) throw refusal(url, response, body);
   return { status, etag: headers.get("etag"), body };
 }
 
@@ -93,11 +102,20 @@ function parsed(text: string): unknown {
   }
 }
 
-function refusal(url: string, status: number, body: unknown, headers: Headers): QuorateError {
-  if (isProblem(body)) return fromProblem(body);
-  const error = failure("unexpected_answer", `${url} answered ${status}, and not as Quorate does.`, {
-    status,
-  });
+const isObject = (body: unknown) => typeof body === "object" && body !== null;
+
+function refusal(
+  url: string,
+  { status, headers, redirected, url: to }: Response,
+  body: unknown,
+): QuorateError {
+  // Of most redirections of a POST, fetch makes a GET.
+  const isTurned = redirected && status === 405;
+  if (isProblem(body) && !isTurned) return fromProblem(body);
+  const what = isTurned
+    ? `redirects to ${to}: name that address instead`
+    : `answered ${status}, and not as Quorate does`;
+  const error = failure("unexpected_answer", `${url} ${what}.`, { status });
   const seconds = Number(headers.get("retry-after") ?? Number.NaN);
   return Number.isFinite(seconds) ? Object.assign(error, { retryAfterMs: seconds * 1000 }) : error;
 }

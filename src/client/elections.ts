@@ -102,10 +102,15 @@ export async function* observe(
         ...(etag !== null && { headers: { "if-none-match": etag } }),
         deadlineMs: clock.monotonicMs() + waitMs + timeoutMs,
         limitMs: () => waitMs + ATTEMPT_MS,
+        answerHas: "leader",
         signal,
       });
       // Nothing has changed: 304, without a body.
-      if (answer.body === null) continue;
+      if (answer.body === null) {
+        // A proxy may not wait.
+        if (clock.monotonicMs() - answer.sentAtMs < waitMs / 2) await pause(transport, signal);
+        continue;
+      }
       etag = answer.etag;
       yield answer.body;
       // A proxy, or another origin, may keep it from us.

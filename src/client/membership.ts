@@ -134,6 +134,7 @@ async function register(
     method: "PUT",
     path,
     body: () => registration,
+    answerHas: "heartbeatIntervalMs",
     onFailure: (error) => {
       isRepeated ||= error instanceof QuorateError && wasSent(error);
     },

@@ -63,6 +63,7 @@ export async function renewOnce(
       method: "POST",
       path,
       body: () => body,
+      answerHas: "validForMs",
       deadlineMs: Math.min(validity.deadlineMs, transport.world.clock.monotonicMs() + timeoutMs),
       // So that an instance that hangs leaves time for the others, and one that is slow has the time that there is.
       limitMs: () => Math.max(LIMIT_MS_MIN, Math.min(validity.remainingMs() / shares, ATTEMPT_MS)),

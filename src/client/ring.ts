@@ -68,7 +68,7 @@ export class ServiceRing implements Disposable {
   replicas(key: string, count: number): Member[] {
     const { eligible, lookup } = this.view;
     const found = Math.min(count, eligible.length);
-    return found < 1 ? [] : lookup.preferred(key, found).map((place) => eligible[place] as Member);
+    return found >= 1 ? lookup.preferred(key, found).map((place) => eligible[place] as Member) : [];
   }
 
   /** The members are not read any more. */
@@ -108,6 +108,7 @@ async function read(
     transport.send<Members>({
       method: "GET",
       path: `/services/${encodeURIComponent(service)}/members${query}`,
+      answerHas: "members",
       ...limits,
     });
   for (;;) {

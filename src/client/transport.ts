@@ -1,5 +1,5 @@
 import { attempt, type HttpAnswer, type HttpRequest } from "./attempt.js";
-import { QuorateError } from "./errors.js";
+import { failure, QuorateError } from "./errors.js";
 import { sleep, type World } from "./world.js";
 
 /** Where the instances are, and who asks. All of it can be sent to a worker. */
@@ -21,6 +21,8 @@ export interface Call {
   readonly body?: () => object;
   /** When to give up, on the monotonic clock. */
   readonly deadlineMs: number;
+  /** A field that every answer to it has. */
+  readonly answerHas?: string;
   /** How long to wait for the answer of one instance before the next is asked, ms; asked for before each attempt. */
   readonly limitMs: () => number;
   /** Repeats without regard to Retry-After: for what the service admits before all else. */
@@ -62,10 +64,12 @@ export class Transport {
     readonly world: World,
   ) {
     const { urls, key, namespace } = deployment;
-    if (urls.length === 0) throw new TypeError("urls: name at least one instance");
+    if (!Array.isArray(urls) || urls.length === 0)
+      throw new TypeError("urls: name at least one instance, in an array");
     const base = namespace === undefined ? "/v1" : `/v1/namespaces/${encodeURIComponent(namespace)}`;
+    if (NAMELESS.test(base)) throw new TypeError(`namespace: ${JSON.stringify(namespace)} is no name`);
     this.#bases = urls.map((url) => originOf(url) + base);
-    this.#headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
+    this.#headers = headersOf(key?.trim());
     this.#first = Math.floor(world.random() * urls.length);
   }
 
@@ -74,10 +78,11 @@ export class Transport {
    * call's deadline, then throws the last failure. Each request of the API can be repeated safely.
    */
   async send<T>(call: Call): Promise<Received<T>> {
+    if (NAMELESS.test(call.path)) throw failure("invalid_request", NO_NAME, {});
     const count = this.#bases.length;
     const { clock } = this.world;
     const start = this.#first;
-    let round: Round = { number: 1, sinceMs: clock.monotonicMs(), retryAfterMs: [] };
+    let round = newRound(1, clock.monotonicMs());
     for (let tried = 0; ; tried++) {
       const place = (start + tried) % count;
       const sentAtMs = clock.monotonicMs();
@@ -86,14 +91,17 @@ export class Transport {
         return { ...(answer as HttpAnswer & { body: T }), sentAtMs };
       } catch (error) {
         call.onFailure?.(error);
-        if (call.signal?.aborted || !(error instanceof QuorateError && isCurable(error))) throw error;
+        if (call.signal?.aborted || !(error instanceof QuorateError && isOfInstance(error))) throw error;
         if (this.#first === place) this.#first = (place + 1) % count;
         round.retryAfterMs.push(call.urgent ? 0 : retryAfterMsOf(error));
+        round.isCurable ||= isCurable(error);
         const isOver = round.retryAfterMs.length === count;
+        if (isOver && !round.isCurable) throw error;
         const pauseMs = isOver ? this.#pauseMs(round) : 0;
-        if (clock.monotonicMs() + pauseMs >= call.deadlineMs) throw error;
+        // Also where that is not a number.
+        if (!(clock.monotonicMs() + pauseMs < call.deadlineMs)) throw error;
         if (pauseMs > 0) await sleep(clock, pauseMs, call.signal);
-        if (isOver) round = { number: round.number + 1, sinceMs: clock.monotonicMs(), retryAfterMs: [] };
+        if (isOver) round = newRound(round.number + 1, clock.monotonicMs());
       }
     }
   }
@@ -118,9 +126,10 @@ export class Transport {
   }
 
   #attempt(base: string, call: Call, leftMs: number): Promise<HttpAnswer> {
-    const { method, path, headers, body, signal } = call;
+    const { method, path, headers, body, answerHas, signal } = call;
     const request = {
       method,
+      answerHas,
       headers: { ...this.#headers, ...headers, ...(body && { "content-type": "application/json" }) },
       ...(body && { body: JSON.stringify(body()) }),
     };
@@ -144,7 +153,30 @@ interface Round {
   readonly sinceMs: number;
   /** What each instance that has failed asks for, ms; 0: nothing. */
   readonly retryAfterMs: number[];
+  /** Whether one of them may answer otherwise in the next round. */
+  isCurable: boolean;
 }
+
+const newRound = (number: number, sinceMs: number): Round => ({
+  number,
+  sinceMs,
+  retryAfterMs: [],
+  isCurable: false,
+});
+
+function headersOf(key: string | undefined): Record<string, string> {
+  if (!key) return {};
+  // Not repeated: it is a secret, and what `fetch` says of a header has it.
+  if (!/^[\x21-\x7e]+$/.test(key)) throw new TypeError("key: it has spaces, or is not ASCII");
+  return { authorization: `Bearer ${key}` };
+}
+
+/** What resolves to another path, even where it is encoded: no segment, `.` and `..`. */
+const NAMELESS = /\/\.{0,2}(?:[/?]|$)/;
+const NO_NAME = "A name has 1 to 128 of A-Z a-z 0-9 . _ : - and begins with a letter or digit.";
+
+/** Whether another instance may answer otherwise: one of them may be another server. */
+const isOfInstance = (error: QuorateError) => error.code === "unexpected_answer" || isCurable(error);
 
 /** Whether another instance, or the same one later, may answer otherwise. */
 export function isCurable(error: QuorateError): boolean {

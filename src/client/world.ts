@@ -70,16 +70,46 @@ export function unlessAborted<T>(
 ): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
-    const onAbort = () => end(() => reject(signal?.reason));
     const end = (settle: () => void) => {
-      signal?.removeEventListener("abort", onAbort);
+      forget?.();
       stop();
       settle();
     };
-    signal?.addEventListener("abort", onAbort, { once: true });
+    const forget = signal && whenAborted(signal, () => end(() => reject(signal.reason)));
     const stop = start(
       (value) => end(() => resolve(value)),
       (reason) => end(() => reject(reason)),
     );
   });
+}
+
+/** What is to be done when a signal aborts. */
+class AbortTasks extends Set<() => void> {
+  readonly run = () => {
+    for (const task of this) task();
+  };
+}
+
+const tasksOf = new WeakMap<AbortSignal, AbortTasks>();
+
+/**
+ * Calls `task` when the signal aborts, unless the returned function is called first. A signal has one listener, however many
+ * calls it belongs to: from the eleventh on, Node.js warns of a leak.
+ */
+function whenAborted(signal: AbortSignal, task: () => void): () => void {
+  let tasks = tasksOf.get(signal);
+  if (!tasks) {
+    tasks = new AbortTasks();
+    tasksOf.set(signal, tasks);
+    signal.addEventListener("abort", tasks.run, { once: true });
+  }
+  const all = tasks;
+  all.add(task);
+  return () => {
+    all.delete(task);
+    if (all.size > 0) return;
+    // A signal that is listened to stays in memory.
+    signal.removeEventListener("abort", all.run);
+    tasksOf.delete(signal);
+  };
 }

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { describe, expect, test } from "vitest";
 import { QuorateError } from "../../src/client/errors.js";
 import { type Call, Transport } from "../../src/client/transport.js";
@@ -166,11 +167,8 @@ describe("a failure", () => {
     expect(error).toMatchObject({ name: "QuorateError", message: "held", requestId: "r1", retryAfterMs: 2 });
   });
 
-  test.each([
-    ["a problem that another instance would repeat", problem(400, "invalid_request")],
-    ["a page of a proxy", { status: 404 }],
-  ])("is not repeated: %s", async (_what, reply) => {
-    const { service, send } = calling(() => reply);
+  test("is not repeated where it is a problem that another instance would repeat", async () => {
+    const { service, send } = calling(() => problem(400, "invalid_request"));
     expect(await send()).toBeInstanceOf(QuorateError);
     expect(service.received).toHaveLength(1);
   });
@@ -209,4 +207,93 @@ test.each([
 ])("a transport without instances, or with what is no address of one, is refused at once: %j", (urls) => {
   const { world } = new FakeService(() => ok);
   expect(() => new Transport({ urls }, world)).toThrow(/^urls: (?!.*secret)/);
+});
+
+describe("what answers and is not Quorate", () => {
+  const html: Reply = { status: 404, headers: { "content-type": "text/html" } };
+
+  test.each([
+    ["a page that is missing", html],
+    ["no body", { status: 204 }],
+    ["JSON of something else", { status: 200, body: { status: "ok" } }],
+  ])("is passed over for another instance: %s", async (_, reply: Reply) => {
+    const { send, instances } = calling(({ instance }) => (instance === "http://b" ? reply : ok), {
+      answerHas: "released",
+    });
+    expect(await send()).toMatchObject({ body: { released: true } });
+    await send();
+    expect(instances()).toBe("bcc");
+  });
+
+  test("is told at once where no instance is anything else", async () => {
+    const { service, send, instances } = calling(() => html);
+    expect(await send()).toMatchObject({ code: "unexpected_answer", status: 404 });
+    expect(instances()).toBe("bca");
+    expect(service.clock.monotonicMs()).toBe(0);
+  });
+
+  test("is told as a redirection where that turned a POST into a GET", async () => {
+    const { world } = new FakeService(() => undefined);
+    const response = { status: 405, redirected: true, url: "https://b/v1/locks/a/acquire" };
+    const body = JSON.stringify({ code: "method_not_allowed", detail: "This path has POST only." });
+    const fetch = async () => ({ ...response, headers: new Headers(), text: async () => body }) as Response;
+    const send = new Transport({ urls: ["http://b"] }, { ...world, fetch }).send({
+      ...{ method: "POST", path: "/locks/a/acquire", deadlineMs: 1_000, limitMs: () => 1_000 },
+    });
+    await expect(send).rejects.toThrow(/redirects to https:\/\/b\/v1\/locks\/a\/acquire: name that/);
+  });
+
+  test("does not end a call whose other instances may come back", async () => {
+    const replies = [html, new Error("reset"), html, ok];
+    const { service, send } = calling(() => replies.shift());
+    const answer = send();
+    await service.clock.advance(1_000);
+    expect(await answer).toMatchObject({ body: { released: true } });
+  });
+});
+
+describe("what is given wrongly", () => {
+  test.each(["", ".", ".."])("%j as a name never reaches another path", async (name) => {
+    const { service, send } = calling(() => ok, { path: `/locks/${encodeURIComponent(name)}/acquire` });
+    expect(await send()).toMatchObject({ code: "invalid_request" });
+    expect(() => new Transport({ urls: URLS, namespace: name }, service.world)).toThrow(/no name/);
+    expect(service.received).toEqual([]);
+  });
+
+  test("a key that is no header is refused, and not repeated", () => {
+    const { world } = new FakeService(() => ok);
+    for (const key of ["sec\nret", "sec ret", "sécret€"]) {
+      const make = () => new Transport({ urls: URLS, key }, world);
+      expect(make).toThrow(/^key: it has spaces, or is not ASCII$/);
+    }
+  });
+
+  test("a key from a file may end with its line", async () => {
+    const { service, send } = calling(() => ok, {}, { key: "secret\n" });
+    await send();
+    expect(service.received[0]?.headers.get("authorization")).toBe("Bearer secret");
+  });
+
+  test("a deadline that is no number is over at once", async () => {
+    const { send, instances } = calling(() => new Error("reset"), { deadlineMs: Number.NaN });
+    expect(await send()).toMatchObject({ code: "unreachable" });
+    expect(instances()).toBe("b");
+  });
+});
+
+test("one signal may belong to many calls: it has one listener, and none when they are over", async () => {
+  const { service, send } = calling(() => new Error("reset"), { signal: AbortSignal.abort() });
+  expect(await send()).toMatchObject({ name: "AbortError" });
+  const ending = new AbortController();
+  const { send: sendMore } = calling(() => undefined, { signal: ending.signal });
+  const calls = Array.from({ length: 20 }, () => sendMore());
+  expect(getEventListeners(ending.signal, "abort")).toHaveLength(1);
+  ending.abort();
+  for (const error of await Promise.all(calls)) expect(error).toMatchObject({ name: "AbortError" });
+  expect(getEventListeners(ending.signal, "abort")).toHaveLength(0);
+  const kept = new AbortController();
+  const { send: sendWell } = calling(() => ok, { signal: kept.signal });
+  await Promise.all(Array.from({ length: 20 }, () => sendWell()));
+  expect(getEventListeners(kept.signal, "abort")).toHaveLength(0);
+  expect(service.received).toEqual([]);
 });

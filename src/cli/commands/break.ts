@@ -26,6 +26,7 @@ export const define: Define = (command, { env }) => {
         method: "POST",
         path,
         body: () => ({ reason: why }),
+        answerHas: "broken",
         ...transport.limits({}),
       });
       if (options.json) printJson(body);

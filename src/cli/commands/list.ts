@@ -67,7 +67,7 @@ const UNLISTED = [
 async function listLocks(transport: Transport, { prefix, limit }: Options): Promise<Printed> {
   const { items: locks, cursor } = await wholeList<Locks, Locks["locks"][number]>(
     transport,
-    { path: "/locks", query: { prefix }, pageMax: 500, limit },
+    { path: "/locks", field: "locks", query: { prefix }, pageMax: 500, limit },
     (page) => page.locks,
   );
   return { json: { locks, cursor }, head: HELD_HEAD, rows: locks.flatMap(heldRows) };
@@ -80,7 +80,7 @@ async function listHolders(
 ): Promise<Printed> {
   const { items: holders, cursor } = await wholeList<Holders, Holders["holders"][number]>(
     transport,
-    { path: `/locks/${segment(name)}/holders`, pageMax: 1_000, limit },
+    { path: `/locks/${segment(name)}/holders`, field: "holders", pageMax: 1_000, limit },
     (page) => page.holders,
   );
   const rows = holders.map((holder) => [holder.owner ?? NO_LABEL, holder.mode, ...holding(holder)]);
@@ -90,7 +90,7 @@ async function listHolders(
 async function listServices(transport: Transport, { limit }: Options): Promise<Printed> {
   const { items: services, cursor } = await wholeList<Services, Services["services"][number]>(
     transport,
-    { path: "/services", pageMax: 1_000, limit },
+    { path: "/services", field: "services", pageMax: 1_000, limit },
     (page) => page.services,
   );
   const rows = services.map(({ service, members }) => [service, members]);

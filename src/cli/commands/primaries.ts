@@ -12,7 +12,7 @@ export const define: Define = (command, { env }) => {
     )
     .action(async (_: object, its: Command) => {
       const options = its.optsWithGlobals<CommonOptions>();
-      const answer = await read<Primaries>(transportOfDeployment(options, env), "/primaries");
+      const answer = await read<Primaries>(transportOfDeployment(options, env), "/primaries", "primaries");
       if (options.json) return printJson(answer);
       printTable(PRIMARY_HEAD, answer.primaries.map(primaryRow));
       for (const line of primariesInWords(answer)) printLine(line);

@@ -21,9 +21,9 @@ export function examine({ urls, key }: Deployment): Promise<Examined[]> {
 
 async function examineOne(url: string, key: string | undefined): Promise<Examined> {
   const [primaries, ready] = await Promise.all([
-    get<Primaries>(url, "/v1/primaries", key),
+    get<Primaries>(url, "/v1/primaries", "primaries", key),
     // It asks nobody for a key, and refuses no one.
-    get<Ready>(url, "/readyz", undefined),
+    get<Ready>(url, "/readyz", "quorum", undefined),
   ]);
   return {
     url,
@@ -33,11 +33,11 @@ async function examineOne(url: string, key: string | undefined): Promise<Examine
   };
 }
 
-async function get<T>(url: string, path: string, key: string | undefined) {
+async function get<T>(url: string, path: string, answerHas: string, key: string | undefined) {
   const headers: Record<string, string> = key === undefined ? {} : { authorization: `Bearer ${key}` };
   try {
     const whole = url.replace(/\/$/, "") + path;
-    const { body } = await attempt(systemWorld, whole, { method: "GET", headers }, PATIENCE_MS);
+    const { body } = await attempt(systemWorld, whole, { method: "GET", headers, answerHas }, PATIENCE_MS);
     return { answer: body as T, failure: null };
   } catch (error) {
     if (!(error instanceof QuorateError)) throw error;

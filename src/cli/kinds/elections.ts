@@ -5,7 +5,7 @@ import { HOLDING, holding, json, NO_LABEL } from "./cells.js";
 import type { Kind } from "./kind.js";
 
 export const elections: Kind<Election> = {
-  read: (transport, name) => read(transport, `/elections/${segment(name)}`),
+  read: (transport, name) => read(transport, `/elections/${segment(name)}`, "leader"),
   head: ["name", "leader", "term", ...HOLDING, "value", "waiting"],
   rows: ({ name, leader, known, waiting }) => {
     const nobody = known ? "(nobody)" : "(unknown: votes are split)";

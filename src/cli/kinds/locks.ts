@@ -6,7 +6,7 @@ import { HOLDING, holding, NO_LABEL } from "./cells.js";
 import type { Kind } from "./kind.js";
 
 export const locks: Kind<Lock> = {
-  read: (transport, name) => read(transport, `/locks/${segment(name)}`),
+  read: (transport, name) => read(transport, `/locks/${segment(name)}`, "holders"),
   head: ["name", "mode", "owner", ...HOLDING, "token", "waiting"],
   rows: (lock) => {
     const { name, mode, fencingToken, waiting } = lock;

@@ -29,6 +29,7 @@ async function readOnce(
   let isMixture = false;
   for await (const page of pagesOf<Members>(transport, {
     path: `/services/${segment(service)}/members`,
+    field: "members",
     pageMax: PAGE_MAX,
     count: (one) => one.members.length,
     limit,

@@ -8,7 +8,8 @@ import type { Kind } from "./kind.js";
 
 /** Those of a service, by id. */
 export const membersOf = (service: string): Kind<Member> => ({
-  read: (transport, id) => read(transport, `/services/${segment(service)}/members/${segment(id)}`),
+  read: (transport, id) =>
+    read(transport, `/services/${segment(service)}/members/${segment(id)}`, "incarnation"),
   head: MEMBER_HEAD,
   rows: (member) => [memberRow(member)],
 });

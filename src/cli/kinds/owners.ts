@@ -35,6 +35,7 @@ async function owners(
     method: "POST",
     path: `/services/${segment(service)}/owners`,
     body: () => ({ keys, replicas }),
+    answerHas: "owners",
     ...transport.limits({ timeoutMs: TIMEOUT_MS }),
   });
   return answer.body;

@@ -24,6 +24,7 @@ async function withAllHolders(transport: Transport, name: string): Promise<Semap
   const count = (page: Semaphore) => page.holders.length;
   for await (const page of pagesOf<Semaphore>(transport, {
     path: `/semaphores/${segment(name)}`,
+    field: "holders",
     pageMax: HOLDERS_PAGE_MAX,
     count,
   })) {
