@@ -33,5 +33,6 @@ export function json(text: string): unknown {
   }
 }
 
-/** What a process is called unless it is told otherwise: no other has this name. */
-export const ownName = (): string => `${hostname()}:${process.pid}`;
+/** An option that says what others see of this process. Unless given, no other is called so. */
+export const nameOption = (flags: string, description: string): Option =>
+  new Option(flags, description).default(`${hostname()}:${process.pid}`, "host:pid");

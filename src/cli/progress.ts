@@ -92,9 +92,9 @@ export function lineOf({ holders = [], leader, waiting, queue = [] }: Shown, { o
 const nameOf = ({ owner, candidate }: Party) => owner ?? candidate;
 
 const times = (passedMs: number, waitMs: number | undefined) =>
-  waitMs === undefined
+  waitMs === undefined || waitMs <= passedMs
     ? inWords(passedMs)
-    : `${inWords(passedMs)}, at most ${inWords(Math.max(0, waitMs - passedMs))} more`;
+    : `${inWords(passedMs)}, at most ${inWords(waitMs - passedMs)} more`;
 
 /** To one line of the terminal: a longer one could not be cleared. */
 const cut = (text: string) => text.slice(0, Math.max(20, (process.stderr.columns || 80) - 1));

@@ -1,5 +1,5 @@
 import { type CommonOptions, type Define, deploymentOf, type Invocation } from "../invocation.js";
-import { durationOption, json, ownName } from "../options.js";
+import { durationOption, json, nameOption } from "../options.js";
 import { showProgress } from "../progress.js";
 import { exitCodeOf, lostText, say, sayJson } from "../running/ends.js";
 import { Holder } from "../running/lease.js";
@@ -22,7 +22,7 @@ export const define: Define = (command, invocation) => {
     .addOption(
       durationOption("--ttl <duration>", "how long there is no leader when this machine fails", "10s"),
     )
-    .option("--candidate <text>", "what others see as the leader, such as its address", ownName())
+    .addOption(nameOption("--candidate <text>", "what others see as the leader, such as its address"))
     .option("--value <json>", "what the leader publishes", json)
     .addHelpText("after", HELP)
     .action(async (name: string) => {

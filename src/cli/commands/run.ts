@@ -5,7 +5,7 @@ import { inWords } from "../duration.js";
 import { EXIT } from "../exit-codes.js";
 import { CliFailure, wrongUse } from "../failure.js";
 import { type CommonOptions, type Define, deploymentOf, type Invocation } from "../invocation.js";
-import { durationOption, json, ownName, whole } from "../options.js";
+import { durationOption, json, nameOption, whole } from "../options.js";
 import { printable } from "../printable.js";
 import { showProgress } from "../progress.js";
 import { releaseNotBefore } from "../running/at-least.js";
@@ -53,7 +53,7 @@ export const define: Define = (command, invocation) => {
     .option("--shared", "hold the lock together with others that share it")
     .option("--limit <number>", "of the semaphore: how many permits there are", whole(1))
     .option("--permits <number>", "how many of them to hold (default: 1)", whole(1))
-    .option("--owner <text>", "what others see as the holder", ownName())
+    .addOption(nameOption("--owner <text>", "what others see as the holder"))
     .option("--metadata <json>", "what else others see", json)
     .addHelpText("after", HELP)
     .action(async (name: string) => {
