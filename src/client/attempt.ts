@@ -24,7 +24,7 @@ export interface HttpAnswer {
 export function attempt(
   { fetch, clock }: World,
   url: string,
-  { answerHas, ...request }: HttpRequest,
+  request: HttpRequest,
   limitMs: number,
   signal?: AbortSignal,
 ): Promise<HttpAnswer> {
@@ -34,7 +34,7 @@ export function attempt(
       reject(failure("unreachable", `${url} did not answer within ${Math.round(limitMs)} ms.`, {})),
     );
     let pending = true;
-    receive(fetch, url, { ...request, signal: given.signal }, answerHas).then(
+    receive(fetch, url, { ...request, signal: given.signal }, request.answerHas).then(
       (answer) => {
         pending = false;
         resolve(answer);

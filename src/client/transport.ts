@@ -56,6 +56,8 @@ export class Transport {
   /** Of each instance, up to the namespace. */
   readonly #bases: readonly string[];
   readonly #headers: Readonly<Record<string, string>>;
+  /** Of requests with a body. */
+  readonly #jsonHeaders: Readonly<Record<string, string>>;
   /** The place of the instance that is asked first: the one that answered last. */
   #first: number;
 
@@ -70,6 +72,7 @@ export class Transport {
     if (NAMELESS.test(base)) throw new TypeError(`namespace: ${JSON.stringify(namespace)} is no name`);
     this.#bases = urls.map((url) => originOf(url) + base);
     this.#headers = headersOf(key?.trim());
+    this.#jsonHeaders = { ...this.#headers, "content-type": "application/json" };
     this.#first = Math.floor(world.random() * urls.length);
   }
 
@@ -127,12 +130,9 @@ export class Transport {
 
   #attempt(base: string, call: Call, leftMs: number): Promise<HttpAnswer> {
     const { method, path, headers, body, answerHas, signal } = call;
-    const request = {
-      method,
-      answerHas,
-      headers: { ...this.#headers, ...headers, ...(body && { "content-type": "application/json" }) },
-      ...(body && { body: JSON.stringify(body()) }),
-    };
+    const own = body ? this.#jsonHeaders : this.#headers;
+    const all = headers ? { ...own, ...headers } : own;
+    const request = { method, headers: all, answerHas, ...(body && { body: JSON.stringify(body()) }) };
     const limitMs = Math.max(0, Math.min(call.limitMs(), leftMs));
     return attempt(this.world, base + path, request, limitMs, signal);
   }

@@ -50,6 +50,23 @@ describe("an election that is followed", () => {
     expect(told).toEqual(["a"]);
   });
 
+  test("is told though a proxy keeps its tag from us, without asking at once again", async () => {
+    reply = () => ({ ...(state("a", "") as object), status: 200, headers: {} });
+    begin();
+    await service.clock.advance(10_000);
+    expect(told[0]).toBe("a");
+    expect(service.received.length).toBeLessThan(25);
+  });
+
+  test("is not asked for at once again where a proxy does not wait", async () => {
+    const first = state("a", '"1"');
+    reply = () => (service.received.length === 1 ? first : { status: 304 });
+    begin();
+    await service.clock.advance(10_000);
+    expect(told).toEqual(["a"]);
+    expect(service.received.length).toBeLessThan(25);
+  });
+
   test("that nobody tells of any more is told of once, and then again as it is", async () => {
     let reachable = true;
     let etag = 1;
