@@ -31,11 +31,16 @@ export function exitCodeOf(code: ErrorCode): number {
 }
 
 function textOf({ code, message }: QuorateError): string {
+  if (code === "unreachable" && UNKNOWN_CA.test(message))
+    return `${message} Name the file of its CA in NODE_EXTRA_CA_CERTS`;
   if (code === "unreachable")
     return `no instance answered: ${message} Is it running? \`quorate serve\` starts one`;
   if (code === "unauthenticated") return `${message} The key comes from QUORATE_KEY or QUORATE_KEY_FILE`;
   return message;
 }
+
+/** As OpenSSL says it. */
+const UNKNOWN_CA = /self-signed certificate|(?:first|local issuer) certificate/;
 
 const oneLine = (text: string) => text.replace(/\s*\n\s*/g, " ").replace(/\.$/, "");
 

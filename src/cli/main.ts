@@ -6,7 +6,7 @@ import { COMMANDS, type Listed } from "./commands.js";
 import { EXIT } from "./exit-codes.js";
 import { toFailure, wrongUse } from "./failure.js";
 import { type Invocation, KEY } from "./invocation.js";
-import { printable } from "./printable.js";
+import { printable, printableJson } from "./printable.js";
 
 /** The command line `quorate`: finds the command, and says in one line what is wrong. */
 async function main(argv: readonly string[]): Promise<void> {
@@ -26,7 +26,7 @@ async function main(argv: readonly string[]): Promise<void> {
     const failure = error instanceof CommanderError ? wrongUse(textOf(error, own)) : toFailure(error);
     const { exitCode, message, fields } = failure;
     const line = own.includes("--json")
-      ? JSON.stringify({ error: message, exitCode, ...fields })
+      ? printableJson(JSON.stringify({ error: message, exitCode, ...fields }))
       : `quorate: ${printable(message)}`;
     process.stderr.write(`${line}\n`);
     // Whatever may go on in the background, such as giving back what came too late, has had its time.

@@ -105,6 +105,15 @@ describe.concurrent("the exit code", () => {
     expect(ended.err).toMatch(code === 126 || code === 127 ? /^quorate: [^\n]+\n$/ : /^$/);
   });
 
+  test("is told in JSON without what could rewrite a terminal, as a table would be", async () => {
+    const name = freshName();
+    const owner = "web-2\u202e\u009b2J";
+    await using _lease = await quorate.acquireLock(name, { ttlMs: 60_000, owner });
+    const { err } = await run(name, "--json", "--", "true");
+    expect(JSON.parse(err)).toMatchObject({ holder: { owner } });
+    expect(err).not.toMatch(/[\u202e\u0080-\u009f]/);
+  });
+
   test("is 75 when it is held, and says by whom; with --if-held skip it is 0, without a word", async () => {
     const name = freshName();
     await using _lease = await quorate.acquireLock(name, { ttlMs: 60_000, owner: "web-2" });
@@ -121,6 +130,8 @@ describe.concurrent("the exit code", () => {
     });
     const json = await run(name, "--json", ...sh(`touch ${file}`));
     expect(JSON.parse(json.err)).toMatchObject({ exitCode: 75, code: "held", holder: { owner: "web-2" } });
+    const skipped = await run(name, "--json", "--if-held", "skip", ...sh(`touch ${file}`));
+    expect(JSON.parse(skipped.err)).toMatchObject({ name, exitCode: 0, code: "held" });
     expect(() => readFileSync(file)).toThrow();
   });
 

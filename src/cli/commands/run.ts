@@ -81,7 +81,10 @@ async function run(name: string, options: Options, { env, command = [] }: Invoca
     if (!(error instanceof QuorateError)) throw error;
     if (error.code === "deadline") throw new CliFailure(EXIT.unavailable, TOO_LATE);
     if (error.code !== "held") throw error;
-    if (options.ifHeld === "skip") return EXIT.ok;
+    if (options.ifHeld === "skip") {
+      if (options.json) sayJson({ name, ...fieldsOf(error), exitCode: EXIT.ok });
+      return EXIT.ok;
+    }
     throw new CliFailure(EXIT.notAcquired, heldText(name, options, error), fieldsOf(error));
   }
   waited.abort();

@@ -1,6 +1,7 @@
 import { writeSync } from "node:fs";
 import type { Lease } from "../../client/lease.js";
 import { EXIT } from "../exit-codes.js";
+import { printableJson } from "../printable.js";
 import type { Ending } from "./command.js";
 import { exitCodeOfSignal } from "./signals.js";
 
@@ -30,7 +31,7 @@ export function say(text: string): void {
 /** The outcome for `--json`: one line on stderr, since stdout is the command's. */
 export function sayJson(outcome: object): void {
   try {
-    writeSync(2, `${JSON.stringify(outcome)}\n`);
+    writeSync(2, `${printableJson(JSON.stringify(outcome))}\n`);
   } catch {
     // Nobody reads it.
   }
