@@ -8,7 +8,7 @@ import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { cp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, cp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 
@@ -63,6 +63,8 @@ async function build(sources) {
       recursive: true,
       filter: (path) => !/\.[^/\\]+$/.test(path) || path.endsWith(".lua"),
     });
+    // What `npm install -g .` linked stays a command.
+    await chmod(`${NEW}/cli/main.js`, 0o755).catch(ignore("ENOENT"));
     await writeFile(STAMP.replace("dist", NEW), sources);
     await putInPlace(sources);
     return 0;

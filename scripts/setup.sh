@@ -3,9 +3,10 @@
 # image, where no registry can be reached). Tests that go through nginx or HAProxy, compile something for C, or compare
 # with Python or systemd are skipped without these, so that they are installed as well.
 #
-#   npm run setup              does what is missing, and says what it did
-#   npm run setup -- --browser the same with a Chromium, which takes a minute and 400 MB
-#   npm run setup -- --stop    stops the engine that this script started, and nothing else
+#   npm run setup               does what is missing, and says what it did
+#   npm run setup -- --browser  the same with a Chromium, which takes a minute and 400 MB
+#   npm run setup -- --examples the same with what the programs in examples/ are made for: Go, Java and PostgreSQL (1 GB)
+#   npm run setup -- --stop     stops the engine that this script started, and nothing else
 set -euo pipefail
 
 # Of this machine, not of a login: the engine belongs to whoever runs the next test, too.
@@ -64,7 +65,7 @@ install_packages() (
   chmod +x "$policy"
   # Not by `set -e`, which is off where a caller looks at how this ends.
   apt_install "$@" || return 1
-  for service in redis-server valkey-server nginx haproxy; do
+  for service in redis-server valkey-server nginx haproxy postgresql; do
     # The package has the name of its service, but for nginx.
     if [[ " $* " == *" ${service/%nginx/nginx-light} "* ]]; then update-rc.d "$service" disable >/dev/null 2>&1 || true; fi
   done
@@ -147,9 +148,14 @@ has() { command -v "$1" >/dev/null; }
 has_server() { has redis-server || has valkey-server; }
 
 # What tests are skipped without, and the packages that have it.
-wanted=('nginx nginx-light' 'haproxy haproxy' 'cc gcc libc6-dev' 'python3 python3-minimal' 'systemd-analyze systemd'
-  'openssl openssl')
-if [[ ${1:-} == --browser ]]; then wanted+=('chromium chromium'); fi
+wanted=('nginx nginx-light' 'haproxy haproxy' 'cc gcc libc6-dev' 'python3 python3' 'systemd-analyze systemd'
+  'openssl openssl' 'curl curl' 'sqlite3 sqlite3')
+for option in "$@"; do
+  case $option in
+    --browser) wanted+=('chromium chromium') ;;
+    --examples) wanted+=('go golang-go' 'javac default-jdk-headless' 'pg_createcluster postgresql') ;;
+  esac
+done
 
 # The names of what is missing of it.
 lacking() {

@@ -4,8 +4,12 @@ import { parse } from "yaml";
 
 /** The text of src/client/types.ts, given that of openapi.yaml. */
 export function clientTypes(document: string): string {
-  const types = typesOf(parse(document) as Document, USED);
-  return formatted(`// Made by "npm run client-types" from openapi.yaml.\n\n${types}`);
+  return fileWith(typesOf(parse(document) as Document, USED));
+}
+
+/** The text of src/cli/types.ts. */
+export function cliTypes(document: string): string {
+  return fileWith(typesOf(parse(document) as Document, PRINTED, false));
 }
 
 /** What the client sends and receives. */
@@ -13,6 +17,15 @@ const USED = [
   ...["AcquireRequest", "AcquirePermitsRequest", "CampaignRequest", "RegisterRequest"],
   ...["Lease", "Permits", "Term", "Election", "Registered", "Pulse", "Members"],
 ];
+
+/** What the command line receives. */
+const PRINTED = [
+  ...["Lock", "Locks", "Holders", "Semaphore", "Election", "Members", "Services", "Owners"],
+  ...["Broken", "Primaries", "Ready"],
+];
+
+const fileWith = (types: string) =>
+  formatted(`// Made by "npm run client-types" from openapi.yaml.\n\n${types}`);
 
 function formatted(text: string): string {
   const biome = fileURLToPath(new URL("../node_modules/.bin/biome", import.meta.url));
@@ -27,82 +40,119 @@ function formatted(text: string): string {
 
 /**
  * TypeScript for the schemas of an OpenAPI document: what the client sends and receives. `names`: the schemas to begin
- * with; those that they refer to follow.
+ * with; those that they refer to follow. `withProblems`: and the fields of problems.
  */
-function typesOf({ components }: Document, names: readonly string[]): string {
-  const { schemas, examples } = components;
-  const todo = [...names];
-  const problem = schemas.Problem?.properties ?? {};
-  const codes = problem.code?.enum ?? [];
-  const fields = codes.map((code) => `  ${code}: ${fieldsOf(problem, examples[code]?.value ?? {}, todo)};`);
+function typesOf(
+  { components: { schemas } }: Document,
+  names: readonly string[],
+  withProblems = true,
+): string {
+  const naming = { schemas, todo: [...names] };
+  const problems = withProblems ? problemsOf(schemas) : [];
+  const fields = problems.map((problem) => `  ${codeOf(problem)}: ${fieldsOf(problem, naming)};`);
   const done = new Map<string, string>();
-  for (let name = todo.shift(); name !== undefined; name = todo.shift()) {
+  for (let name = naming.todo.shift(); name !== undefined; name = naming.todo.shift()) {
     if (done.has(name)) continue;
-    const schema = schemas[name];
-    if (!schema) throw new Error(`the document has no schema ${name}`);
-    done.set(name, `export type ${name} = ${typeOf(schema, todo)};\n`);
+    const schema = schemaOf(name, schemas);
+    done.set(name, `${docOf(schema)}export type ${name} = ${typeOf(schema, naming)};\n`);
   }
+  if (!withProblems) return [...done.values()].join("\n");
   return [
     ...done.values(),
-    "/** The fields that a problem may have beside its code, by code. */",
+    "/** The fields that a problem has beside its code, by code. */",
     `export interface ProblemFields {\n${fields.join("\n")}\n}\n`,
   ].join("\n");
 }
 
+type Schemas = Readonly<Record<string, Schema>>;
+
 interface Document {
-  readonly components: {
-    readonly schemas: Readonly<Record<string, Schema>>;
-    /** One problem of each code. */
-    readonly examples: Readonly<Record<string, { readonly value: object }>>;
-  };
+  readonly components: { readonly schemas: Schemas };
 }
 
 interface Schema {
   readonly $ref?: string;
   readonly type?: string | readonly string[];
   readonly enum?: readonly string[];
+  readonly const?: string | number;
   readonly allOf?: readonly Schema[];
+  readonly anyOf?: readonly Schema[];
+  readonly oneOf?: readonly Schema[];
   readonly description?: string;
-  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly properties?: Schemas;
   readonly required?: readonly string[];
   readonly items?: Schema;
   readonly additionalProperties?: Schema | boolean;
 }
 
-/** `todo` gets the names that the type refers to. */
-function typeOf(schema: Schema, todo: string[]): string {
+/** What types need besides their own schema: all of them, and where to put the names that they refer to. */
+interface Naming {
+  readonly schemas: Schemas;
+  readonly todo: string[];
+}
+
+function schemaOf(name: string, schemas: Schemas): Schema {
+  const schema = schemas[name];
+  if (!schema) throw new Error(`the document has no schema ${name}`);
+  return schema;
+}
+
+const nameOf = ($ref: string) => $ref.split("/").at(-1) as string;
+
+/** The problems of all codes. */
+function problemsOf(schemas: Schemas): Schema[] {
+  const { oneOf = [] } = schemaOf("Problem", schemas);
+  return oneOf.map(({ $ref = "" }) => schemaOf(nameOf($ref), schemas));
+}
+
+const codeOf = ({ properties }: Schema) => properties?.code?.const;
+
+/** The fields of a problem that not all problems have. */
+function fieldsOf({ properties = {}, ...problem }: Schema, naming: Naming): string {
+  const own = Object.entries(properties).filter(([name]) => !OF_ALL.includes(name));
+  return objectType({ ...problem, properties: Object.fromEntries(own) }, naming);
+}
+
+const OF_ALL = ["type", "title", "status", "code", "detail", "requestId"];
+
+function typeOf(schema: Schema, naming: Naming): string {
   if (schema.$ref !== undefined) {
-    const name = schema.$ref.split("/").at(-1) as string;
-    todo.push(name);
+    const name = nameOf(schema.$ref);
+    naming.todo.push(name);
     return name;
   }
   if (schema.allOf) {
     const { allOf, ...own } = schema;
     const parts = own.properties ? [...allOf, own] : allOf;
-    return parts.map((part) => typeOf(part, todo)).join(" & ");
+    return parts.map((part) => typeOf(part, naming)).join(" & ");
   }
-  if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
+  const either = schema.oneOf ?? schema.anyOf;
+  if (either) return either.map((part) => typeOf(part, naming)).join(" | ");
+  const values = schema.const === undefined ? schema.enum : [schema.const];
+  if (values) return values.map((value) => JSON.stringify(value)).join(" | ");
   const types = [schema.type ?? "unknown"].flat();
   return types
-    .map((type) => (type === "object" ? objectType(schema, todo) : simpleType(type, schema, todo)))
+    .map((type) => (type === "object" ? objectType(schema, naming) : simpleType(type, schema, naming)))
     .join(" | ");
 }
 
-function simpleType(type: string, { items }: Schema, todo: string[]): string {
+function simpleType(type: string, { items }: Schema, naming: Naming): string {
   if (type === "integer") return "number";
-  return type === "array" ? `readonly (${typeOf(items ?? {}, todo)})[]` : type;
+  return type === "array" ? `readonly (${typeOf(items ?? {}, naming)})[]` : type;
 }
 
-function objectType({ properties, additionalProperties, required = [] }: Schema, todo: string[]): string {
+function objectType({ properties, additionalProperties, required = [] }: Schema, naming: Naming): string {
   if (!properties && typeof additionalProperties === "object")
-    return `{ readonly [name: string]: ${typeOf(additionalProperties, todo)} }`;
+    return `{ readonly [name: string]: ${typeOf(additionalProperties, naming)} }`;
   // Only requests are closed. What they may leave out may be undefined as well.
   const isRequest = additionalProperties === false;
   const lines = Object.entries(properties ?? {}).map(([name, property]) => {
-    const type = typeOf(property, todo);
+    const type = typeOf(property, naming);
     const mark = required.includes(name) ? "" : "?";
     const leftOut = mark && isRequest && type !== "unknown" ? " | undefined" : "";
-    return `${docOf(property)}readonly ${name}${mark}: ${type}${leftOut};`;
+    const described =
+      property.$ref === undefined ? property : schemaOf(nameOf(property.$ref), naming.schemas);
+    return `${docOf(described)}readonly ${name}${mark}: ${type}${leftOut};`;
   });
   if (lines.length === 0) return "object";
   return `{\n${lines.join("\n")}\n}`;
@@ -110,12 +160,4 @@ function objectType({ properties, additionalProperties, required = [] }: Schema,
 
 function docOf({ description }: Schema): string {
   return description === undefined ? "" : `/** ${description} */\n`;
-}
-
-/** Of the fields of all problems, those that the example of a code has. The document does not say which are always there. */
-function fieldsOf(problem: Readonly<Record<string, Schema>>, example: object, todo: string[]): string {
-  const known = ["type", "title", "status", "code", "detail", "requestId"];
-  const own = Object.keys(example).filter((name) => !known.includes(name));
-  const properties = Object.fromEntries(own.map((name) => [name, problem[name] ?? {}]));
-  return objectType({ properties }, todo);
 }

@@ -6,6 +6,7 @@ import type { Clock, Random } from "./clock.js";
 import type { Config } from "./config.js";
 import type { ReconcilerLog } from "./deployment/dependencies.js";
 import { Reconciler } from "./deployment/reconciler.js";
+import { ServerReports } from "./deployment/server-reports.js";
 import type { CoordinationError } from "./errors.js";
 import { Auditing } from "./http/access/auditing.js";
 import { Identity } from "./http/access/identity.js";
@@ -119,7 +120,21 @@ export function createService(config: Config, redis: RedisServers, world: World)
     revocations: new Revocations(access, clock),
     cursors: new SealedCursors(() => primaries.deployment, ids),
   };
-  const dependencies = { config, metrics, port, log, clock, random, ids, stopping, ...guards };
+  const servers = new ServerReports(primaries.all, clock);
+  const { embedded } = redis;
+  const dependencies = {
+    config,
+    servers,
+    embedded,
+    metrics,
+    port,
+    log,
+    clock,
+    random,
+    ids,
+    stopping,
+    ...guards,
+  };
   const app = createApp({ ...core, ...dependencies });
   return {
     ...core,

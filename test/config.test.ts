@@ -491,8 +491,8 @@ describe("the settings are the same in", () => {
   };
   const withDefaults = names.map((name) => [name, defaultOf(name)]);
 
-  test("the table of README.md, with their defaults", () => {
-    const rows = read("README.md").matchAll(/^\| `([A-Z_]+)` +\| (?:`(.*?)`)? +\|/gm);
+  test("the table of docs/settings.md, with their defaults", () => {
+    const rows = read("docs/settings.md").matchAll(/^\| `([A-Z_]+)` +\| (?:`(.*?)`)? +\|/gm);
     expect([...rows].map(([, name, fallback = ""]) => [name, fallback]).sort()).toEqual(withDefaults);
   });
 
@@ -517,6 +517,9 @@ describe("the settings are the same in", () => {
     const others = /^QUORATE_(URL|KEY|KEY_FILE|NAMESPACE|NAME|FENCING_TOKEN|MEMBER_ID|PORT|PORT_|SERVICE_)$/;
     const unknown = [
       "README.md",
+      "docs/settings.md",
+      "docs/api.md",
+      "docs/cookbook.md",
       "docs/operating.md",
       "docs/guarantees.md",
       "docs/limits.md",

@@ -247,9 +247,12 @@ describe("words", () => {
 
 describe("size", () => {
   test("no file has more than 300 lines", () => {
-    const long = files.filter(({ text }) => text.split("\n").length > 301).map(({ file }) => file);
-    expect(long).toEqual([]);
+    const long = files.filter(({ text }) => !isMade(text) && text.split("\n").length > 301);
+    expect(long.map(({ file }) => file)).toEqual([]);
   });
+
+  /** Nobody writes or reads these: they follow from openapi.yaml. */
+  const isMade = (text: string) => text.startsWith('// Made by "npm run client-types"');
 
   test("no class has more than 200 lines", () => {
     const long = sources.flatMap(({ file, text }) =>

@@ -8,7 +8,7 @@ import { expect, test } from "vitest";
 const root = fileURLToPath(new URL("../", import.meta.url));
 const TEXT = /\.(md|ts|mjs|lua|c|json|yml|yaml|sh|service)$|^(Dockerfile|\.env\.example)$|^\.ci\//;
 
-const files = [".", "src", "test", "scripts", "bench", "docs", "deploy", ".ci"]
+const files = [".", "src", "test", "scripts", "bench", "docs", "deploy", "examples", ".ci"]
   .flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: folder !== ".", encoding: "utf8" }).map((file) =>
       join(folder, file),

@@ -1,5 +1,6 @@
 import { access } from "./access.js";
 import type { Area } from "./area.js";
+import { client } from "./client.js";
 import { connections } from "./connections.js";
 import { five } from "./five.js";
 import { fsync } from "./fsync.js";
@@ -21,6 +22,7 @@ export const AREAS: readonly Area[] = [
   heartbeats,
   owners,
   access,
+  client,
   connections,
   garbage,
   many,

@@ -1,4 +1,5 @@
 import { latency } from "../comparison/statistics.js";
+import { fetchedLocks, withLocks } from "./client-workloads.js";
 import { closedLoop, type Sample } from "./closed-loop.js";
 import { fill } from "./fill.js";
 import { etcdLock, handovers, type Peer, quorate, zooKeeperLock } from "./handovers.js";
@@ -11,7 +12,7 @@ import { zooKeeperLocks } from "./zookeeper-workload.js";
 /** What the clients of a turn do. */
 export type Work =
   | { readonly kind: "locks"; readonly url: string; readonly authorization?: string }
-  | { readonly kind: "heartbeats" | "owners"; readonly url: string }
+  | { readonly kind: "heartbeats" | "owners" | "with-lock" | "fetch"; readonly url: string }
   | { readonly kind: "get"; readonly url: string; readonly path: string }
   | { readonly kind: "redlock" | "etcd" | "majority-writes"; readonly urls: readonly string[] }
   | { readonly kind: "zookeeper"; readonly servers: string }
@@ -102,6 +103,10 @@ function workloadOf(work: Work): Workload {
       return heartbeats(work.url);
     case "owners":
       return owners(work.url);
+    case "with-lock":
+      return withLocks(work.url);
+    case "fetch":
+      return fetchedLocks(work.url);
     case "get":
       return httpGets(work.url, work.path);
     case "redlock":

@@ -34,6 +34,11 @@ export function transportOf(options: CommonOptions, env: Invocation["env"]): Tra
   return new Transport(deploymentOf(options, env), systemWorld);
 }
 
+/** The same for what no namespace has: the primaries. */
+export function transportOfDeployment(options: CommonOptions, env: Invocation["env"]): Transport {
+  return new Transport({ ...deploymentOf(options, env), namespace: undefined }, systemWorld);
+}
+
 function instanceUrl(text: string, of: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !/^https?:$/.test(url.protocol))

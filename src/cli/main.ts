@@ -1,13 +1,16 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
+import { endWithReader } from "./broken-pipe.js";
 import { COMMANDS, type Listed } from "./commands.js";
 import { EXIT } from "./exit-codes.js";
 import { toFailure, wrongUse } from "./failure.js";
 import { type Invocation, KEY } from "./invocation.js";
+import { printable } from "./printable.js";
 
 /** The command line `quorate`: finds the command, and says in one line what is wrong. */
 async function main(argv: readonly string[]): Promise<void> {
+  endWithReader();
   const cut = argv.indexOf("--");
   const own = cut < 0 ? argv : argv.slice(0, cut);
   const invocation = { env: process.env, command: cut < 0 ? undefined : argv.slice(cut + 1) };
@@ -24,7 +27,7 @@ async function main(argv: readonly string[]): Promise<void> {
     const { exitCode, message, fields } = failure;
     const line = own.includes("--json")
       ? JSON.stringify({ error: message, exitCode, ...fields })
-      : `quorate: ${message}`;
+      : `quorate: ${printable(message)}`;
     process.stderr.write(`${line}\n`);
     // Whatever may go on in the background, such as giving back what came too late, has had its time.
     process.exit(exitCode);
@@ -90,7 +93,7 @@ function textOf({ message, code }: CommanderError, own: readonly string[]): stri
     .replace(/^error: /, "")
     .replace(/\s*\n\s*/g, " ")
     .replace(/\.$/, "");
-  const command = COMMANDS.find(({ name }) => own.includes(name));
+  const command = own.flatMap((word) => COMMANDS.find(({ name }) => name === word) ?? [])[0];
   if (code === "commander.excessArguments" && command?.runs)
     return `${command.name}: put -- before the command: quorate ${command.name} NAME [options] -- COMMAND`;
   const help = `quorate ${command ? `${command.name} ` : ""}--help`;

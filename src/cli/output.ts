@@ -1,16 +1,21 @@
 import Table from "cli-table3";
-import { printable } from "./printable.js";
+import { printable, printableJson } from "./printable.js";
 
 export { printable } from "./printable.js";
 
 /** Prints JSON on stdout, indented: for people who look, and for programs. */
 export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+  printLine(printableJson(JSON.stringify(value, null, 2)));
 }
 
 /** Prints one JSON text per line, for what goes on. */
 export function printJsonLine(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value)}\n`);
+  printLine(printableJson(JSON.stringify(value)));
+}
+
+/** Prints text and the end of its last line. What others wrote goes through `printable` first. */
+export function printLine(text: string): void {
+  process.stdout.write(`${text}\n`);
 }
 
 export type Cell = string | number | null | undefined;
@@ -25,7 +30,7 @@ export function printTable(head: readonly string[], rows: readonly (readonly Cel
   for (const row of rows) table.push(row.map((cell) => printable(String(cell ?? "-"))));
   // The last column is padded too.
   const lines = table.toString().split("\n");
-  process.stdout.write(`${lines.map((line) => line.trimEnd()).join("\n")}\n`);
+  printLine(lines.map((line) => line.trimEnd()).join("\n"));
 }
 
 const NO_BORDERS = {

@@ -1,3 +1,4 @@
+import { wasSent } from "./attempt.js";
 import { QuorateError } from "./errors.js";
 import { Lease, type LeaseKind, release } from "./lease.js";
 import { ATTEMPT_MS, type CallOptions, TIMEOUT_MS, type Transport } from "./transport.js";
@@ -18,29 +19,34 @@ export async function acquire<G extends Grant>(
   const leaseId = newLeaseId();
   const waitUntilMs = clock.monotonicMs() + waitMs;
   const leftMs = () => Math.max(0, Math.floor(waitUntilMs - clock.monotonicMs()));
-  let attempts = 0;
+  let isUncertain = false;
   try {
     const { body, sentAtMs } = await transport.send<G>({
       method: "POST",
       path: kind.acquire,
-      body: () => {
-        attempts++;
-        return { ...kind.body, ...fields, leaseId, waitMs: Math.min(leftMs(), WAIT_MS_MAX) };
-      },
+      body: () => ({ ...kind.body, ...fields, leaseId, waitMs: Math.min(leftMs(), WAIT_MS_MAX) }),
       deadlineMs: waitUntilMs + timeoutMs,
       limitMs: () => (leftMs() > SLICE_MS ? SLICE_MS : leftMs() + ATTEMPT_MS),
+      onFailure: (error) => {
+        isUncertain ||= !hasNoEffect(error);
+      },
       signal,
     });
+    isUncertain = true;
     const lease = new Lease<G>(transport, kind, body, sentAtMs);
-    // The answer came so late that nothing was left.
-    lease.signal.throwIfAborted();
+    // The answer may have come so late that nothing is left.
+    lease.throwIfLost();
     return lease;
   } catch (error) {
-    const refused = attempts === 1 && error instanceof QuorateError && REFUSALS.has(error.code);
     // What was asked for may be granted yet. Nobody waits for this: if it fails, the lease ends by itself.
-    if (!refused) void release(transport, kind, leaseId).catch(() => {});
+    if (isUncertain) void release(transport, kind, leaseId).catch(() => {});
     throw error;
   }
+}
+
+/** Whether an attempt that ended so holds nothing, and never will. */
+function hasNoEffect(error: unknown): boolean {
+  return error instanceof QuorateError && (REFUSALS.has(error.code) || !wasSent(error));
 }
 
 /** What one request can wait at most. */
@@ -53,6 +59,6 @@ const SLICE_MS = 20_000;
 
 /** Answers to an acquire after which nothing is held or under way. */
 const REFUSALS: ReadonlySet<string> = new Set([
-  ...["held", "lease_mismatch", "limit_mismatch", "too_many", "quota_exceeded"],
-  ...["invalid_request", "unauthenticated", "forbidden", "not_found"],
+  ...["held", "lease_mismatch", "limit_mismatch", "too_many", "quota_exceeded", "rate_limited", "overloaded"],
+  ...["invalid_request", "unauthenticated", "forbidden", "not_found", "authentication_unavailable"],
 ]);

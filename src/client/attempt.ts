@@ -32,11 +32,16 @@ export function attempt(
       reject(failure("unreachable", `${url} did not answer within ${Math.round(limitMs)} ms.`, {})),
     );
     let pending = true;
-    receive(fetch, url, { ...request, signal: given.signal })
-      .finally(() => {
+    receive(fetch, url, { ...request, signal: given.signal }).then(
+      (answer) => {
         pending = false;
-      })
-      .then(resolve, reject);
+        resolve(answer);
+      },
+      (error) => {
+        pending = false;
+        reject(error);
+      },
+    );
     return () => {
       cancel();
       // To abort what has ended costs as much as sending it.
@@ -52,13 +57,32 @@ async function receive(fetch: World["fetch"], url: string, init: RequestInit): P
     response = await fetch(url, init);
     text = await response.text();
   } catch (error) {
-    throw failure("unreachable", `${url} could not be reached, or broke off: ${String(error)}.`, {}, error);
+    throw failure("unreachable", `${url} could not be reached, or broke off: ${reasonOf(error)}.`, {}, error);
   }
   const { status, headers } = response;
   const body = parsed(text);
   if (status >= 400 || body === undefined) throw refusal(url, status, body, headers);
   return { status, etag: headers.get("etag"), body };
 }
+
+/** Where `fetch` of Node.js only says that it failed, its cause says why. */
+function reasonOf(error: unknown): string {
+  const { message, code } = (causeOf(error) ?? error ?? {}) as { message?: string; code?: string };
+  return message || code || String(error);
+}
+
+/** Whether the request may have reached an instance: not where no connection was made. */
+export function wasSent({ code, cause }: QuorateError): boolean {
+  const { code: reason } = (causeOf(cause) ?? {}) as { code?: string };
+  return code !== "unreachable" || reason === undefined || !NO_CONNECTION.has(reason);
+}
+
+const causeOf = (error: unknown) => (error as Error | undefined)?.cause;
+
+/** Only while a connection is made: of Node.js, Bun and Deno; browsers do not tell. */
+const NO_CONNECTION: ReadonlySet<string> = new Set([
+  ...["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"],
+]);
 
 /** Undefined: it is not JSON. */
 function parsed(text: string): unknown {

@@ -12,6 +12,7 @@ import {
   type Transport,
 } from "./transport.js";
 import type { CampaignRequest, Election, Term } from "./types.js";
+import { watchful } from "./watchful.js";
 import { sleep } from "./world.js";
 
 export interface LeadOptions<T> extends Omit<CampaignRequest, "leaseId" | "waitMs">, CallOptions {
@@ -38,10 +39,12 @@ export async function lead<T>(
     const term = await campaign(transport, name, request, { timeoutMs, signal });
     if (!term) break;
     term.keep(renewal);
-    const lost = () => onLost?.(term.signal.reason as QuorateError);
-    term.signal.addEventListener("abort", lost, { once: true });
-    const stop = signal ? AbortSignal.any([term.signal, signal]) : term.signal;
+    const { signal: ofTerm } = term;
+    ofTerm.addEventListener("abort", () => onLost?.(ofTerm.reason as QuorateError), { once: true });
+    const stop = signal ? eitherOf(ofTerm, signal) : ofTerm;
     try {
+      // Lost before anything could listen.
+      if (ofTerm.aborted) continue;
       const result = await onElected(term, stop);
       if (!stop.aborted) return result;
     } catch (error) {
@@ -51,6 +54,11 @@ export async function lead<T>(
     }
   }
   return undefined;
+}
+
+/** Aborts with either. A look at it is a look at the term. */
+function eitherOf(ofTerm: AbortSignal, signal: AbortSignal): AbortSignal {
+  return watchful(AbortSignal.any([ofTerm, signal]), () => void ofTerm.aborted);
 }
 
 /** Whether work that was told to stop threw this because of that. */
@@ -71,7 +79,7 @@ async function campaign(
       return await acquire<Term>(transport, termKind(name), waiting, { timeoutMs, signal });
     } catch (error) {
       if (signal?.aborted) return undefined;
-      if (!(error instanceof QuorateError && mayChange(error))) throw error;
+      if (!(error instanceof QuorateError && (mayChange(error) || error.code === "lease_lost"))) throw error;
       await pause(transport, signal).catch(() => {});
     }
   }
@@ -100,6 +108,8 @@ export async function* observe(
       if (answer.body === null) continue;
       etag = answer.etag;
       yield answer.body;
+      // A proxy, or another origin, may keep it from us.
+      if (etag === null) await pause(transport, signal);
     } catch (error) {
       if (signal?.aborted || !(error instanceof QuorateError && mayChange(error))) throw error;
       await pause(transport, signal);
@@ -109,14 +119,16 @@ export async function* observe(
 
 export async function proclaim(
   transport: Transport,
-  { name, leaseId, value }: { readonly name: string; readonly leaseId: string; readonly value: unknown },
-  signal: AbortSignal,
+  term: Lease<Term>,
+  value: unknown,
+  { timeoutMs, signal }: CallOptions,
 ): Promise<void> {
+  const { leaseId, grant, signal: ofTerm } = term;
   await transport.send({
     method: "POST",
-    path: `/elections/${encodeURIComponent(name)}/proclaim`,
+    path: `/elections/${encodeURIComponent(grant.name)}/proclaim`,
     body: () => ({ leaseId, value }),
-    ...transport.limits({ signal }),
+    ...transport.limits({ timeoutMs, signal: signal ? eitherOf(ofTerm, signal) : ofTerm }),
   });
 }
 

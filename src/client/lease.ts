@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { type LeaseRequest, type Renewal, renewOnce } from "./renewal.js";
-import type { Transport } from "./transport.js";
+import type { CallOptions, Transport } from "./transport.js";
 import { type Grant, localDeadline, trustedUntilMs, Validity } from "./validity.js";
 
 /** How leases of one kind are asked for: locks, permits, terms. */
@@ -44,8 +44,9 @@ export class Lease<G extends Grant = Grant> implements AsyncDisposable {
   }
 
   /**
-   * Aborts when the lease is lost, at the latest when it cannot be trusted any longer. Its reason is a `QuorateError`:
-   * `lease_lost`, which says why, or `deadline`.
+   * Aborts when the lease is lost, at the latest when it cannot be trusted any longer, and not when it is released. Its
+   * reason is a `QuorateError`: `lease_lost`, which says why, or `deadline`. A look at `aborted` tells the truth also while
+   * the event loop is blocked.
    */
   get signal(): AbortSignal {
     return this.#validity.signal;
@@ -56,10 +57,18 @@ export class Lease<G extends Grant = Grant> implements AsyncDisposable {
     return this.#validity.remainingMs();
   }
 
-  /** Extends the lease to `ttlMs` from now; never shortens it. Throws `lease_lost`, or what kept it from renewing in time. */
-  async renew(ttlMs = this.grant.ttlMs): Promise<void> {
-    this.signal.throwIfAborted();
-    await renewOnce(this.transport, this.#validity, this.#renewal(ttlMs));
+  /**
+   * Extends the lease to `ttlMs` from now; never shortens it. Tries for as long as the lease may be trusted, unless
+   * `timeoutMs` is shorter. Throws `lease_lost`, or what kept it from renewing in time.
+   */
+  async renew(ttlMs = this.grant.ttlMs, options: CallOptions = {}): Promise<void> {
+    this.#validity.throwIfLost();
+    await renewOnce(this.transport, this.#validity, this.#renewal(ttlMs), options);
+  }
+
+  /** Throws the reason of `signal` where that has aborted. */
+  throwIfLost(): void {
+    this.#validity.throwIfLost();
   }
 
   /** Renews the lease from now on, until it is released or lost. */
@@ -74,18 +83,17 @@ export class Lease<G extends Grant = Grant> implements AsyncDisposable {
   }
 
   /** Gives the lease back. False: it was not held any more. Throws where no instance confirmed it: then it ends by itself. */
-  async release(timeoutMs = RELEASE_MS): Promise<boolean> {
+  async release(options: CallOptions = {}): Promise<boolean> {
     this.#stopRenewing();
     this.#validity.end();
-    return release(this.transport, this.kind, this.leaseId, timeoutMs);
+    return release(this.transport, this.kind, this.leaseId, options);
   }
 
   /** Releases the lease, and does not throw where that fails: it ends by itself. */
   async [Symbol.asyncDispose](): Promise<void> {
     const remainingMs = this.remainingMs();
-    const released = this.release(Math.max(RELEASE_MS_MIN, Math.min(remainingMs, RELEASE_MS))).catch(
-      () => {},
-    );
+    const timeoutMs = Math.max(RELEASE_MS_MIN, Math.min(remainingMs, RELEASE_MS));
+    const released = this.release({ timeoutMs }).catch(() => {});
     // A lease that cannot be trusted any more is released for the sake of others: there is nothing to wait for.
     if (remainingMs > 0) await released;
   }
@@ -101,13 +109,13 @@ export async function release(
   transport: Transport,
   { release: path, body }: LeaseKind,
   leaseId: string,
-  timeoutMs = RELEASE_MS,
+  { timeoutMs = RELEASE_MS, signal }: CallOptions = {},
 ): Promise<boolean> {
   const answer = await transport.send<{ readonly released?: boolean; readonly resigned?: boolean }>({
     method: "POST",
     path,
     body: () => ({ ...body, leaseId }),
-    ...transport.limits({ timeoutMs }),
+    ...transport.limits({ timeoutMs, signal }),
   });
   return answer.body.released ?? answer.body.resigned ?? false;
 }

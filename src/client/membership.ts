@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { wasSent } from "./attempt.js";
 import { QuorateError } from "./errors.js";
 import { ATTEMPT_MS, type CallOptions, type Transport } from "./transport.js";
 import type { Pulse, Registered, RegisterRequest } from "./types.js";
@@ -19,7 +20,7 @@ export class Membership implements AsyncDisposable {
     private readonly transport: Transport,
     private readonly path: string,
     private readonly registration: RegisterRequest,
-    private registered: Registered,
+    private last: Registration,
   ) {
     this.#beating = this.#beat();
   }
@@ -31,13 +32,13 @@ export class Membership implements AsyncDisposable {
     { id, timeoutMs, signal, ...registration }: MemberOptions,
   ): Promise<Membership> {
     const path = `/services/${encodeURIComponent(service)}/members/${encodeURIComponent(id)}`;
-    const registered = await register(transport, path, registration, { timeoutMs, signal });
-    return new Membership(transport, path, registration, registered);
+    const last = await register(transport, path, registration, { timeoutMs, signal });
+    return new Membership(transport, path, registration, last);
   }
 
   /** The last registration, as the service answered it. */
   get member(): Registered {
-    return this.registered;
+    return this.last.member;
   }
 
   /** Aborts when another process has taken the id: its reason is `superseded`. This one is no member any more. */
@@ -68,37 +69,42 @@ export class Membership implements AsyncDisposable {
     const { clock, random } = this.transport.world;
     const { signal } = this.#stop;
     while (!signal.aborted) {
-      const pauseMs = this.registered.heartbeatIntervalMs * (0.8 + 0.2 * random());
+      const pauseMs = this.member.heartbeatIntervalMs * (0.8 + 0.2 * random());
       await sleep(clock, pauseMs, signal).catch(() => {});
       if (!signal.aborted) await this.#heartbeat();
     }
   }
 
   async #heartbeat(): Promise<void> {
-    const { transport, path, registered } = this;
-    const { incarnation, heartbeatIntervalMs } = registered;
+    const { transport, path, member } = this;
+    const { incarnation, heartbeatIntervalMs } = member;
     try {
       await transport.send<Pulse>({
         method: "POST",
         path: `${path}/heartbeat`,
         body: () => ({ incarnation }),
         urgent: true,
-        deadlineMs: transport.world.clock.monotonicMs() + registered.ttlMs,
+        deadlineMs: transport.world.clock.monotonicMs() + member.ttlMs,
         limitMs: () => Math.min(ATTEMPT_MS, heartbeatIntervalMs / 2),
         signal: this.#stop.signal,
       });
     } catch (error) {
       if (!(error instanceof QuorateError)) return;
-      if (error.code === "superseded") this.#end(error);
       // Not to be aborted, so that leaving comes after it.
-      if (error.code === "unknown_member") await this.#registerAgain();
+      if (error.code === "unknown_member" || this.#isOwnSuccessor(error)) await this.#registerAgain();
+      else if (error.code === "superseded") this.#end(error);
     }
   }
 
+  /** An instance may carry out a request whose answer we did not wait for after its repetition. */
+  #isOwnSuccessor({ code }: QuorateError): boolean {
+    return code === "superseded" && this.last.isRepeated;
+  }
+
   async #registerAgain(): Promise<void> {
-    const timeoutMs = this.registered.ttlMs;
+    const timeoutMs = this.member.ttlMs;
     try {
-      this.registered = await register(this.transport, this.path, this.registration, { timeoutMs });
+      this.last = await register(this.transport, this.path, this.registration, { timeoutMs });
     } catch (error) {
       // The next heartbeat finds out whether it is a member.
       if (error instanceof QuorateError && error.code === "superseded") this.#end(error);
@@ -111,17 +117,27 @@ export class Membership implements AsyncDisposable {
   }
 }
 
+interface Registration {
+  readonly member: Registered;
+  /** Whether an attempt before the one that was answered may have arrived. */
+  readonly isRepeated: boolean;
+}
+
 async function register(
   transport: Transport,
   path: string,
   registration: RegisterRequest,
   options: CallOptions,
-): Promise<Registered> {
+): Promise<Registration> {
+  let isRepeated = false;
   const { body } = await transport.send<Registered>({
     method: "PUT",
     path,
     body: () => registration,
+    onFailure: (error) => {
+      isRepeated ||= error instanceof QuorateError && wasSent(error);
+    },
     ...transport.limits(options),
   });
-  return body;
+  return { member: body, isRepeated };
 }

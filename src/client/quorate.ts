@@ -104,8 +104,8 @@ export class Quorate {
   }
 
   /** Replaces the value of the leader. Throws `lease_lost` where the term is over. */
-  async proclaim({ leaseId, grant, signal }: Lease<Term>, value: unknown): Promise<void> {
-    await proclaim(this.#transport, { name: grant.name, leaseId, value }, signal);
+  async proclaim(term: Lease<Term>, value: unknown, options: CallOptions = {}): Promise<void> {
+    await proclaim(this.#transport, term, value, options);
   }
 
   /**

@@ -51,6 +51,19 @@ export class ExecutionError extends Error {
   }
 }
 
+/** What users of redlock call on its EventEmitter. The types of Node.js are not needed to compile against it. */
+export interface ErrorEvents {
+  on(event: "error", listener: (error: Error) => void): this;
+  once(event: "error", listener: (error: Error) => void): this;
+  off(event: "error", listener: (error: Error) => void): this;
+  addListener(event: "error", listener: (error: Error) => void): this;
+  removeListener(event: "error", listener: (error: Error) => void): this;
+  emit(event: "error", error: Error): boolean;
+  listenerCount(event: "error"): number;
+}
+
+const Events: new () => ErrorEvents = EventEmitter;
+
 export class Lock {
   constructor(
     readonly redlock: Redlock,
@@ -85,7 +98,7 @@ export class Lock {
  *   if (signal.aborted) throw signal.error;
  * });
  */
-export default class Redlock extends EventEmitter {
+export default class Redlock extends Events {
   readonly settings: Settings;
   readonly #quorate: Quorate;
 
@@ -106,17 +119,20 @@ export default class Redlock extends EventEmitter {
     return this.#acquire(resources, duration, settings, false);
   }
 
-  async release(lock: Lock): Promise<ExecutionResult> {
+  /** The settings have no effect: a release is repeated for 5 s. */
+  async release(lock: Lock, _settings?: Partial<Settings>): Promise<ExecutionResult> {
     lock.expiration = 0;
     const [released, attempts] = await this.#execute(lock.lease.release());
     if (!released) throw new ExecutionError("The lock was not held any more.", attempts);
     return { attempts };
   }
 
-  async extend(existing: Lock, duration: number): Promise<Lock> {
+  /** The settings have no effect: an extension is repeated for as long as the lock may be trusted. */
+  async extend(existing: Lock, duration: number, _settings?: Partial<Settings>): Promise<Lock> {
     const { lease, resources } = existing;
     const ttlMs = whole(duration);
-    if (existing.expiration < wallClockMs() || lease.remainingMs() === 0)
+    // By the clock of the lease: that of the wall may have jumped since.
+    if (existing.expiration === 0 || lease.remainingMs() === 0)
       throw new ExecutionError("Cannot extend an already-expired lock.", []);
     const [, attempts] = await this.#execute(lease.renew(ttlMs));
     existing.expiration = 0;

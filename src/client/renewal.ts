@@ -1,7 +1,6 @@
 import { QuorateError } from "./errors.js";
-import { ATTEMPT_MS, type Transport } from "./transport.js";
+import { ATTEMPT_MS, type CallOptions, type Transport } from "./transport.js";
 import { type Grant, trustedUntilMs, type Validity } from "./validity.js";
-import { sleep } from "./world.js";
 
 /** A request about a lease that is held. */
 export interface LeaseRequest {
@@ -23,42 +22,50 @@ export type Renewal = (lease: Renewed) => () => void;
 
 /** On the event loop of the caller: a lease is lost when that is blocked for too long. */
 export const renewInLoop: Renewal = (lease) => {
-  const stop = new AbortController();
-  const end = () => stop.abort();
-  lease.validity.signal.addEventListener("abort", end, { once: true });
-  void renewUntil(stop.signal, lease);
+  const { transport, validity, request } = lease;
+  const { clock, random } = transport.world;
+  let cancel = () => {};
+  let isOver = false;
+  const again = () => {
+    if (isOver) return;
+    // Three times per time to live, but not all holders at the same moments.
+    const pauseMs = (validity.remainingMs() / 3) * (0.8 + 0.4 * random());
+    if (!isOver) cancel = clock.after(Math.max(pauseMs, PAUSE_MS_MIN), renew);
+  };
+  const renew = () => {
+    const stop = new AbortController();
+    cancel = () => stop.abort();
+    // A failure is noted in `validity`: as long as the lease may be trusted, the next attempt may succeed.
+    renewOnce(transport, validity, request, { signal: stop.signal }).then(again, again);
+  };
+  const end = () => {
+    isOver = true;
+    cancel();
+  };
+  validity.whenLost(end);
+  again();
   return end;
 };
 
-async function renewUntil(stop: AbortSignal, { transport, validity, request }: Renewed): Promise<void> {
-  const { clock, random } = transport.world;
-  while (!stop.aborted) {
-    // Three times per time to live, but not all holders at the same moments.
-    const pauseMs = (validity.remainingMs() / 3) * (0.8 + 0.4 * random());
-    try {
-      await sleep(clock, Math.max(pauseMs, PAUSE_MS_MIN), stop);
-      await renewOnce(transport, validity, request, stop);
-    } catch {
-      // Stopped, or noted in `validity`: as long as the lease may be trusted, the next attempt may succeed.
-    }
-  }
-}
-
-/** Renews a lease, trying for as long as it may be trusted. Throws what kept it from that, and `lease_lost`. */
+/**
+ * Renews a lease, trying for as long as it may be trusted and `timeoutMs` allows. Throws what kept it from that, and
+ * `lease_lost`.
+ */
 export async function renewOnce(
   transport: Transport,
   validity: Validity,
   { path, body }: LeaseRequest,
-  signal?: AbortSignal,
+  { timeoutMs = Number.POSITIVE_INFINITY, signal }: CallOptions = {},
 ): Promise<void> {
+  const shares = Math.min(transport.deployment.urls.length, SHARES_MAX) + 1;
   try {
     const grant = await transport.send<Grant>({
       method: "POST",
       path,
       body: () => body,
-      deadlineMs: validity.deadlineMs,
-      // So that an instance that hangs leaves time for the others.
-      limitMs: () => Math.max(LIMIT_MS_MIN, Math.min(validity.remainingMs() / 4, ATTEMPT_MS)),
+      deadlineMs: Math.min(validity.deadlineMs, transport.world.clock.monotonicMs() + timeoutMs),
+      // So that an instance that hangs leaves time for the others, and one that is slow has the time that there is.
+      limitMs: () => Math.max(LIMIT_MS_MIN, Math.min(validity.remainingMs() / shares, ATTEMPT_MS)),
       urgent: true,
       signal,
     });
@@ -73,3 +80,4 @@ export async function renewOnce(
 
 const PAUSE_MS_MIN = 20;
 const LIMIT_MS_MIN = 50;
+const SHARES_MAX = 3;

@@ -25,6 +25,8 @@ export interface Call {
   readonly limitMs: () => number;
   /** Repeats without regard to Retry-After: for what the service admits before all else. */
   readonly urgent?: boolean;
+  /** Called with the failure of each attempt. */
+  readonly onFailure?: (error: unknown) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -49,7 +51,8 @@ export const TIMEOUT_MS = 10_000;
 
 /** Sends requests to instances, which are all alike: when one fails, the next is asked. */
 export class Transport {
-  readonly #base: string;
+  /** Of each instance, up to the namespace. */
+  readonly #bases: readonly string[];
   readonly #headers: Readonly<Record<string, string>>;
   /** The place of the instance that is asked first: the one that answered last. */
   #first: number;
@@ -60,7 +63,8 @@ export class Transport {
   ) {
     const { urls, key, namespace } = deployment;
     if (urls.length === 0) throw new TypeError("urls: name at least one instance");
-    this.#base = namespace === undefined ? "/v1" : `/v1/namespaces/${encodeURIComponent(namespace)}`;
+    const base = namespace === undefined ? "/v1" : `/v1/namespaces/${encodeURIComponent(namespace)}`;
+    this.#bases = urls.map((url) => originOf(url) + base);
     this.#headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
     this.#first = Math.floor(world.random() * urls.length);
   }
@@ -70,21 +74,22 @@ export class Transport {
    * call's deadline, then throws the last failure. Each request of the API can be repeated safely.
    */
   async send<T>(call: Call): Promise<Received<T>> {
-    const { urls } = this.deployment;
+    const count = this.#bases.length;
     const { clock } = this.world;
     const start = this.#first;
     let round: Round = { number: 1, sinceMs: clock.monotonicMs(), retryAfterMs: [] };
     for (let tried = 0; ; tried++) {
-      const place = (start + tried) % urls.length;
+      const place = (start + tried) % count;
       const sentAtMs = clock.monotonicMs();
       try {
-        const answer = await this.#attempt(urls[place] as string, call, call.deadlineMs - sentAtMs);
+        const answer = await this.#attempt(this.#bases[place] as string, call, call.deadlineMs - sentAtMs);
         return { ...(answer as HttpAnswer & { body: T }), sentAtMs };
       } catch (error) {
+        call.onFailure?.(error);
         if (call.signal?.aborted || !(error instanceof QuorateError && isCurable(error))) throw error;
-        if (this.#first === place) this.#first = (place + 1) % urls.length;
+        if (this.#first === place) this.#first = (place + 1) % count;
         round.retryAfterMs.push(call.urgent ? 0 : retryAfterMsOf(error));
-        const isOver = round.retryAfterMs.length === urls.length;
+        const isOver = round.retryAfterMs.length === count;
         const pauseMs = isOver ? this.#pauseMs(round) : 0;
         if (clock.monotonicMs() + pauseMs >= call.deadlineMs) throw error;
         if (pauseMs > 0) await sleep(clock, pauseMs, call.signal);
@@ -95,13 +100,16 @@ export class Transport {
 
   /**
    * The pause after a round in which every instance failed, ms: "full jitter", so that clients that failed together do not
-   * come back together, less the time that the round took; at least what all instances ask for. Source: AWS Architecture
-   * Blog, "Exponential Backoff And Jitter".
+   * come back together, less the time that the round took. Where all instances ask for a time, it is that and the jitter,
+   * since they ask all clients for the same. Source: AWS Architecture Blog, "Exponential Backoff And Jitter".
    */
   #pauseMs({ number, sinceMs, retryAfterMs }: Round): number {
     const { clock, random } = this.world;
-    const jitterMs = random() * Math.min(PAUSE_MS_MAX, PAUSE_MS * 2 ** (number - 1));
-    return Math.max(0, jitterMs - (clock.monotonicMs() - sinceMs), Math.min(...retryAfterMs));
+    const askedMs = Math.min(...retryAfterMs);
+    const spreadMs = Math.max(PAUSE_MS * 2 ** (number - 1), askedMs / 4);
+    const jitterMs = random() * Math.min(PAUSE_MS_MAX, spreadMs);
+    const tookMs = clock.monotonicMs() - sinceMs;
+    return askedMs > 0 ? askedMs + jitterMs : Math.max(0, jitterMs - tookMs);
   }
 
   /** The limits of a call that waits for nothing. */
@@ -109,7 +117,7 @@ export class Transport {
     return { deadlineMs: this.world.clock.monotonicMs() + timeoutMs, limitMs: () => ATTEMPT_MS, signal };
   }
 
-  #attempt(url: string, call: Call, leftMs: number): Promise<HttpAnswer> {
+  #attempt(base: string, call: Call, leftMs: number): Promise<HttpAnswer> {
     const { method, path, headers, body, signal } = call;
     const request = {
       method,
@@ -117,8 +125,17 @@ export class Transport {
       ...(body && { body: JSON.stringify(body()) }),
     };
     const limitMs = Math.max(0, Math.min(call.limitMs(), leftMs));
-    return attempt(this.world, url.replace(/\/$/, "") + this.#base + path, request, limitMs, signal);
+    return attempt(this.world, base + path, request, limitMs, signal);
   }
+}
+
+/** Without the last slash. Throws where it is no address of an instance: that would look like one that is down. */
+function originOf(url: string): string {
+  const { protocol, username, password } = URL.canParse(url) ? new URL(url) : ({} as Partial<URL>);
+  if (protocol !== "http:" && protocol !== "https:")
+    throw new TypeError(`urls: ${JSON.stringify(url)} is not like http://127.0.0.1:8080`);
+  if (username || password) throw new TypeError("urls: without a user or password; a key is given as `key`");
+  return url.replace(/\/+$/, "");
 }
 
 /** Attempts at each instance once. */

@@ -1,20 +1,22 @@
 // Made by "npm run client-types" from openapi.yaml.
 
+/** To acquire a lock. */
 export type AcquireRequest = {
   /** Time to live from now, ms. The lease ends then unless it is renewed. */
   readonly ttlMs: number;
   /** How long to wait in the queue: first come, first served, ms; 0: not at all. */
   readonly waitMs?: number | undefined;
   /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
-  readonly leaseId?: string | undefined;
+  readonly leaseId?: LeaseId | undefined;
   /** exclusive: held by one holder. shared: together with other shared holders. */
-  readonly mode?: "exclusive" | "shared" | undefined;
+  readonly mode?: Mode | undefined;
   /** A label that others see. */
   readonly owner?: string | undefined;
   /** Whatever others should see; up to 2048 bytes of JSON. */
   readonly metadata?: unknown;
 };
 
+/** To acquire permits of a semaphore. */
 export type AcquirePermitsRequest = {
   /** How many permits there are in total: every acquire names the same limit. */
   readonly limit: number;
@@ -25,26 +27,28 @@ export type AcquirePermitsRequest = {
   /** How long to wait in the queue: first come, first served, ms; 0: not at all. */
   readonly waitMs?: number | undefined;
   /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
-  readonly leaseId?: string | undefined;
+  readonly leaseId?: LeaseId | undefined;
   /** A label that others see. */
   readonly owner?: string | undefined;
   /** Whatever others should see; up to 2048 bytes of JSON. */
   readonly metadata?: unknown;
 };
 
+/** To become the leader. */
 export type CampaignRequest = {
   /** Time to live from now, ms. The lease ends then unless it is renewed. */
   readonly ttlMs: number;
   /** How long to wait in the queue: first come, first served, ms; 0: not at all. */
   readonly waitMs?: number | undefined;
   /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
-  readonly leaseId?: string | undefined;
+  readonly leaseId?: LeaseId | undefined;
   /** A label that others see. */
   readonly candidate?: string | undefined;
   /** What the leader publishes; up to 4096 bytes of JSON. */
   readonly value?: unknown;
 };
 
+/** To register a member of a service. */
 export type RegisterRequest = {
   /** Where the member can be reached; Quorate never connects to it. */
   readonly address: string;
@@ -52,6 +56,7 @@ export type RegisterRequest = {
   readonly weight?: number | undefined;
   /** Where it runs: replicas are placed in distinct zones first. */
   readonly zone?: string | undefined;
+  /** For whoever reads the members. */
   readonly tags?: readonly string[] | undefined;
   /** Whatever others should see; up to 2048 bytes of JSON. */
   readonly metadata?: unknown;
@@ -59,9 +64,10 @@ export type RegisterRequest = {
   readonly ttlMs?: number | undefined;
 };
 
+/** A lease on one lock or several. */
 export type Lease = {
   /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
-  readonly leaseId: string;
+  readonly leaseId: LeaseId;
   /** The requested time to live, ms. */
   readonly ttlMs: number;
   /** Trust the lease until your own send time + waitedMs + validForMs, on your monotonic clock. */
@@ -70,19 +76,24 @@ export type Lease = {
   readonly waitedMs: number;
   /** Primaries that were known to agree when this was sent. */
   readonly acks: number;
+  /** How many primaries there are. */
   readonly primaries: number;
+  /** The locks that it holds. */
   readonly names: readonly string[];
   /** exclusive: held by one holder. shared: together with other shared holders. */
-  readonly mode: "exclusive" | "shared";
+  readonly mode: Mode;
+  /** The label that the holder has given itself. */
   readonly owner: string | null;
+  /** What the holder lets others see. */
   readonly metadata?: unknown;
   /** Only grows from one holder of a name to the next. Send it to the resource that the lock guards. */
   readonly fencingToken: number;
 };
 
+/** A lease on permits of a semaphore. */
 export type Permits = {
   /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
-  readonly leaseId: string;
+  readonly leaseId: LeaseId;
   /** The requested time to live, ms. */
   readonly ttlMs: number;
   /** Trust the lease until your own send time + waitedMs + validForMs, on your monotonic clock. */
@@ -91,7 +102,9 @@ export type Permits = {
   readonly waitedMs: number;
   /** Primaries that were known to agree when this was sent. */
   readonly acks: number;
+  /** How many primaries there are. */
   readonly primaries: number;
+  /** Its name. */
   readonly name: string;
   /** How many permits. */
   readonly permits: number;
@@ -99,15 +112,18 @@ export type Permits = {
   readonly slots: readonly number[];
   /** How many permits there are in total. */
   readonly limit: number;
+  /** The label that the holder has given itself. */
   readonly owner: string | null;
+  /** What the holder lets others see. */
   readonly metadata?: unknown;
   /** Above all earlier tokens of each of these slots. Tokens of different slots do not compare, as their holders hold at the same time: a guarded resource keeps the newest token of each slot. */
   readonly fencingToken: number;
 };
 
+/** The term of a leader. */
 export type Term = {
   /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
-  readonly leaseId: string;
+  readonly leaseId: LeaseId;
   /** The requested time to live, ms. */
   readonly ttlMs: number;
   /** Trust the lease until your own send time + waitedMs + validForMs, on your monotonic clock. */
@@ -116,17 +132,24 @@ export type Term = {
   readonly waitedMs: number;
   /** Primaries that were known to agree when this was sent. */
   readonly acks: number;
+  /** How many primaries there are. */
   readonly primaries: number;
+  /** Its name. */
   readonly name: string;
+  /** The label that the candidate has given itself. */
   readonly candidate: string | null;
   /** The fencing token of this term: only grows from one leader to the next. */
   readonly term: number;
+  /** What the leader publishes. */
   readonly value?: unknown;
 };
 
+/** An election as it is now: who leads, and who waits to. */
 export type Election = {
+  /** Its name. */
   readonly name: string;
-  readonly leader: Leader;
+  /** null: nobody leads, or it cannot be known who does; see known. */
+  readonly leader: Leader | null;
   /** Whether a majority agrees on that. false: votes are split, so ask again. */
   readonly known: boolean;
   /** How many requests wait in the queue. */
@@ -135,11 +158,35 @@ export type Election = {
   readonly queue: readonly WaitingCandidate[];
 };
 
-export type Registered = Member & {
+/** A member, as it was registered. */
+export type Registered = {
+  /** Its id, unique in the service. */
+  readonly id: string;
+  /** Where the member can be reached; Quorate never connects to it. */
+  readonly address: string;
+  /** Its share relative to the others; 0: none. */
+  readonly weight: number;
+  /** Where it runs. */
+  readonly zone: string | null;
+  /** Its tags. */
+  readonly tags: readonly string[];
+  /** What it lets others see. */
+  readonly metadata?: unknown;
+  /** Members that are not up are not listed. */
+  readonly status: MemberStatus;
+  /** Raised by each registration: distinguishes a process from its successor under the same id. */
+  readonly incarnation: number;
+  /** Raised by each change within one incarnation. */
+  readonly revision: number;
+  /** Time without a heartbeat after which it is gone, ms. */
+  readonly ttlMs: number;
+  /** Time since the last heartbeat, ms. */
+  readonly lastHeartbeatAgeMs: number;
   /** How often to send heartbeats: a third of ttlMs, ms. */
   readonly heartbeatIntervalMs: number;
 };
 
+/** The member whose heartbeat it was. */
 export type Pulse = {
   /** Raised by each registration: distinguishes a process from its successor under the same id. */
   readonly incarnation: number;
@@ -151,7 +198,9 @@ export type Pulse = {
   readonly heartbeatIntervalMs: number;
 };
 
+/** One page of the live members of a service, in the order of their ids. */
 export type Members = {
+  /** A page of them. */
   readonly members: readonly Member[];
   /** Identifies the content of the ring: the same ringId gives the same owners, everywhere. */
   readonly ringId: string;
@@ -159,9 +208,21 @@ export type Members = {
   readonly cursor: string | null;
 };
 
+/** A field or parameter of the request that is wrong. */
+export type WrongField = {
+  /** Its path, such as members.0.id; empty: the body itself. */
+  readonly field: string;
+  /** What is wrong with it. */
+  readonly detail: string;
+};
+
+/** The holder of a lease, without its leaseId. */
 export type Holder = {
+  /** The label that the holder has given itself. */
   readonly owner: string | null;
+  /** What the holder lets others see. */
   readonly metadata?: unknown;
+  /** exclusive or shared. */
   readonly mode: string;
   /** How long it has been held, ms. */
   readonly heldForMs: number;
@@ -169,36 +230,67 @@ export type Holder = {
   readonly expiresInMs: number;
 };
 
+/** What is known about why a lease was lost. */
+export type Loss = {
+  /** taken: a later lease holds it or has held it. restarted: a majority of the primaries restarted since it was granted, and no later holder is known. */
+  readonly why: "expired" | "released" | "broken" | "taken" | "restarted";
+  /** Why an operator broke it. */
+  readonly reason?: string;
+  /** No token above this one has been granted since. */
+  readonly newest?: number;
+};
+
+/** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
+export type LeaseId = string;
+
+/** exclusive: held by one holder. shared: together with other shared holders. */
+export type Mode = "exclusive" | "shared";
+
+/** The leader, without its leaseId. */
 export type Leader = {
+  /** The label that the candidate has given itself. */
   readonly candidate: string | null;
   /** The fencing token of this term: only grows from one leader to the next. */
   readonly term: number;
+  /** What the leader publishes. */
   readonly value?: unknown;
   /** How long it has been held, ms. */
   readonly heldForMs: number;
   /** Time until it ends unless it is renewed, ms. */
   readonly expiresInMs: number;
-} | null;
+};
 
+/** A candidate in the queue. */
 export type WaitingCandidate = {
   /** 1: the next. */
   readonly position: number;
+  /** The label that the candidate has given itself. */
   readonly candidate: string | null;
   /** The candidate. */
   readonly owner: string | null;
+  /** Always exclusive. */
   readonly mode: string;
 };
 
+/** Members that are not up are not listed. */
+export type MemberStatus = "up";
+
+/** A live member of a service. */
 export type Member = {
+  /** Its id, unique in the service. */
   readonly id: string;
   /** Where the member can be reached; Quorate never connects to it. */
   readonly address: string;
   /** Its share relative to the others; 0: none. */
   readonly weight: number;
+  /** Where it runs. */
   readonly zone: string | null;
+  /** Its tags. */
   readonly tags: readonly string[];
+  /** What it lets others see. */
   readonly metadata?: unknown;
-  readonly status: "up";
+  /** Members that are not up are not listed. */
+  readonly status: MemberStatus;
   /** Raised by each registration: distinguishes a process from its successor under the same id. */
   readonly incarnation: number;
   /** Raised by each change within one incarnation. */
@@ -209,17 +301,18 @@ export type Member = {
   readonly lastHeartbeatAgeMs: number;
 };
 
-/** The fields that a problem may have beside its code, by code. */
+/** The fields that a problem has beside its code, by code. */
 export interface ProblemFields {
   invalid_request: {
-    readonly errors?: readonly {
-      readonly field: string;
-      readonly detail: string;
-    }[];
     /** The first field that is wrong, as a path. */
     readonly field?: string;
+    /** All fields that are wrong. Missing if the request could not be read at all. */
+    readonly errors?: readonly WrongField[];
   };
-  method_not_allowed: object;
+  method_not_allowed: {
+    /** The methods that the path has. */
+    readonly allow: readonly string[];
+  };
   request_timeout: object;
   too_large: object;
   unsupported_media_type: object;
@@ -232,49 +325,46 @@ export interface ProblemFields {
   forbidden: object;
   held: {
     /** When to try again, ms; the header Retry-After rounds it up. */
-    readonly retryAfterMs?: number;
+    readonly retryAfterMs: number;
     /** The place in the queue when waitMs was over, or the place that a waiting request would have had; 1: the next. */
-    readonly queuePosition?: number;
+    readonly queuePosition: number;
+    /** The holder of a lease, without its leaseId. */
     readonly holder?: Holder;
   };
   lease_mismatch: object;
   limit_mismatch: {
     /** The limit of the semaphore. */
-    readonly limit?: number;
+    readonly limit: number;
   };
   superseded: object;
   rate_limited: {
     /** When to try again, ms; the header Retry-After rounds it up. */
-    readonly retryAfterMs?: number;
+    readonly retryAfterMs: number;
   };
   quota_exceeded: {
     /** When to try again, ms; the header Retry-After rounds it up. */
+    readonly retryAfterMs: number;
+  };
+  too_many: {
+    /** When to try again, ms; the header Retry-After rounds it up. Missing if it is no use to try the same again. */
     readonly retryAfterMs?: number;
   };
-  too_many: object;
   lease_lost: {
-    /** What is known about why the lease was lost. */
-    readonly lost?: {
-      /** taken: a later lease holds it or has held it. restarted: a majority of the primaries restarted since it was granted, and no later holder is known. */
-      readonly why: "expired" | "released" | "broken" | "taken" | "restarted";
-      /** Why an operator broke it. */
-      readonly reason?: string;
-      /** No token above this one has been granted since. */
-      readonly newest?: number;
-    };
+    /** What is known about why a lease was lost. */
+    readonly lost: Loss;
   };
   internal: object;
   no_quorum: {
-    /** When to try again, ms; the header Retry-After rounds it up. */
+    /** When to try again, ms; the header Retry-After rounds it up. Missing if it is no use to try the same again. */
     readonly retryAfterMs?: number;
   };
   authentication_unavailable: {
     /** When to try again, ms; the header Retry-After rounds it up. */
-    readonly retryAfterMs?: number;
+    readonly retryAfterMs: number;
   };
   overloaded: {
     /** When to try again, ms; the header Retry-After rounds it up. */
-    readonly retryAfterMs?: number;
+    readonly retryAfterMs: number;
   };
   shutting_down: object;
 }

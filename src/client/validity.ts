@@ -1,4 +1,5 @@
 import { failure, type QuorateError } from "./errors.js";
+import { watchful } from "./watchful.js";
 import type { Clock } from "./world.js";
 
 /** What every grant of a lease has. */
@@ -29,12 +30,15 @@ export interface Deadline {
 
 /**
  * How long a lease may be trusted. The signal aborts when that is over, at the latest at the deadline. Where a timer could
- * not fire in time, since the event loop was blocked, reading `signal` or `remainingMs` aborts it.
+ * not fire in time, since the event loop was blocked, a look at the signal or at `remainingMs` aborts it.
  */
 export class Validity {
-  readonly #controller = new AbortController();
+  /** Made when it is asked for: much work never looks at it. */
+  #controller: AbortController | undefined;
   #cancel: () => void = () => {};
   #over = false;
+  #reason: QuorateError | undefined;
+  readonly #listeners: (() => void)[] = [];
   /** The last failure to renew: the likely cause of a deadline that passes. */
   lastFailure: unknown;
 
@@ -47,7 +51,17 @@ export class Validity {
 
   get signal(): AbortSignal {
     this.remainingMs();
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      watchful(this.#controller.signal, () => void this.remainingMs());
+      if (this.#reason) this.#controller.abort(this.#reason);
+    }
     return this.#controller.signal;
+  }
+
+  /** Why the lease is lost; undefined: it is not, as far as was noticed. */
+  get reason(): QuorateError | undefined {
+    return this.#reason;
   }
 
   get deadlineMs(): number {
@@ -65,6 +79,18 @@ export class Validity {
     return 0;
   }
 
+  /** Throws why the lease is lost. */
+  throwIfLost(): void {
+    this.remainingMs();
+    if (this.#reason) throw this.#reason;
+  }
+
+  /** Calls `listener` once when the lease is lost, before the signal aborts; at once where it is lost already. */
+  whenLost(listener: () => void): void {
+    if (this.#reason) listener();
+    else this.#listeners.push(listener);
+  }
+
   /** Moves the deadline, never back; a lease that cannot be trusted any more stays so. */
   extend(deadlineMs: number): void {
     if (this.remainingMs() > 0 && deadlineMs > this.deadline.get()) this.deadline.set(deadlineMs);
@@ -79,7 +105,9 @@ export class Validity {
   lose(reason: QuorateError): void {
     if (this.#over) return;
     this.end();
-    this.#controller.abort(reason);
+    this.#reason = reason;
+    for (const listener of this.#listeners) listener();
+    this.#controller?.abort(reason);
   }
 
   /** The holder gives the lease back: it is not to be trusted any more, and nobody has to be told. */

@@ -1,4 +1,5 @@
 import { parentPort } from "node:worker_threads";
+import type { QuorateError } from "./errors.js";
 import { renewInLoop } from "./renewal.js";
 import { sharedDeadline } from "./shared-deadline.js";
 import { Transport } from "./transport.js";
@@ -14,8 +15,8 @@ parentPort?.on("message", ({ deployment, request, memory, maxHoldMs, port }: Tas
   const validity = new Validity(clock, deadline);
   const stop = renewInLoop({ transport: new Transport(deployment, systemWorld), validity, request });
   const cancel = clock.after(maxHoldMs, stop);
-  validity.signal.addEventListener("abort", () => {
-    const { code, message, ...fields } = validity.signal.reason;
+  validity.whenLost(() => {
+    const { code, message, ...fields } = validity.reason as QuorateError;
     // In this order: see worker.ts.
     port.postMessage({ code, message, ...fields } satisfies LostMessage);
     deadline.set(0);

@@ -41,7 +41,7 @@ export function renewInWorker({ maxHoldMs }: WorkerOptions): Renewal {
     const memory = sharedMemory();
     const { clock } = transport.world;
     validity.moveTo(withReason(sharedDeadline(memory, clock), clock, port, validity));
-    validity.signal.addEventListener("abort", () => port.close(), { once: true });
+    validity.whenLost(() => port.close());
     port.on("message", (lost: LostMessage) => validity.lose(fromMessage(lost)));
     port.unref();
     worker ??= start();

@@ -4,6 +4,7 @@ import type { Principal } from "../access/key-ring.js";
 import type { Rate } from "../access/rates.js";
 import type { Clock, Random } from "../clock.js";
 import type { Config } from "../config.js";
+import type { ServerReports } from "../deployment/server-reports.js";
 import type { ErrorCode } from "../errors.js";
 import type { Ids } from "../ids.js";
 import type { Primitives } from "../primitives/namespaced.js";
@@ -29,6 +30,10 @@ export interface SharedPort {
 /** What the routes use besides the primitives, which every request has in its namespace. */
 export interface Dependencies {
   readonly primaries: Primaries;
+  /** What their servers say of themselves. */
+  readonly servers: ServerReports;
+  /** Whether this instance started them itself. */
+  readonly embedded: boolean;
   /** Undefined where one process serves the port alone. */
   readonly port: SharedPort | undefined;
   readonly config: Config;

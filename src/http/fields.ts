@@ -28,11 +28,12 @@ export const cursorOfNames = (example: string) =>
     .openapi({ description: "The cursor of the previous page.", example });
 
 /** The body of a request, under its name in the API description. Refuses fields that it does not have. */
-export const request = <S extends z.ZodRawShape>(title: string, fields: S) =>
-  z.strictObject(fields).openapi(title);
+export const request = <S extends z.ZodRawShape>(title: string, description: string, fields: S) =>
+  z.strictObject(fields).openapi(title, { description });
 
 /** An object in answers, under its name in the API description. */
-export const answer = <S extends z.ZodRawShape>(title: string, fields: S) => z.object(fields).openapi(title);
+export const answer = <S extends z.ZodRawShape>(title: string, description: string, fields: S) =>
+  z.object(fields).openapi(title, { description });
 
 function jsonBytes(value: unknown): number {
   try {

@@ -1,8 +1,8 @@
-import { createRequire } from "node:module";
 import { stringify } from "yaml";
 import { SECURITY_SCHEMES } from "./access/security.js";
 import type { App } from "./context.js";
 import { problemExamples } from "./problem.js";
+import { version } from "./version.js";
 
 /** The OpenAPI 3.1 document of the routes that `app` has. */
 export function describe(app: App): Record<string, unknown> {
@@ -12,6 +12,7 @@ export function describe(app: App): Record<string, unknown> {
       title: "Quorate",
       version,
       description: CONVENTIONS,
+      contact: { name: "The maintainers of Quorate" },
       license: { name: "Apache-2.0", url: "https://www.apache.org/licenses/LICENSE-2.0" },
     },
     servers: [
@@ -33,8 +34,8 @@ export function describe(app: App): Record<string, unknown> {
   });
   const { paths, components, webhooks: _none, ...rest } = document;
   const examples = usedOf(problemExamples(), document);
-  const schemas = components?.schemas ?? {};
-  return { ...rest, paths, components: { schemas, securitySchemes: SECURITY_SCHEMES, examples } };
+  const { schemas = {}, responses = {} } = components ?? {};
+  return { ...rest, paths, components: { schemas, responses, securitySchemes: SECURITY_SCHEMES, examples } };
 }
 
 /** The same document as text, as `openapi.yaml` has it. */
@@ -48,8 +49,6 @@ function usedOf<T>(examples: Record<string, T>, document: object): Record<string
     Object.entries(examples).filter(([name]) => text.includes(`"#/components/examples/${name}"`)),
   );
 }
-
-const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
 
 const CONVENTIONS = `
 Locks with fencing tokens, semaphores, elections, membership and shard owners over the Redis you already run.
@@ -66,7 +65,7 @@ exists by being used. Names, leaseIds, lists, limits, queues, events and members
 are those of the namespace \`default\`. A path with a segment \`.\` or \`..\` is refused.
 
 **Access.** A service with keys, JWTs or required client certificates answers 401 \`unauthenticated\` to every request without
-a valid one, before it looks at anything else, and 403 \`forbidden\` to those that lack the grant that is stated at the operation, such
+a valid one, before it looks at anything else, and 403 \`forbidden\` to those that lack the grant that is stated at the operation (\`x-grant\`), such
 as \`use locks\`: for each name that the request touches, in its namespace. What is forbidden looks the same whether it exists or not.
 Lists show only what the caller may read; event streams and blocking reads end with the right to them. Other services ask for a key only where
 the grant is \`operate\`.

@@ -1,10 +1,8 @@
-import { z } from "@hono/zod-openapi";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { type CoordinationError, ERROR_CODES, type ErrorCode } from "../errors.js";
 import { INVALID_CREDENTIAL } from "./failures.js";
-import { answer } from "./fields.js";
-import { HolderSchema } from "./leases/schemas.js";
 import { failures, problemRequestId } from "./problem-examples.js";
+import { inCamelCase, problemName, problemSchemas } from "./problem-schemas.js";
 
 /** Status and title of each code: only this file knows them. Source of the shape: RFC 9457. */
 const TABLE = {
@@ -69,67 +67,66 @@ export function toProblem(error: CoordinationError, requestId: string) {
   };
 }
 
-const ProblemSchema = answer("Problem", {
-  type: z.string().openapi({ example: "urn:quorate:problem:held" }),
-  title: z.string(),
-  status: z.int(),
-  code: z.enum(ERROR_CODES).openapi({ description: "What to program against: it never changes." }),
-  detail: z.string().openapi({ description: "What happened, and what to do." }),
-  requestId: z.string().openapi({ description: "The X-Request-Id of this request, as in the logs." }),
-  retryAfterMs: z
-    .int()
-    .optional()
-    .openapi({ description: "When to try again, ms; the header Retry-After rounds it up." }),
-  field: z.string().optional().openapi({ description: "The first field that is wrong, as a path." }),
-  errors: z.array(z.object({ field: z.string(), detail: z.string() })).optional(),
-  allow: z.array(z.string()).optional().openapi({ description: "The methods that the path has." }),
-  holder: HolderSchema.optional().openapi({ description: "The current holder, without its leaseId." }),
-  queuePosition: z.int().min(1).optional().openapi({
-    description:
-      "The place in the queue when waitMs was over, or the place that a waiting request would have had; 1: the next.",
-  }),
-  limit: z.int().optional().openapi({ description: "The limit of the semaphore." }),
-  lost: z
-    .object({
-      why: z.enum(["expired", "released", "broken", "taken", "restarted"]).openapi({
-        description:
-          "taken: a later lease holds it or has held it. restarted: a majority of the primaries restarted since it was granted, and no later holder is known.",
-      }),
-      reason: z.string().optional().openapi({ description: "Why an operator broke it." }),
-      newest: z
-        .int()
-        .optional()
-        .openapi({ format: "int64", description: "No token above this one has been granted since." }),
-    })
-    .optional()
-    .openapi({ description: "What is known about why the lease was lost." }),
-});
+/** Any problem. */
+export const ProblemSchema = problemSchemas((code) => ({ status: TABLE[code][0], title: TABLE[code][1] }));
 
-/** The responses with these problems, by status, for the API description. */
-export function problemResponses(codes: readonly ErrorCode[]) {
-  const byStatus = new Map<ProblemStatus, ErrorCode[]>();
-  for (const code of codes) {
-    const status = statusOf(code);
-    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
-  }
-  return Object.fromEntries(
-    [...byStatus].map(([status, ofStatus]) => [
-      status,
-      {
-        description: ofStatus.map((code) => `\`${code}\`: ${TABLE[code][1]}.`).join(" "),
-        ...(ofStatus.some((code) => failures[code].help.retryAfterMs !== undefined) && RETRY_AFTER),
-        ...(ofStatus.includes("unauthenticated") && CHALLENGE),
-        content: {
-          "application/problem+json": {
-            schema: ProblemSchema.extend({ code: z.enum(ofStatus) }),
-            examples: Object.fromEntries(
-              ofStatus.map((code) => [code, { $ref: `#/components/examples/${code}` }]),
-            ),
-          },
-        },
+/** A response of the API description with one of some problems, all of one status, and its name among the components. */
+interface ProblemResponse {
+  readonly status: string;
+  readonly name: string;
+  readonly response: ReturnType<typeof problemResponse>;
+}
+
+/** The responses with these problems, one for each status that they have. */
+export function problemResponses(codes: readonly ErrorCode[]): ProblemResponse[] {
+  // In one order, whatever that of the codes of a route: the same codes are the same response.
+  const wanted = ERROR_CODES.filter((code) => codes.includes(code));
+  const statuses = [...new Set(wanted.map(statusOf))].sort();
+  return statuses.map((status) => {
+    const ofStatus = wanted.filter((code) => statusOf(code) === status);
+    return { status: String(status), name: responseName(ofStatus), response: problemResponse(ofStatus) };
+  });
+}
+
+/** Any problem, for routes whose clients do not look at codes: listed at all routes it would hide which codes each has. */
+export const OTHER_PROBLEMS: ProblemResponse = {
+  status: "default",
+  name: "AnyProblem",
+  response: {
+    description: "Any other problem: see Failures above.",
+    content: {
+      "application/problem+json": {
+        schema: { $ref: "#/components/schemas/Problem" },
+        examples: { too_large: { $ref: "#/components/examples/too_large" } },
       },
-    ]),
-  );
+    },
+  },
+};
+
+function responseName(codes: readonly ErrorCode[]): string {
+  return codes.join() === UNAVAILABLE.join() ? "Unavailable" : codes.map(inCamelCase).join("Or");
+}
+
+/** Those of most routes. */
+const UNAVAILABLE = ["no_quorum", "authentication_unavailable", "overloaded", "shutting_down"];
+
+function problemResponse(codes: readonly ErrorCode[]) {
+  const examples = codes.map((code) => [code, { $ref: `#/components/examples/${code}` }]);
+  return {
+    description: codes.map((code) => `\`${code}\`: ${TABLE[code][1]}.`).join(" "),
+    ...(codes.some((code) => failures[code].help.retryAfterMs !== undefined) && RETRY_AFTER),
+    ...(codes.includes("unauthenticated") && CHALLENGE),
+    content: {
+      "application/problem+json": { schema: anyOfThese(codes), examples: Object.fromEntries(examples) },
+    },
+  };
+}
+
+/** Their `code` is a constant, which discriminates them: a discriminator would say no more. */
+function anyOfThese(codes: readonly ErrorCode[]) {
+  const refs = codes.map((code) => ({ $ref: `#/components/schemas/${problemName(code)}` }));
+  const [only, ...others] = refs;
+  return only && others.length === 0 ? only : { oneOf: refs };
 }
 
 const RETRY_AFTER = {

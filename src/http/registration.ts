@@ -6,11 +6,11 @@ import { inNamespace, type NamespacedPrimitives } from "../primitives/namespaced
 import { type Done, termsOf } from "./access/acts.js";
 import { type AnyNeeds, authorization, type GrantNeeded, type Needs } from "./access/authorization.js";
 import type { Concurrent } from "./access/key-limits.js";
-import { securityOf } from "./access/security.js";
+import { accessOf } from "./access/security.js";
 import type { App, Env, Services } from "./context.js";
 import { namespaceOf, underNamespace } from "./namespaces.js";
 import { type Answer, type Observed, observed } from "./observed.js";
-import { problemResponses } from "./problem.js";
+import { OTHER_PROBLEMS, ProblemSchema, problemResponses } from "./problem.js";
 import { type Parsed, parserOf, type Schemas } from "./requests/parse.js";
 import { type Handled, jsonReply, Reply } from "./responses/reply.js";
 import { ExactFirstRouter } from "./router.js";
@@ -21,6 +21,8 @@ export interface Route<Path extends string, S extends Schemas, A extends z.ZodTy
   extends Omit<RouteConfig, "path" | "request" | "responses" | "security" | "middleware" | "hide"> {
   readonly path: Path;
   readonly request?: S;
+  /** What it does, and what to know about it. */
+  readonly description: string;
   /** What its callers must be granted. */
   readonly needs: Needs<Path, S>;
   /** The answer with status 200. */
@@ -66,6 +68,7 @@ export class Routes {
   readonly #ofDefault: NamespacedPrimitives;
 
   constructor(private readonly services: Services) {
+    this.app.openAPIRegistry.register("Problem", ProblemSchema);
     this.#ofDefault = inNamespace(Namespace.default, services);
   }
 
@@ -81,8 +84,8 @@ export class Routes {
     const { method, path } = described;
     this.app.openAPIRegistry.registerPath({
       ...described,
-      security: securityOf(needs),
-      responses: { 200: answer, ...otherAnswers, ...problemResponses(codesOf(route)) },
+      ...accessOf(needs, route.description),
+      responses: { 200: answer, ...otherAnswers, ...this.#problems(route) },
     });
     const plain = path.replaceAll(/\{(.+?)\}/g, ":$1");
     const observing = this.#observing(plain, isBatch);
@@ -96,6 +99,18 @@ export class Routes {
     if (!path.startsWith("/v1/") || isOfDeployment(needs)) return;
     const ofAny = answering((c) => inNamespace(namespaceOf(c), this.services));
     this.#on(method, underNamespace(plain), observing, ofAny);
+  }
+
+  /** References to the responses with the problems of a route, by status. */
+  #problems(route: AnyRoute): Record<string, { readonly $ref: string }> {
+    const listed = problemResponses(codesOf(route));
+    if (route.needs === "nothing") listed.push(OTHER_PROBLEMS);
+    return Object.fromEntries(
+      listed.map(({ status, name, response }) => [
+        status,
+        this.app.openAPIRegistry.registerComponent("responses", name, response).ref,
+      ]),
+    );
   }
 
   /** What answers the requests of a route, by the namespace that they are for. */
@@ -180,7 +195,9 @@ function codesOf({ path, request, needs, isStream, problems = [] }: AnyRoute): E
   const ofAccess: ErrorCode[] = ["unauthenticated", "authentication_unavailable"];
   if (typeof needs !== "string") ofAccess.push("forbidden", "rate_limited");
   if (hasQuota(needs) || mayLast(request, isStream)) ofAccess.push("quota_exceeded");
-  if (!path.startsWith("/v1/")) return [...problems, "internal", ...(needs === "nothing" ? [] : ofAccess)];
+  // Pages of other sites may not ask, not even a probe.
+  if (needs === "nothing") return [...problems, "internal", "forbidden"];
+  if (!path.startsWith("/v1/")) return [...problems, "internal", ...ofAccess];
   const codes: ErrorCode[] = ["invalid_request", ...problems, "overloaded", "shutting_down", "internal"];
   if (request?.body) codes.push("too_large", "unsupported_media_type");
   return [...codes, ...ofAccess];

@@ -62,11 +62,7 @@ export const connectByIoredis: Connect = (url, { connectTimeoutMs, name, tls, su
     for (const listener of listeners) listener(ready, reason);
   };
   redis.on("error", (error: Error) => {
-    reason = NOT_REDIS.test(error.message)
-      ? new Error("ERR this server does not speak the protocol of Redis: name a Redis or Valkey server")
-      : tls
-        ? inWordsOfTls(error)
-        : error;
+    reason = inPlainWords(error, tls !== undefined);
   });
   // Not on "ready": a server of another kind fails before that, and hangs up afterwards.
   redis.on("connect", () => {
@@ -102,6 +98,14 @@ export const connectByIoredis: Connect = (url, { connectTimeoutMs, name, tls, su
     close: () => redis.disconnect(),
   };
 };
+
+function inPlainWords(error: Error, overTls: boolean): Error {
+  if (NOT_REDIS.test(error.message))
+    return new Error("ERR this server does not speak the protocol of Redis: name a Redis or Valkey server");
+  // The other end has gone, and a write found that out first.
+  if (error.message === "write EPIPE") return new Error("connection lost");
+  return overTls ? inWordsOfTls(error) : error;
+}
 
 const NOT_REDIS = /^(Unknown RESP type|Protocol error)/;
 const RECONNECT_DELAY_MS_MAX = 500;

@@ -128,7 +128,7 @@ export class Primary {
     try {
       return await this.#wire.send(command, ...args);
     } catch (error) {
-      throw this.#judge(error);
+      throw MAY_BE_FORBIDDEN.has(command) ? failureOf(error) : this.#judge(error);
     }
   }
 
@@ -237,6 +237,9 @@ export class Primary {
     return failureOf(error);
   }
 }
+
+/** Commands that managed servers forbid or lack: to fail at these shows nothing about the server. */
+const MAY_BE_FORBIDDEN: ReadonlySet<string> = new Set(["CONFIG"]);
 
 /** What follows EVALSHA. */
 function argsOf({ script, keys, args }: Call<unknown>, configurationKey: string, configurationEpoch: string) {

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { type Election, Quorate } from "../../src/client/quorate.js";
+import { type Election, type Lease, Quorate, type Term } from "../../src/client/quorate.js";
 import { settled } from "../helpers/fake-clock.js";
 import { Pair } from "../helpers/pair.js";
 import { freshName } from "../helpers/service.js";
@@ -67,6 +67,42 @@ describe("a candidate that is elected", () => {
     expect(told).toEqual(["elected 1", "lease_lost", "drained", "elected 2"]);
   });
 
+  test("and has lost the term before it could begin, does not begin, and campaigns again", async () => {
+    const { service, clock } = candidate();
+    let blockedMs = 0;
+    const blocked = { after: clock.after, monotonicMs: () => clock.monotonicMs() + blockedMs };
+    // As the event loop may be blocked between the answer and the work.
+    const renewal = () => {
+      if (service.received.length === 1) blockedMs = 10_000;
+      return () => {};
+    };
+    const quorate = new Quorate({ urls: ["http://a"], renewal }, { ...service.world, clock: blocked });
+    const terms: number[] = [];
+    await quorate.lead("billing", {
+      ttlMs: 9_000,
+      onElected: async ({ fencingToken }) => terms.push(fencingToken),
+    });
+    expect(terms).toEqual([2]);
+  });
+
+  test("proclaims for as long as its term lasts, and as its caller wants to wait", async () => {
+    const { clock, quorate } = candidate((request) =>
+      actOf(request) === "proclaim" ? undefined : "as usual",
+    );
+    const stop = new AbortController();
+    const onElected = (term: Lease<Term>) =>
+      Promise.all(
+        [{ signal: stop.signal }, { timeoutMs: 500 }].map((options) =>
+          quorate.proclaim(term, 1, options).catch((error: unknown) => error),
+        ),
+      );
+    const leading = quorate.lead("billing", { ttlMs: 9_000, onElected });
+    await clock.advance(400);
+    stop.abort("enough");
+    await clock.advance(100);
+    expect(await leading).toMatchObject(["enough", { code: "unreachable" }]);
+  });
+
   test("keeps its term until the work is drained when it is to stop", async () => {
     const stop = new AbortController();
     const { service, clock, quorate } = candidate();
@@ -121,6 +157,16 @@ describe("a candidate that is not elected", () => {
     expect(service.received.length).toBeLessThan(60);
   });
 
+  test("campaigns again where what it was granted is gone before it heard of that", async () => {
+    const gone = problem(410, "lease_lost", { lost: { why: "broken" } });
+    const { service, clock, quorate } = candidate(() => (service.received.length < 3 ? gone : "as usual"));
+    const leading = quorate.lead("billing", { ttlMs: 9_000, onElected: async () => "led" });
+    await clock.advance(10_000);
+    expect(await leading).toBe("led");
+    const campaigns = service.received.filter((request) => actOf(request) === "campaign");
+    expect(new Set(campaigns.map(({ body }) => body.leaseId)).size).toBeGreaterThan(1);
+  });
+
   test("ends when it is to stop, and fails where campaigning is wrong", async () => {
     const stop = new AbortController();
     const onElected = () => expect.fail("elected");
@@ -164,6 +210,21 @@ test("an observer goes on at the state that it has, at another instance, after f
   await expect(observing).rejects.toBe("enough");
   expect(seen.map(({ leader }) => leader?.term)).toEqual([1, 2]);
   expect(new Set(service.received.map(({ instance }) => instance)).size).toBe(2);
+});
+
+test("an observer that is not told of ETags reads again after a pause each time", async () => {
+  const stop = new AbortController();
+  const service = new FakeService(() => ({ status: 200, body: { name: "billing", leader: null } }));
+  const quorate = new Quorate({ urls: ["http://a"] }, service.world);
+  const observing = (async () => {
+    for await (const _ of quorate.observe("billing", { signal: stop.signal }))
+      if (service.received.length > 1_000) throw new Error("it reads without a pause");
+  })();
+  const outcome = observing.catch((error: unknown) => error);
+  await service.clock.advance(60_000);
+  stop.abort("enough");
+  expect(await outcome).toBe("enough");
+  expect(service.received.length).toBeLessThan(100);
 });
 
 describe("against real instances", () => {

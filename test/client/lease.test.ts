@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Quorate, QuorateError } from "../../src/client/quorate.js";
+import type { World } from "../../src/client/world.js";
 import { settled } from "../helpers/fake-clock.js";
 import { FakeService, granted, problem, type Received, type Reply, released } from "./fake-service.js";
 
@@ -69,12 +70,62 @@ describe("a lock", () => {
   });
 });
 
+test("a lease is renewed and released within the time that its caller gives, or until the caller gives up", async () => {
+  const { service, clock, quorate } = client((request) =>
+    actOf(request) === "acquire" ? "as usual" : undefined,
+  );
+  const lease = await quorate.acquireLock("orders-42", { ttlMs: 9_000 });
+  const stop = new AbortController();
+  const renewing = failing(lease.renew(9_000, { timeoutMs: 300 }));
+  const stopped = failing(lease.renew(9_000, { signal: stop.signal }));
+  stop.abort("enough");
+  expect(await stopped).toBe("enough");
+  await clock.advance(300);
+  expect(await renewing).toMatchObject({ code: "unreachable" });
+  expect(lease.signal.aborted).toBe(false);
+  expect(await failing(lease.release({ signal: stop.signal }))).toBe("enough");
+  const releasing = failing(lease.release({ timeoutMs: 200 }));
+  await clock.advance(200);
+  expect(await releasing).toMatchObject({ code: "unreachable" });
+  expect([service.clock.monotonicMs(), clock.pending]).toEqual([500, 0]);
+});
+
+const refusedConnection = () => {
+  const cause = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
+  return new TypeError("fetch failed", { cause });
+};
+
 describe("an acquire", () => {
   test("that is refused leaves nothing to release", async () => {
     const { service, quorate } = client(() => problem(409, "held", { retryAfterMs: 500 }));
     expect(await failing(quorate.acquireLock("orders-42", { ttlMs: 9_000 }))).toMatchObject({ code: "held" });
     await settled();
     expect(service.received.map(actOf)).toEqual(["acquire"]);
+  });
+
+  test.each([
+    ["to which nobody listened", refusedConnection(), "unreachable"],
+    ["that was turned away", problem(503, "overloaded"), "overloaded"],
+  ])("%s leaves nothing to release: its program can end at once", async (_what, reply, code) => {
+    const { service, clock, quorate } = client((request) =>
+      actOf(request) === "acquire" ? reply : expect.fail("released"),
+    );
+    const acquiring = failing(quorate.acquireLock("orders-42", { ttlMs: 9_000, timeoutMs: 500 }));
+    await clock.advance(500);
+    expect(await acquiring).toMatchObject({ code });
+    expect(service.received.length).toBeGreaterThan(2);
+    expect(clock.pending).toBe(0);
+  });
+
+  test("releases what an attempt before the last one may have got", async () => {
+    const replies = [new Error("reset"), problem(409, "held")];
+    const { service, clock, quorate } = client((request) =>
+      actOf(request) === "acquire" ? replies.shift() : "as usual",
+    );
+    const acquiring = failing(quorate.acquireLock("orders-42", { ttlMs: 9_000 }));
+    await clock.advance(1_000);
+    expect(await acquiring).toMatchObject({ code: "held" });
+    expect(service.received.map(actOf)).toEqual(["acquire", "acquire", "release"]);
   });
 
   test.each([
@@ -195,6 +246,17 @@ describe("a lease that is kept", () => {
     expect(lease.signal.reason).toMatchObject({ code: "deadline", cause: { code: "unreachable" } });
   });
 
+  test("waits for the one instance that there is as long as it can: a slow answer is better than none", async () => {
+    const { clock, quorate } = client(async (request): Promise<"as usual"> => {
+      // A renewal is sent when about 1,000 ms are left.
+      if (actOf(request) === "renew") await clock.sleep(400);
+      return "as usual";
+    });
+    const lease = await quorate.acquireLock("orders-42", { ttlMs: 2_000, keep: true });
+    await clock.advance(60_000);
+    expect(lease.signal.aborted).toBe(false);
+  });
+
   test("asks another instance while one hangs", async () => {
     const service = new FakeService((request) =>
       request.instance === "http://b" && actOf(request) === "renew" ? undefined : granted(request),
@@ -207,16 +269,61 @@ describe("a lease that is kept", () => {
   });
 });
 
-test("a holder whose event loop was blocked beyond the deadline is told when it looks", async () => {
-  const { service, clock } = client();
-  let pausedMs = 0;
-  // Time passes, and no timer fires.
-  const paused = { after: clock.after, monotonicMs: () => clock.monotonicMs() + pausedMs };
-  const quorate = new Quorate({ urls: ["http://a"] }, { ...service.world, clock: paused });
-  const lease = await quorate.acquireLock("orders-42", { ttlMs: 9_000 });
-  const before = lease.signal.aborted;
-  pausedMs = 8_900;
-  expect([before, lease.signal.aborted, lease.remainingMs()]).toEqual([false, true, 0]);
+describe("a holder whose event loop was blocked beyond the deadline", () => {
+  /** Time passes by `block`, and no timer fires. */
+  function blockable() {
+    const { service, clock } = client();
+    let blockedMs = 0;
+    const blocked: World["clock"] = {
+      after: (ms, task) => clock.after(ms, task),
+      monotonicMs: () => clock.monotonicMs() + blockedMs,
+    };
+    const quorate = new Quorate({ urls: ["http://a"] }, { ...service.world, clock: blocked });
+    const block = (ms: number) => {
+      blockedMs += ms;
+    };
+    return { service, quorate, block };
+  }
+
+  test("is told when it looks at its lease", async () => {
+    const { quorate, block } = blockable();
+    const lease = await quorate.acquireLock("orders-42", { ttlMs: 9_000 });
+    const before = lease.signal.aborted;
+    block(8_900);
+    expect([before, lease.signal.aborted, lease.remainingMs()]).toEqual([false, true, 0]);
+  });
+
+  test.each([
+    ["aborted", (signal: AbortSignal) => expect(signal.aborted).toBe(true)],
+    ["reason", (signal: AbortSignal) => expect(signal.reason).toMatchObject({ code: "deadline" })],
+    ["throwIfAborted", (signal: AbortSignal) => expect(() => signal.throwIfAborted()).toThrow("in time")],
+  ])("is told by `%s` of a signal that it got before, and listeners hear of it first", async (_, look) => {
+    const { quorate, block } = blockable();
+    const { signal } = await quorate.acquireLock("orders-42", { ttlMs: 9_000 });
+    let told = 0;
+    signal.addEventListener("abort", () => told++);
+    expect([signal.aborted, signal.reason, signal.throwIfAborted()]).toEqual([false, undefined, undefined]);
+    block(8_900);
+    look(signal);
+    expect(told).toBe(1);
+  });
+
+  test("stops work that never gives way, under a lock and in a term of office", async () => {
+    const { quorate, block } = blockable();
+    const steps = (signal: AbortSignal) => {
+      for (let step = 0; step < 1_000; step++) {
+        if (signal.aborted) return step;
+        block(1_000);
+      }
+      return Number.POSITIVE_INFINITY;
+    };
+    expect(await quorate.withLock("orders-42", { ttlMs: 9_000 }, ({ signal }) => steps(signal))).toBe(9);
+    const seen: number[] = [];
+    const { signal } = new AbortController();
+    const onElected = async (_: unknown, stop: AbortSignal) => seen.length === 2 || seen.push(steps(stop));
+    await quorate.lead("billing", { ttlMs: 9_000, signal, onElected });
+    expect(seen).toEqual([9, 9]);
+  });
 });
 
 describe("the outcome of the work", () => {

@@ -69,6 +69,21 @@ describe("a member", () => {
     expect(methods()).toEqual(["PUT", "POST"]);
   });
 
+  test("that an instance registers late, after the answer of another, does not take itself for a rival", async () => {
+    let registered = 0;
+    const { clock, join, methods } = member(async ({ method, body }) => {
+      // The first request arrives, is carried out behind the second, and nobody hears its answer.
+      if (method === "PUT") return ++registered === 1 ? undefined : registration(registered === 2 ? 1 : 3);
+      return method === "POST" && body.incarnation === 1 ? problem(409, "superseded") : registration(3);
+    });
+    const joining = join();
+    await clock.advance(2_100);
+    const membership = await joining;
+    await clock.advance(6_000);
+    expect([membership.signal.aborted, membership.member.incarnation]).toEqual([false, 3]);
+    expect(methods()).toEqual(["PUT", "PUT", "POST", "PUT", "POST"]);
+  });
+
   test("goes on while nobody answers", async () => {
     const { clock, join, methods } = member(({ method, atMs }) =>
       method === "POST" && atMs < 60_000 ? new Error("reset") : "as usual",
@@ -99,6 +114,7 @@ describe("a member", () => {
 });
 
 const REGISTERED = { id: "search-1", incarnation: 1, ttlMs: 9_000, heartbeatIntervalMs: 3_000 };
+const registration = (incarnation: number): Reply => ({ status: 200, body: { ...REGISTERED, incarnation } });
 
 describe("against real instances", () => {
   const pair = new Pair();

@@ -8,6 +8,7 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { builtMain } from "../helpers/built.js";
+import { freePort } from "../helpers/primaries.js";
 
 // What `npm pack` makes, in a project that has nothing else.
 
@@ -19,8 +20,13 @@ let dir: string;
 /** A project with the package among its node_modules, and no other. */
 let project: string;
 let installed: string;
+let tarball: string;
+
+/** Where nobody listens. */
+let nobody: string;
 
 beforeAll(async () => {
+  nobody = `http://127.0.0.1:${await freePort()}`;
   dir = await mkdtemp(join(tmpdir(), "quorate-package-"));
   project = join(dir, "project");
   installed = join(project, "node_modules/quorate");
@@ -37,7 +43,8 @@ beforeAll(async () => {
   for (const file of ["package.json", "README.md", "LICENSE"]) await cp(join(root, file), join(source, file));
   const { stdout } = await run("npm", ["pack", "--ignore-scripts", "--offline", "--silent"], { cwd: source });
   await mkdir(installed, { recursive: true });
-  await run("tar", ["-xzf", join(source, stdout.trim()), "-C", installed, "--strip-components=1"]);
+  tarball = join(source, stdout.trim());
+  await run("tar", ["-xzf", tarball, "-C", installed, "--strip-components=1"]);
 }, 120_000);
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
@@ -89,6 +96,32 @@ describe("the package", () => {
       if (typeof entry === "object") expect(Object.keys(entry as object)[0]).toBe("types");
   });
 
+  test("has nothing that publint finds wrong", async () => {
+    const { publint } = await import("publint");
+    const { formatMessage } = await import("publint/utils");
+    const buffer = await readFile(tarball);
+    const { messages, pkg } = await publint({
+      pack: {
+        tarball: buffer.buffer.slice(buffer.byteOffset, buffer.byteOffset + buffer.length) as ArrayBuffer,
+      },
+      strict: true,
+    });
+    expect(messages.map((message) => formatMessage(message, pkg))).toEqual([]);
+  });
+
+  // require() of an ES module is what Node.js of `engines` can do: so that error classes exist once.
+  test("has types that are those of its code, to @arethetypeswrong/cli", async () => {
+    const attw = join(root, "node_modules/@arethetypeswrong/cli/dist/index.js");
+    const options = ["--profile", "node16", "--ignore-rules", "cjs-resolves-to-esm", "--format", "json"];
+    const { stdout } = await run(process.execPath, [attw, tarball, ...options], { maxBuffer: 1e8 }).catch(
+      ({ stdout }) => expect.fail(String(stdout)),
+    );
+    const { analysis } = JSON.parse(stdout);
+    expect(Object.keys(analysis.entrypoints)).toEqual(
+      expect.arrayContaining(["./client", "./client/worker", "./redlock"]),
+    );
+  }, 60_000);
+
   test("is imported by a module, and required by CommonJS as the same module", async () => {
     // Node.js adds __esModule to what it requires.
     const names = `[client, worker, redlock]
@@ -118,12 +151,55 @@ describe("the package", () => {
     const program = `
       import { Quorate, QuorateError } from "quorate/client";
       import { renewInWorker } from "quorate/client/worker";
-      const quorate = new Quorate({ urls: ["http://127.0.0.1:9"], renewal: renewInWorker({ maxHoldMs: 1000 }) });
-      await quorate.withLock("a", { ttlMs: 1000, timeoutMs: 100 }, () => {}).catch((error) =>
+      const quorate = new Quorate({ urls: ["${nobody}"], renewal: renewInWorker({ maxHoldMs: 1000 }) });
+      await quorate.withLock("a", { ttlMs: 1000, timeoutMs: 1000 }, () => {}).catch((error) =>
         console.log(error instanceof QuorateError, error.code));
     `;
     expect(await output("plain.mjs", program)).toBe("true unreachable");
   });
+});
+
+describe("installed by npm", () => {
+  /** False: npm has neither the packages nor a registry. */
+  async function install(into: string): Promise<boolean> {
+    await mkdir(into);
+    await writeFile(join(into, "package.json"), JSON.stringify({ name: "empty", private: true }));
+    const options = ["--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=0"];
+    return run("npm", ["install", ...options, tarball], { cwd: into }).then(
+      () => true,
+      ({ stderr }) => {
+        if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENOTCACHED/.test(String(stderr))) return false;
+        throw new Error(String(stderr));
+      },
+    );
+  }
+
+  test("into an empty project, it runs as a module, as CommonJS and as a command, without a warning", async (context) => {
+    const into = join(dir, "empty");
+    if (!(await install(into))) context.skip("npm reaches no registry, and has not cached the packages");
+    const program = (load: string) => `
+      ${load}
+      const quorate = new Quorate({ urls: ["${nobody}"] });
+      const redlock = new Redlock(quorate, { retryCount: 0 });
+      Promise.allSettled([quorate.acquireLock("a", { ttlMs: 1_000, timeoutMs: 1_000 }), redlock.quit()])
+        .then(([{ reason }]) => console.log(reason instanceof QuorateError, reason.code));`;
+    for (const [file, load] of [
+      [
+        "a.mjs",
+        'import { Quorate, QuorateError } from "quorate/client"; import Redlock from "quorate/redlock";',
+      ],
+      [
+        "a.cjs",
+        'const { Quorate, QuorateError } = require("quorate/client"); const { default: Redlock } = require("quorate/redlock");',
+      ],
+    ] as const) {
+      await writeFile(join(into, file), program(load));
+      const { stdout } = await run(process.execPath, [join(into, file)]);
+      expect(stdout.trim()).toBe("true unreachable");
+    }
+    const commands = await readdir(join(into, "node_modules/.bin"));
+    expect(commands).toContain("quorate");
+  }, 120_000);
 });
 
 const PROGRAM = `
@@ -147,9 +223,9 @@ const PROGRAM = `
       if (!(error instanceof QuorateError)) throw error;
       switch (error.code) {
         case "held":
-          return error.holder?.owner ?? "nobody";
+          return error.holder?.owner ?? \`again after \${error.retryAfterMs.toFixed()} ms\`;
         case "lease_lost":
-          return error.lost?.why ?? "unknown";
+          return error.lost.why;
         case "unexpected_answer":
           return String(error.status);
         default:
@@ -180,6 +256,7 @@ const REDLOCK = `
     if (!(error instanceof ResourceLockedError)) console.error(error);
   });
   export const lock: Promise<Lock> = redlock.acquire(["a"], 5_000).then((acquired) => acquired.extend(5_000));
+  lock.then((each) => redlock.extend(each, 5_000, { retryCount: 0 })).then((each) => redlock.release(each, { retryCount: 0 }));
   export const sum: Promise<number> = redlock.using(["a"], 5_000, { retryCount: 0 }, async (signal) => {
     if (signal.aborted) throw signal.error ?? new ExecutionError("", []);
     return 1;
@@ -206,12 +283,20 @@ describe("its types", () => {
 
   // Looks at the declarations themselves as well.
   test("hold one for a bundler and a browser together, without a type of Node.js", async () => {
-    await check([await write("browser.ts", PROGRAM)], "--module", "preserve", "--lib", "es2022,dom");
+    await check(
+      [await write("browser.ts", `${PROGRAM}${REDLOCK}`)],
+      "--module",
+      "preserve",
+      "--lib",
+      "es2022,dom",
+    );
   }, 120_000);
 
   test("import nothing but each other, from the entries on", async () => {
     const seen = new Set<string>();
-    const todo = ["quorate.d.ts", "worker.d.ts"].map((file) => join(installed, "dist/client", file));
+    const todo = ["quorate.d.ts", "worker.d.ts", "redlock.d.ts"].map((file) =>
+      join(installed, "dist/client", file),
+    );
     for (let file = todo.shift(); file !== undefined; file = todo.shift()) {
       if (seen.has(file)) continue;
       seen.add(file);

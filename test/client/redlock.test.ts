@@ -73,6 +73,19 @@ describe("using", () => {
     expect(await outcome).toMatchObject({ name: "ExecutionError", cause: { code: "deadline" } });
   });
 
+  test("aborts the signal, with its error, also for a routine that has kept the event loop busy", async () => {
+    const resource = freshName();
+    const errors: unknown[] = [];
+    redlock.once("error", (error) => errors.push(error));
+    const error = await redlock.using([resource], 1_000, async (signal) => {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_100);
+      // As in redlock's README; no timer can have fired.
+      return signal.aborted ? signal.error : undefined;
+    });
+    expect(error).toMatchObject({ name: "ExecutionError", cause: { code: "deadline" } });
+    expect(errors).toEqual([error]);
+  });
+
   test("has the outcome of the routine, though the lock cannot be released", async () => {
     const { clock, redlock } = virtual((request) =>
       actOf(request) === "release" ? new Error("reset") : "as usual",

@@ -105,7 +105,8 @@ describe("a request", () => {
     );
     const answer = send();
     await service.clock.advance(10_000);
-    expect(await answer).toMatchObject({ sentAtMs: 700 });
+    // And half of a quarter, so that clients do not come back together.
+    expect(await answer).toMatchObject({ sentAtMs: 787.5 });
     expect(instances()).toBe("bcab");
   });
 
@@ -115,7 +116,7 @@ describe("a request", () => {
     );
     const answer = send();
     await service.clock.advance(10_000);
-    expect(await answer).toMatchObject({ sentAtMs: 3_000 });
+    expect(await answer).toMatchObject({ sentAtMs: 3_375 });
   });
 
   test("does not wait for a Retry-After when it is urgent", async () => {
@@ -174,6 +175,19 @@ describe("a failure", () => {
     expect(service.received).toHaveLength(1);
   });
 
+  test("to reach an instance says why, and not only that fetch failed", async () => {
+    const refused = Object.assign(new Error("connect ECONNREFUSED 127.0.0.1:9"), { code: "ECONNREFUSED" });
+    for (const [cause, why] of [
+      [refused, /^http:\/\/\S+ could not be reached, or broke off: connect ECONNREFUSED 127.0.0.1:9\.$/],
+      [Object.assign(new AggregateError([refused]), { code: "ECONNREFUSED" }), /ECONNREFUSED/],
+      [undefined, /fetch failed/],
+    ] as const) {
+      const failed = new TypeError("fetch failed", { cause });
+      const { send } = calling(() => failed, { deadlineMs: 1 });
+      expect(await send()).toMatchObject({ code: "unreachable", message: expect.stringMatching(why) });
+    }
+  });
+
   test("that is no problem of Quorate says which status came", async () => {
     const { send } = calling(() => ({ status: 404 }));
     expect(await send()).toMatchObject({ code: "unexpected_answer", status: 404 });
@@ -185,7 +199,14 @@ describe("a failure", () => {
   });
 });
 
-test("a transport without an instance is refused", () => {
+test.each([
+  [[]],
+  [["127.0.0.1:8080"]],
+  [["localhost:8080"]],
+  [["http://a", "redis://b"]],
+  [["http://a b"]],
+  [["https://user:secret@a"]],
+])("a transport without instances, or with what is no address of one, is refused at once: %j", (urls) => {
   const { world } = new FakeService(() => ok);
-  expect(() => new Transport({ urls: [] }, world)).toThrow("urls");
+  expect(() => new Transport({ urls }, world)).toThrow(/^urls: (?!.*secret)/);
 });

@@ -137,6 +137,7 @@ test("this project is built, and what is built starts where only what it needs i
   expect(await once(build, "exit")).toEqual([0, null]);
   const { sources } = JSON.parse(await readFile(join(dir, "dist/main.js.map"), "utf8"));
   expect(sources).toEqual(["../src/main.ts"]);
+  expect((await stat(join(dir, "dist/cli/main.js"))).mode & 0o111).toBe(0o111);
 
   await using service = startProcess(
     { NODE_ENV: "production", REDIS_URLS: "redis://127.0.0.1:1" },

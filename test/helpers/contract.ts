@@ -1,4 +1,6 @@
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
+import type { ErrorCode } from "../../src/errors.js";
+import { problemName } from "../../src/http/problem-schemas.js";
 
 /** What a test got back. */
 export interface Answer {
@@ -9,17 +11,25 @@ export interface Answer {
   readonly body: any;
 }
 
-interface Schema {
+export interface Schema {
   readonly [keyword: string]: unknown;
   readonly properties?: Record<string, Schema>;
 }
 
-interface Document {
-  readonly paths: Record<string, Record<string, { responses: Record<string, Response> }>>;
-  readonly components: { readonly schemas: Record<string, Schema> };
+export interface Document {
+  readonly paths: Record<string, Record<string, Operation>>;
+  readonly components: {
+    readonly schemas: Record<string, Schema>;
+    readonly responses: Record<string, Response>;
+  };
+}
+
+interface Operation {
+  readonly responses: Record<string, Response>;
 }
 
 interface Response {
+  readonly $ref?: string;
   readonly content?: Record<string, { readonly schema: Schema }>;
 }
 
@@ -29,7 +39,7 @@ interface Response {
  */
 export class Contract {
   readonly #ajv = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true })
-    .addVocabulary(["example"])
+    .addVocabulary(["example", "discriminator"])
     .addFormat("int64", { type: "number", validate: Number.isSafeInteger });
   readonly #validators = new Map<Schema, ValidateFunction>();
 
@@ -43,7 +53,7 @@ export class Contract {
     // These are said once for all operations, and of paths and methods that are none.
     const declared =
       operation && answer.status !== 413
-        ? operation.responses[answer.status]
+        ? this.#response(operation, answer.status)
         : {
             content: {
               "application/problem+json": { schema: this.document.components.schemas.Problem as Schema },
@@ -58,6 +68,19 @@ export class Contract {
     if (!validate(answer.body)) throw new Error(`${this.#ajv.errorsText(validate.errors)}: ${what}`);
     if (answer.status >= 400 && stated !== answer.status)
       throw new Error(`the problem states another status: ${what}`);
+  }
+
+  /** Throws where a problem is not what the schema of this code says. */
+  checkProblem(code: ErrorCode, problem: unknown): void {
+    const validate = this.#validator({ $ref: `#/components/schemas/${problemName(code)}` });
+    if (!validate(problem))
+      throw new Error(`${this.#ajv.errorsText(validate.errors)}: ${JSON.stringify(problem)}`);
+  }
+
+  #response({ responses }: Operation, status: number): Response | undefined {
+    const found = responses[status] ?? responses.default;
+    if (found?.$ref === undefined) return found;
+    return this.document.components.responses[found.$ref.split("/").at(-1) ?? ""];
   }
 
   #operation(method: string, path: string) {
@@ -102,6 +125,7 @@ export class Contract {
       value && typeof value === "object" ? this.#closed(value as Schema) : value;
     return {
       ...schema,
+      ...this.#closedUnion(schema),
       ...(schema.items ? { items: inner(schema.items) } : {}),
       ...(schema.additionalProperties ? { additionalProperties: inner(schema.additionalProperties) } : {}),
       ...(schema.properties && {
@@ -111,5 +135,10 @@ export class Contract {
         ),
       }),
     };
+  }
+
+  #closedUnion({ oneOf, anyOf }: Schema): Schema {
+    const all = (parts: unknown) => (parts as Schema[]).map((part) => this.#closed(part));
+    return { ...(oneOf ? { oneOf: all(oneOf) } : {}), ...(anyOf ? { anyOf: all(anyOf) } : {}) };
   }
 }

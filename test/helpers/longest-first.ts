@@ -18,6 +18,8 @@ const LONGEST = [
   "test/faults/faults.test.ts",
   "test/proxies.test.ts",
   "test/rolling.test.ts",
+  "test/examples/locks.test.ts",
+  "test/examples/javascript.test.ts",
   "test/main.test.ts",
   "test/primitives/waiting.test.ts",
   "test/redis/readmission.test.ts",

@@ -20,6 +20,7 @@ export interface Operation {
 interface Described {
   readonly operationId: string;
   readonly security: readonly Record<string, readonly string[]>[];
+  readonly "x-grant"?: string;
   readonly parameters?: readonly {
     readonly in: string;
     readonly name: string;
@@ -50,13 +51,12 @@ const SECOND = "second";
 function operation(
   path: string,
   method: string,
-  { operationId, security, parameters = [], requestBody }: Described,
+  { operationId, security, "x-grant": granted, parameters = [], requestBody }: Described,
 ): Operation {
   const query = parameters
     .filter((parameter) => parameter.in === "query" && parameter.required)
     .map(({ name, schema }) => `${name}=${encodeURIComponent(String(schema.example))}`);
   const example = Object.values(requestBody?.content["application/json"].examples ?? {})[0]?.value;
-  const [granted] = security.map((way) => way.bearer?.[0]);
   const [action, kind] = (granted ?? "").split(" ") as [Action, Kind | "*"];
   return {
     id: operationId,

@@ -5,7 +5,7 @@ import { problemExamples } from "../../src/http/problem.js";
 import { problemRequestId } from "../../src/http/problem-examples.js";
 import { systemIds } from "../../src/ids.js";
 import { accessBy, bearer, EVERYTHING, type Keys } from "../helpers/access.js";
-import type { Answer } from "../helpers/contract.js";
+import { type Answer, Contract } from "../helpers/contract.js";
 import { startPrimaries, type TestPrimaries } from "../helpers/primaries.js";
 import { sendRaw } from "../helpers/raw.js";
 import { type Instance, startInstance, startOffline, until } from "../helpers/service.js";
@@ -14,8 +14,12 @@ import { type Instance, startInstance, startOffline, until } from "../helpers/se
 
 let primaries: TestPrimaries;
 
+let contract: Contract;
+
 beforeAll(async () => {
   primaries = await startPrimaries(3, { args: ["--appendfsync", "no"] });
+  await using offline = await startOffline();
+  contract = new Contract((await offline.call("GET", "/openapi.json")).body);
 });
 afterAll(() => primaries.close());
 
@@ -146,6 +150,7 @@ test.each(CODES)("the example of %s says what a request is told", async (code) =
   expect(status).toBe(value.status);
   expect(Object.keys(body).sort(), "has what the example has").toEqual(Object.keys(value).sort());
   expect(wordsOf(body)).toEqual(wordsOf(value));
+  contract.checkProblem(code, body);
 });
 
 /** Without what each request has of its own. */

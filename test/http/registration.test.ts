@@ -74,6 +74,7 @@ describe("a route that says too little of what its callers need", () => {
     const route = {
       method: "get",
       operationId: "x",
+      description: "",
       responses: {},
       answer,
       handle: () => new Reply(200, null),

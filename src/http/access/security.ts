@@ -1,10 +1,13 @@
 import type { AnyNeeds } from "./authorization.js";
 
-/** What a route needs, as the API description states it: any of these, each with the grant that it must have. */
-export function securityOf(needs: AnyNeeds): Record<string, string[]>[] {
-  if (needs === "nothing") return [];
-  const grant = typeof needs === "string" ? [] : [`${needs.action} ${needs.kind}`];
-  return [{ bearer: grant }, { certificate: grant }];
+/** What a route needs, as the API description states it: any of these ways, and the grant for programs and for people. */
+export function accessOf(needs: AnyNeeds, description: string) {
+  const security: Record<string, string[]>[] =
+    needs === "nothing" ? [] : [{ bearer: [] }, { certificate: [] }];
+  if (typeof needs === "string") return { security, description };
+  // Not as the scopes of `security`: tools take those for scopes of OAuth, which has to declare them.
+  const grant = `${needs.action} ${needs.kind}`;
+  return { security, description: `${description}\n\nNeeds the grant \`${grant}\`.`, "x-grant": grant };
 }
 
 /** The ways in which clients can say who they are. */

@@ -37,9 +37,15 @@ export function docsRoutes(routes: Routes): void {
     needs: "any key",
     tags: ["service"],
     summary: "This description as YAML",
+    description: "The same content as /openapi.json.",
     answer: {
       description: "OpenAPI 3.1.",
-      content: { "application/yaml": { schema: z.string(), examples: examples.yamlDescriptions } },
+      content: {
+        "application/yaml": {
+          schema: z.string().openapi({ description: "An OpenAPI document." }),
+          examples: examples.yamlDescriptions,
+        },
+      },
     },
     handle: () => {
       yaml ??= toYaml(describe(routes.app));

@@ -139,7 +139,12 @@ function eventsRoute(routes: Routes, dependencies: Dependencies): void {
     request: { params: ElectionParams, headers: EventsHeaders, query: EventsQuery },
     answer: {
       description: "Events, until the client disconnects or this instance stops.",
-      content: { "text/event-stream": { schema: z.string(), examples: examples.events } },
+      content: {
+        "text/event-stream": {
+          schema: z.string().openapi({ description: "A stream of events." }),
+          examples: examples.events,
+        },
+      },
     },
     isStream: true,
     problems: ["no_quorum"],

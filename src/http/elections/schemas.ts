@@ -7,6 +7,7 @@ import {
   leaseId,
   leaseRequest,
   line,
+  nameOf,
   owner,
   position,
   renewal,
@@ -24,8 +25,15 @@ const term = fencingToken.openapi({
   description: "The fencing token of this term: only grows from one leader to the next.",
 });
 
+const candidate = owner.openapi({ description: "The label that the candidate has given itself." });
+
+const published = z.unknown().openapi({
+  description: "What the leader publishes.",
+  example: { url: "http://10.0.0.7:9000" },
+});
+
 export const campaignBody = (ttlMaxMs: number) =>
-  request("CampaignRequest", {
+  request("CampaignRequest", "To become the leader.", {
     ...leaseRequest(ttlMaxMs),
     candidate: label(256, "A label that others see.", "worker-7").optional(),
     value: value.optional(),
@@ -34,39 +42,49 @@ export const campaignBody = (ttlMaxMs: number) =>
 export const renewTermBody = (ttlMaxMs: number) => {
   const { fencingToken: _, ...rest } = renewal(ttlMaxMs);
   const description = "The term of the grant. Without it, renewing takes one more round trip.";
-  return request("RenewTermRequest", { ...rest, term: term.optional().openapi({ description }) });
+  return request("RenewTermRequest", "To renew a term.", {
+    ...rest,
+    term: term.optional().openapi({ description }),
+  });
 };
 
-export const ProclaimBody = request("ProclaimRequest", {
+export const ProclaimBody = request("ProclaimRequest", "To publish another value as the leader.", {
   leaseId,
   value: value.refine((given) => given !== undefined, "must be there"),
 });
 
-export const TermSchema = answer("Term", {
+export const TermSchema = answer("Term", "The term of a leader.", {
   ...grant,
-  name: z.string().openapi({ example: "billing" }),
-  candidate: owner,
+  name: nameOf("billing"),
+  candidate,
   term,
-  value: z.unknown(),
+  value: published,
 });
 
-export const ProclaimedSchema = answer("Proclaimed", { term });
+export const ProclaimedSchema = answer("Proclaimed", "The outcome of publishing a value.", { term });
 
-export const ResignedSchema = answer("Resigned", {
+export const ResignedSchema = answer("Resigned", "The outcome of resigning.", {
   resigned: z.boolean().openapi({ description: "Whether it led until now." }),
 });
 
-const WaitingCandidateSchema = answer("WaitingCandidate", {
+const WaitingCandidateSchema = answer("WaitingCandidate", "A candidate in the queue.", {
   position,
-  candidate: owner,
+  candidate,
   owner: owner.openapi({ deprecated: true, description: "The candidate." }),
-  mode: z.string().openapi({ deprecated: true, example: "exclusive" }),
+  mode: z.string().openapi({ deprecated: true, description: "Always exclusive.", example: "exclusive" }),
 });
 
-export const ElectionSchema = answer("Election", {
-  name: z.string().openapi({ example: "billing" }),
-  leader: answer("Leader", { candidate: owner, term, value: z.unknown(), ...holding })
-    .nullable()
+const LeaderSchema = answer("Leader", "The leader, without its leaseId.", {
+  candidate,
+  term,
+  value: published,
+  ...holding,
+});
+
+export const ElectionSchema = answer("Election", "An election as it is now: who leads, and who waits to.", {
+  name: nameOf("billing"),
+  leader: z
+    .union([LeaderSchema, z.null()])
     .openapi({ description: "null: nobody leads, or it cannot be known who does; see known." }),
   known: z.boolean().openapi({
     description: "Whether a majority agrees on that. false: votes are split, so ask again.",

@@ -6,7 +6,7 @@ import { answer, json, label, ms, request, waitMs } from "../fields.js";
 export const leaseId = z
   .string()
   .regex(/^[A-Za-z0-9_-]{22,64}$/, "22 to 64 of A-Z a-z 0-9 _ -")
-  .openapi({
+  .openapi("LeaseId", {
     description:
       "The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated.",
     example: "q-mZ2c0m8nTzK1bq0gVwYk3A",
@@ -47,11 +47,12 @@ export const renewal = (ttlMaxMs: number) => ({
   }),
 });
 
-export const renewBody = (ttlMaxMs: number) => z.strictObject(renewal(ttlMaxMs)).openapi("RenewRequest");
+export const renewBody = (ttlMaxMs: number) =>
+  request("RenewRequest", "To renew a lease.", renewal(ttlMaxMs));
 
-export const ReleaseBody = request("ReleaseRequest", { leaseId });
+export const ReleaseBody = request("ReleaseRequest", "To release a lease.", { leaseId });
 
-export const ReleasedSchema = answer("Released", {
+export const ReleasedSchema = answer("Released", "The outcome of a release.", {
   released: z.boolean().openapi({ description: "Whether the lease was held until now." }),
 });
 
@@ -67,10 +68,23 @@ export const grant = {
   acks: z
     .int()
     .openapi({ description: "Primaries that were known to agree when this was sent.", example: 2 }),
-  primaries: z.int().openapi({ example: 3 }),
+  primaries: z.int().openapi({ description: "How many primaries there are.", example: 3 }),
 };
 
-export const owner = z.string().nullable().openapi({ example: "worker-7" });
+export const owner = z
+  .string()
+  .nullable()
+  .openapi({ description: "The label that the holder has given itself.", example: "worker-7" });
+
+export const metadataOfHolder = z.unknown().openapi({
+  description: "What the holder lets others see.",
+  example: { build: "7f3a" },
+});
+
+/** In an answer: the name of what it is about. */
+export const nameOf = (example: string) => z.string().openapi({ description: "Its name.", example });
+
+const modeOfHolder = z.string().openapi({ description: "exclusive or shared.", example: "exclusive" });
 
 /** How long a lease has been held, and how long it will be. */
 export const holding = {
@@ -78,18 +92,18 @@ export const holding = {
   expiresInMs: ms("Time until it ends unless it is renewed", 8412),
 };
 
-export const HolderSchema = answer("Holder", {
+export const HolderSchema = answer("Holder", "The holder of a lease, without its leaseId.", {
   owner,
-  metadata: z.unknown(),
-  mode: z.string().openapi({ example: "exclusive" }),
+  metadata: metadataOfHolder,
+  mode: modeOfHolder,
   ...holding,
 });
 
 export const position = z.int().openapi({ description: "1: the next.", example: 1 });
 
-const WaitingSchema = answer("Waiting", {
+const WaitingSchema = answer("Waiting", "A request in the queue.", {
   position,
-  mode: z.string().openapi({ example: "exclusive" }),
+  mode: modeOfHolder,
   owner,
 });
 

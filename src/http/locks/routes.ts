@@ -123,6 +123,7 @@ function listRoutes(routes: Routes, { cursors }: Dependencies): void {
     needs: { action: "read", kind: "locks", names: { inPath: "name" } },
     tags: ["locks"],
     summary: "See who holds a lock, and who waits for it",
+    description: "Tells no leaseId. Another lease may hold it as soon as this was read.",
     request: { params: LockParams },
     answer: json("The lock, held or not.", LockSchema, examples.locks),
     problems: ["no_quorum"],

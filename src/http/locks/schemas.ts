@@ -17,6 +17,8 @@ import {
   leaseId,
   leaseRequest,
   line,
+  metadataOfHolder,
+  nameOf,
   owner,
   renewal,
   seenByOthers,
@@ -27,7 +29,7 @@ const lockName = name("Name of the lock.", "orders-42");
 
 export const LockParams = z.object({ name: lockName });
 
-const mode = z.enum(["exclusive", "shared"]).openapi({
+const mode = z.enum(["exclusive", "shared"]).openapi("Mode", {
   description: "exclusive: held by one holder. shared: together with other shared holders.",
   example: "exclusive",
 });
@@ -52,25 +54,28 @@ const acquiring = (ttlMaxMs: number) => ({
 });
 
 export const acquireBody = (ttlMaxMs: number) =>
-  z.strictObject(acquiring(ttlMaxMs)).openapi("AcquireRequest");
+  request("AcquireRequest", "To acquire a lock.", acquiring(ttlMaxMs));
 
 export const acquireSeveralBody = (ttlMaxMs: number) =>
-  request("AcquireSeveralRequest", { names, ...acquiring(ttlMaxMs) });
+  request("AcquireSeveralRequest", "To acquire several locks at once.", { names, ...acquiring(ttlMaxMs) });
 
 export const renewSeveralBody = (ttlMaxMs: number) =>
-  request("RenewSeveralRequest", { names, ...renewal(ttlMaxMs) });
+  request("RenewSeveralRequest", "To renew the lease on several locks.", { names, ...renewal(ttlMaxMs) });
 
-export const ReleaseSeveralBody = request("ReleaseSeveralRequest", { names, leaseId });
+export const ReleaseSeveralBody = request("ReleaseSeveralRequest", "To release the lease on several locks.", {
+  names,
+  leaseId,
+});
 
-export const LeaseSchema = answer("Lease", {
+export const LeaseSchema = answer("Lease", "A lease on one lock or several.", {
   ...grant,
   names: z
     .array(z.string())
     .readonly()
-    .openapi({ example: ["orders-42"] }),
+    .openapi({ description: "The locks that it holds.", example: ["orders-42"] }),
   mode,
   owner,
-  metadata: z.unknown(),
+  metadata: metadataOfHolder,
   fencingToken,
 });
 
@@ -78,9 +83,9 @@ const newest = fencingToken.min(0).openapi({
   description: "No token above this one has been granted. 0: none has been granted yet.",
 });
 
-export const LockSchema = answer("Lock", {
-  name: z.string().openapi({ example: "orders-42" }),
-  mode: mode.nullable().openapi({ description: "null: nobody holds it." }),
+export const LockSchema = answer("Lock", "A lock as it is now: who holds it, and who waits for it.", {
+  name: nameOf("orders-42"),
+  mode: z.union([mode, z.null()]).openapi({ description: "null: nobody holds it." }),
   holders: z.array(HolderSchema).readonly().openapi({
     description: "The holder, or up to 100 of those that share it; GET of its holders lists them all.",
   }),
@@ -128,27 +133,30 @@ export const HoldersQuery = z.strictObject({
   limit: limitInQuery("How many holders a page has at most.", HOLDERS_PAGE_MAX),
 });
 
-export const HoldersSchema = answer("Holders", {
-  holders: z.array(HolderSchema).readonly(),
+export const HoldersSchema = answer("Holders", "One page of the holders of a lock.", {
+  holders: z.array(HolderSchema).readonly().openapi({ description: "A page of them." }),
   cursor: nextCursor,
 });
 
-export const LocksSchema = answer("Locks", {
+export const LocksSchema = answer("Locks", "One page of the locks that are held.", {
   locks: z
     .array(
-      answer("ListedLock", {
-        name: z.string().openapi({ example: "orders-42" }),
+      answer("ListedLock", "A lock that is held.", {
+        name: nameOf("orders-42"),
         mode,
-        holders: z.array(HolderSchema).readonly(),
+        holders: z.array(HolderSchema).readonly().openapi({ description: "Up to 100 of its holders." }),
       }),
     )
-    .readonly(),
+    .readonly()
+    .openapi({ description: "A page of them." }),
   cursor: nextName,
 });
 
-export const CheckBody = request("CheckRequest", { fencingToken });
+export const CheckBody = request("CheckRequest", "To check whether a lease is still the newest.", {
+  fencingToken,
+});
 
-export const CheckedSchema = answer("Checked", {
+export const CheckedSchema = answer("Checked", "Whether a fencing token is that of a current holder.", {
   current: z.boolean().openapi({ description: "Whether a lease with this token holds the lock now." }),
   newest: fencingToken.nullable().openapi({
     description:
@@ -156,10 +164,10 @@ export const CheckedSchema = answer("Checked", {
   }),
 });
 
-export const BreakBody = request("BreakRequest", {
+export const BreakBody = request("BreakRequest", "To end the leases of others.", {
   reason: label(256, "Why; the holder is told this reason.", "worker-7 was taken down by hand"),
 });
 
-export const BrokenSchema = answer("Broken", {
+export const BrokenSchema = answer("Broken", "The outcome of breaking a lock.", {
   broken: z.int().min(0).openapi({ description: "How many leases were ended.", example: 1 }),
 });

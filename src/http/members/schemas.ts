@@ -29,7 +29,10 @@ const registration = {
     .max(256)
     .openapi({ description: "Its share relative to the others; 0: none.", example: 1 }),
   zone: label(64, "Where it runs: replicas are placed in distinct zones first.", "eu-1a"),
-  tags: z.array(label(64, "A tag.", "canary")).max(16),
+  tags: z
+    .array(label(64, "A tag.", "canary"))
+    .max(16)
+    .openapi({ description: "For whoever reads the members." }),
   metadata: json(2048, "Whatever others should see"),
 };
 
@@ -40,7 +43,7 @@ const incarnation = z.int().min(1).max(Number.MAX_SAFE_INTEGER).openapi({
 });
 
 export const registerBody = (ttlMaxMs: number) =>
-  request("RegisterRequest", {
+  request("RegisterRequest", "To register a member of a service.", {
     address: registration.address,
     weight: registration.weight.optional(),
     zone: registration.zone.optional(),
@@ -54,21 +57,21 @@ export const registerBody = (ttlMaxMs: number) =>
       .openapi({ description: "Time without a heartbeat after which it is gone, ms.", example: 15_000 }),
   });
 
-export const HeartbeatBody = request("HeartbeatRequest", {
+export const HeartbeatBody = request("HeartbeatRequest", "To say that a member is alive.", {
   incarnation: incarnation.optional().openapi({
     description:
       "The incarnation of the registration; if there is a later one, the answer to this heartbeat is a 409.",
   }),
 });
 
-export const MemberSchema = answer("Member", {
-  id: z.string().openapi({ example: "search-1" }),
+export const MemberSchema = answer("Member", "A live member of a service.", {
+  id: z.string().openapi({ description: "Its id, unique in the service.", example: "search-1" }),
   address: registration.address,
   weight: registration.weight,
-  zone: z.string().nullable().openapi({ example: "eu-1a" }),
-  tags: z.array(z.string()).openapi({ example: ["canary"] }),
-  metadata: z.unknown(),
-  status: z.enum(["up"]),
+  zone: z.string().nullable().openapi({ description: "Where it runs.", example: "eu-1a" }),
+  tags: z.array(z.string()).openapi({ description: "Its tags.", example: ["canary"] }),
+  metadata: z.unknown().openapi({ description: "What it lets others see.", example: { build: "7f3a" } }),
+  status: z.enum(["up"]).openapi("MemberStatus", { description: "Members that are not up are not listed." }),
   incarnation,
   revision: z.int().openapi({ description: "Raised by each change within one incarnation.", example: 1 }),
   ttlMs: ms("Time without a heartbeat after which it is gone", 15_000),
@@ -77,16 +80,20 @@ export const MemberSchema = answer("Member", {
 
 const heartbeatIntervalMs = ms("How often to send heartbeats: a third of ttlMs", 5000);
 
-export const RegisteredSchema = MemberSchema.extend({ heartbeatIntervalMs }).openapi("Registered");
+// Not an extension of Member: generators would make a nameless part of what it adds.
+export const RegisteredSchema = answer("Registered", "A member, as it was registered.", {
+  ...MemberSchema.shape,
+  heartbeatIntervalMs,
+});
 
 export const PulseSchema = RegisteredSchema.pick({
   incarnation: true,
   revision: true,
   ttlMs: true,
   heartbeatIntervalMs: true,
-}).openapi("Pulse");
+}).openapi("Pulse", { description: "The member whose heartbeat it was." });
 
-export const LeftSchema = answer("Left", {
+export const LeftSchema = answer("Left", "The outcome of leaving.", {
   left: z.boolean().openapi({ description: "Whether it was a member until now." }),
 });
 
@@ -110,25 +117,30 @@ export const MembersQuery = z.strictObject({
   limit: limitInQuery("How many members a page has at most.", MEMBERS_PAGE_MAX),
 });
 
-export const MembersSchema = answer("Members", {
-  members: z.array(MemberSchema).readonly(),
-  ringId,
-  cursor: nextCursor,
-});
+export const MembersSchema = answer(
+  "Members",
+  "One page of the live members of a service, in the order of their ids.",
+  {
+    members: z.array(MemberSchema).readonly().openapi({ description: "A page of them." }),
+    ringId,
+    cursor: nextCursor,
+  },
+);
 
 export const ServicesQuery = z.strictObject({
   cursor: cursorOfNames("search").optional(),
   limit: limitInQuery("How many services this page examines at most.", SERVICES_PAGE_MAX),
 });
 
-export const ServicesSchema = answer("Services", {
+export const ServicesSchema = answer("Services", "One page of the services that have members.", {
   services: z
     .array(
-      z.object({
-        service: z.string().openapi({ example: "search" }),
+      answer("ListedService", "A service that has members.", {
+        service: z.string().openapi({ description: "Its name.", example: "search" }),
         members: z.int().openapi({ description: "As a majority of the primaries counts them.", example: 3 }),
       }),
     )
-    .readonly(),
+    .readonly()
+    .openapi({ description: "A page of them." }),
   cursor: nextName,
 });

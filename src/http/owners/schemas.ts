@@ -27,17 +27,19 @@ export const OwnerQuery = z.strictObject({
 
 const ageMs = ms("Age of the view of the members from which this was answered", 120);
 
-export const OwnerSchema = answer("Owner", {
+export const OwnerSchema = answer("Owner", "The owner of a key.", {
   key: ringKey,
   owner: MemberSchema,
-  replicas: z.array(MemberSchema),
+  replicas: z
+    .array(MemberSchema)
+    .openapi({ description: "As many members as were asked for, the owner first." }),
   ringId,
   ageMs,
 });
 
 export const OwnersBody = z
   .strictObject({
-    keys: z.array(ringKey).min(1).max(KEYS_MAX),
+    keys: z.array(ringKey).min(1).max(KEYS_MAX).openapi({ description: "The keys, in any order." }),
     replicas: z.int().min(1).max(REPLICAS_MAX).optional().openapi({ description: replicasText, example: 1 }),
   })
   .refine(({ keys, replicas = 1 }) => keys.length * replicas <= NAMED_MAX, {
@@ -47,16 +49,20 @@ export const OwnersBody = z
       return `${keys.length} keys times ${replicas} replicas are ${keys.length * replicas} members to name, and one request may ask for ${NAMED_MAX}: send fewer keys at a time, or ask for fewer replicas`;
     },
   })
-  .openapi("OwnersRequest");
+  .openapi("OwnersRequest", { description: "To find the owners of many keys." });
 
-export const OwnersSchema = answer("Owners", {
-  owners: z.array(
-    z.object({
-      key: ringKey,
-      owner: z.string().openapi({ description: "Id of the owner.", example: "search-1" }),
-      replicas: z.array(z.string()).openapi({ example: ["search-1"] }),
-    }),
-  ),
+export const OwnersSchema = answer("Owners", "The owners of many keys.", {
+  owners: z
+    .array(
+      answer("OwnerOfKey", "The owner of one of many keys.", {
+        key: ringKey,
+        owner: z.string().openapi({ description: "Id of the owner.", example: "search-1" }),
+        replicas: z
+          .array(z.string())
+          .openapi({ description: "Ids of the members, the owner first.", example: ["search-1"] }),
+      }),
+    )
+    .openapi({ description: "One for each key, in the order of the request." }),
   members: z.record(z.string(), MemberSchema).openapi({ description: "The members named above, by id." }),
   ringId,
   ageMs,

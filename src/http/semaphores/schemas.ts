@@ -1,7 +1,17 @@
 import { z } from "@hono/zod-openapi";
 import { HOLDERS_MAX } from "../../primitives/semaphore.js";
 import { answer, limitInQuery, name, request, wholeInQuery } from "../fields.js";
-import { fencingToken, grant, holding, leaseRequest, line, owner, seenByOthers } from "../leases/schemas.js";
+import {
+  fencingToken,
+  grant,
+  holding,
+  leaseRequest,
+  line,
+  metadataOfHolder,
+  nameOf,
+  owner,
+  seenByOthers,
+} from "../leases/schemas.js";
 
 export const SemaphoreParams = z.object({
   name: name("Name of the semaphore.", "reports"),
@@ -28,11 +38,11 @@ export const acquirePermitsBody = (ttlMaxMs: number) =>
       path: ["permits"],
       message: "more than the limit",
     })
-    .openapi("AcquirePermitsRequest");
+    .openapi("AcquirePermitsRequest", { description: "To acquire permits of a semaphore." });
 
-export const PermitsSchema = answer("Permits", {
+export const PermitsSchema = answer("Permits", "A lease on permits of a semaphore.", {
   ...grant,
-  name: z.string().openapi({ example: "reports" }),
+  name: nameOf("reports"),
   permits,
   slots: z
     .array(z.int().min(1).max(1000))
@@ -40,7 +50,7 @@ export const PermitsSchema = answer("Permits", {
     .openapi({ description: "Which of the `limit` slots these permits are.", example: [3] }),
   limit,
   owner,
-  metadata: z.unknown(),
+  metadata: metadataOfHolder,
   fencingToken: fencingToken.openapi({
     description:
       "Above all earlier tokens of each of these slots. Tokens of different slots do not compare, as their holders hold at the same time: a guarded resource keeps the newest token of each slot.",
@@ -56,21 +66,35 @@ export const HoldersQuery = z.strictObject({
   limit: limitInQuery("How many holders a page has at most.", HOLDERS_MAX),
 });
 
-export const SemaphoreSchema = answer("Semaphore", {
-  name: z.string().openapi({ example: "reports" }),
-  limit: limit.nullable().openapi({ description: "null: no permit was acquired lately." }),
-  held: z.int().min(0).openapi({ description: "How many permits are held.", example: 1 }),
-  holders: z
-    .array(answer("PermitHolder", { owner, metadata: z.unknown(), permits, ...holding }))
-    .readonly()
-    .openapi({ description: "One page of the holders." }),
-  cursor: z.int().nullable().openapi({
-    description: "Send it to get the next page of holders. null: this is the last page.",
-    example: null,
-  }),
-  waiting: line.waiting,
+export const SemaphoreSchema = answer(
+  "Semaphore",
+  "A semaphore as it is now: who holds permits, and how many wait.",
+  {
+    name: nameOf("reports"),
+    limit: limit.nullable().openapi({ description: "null: no permit was acquired lately." }),
+    held: z.int().min(0).openapi({ description: "How many permits are held.", example: 1 }),
+    holders: z
+      .array(
+        answer("PermitHolder", "The holder of some permits, without its leaseId.", {
+          owner,
+          metadata: metadataOfHolder,
+          permits,
+          ...holding,
+        }),
+      )
+      .readonly()
+      .openapi({ description: "One page of the holders." }),
+    cursor: z.int().nullable().openapi({
+      description: "Send it to get the next page of holders. null: this is the last page.",
+      example: null,
+    }),
+    waiting: line.waiting,
+  },
+);
+
+export const LimitBody = request("LimitRequest", "To change how many permits there are.", { limit });
+
+export const LimitSchema = answer("Limit", "How many permits a semaphore has.", {
+  name: nameOf("reports"),
+  limit,
 });
-
-export const LimitBody = request("LimitRequest", { limit });
-
-export const LimitSchema = answer("Limit", { name: z.string().openapi({ example: "reports" }), limit });

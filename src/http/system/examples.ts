@@ -6,12 +6,26 @@ export const oneUp: Attendance = { primaries: 3, majority: 2, up: 1, refusals: [
 const oom = "OOM command not allowed when used memory > 'maxmemory'";
 const twoFull: Attendance = { primaries: 3, majority: 2, up: 3, refusals: [oom, oom] };
 
+const server = {
+  product: "redis" as const,
+  version: "7.4.2",
+  role: "primary" as const,
+  persistence: {
+    appendOnly: true,
+    appendFsync: "always",
+    save: "3600 1 300 100 60 10000",
+    writesSucceed: true,
+  },
+  memory: { usedBytes: 1_402_880, maxBytes: 268_435_456, maxmemoryPolicy: "noeviction" },
+  clock: { differenceMs: -2, uncertaintyMs: 1 },
+};
 const up = {
   state: "up" as const,
   forMs: 734_112,
   reason: null,
   quarantineMs: 0,
   latencyMs: { p50: 0.312, p99: 1.904 },
+  server,
 };
 const primariesOneDown: Answer<typeof schemas.PrimariesSchema> = {
   primaries: [
@@ -24,12 +38,17 @@ const primariesOneDown: Answer<typeof schemas.PrimariesSchema> = {
       forMs: 4_051,
       reason: "connect ECONNREFUSED 10.0.1.3:6379",
       latencyMs: { p50: 0.297, p99: 2.118 },
+      server: null,
     },
   ],
   configurationVersion: 4,
   majority: 2,
   quorum: true,
   grantsInMs: 0,
+  version: "0.1.0",
+  deployment: "5f0c1d2ab8e94c77",
+  embedded: false,
+  commandTimeoutMs: 100,
 };
 export const primaries = { oneDown: { summary: "One of three is down", value: primariesOneDown } };
 

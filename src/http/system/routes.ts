@@ -1,12 +1,16 @@
+import { createHash } from "node:crypto";
 import { z } from "@hono/zod-openapi";
+import type { Primaries } from "../../quorum/primaries.js";
 import type { Dependencies } from "../context.js";
 import type { Routes } from "../registration.js";
 import { json } from "../responses/content.js";
 import { Reply } from "../responses/reply.js";
+import { version } from "../version.js";
 import * as examples from "./examples.js";
 import { LiveSchema, PrimariesSchema, ReadySchema } from "./schemas.js";
 
-export function systemRoutes(routes: Routes, { primaries, metrics, port, stopping }: Dependencies): void {
+export function systemRoutes(routes: Routes, dependencies: Dependencies): void {
+  const { primaries, servers, embedded, config, metrics, port, stopping } = dependencies;
   routes.add({
     method: "get",
     path: "/v1/primaries",
@@ -14,17 +18,27 @@ export function systemRoutes(routes: Routes, { primaries, metrics, port, stoppin
     needs: { action: "read", kind: "*" },
     tags: ["service"],
     summary: "See the primaries as this instance sees them",
+    description:
+      "Asks no primary: it is what this instance knows of them, and other instances may know otherwise.",
     answer: json("The primaries.", PrimariesSchema, examples.primaries),
-    handle: () => ({
-      primaries: primaries.all.map((primary) => {
-        const latencyMs = { p50: primary.latency.quantile(0.5), p99: primary.latency.quantile(0.99) };
-        return { address: primary.address, ...primary.status, latencyMs };
-      }),
-      configurationVersion: primaries.version,
-      majority: primaries.majority,
-      quorum: primaries.quorum,
-      grantsInMs: primaries.grantsInMs,
-    }),
+    handle: async () => {
+      const reports = await servers.all();
+      return {
+        primaries: primaries.all.map((primary, place) => {
+          const latencyMs = { p50: primary.latency.quantile(0.5), p99: primary.latency.quantile(0.99) };
+          const server = reports[place] ?? null;
+          return { address: primary.address, ...primary.status, latencyMs, server };
+        }),
+        configurationVersion: primaries.version,
+        majority: primaries.majority,
+        quorum: primaries.quorum,
+        grantsInMs: primaries.grantsInMs,
+        version,
+        deployment: publicIdOf(primaries),
+        embedded,
+        commandTimeoutMs: config.commandTimeoutMs,
+      };
+    },
   });
 
   routes.add({
@@ -34,6 +48,7 @@ export function systemRoutes(routes: Routes, { primaries, metrics, port, stoppin
     needs: "nothing",
     tags: ["service"],
     summary: "Check whether the process is alive",
+    description: "200 as long as the process answers at all, whatever the state of the primaries.",
     answer: json("It is.", LiveSchema, examples.live),
     handle: () => ({ status: "ok" as const }),
   });
@@ -70,7 +85,7 @@ export function systemRoutes(routes: Routes, { primaries, metrics, port, stoppin
       description: "The text format of Prometheus.",
       content: {
         "text/plain": {
-          schema: z.string(),
+          schema: z.string().openapi({ description: "A line per sample." }),
           examples: examples.metrics,
         },
       },
@@ -78,4 +93,10 @@ export function systemRoutes(routes: Routes, { primaries, metrics, port, stoppin
     handle: async () =>
       new Reply(200, await (port ? port.metrics() : metrics.text()), { "content-type": metrics.contentType }),
   });
+}
+
+/** Tells deployments apart, and does not show the secret that their instances share. */
+function publicIdOf(primaries: Primaries): string | null {
+  if (primaries.version === null) return null;
+  return createHash("sha256").update(`deployment\n${primaries.deployment}`).digest("hex").slice(0, 16);
 }

@@ -1,6 +1,10 @@
 import type { Waiter } from "./waiter.js";
 
-/** The waiters of this instance for one name, in the order of their tickets. */
+/**
+ * The waiters of this instance for one name, in the order in which the primaries have them: by ticket, and those with one
+ * ticket by the text of their entries. Requests that arrive together may get one ticket. In another order the first waiter
+ * here would not be the first there: nobody would be nudged that may be granted the name.
+ */
 export class LocalQueue {
   readonly #waiters: Waiter[] = [];
   /** The highest ticket of the readers that were invited to make an attempt since one was refused here. */
@@ -16,12 +20,12 @@ export class LocalQueue {
   }
 
   add(waiter: Waiter): void {
-    this.#waiters.splice(this.#indexBehind(waiter.ticket), 0, waiter);
+    this.#waiters.splice(this.#indexBehind(waiter), 0, waiter);
   }
 
   remove(waiter: Waiter): void {
     // Two requests for one lease may have the same ticket.
-    for (let at = this.#indexBehind(waiter.ticket) - 1; this.#waiters[at]?.ticket === waiter.ticket; at--) {
+    for (let at = this.#indexBehind(waiter) - 1; this.#waiters[at]?.ticket === waiter.ticket; at--) {
       if (this.#waiters[at] !== waiter) continue;
       this.#waiters.splice(at, 1);
       return;
@@ -53,16 +57,24 @@ export class LocalQueue {
     this.#invitedUpTo = 0;
   }
 
-  /** The index behind the last waiter with this ticket or a lower one. Most arrive last. */
-  #indexBehind(ticket: number): number {
+  /** The index behind the last waiter with this entry or an earlier one. Most arrive last. */
+  #indexBehind(waiter: Waiter): number {
     let low = 0;
     let high = this.#waiters.length;
-    if (high > 0 && (this.#waiters[high - 1] as Waiter).ticket <= ticket) return high;
+    if (high > 0 && !isBefore(waiter, this.#waiters[high - 1] as Waiter)) return high;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.#waiters[middle] as Waiter).ticket <= ticket) low = middle + 1;
-      else high = middle;
+      if (isBefore(waiter, this.#waiters[middle] as Waiter)) high = middle;
+      else low = middle + 1;
     }
     return low;
   }
 }
+
+/** By the order of a sorted set, as Redis has it. Entries are ASCII. */
+function isBefore(one: Waiter, other: Waiter): boolean {
+  return one.ticket === other.ticket ? entryOf(one) < entryOf(other) : one.ticket < other.ticket;
+}
+
+/** As in lib/queues.lua. */
+const entryOf = ({ claim: { mode, leaseId } }: Waiter) => `${mode === "shared" ? "r" : "w"}${leaseId}`;

@@ -176,13 +176,12 @@ const CHANGING = OPERATIONS.filter(({ action }) => action !== "read");
 function operations() {
   const url = new URL("../../../openapi.yaml", import.meta.url);
   const { paths } = parse(readFileSync(url, "utf8")) as {
-    paths: Record<string, Record<string, { operationId: string; security?: Record<string, string[]>[] }>>;
+    paths: Record<string, Record<string, { operationId: string; "x-grant"?: string }>>;
   };
   return Object.entries(paths).flatMap(([path, methods]) =>
-    Object.entries(methods).flatMap(([method, { operationId, security = [] }]) => {
-      const [scope] = Object.values(security[0] ?? {}).flat();
-      const [action = "", kind = ""] = scope?.split(" ") ?? [];
-      return scope === undefined ? [] : [{ operationId, method, path, action, kind }];
+    Object.entries(methods).flatMap(([method, { operationId, "x-grant": grant }]) => {
+      const [action = "", kind = ""] = grant?.split(" ") ?? [];
+      return grant === undefined ? [] : [{ operationId, method, path, action, kind }];
     }),
   );
 }

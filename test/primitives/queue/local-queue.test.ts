@@ -4,9 +4,9 @@ import { LocalQueue } from "../../../src/primitives/queue/local-queue.js";
 import type { Waiter } from "../../../src/primitives/queue/waiter.js";
 
 /** A place that notes how often it was asked to ask. */
-function placeOf(ticket: number, mode: "shared" | "exclusive" = "shared") {
+function placeOf(ticket: number, mode: "shared" | "exclusive" = "shared", leaseId = "a") {
   const noted = { nudged: 0 };
-  const place = { ticket, claim: { mode }, nudge: () => void noted.nudged++ } as unknown as Waiter;
+  const place = { ticket, claim: { mode, leaseId }, nudge: () => void noted.nudged++ } as unknown as Waiter;
   return { place, noted };
 }
 
@@ -32,6 +32,27 @@ describe("a line", () => {
           const lowest = there.length === 0 ? undefined : Math.min(...there.map((one) => one.ticket));
           expect([line.size, line.first?.ticket]).toEqual([there.length, lowest]);
         }
+      }),
+    );
+  });
+
+  test("has those with one ticket in the order of the primaries: readers before writers, then by leaseId", () => {
+    // As in the sorted set of a primary: by bytes, of which an upper case letter has fewer.
+    const sorted = [
+      placeOf(1, "exclusive", "z"),
+      ...["-", "8", "T", "t"].map((id) => placeOf(2, "shared", id)),
+      ...["-", "8", "T", "t"].map((id) => placeOf(2, "exclusive", id)),
+      placeOf(3, "shared", "a"),
+    ];
+    fc.assert(
+      fc.property(fc.shuffledSubarray(sorted), (some) => {
+        const line = lineOf(...some);
+        const there = new Set(some);
+        for (const each of sorted.filter((one) => there.has(one))) {
+          expect(line.first).toBe(each.place);
+          line.remove(each.place);
+        }
+        expect(line.size).toBe(0);
       }),
     );
   });

@@ -1,0 +1,333 @@
+// Made by "npm run client-types" from openapi.yaml.
+
+/** A lock as it is now: who holds it, and who waits for it. */
+export type Lock = {
+  /** Its name. */
+  readonly name: string;
+  /** null: nobody holds it. */
+  readonly mode: Mode | null;
+  /** The holder, or up to 100 of those that share it; GET of its holders lists them all. */
+  readonly holders: readonly Holder[];
+  /** The holders' token, if a majority agrees on it. */
+  readonly fencingToken: number | null;
+  /** No token above this one has been granted. 0: none has been granted yet. */
+  readonly newest: number;
+  /** How many requests wait in the queue. */
+  readonly waiting: number;
+  /** The first 100 of them. */
+  readonly queue: readonly Waiting[];
+};
+
+/** One page of the locks that are held. */
+export type Locks = {
+  /** A page of them. */
+  readonly locks: readonly ListedLock[];
+  /** Where the next page begins: send it to get that. null: this is the last page. A page may be empty though another follows. */
+  readonly cursor: string | null;
+};
+
+/** One page of the holders of a lock. */
+export type Holders = {
+  /** A page of them. */
+  readonly holders: readonly Holder[];
+  /** Send it to get the next page. null: this is the last page. */
+  readonly cursor: string | null;
+};
+
+/** A semaphore as it is now: who holds permits, and how many wait. */
+export type Semaphore = {
+  /** Its name. */
+  readonly name: string;
+  /** null: no permit was acquired lately. */
+  readonly limit: number | null;
+  /** How many permits are held. */
+  readonly held: number;
+  /** One page of the holders. */
+  readonly holders: readonly PermitHolder[];
+  /** Send it to get the next page of holders. null: this is the last page. */
+  readonly cursor: number | null;
+  /** How many requests wait in the queue. */
+  readonly waiting: number;
+};
+
+/** An election as it is now: who leads, and who waits to. */
+export type Election = {
+  /** Its name. */
+  readonly name: string;
+  /** null: nobody leads, or it cannot be known who does; see known. */
+  readonly leader: Leader | null;
+  /** Whether a majority agrees on that. false: votes are split, so ask again. */
+  readonly known: boolean;
+  /** How many requests wait in the queue. */
+  readonly waiting: number;
+  /** The first 100 of them. */
+  readonly queue: readonly WaitingCandidate[];
+};
+
+/** One page of the live members of a service, in the order of their ids. */
+export type Members = {
+  /** A page of them. */
+  readonly members: readonly Member[];
+  /** Identifies the content of the ring: the same ringId gives the same owners, everywhere. */
+  readonly ringId: string;
+  /** Send it to get the next page. null: this is the last page. */
+  readonly cursor: string | null;
+};
+
+/** One page of the services that have members. */
+export type Services = {
+  /** A page of them. */
+  readonly services: readonly ListedService[];
+  /** Where the next page begins: send it to get that. null: this is the last page. A page may be empty though another follows. */
+  readonly cursor: string | null;
+};
+
+/** The owners of many keys. */
+export type Owners = {
+  /** One for each key, in the order of the request. */
+  readonly owners: readonly OwnerOfKey[];
+  /** The members named above, by id. */
+  readonly members: { readonly [name: string]: Member };
+  /** Identifies the content of the ring: the same ringId gives the same owners, everywhere. */
+  readonly ringId: string;
+  /** Age of the view of the members from which this was answered, ms. */
+  readonly ageMs: number;
+};
+
+/** The outcome of breaking a lock. */
+export type Broken = {
+  /** How many leases were ended. */
+  readonly broken: number;
+};
+
+/** The primaries, as this instance sees them. */
+export type Primaries = {
+  /** In the order of the settings. */
+  readonly primaries: readonly Primary[];
+  /** Version of the configuration that this instance uses; null before the first. */
+  readonly configurationVersion: number | null;
+  /** How many of them must agree. */
+  readonly majority: number;
+  /** Whether a majority participates and accepts writes. */
+  readonly quorum: boolean;
+  /** Time until a majority grants new leases, ms: after a restart primaries wait for leases that they may have forgotten. 0: a majority grants now. null: there is no quorum, so it is unknown. Renewals, releases and reads do not wait for it. */
+  readonly grantsInMs: number | null;
+  /** Version of Quorate of this instance. */
+  readonly version: string;
+  /** The same for all instances of one deployment, and for no other; null before it is known. */
+  readonly deployment: string | null;
+  /** Whether this instance started the primaries itself, as REDIS_URLS names none; they keep nothing. */
+  readonly embedded: boolean;
+  /** How long this instance waits for an answer of a primary, ms. */
+  readonly commandTimeoutMs: number;
+};
+
+/** Sent by an instance that takes requests. */
+export type Ready = {
+  /** Always ready: other instances answer with a problem. */
+  readonly status: "ready";
+  /** Whether a majority of the primaries participates and accepts writes. Not a reason to take this instance out of rotation. */
+  readonly quorum: boolean;
+  /** Why there is no quorum. */
+  readonly reason: string | null;
+  /** Time until a majority grants new leases, ms: after a restart primaries wait for leases that they may have forgotten. 0: a majority grants now. null: there is no quorum, so it is unknown. Renewals, releases and reads do not wait for it. */
+  readonly grantsInMs: number | null;
+  /** Which worker answers, 1 to QUORATE_WORKERS; only where several serve the port. */
+  readonly worker?: number;
+};
+
+/** exclusive: held by one holder. shared: together with other shared holders. */
+export type Mode = "exclusive" | "shared";
+
+/** The holder of a lease, without its leaseId. */
+export type Holder = {
+  /** The label that the holder has given itself. */
+  readonly owner: string | null;
+  /** What the holder lets others see. */
+  readonly metadata?: unknown;
+  /** exclusive or shared. */
+  readonly mode: string;
+  /** How long it has been held, ms. */
+  readonly heldForMs: number;
+  /** Time until it ends unless it is renewed, ms. */
+  readonly expiresInMs: number;
+};
+
+/** A request in the queue. */
+export type Waiting = {
+  /** 1: the next. */
+  readonly position: number;
+  /** exclusive or shared. */
+  readonly mode: string;
+  /** The label that the holder has given itself. */
+  readonly owner: string | null;
+};
+
+/** A lock that is held. */
+export type ListedLock = {
+  /** Its name. */
+  readonly name: string;
+  /** exclusive: held by one holder. shared: together with other shared holders. */
+  readonly mode: Mode;
+  /** Up to 100 of its holders. */
+  readonly holders: readonly Holder[];
+};
+
+/** The holder of some permits, without its leaseId. */
+export type PermitHolder = {
+  /** The label that the holder has given itself. */
+  readonly owner: string | null;
+  /** What the holder lets others see. */
+  readonly metadata?: unknown;
+  /** How many permits. */
+  readonly permits: number;
+  /** How long it has been held, ms. */
+  readonly heldForMs: number;
+  /** Time until it ends unless it is renewed, ms. */
+  readonly expiresInMs: number;
+};
+
+/** The leader, without its leaseId. */
+export type Leader = {
+  /** The label that the candidate has given itself. */
+  readonly candidate: string | null;
+  /** The fencing token of this term: only grows from one leader to the next. */
+  readonly term: number;
+  /** What the leader publishes. */
+  readonly value?: unknown;
+  /** How long it has been held, ms. */
+  readonly heldForMs: number;
+  /** Time until it ends unless it is renewed, ms. */
+  readonly expiresInMs: number;
+};
+
+/** A candidate in the queue. */
+export type WaitingCandidate = {
+  /** 1: the next. */
+  readonly position: number;
+  /** The label that the candidate has given itself. */
+  readonly candidate: string | null;
+  /** The candidate. */
+  readonly owner: string | null;
+  /** Always exclusive. */
+  readonly mode: string;
+};
+
+/** A live member of a service. */
+export type Member = {
+  /** Its id, unique in the service. */
+  readonly id: string;
+  /** Where the member can be reached; Quorate never connects to it. */
+  readonly address: string;
+  /** Its share relative to the others; 0: none. */
+  readonly weight: number;
+  /** Where it runs. */
+  readonly zone: string | null;
+  /** Its tags. */
+  readonly tags: readonly string[];
+  /** What it lets others see. */
+  readonly metadata?: unknown;
+  /** Members that are not up are not listed. */
+  readonly status: MemberStatus;
+  /** Raised by each registration: distinguishes a process from its successor under the same id. */
+  readonly incarnation: number;
+  /** Raised by each change within one incarnation. */
+  readonly revision: number;
+  /** Time without a heartbeat after which it is gone, ms. */
+  readonly ttlMs: number;
+  /** Time since the last heartbeat, ms. */
+  readonly lastHeartbeatAgeMs: number;
+};
+
+/** A service that has members. */
+export type ListedService = {
+  /** Its name. */
+  readonly service: string;
+  /** As a majority of the primaries counts them. */
+  readonly members: number;
+};
+
+/** The owner of one of many keys. */
+export type OwnerOfKey = {
+  /** Any UTF-8 text up to 1024 bytes. */
+  readonly key: string;
+  /** Id of the owner. */
+  readonly owner: string;
+  /** Ids of the members, the owner first. */
+  readonly replicas: readonly string[];
+};
+
+/** A primary, as this instance sees it. */
+export type Primary = {
+  /** Its host and port. */
+  readonly address: string;
+  /** up: participates. quarantined: participates, but grants no new lease for quarantineMs, since it may have forgotten some. refusing: participates, but refuses writes, so that it grants and registers nothing; see reason. readmitting: it restarted or missed writes, and is given what it lacks. down: does not answer. wrong_role: is a replica. misconfigured: cannot be a primary here; see reason. */
+  readonly state: "up" | "quarantined" | "refusing" | "readmitting" | "down" | "wrong_role" | "misconfigured";
+  /** How long it has been in this state, ms. */
+  readonly forMs: number;
+  /** Why it does not participate, or refuses writes. */
+  readonly reason: string | null;
+  /** How long it will not grant new leases, ms. */
+  readonly quarantineMs: number;
+  /** Of the latest calls of this instance, ms; null: there were none. */
+  readonly latencyMs: Latencies;
+  /** What the server says of itself, up to 2 s ago. null: it does not answer. */
+  readonly server: Server;
+};
+
+/** Members that are not up are not listed. */
+export type MemberStatus = "up";
+
+/** Of the latest calls of this instance, ms; null: there were none. */
+export type Latencies = {
+  /** Half of them took at most this long. */
+  readonly p50: number | null;
+  /** 99 % of them took at most this long. */
+  readonly p99: number | null;
+};
+
+/** What the server says of itself, up to 2 s ago. null: it does not answer. */
+export type Server = {
+  /** What it is. */
+  readonly product: "redis" | "valkey";
+  /** Its version. */
+  readonly version: string;
+  /** replica: it follows another server, and cannot be a primary. */
+  readonly role: "primary" | "replica";
+  /** What a server keeps on its disk. */
+  readonly persistence: Persistence;
+  /** The memory of a server. */
+  readonly memory: Memory;
+  /** The clock of a server, compared with that of this instance. */
+  readonly clock: ClockDifference;
+} | null;
+
+/** What a server keeps on its disk. */
+export type Persistence = {
+  /** Whether it has an append-only file. */
+  readonly appendOnly: boolean;
+  /** The setting appendfsync: always, everysec or no. null: the server refuses CONFIG GET. */
+  readonly appendFsync: string | null;
+  /** The setting save; "": no snapshots. null: the server refuses CONFIG GET. */
+  readonly save: string | null;
+  /** Whether its last writes to disk succeeded. null: unknown. */
+  readonly writesSucceed: boolean | null;
+};
+
+/** The memory of a server. */
+export type Memory = {
+  /** How much it uses. null: unknown. */
+  readonly usedBytes: number | null;
+  /** The setting maxmemory. null: there is no limit, or it is unknown. */
+  readonly maxBytes: number | null;
+  /** The setting maxmemory-policy. null: unknown. */
+  readonly maxmemoryPolicy: string | null;
+};
+
+/** The clock of a server, compared with that of this instance. */
+export type ClockDifference = {
+  /** By how much it is ahead, ms; below 0: behind. */
+  readonly differenceMs: number;
+  /** The true difference is at most this far from differenceMs, ms. */
+  readonly uncertaintyMs: number;
+};
