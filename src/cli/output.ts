@@ -22,15 +22,37 @@ export type Cell = string | number | null | undefined;
 
 /** Prints a table without borders, its head in capitals. Null and undefined show as `-`. */
 export function printTable(head: readonly string[], rows: readonly (readonly Cell[])[]): void {
-  const table = new Table({
-    head: head.map((title) => title.toUpperCase()),
-    chars: NO_BORDERS,
-    style: { head: [], border: [], "padding-left": 0, "padding-right": 0 },
-  });
-  for (const row of rows) table.push(row.map((cell) => printable(String(cell ?? "-"))));
-  // The last column is padded too.
-  const lines = table.toString().split("\n");
-  printLine(lines.map((line) => line.trimEnd()).join("\n"));
+  const lines = [
+    head.map((title) => title.toUpperCase()),
+    ...rows.map((row) => row.map((cell) => printable(String(cell ?? "-")))),
+  ];
+  const parts: string[][][] = [];
+  for (let first = 0; first < lines.length; first += PART) parts.push(lines.slice(first, first + PART));
+  const widths = head.map(() => 0);
+  for (const part of parts)
+    for (const [place, width] of widthsOf(part).entries())
+      widths[place] = Math.max(widths[place] ?? 0, width);
+  for (const part of parts) {
+    const text = tableOf(part, widths).toString();
+    // The last column is padded too.
+    printLine(text.replace(/ +$/gm, ""));
+  }
+}
+
+/** The library's time grows with the square of the lines: it gets some at a time, and the widths of all. */
+const PART = 20;
+
+function widthsOf(lines: string[][]): readonly number[] {
+  const table = tableOf(lines);
+  table.toString();
+  return table.options.colWidths.map((width) => width ?? 0);
+}
+
+function tableOf(lines: string[][], colWidths: number[] = []) {
+  const style = { head: [], border: [], "padding-left": 0, "padding-right": 0 };
+  const table = new Table({ chars: NO_BORDERS, style, colWidths });
+  table.push(...lines);
+  return table;
 }
 
 const NO_BORDERS = {

@@ -79,7 +79,7 @@ async function campaign(
       return await acquire<Term>(transport, termKind(name), waiting, { timeoutMs, signal });
     } catch (error) {
       if (signal?.aborted) return undefined;
-      if (!(error instanceof QuorateError && (mayChange(error) || error.code === "lease_lost"))) throw error;
+      if (!(error instanceof QuorateError && (mayChange(error) || mayBeElected(error)))) throw error;
       await pause(transport, signal).catch(() => {});
     }
   }
@@ -133,6 +133,10 @@ export async function proclaim(
 }
 
 const mayChange = (error: QuorateError) => ["held", "deadline"].includes(error.code) || isCurable(error);
+
+/** What it was granted was gone before it heard of that, or the queue of candidates was full. */
+const mayBeElected = (error: QuorateError) =>
+  error.code === "lease_lost" || (error.code === "too_many" && error.retryAfterMs !== undefined);
 
 /** Before what has failed over all instances is tried again. */
 function pause({ world: { clock, random } }: Transport, signal: AbortSignal | undefined): Promise<void> {

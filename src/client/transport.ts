@@ -54,6 +54,8 @@ export class Transport {
   /** Of each instance, up to the namespace. */
   readonly #bases: readonly string[];
   readonly #headers: Readonly<Record<string, string>>;
+  /** Of requests with a body. */
+  readonly #jsonHeaders: Readonly<Record<string, string>>;
   /** The place of the instance that is asked first: the one that answered last. */
   #first: number;
 
@@ -66,6 +68,7 @@ export class Transport {
     const base = namespace === undefined ? "/v1" : `/v1/namespaces/${encodeURIComponent(namespace)}`;
     this.#bases = urls.map((url) => originOf(url) + base);
     this.#headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
+    this.#jsonHeaders = { ...this.#headers, "content-type": "application/json" };
     this.#first = Math.floor(world.random() * urls.length);
   }
 
@@ -119,11 +122,9 @@ export class Transport {
 
   #attempt(base: string, call: Call, leftMs: number): Promise<HttpAnswer> {
     const { method, path, headers, body, signal } = call;
-    const request = {
-      method,
-      headers: { ...this.#headers, ...headers, ...(body && { "content-type": "application/json" }) },
-      ...(body && { body: JSON.stringify(body()) }),
-    };
+    const own = body ? this.#jsonHeaders : this.#headers;
+    const all = headers ? { ...own, ...headers } : own;
+    const request = body ? { method, headers: all, body: JSON.stringify(body()) } : { method, headers: all };
     const limitMs = Math.max(0, Math.min(call.limitMs(), leftMs));
     return attempt(this.world, base + path, request, limitMs, signal);
   }

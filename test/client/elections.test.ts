@@ -157,8 +157,13 @@ describe("a candidate that is not elected", () => {
     expect(service.received.length).toBeLessThan(60);
   });
 
-  test("campaigns again where what it was granted is gone before it heard of that", async () => {
-    const gone = problem(410, "lease_lost", { lost: { why: "broken" } });
+  test.each([
+    [
+      "what it was granted is gone before it heard of that",
+      problem(410, "lease_lost", { lost: { why: "broken" } }),
+    ],
+    ["too many wait", problem(409, "too_many", { retryAfterMs: 1_000 })],
+  ])("campaigns again where %s", async (_, gone) => {
     const { service, clock, quorate } = candidate(() => (service.received.length < 3 ? gone : "as usual"));
     const leading = quorate.lead("billing", { ttlMs: 9_000, onElected: async () => "led" });
     await clock.advance(10_000);

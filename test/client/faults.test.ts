@@ -26,7 +26,8 @@ const failure = (promise: Promise<unknown>): Promise<{ readonly code?: string }>
     (error: unknown) => error as object,
   );
 
-describe("an instance that is killed between what it did and its answer", () => {
+// To start an instance takes long on a busy machine.
+describe("an instance that is killed between what it did and its answer", { timeout: 60_000 }, () => {
   /** The instance is killed in place of its answer to `act`; another one lives on. Returns what `use` does. */
   async function killedAt<T>(
     act: string,
@@ -114,7 +115,7 @@ describe("an instance that is killed between what it did and its answer", () => 
   });
 });
 
-describe("a lease that nobody can renew", () => {
+describe("a lease that nobody can renew", { timeout: 60_000 }, () => {
   const TTL_MS = 1_500;
 
   /**
@@ -217,7 +218,7 @@ describe("a lease that nobody can renew", () => {
   });
 });
 
-describe("a wall clock that jumps", () => {
+describe("a wall clock that jumps", { timeout: 60_000 }, () => {
   test.each([-3_600_000, 3_600_000])("by %d ms changes nothing of a lease", async (jumpMs) => {
     await using service = startVictim();
     const urls = [await service.listening];

@@ -51,16 +51,19 @@ test("leases that a worker renews outlive a blocked event loop, and their holder
   }
 });
 
-test("without a worker they are lost, and their holder is told as soon as it can be", async () => {
-  const lease = await acquire({}, 1_000);
-  block(1_100);
-  expect(lease.remainingMs()).toBe(0);
-  expect(lease.signal.reason).toMatchObject({ code: "deadline" });
+test("without a worker they are lost, and the first look at them says so", async () => {
+  const [signal, other] = await Promise.all([acquire({}, 2_000), acquire({}, 2_000)]).then((leases) =>
+    leases.map((lease) => lease.signal),
+  );
+  block(2_100);
+  // No timer has fired.
+  expect([signal?.aborted, signal?.reason]).toMatchObject([true, { code: "deadline" }]);
+  expect(() => other?.throwIfAborted()).toThrow(client.QuorateError as never);
 });
 
 test("a worker renews no longer than it is to", async () => {
-  const lease = await acquire({ renewal: inWorker.renewInWorker({ maxHoldMs: 0 }) }, 1_000);
-  block(1_100);
+  const lease = await acquire({ renewal: inWorker.renewInWorker({ maxHoldMs: 0 }) }, 2_000);
+  block(2_100);
   expect(lease.remainingMs()).toBe(0);
   expect(lease.signal.reason).toMatchObject({ code: "deadline" });
 });

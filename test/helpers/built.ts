@@ -29,6 +29,8 @@ export async function builtMain(): Promise<string> {
 async function build(built: string): Promise<void> {
   const half = `${built}.half`;
   try {
+    // Another may have made it between our look and our lock.
+    if (existsSync(built)) return;
     await transpile(half);
     await rename(half, built);
   } catch (error) {

@@ -212,7 +212,7 @@ test("an instance that does not answer, and one without a quorum, end it with 69
   expect([gone.code, alone.code]).toEqual([69, 69]);
   expect(gone.err).toMatch(/^quorate: no instance answered[^\n]+\n$/);
   expect(alone.err).toMatch(/^quorate: 0 of 3 primaries [^\n]+\n$/);
-});
+}, 40_000);
 
 test("a key that the service does not know, or that may not read this, ends it with 77 and one line", async () => {
   const reads = { namespace: "default", kinds: ["locks"], names: ["a"], actions: ["read"] } as const;

@@ -85,7 +85,7 @@ describe("elections that are watched", () => {
     const { code, err } = await against("http://127.0.0.1:9", "watch", "elections", "billing");
     expect(code).toBe(69);
     expect(err).toMatch(/^quorate: [^\n]+\n$/);
-  });
+  }, 40_000);
 });
 
 describe("wrong use is one line, and ends with 64:", () => {
