@@ -150,13 +150,15 @@ function textOf(name: string, env: Environment): string | undefined {
   return (name === "QUORATE_KEY_PREFIX" ? env[name] : env[name]?.trim()) || undefined;
 }
 
-/** Settings of a client of this service, which may run in the same environment. */
+/** Settings of a client of this service, which may run in the same environment, and what the command line tells its commands. */
 const OF_CLIENTS = new Set([
   "QUORATE_URL",
   "QUORATE_KEY",
   "QUORATE_KEY_FILE",
   "QUORATE_NAMESPACE",
+  "QUORATE_NAME",
   "QUORATE_FENCING_TOKEN",
+  "QUORATE_MEMBER_ID",
 ]);
 
 /** Variables that Kubernetes sets in every container for a Service called quorate. */

@@ -219,7 +219,7 @@ describe("the configuration", () => {
   });
 
   test("leaves alone what a client of this service is configured by", () => {
-    const names = ["URL", "KEY", "KEY_FILE", "NAMESPACE", "FENCING_TOKEN"];
+    const names = ["URL", "KEY", "KEY_FILE", "NAMESPACE", "NAME", "FENCING_TOKEN", "MEMBER_ID"];
     const env = Object.fromEntries(names.map((name) => [`QUORATE_${name}`, "x"]));
     expect(readConfig(env)).toEqual(readConfig({}));
   });
@@ -514,7 +514,7 @@ describe("the settings are the same in", () => {
 
   test("the documents, as far as they name them", () => {
     // Not settings of the service, and said to be none.
-    const others = /^QUORATE_(URL|KEY|KEY_FILE|NAMESPACE|FENCING_TOKEN|PORT|PORT_|SERVICE_)$/;
+    const others = /^QUORATE_(URL|KEY|KEY_FILE|NAMESPACE|NAME|FENCING_TOKEN|MEMBER_ID|PORT|PORT_|SERVICE_)$/;
     const unknown = [
       "README.md",
       "docs/settings.md",

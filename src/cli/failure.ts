@@ -30,17 +30,26 @@ export function exitCodeOf(code: ErrorCode): number {
   return EXIT_CODES[code] ?? EXIT.unavailable;
 }
 
-function textOf({ code, message }: QuorateError): string {
+function textOf(error: QuorateError): string {
+  const { code, message } = error;
   if (code === "unreachable" && UNKNOWN_CA.test(message))
     return `${message} Name the file of its CA in NODE_EXTRA_CA_CERTS`;
+  // What fetch says is no reason: that is its cause.
   if (code === "unreachable")
-    return `no instance answered: ${message} Is it running? \`quorate serve\` starts one`;
+    return `no instance answered: ${message.replace("TypeError: fetch failed", rootOf(error))} Is it running? \`quorate serve\` starts one`;
   if (code === "unauthenticated") return `${message} The key comes from QUORATE_KEY or QUORATE_KEY_FILE`;
   return message;
 }
 
 /** As OpenSSL says it. */
 const UNKNOWN_CA = /self-signed certificate|(?:first|local issuer) certificate/;
+
+/** What the first cause of a failure says of itself. */
+function rootOf(error: Error): string {
+  let root: Error & { readonly code?: string } = error;
+  while (root.cause instanceof Error) root = root.cause;
+  return root.code ?? root.message;
+}
 
 const oneLine = (text: string) => text.replace(/\s*\n\s*/g, " ").replace(/\.$/, "");
 

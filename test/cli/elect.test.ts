@@ -25,7 +25,7 @@ const call = async (path: string, body?: object) =>
   (await pair.one.call(body ? "POST" : "GET", path, body, { authorization: `Bearer ${OPERATOR}` })).body;
 const leader = async (name: string) => (await call(`/v1/elections/${name}`)).leader;
 
-describe.concurrent("quorate elect", { timeout: 60_000 }, () => {
+describe.concurrent("quorate elect", { timeout: 90_000 }, () => {
   test("runs the command of the leader, and that of the next one when it is gone", async () => {
     const name = freshName();
     const files = [folder.file(`${name}.1`), folder.file(`${name}.2`)] as const;
@@ -61,7 +61,7 @@ describe.concurrent("quorate elect", { timeout: 60_000 }, () => {
     const name = freshName();
     const file = folder.file(name);
     const pid = folder.file(`${name}.pid`);
-    const run = startCli(["elect", name, "--ttl", "5s", ...leads(file, `echo $$ >> ${pid}; sleep 60`)], env);
+    const run = startCli(["elect", name, "--ttl", "8s", ...leads(file, `echo $$ >> ${pid}; sleep 60`)], env);
     const [one = 0] = await folder.pids(`${name}.pid`);
     await call(`/v1/elections/${name}/break`, { reason: "a test" });
     await until(async () => (await folder.pids(name)).length === 2, "it leads again", 20_000);
@@ -77,7 +77,7 @@ describe.concurrent("quorate elect", { timeout: 60_000 }, () => {
     const name = freshName();
     const pid = folder.file(`${name}.pid`);
     const run = startCli(
-      ["elect", name, "--ttl", "5s", ...leads(folder.file(name), `echo $$ > ${pid}; sleep 60`)],
+      ["elect", name, "--ttl", "8s", ...leads(folder.file(name), `echo $$ > ${pid}; sleep 60`)],
       env,
     );
     const pids = await folder.pids(`${name}.pid`);

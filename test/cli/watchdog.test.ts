@@ -23,14 +23,14 @@ beforeAll(async () => {
 });
 
 /** A machine that is busy with other tests must be able to renew in time. */
-const TTL = "5s";
+const TTL = "8s";
 
 /** A command with a child and a grandchild, all of them deaf to SIGTERM, under `quorate run`. */
 async function running(name: string, more: Record<string, string> = env, args: readonly string[] = []) {
   const deaf = "trap 'echo told >> $F.told' TERM; trap '' HUP";
   const beat = "while :; do sleep 5; done";
   const script = `${deaf}; (${deaf}; (${beat}) & echo $! >> $F; ${beat}) & echo $$ $! >> $F; echo $PPID > $F.watchdog; ${beat}`;
-  const run = startCli(["run", name, "--ttl", TTL, ...args, "--", "sh", "-c", script], {
+  const run = startCli(["run", name, "--ttl", TTL, "--wait", "20s", ...args, "--", "sh", "-c", script], {
     ...more,
     F: folder.file(name),
   });
@@ -44,7 +44,7 @@ async function running(name: string, more: Record<string, string> = env, args: r
 
 /** What still ran at the moment at which another got the lock. */
 async function leftWhenAcquired(name: string, pids: readonly number[]): Promise<number> {
-  const lease = await quorate.acquireLock(name, { ttlMs: 20_000, waitMs: 20_000 });
+  const lease = await quorate.acquireLock(name, { ttlMs: 20_000, waitMs: 40_000 });
   const left = pids.filter(isAlive).length;
   await lease.release();
   return left;
@@ -63,7 +63,7 @@ async function finish({
   await run.ended;
 }
 
-describe.concurrent("when quorate run", { timeout: 60_000 }, () => {
+describe.concurrent("when quorate run", { timeout: 90_000 }, () => {
   test("is stopped for longer than the time to live, the command has ended before another holds the lock", async () => {
     const name = freshName();
     const all = await running(name);
@@ -107,7 +107,7 @@ describe.concurrent("when quorate run", { timeout: 60_000 }, () => {
   });
 });
 
-describe.concurrent("when the watchdog", { timeout: 60_000 }, () => {
+describe.concurrent("when the watchdog", { timeout: 90_000 }, () => {
   test("is killed, the command is, and quorate run says so", async () => {
     const name = freshName();
     const all = await running(name);
@@ -161,7 +161,7 @@ describe.concurrent("when the watchdog", { timeout: 60_000 }, () => {
   });
 });
 
-describe("when the instances", { timeout: 60_000 }, () => {
+describe("when the instances", { timeout: 90_000 }, () => {
   const instance = () =>
     startProcess({
       REDIS_URLS: pair.primaries.urls.join(","),
@@ -193,7 +193,7 @@ describe("when the instances", { timeout: 60_000 }, () => {
     const urls = [await first.listening, await second.listening];
     const all = await running(name, { QUORATE_URL: urls.join(",") });
     await first[Symbol.asyncDispose]();
-    await new Promise((resolve) => setTimeout(resolve, 6_000));
+    await new Promise((resolve) => setTimeout(resolve, 9_000));
     expect(all.pids.filter(isAlive)).toHaveLength(3);
     expect((await pair.lock(name)).holders).toHaveLength(1);
     await finish(all);
