@@ -107,7 +107,7 @@ function whenAborted(signal: AbortSignal, task: () => void): () => void {
   all.add(task);
   return () => {
     all.delete(task);
-    if (all.size > 0) return;
+    if (all.size > 0 || tasksOf.get(signal) !== all) return;
     // A signal that is listened to stays in memory.
     signal.removeEventListener("abort", all.run);
     tasksOf.delete(signal);
