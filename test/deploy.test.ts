@@ -24,9 +24,9 @@ describe("the unit for systemd", () => {
     expect(Number(settingOf("LimitNOFILE"))).toBeGreaterThan(2 * connectionsMax);
   });
 
-  test("starts what a build makes, and again when it fails", async () => {
-    const { bin } = JSON.parse(await readFile(join(path, "../../package.json"), "utf8"));
-    expect(settingOf("ExecStart")).toBe(`/usr/bin/node ${bin.quorate}`);
+  test("starts what `npm start` does, and again when it fails", async () => {
+    const { scripts } = JSON.parse(await readFile(join(path, "../../package.json"), "utf8"));
+    expect(`exec ${settingOf("ExecStart")}`).toBe(scripts.start.replace("node", "/usr/bin/node"));
     expect(settingOf("Restart")).toBe("on-failure");
   });
 

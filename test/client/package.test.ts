@@ -1,5 +1,7 @@
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,7 +10,6 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { builtMain } from "../helpers/built.js";
-import { freePort } from "../helpers/primaries.js";
 
 // What `npm pack` makes, in a project that has nothing else.
 
@@ -22,11 +23,13 @@ let project: string;
 let installed: string;
 let tarball: string;
 
-/** Where nobody listens. */
+/** Breaks each connection off. A port where nobody listens may be another test's a moment later. */
+const broken = createServer((socket) => socket.destroy());
 let nobody: string;
 
 beforeAll(async () => {
-  nobody = `http://127.0.0.1:${await freePort()}`;
+  await once(broken.listen(0, "127.0.0.1"), "listening");
+  nobody = `http://127.0.0.1:${(broken.address() as AddressInfo).port}`;
   dir = await mkdtemp(join(tmpdir(), "quorate-package-"));
   project = join(dir, "project");
   installed = join(project, "node_modules/quorate");
@@ -46,7 +49,10 @@ beforeAll(async () => {
   tarball = join(source, stdout.trim());
   await run("tar", ["-xzf", tarball, "-C", installed, "--strip-components=1"]);
 }, 120_000);
-afterAll(() => rm(dir, { recursive: true, force: true }));
+afterAll(async () => {
+  broken.close();
+  await rm(dir, { recursive: true, force: true });
+});
 
 const write = async (name: string, text: string): Promise<string> => {
   const path = join(project, name);
