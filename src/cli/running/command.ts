@@ -27,7 +27,9 @@ export class RunningCommand {
   #isOrdered = false;
   #pid: number | undefined;
   /** Signals for a command that does not run yet. */
-  readonly #pending: NodeJS.Signals[] = [];
+  /** Settles when the command runs, or never will. */
+  readonly #begun: Promise<void>;
+  #begin: () => void = () => {};
   #told = false;
   #over = false;
 
@@ -40,6 +42,9 @@ export class RunningCommand {
   ) {
     this.ended = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
+    });
+    this.#begun = new Promise((resolve) => {
+      this.#begin = resolve;
     });
     // In a session of its own: a Ctrl-C must not end it, nor what ends the group of this process.
     this.#watchdog = fork(WATCHDOG, { detached: true, env: { ...process.env, ...more } });
@@ -62,11 +67,10 @@ export class RunningCommand {
     if (this.#isOrdered) this.#order({ kind: "end", killAtMs });
   }
 
-  /** Sends a signal to the command and what it has started; as soon as it runs, if it does not yet. */
-  signal(signal: NodeJS.Signals): void {
-    if (this.#over) return;
-    if (this.#pid === undefined) this.#pending.push(signal);
-    else signalGroup(this.#pid, signal);
+  /** Sends a signal to the command and what it has started; as soon as it runs, if it does not yet. Resolves then. */
+  async signal(signal: NodeJS.Signals): Promise<void> {
+    if (this.#pid === undefined) await this.#begun;
+    if (this.#pid !== undefined && !this.#over) signalGroup(this.#pid, signal);
   }
 
   #on(report: Report): void {
@@ -76,7 +80,7 @@ export class RunningCommand {
         break;
       case "started":
         this.#pid = report.pid;
-        for (const signal of this.#pending.splice(0)) signalGroup(report.pid, signal);
+        this.#begin();
         break;
       case "told":
         this.#told = true;
@@ -103,18 +107,20 @@ export class RunningCommand {
 
   #end({ code, signal }: Pick<Ending, "code" | "signal">): void {
     this.#over = true;
+    this.#begin();
     this.#settle.resolve({ code, signal, told: this.#told });
   }
 
   #fail(reason: Error): void {
     this.#over = true;
+    this.#begin();
     this.#settle.reject(reason);
   }
 
   #lostWatchdog(): void {
     if (this.#over) return;
     const { limits } = this;
-    this.signal("SIGKILL");
+    void this.signal("SIGKILL");
     if (limits && this.clock.monotonicMs() >= limits.killAtMs) this.#end({ code: null, signal: "SIGKILL" });
     else this.#fail(noWatchdog("it was killed"));
   }
@@ -128,7 +134,7 @@ export class RunningCommand {
         const lateMs = this.clock.monotonicMs() - (this.limits?.killAtMs ?? Number.POSITIVE_INFINITY);
         if (lateMs >= 0) {
           this.#told = true;
-          this.signal("SIGKILL");
+          void this.signal("SIGKILL");
         }
         if (lateMs >= SILENT_MS) this.#watchdog.kill("SIGKILL");
         this.#guard();

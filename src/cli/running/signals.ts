@@ -9,15 +9,15 @@ const ENDING: ReadonlySet<NodeJS.Signals> = new Set(["SIGINT", "SIGTERM", "SIGHU
 /** What signals mean now. */
 export class Signals {
   #stop = new AbortController();
-  #target: ((signal: NodeJS.Signals) => void) | undefined;
+  #target: ((signal: NodeJS.Signals) => Promise<void>) | undefined;
   /** The first one that came to end this process. */
   received: NodeJS.Signals | undefined;
 
   constructor() {
     for (const signal of PASSED) process.on(signal, () => this.#on(signal));
     // A shell stops this process by Ctrl-Z, and not what has another session: it does so itself.
-    process.on("SIGTSTP", () => this.#suspend());
-    process.on("SIGCONT", () => this.#target?.("SIGCONT"));
+    process.on("SIGTSTP", () => void this.#suspend());
+    process.on("SIGCONT", () => void this.#target?.("SIGCONT"));
   }
 
   /** Aborts with the first signal that is to end this process while there is no command. */
@@ -25,20 +25,20 @@ export class Signals {
     return this.#stop.signal;
   }
 
-  /** Passes signals on from now on. Undefined: there is no command. */
-  passTo(target: ((signal: NodeJS.Signals) => void) | undefined): void {
+  /** Passes signals on from now on, by what resolves when one is sent. Undefined: there is no command. */
+  passTo(target: ((signal: NodeJS.Signals) => Promise<void>) | undefined): void {
     this.#target = target;
   }
 
   #on(signal: NodeJS.Signals): void {
     if (ENDING.has(signal)) this.received ??= signal;
-    if (this.#target) this.#target(signal);
+    if (this.#target) void this.#target(signal);
     else if (ENDING.has(signal)) this.#stop.abort(new Error(signal));
   }
 
-  #suspend(): void {
-    // SIGTSTP has no effect on a group whose session has no terminal.
-    this.#target?.("SIGSTOP");
+  async #suspend(): Promise<void> {
+    // SIGTSTP has no effect on a group whose session has no terminal. While this process is stopped it sends nothing.
+    await this.#target?.("SIGSTOP");
     process.kill(process.pid, "SIGSTOP");
   }
 }
