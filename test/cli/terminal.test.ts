@@ -102,9 +102,12 @@ describe.skipIf(!hasTerminals)("on a terminal (needs python3)", { timeout: 60_00
     const file = folder.file(name);
     const shell = startOnTerminal(["bash", "--norc", "--noprofile", "-i"], env);
     await shell.shows(/[$#] /);
-    shell.type(
-      `${process.execPath} ${cliMain} run ${name} -- sh -c 'echo $$ > ${file}; echo started; sleep 2; echo done'\r`,
-    );
+    // One process that starts no other: a shell that is stopped just when it starts one waits for that, and counts as busy.
+    const program = `
+      require("node:fs").writeFileSync("${file}", process.pid + "\\n");
+      console.log("started");
+      setTimeout(() => console.log("done"), 2_000);`.replaceAll(/\s+/g, " ");
+    shell.type(`${process.execPath} ${cliMain} run ${name} -- ${process.execPath} -e '${program}'\r`);
     await shell.shows(/\rstarted/);
     const [pid = 0] = await folder.pids(name);
     const state = () => execFileSync("ps", ["-o", "state=", "-p", String(pid)], { encoding: "utf8" }).trim();
