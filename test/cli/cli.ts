@@ -5,11 +5,19 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll } from "vitest";
+import { Quorate } from "../../src/client/quorate.js";
 import { builtMain } from "../helpers/built.js";
+import type { OwnPair, Pair } from "../helpers/pair.js";
 import { until } from "../helpers/service.js";
 
 /** `quorate`, as it is built. */
 export const cliMain = join(dirname(await builtMain()), "cli/main.js");
+
+/** What asks both instances of a pair: a client, and the environment of a command. */
+export async function clientsOf({ one, other }: Pair | OwnPair) {
+  const urls = [await one.url(), await other.url()];
+  return { quorate: new Quorate({ urls }), env: { QUORATE_URL: urls.join(",") } };
+}
 
 /** `quorate`, running. */
 export interface Cli {

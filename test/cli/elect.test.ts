@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { Quorate } from "../../src/client/quorate.js";
+import type { Quorate } from "../../src/client/quorate.js";
 import { Pair } from "../helpers/pair.js";
 import { freshName, until } from "../helpers/service.js";
-import { cli, Folder, isAlive, startCli } from "./cli.js";
+import { cli, clientsOf, Folder, isAlive, startCli } from "./cli.js";
 
 const OPERATOR = "the-key-of-the-operator";
 const pair = new Pair({ env: { QUORATE_OPERATOR_KEY: OPERATOR } });
@@ -10,9 +10,7 @@ const folder = new Folder();
 let quorate: Quorate;
 let env: { QUORATE_URL: string };
 beforeAll(async () => {
-  const urls = [await pair.one.url(), await pair.other.url()];
-  quorate = new Quorate({ urls });
-  env = { QUORATE_URL: urls.join(",") };
+  ({ quorate, env } = await clientsOf(pair));
 });
 
 const leads = (file: string, then = "sleep 60") => [

@@ -1,11 +1,11 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { beforeAll, describe, expect, test } from "vitest";
-import { Quorate } from "../../src/client/quorate.js";
+import type { Quorate } from "../../src/client/quorate.js";
 import { Pair } from "../helpers/pair.js";
 import { freePort } from "../helpers/primaries.js";
 import { freshName, until } from "../helpers/service.js";
-import { cli, endAll, Folder, isAlive, startCli } from "./cli.js";
+import { cli, clientsOf, endAll, Folder, isAlive, startCli } from "./cli.js";
 
 const OPERATOR = "the-key-of-the-operator";
 const pair = new Pair({ env: { QUORATE_OPERATOR_KEY: OPERATOR } });
@@ -13,9 +13,7 @@ const folder = new Folder();
 let quorate: Quorate;
 let env: { QUORATE_URL: string };
 beforeAll(async () => {
-  const urls = [await pair.one.url(), await pair.other.url()];
-  quorate = new Quorate({ urls });
-  env = { QUORATE_URL: urls.join(",") };
+  ({ quorate, env } = await clientsOf(pair));
 });
 
 const run = (...args: string[]) => cli(["run", ...args], env);

@@ -1,9 +1,9 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { beforeAll, describe, expect, test } from "vitest";
-import { Quorate } from "../../src/client/quorate.js";
+import type { Quorate } from "../../src/client/quorate.js";
 import { Pair } from "../helpers/pair.js";
 import { freshName, until } from "../helpers/service.js";
-import { cliMain, Folder, startCli } from "./cli.js";
+import { clientsOf, cliMain, Folder, startCli } from "./cli.js";
 import { hasTerminals, startOnTerminal } from "./terminal.js";
 
 const pair = new Pair();
@@ -11,9 +11,7 @@ const folder = new Folder();
 let quorate: Quorate;
 let env: { QUORATE_URL: string };
 beforeAll(async () => {
-  const urls = [await pair.one.url(), await pair.other.url()];
-  quorate = new Quorate({ urls });
-  env = { QUORATE_URL: urls.join(",") };
+  ({ quorate, env } = await clientsOf(pair));
 });
 
 const onTerminal = (...args: string[]) => startOnTerminal([process.execPath, cliMain, ...args], env);

@@ -3,11 +3,11 @@ import { cp, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
-import { Quorate } from "../../src/client/quorate.js";
+import type { Quorate } from "../../src/client/quorate.js";
 import { Pair } from "../helpers/pair.js";
 import { startProcess } from "../helpers/process.js";
 import { freshName, PATIENT, until } from "../helpers/service.js";
-import { type Cli, cliMain, endAll, Folder, isAlive, startCli } from "./cli.js";
+import { type Cli, clientsOf, cliMain, endAll, Folder, isAlive, startCli } from "./cli.js";
 
 // The watchdog as it meets real processes: whatever happens to `quorate run`, its command has ended before another holds the
 // lock.
@@ -17,9 +17,7 @@ const folder = new Folder();
 let quorate: Quorate;
 let env: { QUORATE_URL: string };
 beforeAll(async () => {
-  const urls = [await pair.one.url(), await pair.other.url()];
-  quorate = new Quorate({ urls });
-  env = { QUORATE_URL: urls.join(",") };
+  ({ quorate, env } = await clientsOf(pair));
 });
 
 /** A machine that is busy with other tests must be able to renew in time. */
