@@ -29,6 +29,7 @@ import { Elections } from "./primitives/election.js";
 import type { LeaseObserver } from "./primitives/leases/lease-observer.js";
 import { Leases } from "./primitives/leases/leases.js";
 import { Locks } from "./primitives/lock.js";
+import { MemberEvents } from "./primitives/members/events/member-events.js";
 import { Membership } from "./primitives/members/membership.js";
 import type { Primitives } from "./primitives/namespaced.js";
 import { WaitQueue } from "./primitives/queue/wait-queue.js";
@@ -211,6 +212,7 @@ export function createCore(
   return {
     primaries,
     membership,
+    memberEvents: new MemberEvents(primaries, membership.reads, keys, clock),
     locks: new Locks(leases, primaries, keys, clock),
     semaphores: new Semaphores(leases, primaries, keys, random, clock, config),
     elections: new Elections(leases, clock, ids),

@@ -6,6 +6,7 @@ import { electionRoutes } from "./elections/routes.js";
 import { methodNotAllowed, NOT_FOUND } from "./failures.js";
 import { lockRoutes } from "./locks/routes.js";
 import { severalLockRoutes } from "./locks/several-routes.js";
+import { memberEventsRoute } from "./members/events-route.js";
 import { memberListRoute } from "./members/list-route.js";
 import { memberRoutes } from "./members/routes.js";
 import { answerFailure } from "./observed.js";
@@ -28,6 +29,7 @@ export function createApp(services: Services): App {
   electionRoutes(routes, services);
   memberRoutes(routes, services);
   memberListRoute(routes, services);
+  memberEventsRoute(routes, services);
   ownerRoutes(routes);
   systemRoutes(routes, services);
   docsRoutes(routes);

@@ -2,6 +2,7 @@ import type { Namespace } from "../namespace.js";
 import type { Elections } from "./election.js";
 import type { Held } from "./leases/lease-terms.js";
 import type { Locks } from "./lock.js";
+import type { MemberEvents } from "./members/events/member-events.js";
 import type { ListWatches } from "./members/list-watches.js";
 import type { MemberPages } from "./members/member-pages.js";
 import type { Membership } from "./members/membership.js";
@@ -14,6 +15,7 @@ export interface Primitives {
   readonly semaphores: Semaphores;
   readonly elections: Elections;
   readonly membership: Membership;
+  readonly memberEvents: MemberEvents;
   readonly owners: Owners;
 }
 
@@ -23,8 +25,9 @@ export interface NamespacedPrimitives {
   readonly locks: Pick<Locks, keyof Locks>;
   readonly semaphores: Pick<Semaphores, keyof Semaphores>;
   readonly elections: Pick<Elections, keyof Elections>;
-  readonly membership: Omit<Membership, "views" | "pages" | "listWatches">;
+  readonly membership: Omit<Membership, "views" | "reads" | "pages" | "listWatches">;
   readonly memberLists: MemberLists;
+  readonly memberEvents: Pick<MemberEvents, "watch">;
   readonly owners: Pick<Owners, "owning" | "timeSlices">;
 }
 
@@ -37,9 +40,9 @@ export type MemberLists = Pick<MemberPages, "page" | "first"> & Pick<ListWatches
  */
 export function inNamespace(namespace: Namespace, primitives: Primitives): NamespacedPrimitives {
   if (!namespace.isDefault) return new View(namespace, primitives);
-  const { locks, semaphores, elections, membership, owners } = primitives;
+  const { locks, semaphores, elections, membership, memberEvents, owners } = primitives;
   const memberLists = memberListsIn(namespace, membership);
-  return { namespace, locks, semaphores, elections, membership, memberLists, owners };
+  return { namespace, locks, semaphores, elections, membership, memberLists, memberEvents, owners };
 }
 
 /** Each primitive only when it is asked for: a request uses one. */
@@ -67,6 +70,11 @@ class View implements NamespacedPrimitives {
 
   get memberLists() {
     return memberListsIn(this.namespace, this.primitives.membership);
+  }
+
+  get memberEvents(): NamespacedPrimitives["memberEvents"] {
+    const { namespace, primitives } = this;
+    return { watch: (service, since) => primitives.memberEvents.watch(namespace.inner(service), since) };
   }
 
   get owners() {

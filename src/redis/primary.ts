@@ -84,6 +84,11 @@ export class Primary {
     return this.#lifecycle.participating?.configurationEpoch ?? null;
   }
 
+  /** Names it and what it remembers: it changes when it is readmitted. Null while it does not take part. */
+  get incarnation(): string | null {
+    return this.#lifecycle.participating?.incarnation ?? null;
+  }
+
   /** Why it refuses writes, in Redis' words; null while it is not known to. */
   get refusal(): string | null {
     return this.#lifecycle.participating?.refusal ?? null;

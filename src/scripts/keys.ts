@@ -76,6 +76,9 @@ export class Keys {
   /** Deadlines of the tombstones among the members. */
   readonly left = (service: string) => `${this.prefix}left/${service}`;
 
+  /** What happened to the members of a service. */
+  readonly events = (service: string) => `${this.prefix}events/${service}`;
+
   /** Deadlines of the readers of a resource, by their leaseIds. */
   readonly readers = (resource: string) => `${this.hold(resource)}/readers`;
 }

@@ -15,7 +15,17 @@ export interface MemberRecord {
   readonly heartbeatAgeMs: number;
   /** What was registered, as JSON. */
   readonly registered: string;
+  readonly event: MemberEvent;
 }
+
+/** What happened to make a record as it is. */
+export interface MemberEvent {
+  readonly kind: EventKind;
+  /** In words, for people. */
+  readonly why: string;
+}
+
+export type EventKind = "joined" | "updated" | "suspect" | "draining" | "left" | "expired";
 
 /** Sent to a majority before the first record of an incarnation is put, so that later registrations are above it. */
 export function announceIncarnation(keys: Keys, incarnation: number): Call<void> {
@@ -32,8 +42,26 @@ export function putMember(
   const left = record.left ? "1" : "0";
   return scriptCall(
     "put-member",
-    [keys.member(service, id), keys.members(service), keys.services, keys.left(service)],
-    [service, id, incarnation, revision, left, nonce, ttlMs, expiresInMs, registered, heartbeatAgeMs],
+    [
+      keys.member(service, id),
+      keys.members(service),
+      keys.services,
+      keys.left(service),
+      keys.events(service),
+    ],
+    [
+      service,
+      id,
+      incarnation,
+      revision,
+      left,
+      nonce,
+      ttlMs,
+      expiresInMs,
+      registered,
+      heartbeatAgeMs,
+      eventText(record.event),
+    ],
     (reply) => {
       const [stored, incarnation] = reply as [number, string?];
       return { superseded: stored === 1 ? null : Number(incarnation) };
@@ -117,9 +145,24 @@ export function countMembers(keys: Keys, services: readonly string[]): Call<numb
   return scriptCall("count-members", sets, [], (reply) => (reply as [number][]).map(([count]) => count));
 }
 
+export function eventText({ kind, why }: MemberEvent): string {
+  return `${kind} ${why}`;
+}
+
+/** A record of an earlier version does not say what happened. */
+export function parseEvent(
+  text: string,
+  { left, revision }: { left: boolean; revision: number },
+): MemberEvent {
+  const [kind = "", ...why] = text.split(" ");
+  if (kind !== "") return { kind: kind as EventKind, why: why.join(" ") };
+  return { kind: left ? "left" : revision === 1 ? "joined" : "updated", why: "" };
+}
+
 function parseMember(fields: readonly unknown[]): MemberRecord {
   const [id, incarnation, revision, left, nonce, ttlMs, expiresInMs, heartbeatAgeMs, registered] =
     fields as string[];
+  const event = parseEvent(fields[9] as string, { left: left === "1", revision: Number(revision) });
   return {
     id: id as string,
     incarnation: Number(incarnation),
@@ -130,6 +173,7 @@ function parseMember(fields: readonly unknown[]): MemberRecord {
     expiresInMs: Number(expiresInMs),
     heartbeatAgeMs: Number(heartbeatAgeMs),
     registered: registered as string,
+    event,
   };
 }
 

@@ -39,7 +39,15 @@ const NAMES = {
     "set-limit",
   ],
   queue: ["take-ticket", "leave-queue", "keep-waiting"],
-  members: ["announce-incarnation", "put-member", "heartbeat", "list-members", "count-members", "scan-set"],
+  members: [
+    "announce-incarnation",
+    "put-member",
+    "heartbeat",
+    "list-members",
+    "count-members",
+    "scan-set",
+    "read-events",
+  ],
   configuration: [
     "prepare",
     "accept",

@@ -72,6 +72,7 @@ async function fill(
             ...record,
             expiresInMs: 300_000,
             heartbeatAgeMs: 0,
+            event: { kind: "joined", why: "registered" },
             registered,
             ...how,
           });

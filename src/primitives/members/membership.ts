@@ -8,6 +8,7 @@ import type { Keys } from "../../scripts/keys.js";
 import {
   announceIncarnation,
   countMembers,
+  type MemberEvent,
   type MemberRecord,
   type Pulse,
   putMember,
@@ -26,7 +27,7 @@ export type { Member, Registration } from "./member.js";
 
 /** Instances of services, kept alive by heartbeats: TTL keys on a majority of the primaries. */
 export class Membership {
-  readonly #reads: MemberReads;
+  readonly reads: MemberReads;
   readonly #lists: SharedReads<Member[]>;
   readonly #members: SharedReads<Member>;
   /** For lists in pages. */
@@ -45,12 +46,12 @@ export class Membership {
     private readonly ids: Ids,
     private readonly settings: MembershipSettings,
   ) {
-    this.#reads = new MemberReads(primaries, keys, clock);
+    this.reads = new MemberReads(primaries, keys, clock);
     this.#lists = new SharedReads(clock, LISTS_AT_ONCE_MAX);
     this.#members = new SharedReads(clock, MEMBERS_AT_ONCE_MAX);
-    this.pages = new MemberPages(this.#reads, clock, ids);
+    this.pages = new MemberPages(this.reads, clock, ids);
     this.listWatches = new ListWatches((service) => this.list(service), this.pages, clock);
-    this.#services = new ServicePages(this.#reads, primaries, keys, clock);
+    this.#services = new ServicePages(this.reads, primaries, keys, clock);
     this.#heartbeats = new Heartbeats(primaries, keys, clock);
     this.views = new MemberViews((service) => this.list(service), clock, settings.viewAgeMsMax);
   }
@@ -66,7 +67,7 @@ export class Membership {
       const known = await this.#find(service, id);
       const isNew = !known.record || known.record.left;
       const [record] = await Promise.all([
-        this.#next(id, known, ttlMs, registration),
+        this.#next(id, known, ttlMs, registration, isNew ? JOINED : REGISTERED_AGAIN),
         isNew && this.#assertRoom(service),
       ]);
       if (await this.#put(service, record)) {
@@ -100,18 +101,19 @@ export class Membership {
       if (!known.record) known = await this.#find(service, id, "all");
       const { record, unanswered } = known;
       if (record ? record.left : unanswered === 0) return false;
-      const leaving = record ?? (await this.#next(id, known, this.settings.ttlMaxMs, null));
+      const leaving = record ?? (await this.#next(id, known, this.settings.ttlMaxMs, null, LEFT));
       // The tombstone outlives every live record of this incarnation that a primary may still have.
       const expiresInMs = leaving.ttlMs + TOMBSTONE_MARGIN_MS;
-      if (await this.#put(service, { ...leaving, left: true, expiresInMs })) return record !== undefined;
+      if (await this.#put(service, { ...leaving, left: true, expiresInMs, event: LEFT }))
+        return record !== undefined;
     }
   }
 
   /** All live members, in the order of their ids. Throws `no_quorum`. */
   list(service: string): Promise<Member[]> {
     return this.#lists.read(service, async () => {
-      const ids = await this.#reads.ids(service);
-      return (await this.#reads.live(service, ids)).map(toMember);
+      const ids = await this.reads.ids(service);
+      return (await this.reads.live(service, ids)).map(toMember);
     });
   }
 
@@ -160,6 +162,7 @@ export class Membership {
     { record: known, nextIncarnation }: KnownMember,
     ttlMs: number,
     registration: Registration | null,
+    event: MemberEvent,
   ): Promise<MemberRecord> {
     // Above incarnations that are long forgotten, too: hence the clocks of the servers.
     const incarnation = Math.max((known?.incarnation ?? 0) + 1, nextIncarnation);
@@ -175,11 +178,12 @@ export class Membership {
       expiresInMs: ttlMs,
       heartbeatAgeMs: 0,
       registered: JSON.stringify(registration),
+      event,
     };
   }
 
   async #find(service: string, id: string, from?: "all"): Promise<KnownMember> {
-    const { merged, ...known } = await this.#reads.records(service, [id], "all", from);
+    const { merged, ...known } = await this.reads.records(service, [id], "all", from);
     return { record: merged[0]?.record, ...known };
   }
 
@@ -208,6 +212,9 @@ interface KnownMember extends Omit<Known, "merged"> {
   readonly record: MemberRecord | undefined;
 }
 
+const JOINED: MemberEvent = { kind: "joined", why: "registered" };
+const REGISTERED_AGAIN: MemberEvent = { kind: "updated", why: "registered again, with a new incarnation" };
+const LEFT: MemberEvent = { kind: "left", why: "left" };
 /** Services that are read completely at the same time, each in parts. */
 const LISTS_AT_ONCE_MAX = 4;
 /** Single members that are read at the same time: a read is three scripts of some tens of microseconds. */

@@ -48,6 +48,7 @@ const record = (id: string): MemberRecord => ({
   ttlMs: 15_000,
   expiresInMs: 15_000,
   heartbeatAgeMs: 0,
+ event: { kind: "joined", why: "registered" },
   registered: JSON.stringify({
     address: "x:1",
     weight: weights.get(id),

@@ -33,6 +33,7 @@ const MEMBER: MemberRecord = {
   ttlMs: 20_000,
   expiresInMs: 20_000,
   heartbeatAgeMs: 0,
+  event: { kind: "joined", why: "registered" },
   registered: '{"address":"m:1"}',
 };
 

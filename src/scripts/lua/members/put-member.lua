@@ -1,11 +1,14 @@
 -- Writes one member, live or as a tombstone, if the stored record is older: by incarnation, then a live record before a
--- tombstone, then by revision. Registration, leaving and repair all use this one script.
+-- tombstone, then by revision. Registration, leaving and repair all use this one script. What it stores is an event.
 --   KEYS[2]  record of the member (hash)   KEYS[3]  deadlines of the service's members (sorted set)
 --   KEYS[4]  deadlines of all services (sorted set)   KEYS[5]  deadlines of the service's tombstones (sorted set)
+--   KEYS[6]  events of the service (stream)
 --   ARGV[2]  service        ARGV[3]  id           ARGV[4]  incarnation     ARGV[5]  revision
 --   ARGV[6]  '1' for a tombstone, else '0'        ARGV[7]  nonce of the registration; differs between two of one incarnation
 --   ARGV[8]  time to live of the member, ms       ARGV[9]  time for which this record lives from now, ms
 --   ARGV[10] what was registered, JSON            ARGV[11] age of the last heartbeat, ms
+--   ARGV[12] what happened to make it so: a kind, a space, and why
+-- Needs: events
 -- Returns {1} if this or the very same record is stored, and lives as long as asked; else {0, incarnation stored}.
 
 local incarnation, revision, life = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[9])
@@ -57,6 +60,8 @@ end
 
 redis.call('DEL', KEYS[2])
 redis.call('HSET', KEYS[2], 'incarnation', ARGV[4], 'revision', ARGV[5], 'left', ARGV[6], 'nonce', ARGV[7],
-  'ttl', ARGV[8], 'registered', ARGV[10], 'heartbeat', int(heartbeat))
+  'ttl', ARGV[8], 'registered', ARGV[10], 'heartbeat', int(heartbeat), 'event', ARGV[12])
 let_live(life)
+append_event(KEYS[6], 'member', ARGV[3], 'incarnation', ARGV[4], 'revision', ARGV[5], 'left', ARGV[6], 'nonce', ARGV[7],
+  'event', ARGV[12], 'registered', ARGV[10])
 return { 1 }
