@@ -35,4 +35,4 @@ function digestOf(incarnation: string): string {
 const RADIX = 36;
 const DIGEST_LENGTH = 8;
 const SEPARATOR = "~";
-const PART = /([A-Za-z0-9_-]{8})([0-9a-z]{1,10})\.([0-9a-z]{1,8})(?:~|$)/g;
+const PART = /([A-Za-z0-9_-]{8})([0-9a-z]{1,11})\.([0-9a-z]{1,8})(?:~|$)/g;

@@ -27,7 +27,7 @@ export class EventWindow<E extends WindowEvent> {
 
   /** The log of a primary begins anew: it may have forgotten what it held, or some of it was never read. */
   restart(primary: number, incarnation: string): void {
-    for (const { item } of this.#log(primary).entries) this.#removeVote(item, primary);
+    for (const { item } of this.#log(primary).entries) if (item) this.#removeVote(item, primary);
     this.#logs[primary] = { ...newLog<E>(), incarnation };
   }
 
@@ -36,8 +36,7 @@ export class EventWindow<E extends WindowEvent> {
     const log = this.#log(primary);
     for (const { place, event } of read) {
       log.first ??= place;
-      log.last = place;
-      if (event) log.entries.push({ place, item: this.#vote(primary, place, event, nowMs) });
+      log.entries.push({ place, item: event && this.#vote(primary, place, event, nowMs) });
     }
     if (log.entries.length > LOG_MAX + LOG_SLACK) this.#trim(primary, log.entries.length - LOG_MAX);
   }
@@ -98,9 +97,8 @@ export class EventWindow<E extends WindowEvent> {
   /** Where somebody is who was told everything so far, per primary; null: nothing can be said of it. */
   position(): Position {
     return this.#logs.map((log) => {
-      while (log.entries[log.settled] && log.entries[log.settled]?.item.state !== "pending") log.settled += 1;
-      const isAll = log.settled === log.entries.length;
-      const place = isAll ? log.last : (log.entries[log.settled - 1]?.place ?? log.trimmed);
+      while (log.settled < log.entries.length && isSettled(log.entries[log.settled])) log.settled += 1;
+      const place = log.entries[log.settled - 1]?.place ?? log.trimmed;
       return place && { incarnation: log.incarnation, place };
     });
   }
@@ -207,7 +205,7 @@ export class EventWindow<E extends WindowEvent> {
     const trimmed = log.entries.splice(0, count);
     log.trimmed = trimmed.at(-1)?.place ?? log.trimmed;
     log.settled = Math.max(0, log.settled - trimmed.length);
-    for (const { item } of trimmed) this.#removeVote(item, primary);
+    for (const { item } of trimmed) if (item) this.#removeVote(item, primary);
   }
 }
 
@@ -242,7 +240,12 @@ interface Item<E> {
 
 interface Entry<E> {
   readonly place: Place;
-  readonly item: Item<E>;
+  /** Null: a mark. */
+  readonly item: Item<E> | null;
+}
+
+function isSettled<E>(entry: Entry<E> | undefined): boolean {
+  return entry?.item?.state !== "pending";
 }
 
 /** What was read of the stream of one primary. */
@@ -250,7 +253,6 @@ interface Log<E> {
   readonly incarnation: string;
   readonly entries: Entry<E>[];
   first: Place | null;
-  last: Place | null;
   /** The last place that is kept no more. */
   trimmed: Place | null;
   /** How many entries from the first on are settled. */
@@ -258,7 +260,7 @@ interface Log<E> {
 }
 
 function newLog<E>(): Log<E> {
-  return { incarnation: "", entries: [], first: null, last: null, trimmed: null, settled: 0 };
+  return { incarnation: "", entries: [], first: null, trimmed: null, settled: 0 };
 }
 
 /** By the clocks of the primaries, which may differ; those of one member by their versions. */
