@@ -3,6 +3,7 @@ import type { Elections } from "./election.js";
 import type { Held } from "./leases/lease-terms.js";
 import type { Locks } from "./lock.js";
 import type { Membership } from "./members/membership.js";
+import type { Suspicions } from "./members/suspicions.js";
 import type { Owners } from "./rings/owners.js";
 import type { Semaphores } from "./semaphore.js";
 
@@ -21,7 +22,9 @@ export interface NamespacedPrimitives {
   readonly locks: Pick<Locks, keyof Locks>;
   readonly semaphores: Pick<Semaphores, keyof Semaphores>;
   readonly elections: Pick<Elections, keyof Elections>;
-  readonly membership: Omit<Membership, "views">;
+  readonly membership: Omit<Membership, "views" | "suspicions"> & {
+    readonly suspicions: Pick<Suspicions, "reportByPeer">;
+  };
   readonly owners: Pick<Owners, "owning" | "timeSlices">;
 }
 
@@ -141,6 +144,9 @@ function membershipIn(namespace: Namespace, membership: Membership): NamespacedP
     register: (service, ...member) => membership.register(inner(service), ...member),
     heartbeat: (service, id, incarnation) => membership.heartbeat(inner(service), id, incarnation),
     leave: (service, id) => membership.leave(inner(service), id),
+    suspicions: {
+      reportByPeer: (service, id, report) => membership.suspicions.reportByPeer(inner(service), id, report),
+    },
     list: (service) => membership.list(inner(service)),
     page: (service, cursor, limit) => membership.page(inner(service), cursor, limit),
     get: (service, id) => membership.get(inner(service), id),

@@ -4,8 +4,9 @@ import type { Ids } from "../../ids.js";
 import type { MemberRecord } from "../../scripts/member-calls.js";
 import { BoundedCache } from "../reads/bounded-cache.js";
 import { SharedReads } from "../reads/shared-reads.js";
-import { type Member, type Registration, toMember, toRingMember } from "./member.js";
+import { type Member, type Registration, toRingMember } from "./member.js";
 import { liveOf, type MemberReads } from "./member-reads.js";
+import type { Suspicions } from "./suspicions.js";
 
 export interface MemberPage {
   readonly members: readonly Member[];
@@ -32,6 +33,7 @@ export class MemberPages {
 
   constructor(
     private readonly reads: Pick<MemberReads, "ids" | "records" | "live">,
+    private readonly suspicions: Pick<Suspicions, "judge">,
     private readonly clock: Clock,
     private readonly ids: Pick<Ids, "nonce">,
   ) {
@@ -65,7 +67,7 @@ export class MemberPages {
     const isLast = lookedAt >= ids.length || last === undefined;
     if (!isLast) this.#keep(view);
     return {
-      members: records.map(toMember),
+      members: await this.suspicions.judge(service, records),
       ringId,
       cursor: isLast ? null : `${view.nonce}${SEPARATOR}${last}`,
     };
