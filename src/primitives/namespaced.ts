@@ -6,6 +6,7 @@ import type { MemberEvents } from "./members/events/member-events.js";
 import type { ListWatches } from "./members/list-watches.js";
 import type { MemberPages } from "./members/member-pages.js";
 import type { Membership } from "./members/membership.js";
+import type { Suspicions } from "./members/suspicions.js";
 import type { Owners } from "./rings/owners.js";
 import type { Semaphores } from "./semaphore.js";
 
@@ -25,9 +26,10 @@ export interface NamespacedPrimitives {
   readonly locks: Pick<Locks, keyof Locks>;
   readonly semaphores: Pick<Semaphores, keyof Semaphores>;
   readonly elections: Pick<Elections, keyof Elections>;
-  readonly membership: Omit<Membership, "views" | "reads" | "pages" | "listWatches">;
+  readonly membership: Omit<Membership, "views" | "reads" | "pages" | "listWatches" | "suspicions">;
   readonly memberLists: MemberLists;
   readonly memberEvents: Pick<MemberEvents, "watch">;
+  readonly suspicions: Pick<Suspicions, "reportByPeer">;
   readonly owners: Pick<Owners, "owning" | "timeSlices">;
 }
 
@@ -42,7 +44,9 @@ export function inNamespace(namespace: Namespace, primitives: Primitives): Names
   if (!namespace.isDefault) return new View(namespace, primitives);
   const { locks, semaphores, elections, membership, memberEvents, owners } = primitives;
   const memberLists = memberListsIn(namespace, membership);
-  return { namespace, locks, semaphores, elections, membership, memberLists, memberEvents, owners };
+  const { suspicions } = membership;
+  const members = { membership, memberLists, memberEvents, suspicions };
+  return { namespace, locks, semaphores, elections, ...members, owners };
 }
 
 /** Each primitive only when it is asked for: a request uses one. */
@@ -75,6 +79,10 @@ class View implements NamespacedPrimitives {
   get memberEvents(): NamespacedPrimitives["memberEvents"] {
     const { namespace, primitives } = this;
     return { watch: (service, since) => primitives.memberEvents.watch(namespace.inner(service), since) };
+  }
+
+  get suspicions() {
+    return suspicionsIn(this.namespace, this.primitives.membership);
   }
 
   get owners() {
@@ -178,6 +186,12 @@ function memberListsIn(namespace: Namespace, { pages, listWatches }: Membership)
     page: (service, ...which) => pages.page(inner(service), ...which),
     first: (service, ...which) => pages.first(inner(service), ...which),
     change: (service, ...until) => listWatches.change(inner(service), ...until),
+  };
+}
+
+function suspicionsIn(namespace: Namespace, { suspicions }: Membership): NamespacedPrimitives["suspicions"] {
+  return {
+    reportByPeer: (service, id, report) => suspicions.reportByPeer(namespace.inner(service), id, report),
   };
 }
 

@@ -16,6 +16,8 @@ export interface MemberRecord {
   /** What was registered, as JSON. */
   readonly registered: string;
   readonly event: MemberEvent;
+  /** Whether others have reported it: then it may be suspect. Missing: not known. */
+  readonly reported?: boolean;
 }
 
 /** What happened to make a record as it is. */
@@ -133,7 +135,7 @@ export function listMembers(
   what: "all" | "ring" = "all",
 ): Call<MemberPart> {
   const args = [keys.memberPrefix(service), what === "ring" ? "ring" : "", PART_BYTES_MAX, ...ids];
-  return scriptCall("list-members", [keys.incarnation], args, (reply) => {
+  return scriptCall("list-members", [keys.incarnation, keys.reported(service)], args, (reply) => {
     const [next, lookedAt, ...members] = reply as [string, number, ...unknown[][]];
     return { nextIncarnation: Number(next), lookedAt, members: members.map(parseMember) };
   });
@@ -162,7 +164,8 @@ export function parseEvent(
 function parseMember(fields: readonly unknown[]): MemberRecord {
   const [id, incarnation, revision, left, nonce, ttlMs, expiresInMs, heartbeatAgeMs, registered] =
     fields as string[];
-  const event = parseEvent(fields[9] as string, { left: left === "1", revision: Number(revision) });
+  const [eventText, reported] = fields.slice(9) as string[];
+  const event = parseEvent(eventText as string, { left: left === "1", revision: Number(revision) });
   return {
     id: id as string,
     incarnation: Number(incarnation),
@@ -174,6 +177,7 @@ function parseMember(fields: readonly unknown[]): MemberRecord {
     heartbeatAgeMs: Number(heartbeatAgeMs),
     registered: registered as string,
     event,
+    reported: Number(reported) === 1,
   };
 }
 

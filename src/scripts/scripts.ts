@@ -47,6 +47,8 @@ const NAMES = {
     "count-members",
     "scan-set",
     "read-events",
+    "put-report",
+    "list-reports",
   ],
   configuration: [
     "prepare",
