@@ -227,7 +227,7 @@ export type Member = {
   readonly tags: readonly string[];
   /** What it lets others see. */
   readonly metadata?: unknown;
-  /** Members that are not up are not listed. */
+  /** suspect: it may not answer, and keeps its place in the ring. draining: it ends its work, and has no place in the ring. Those that left or expired are not listed. */
   readonly status: MemberStatus;
   /** Raised by each registration: distinguishes a process from its successor under the same id. */
   readonly incarnation: number;
@@ -237,6 +237,8 @@ export type Member = {
   readonly ttlMs: number;
   /** Time since the last heartbeat, ms. */
   readonly lastHeartbeatAgeMs: number;
+  /** When it is removed whatever its heartbeats do, ms: it drains with drainMs, or restarts. null: heartbeats decide. */
+  readonly endsInMs: number | null;
 };
 
 /** A service that has members. */
@@ -275,8 +277,8 @@ export type Primary = {
   readonly server: Server;
 };
 
-/** Members that are not up are not listed. */
-export type MemberStatus = "up";
+/** suspect: it may not answer, and keeps its place in the ring. draining: it ends its work, and has no place in the ring. Those that left or expired are not listed. */
+export type MemberStatus = "up" | "suspect" | "draining";
 
 /** Of the latest calls of this instance, ms; null: there were none. */
 export type Latencies = {

@@ -172,7 +172,7 @@ export type Registered = {
   readonly tags: readonly string[];
   /** What it lets others see. */
   readonly metadata?: unknown;
-  /** Members that are not up are not listed. */
+  /** suspect: it may not answer, and keeps its place in the ring. draining: it ends its work, and has no place in the ring. Those that left or expired are not listed. */
   readonly status: MemberStatus;
   /** Raised by each registration: distinguishes a process from its successor under the same id. */
   readonly incarnation: number;
@@ -182,6 +182,8 @@ export type Registered = {
   readonly ttlMs: number;
   /** Time since the last heartbeat, ms. */
   readonly lastHeartbeatAgeMs: number;
+  /** When it is removed whatever its heartbeats do, ms: it drains with drainMs, or restarts. null: heartbeats decide. */
+  readonly endsInMs: number | null;
   /** How often to send heartbeats: a third of ttlMs, ms. */
   readonly heartbeatIntervalMs: number;
 };
@@ -272,8 +274,8 @@ export type WaitingCandidate = {
   readonly mode: string;
 };
 
-/** Members that are not up are not listed. */
-export type MemberStatus = "up";
+/** suspect: it may not answer, and keeps its place in the ring. draining: it ends its work, and has no place in the ring. Those that left or expired are not listed. */
+export type MemberStatus = "up" | "suspect" | "draining";
 
 /** A live member of a service. */
 export type Member = {
@@ -289,7 +291,7 @@ export type Member = {
   readonly tags: readonly string[];
   /** What it lets others see. */
   readonly metadata?: unknown;
-  /** Members that are not up are not listed. */
+  /** suspect: it may not answer, and keeps its place in the ring. draining: it ends its work, and has no place in the ring. Those that left or expired are not listed. */
   readonly status: MemberStatus;
   /** Raised by each registration: distinguishes a process from its successor under the same id. */
   readonly incarnation: number;
@@ -299,6 +301,8 @@ export type Member = {
   readonly ttlMs: number;
   /** Time since the last heartbeat, ms. */
   readonly lastHeartbeatAgeMs: number;
+  /** When it is removed whatever its heartbeats do, ms: it drains with drainMs, or restarts. null: heartbeats decide. */
+  readonly endsInMs: number | null;
 };
 
 /** The fields that a problem has beside its code, by code. */
@@ -352,6 +356,12 @@ export interface ProblemFields {
   lease_lost: {
     /** What is known about why a lease was lost. */
     readonly lost: Loss;
+  };
+  version_mismatch: {
+    /** The ETag of what is stored now; also as header ETag. */
+    readonly etag: string;
+    /** Its revision, if it has one. */
+    readonly revision?: number;
   };
   internal: object;
   no_quorum: {

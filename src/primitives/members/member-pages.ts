@@ -4,7 +4,7 @@ import type { Ids } from "../../ids.js";
 import type { MemberRecord } from "../../scripts/member-calls.js";
 import { BoundedCache } from "../reads/bounded-cache.js";
 import { SharedReads } from "../reads/shared-reads.js";
-import { type Member, type Registration, toMember, toRingMember } from "./member.js";
+import { type Member, type Registration, statusOf, toMember, toRingMember } from "./member.js";
 import { liveOf, type MemberReads } from "./member-reads.js";
 
 export interface MemberPage {
@@ -113,10 +113,10 @@ export class MemberPages {
     if (view.ring === null && looked.length < view.ids.length) {
       const rest = view.ids.filter((id) => id > (looked.at(-1) ?? "") || id < (looked[0] ?? ""));
       const others = await this.reads.live(service, rest, "ring");
-      view.ring ??= new Map(others.map((record) => [record.id, ringMemberOf(record)]));
+      view.ring ??= ringMembersOf(others);
     }
     view.ring ??= new Map();
-    const found = new Map(records.map((record) => [record.id, ringMemberOf(record)]));
+    const found = ringMembersOf(records);
     for (const id of looked) {
       const [known, now] = [view.ring.get(id), found.get(id)];
       if (known?.weight === now?.weight && known?.zone === now?.zone) continue;
@@ -152,8 +152,15 @@ interface View {
   readonly readAtMs: number;
 }
 
-function ringMemberOf({ id, registered }: MemberRecord): RingMember {
-  return toRingMember({ ...(JSON.parse(registered) as Registration), id });
+/** Those that have a place in the ring, by their ids. */
+function ringMembersOf(records: readonly MemberRecord[]): Map<string, RingMember> {
+  const found = new Map<string, RingMember>();
+  for (const record of records) {
+    const { weight, zone } = JSON.parse(record.registered) as Registration;
+    const member = toRingMember({ id: record.id, weight, zone, status: statusOf(record) });
+    if (member) found.set(record.id, member);
+  }
+  return found;
 }
 
 /** Approximate size of a member in an answer. */
