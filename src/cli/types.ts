@@ -227,7 +227,7 @@ export type Member = {
   readonly tags: readonly string[];
   /** What it lets others see. */
   readonly metadata?: unknown;
-  /** suspect: it may not answer, and keeps its place in the ring. draining: it ends its work, and has no place in the ring. Those that left or expired are not listed. */
+  /** suspect: several others could not reach it, or it restarts. It stays in the ring; prefer others. draining: it ends its work, and has no place in the ring. Members that have left or expired are not listed. */
   readonly status: MemberStatus;
   /** Raised by each registration: distinguishes a process from its successor under the same id. */
   readonly incarnation: number;
@@ -277,7 +277,7 @@ export type Primary = {
   readonly server: Server;
 };
 
-/** suspect: it may not answer, and keeps its place in the ring. draining: it ends its work, and has no place in the ring. Those that left or expired are not listed. */
+/** suspect: several others could not reach it, or it restarts. It stays in the ring; prefer others. draining: it ends its work, and has no place in the ring. Members that have left or expired are not listed. */
 export type MemberStatus = "up" | "suspect" | "draining";
 
 /** Of the latest calls of this instance, ms; null: there were none. */

@@ -21,6 +21,8 @@ export interface MemberRecord {
   readonly change: string;
   /** Time after which it ends, whatever its heartbeats do, ms; null: it has no such end. */
   readonly endsInMs: number | null;
+  /** Whether others have reported it: then it may be suspect. Missing: not known. */
+  readonly reported?: boolean;
 }
 
 /** Tells a primary that is readmitted what was announced to others. */
@@ -151,7 +153,7 @@ export function listMembers(
   what: "all" | "ring" = "all",
 ): Call<MemberPart> {
   const args = [keys.memberPrefix(service), what === "ring" ? "ring" : "", PART_BYTES_MAX, ...ids];
-  return scriptCall("list-members", [keys.incarnation], args, (reply) => {
+  return scriptCall("list-members", [keys.incarnation, keys.reported(service)], args, (reply) => {
     const [next, lookedAt, ...members] = reply as [string, number, ...unknown[][]];
     return { nextIncarnation: Number(next), lookedAt, members: members.map(parseMember) };
   });
@@ -164,9 +166,9 @@ export function countMembers(keys: Keys, services: readonly string[]): Call<numb
 }
 
 function parseMember(fields: readonly unknown[]): MemberRecord {
-  const [id, incarnation, revision, left, nonce, ttlMs, expiresInMs, heartbeatAgeMs, registered] =
+  const [id, incarnation, revision, left, nonce, ttlMs, expiresInMs, heartbeatAgeMs, registered, reported] =
     fields as string[];
-  const [status, change, endsInMs] = fields.slice(9) as string[];
+  const [status, change, endsInMs] = fields.slice(10) as string[];
   return {
     id: id as string,
     incarnation: Number(incarnation),
@@ -180,6 +182,7 @@ function parseMember(fields: readonly unknown[]): MemberRecord {
     status: status as MemberRecord["status"],
     change: change as string,
     endsInMs: endsInMs === "" ? null : Number(endsInMs),
+    reported: Number(reported) === 1,
   };
 }
 

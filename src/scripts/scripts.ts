@@ -48,6 +48,8 @@ const NAMES = {
     "list-members",
     "count-members",
     "scan-set",
+    "put-report",
+    "list-reports",
   ],
   configuration: [
     "prepare",

@@ -61,6 +61,8 @@ export const ACTS = {
   update: { outcome: always("updated"), details: memberId },
   heartbeat: { outcome: never, details: memberId, quota: member("extends") },
   leave: { outcome: ifSo("left"), details: memberId, quota: member("ends") },
+  // Many peers of one dead member say so again and again.
+  suspect: { outcome: never, details: memberId },
 } as const satisfies Readonly<Record<string, ActTerms>>;
 
 export type Act = keyof typeof ACTS;

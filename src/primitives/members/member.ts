@@ -15,7 +15,7 @@ export type MemberStatus = "up" | "suspect" | "draining";
 
 export interface Member extends Registration {
   readonly id: string;
-  /** `draining`: it ends its work and gets no more. `suspect`: it may not answer. */
+  /** `draining`: it ends its work and gets no more. `suspect`: others cannot reach it, or its process restarts. */
   readonly status: MemberStatus;
   /** Raised by each registration. */
   readonly incarnation: number;

@@ -7,14 +7,16 @@ import type { Keys } from "../../scripts/keys.js";
 import { countMembers, type Pulse } from "../../scripts/member-calls.js";
 import { SharedReads } from "../reads/shared-reads.js";
 import { Heartbeats } from "./heartbeats.js";
+import { ListWatches } from "./list-watches.js";
 import { type Member, type Registration, toMember } from "./member.js";
 import { type ChangeOf, type MemberChange, MemberChanges } from "./member-changes.js";
 import { superseded, tooManyMembers, unknownMember } from "./member-failures.js";
-import { type MemberPage, MemberPages } from "./member-pages.js";
+import { MemberPages } from "./member-pages.js";
 import { MemberReads } from "./member-reads.js";
 import { MemberRecords } from "./member-records.js";
 import { MemberViews } from "./member-views.js";
 import { type ServicePage, ServicePages } from "./service-pages.js";
+import { Suspicions } from "./suspicions.js";
 
 export type { Member, Registration } from "./member.js";
 export type { ChangeOf, MemberChange } from "./member-changes.js";
@@ -26,9 +28,14 @@ export class Membership {
   readonly #changes: MemberChanges;
   readonly #lists: SharedReads<Member[]>;
   readonly #members: SharedReads<Member>;
-  readonly #pages: MemberPages;
+  /** For lists in pages. */
+  readonly pages: MemberPages;
+  /** For blocking reads of them. */
+  readonly listWatches: ListWatches;
   readonly #services: ServicePages;
   readonly #heartbeats: Heartbeats;
+  /** What others say against members. */
+  readonly suspicions: Suspicions;
   /** For answers that may be a little old. */
   readonly views: MemberViews;
 
@@ -44,7 +51,9 @@ export class Membership {
     this.#changes = new MemberChanges(this.#records, clock, ids);
     this.#lists = new SharedReads(clock, LISTS_AT_ONCE_MAX);
     this.#members = new SharedReads(clock, MEMBERS_AT_ONCE_MAX);
-    this.#pages = new MemberPages(this.#reads, clock, ids);
+    this.suspicions = new Suspicions(primaries, keys, clock, this.#reads);
+    this.pages = new MemberPages(this.#reads, this.suspicions, clock, ids);
+    this.listWatches = new ListWatches((service) => this.list(service), this.pages, clock);
     this.#services = new ServicePages(this.#reads, primaries, keys, clock);
     this.#heartbeats = new Heartbeats(primaries, keys, clock);
     this.views = new MemberViews((service) => this.list(service), clock, settings.viewAgeMsMax);
@@ -134,13 +143,8 @@ export class Membership {
   list(service: string): Promise<Member[]> {
     return this.#lists.read(service, async () => {
       const ids = await this.#reads.ids(service);
-      return (await this.#reads.live(service, ids)).map(toMember);
+      return this.suspicions.judge(service, await this.#reads.live(service, ids));
     });
-  }
-
-  /** A page of them: those after `cursor`. Throws `no_quorum`. */
-  page(service: string, cursor: string | null, limit: number): Promise<MemberPage> {
-    return this.#pages.page(service, cursor, limit);
   }
 
   /** Concurrent callers share a read. Throws `unknown_member` and `no_quorum`. */
@@ -148,7 +152,8 @@ export class Membership {
     return this.#members.read(`${service}/${id}`, async () => {
       const { record } = await this.#records.find(service, id);
       if (!record || record.left) throw unknownMember(service, id);
-      return toMember(record);
+      const [member] = await this.suspicions.judge(service, [record]);
+      return member as Member;
     });
   }
 
