@@ -3,6 +3,7 @@ import type { Elections } from "./election.js";
 import type { Held } from "./leases/lease-terms.js";
 import type { Locks } from "./lock.js";
 import type { Membership } from "./members/membership.js";
+import type { Picks } from "./picks/picks.js";
 import type { Owners } from "./rings/owners.js";
 import type { Semaphores } from "./semaphore.js";
 
@@ -13,6 +14,7 @@ export interface Primitives {
   readonly elections: Elections;
   readonly membership: Membership;
   readonly owners: Owners;
+  readonly picks: Picks;
 }
 
 /** The primitives as one namespace sees them: by the names and leaseIds of the API. */
@@ -23,6 +25,7 @@ export interface NamespacedPrimitives {
   readonly elections: Pick<Elections, keyof Elections>;
   readonly membership: Omit<Membership, "views">;
   readonly owners: Pick<Owners, "owning" | "timeSlices">;
+  readonly picks: Pick<Picks, "pick">;
 }
 
 /**
@@ -31,8 +34,8 @@ export interface NamespacedPrimitives {
  */
 export function inNamespace(namespace: Namespace, primitives: Primitives): NamespacedPrimitives {
   if (!namespace.isDefault) return new View(namespace, primitives);
-  const { locks, semaphores, elections, membership, owners } = primitives;
-  return { namespace, locks, semaphores, elections, membership, owners };
+  const { locks, semaphores, elections, membership, owners, picks } = primitives;
+  return { namespace, locks, semaphores, elections, membership, owners, picks };
 }
 
 /** Each primitive only when it is asked for: a request uses one. */
@@ -60,6 +63,10 @@ class View implements NamespacedPrimitives {
 
   get owners() {
     return ownersIn(this.namespace, this.primitives.owners);
+  }
+
+  get picks() {
+    return picksIn(this.namespace, this.primitives.picks);
   }
 }
 
@@ -159,6 +166,10 @@ function ownersIn(namespace: Namespace, owners: Owners): NamespacedPrimitives["o
     timeSlices: owners.timeSlices,
     owning: (service, replicas) => owners.owning(namespace.inner(service), replicas),
   };
+}
+
+function picksIn(namespace: Namespace, picks: Picks): NamespacedPrimitives["picks"] {
+  return { pick: (service, request) => picks.pick(namespace.inner(service), request) };
 }
 
 /** What belongs to a lease, by its leaseId. */
