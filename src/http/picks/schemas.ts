@@ -5,7 +5,7 @@ import { ageMs, ringKey } from "../owners/schemas.js";
 
 const COUNT_MAX = 16;
 const EXCLUDE_MAX = 64;
-const TAGS_MAX = 16;
+const TAGS_MAX = 8;
 export const MAX_LOAD = { min: 1, max: 100, fallback: 1.25 };
 
 const strategy = z

@@ -157,17 +157,28 @@ interface Place {
   readonly group: Group;
 }
 
-/** The members of a group in the order in which the ring prefers them for the key. */
+/**
+ * The members of a group in the order in which the ring prefers them for the key. If the group has few of the ring's
+ * members, those that are far from the key come by hash: to find them on the ring could take 5 ms.
+ */
 function* ofRing(ring: Ring, key: string, { members }: MembersView, group: Group): Iterable<Member> {
-  let seen = 0;
-  for (let count = REPLICAS_FIRST; seen < ring.members.length; count *= REPLICAS_FACTOR) {
+  const met = new Set<Member>();
+  let walked = 0;
+  for (let count = REPLICAS_MIN; count <= REPLICAS_MAX; count *= REPLICAS_FACTOR) {
     const replicas = ring.replicas(key, count);
-    for (const { id } of replicas.slice(seen)) {
+    for (const { id } of replicas.slice(walked)) {
       const member = members.get(id);
-      if (member && group.has(member)) yield member;
+      if (!member || !group.has(member)) continue;
+      met.add(member);
+      yield member;
     }
-    seen = replicas.length;
+    walked = replicas.length;
+    if (met.size === group.members.length) return;
   }
+  yield* byHash(
+    group.members.filter((member) => !met.has(member)),
+    key,
+  );
 }
 
 function fallbacksOf(members: readonly Member[], { status }: Tier, { zone }: Wanted): PickFallback[] {
@@ -180,8 +191,9 @@ function fallbacksOf(members: readonly Member[], { status }: Tier, { zone }: Wan
 const ALTERNATIVES_MAX = 2;
 const ALL_REPLICAS = Number.POSITIVE_INFINITY;
 /** Nearly always enough; a longer answer begins with the shorter one. */
-const REPLICAS_FIRST = 8;
+const REPLICAS_MIN = 8;
 const REPLICAS_FACTOR = 8;
+const REPLICAS_MAX = 512;
 /** Of all services together: some MB, as few callers ask for many tags. */
 const TURNS_MAX = 10_000;
 const TURN_UNUSED_MS_MAX = 60_000;

@@ -117,13 +117,13 @@ describe("nobody to pick is no_members", () => {
 });
 
 describe("at its bounds", () => {
-  test("a request names 16 members, 64 to exclude, 16 tags and a key of 1 KB", async () => {
+  test("a request names 16 members, 64 to exclude, 8 tags and a key of 1 KB", async () => {
     const service = freshName();
     const tags = Array.from({ length: 16 }, (_, i) => `${i}`.padEnd(64, "t"));
     const members = Array.from({ length: 90 }, (_, i) => ({ id: `${i}`.padEnd(128, "i"), tags }));
     await Promise.all(members.map((member) => register(service, [member])));
     const exclude = idsOf(members).slice(0, 64);
-    const more = { exclude, tags, count: 16, zone: "z".repeat(64) };
+    const more = { exclude, tags: tags.slice(8), count: 16, zone: "z".repeat(64) };
     for (const request of [
       { strategy: "least-load", ...more },
       { strategy: "sticky", key: "k".repeat(1_024), maxLoad: 100, ...more },
@@ -152,7 +152,7 @@ describe("what is not taken", () => {
     ["zone", { strategy: "random", zone: "" }],
     ["zone", { strategy: "random", zone: "z".repeat(65) }],
     ["zone", { strategy: "random", zone: null }],
-    ["tags", { strategy: "random", tags: Array(17).fill("t") }],
+    ["tags", { strategy: "random", tags: Array(9).fill("t") }],
     ["tags", { strategy: "random", tags: "ssd" }],
     ["tags.1", { strategy: "random", tags: ["t", ""] }],
     ["tags.0", { strategy: "random", tags: ["t".repeat(65)] }],
