@@ -11,7 +11,7 @@ const TABLE = {
   forbidden: [403, "This is not allowed"],
   not_found: [404, "There is nothing at this path"],
   unknown_member: [404, "The service has no such member"],
-  no_members: [404, "The service has no member that could own a key"],
+  no_members: [404, "The service has no member to name"],
   method_not_allowed: [405, "This path has other methods"],
   request_timeout: [408, "The request did not arrive in time"],
   held: [409, "Another lease holds it"],

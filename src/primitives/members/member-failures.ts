@@ -71,6 +71,15 @@ export function noMembers(service: string): CoordinationError {
   );
 }
 
+/** Nobody has what a pick asks for. `eligible`: live members with a weight above 0. */
+export function nobodyToPick(service: string, eligible: number): CoordinationError {
+  if (eligible === 0) return noMembers(service);
+  return new CoordinationError(
+    "no_members",
+    `Service ${withoutNamespace(service)} has ${eligible} live members with a weight above 0, but each of them lacks one of these tags or is excluded. Ask for fewer tags, or exclude fewer.`,
+  );
+}
+
 export function tooManyMembers(service: string, members: number): CoordinationError {
   return new CoordinationError(
     "too_many",
