@@ -1,10 +1,12 @@
 import type { Place, WindowEvent } from "../algorithms/event-window.js";
 import type { Keys } from "./keys.js";
-import { eventText, type MemberEvent, type MemberRecord, parseEvent } from "./member-calls.js";
+import type { MemberRecord } from "./member-calls.js";
+import { eventText, type MemberEvent, parseEvent } from "./member-event.js";
 import { type Call, scriptCall } from "./scripts.js";
 
 /** What one primary stores of an event. */
 export interface StoredEvent extends MemberEvent, WindowEvent {
+  readonly status: MemberRecord["status"];
   /** What was registered then, as JSON. */
   readonly registered: string;
 }
@@ -55,22 +57,33 @@ function parsePlace(text: string): Place {
 function parseStored(pairs: readonly string[]): StoredEvent | null {
   const fields: Record<string, string> = {};
   for (let i = 0; i + 1 < pairs.length; i += 2) fields[pairs[i] as string] = pairs[i + 1] as string;
-  const { member: id, incarnation, revision, left, nonce, event = "", registered = "null" } = fields;
+  const {
+    member: id,
+    incarnation,
+    revision,
+    left,
+    nonce,
+    change,
+    status,
+    event = "",
+    registered = "null",
+  } = fields;
   if (id === undefined) return null;
   const version = { incarnation: Number(incarnation), revision: Number(revision), left: left !== "0" };
   return {
     id,
     ...version,
     ...parseEvent(event, version),
+    status: status as StoredEvent["status"],
     registered,
-    identity: identityText([id, incarnation, revision, left, nonce, event]),
+    identity: identityText([id, incarnation, revision, left, nonce, change, event]),
   };
 }
 
 /** Of the event that made a record as it is. */
 export function identityOf(record: MemberRecord): string {
-  const { id, incarnation, revision, left, nonce, event } = record;
-  return identityText([id, incarnation, revision, left ? "1" : "0", nonce, eventText(event)]);
+  const { id, incarnation, revision, left, nonce, change, event } = record;
+  return identityText([id, incarnation, revision, left ? "1" : "0", nonce, change, eventText(event)]);
 }
 
 const identityText = (parts: readonly unknown[]) => parts.join("\n");

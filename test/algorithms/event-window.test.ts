@@ -19,12 +19,12 @@ function event(id: string, incarnation: number, revision = 1, more: Partial<Wind
 /** A window on three primaries, each of which begins with a mark. */
 function newWindow(majority = 2) {
   const window = new EventWindow<WindowEvent>(3, majority);
-  const next = [1, 1, 1];
+  const next: [number, number, number] = [1, 1, 1];
   for (const primary of [0, 1, 2]) window.restart(primary, INCARNATIONS[primary] as string);
-  const place = (primary: number): Place => ({ ms: next[primary]++ as number, seq: 0 });
-  const note = (primary: number, one: WindowEvent | null, nowMs = 0) =>
+  const place = (primary: 0 | 1 | 2): Place => ({ ms: next[primary]++, seq: 0 });
+  const note = (primary: 0 | 1 | 2, one: WindowEvent | null, nowMs = 0) =>
     window.note(primary, [{ place: place(primary), event: one }], nowMs);
-  for (const primary of [0, 1, 2]) note(primary, null);
+  for (const primary of [0, 1, 2] as const) note(primary, null);
   return { window, note, next };
 }
 
@@ -58,13 +58,13 @@ describe("an event", () => {
   test("waits a moment for an older one of its member that may be told, then takes its place", () => {
     const { window, note } = newWindow();
     note(1, event("a", 1, 1));
-    for (const primary of [1, 2]) note(primary, event("a", 1, 2));
+    for (const primary of [1, 2] as const) note(primary, event("a", 1, 2));
     expect(told(window, 100)).toEqual([]);
     note(0, event("a", 1, 1));
     expect(told(window, 100)).toEqual(["a 1 1 false", "a 1 2 false"]);
 
     note(1, event("b", 1, 1), 100);
-    for (const primary of [1, 2]) note(primary, event("b", 1, 2), 100);
+    for (const primary of [1, 2] as const) note(primary, event("b", 1, 2), 100);
     expect(told(window, 300)).toEqual(["b 1 2 false"]);
     note(0, event("b", 1, 1), 300);
     expect(told(window, 300)).toEqual([]);
@@ -72,22 +72,22 @@ describe("an event", () => {
 
   test("is not told where a later one of its member was: a leave before a live revision", () => {
     const { window, note } = newWindow();
-    for (const primary of [0, 1]) note(primary, event("a", 1, 1, { left: true }));
+    for (const primary of [0, 1] as const) note(primary, event("a", 1, 1, { left: true }));
     expect(told(window)).toEqual(["a 1 1 true"]);
-    for (const primary of [0, 1]) note(primary, event("a", 1, 2));
+    for (const primary of [0, 1] as const) note(primary, event("a", 1, 2));
     expect(told(window)).toEqual([]);
-    for (const primary of [0, 1]) note(primary, event("a", 2, 1));
+    for (const primary of [0, 1] as const) note(primary, event("a", 2, 1));
     expect(told(window)).toEqual(["a 2 1 false"]);
   });
 
   test("that happened before the window began is told to those who resume only", () => {
     const { window, note } = newWindow();
     const before = window.position();
-    for (const primary of [0, 1, 2]) note(primary, event("a", 1));
-    for (const primary of [0, 1, 2]) note(primary, event("b", 1));
-    for (const primary of [0, 1, 2]) note(primary, event("b", 1, 1, { left: true }));
+    for (const primary of [0, 1, 2] as const) note(primary, event("a", 1));
+    for (const primary of [0, 1, 2] as const) note(primary, event("b", 1));
+    for (const primary of [0, 1, 2] as const) note(primary, event("b", 1, 1, { left: true }));
     note(0, event("c", 1), 5);
-    for (const primary of [0, 1]) note(primary, event("d", 1), 20);
+    for (const primary of [0, 1] as const) note(primary, event("d", 1), 20);
     window.begin([event("a", 1), event("c", 1)], 10);
     // `d` came after the list was read, and so is not in it.
     expect(told(window, 20)).toEqual(["d 1 1 false"]);
@@ -120,7 +120,7 @@ describe("a position", () => {
   test("stays before what is pending on a primary", () => {
     const { window, note } = newWindow();
     note(0, event("a", 1));
-    for (const primary of [0, 1]) note(primary, event("b", 1));
+    for (const primary of [0, 1] as const) note(primary, event("b", 1));
     expect(told(window)).toEqual(["b 1 1 false"]);
     expect(placesOf(window.position())).toEqual([1, 2, 1]);
     note(2, event("a", 1));
@@ -130,7 +130,7 @@ describe("a position", () => {
 
   test("of whoever was told the first of several leaves the others to come", () => {
     const { window, note } = newWindow();
-    for (const id of ["a", "b"]) for (const primary of [0, 1, 2]) note(primary, event(id, 1));
+    for (const id of ["a", "b"]) for (const primary of [0, 1, 2] as const) note(primary, event(id, 1));
     window.next(0);
     const position = window.position();
     expect(told(window)).toEqual(["b 1 1 false"]);
@@ -143,7 +143,7 @@ describe("a position", () => {
     window.restart(0, "p0:2");
     expect(window.since(position)).toEqual([]);
     // What a primary that was readmitted has again is no news.
-    for (const primary of [1, 2]) note(primary, event("a", 1));
+    for (const primary of [1, 2] as const) note(primary, event("a", 1));
     told(window);
     const later = window.position();
     note(0, event("a", 1));
@@ -156,7 +156,8 @@ describe("a position", () => {
   test("is too old once what followed is kept no more", () => {
     const { window, note } = newWindow();
     const position = window.position();
-    for (let i = 0; i < 3_000; i++) for (const primary of [0, 1, 2]) note(primary, event(`m${i}`, 1));
+    for (let i = 0; i < 3_000; i++)
+      for (const primary of [0, 1, 2] as const) note(primary, event(`m${i}`, 1));
     told(window);
     expect(window.since(position)).toBeNull();
     expect(window.since(window.position())).toEqual([]);

@@ -1,7 +1,7 @@
 import { Namespace } from "../../namespace.js";
 import type { Message } from "../../primitives/members/events/event-log.js";
 import type { Told } from "../../primitives/members/events/event-watch.js";
-import type { Registration } from "../../primitives/members/member.js";
+import { type Registration, statusOf } from "../../primitives/members/member.js";
 import type { StoredEvent } from "../../scripts/event-calls.js";
 import { toEvent } from "../responses/event-stream.js";
 
@@ -72,13 +72,13 @@ export function toEventJson(service: string, event: StoredEvent) {
   return {
     id: [name, id, incarnation, revision, kind].join("/"),
     service: name,
-    member: { id, incarnation, revision, status: statusOf(event), ...registered },
+    member: { id, incarnation, revision, status: toldStatus(event), ...registered },
     ...(why !== "" && { why }),
   };
 }
 
-function statusOf({ kind }: StoredEvent) {
-  return kind === "left" || kind === "expired" ? kind : "up";
+function toldStatus(event: StoredEvent) {
+  return event.kind === "left" || event.kind === "expired" ? event.kind : statusOf(event);
 }
 
 const nameOf = (service: string) => Namespace.of(service).outer(service);

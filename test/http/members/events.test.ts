@@ -37,7 +37,10 @@ describe("a stream of the members of a service", () => {
       {
         type: "member",
         id: "",
-        data: { service, member: { id: "a", incarnation: first.incarnation, revision: 1, status: "up", zone: "z1" } },
+        data: {
+          service,
+          member: { id: "a", incarnation: first.incarnation, revision: 1, status: "up", zone: "z1" },
+        },
       },
       { type: "synced", id: expect.stringMatching(/^\S{1,256}$/), data: { service, members: 1 } },
     ]);
@@ -110,28 +113,31 @@ describe("a stream of the members of a service", () => {
 });
 
 describe("a stream that is resumed", () => {
-  test.each(["header", "query"])("at another instance, by the %s, tells what was missed and no more", async (by) => {
-    const service = freshName();
-    await put(service, "a");
-    const first = await follow(service);
-    await untilType(first, "synced");
-    await put(service, "b");
-    await untilTold(first, "joined b");
-    const id = lastId(first);
-    first.cut();
-    await put(service, "c");
-    await leave(service, "a");
-    using again =
-      by === "header"
-        ? await follow(service, pair.other, { "last-event-id": id })
-        : await follow(service, pair.other, {}, `?lastEventId=${encodeURIComponent(id)}`);
-    await untilType(again, "bookmark");
-    expect(ofMembers(again).toSorted()).toEqual(["joined c", "left a"]);
-    await put(service, "d");
-    await untilTold(again, "joined d");
-    expect(typesOf(again)).not.toContain("member");
-    expect(typesOf(again)).not.toContain("reset");
-  });
+  test.each(["header", "query"])(
+    "at another instance, by the %s, tells what was missed and no more",
+    async (by) => {
+      const service = freshName();
+      await put(service, "a");
+      const first = await follow(service);
+      await untilType(first, "synced");
+      await put(service, "b");
+      await untilTold(first, "joined b");
+      const id = lastId(first);
+      first.cut();
+      await put(service, "c");
+      await leave(service, "a");
+      using again =
+        by === "header"
+          ? await follow(service, pair.other, { "last-event-id": id })
+          : await follow(service, pair.other, {}, `?lastEventId=${encodeURIComponent(id)}`);
+      await untilType(again, "bookmark");
+      expect(ofMembers(again).toSorted()).toEqual(["joined c", "left a"]);
+      await put(service, "d");
+      await untilTold(again, "joined d");
+      expect(typesOf(again)).not.toContain("member");
+      expect(typesOf(again)).not.toContain("reset");
+    },
+  );
 
   test("goes on from the mark of its snapshot, also where nothing had ever happened", async () => {
     const service = freshName();

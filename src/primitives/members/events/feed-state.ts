@@ -1,7 +1,7 @@
 import { type RingMember, ringIdOf } from "../../../algorithms/ring.js";
 import { identityOf, type StoredEvent } from "../../../scripts/event-calls.js";
 import type { MemberRecord } from "../../../scripts/member-calls.js";
-import { type Registration, toRingMember } from "../member.js";
+import { type Registration, statusOf, toRingMember } from "../member.js";
 
 /** The members of a service at one moment: of each the event that made it so. */
 export interface Snapshot {
@@ -50,7 +50,8 @@ export class FeedState {
 
   #set(event: StoredEvent): void {
     const { weight, zone } = JSON.parse(event.registered) as Registration;
-    this.#members.set(event.id, { event, inRing: toRingMember({ id: event.id, weight, zone }) });
+    const inRing = toRingMember({ id: event.id, weight, zone, status: statusOf(event) });
+    this.#members.set(event.id, { event, inRing });
   }
 
   #nameRing(): string {
