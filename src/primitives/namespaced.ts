@@ -5,6 +5,7 @@ import type { Locks } from "./lock.js";
 import type { ListWatches } from "./members/list-watches.js";
 import type { MemberPages } from "./members/member-pages.js";
 import type { Membership } from "./members/membership.js";
+import type { Suspicions } from "./members/suspicions.js";
 import type { Owners } from "./rings/owners.js";
 import type { Semaphores } from "./semaphore.js";
 
@@ -23,8 +24,9 @@ export interface NamespacedPrimitives {
   readonly locks: Pick<Locks, keyof Locks>;
   readonly semaphores: Pick<Semaphores, keyof Semaphores>;
   readonly elections: Pick<Elections, keyof Elections>;
-  readonly membership: Omit<Membership, "views" | "pages" | "listWatches">;
+  readonly membership: Omit<Membership, "views" | "pages" | "listWatches" | "suspicions">;
   readonly memberLists: MemberLists;
+  readonly suspicions: Pick<Suspicions, "reportByPeer">;
   readonly owners: Pick<Owners, "owning" | "timeSlices">;
 }
 
@@ -39,7 +41,8 @@ export function inNamespace(namespace: Namespace, primitives: Primitives): Names
   if (!namespace.isDefault) return new View(namespace, primitives);
   const { locks, semaphores, elections, membership, owners } = primitives;
   const memberLists = memberListsIn(namespace, membership);
-  return { namespace, locks, semaphores, elections, membership, memberLists, owners };
+  const { suspicions } = membership;
+  return { namespace, locks, semaphores, elections, membership, memberLists, suspicions, owners };
 }
 
 /** Each primitive only when it is asked for: a request uses one. */
@@ -67,6 +70,10 @@ class View implements NamespacedPrimitives {
 
   get memberLists() {
     return memberListsIn(this.namespace, this.primitives.membership);
+  }
+
+  get suspicions() {
+    return suspicionsIn(this.namespace, this.primitives.membership);
   }
 
   get owners() {
@@ -170,6 +177,12 @@ function memberListsIn(namespace: Namespace, { pages, listWatches }: Membership)
     page: (service, ...which) => pages.page(inner(service), ...which),
     first: (service, ...which) => pages.first(inner(service), ...which),
     change: (service, ...until) => listWatches.change(inner(service), ...until),
+  };
+}
+
+function suspicionsIn(namespace: Namespace, { suspicions }: Membership): NamespacedPrimitives["suspicions"] {
+  return {
+    reportByPeer: (service, id, report) => suspicions.reportByPeer(namespace.inner(service), id, report),
   };
 }
 

@@ -39,6 +39,7 @@ import {
   putMember,
 } from "../../src/scripts/member-calls.js";
 import { keepWaiting, leaveQueue, takeTicket } from "../../src/scripts/queue-calls.js";
+import { listReports, putReport } from "../../src/scripts/report-calls.js";
 import { type Call, SCRIPTS } from "../../src/scripts/scripts.js";
 import { findSlots, inspectSemaphore, setLimit } from "../../src/scripts/semaphore-calls.js";
 import { scanSet } from "../../src/scripts/set-calls.js";
@@ -124,6 +125,20 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   ),
   "count-members": countMembers(
     keys,
+    many((i) => `search-${i}`),
+  ),
+  "put-report": putReport(keys, "search", "search-1", {
+    reporter: "search-2",
+    incarnation: 1,
+    weight: 0.5,
+    times: 2,
+    leftMs: 20_000,
+    countedAgeMs: 0,
+    reason: "no answer",
+  }),
+  "list-reports": listReports(
+    keys,
+    "search",
     many((i) => `search-${i}`),
   ),
   "scan-set": scanSet(keys.services, "0"),

@@ -60,6 +60,8 @@ export const ACTS = {
   register: { outcome: always("registered"), details: memberId, quota: member("begins") },
   heartbeat: { outcome: never, details: memberId, quota: member("extends") },
   leave: { outcome: ifSo("left"), details: memberId, quota: member("ends") },
+  // Many peers of one dead member say so again and again.
+  suspect: { outcome: never, details: memberId },
 } as const satisfies Readonly<Record<string, ActTerms>>;
 
 export type Act = keyof typeof ACTS;

@@ -15,6 +15,8 @@ import {
   SERVICES_PAGE_MAX,
   ServicesQuery,
   ServicesSchema,
+  SuspectBody,
+  SuspicionSchema,
 } from "./schemas.js";
 
 export function memberRoutes(routes: Routes, { config, cursors }: Dependencies): void {
@@ -76,6 +78,21 @@ export function memberRoutes(routes: Routes, { config, cursors }: Dependencies):
     handle: async ({ params: { service, id } }, { membership }) => ({
       left: await membership.leave(service, id),
     }),
+  });
+
+  routes.add({
+    method: "post",
+    path: "/v1/services/{service}/members/{id}/suspect",
+    operationId: "suspectMember",
+    needs: { action: "use", act: "suspect", kind: "members", names: { inPath: "service" } },
+    tags: ["members"],
+    summary: "Report that a member cannot be reached",
+    description:
+      "Enough reporters make it suspect: three, or in a small service a majority of its other members, but two at least. A report counts for ttlMs of the member, 10 s at least, and for twice as long each time that its reporter repeats it; a heartbeat does not take it back, a new registration does. At most half of a service is suspect at a time: those with the most reports.",
+    request: { params: MemberParams, body: body(SuspectBody, examples.suspectRequests) },
+    answer: json("The report counts.", SuspicionSchema, examples.suspicions),
+    problems: ["unknown_member", "superseded", "too_many", "no_quorum"],
+    handle: ({ params: { service, id }, body }, { suspicions }) => suspicions.reportByPeer(service, id, body),
   });
 
   routes.add({

@@ -65,9 +65,10 @@ export const HeartbeatBody = request("HeartbeatRequest", "To say that a member i
   }),
 });
 
-const memberStatus = z
-  .enum(["up"])
-  .openapi("MemberStatus", { description: "Members that are not up are not listed." });
+const memberStatus = z.enum(["up", "suspect"]).openapi("MemberStatus", {
+  description:
+    "suspect: several others could not reach it. It stays in the ring; prefer others. Members that have left or expired are not listed.",
+});
 
 export const MemberSchema = answer("Member", "A live member of a service.", {
   id: z.string().openapi({ description: "Its id, unique in the service.", example: "search-1" }),
@@ -100,6 +101,27 @@ export const PulseSchema = RegisteredSchema.pick({
 
 export const LeftSchema = answer("Left", "The outcome of leaving.", {
   left: z.boolean().openapi({ description: "Whether it was a member until now." }),
+});
+
+export const SuspectBody = request("SuspectRequest", "To say that a member cannot be reached.", {
+  reporter: name("Id of the live member of the same service that says so.", "search-2"),
+  reason: label(256, "What happened, for those who look for the cause.", "no answer within 2 s"),
+  incarnation: incarnation.optional().openapi({
+    description:
+      "The incarnation that could not be reached; if there is a later one, the answer is a 409, and the report does not count.",
+  }),
+});
+
+export const SuspicionSchema = answer("Suspicion", "What is held against a member.", {
+  suspect: z.boolean().openapi({ description: "Whether the member is suspect now.", example: false }),
+  reporters: z
+    .int()
+    .openapi({ description: "How many have reported it, as far as it still counts.", example: 1 }),
+  reportersNeeded: z.int().openapi({
+    description: "How many reporters it takes; those whose own heartbeat is late count half.",
+    example: 3,
+  }),
+  windowMs: ms("For how long this report counts: twice as long with each repetition", 15_000),
 });
 
 export const ringId = z.string().openapi({

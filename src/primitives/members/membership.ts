@@ -21,6 +21,7 @@ import { MemberPages } from "./member-pages.js";
 import { type Known, MemberReads } from "./member-reads.js";
 import { MemberViews } from "./member-views.js";
 import { type ServicePage, ServicePages } from "./service-pages.js";
+import { Suspicions } from "./suspicions.js";
 
 export type { Member, Registration } from "./member.js";
 
@@ -35,6 +36,8 @@ export class Membership {
   readonly listWatches: ListWatches;
   readonly #services: ServicePages;
   readonly #heartbeats: Heartbeats;
+  /** What others say against members. */
+  readonly suspicions: Suspicions;
   /** For answers that may be a little old. */
   readonly views: MemberViews;
 
@@ -48,7 +51,8 @@ export class Membership {
     this.#reads = new MemberReads(primaries, keys, clock);
     this.#lists = new SharedReads(clock, LISTS_AT_ONCE_MAX);
     this.#members = new SharedReads(clock, MEMBERS_AT_ONCE_MAX);
-    this.pages = new MemberPages(this.#reads, clock, ids);
+    this.suspicions = new Suspicions(primaries, keys, clock, this.#reads);
+    this.pages = new MemberPages(this.#reads, this.suspicions, clock, ids);
     this.listWatches = new ListWatches((service) => this.list(service), this.pages, clock);
     this.#services = new ServicePages(this.#reads, primaries, keys, clock);
     this.#heartbeats = new Heartbeats(primaries, keys, clock);
@@ -111,7 +115,7 @@ export class Membership {
   list(service: string): Promise<Member[]> {
     return this.#lists.read(service, async () => {
       const ids = await this.#reads.ids(service);
-      return (await this.#reads.live(service, ids)).map(toMember);
+      return this.suspicions.judge(service, await this.#reads.live(service, ids));
     });
   }
 
@@ -120,7 +124,8 @@ export class Membership {
     return this.#members.read(`${service}/${id}`, async () => {
       const { record } = await this.#find(service, id);
       if (!record || record.left) throw unknownMember(service, id);
-      return toMember(record);
+      const [member] = await this.suspicions.judge(service, [record]);
+      return member as Member;
     });
   }
 
