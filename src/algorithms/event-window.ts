@@ -69,7 +69,7 @@ export class EventWindow<E extends WindowEvent> {
       const latest = this.#latest.get(item.event.id);
       // What began as known is the latest itself.
       const order = latest ? compareVersions(item.event, latest) : 1;
-      if (order < 0 || (order === 0 && !item.isKnown)) this.#drop(item);
+      if (order < 0 || (order === 0 && !item.isKnown)) this.#end(item, "dropped");
       else if (!this.#waitsForOlder(item, nowMs)) {
         this.#tell(item);
         return item;
@@ -91,7 +91,7 @@ export class EventWindow<E extends WindowEvent> {
     const item = this.#items.get(identity);
     if (item?.state !== "pending" || item.decidedAtMs !== null) return;
     if (outcome === "held") this.#decide(item, nowMs);
-    else this.#drop(item);
+    else this.#end(item, "dropped");
   }
 
   /** Where somebody is who was told everything so far, per primary; null: nothing can be said of it. */
@@ -176,11 +176,7 @@ export class EventWindow<E extends WindowEvent> {
     if (!latest || compareVersions(event, latest) > 0) this.#latest.set(event.id, event);
     // Whatever is older comes too late.
     for (const other of this.#pending.get(event.id) ?? [])
-      if (compareVersions(other.event, event) < 0) this.#drop(other);
-  }
-
-  #drop(item: Item<E>): void {
-    this.#end(item, "dropped");
+      if (compareVersions(other.event, event) < 0) this.#end(other, "dropped");
   }
 
   #end(item: Item<E>, state: "told" | "dropped"): void {
@@ -194,7 +190,7 @@ export class EventWindow<E extends WindowEvent> {
     item.places[primary] = undefined;
     if (item.places.some(Boolean)) return;
     // Nobody holds it any more.
-    if (item.state === "pending") this.#drop(item);
+    if (item.state === "pending") this.#end(item, "dropped");
     this.#items.delete(item.event.identity);
     this.#told.delete(item);
     if (this.#latest.get(item.event.id) === item.event && item.event.left) this.#latest.delete(item.event.id);
