@@ -214,7 +214,7 @@ export function createCore(
   return {
     primaries,
     membership,
-    memberEvents: new MemberEvents(primaries, membership.reads, keys, clock),
+    memberEvents: new MemberEvents(primaries, membership, keys, clock),
     locks: new Locks(leases, primaries, keys, clock),
     semaphores: new Semaphores(leases, primaries, keys, random, clock, config),
     elections: new Elections(leases, clock, ids),

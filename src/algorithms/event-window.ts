@@ -1,5 +1,3 @@
-import { compareVersions, type Versioned } from "./members.js";
-
 /**
  * Which events of one service have happened, from what each primary has stored of them: pure, and without a clock of its own.
  *
@@ -15,8 +13,10 @@ export class EventWindow<E extends WindowEvent> {
   /** A majority hold them, and they are not told yet. */
   #decided: Item<E>[] = [];
   readonly #pending = new Map<string, Set<Item<E>>>();
-  /** The latest version of each member that is known to watchers. */
-  readonly #latest = new Map<string, Versioned>();
+  /** The latest event of each member that was told. */
+  readonly #latest = new Map<string, EventVersion>();
+  /** The members that a snapshot at the beginning had. */
+  #begunWith: ReadonlyMap<string, EventVersion> = new Map();
 
   constructor(
     primaries: number,
@@ -45,34 +45,26 @@ export class EventWindow<E extends WindowEvent> {
    * Begins with the live members, from a quorum read that began at `readAtMs`. What was decided by then, or is in them, has
    * happened already: it is told only to those who resume.
    */
-  begin(live: Iterable<Versioned>, readAtMs: number): void {
-    const known = new Map([...live].map((version) => [version.id, version]));
-    for (const version of known.values()) this.#latest.set(version.id, version);
-    const past = this.#decided.filter(({ event, decidedAtMs }) => {
-      const version = known.get(event.id);
-      return version ? compareVersions(event, version) <= 0 : (decidedAtMs ?? readAtMs) < readAtMs;
-    });
+  begin(live: Iterable<EventVersion>, readAtMs: number): void {
+    this.#begunWith = new Map([...live].map((version) => [version.id, version]));
+    const past = this.#decided.filter(
+      ({ event, decidedAtMs }) =>
+        this.#isKnown(event) || (!this.#begunWith.has(event.id) && (decidedAtMs ?? readAtMs) < readAtMs),
+    );
     this.#decided = this.#decided.filter((item) => !past.includes(item));
     for (const item of inOrder(past)) this.#tell(item);
-    for (const items of this.#pending.values()) {
-      for (const item of items) {
-        const version = known.get(item.event.id);
-        item.isKnown = version !== undefined && compareVersions(item.event, version) <= 0;
-      }
-    }
   }
 
   /** The next event to tell; null: none for now. `isKnown`: whoever began with a list of members knows it from there. */
   next(nowMs: number): { readonly event: E; readonly isKnown: boolean } | null {
     this.#decided = this.#decided.filter(({ state }) => state === "pending");
     for (const item of this.#decided) {
-      const latest = this.#latest.get(item.event.id);
-      // What began as known is the latest itself.
-      const order = latest ? compareVersions(item.event, latest) : 1;
-      if (order < 0 || (order === 0 && !item.isKnown)) this.#end(item, "dropped");
+      const { event } = item;
+      const latest = this.#latest.get(event.id);
+      if (latest && compareVersions(event, latest) <= 0) this.#end(item, "dropped");
       else if (!this.#waitsForOlder(item, nowMs)) {
         this.#tell(item);
-        return item;
+        return { event, isKnown: this.#isKnown(event) };
       }
     }
     return null;
@@ -135,7 +127,7 @@ export class EventWindow<E extends WindowEvent> {
   #vote(primary: number, place: Place, event: E, nowMs: number): Item<E> {
     let item = this.#items.get(event.identity);
     if (!item) {
-      item = { event, places: [], seenAtMs: nowMs, decidedAtMs: null, state: "pending", isKnown: false };
+      item = { event, places: [], seenAtMs: nowMs, decidedAtMs: null, state: "pending" };
       this.#items.set(event.identity, item);
       this.#wait(item);
     }
@@ -157,6 +149,11 @@ export class EventWindow<E extends WindowEvent> {
     const others = this.#pending.get(item.event.id);
     if (others) others.add(item);
     else this.#pending.set(item.event.id, new Set([item]));
+  }
+
+  #isKnown(event: E): boolean {
+    const version = this.#begunWith.get(event.id);
+    return version !== undefined && compareVersions(event, version) <= 0;
   }
 
   /** Whether an older event of its member comes first: one that is decided, or may be at any moment. */
@@ -193,7 +190,8 @@ export class EventWindow<E extends WindowEvent> {
     if (item.state === "pending") this.#end(item, "dropped");
     this.#items.delete(item.event.identity);
     this.#told.delete(item);
-    if (this.#latest.get(item.event.id) === item.event && item.event.left) this.#latest.delete(item.event.id);
+    const isOver = item.event.left || item.event.expired;
+    if (isOver && this.#latest.get(item.event.id) === item.event) this.#latest.delete(item.event.id);
   }
 
   #trim(primary: number, count: number): void {
@@ -205,9 +203,31 @@ export class EventWindow<E extends WindowEvent> {
   }
 }
 
+/** Which state of a member this is. */
+export interface EventVersion {
+  readonly id: string;
+  readonly incarnation: number;
+  readonly revision: number;
+  readonly left: boolean;
+  readonly expired: boolean;
+}
+
 /** An event as one primary has it; equal identities: the same one. */
-export interface WindowEvent extends Versioned {
+export interface WindowEvent extends EventVersion {
   readonly identity: string;
+}
+
+/**
+ * Above zero when `a` came after `b`: a leave after all of its incarnation, the end of a revision after that, and before the
+ * next one, which made it void.
+ */
+export function compareVersions(a: EventVersion, b: EventVersion): number {
+  return (
+    a.incarnation - b.incarnation ||
+    Number(a.left) - Number(b.left) ||
+    a.revision - b.revision ||
+    Number(a.expired) - Number(b.expired)
+  );
 }
 
 /** Where an event is in the stream of one primary: ms since 1970 by its clock, and a number within that. They only grow. */
@@ -231,7 +251,6 @@ interface Item<E> {
   /** When a majority held it; null: not yet, as far as is known. */
   decidedAtMs: number | null;
   state: "pending" | "told" | "dropped";
-  isKnown: boolean;
 }
 
 interface Entry<E> {

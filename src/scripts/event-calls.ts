@@ -6,7 +6,9 @@ import { type Call, scriptCall } from "./scripts.js";
 
 /** What one primary stores of an event. */
 export interface StoredEvent extends MemberEvent, WindowEvent {
-  readonly status: MemberRecord["status"];
+  readonly status: MemberRecord["status"] | "suspect";
+  /** Which of several of its kind, of the same revision; missing: there is but one. */
+  readonly episode?: string;
   /** What was registered then, as JSON. */
   readonly registered: string;
 }
@@ -69,14 +71,32 @@ function parseStored(pairs: readonly string[]): StoredEvent | null {
     registered = "null",
   } = fields;
   if (id === undefined) return null;
-  const version = { incarnation: Number(incarnation), revision: Number(revision), left: left !== "0" };
+  const version = { incarnation: Number(incarnation), revision: Number(revision), left: left === "1" };
   return {
     id,
     ...version,
+    expired: left === "2",
     ...parseEvent(event, version),
     status: status as StoredEvent["status"],
     registered,
     identity: identityText([id, incarnation, revision, left, nonce, change, event]),
+  };
+}
+
+/** The event that made a record as it is. */
+export function eventOf(record: MemberRecord): StoredEvent {
+  const { id, incarnation, revision, left, status, registered, event } = record;
+  const identity = identityOf(record);
+  return {
+    id,
+    incarnation,
+    revision,
+    left,
+    expired: event.kind === "expired",
+    status,
+    registered,
+    ...event,
+    identity,
   };
 }
 

@@ -13,7 +13,15 @@ const INCARNATIONS = ["p0:1", "p1:1", "p2:1"];
 
 function event(id: string, incarnation: number, revision = 1, more: Partial<WindowEvent> = {}): WindowEvent {
   const left = more.left ?? false;
-  return { id, incarnation, revision, left, identity: `${id} ${incarnation} ${revision} ${left}`, ...more };
+  return {
+    id,
+    incarnation,
+    revision,
+    left,
+    expired: false,
+    identity: `${id} ${incarnation} ${revision} ${left}`,
+    ...more,
+  };
 }
 
 /** A window on three primaries, each of which begins with a mark. */
@@ -80,6 +88,15 @@ describe("an event", () => {
     expect(told(window)).toEqual(["a 2 1 false"]);
   });
 
+  test("of an end is told after its revision, and before one that made it void", () => {
+    const { window, note } = newWindow();
+    const ended = event("a", 1, 1, { expired: true, identity: "expired" });
+    for (const primary of [0, 1] as const) note(primary, ended);
+    for (const primary of [0, 1] as const) note(primary, event("a", 1, 1));
+    for (const primary of [0, 1] as const) note(primary, event("a", 1, 2));
+    expect(told(window)).toEqual(["a 1 1 false", "expired", "a 1 2 false"]);
+  });
+
   test("that happened before the window began is told to those who resume only", () => {
     const { window, note } = newWindow();
     const before = window.position();
@@ -99,6 +116,16 @@ describe("an event", () => {
     ]);
     note(1, event("c", 1), 30);
     expect(window.next(30)).toMatchObject({ event: { id: "c" }, isKnown: true });
+  });
+
+  test("of a member that the list has in a later version is told to those who resume all the same", () => {
+    const { window, note } = newWindow();
+    note(0, event("a", 1));
+    window.begin([event("a", 2)], 10);
+    note(1, event("a", 1), 20);
+    for (const primary of [0, 1] as const) note(primary, event("a", 2), 20);
+    expect(window.next(20)).toMatchObject({ event: { incarnation: 1 }, isKnown: true });
+    expect(window.next(20)).toMatchObject({ event: { incarnation: 2 }, isKnown: true });
   });
 
   test("of which the records show what became of it is told, or given up", () => {

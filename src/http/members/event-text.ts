@@ -19,17 +19,17 @@ export function* toldText(service: string, told: Exclude<Told, { kind: "behind" 
       return;
     }
     case "missed":
-      yield* inParts(told.events, (event) => toEvent(event.kind, null, eventJson(service, event)));
-      yield bookmark(service, told.position);
+      yield* inParts(told.missed, (event) => toEvent(event.kind, null, eventJson(service, event)));
+      yield bookmark(service, told.position, told.suspects);
       return;
     case "messages":
       yield told.messages.map((message) => messageText(service, message)).join("");
   }
 }
 
-/** Says how far its reader is, and nothing else. */
-export function bookmark(service: string, position: string | null): string {
-  return toEvent("bookmark", position, JSON.stringify({ service: nameOf(service) }));
+/** Says how far its reader is; to one that has come back also who is suspect, whatever it has missed. */
+export function bookmark(service: string, position: string | null, suspects?: readonly string[]): string {
+  return toEvent("bookmark", position, JSON.stringify({ service: nameOf(service), suspects }));
 }
 
 function* inParts(events: readonly StoredEvent[], toText: (event: StoredEvent) => string): Generator<string> {
@@ -66,11 +66,11 @@ function eventJson(service: string, event: StoredEvent): string {
 
 /** An event as everybody sees it. Its id is made of what happened, so it is the same at every instance. */
 export function toEventJson(service: string, event: StoredEvent) {
-  const { id, incarnation, revision, kind, why } = event;
+  const { id, incarnation, revision, kind, why, episode } = event;
   const registered = JSON.parse(event.registered) as Registration | null;
   const name = nameOf(service);
   return {
-    id: [name, id, incarnation, revision, kind].join("/"),
+    id: [name, id, incarnation, revision, kind, ...(episode === undefined ? [] : [episode])].join("/"),
     service: name,
     member: { id, incarnation, revision, status: toldStatus(event), ...registered },
     ...(why !== "" && { why }),
@@ -78,7 +78,8 @@ export function toEventJson(service: string, event: StoredEvent) {
 }
 
 function toldStatus(event: StoredEvent) {
-  return event.kind === "left" || event.kind === "expired" ? event.kind : statusOf(event);
+  if (event.kind === "left" || event.kind === "expired") return event.kind;
+  return statusOf(event);
 }
 
 const nameOf = (service: string) => Namespace.of(service).outer(service);

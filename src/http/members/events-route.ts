@@ -40,7 +40,7 @@ export function memberEventsRoute(routes: Routes, dependencies: Dependencies): v
     isStream: true,
     problems: ["no_quorum"],
     handle: async ({ params: { service }, query, headers }, { memberEvents, namespace }, c) => {
-      const since = headers["last-event-id"] ?? query.lastEventId ?? null;
+      const since = (headers["last-event-id"] ?? query.lastEventId) || null;
       const permitted = permittedOf(c);
       const watch = await memberEvents.watch(service, since);
       const events = eventStream((gone) => {

@@ -75,6 +75,59 @@ describe("a stream of the members of a service", () => {
     expect(stream.events()).toMatchObject([{ type: "synced", data: { members: 0 } }]);
   });
 
+  test("tells what is changed of a member, that it drains, and that it restarts", async () => {
+    const service = freshName();
+    await put(service, "a");
+    using stream = await follow(service);
+    await untilType(stream, "synced");
+    const change = (body: object) => pair.other.call("PATCH", `/v1/services/${service}/members/a`, body);
+    await change({ weight: 2, zone: "z9" });
+    await untilTold(stream, "updated a");
+    await change({ status: "draining" });
+    await untilTold(stream, "draining a");
+    const last = () => stream.events().findLast(({ data }) => data.member)?.data;
+    expect(last()).toMatchObject({ member: { revision: 3, status: "draining", weight: 2, zone: "z9" } });
+    expect(last().why).toContain("drains");
+    await change({ status: "up" });
+    await pair.one.call("DELETE", `/v1/services/${service}/members/a?restart=true`);
+    await put(service, "a");
+    await until(() => last().why.startsWith("registered again"), "it is back");
+    expect(typesOf(stream)).not.toContain("left");
+    expect(typesOf(stream)).not.toContain("joined");
+  });
+
+  test("tells who becomes suspect, and who does not", async () => {
+    const service = freshName();
+    for (const id of ["a", "b", "c"]) await put(service, id);
+    using stream = await follow(service);
+    using other = await follow(service, pair.other);
+    await Promise.all([untilType(stream, "synced"), untilType(other, "synced")]);
+    for (const reporter of ["b", "c"])
+      await pair.one.call("POST", `/v1/services/${service}/members/a/suspect`, {
+        reporter,
+        reason: "no answer",
+      });
+    await Promise.all([untilTold(stream, "suspect a"), untilTold(other, "suspect a")]);
+    const told = (of: EventReader) => of.events().find(({ type }) => type === "suspect");
+    expect(told(stream)).toEqual(told(other));
+    expect(told(stream)).toMatchObject({
+      id: "",
+      data: { member: { id: "a", status: "suspect" }, why: "reported by b, c" },
+    });
+
+    // Whoever comes later finds it in the snapshot, and whoever comes back in the bookmark.
+    using later = await follow(service);
+    await untilType(later, "synced");
+    expect(later.events()[0]?.data.member).toMatchObject({ id: "a", status: "suspect" });
+    using back = await follow(service, pair.other, { "last-event-id": lastId(stream) });
+    await untilType(back, "bookmark");
+    expect(back.events().at(-1)?.data).toEqual({ service, suspects: ["a"] });
+
+    await put(service, "a");
+    await untilTold(stream, "updated a");
+    expect(stream.events().findLast(({ data }) => data.member)?.data.member.status).toBe("up");
+  });
+
   test("names the latest ring, without an id", async () => {
     const service = freshName();
     await put(service, "a");
@@ -171,6 +224,7 @@ describe("a stream that is resumed", () => {
     const service = freshName();
     let stream = await follow(service);
     await untilType(stream, "synced");
+    let id = lastId(stream);
     const seen: string[] = [];
     const expected: string[] = [];
     const changing = (async () => {
@@ -187,7 +241,7 @@ describe("a stream that is resumed", () => {
     for (let i = 0; i < 6; i++) {
       await new Promise((resolve) => setTimeout(resolve, 120));
       // What has no id behind it may come again.
-      const id = lastId(stream);
+      id = lastId(stream) || id;
       seen.push(...told());
       stream.cut();
       stream = await follow(service, pair.at(i + 1), { "last-event-id": id });

@@ -1,14 +1,14 @@
 import { parsePosition, positionText } from "../../../algorithms/event-position.js";
 import { EventWindow, type Place } from "../../../algorithms/event-window.js";
-import { compareVersions } from "../../../algorithms/members.js";
 import type { Clock } from "../../../clock.js";
 import type { Primaries } from "../../../quorum/primaries.js";
-import { identityOf, type StoredEvent } from "../../../scripts/event-calls.js";
-import { MEMBERS_AT_ONCE_MAX } from "../../../scripts/member-calls.js";
-import type { MemberReads } from "../member-reads.js";
+import { eventOf, type StoredEvent } from "../../../scripts/event-calls.js";
+import type { Membership } from "../membership.js";
+import { Doubts } from "./doubts.js";
 import { EventLog } from "./event-log.js";
 import type { TailReader } from "./event-tails.js";
 import { FeedState, type Snapshot } from "./feed-state.js";
+import { FeedSuspects } from "./feed-suspects.js";
 
 /** What somebody is told at the beginning, and where the events of the log go on from there. */
 export interface Start {
@@ -18,6 +18,8 @@ export interface Start {
   /** Null: the events that were missed say it all. */
   readonly snapshot: Snapshot | null;
   readonly missed: readonly StoredEvent[];
+  /** Who is suspect now, whatever was missed. */
+  readonly suspects: readonly string[];
   /** How often the feed had to begin anew by then: whoever has seen fewer is told so. */
   readonly generation: number;
 }
@@ -29,13 +31,14 @@ export interface Start {
 export class EventFeed implements TailReader {
   readonly log: EventLog;
   readonly #window: EventWindow<StoredEvent>;
+  readonly #doubts: Doubts;
+  readonly #suspects: FeedSuspects;
   #state = new FeedState([]);
   readonly #incarnations: (string | null)[];
   readonly #caughtUp = new Set<number>();
   #begun = false;
   #generation = 0;
   #ended = false;
-  #doubtAtMs = 0;
   #ringAtMs = 0;
   /** Rejects with `no_quorum`. */
   readonly ready: Promise<void>;
@@ -43,11 +46,13 @@ export class EventFeed implements TailReader {
   constructor(
     readonly service: string,
     private readonly primaries: Primaries,
-    private readonly reads: MemberReads,
+    private readonly members: Pick<Membership, "reads" | "suspicions">,
     private readonly clock: Clock,
   ) {
     this.log = new EventLog(clock);
-    this.#window = this.#newWindow();
+    this.#window = new EventWindow(primaries.all.length, primaries.majority);
+    this.#doubts = new Doubts(service, this.#window, primaries, members.reads, clock);
+    this.#suspects = new FeedSuspects(service, members.suspicions, clock);
     this.#incarnations = primaries.all.map(() => null);
     this.ready = clock.sleep(0).then(() => this.#begin());
   }
@@ -71,6 +76,7 @@ export class EventFeed implements TailReader {
       position: this.position,
       snapshot: missed ? null : this.#state.snapshot(),
       missed: missed ?? [],
+      suspects: this.#suspects.ids,
       generation: this.#generation,
     };
   }
@@ -100,16 +106,21 @@ export class EventFeed implements TailReader {
     this.#caughtUp.add(primary);
     if (!this.#begun) return;
     this.#tell();
-    void this.#resolveDoubts();
+    void this.#doubts.resolve();
+    void this.#look();
   }
 
   /** What has happened before anybody watches: read, and not told. */
   async #begin(): Promise<void> {
     await this.#untilCaughtUp();
     const readAtMs = this.clock.monotonicMs();
-    const records = await this.reads.live(this.service, await this.reads.ids(this.service));
-    this.#window.begin(records, readAtMs);
-    this.#state = new FeedState(records);
+    const { reads } = this.members;
+    const live = await reads.live(this.service, await reads.ids(this.service));
+    const events = live.map(eventOf);
+    this.#window.begin(events, readAtMs);
+    this.#state = new FeedState(events);
+    this.#suspects.forget();
+    await this.#look();
     this.#begun = true;
     this.#tell();
   }
@@ -146,8 +157,9 @@ export class EventFeed implements TailReader {
   #tell(): void {
     const nowMs = this.clock.monotonicMs();
     for (let next = this.#window.next(nowMs); next; next = this.#window.next(nowMs)) {
-      const { event, isKnown } = next;
-      this.#state.apply(event);
+      const { isKnown } = next;
+      const event = this.#suspects.judged(next.event);
+      if (!isKnown) this.#state.apply(event);
       this.log.push({ kind: event.kind, event, isKnown, position: this.position });
     }
     // A ring of thousands is not named anew at every change: watchers are told the latest.
@@ -157,36 +169,13 @@ export class EventFeed implements TailReader {
     if (ringId !== null) this.log.push({ kind: "ring-changed", ringId });
   }
 
-  /**
-   * Events that no majority hold for long: of registrations that failed, or where a primary stored again what the others have
-   * had for long. The records say what became of them, and this read repairs primaries that are behind, which makes an event
-   * there.
-   */
-  async #resolveDoubts(): Promise<void> {
-    const nowMs = this.clock.monotonicMs();
-    if (nowMs < this.#doubtAtMs) return;
-    const doubtful = this.#window.doubtful(nowMs - DOUBT_AFTER_MS).slice(0, MEMBERS_AT_ONCE_MAX);
-    if (doubtful.length === 0) return;
-    this.#doubtAtMs = nowMs + DOUBT_INTERVAL_MS;
-    const ids = [...new Set(doubtful.map(({ id }) => id))];
-    const known = await this.reads.records(this.service, ids, "all", "all").catch(() => null);
-    if (!known) return;
-    const looked = new Set(ids.slice(0, known.lookedAt));
-    const merged = new Map(known.merged.map((one) => [one.record.id, one]));
-    const replies = this.primaries.all.length - known.unanswered;
-    for (const event of doubtful) {
-      if (!looked.has(event.id)) continue;
-      const found = merged.get(event.id);
-      const order = found ? compareVersions(event, found.record) : -1;
-      const isSame = found !== undefined && identityOf(found.record) === event.identity;
-      const isHeld = isSame && replies - found.staleAt.length >= this.primaries.majority;
-      if (isHeld) this.#window.settle(event, "held", nowMs);
-      else if (order < 0 || (order === 0 && !isSame)) this.#window.settle(event, "void", nowMs);
+  /** What is no event of a primary: found by looking, and told without a position. */
+  async #look(): Promise<void> {
+    const found = await this.#suspects.look((id) => this.#state.eventOf(id));
+    for (const event of found) {
+      this.#state.mark(event);
+      this.log.push({ kind: event.kind, event, isKnown: false, position: null });
     }
-  }
-
-  #newWindow(): EventWindow<StoredEvent> {
-    return new EventWindow(this.primaries.all.length, this.primaries.majority);
   }
 }
 
@@ -195,6 +184,4 @@ const SLOW_MS = 300;
 const BEGIN_MS_MAX = 1_500;
 const BEGIN_AGAIN_MS = 500;
 const LOOK_INTERVAL_MS = 5;
-const DOUBT_AFTER_MS = 500;
-const DOUBT_INTERVAL_MS = 1_000;
 const RING_INTERVAL_MS = 100;

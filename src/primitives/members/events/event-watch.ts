@@ -1,4 +1,3 @@
-import type { StoredEvent } from "../../../scripts/event-calls.js";
 import type { EventFeed, Start } from "./event-feed.js";
 import type { Message } from "./event-log.js";
 import type { Snapshot } from "./feed-state.js";
@@ -9,7 +8,7 @@ export type Told =
   | { readonly kind: "reset"; readonly why: string }
   | { readonly kind: "snapshot"; readonly snapshot: Snapshot; readonly position: string | null }
   /** What it has missed since its position. */
-  | { readonly kind: "missed"; readonly events: readonly StoredEvent[]; readonly position: string | null }
+  | ({ readonly kind: "missed" } & Pick<Start, "missed" | "suspects" | "position">)
   | { readonly kind: "messages"; readonly messages: readonly Message[] }
   /** It was too slow: what comes next is gone. */
   | { readonly kind: "behind" };
@@ -65,8 +64,8 @@ export class EventWatch {
   }
 }
 
-function firstOf({ snapshot, missed, position }: Start, why: string | null): Told[] {
-  if (!snapshot) return [{ kind: "missed", events: missed, position }];
+function firstOf({ snapshot, missed, suspects, position }: Start, why: string | null): Told[] {
+  if (!snapshot) return [{ kind: "missed", missed, suspects, position }];
   const told: Told = { kind: "snapshot", snapshot, position };
   return why === null ? [told] : [{ kind: "reset", why }, told];
 }

@@ -1,6 +1,5 @@
 import { type RingMember, ringIdOf } from "../../../algorithms/ring.js";
-import { identityOf, type StoredEvent } from "../../../scripts/event-calls.js";
-import type { MemberRecord } from "../../../scripts/member-calls.js";
+import type { StoredEvent } from "../../../scripts/event-calls.js";
 import { type Registration, statusOf, toRingMember } from "../member.js";
 
 /** The members of a service at one moment: of each the event that made it so. */
@@ -16,18 +15,29 @@ export class FeedState {
   #mayHaveNewRing = false;
   #snapshot: readonly StoredEvent[] | null = null;
 
-  constructor(records: readonly MemberRecord[]) {
-    for (const record of records) this.#set({ ...record, ...record.event, identity: identityOf(record) });
+  constructor(events: readonly StoredEvent[]) {
+    for (const event of events) this.#set(event);
     this.#ringId = this.#nameRing();
   }
 
   apply(event: StoredEvent): void {
     const before = this.#members.get(event.id)?.inRing ?? null;
-    if (event.left) this.#members.delete(event.id);
+    if (event.left || event.expired) this.#members.delete(event.id);
     else this.#set(event);
     const now = this.#members.get(event.id)?.inRing ?? null;
     if (before?.weight !== now?.weight || before?.zone !== now?.zone) this.#mayHaveNewRing = true;
     this.#snapshot = null;
+  }
+
+  /** Of a live member. */
+  eventOf(id: string): StoredEvent | undefined {
+    return this.#members.get(id)?.event;
+  }
+
+  /** Takes over a status that is no part of a record. */
+  mark({ id, status }: StoredEvent): void {
+    const known = this.#members.get(id);
+    if (known) this.apply({ ...known.event, status });
   }
 
   /** Made once for all who begin before the next event. */

@@ -2,7 +2,7 @@ import type { Clock } from "../../../clock.js";
 import { CoordinationError } from "../../../errors.js";
 import type { Primaries } from "../../../quorum/primaries.js";
 import type { Keys } from "../../../scripts/keys.js";
-import type { MemberReads } from "../member-reads.js";
+import type { Membership } from "../membership.js";
 import { EventFeed } from "./event-feed.js";
 import { EventTails } from "./event-tails.js";
 import { EventWatch } from "./event-watch.js";
@@ -14,7 +14,7 @@ export class MemberEvents {
 
   constructor(
     private readonly primaries: Primaries,
-    private readonly reads: MemberReads,
+    private readonly members: Pick<Membership, "reads" | "suspicions">,
     keys: Keys,
     private readonly clock: Clock,
   ) {
@@ -43,7 +43,7 @@ export class MemberEvents {
     let shared = this.#feeds.get(service);
     if (!shared) {
       if (this.#feeds.size >= FEEDS_MAX) throw tooManyFeeds();
-      const feed = new EventFeed(service, this.primaries, this.reads, this.clock);
+      const feed = new EventFeed(service, this.primaries, this.members, this.clock);
       shared = { feed, users: 0 };
       this.#feeds.set(service, shared);
       this.#tails.add(feed);
