@@ -20,6 +20,7 @@ const TABLE = {
   superseded: [409, "A later registration has replaced it"],
   too_many: [409, "It exceeds a limit"],
   lease_lost: [410, "The lease is not held any more"],
+  version_mismatch: [412, "It has changed meanwhile"],
   too_large: [413, "The body is too large"],
   unsupported_media_type: [415, "The body is not JSON"],
   expectation_failed: [417, "The expectation of the request cannot be met"],
@@ -41,11 +42,12 @@ export function statusOf(code: ErrorCode): ProblemStatus {
 
 /** The headers that tell of a failure besides its body, by their names in lower case. */
 export function problemHeaders(error: CoordinationError): Readonly<Record<string, string>> {
-  const { retryAfterMs, allow } = error.help;
+  const { retryAfterMs, allow, etag } = error.help;
   return {
     "content-type": "application/problem+json",
     ...(retryAfterMs !== undefined && { "retry-after": String(Math.ceil(retryAfterMs / 1000)) }),
     ...(allow !== undefined && { allow: allow.join(", ") }),
+    ...(etag !== undefined && { etag }),
     // RFC 6750: whether a credential was missing or not valid.
     ...(error.code === "unauthenticated" && {
       "www-authenticate": error === INVALID_CREDENTIAL ? 'Bearer error="invalid_token"' : "Bearer",

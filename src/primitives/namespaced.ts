@@ -165,7 +165,8 @@ function membershipIn(namespace: Namespace, membership: Membership): NamespacedP
   return {
     register: (service, ...member) => membership.register(inner(service), ...member),
     heartbeat: (service, id, incarnation) => membership.heartbeat(inner(service), id, incarnation),
-    leave: (service, id) => membership.leave(inner(service), id),
+    update: (service, ...change) => membership.update(inner(service), ...change),
+    leave: (service, id, how) => membership.leave(inner(service), id, how),
     list: (service) => membership.list(inner(service)),
     get: (service, id) => membership.get(inner(service), id),
     services: async (after, limit) => {

@@ -92,16 +92,17 @@ export class Owners {
 }
 
 function ringOf({ members }: MembersView): Ring {
-  return buildRing([...members.values()].map(toRingMember));
+  return buildRing([...members.values()].flatMap((member) => toRingMember(member) ?? []));
 }
 
 /** Whether the ring is of exactly these members. They come in the order of their ids, as those of a ring do. */
 function isRingOf(ring: Ring, { members }: MembersView): boolean {
   let at = 0;
-  for (const { id, weight, zone } of members.values()) {
-    if (weight <= 0) continue;
+  for (const member of members.values()) {
+    const wanted = toRingMember(member);
+    if (!wanted) continue;
     const known = ring.members[at++];
-    if (known?.id !== id || known.weight !== weight || known.zone !== (zone ?? undefined)) return false;
+    if (known?.id !== wanted.id || known.weight !== wanted.weight || known.zone !== wanted.zone) return false;
   }
   return at === ring.members.length;
 }
