@@ -125,6 +125,26 @@ describe("a member that others report as suspect", () => {
   });
 });
 
+describe("a draining member", () => {
+  test("is picked by no strategy from then on, unless nobody else lives", async () => {
+    const service = freshName();
+    await register(service, [{ id: "m1" }, { id: "m2" }]);
+    const change = (id: string, status: string) =>
+      instance.call("PATCH", `/v1/services/${service}/members/${id}`, { status });
+    for (const strategy of ["round-robin", "weighted", "random", "least-load", "sticky"]) {
+      const request = { strategy, count: 2, ...(strategy === "sticky" && { key: "user:42" }) };
+      await change("m1", "draining");
+      const { body } = await pick(request, service);
+      expect([idsOf(body.members), body.alternatives, body.fallbacks]).toEqual([["m2"], [], []]);
+      await change("m2", "draining");
+      const last = (await pick(request, service)).body;
+      expect([idsOf(last.members).toSorted(), last.fallbacks]).toEqual([["m1", "m2"], ["draining"]]);
+      await change("m1", "up");
+      await change("m2", "up");
+    }
+  });
+});
+
 describe("nobody to pick is no_members", () => {
   test.each([
     ["of a service without members", [], {}],
