@@ -12,6 +12,7 @@ import {
   type Pulse,
   putMember,
 } from "../../scripts/member-calls.js";
+import { noteProbed } from "../../scripts/report-calls.js";
 import { SharedReads } from "../reads/shared-reads.js";
 import { Heartbeats } from "./heartbeats.js";
 import { ListWatches } from "./list-watches.js";
@@ -72,6 +73,7 @@ export class Membership {
       const [record] = await Promise.all([
         this.#next(id, known, ttlMs, registration),
         isNew && this.#assertRoom(service),
+        registration.probe && this.primaries.askMajority(noteProbed(this.keys, service)),
       ]);
       if (await this.#put(service, record)) {
         this.views.forget(service);
