@@ -1,4 +1,4 @@
-import { buildRing } from "../algorithms/ring.js";
+import { buildRing, type RingMember } from "../algorithms/ring.js";
 import { REPORTERS_NEEDED } from "../algorithms/suspicion.js";
 import { ownService } from "../namespace.js";
 import type { Membership } from "../primitives/members/membership.js";
@@ -9,7 +9,7 @@ import type { Membership } from "../primitives/members/membership.js";
  */
 export class Instances {
   #isRegistered = false;
-  #ring = buildRing([]);
+  #ring = buildRing<RingMember>([]);
 
   constructor(
     private readonly membership: Pick<Membership, "register" | "heartbeat" | "leave" | "list">,

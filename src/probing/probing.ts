@@ -8,9 +8,9 @@ import type { Keys } from "../scripts/keys.js";
 import { noteProbed } from "../scripts/report-calls.js";
 import { Instances } from "./instances.js";
 import { MemberProbe } from "./member-probe.js";
-import { probe, type ProbeOutcome, type ProbeResult, resolveByDns, type Resolve } from "./probe.js";
-import { ProbeAllow, type ProbeTarget, readTarget } from "./probe-allow.js";
 import { Places } from "./places.js";
+import { type ProbeOutcome, type ProbeResult, probe } from "./probe.js";
+import { ProbeAllow, type ProbeTarget, readTarget } from "./probe-allow.js";
 
 export interface ProbingDependencies {
   readonly membership: Membership;
@@ -18,9 +18,12 @@ export interface ProbingDependencies {
   readonly keys: Keys;
   readonly clock: Clock;
   readonly random: Random;
-  readonly observer: ProbingObserver;
-  readonly resolve?: Resolve;
+  readonly observer?: ProbingObserver | undefined;
+  /** Makes a probe, if not over the network. */
+  readonly look?: Look;
 }
+
+export type Look = (target: ProbeTarget, timeoutMs: number) => Promise<ProbeResult>;
 
 export interface ProbingObserver {
   probed(kind: ProbeTarget["kind"], outcome: ProbeOutcome): void;
@@ -30,6 +33,7 @@ export interface ProbingObserver {
 export class Probing {
   readonly #allow: ProbeAllow;
   readonly #instances: Instances;
+  readonly #look: Look;
   readonly #probes = new Map<string, MemberProbe>();
   readonly #places = new Places(UNDER_WAY_MAX);
   readonly #notedMs = new Map<string, number>();
@@ -42,6 +46,8 @@ export class Probing {
     private readonly dependencies: ProbingDependencies,
   ) {
     this.#allow = new ProbeAllow(allow);
+    const { clock } = dependencies;
+    this.#look = dependencies.look ?? ((target, timeoutMs) => probe(target, timeoutMs, this.#allow, clock));
     this.#instances = new Instances(dependencies.membership, id);
   }
 
@@ -75,13 +81,13 @@ export class Probing {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       // What is known of instances and members is good for a while: without a majority all go on as they are.
-      await this.#look().catch(() => {});
+      await this.#round().catch(() => {});
       await clock.sleep(ROUND_MS, signal).catch(() => {});
     }
   }
 
   /** Finds the members that are this instance's to probe, begins with those that are new, and stops with the others. */
-  async #look(): Promise<void> {
+  async #round(): Promise<void> {
     const { membership, primaries, keys } = this.dependencies;
     await this.#instances.meet();
     const sets = await primaries.askMajority((primary) => scanOn(primary, keys.probed));
@@ -116,18 +122,16 @@ export class Probing {
     const one = new MemberProbe(probed, {
       clock,
       random,
-      look: () => this.#places.run(() => this.#probe(target, timeoutMs)),
+      look: () => this.#places.run(() => this.#look(target, timeoutMs)),
       report: (accusation) =>
-        membership.suspicions.report(service, probed, { ...accusation, reporter: `~${this.#instances.id}` }),
-      seen: (outcome) => observer.probed(target.kind, outcome),
+        membership.suspicions.reportByProbe(service, probed, {
+          ...accusation,
+          reporter: `~${this.#instances.id}`,
+        }),
+      seen: (outcome) => observer?.probed(target.kind, outcome),
     });
     this.#probes.set(key, one);
     void one.run();
-  }
-
-  #probe(target: ProbeTarget, timeoutMs: number): Promise<ProbeResult> {
-    const { clock, resolve = resolveByDns } = this.dependencies;
-    return probe(target, timeoutMs, this.#allow, clock, resolve);
   }
 
   #end(key: string, one: MemberProbe): void {

@@ -19,7 +19,7 @@ import {
   SuspicionSchema,
 } from "./schemas.js";
 
-export function memberRoutes(routes: Routes, { config, cursors }: Dependencies): void {
+export function memberRoutes(routes: Routes, { config, cursors, probing }: Dependencies): void {
   routes.add({
     method: "put",
     path: "/v1/services/{service}/members/{id}",
@@ -39,7 +39,9 @@ export function memberRoutes(routes: Routes, { config, cursors }: Dependencies):
     problems: ["superseded", "too_many", "no_quorum"],
     handle: async ({ params: { service, id }, body }, { membership }) => {
       const { address, weight = 1, zone = null, tags = [], metadata = null, ttlMs = MEMBER_TTL_MS } = body;
-      const registration = { address, weight, zone, tags, metadata };
+      const { probe } = body;
+      if (probe) probing.check(probe);
+      const registration = { address, weight, zone, tags, metadata, ...(probe && { probe }) };
       const { member, isNew } = await membership.register(service, id, ttlMs, registration);
       const answer = { ...member, heartbeatIntervalMs: heartbeatIntervalMsOf(member.ttlMs) };
       return isNew ? created(answer) : answer;

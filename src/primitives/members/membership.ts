@@ -22,7 +22,7 @@ import { MemberPages } from "./member-pages.js";
 import { type Known, MemberReads } from "./member-reads.js";
 import { MemberViews } from "./member-views.js";
 import { type ServicePage, ServicePages } from "./service-pages.js";
-import { Suspicions } from "./suspicions.js";
+import { type SuspicionObserver, Suspicions } from "./suspicions.js";
 
 export type { Member, Registration } from "./member.js";
 
@@ -48,11 +48,12 @@ export class Membership {
     clock: Clock,
     private readonly ids: Ids,
     private readonly settings: MembershipSettings,
+    observer?: SuspicionObserver,
   ) {
     this.#reads = new MemberReads(primaries, keys, clock);
     this.#lists = new SharedReads(clock, LISTS_AT_ONCE_MAX);
     this.#members = new SharedReads(clock, MEMBERS_AT_ONCE_MAX);
-    this.suspicions = new Suspicions(primaries, keys, clock, this.#reads);
+    this.suspicions = new Suspicions(primaries, keys, clock, this.#reads, observer);
     this.pages = new MemberPages(this.#reads, this.suspicions, clock, ids);
     this.listWatches = new ListWatches((service) => this.list(service), this.pages, clock);
     this.#services = new ServicePages(this.#reads, primaries, keys, clock);
