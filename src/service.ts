@@ -32,6 +32,7 @@ import { Locks } from "./primitives/lock.js";
 import { Membership } from "./primitives/members/membership.js";
 import type { SuspicionObserver } from "./primitives/members/suspicions.js";
 import type { Primitives } from "./primitives/namespaced.js";
+import { Picks } from "./primitives/picks/picks.js";
 import { WaitQueue } from "./primitives/queue/wait-queue.js";
 import { Owners } from "./primitives/rings/owners.js";
 import { Semaphores } from "./primitives/semaphore.js";
@@ -224,6 +225,7 @@ export function createCore(
     random,
     observer: observer.members,
   });
+  const owners = new Owners(membership.views, clock);
   return {
     primaries,
     membership,
@@ -231,7 +233,8 @@ export function createCore(
     semaphores: new Semaphores(leases, primaries, keys, random, clock, config),
     elections: new Elections(leases, clock, ids),
     waiting,
-    owners: new Owners(membership.views, clock),
+    owners,
+    picks: new Picks(membership.views, owners, clock, random),
     probing,
     close: () => {
       probing.stop();

@@ -112,6 +112,15 @@ test("services of the deployment itself are in no list", async () => {
 });
 
 describe("a registration with a probe", () => {
+  test("keeps it when the member is changed", async () => {
+    const service = freshName("search");
+    const probe = { tcp: "127.0.0.1:1", ...often };
+    await register(service, "m", { probe });
+    const { body } = await instance.call("PATCH", path(service, "m"), { weight: 2 });
+    expect([body.weight, body.probe]).toEqual([2, probe]);
+    await instance.call("DELETE", path(service, "m"));
+  });
+
   test.each([
     {
       what: "towards an address that is not allowed",
