@@ -49,6 +49,7 @@ const NAMES = {
     "put-report",
     "list-reports",
   ],
+  "anti-entropy": ["take-turn"],
   configuration: [
     "prepare",
     "accept",
