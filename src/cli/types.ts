@@ -227,7 +227,7 @@ export type Member = {
   readonly tags: readonly string[];
   /** What it lets others see. */
   readonly metadata?: unknown;
-  /** suspect: several others could not reach it. It stays in the ring; prefer others. Members that have left or expired are not listed. */
+  /** suspect: several others could not reach it, or it restarts. It stays in the ring; prefer others. draining: it ends its work, and has no place in the ring. Members that have left or expired are not listed. */
   readonly status: MemberStatus;
   /** Raised by each registration: distinguishes a process from its successor under the same id. */
   readonly incarnation: number;
@@ -237,6 +237,8 @@ export type Member = {
   readonly ttlMs: number;
   /** Time since the last heartbeat, ms. */
   readonly lastHeartbeatAgeMs: number;
+  /** When it is removed whatever its heartbeats do, ms: it drains with drainMs, or restarts. null: heartbeats decide. */
+  readonly endsInMs: number | null;
 };
 
 /** A service that has members. */
@@ -275,8 +277,8 @@ export type Primary = {
   readonly server: Server;
 };
 
-/** suspect: several others could not reach it. It stays in the ring; prefer others. Members that have left or expired are not listed. */
-export type MemberStatus = "up" | "suspect";
+/** suspect: several others could not reach it, or it restarts. It stays in the ring; prefer others. draining: it ends its work, and has no place in the ring. Members that have left or expired are not listed. */
+export type MemberStatus = "up" | "suspect" | "draining";
 
 /** Of the latest calls of this instance, ms; null: there were none. */
 export type Latencies = {

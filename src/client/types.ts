@@ -172,7 +172,7 @@ export type Registered = {
   readonly tags: readonly string[];
   /** What it lets others see. */
   readonly metadata?: unknown;
-  /** suspect: several others could not reach it. It stays in the ring; prefer others. Members that have left or expired are not listed. */
+  /** suspect: several others could not reach it, or it restarts. It stays in the ring; prefer others. draining: it ends its work, and has no place in the ring. Members that have left or expired are not listed. */
   readonly status: MemberStatus;
   /** Raised by each registration: distinguishes a process from its successor under the same id. */
   readonly incarnation: number;
@@ -182,6 +182,8 @@ export type Registered = {
   readonly ttlMs: number;
   /** Time since the last heartbeat, ms. */
   readonly lastHeartbeatAgeMs: number;
+  /** When it is removed whatever its heartbeats do, ms: it drains with drainMs, or restarts. null: heartbeats decide. */
+  readonly endsInMs: number | null;
   /** How often to send heartbeats: a third of ttlMs, ms. */
   readonly heartbeatIntervalMs: number;
 };
@@ -272,8 +274,8 @@ export type WaitingCandidate = {
   readonly mode: string;
 };
 
-/** suspect: several others could not reach it. It stays in the ring; prefer others. Members that have left or expired are not listed. */
-export type MemberStatus = "up" | "suspect";
+/** suspect: several others could not reach it, or it restarts. It stays in the ring; prefer others. draining: it ends its work, and has no place in the ring. Members that have left or expired are not listed. */
+export type MemberStatus = "up" | "suspect" | "draining";
 
 /** A live member of a service. */
 export type Member = {
@@ -289,7 +291,7 @@ export type Member = {
   readonly tags: readonly string[];
   /** What it lets others see. */
   readonly metadata?: unknown;
-  /** suspect: several others could not reach it. It stays in the ring; prefer others. Members that have left or expired are not listed. */
+  /** suspect: several others could not reach it, or it restarts. It stays in the ring; prefer others. draining: it ends its work, and has no place in the ring. Members that have left or expired are not listed. */
   readonly status: MemberStatus;
   /** Raised by each registration: distinguishes a process from its successor under the same id. */
   readonly incarnation: number;
@@ -299,6 +301,8 @@ export type Member = {
   readonly ttlMs: number;
   /** Time since the last heartbeat, ms. */
   readonly lastHeartbeatAgeMs: number;
+  /** When it is removed whatever its heartbeats do, ms: it drains with drainMs, or restarts. null: heartbeats decide. */
+  readonly endsInMs: number | null;
 };
 
 /** The fields that a problem has beside its code, by code. */
@@ -352,6 +356,12 @@ export interface ProblemFields {
   lease_lost: {
     /** What is known about why a lease was lost. */
     readonly lost: Loss;
+  };
+  version_mismatch: {
+    /** The ETag of what is stored now; also as header ETag. */
+    readonly etag: string;
+    /** Its revision, if it has one. */
+    readonly revision?: number;
   };
   internal: object;
   no_quorum: {

@@ -6,6 +6,7 @@ import type { ListWatches } from "./members/list-watches.js";
 import type { MemberPages } from "./members/member-pages.js";
 import type { Membership } from "./members/membership.js";
 import type { Suspicions } from "./members/suspicions.js";
+import type { Picks } from "./picks/picks.js";
 import type { Owners } from "./rings/owners.js";
 import type { Semaphores } from "./semaphore.js";
 
@@ -16,6 +17,7 @@ export interface Primitives {
   readonly elections: Elections;
   readonly membership: Membership;
   readonly owners: Owners;
+  readonly picks: Picks;
 }
 
 /** The primitives as one namespace sees them: by the names and leaseIds of the API. */
@@ -28,6 +30,7 @@ export interface NamespacedPrimitives {
   readonly memberLists: MemberLists;
   readonly suspicions: Pick<Suspicions, "reportByPeer">;
   readonly owners: Pick<Owners, "owning" | "timeSlices">;
+  readonly picks: Pick<Picks, "pick">;
 }
 
 /** Lists of members in pages, and blocking reads of them. */
@@ -39,10 +42,10 @@ export type MemberLists = Pick<MemberPages, "page" | "first"> & Pick<ListWatches
  */
 export function inNamespace(namespace: Namespace, primitives: Primitives): NamespacedPrimitives {
   if (!namespace.isDefault) return new View(namespace, primitives);
-  const { locks, semaphores, elections, membership, owners } = primitives;
+  const { locks, semaphores, elections, membership, owners, picks } = primitives;
   const memberLists = memberListsIn(namespace, membership);
   const { suspicions } = membership;
-  return { namespace, locks, semaphores, elections, membership, memberLists, suspicions, owners };
+  return { namespace, locks, semaphores, elections, membership, memberLists, suspicions, owners, picks };
 }
 
 /** Each primitive only when it is asked for: a request uses one. */
@@ -78,6 +81,10 @@ class View implements NamespacedPrimitives {
 
   get owners() {
     return ownersIn(this.namespace, this.primitives.owners);
+  }
+
+  get picks() {
+    return picksIn(this.namespace, this.primitives.picks);
   }
 }
 
@@ -158,7 +165,8 @@ function membershipIn(namespace: Namespace, membership: Membership): NamespacedP
   return {
     register: (service, ...member) => membership.register(inner(service), ...member),
     heartbeat: (service, id, incarnation) => membership.heartbeat(inner(service), id, incarnation),
-    leave: (service, id) => membership.leave(inner(service), id),
+    update: (service, ...change) => membership.update(inner(service), ...change),
+    leave: (service, id, how) => membership.leave(inner(service), id, how),
     list: (service) => membership.list(inner(service)),
     get: (service, id) => membership.get(inner(service), id),
     services: async (after, limit) => {
@@ -191,6 +199,10 @@ function ownersIn(namespace: Namespace, owners: Owners): NamespacedPrimitives["o
     timeSlices: owners.timeSlices,
     owning: (service, replicas) => owners.owning(namespace.inner(service), replicas),
   };
+}
+
+function picksIn(namespace: Namespace, picks: Picks): NamespacedPrimitives["picks"] {
+  return { pick: (service, request) => picks.pick(namespace.inner(service), request) };
 }
 
 /** What belongs to a lease, by its leaseId. */

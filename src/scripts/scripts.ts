@@ -41,6 +41,8 @@ const NAMES = {
   queue: ["take-ticket", "leave-queue", "keep-waiting"],
   members: [
     "announce-incarnation",
+    "claim-incarnation",
+    "claim-change",
     "put-member",
     "heartbeat",
     "list-members",

@@ -57,9 +57,14 @@ export class MemberCopies implements Comparison {
     { place, expected, isRepairable }: Differing<MemberRecord>,
     readAtMs: number,
   ): Promise<boolean> {
-    const expiresInMs = Math.floor(expected.expiresInMs - (this.clock.monotonicMs() - readAtMs));
+    const passedMs = this.clock.monotonicMs() - readAtMs;
+    const left = (ms: number) => Math.floor(ms - passedMs);
+    const expiresInMs = left(expected.expiresInMs);
+    const endsInMs = expected.endsInMs === null ? null : left(expected.endsInMs);
     if (!isRepairable || expiresInMs <= 0) return false;
-    const put = this.primaries.all[place]?.run(putMember(this.keys, service, { ...expected, expiresInMs }));
+    const put = this.primaries.all[place]?.run(
+      putMember(this.keys, service, { ...expected, expiresInMs, endsInMs }),
+    );
     return put === undefined
       ? false
       : put.then(
@@ -94,8 +99,8 @@ export class MemberCopies implements Comparison {
 }
 
 /** All that the same version of a record has in common everywhere. */
-function contentOf({ nonce, ttlMs, registered }: MemberRecord): string {
-  return `${nonce} ${ttlMs} ${registered}`;
+function contentOf({ nonce, change, ttlMs, status, registered }: MemberRecord): string {
+  return `${nonce} ${change} ${ttlMs} ${status} ${registered}`;
 }
 
 function textOf({ id, place, difference, expected }: Differing<MemberRecord>): string {
