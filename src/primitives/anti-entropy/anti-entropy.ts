@@ -42,7 +42,7 @@ export interface AntiEntropyObserver {
  */
 export class AntiEntropy {
   readonly #found = new Map<Primary, Found>();
-  readonly #nonce: string;
+  #nonce: string | undefined;
   #closed = false;
 
   constructor(
@@ -57,7 +57,6 @@ export class AntiEntropy {
     private readonly intervalMs: number,
     private readonly observer: AntiEntropyObserver | undefined,
   ) {
-    this.#nonce = dependencies.ids.nonce();
     void this.#keepOn();
   }
 
@@ -72,11 +71,11 @@ export class AntiEntropy {
 
   async #keepOn(): Promise<void> {
     const { clock, random } = this.dependencies;
-    // Instances that started together must not look together.
-    let share = random();
+    let waitMs = this.intervalMs / 4;
     while (!this.#closed) {
-      await clock.sleep(share * this.intervalMs);
-      share = 0.75 + random() / 2;
+      await clock.sleep(waitMs);
+      // Instances that started together must not go on looking together.
+      waitMs = this.intervalMs * (0.75 + random() / 2);
       if (this.#closed) return;
       const outcome = await this.#turn();
       if (outcome) this.observer?.compared(outcome);
@@ -126,9 +125,11 @@ export class AntiEntropy {
 
   /** Whether a majority say that it is this instance's turn. Throws `no_quorum`. */
   #take(): Promise<boolean> {
+    const { keys, ids } = this.dependencies;
     const { majority } = this.primaries;
+    this.#nonce ??= ids.nonce();
     return this.primaries.decide(
-      takeTurn(this.dependencies.keys, "anti-entropy", this.#nonce, this.intervalMs),
+      takeTurn(keys, "anti-entropy", this.#nonce, this.intervalMs),
       ({ values }) => repliedByMajority(values, majority),
       { lastWord: ({ values }) => (values.length >= majority ? false : undefined) },
     );
