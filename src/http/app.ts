@@ -31,8 +31,8 @@ export function createApp(services: Services): App {
   memberRoutes(routes, services);
   memberListRoute(routes, services);
   ownerRoutes(routes);
-  discoveryRoutes(routes);
   pickRoutes(routes);
+  discoveryRoutes(routes);
   systemRoutes(routes, services);
   docsRoutes(routes);
   return app;

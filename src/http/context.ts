@@ -9,6 +9,7 @@ import type { ErrorCode } from "../errors.js";
 import type { Ids } from "../ids.js";
 import type { AntiEntropy } from "../primitives/anti-entropy/anti-entropy.js";
 import type { Primitives } from "../primitives/namespaced.js";
+import type { Probing } from "../probing/probing.js";
 import type { Primaries } from "../quorum/primaries.js";
 import type { Auditing } from "./access/auditing.js";
 import type { Permitted } from "./access/authorization.js";
@@ -45,6 +46,7 @@ export interface Dependencies {
   readonly random: Random;
   readonly ids: Ids;
   readonly stopping: Stopping;
+  readonly probing: Pick<Probing, "check">;
   readonly identity: Identity;
   readonly keyLimits: KeyLimits;
   readonly auditing: Auditing;

@@ -41,7 +41,7 @@ import {
   putMember,
 } from "../../src/scripts/member-calls.js";
 import { keepWaiting, leaveQueue, takeTicket } from "../../src/scripts/queue-calls.js";
-import { listReports, putReport } from "../../src/scripts/report-calls.js";
+import { listReports, noteProbed, putReport } from "../../src/scripts/report-calls.js";
 import { type Call, SCRIPTS } from "../../src/scripts/scripts.js";
 import { findSlots, inspectSemaphore, setLimit } from "../../src/scripts/semaphore-calls.js";
 import { scanSet } from "../../src/scripts/set-calls.js";
@@ -140,6 +140,7 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
     "search",
     many((i) => `search-${i}`),
   ),
+  "note-probed": noteProbed(keys, "search"),
   "scan-set": scanSet(keys.services, "0"),
   prepare: prepare(keys.agreement(2), "ballot" as Parameters<typeof prepare>[1]),
   accept: accept(keys.agreement(2), "ballot" as Parameters<typeof accept>[1], "value"),
