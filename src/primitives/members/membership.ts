@@ -5,10 +5,20 @@ import { Namespace } from "../../namespace.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import type { Keys } from "../../scripts/keys.js";
 import { countMembers, type Pulse } from "../../scripts/member-calls.js";
+
+<<<<<<< HEAD
+
 import type { MemberEvent } from "../../scripts/member-event.js";
+
+=======
+
+import { noteProbed } from "../../scripts/report-calls.js";
+
+>>>>>>> main
+
 import { SharedReads } from "../reads/shared-reads.js";
 import { Heartbeats } from "./heartbeats.js";
-import { ListWatches } from "./list-watches.js";
+import type { ListWatches } from "./list-watches.js";
 import { type Member, type Registration, toMember } from "./member.js";
 import { type ChangeOf, type MemberChange, MemberChanges } from "./member-changes.js";
 import { superseded, tooManyMembers, unknownMember } from "./member-failures.js";
@@ -17,7 +27,7 @@ import { MemberReads } from "./member-reads.js";
 import { MemberRecords } from "./member-records.js";
 import { MemberViews } from "./member-views.js";
 import { type ServicePage, ServicePages } from "./service-pages.js";
-import { Suspicions } from "./suspicions.js";
+import type { SuspicionObserver, Suspicions } from "./suspicions.js";
 
 export type { Member, Registration } from "./member.js";
 export type { ChangeOf, MemberChange } from "./member-changes.js";
@@ -46,14 +56,20 @@ export class Membership {
     clock: Clock,
     ids: Ids,
     private readonly settings: MembershipSettings,
+    observer?: SuspicionObserver,
   ) {
     this.reads = new MemberReads(primaries, keys, clock);
     this.#records = new MemberRecords(primaries, keys, this.reads, clock, ids);
     this.#changes = new MemberChanges(this.#records, clock, ids);
     this.#lists = new SharedReads(clock, LISTS_AT_ONCE_MAX);
     this.#members = new SharedReads(clock, MEMBERS_AT_ONCE_MAX);
+<<<<<<< HEAD
     this.suspicions = new Suspicions(primaries, keys, clock, this.reads);
     this.pages = new MemberPages(this.reads, this.suspicions, clock, ids);
+=======
+    this.suspicions = new Suspicions(primaries, keys, clock, this.#reads, observer);
+    this.pages = new MemberPages(this.#reads, this.suspicions, clock, ids);
+>>>>>>> main
     this.listWatches = new ListWatches((service) => this.list(service), this.pages, clock);
     this.#services = new ServicePages(this.reads, primaries, keys, clock);
     this.#heartbeats = new Heartbeats(primaries, keys, clock);
@@ -73,6 +89,7 @@ export class Membership {
       const [record] = await Promise.all([
         this.#records.next(service, id, known, ttlMs, registration, isNew ? JOINED : REGISTERED_AGAIN),
         isNew && this.#assertRoom(service),
+        registration.probe && this.primaries.askMajority(noteProbed(this.keys, service)),
       ]);
       if (record && (await this.#records.put(service, record))) {
         this.views.forget(service);
