@@ -94,6 +94,18 @@ export type Owners = {
   readonly ageMs: number;
 };
 
+/** The members that were picked. */
+export type Picked = {
+  /** As many as were asked for, or as there are. At least one. */
+  readonly members: readonly Member[];
+  /** Up to two more, in the order in which to try them next. */
+  readonly alternatives: readonly Member[];
+  /** Where the pick is not what was asked for; empty: nowhere. */
+  readonly fallbacks: readonly PickFallback[];
+  /** Age of the view of the members from which this was answered, ms. */
+  readonly ageMs: number;
+};
+
 /** The outcome of breaking a lock. */
 export type Broken = {
   /** How many leases were ended. */
@@ -258,6 +270,9 @@ export type OwnerOfKey = {
   /** Ids of the members, the owner first. */
   readonly replicas: readonly string[];
 };
+
+/** zone: some of the members are of another zone, as there are too few in the one that was asked for. suspect, draining: all members that could be picked are so. */
+export type PickFallback = "zone" | "suspect" | "draining";
 
 /** A primary, as this instance sees it. */
 export type Primary = {
