@@ -20,7 +20,18 @@ const USED = [
 
 /** What the command line receives. */
 const PRINTED = [
-  ...["Lock", "Locks", "Holders", "Semaphore", "Election", "Members", "Services", "Owners", "Picked"],
+  ...[
+    "Lock",
+    "Locks",
+    "Holders",
+    "Semaphore",
+    "Election",
+    "Members",
+    "Services",
+    "Owners",
+    "PickRequest",
+    "Picked",
+  ],
   ...["Broken", "Primaries", "Ready"],
 ];
 
