@@ -25,16 +25,20 @@ import type { Gate } from "./http/server/gate.js";
 import { hostGate } from "./http/server/hosts.js";
 import { Stopping } from "./http/server/stopping.js";
 import type { Ids } from "./ids.js";
+import { AntiEntropy, type AntiEntropyObserver } from "./primitives/anti-entropy/anti-entropy.js";
+import { MemberCopies } from "./primitives/anti-entropy/member-copies.js";
 import { Elections } from "./primitives/election.js";
 import type { LeaseObserver } from "./primitives/leases/lease-observer.js";
 import { Leases } from "./primitives/leases/leases.js";
 import { Locks } from "./primitives/lock.js";
 import { Membership } from "./primitives/members/membership.js";
+import type { SuspicionObserver } from "./primitives/members/suspicions.js";
 import type { Primitives } from "./primitives/namespaced.js";
 import { Picks } from "./primitives/picks/picks.js";
 import { WaitQueue } from "./primitives/queue/wait-queue.js";
 import { Owners } from "./primitives/rings/owners.js";
 import { Semaphores } from "./primitives/semaphore.js";
+import { Probing, type ProbingObserver } from "./probing/probing.js";
 import { LeaseVotes } from "./quorum/lease-votes.js";
 import { Primaries } from "./quorum/primaries.js";
 import type { Connect } from "./redis/connection.js";
@@ -87,6 +91,8 @@ export function createService(config: Config, redis: RedisServers, world: World)
   const admission = new Admission(clock, world.random, config, redis.urls.map(addressOf), metrics, log);
   const core = createCore(config, redis, world, {
     leases: metrics.contention,
+    antiEntropy: metrics,
+    members: metrics,
     configured: (version) => world.audit?.record(configurationAdopted(version)),
     granted: (rounds) => metrics.granted(rounds),
     called: (primary, script, ms, outcome) => {
@@ -103,9 +109,9 @@ export function createService(config: Config, redis: RedisServers, world: World)
       else log.warn(line, "primary does not participate");
     },
   });
-  const { primaries, waiting } = core;
+  const { primaries, waiting, probing } = core;
   const { logDropped, audit } = world;
-  metrics.observe({ primaries, waiting, limiter: admission.limiter, logDropped, audit });
+  metrics.observe({ primaries, waiting, probing, limiter: admission.limiter, logDropped, audit });
   const stopping = new Stopping();
   const clientOf = clientBehind(config.trustedProxies);
   const isOpen = openPaths(config);
@@ -134,8 +140,10 @@ export function createService(config: Config, redis: RedisServers, world: World)
     random,
     ids,
     stopping,
+    probing,
     ...guards,
   };
+  probing.start();
   const app = createApp({ ...core, ...dependencies });
   return {
     ...core,
@@ -148,6 +156,7 @@ export function createService(config: Config, redis: RedisServers, world: World)
     stop: () => {
       stopping.begin();
       waiting.stop();
+      probing.stop();
     },
   };
 }
@@ -162,14 +171,18 @@ export interface RedisServers {
 export interface Core extends Primitives {
   readonly primaries: Primaries;
   readonly waiting: WaitQueue;
+  readonly antiEntropy: AntiEntropy;
+  readonly probing: Probing;
   close(): void;
 }
 
 /** Receives events about the primaries and leases, and how many round trips each grant took. */
 export interface CoreObserver extends PrimaryObserver {
   readonly leases?: LeaseObserver;
+  readonly antiEntropy?: AntiEntropyObserver;
   /** This instance uses another configuration of the primaries from now on. */
   configured?(version: number): void;
+  readonly members?: SuspicionObserver & ProbingObserver;
   granted?(rounds: number): void;
 }
 
@@ -189,7 +202,7 @@ export function createCore(
   const onAdopted = (version: number) => observer.configured?.(version);
   const reconciler = new Reconciler(all, { keys, clock, random, ids, settings, log, onAdopted });
   const primaries = new Primaries(all, reconciler);
-  const membership = new Membership(primaries, keys, clock, ids, config);
+  const membership = new Membership(primaries, keys, clock, ids, config, observer.members);
   const votes = new LeaseVotes(primaries, keys, ids, config, (rounds) => observer.granted?.(rounds));
   const instance = ids.nonce();
   const notifications = new Notifications(
@@ -209,7 +222,22 @@ export function createCore(
     observer.leases,
   );
   const leases = new Leases(votes, waiting, primaries.all.length, clock, random, ids, observer.leases);
+  const probing = new Probing(config.probeAllow, instance, {
+    membership,
+    primaries,
+    keys,
+    clock,
+    random,
+    observer: observer.members,
+  });
   const owners = new Owners(membership.views, clock);
+  const antiEntropy = new AntiEntropy(
+    primaries,
+    [new MemberCopies(primaries, keys, clock, random)],
+    { keys, clock, random, ids },
+    config.antiEntropyIntervalMs,
+    observer.antiEntropy,
+  );
   return {
     primaries,
     membership,
@@ -217,9 +245,13 @@ export function createCore(
     semaphores: new Semaphores(leases, primaries, keys, random, clock, config),
     elections: new Elections(leases, clock, ids),
     waiting,
+    antiEntropy,
     owners,
     picks: new Picks(membership.views, owners, clock, random),
+    probing,
     close: () => {
+      antiEntropy.close();
+      probing.stop();
       reconciler.close();
       notifications.close();
       primaries.close();

@@ -50,7 +50,9 @@ const NAMES = {
     "scan-set",
     "put-report",
     "list-reports",
+    "note-probed",
   ],
+  "anti-entropy": ["take-turn"],
   configuration: [
     "prepare",
     "accept",
