@@ -29,6 +29,7 @@ import { Elections } from "./primitives/election.js";
 import type { LeaseObserver } from "./primitives/leases/lease-observer.js";
 import { Leases } from "./primitives/leases/leases.js";
 import { Locks } from "./primitives/lock.js";
+import type { ExpiryObserver } from "./primitives/members/expiry.js";
 import { Membership } from "./primitives/members/membership.js";
 import type { Primitives } from "./primitives/namespaced.js";
 import { Picks } from "./primitives/picks/picks.js";
@@ -94,6 +95,7 @@ export function createService(config: Config, redis: RedisServers, world: World)
       if (outcome === "ok" || outcome === "unknown") admission.called(primary.address, ms);
     },
     dropped: (primary) => metrics.dropped(primary),
+    members: { marked: (primary, members) => metrics.membersExpired(primary, members) },
     changed: (primary, status) => {
       const { state, reason } = status;
       metrics.changed(primary, status);
@@ -168,6 +170,7 @@ export interface Core extends Primitives {
 /** Receives events about the primaries and leases, and how many round trips each grant took. */
 export interface CoreObserver extends PrimaryObserver {
   readonly leases?: LeaseObserver;
+  readonly members?: ExpiryObserver;
   /** This instance uses another configuration of the primaries from now on. */
   configured?(version: number): void;
   granted?(rounds: number): void;
@@ -189,7 +192,8 @@ export function createCore(
   const onAdopted = (version: number) => observer.configured?.(version);
   const reconciler = new Reconciler(all, { keys, clock, random, ids, settings, log, onAdopted });
   const primaries = new Primaries(all, reconciler);
-  const membership = new Membership(primaries, keys, clock, ids, config);
+  const membership = new Membership(primaries, keys, clock, ids, config, random, observer.members);
+  membership.expiry.start();
   const votes = new LeaseVotes(primaries, keys, ids, config, (rounds) => observer.granted?.(rounds));
   const instance = ids.nonce();
   const notifications = new Notifications(
@@ -220,6 +224,7 @@ export function createCore(
     owners,
     picks: new Picks(membership.views, owners, clock, random),
     close: () => {
+      membership.expiry.close();
       reconciler.close();
       notifications.close();
       primaries.close();

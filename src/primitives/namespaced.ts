@@ -26,7 +26,7 @@ export interface NamespacedPrimitives {
   readonly locks: Pick<Locks, keyof Locks>;
   readonly semaphores: Pick<Semaphores, keyof Semaphores>;
   readonly elections: Pick<Elections, keyof Elections>;
-  readonly membership: Omit<Membership, "views" | "pages" | "listWatches" | "suspicions">;
+  readonly membership: Omit<Membership, "views" | "expiry" | "pages" | "listWatches" | "suspicions">;
   readonly memberLists: MemberLists;
   readonly suspicions: Pick<Suspicions, "reportByPeer">;
   readonly owners: Pick<Owners, "owning" | "timeSlices">;

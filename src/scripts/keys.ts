@@ -7,6 +7,8 @@ export class Keys {
   readonly counters: string;
   readonly countersOlder: string;
   readonly services: string;
+  /** When the first member of each service may expire. */
+  readonly expiring: string;
   /** The highest incarnation that was announced for any member. */
   readonly incarnation: string;
   /** Names of the locks that are held, and of some that are no longer held. */
@@ -19,6 +21,7 @@ export class Keys {
     this.counters = `${prefix}counters`;
     this.countersOlder = `${prefix}counters/older`;
     this.services = `${prefix}services`;
+    this.expiring = `${prefix}expiring`;
     this.incarnation = `${prefix}incarnation`;
     this.held = `${prefix}held`;
     this.waiting = `${prefix}waiting/`;
@@ -67,7 +70,9 @@ export class Keys {
   readonly attemptTombstone = (leaseId: string, nonce: string, attemptNumber: number) =>
     `${this.prefix}gone/${leaseId}/${nonce}/${attemptNumber}`;
 
-  readonly memberPrefix = (service: string) => `${this.prefix}member/${service}/`;
+  /** Prefix of the records of a service, or of all. */
+  readonly memberPrefix = (service?: string) =>
+    service === undefined ? `${this.prefix}member/` : `${this.prefix}member/${service}/`;
 
   readonly member = (service: string, id: string) => this.memberPrefix(service) + id;
 

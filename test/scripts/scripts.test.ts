@@ -36,6 +36,7 @@ import {
   claimChange,
   claimIncarnation,
   countMembers,
+  expireMembers,
   heartbeat,
   listMembers,
   putMember,
@@ -111,6 +112,7 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "claim-incarnation": claimIncarnation(keys, "search", member),
   "claim-change": claimChange(keys, "search", member, { ...member, revision: 2, change: "change" }),
   "put-member": putMember(keys, "search", member),
+  "expire-members": expireMembers(keys),
   heartbeat: heartbeat(
     keys,
     many((i) => ({ service: "search", id: `search-${i}` })),
@@ -175,6 +177,7 @@ const QUEUES = luaText("queues");
 const LIMITS = luaText("limits");
 const COUNTERS = luaText("counters");
 const HOLDS = luaText("holds");
+const LIFETIMES = luaText("lifetimes");
 const isOfQueues = (name: string) => SCRIPTS[name as keyof typeof SCRIPTS].text.includes(QUEUES);
 
 /** The indices of `arg(..)` in a text: a script's own arguments, behind those of leases.lua. */
@@ -276,6 +279,7 @@ test("the prelude stands in front of each, behind it its plain path and the libr
       ...(text.includes(LIMITS) ? [LIMITS] : []),
       ...(isOfLeases(name) ? [LEASES] : []),
       ...(isOfQueues(name) ? [LIVENESS_LUA, QUEUES] : []),
+      ...(text.includes(LIFETIMES) ? [LIFETIMES] : []),
     ];
     const body = [...between, own].join("\n");
     expect(text.endsWith(`\n${body}`), name).toBe(true);

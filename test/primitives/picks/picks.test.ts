@@ -324,7 +324,7 @@ describe("least-load", () => {
 });
 
 describe("sticky", () => {
-  const ring = (all: readonly Member[]) => buildRing(all.map(toRingMember));
+  const ring = (all: readonly Member[]) => buildRing(all.flatMap((member) => toRingMember(member) ?? []));
 
   test("picks the owner of the key, and names its next replicas", async () => {
     members.set(
