@@ -7,6 +7,7 @@ import {
   toHosts,
   toMetricsPrefixes,
   toOpen,
+  toProbeAllow,
   toUrls,
 } from "./setting-values.js";
 
@@ -35,6 +36,8 @@ const SETTINGS = z.object({
   connectTimeoutMs: whole(500, 10, 10_000),
   viewAgeMsMax: whole(250, 0, 900),
   rotateAfterMs: whole(86_400_000, 1_000, 365 * 86_400_000),
+  /** How often the copies of all primaries are compared. */
+  antiEntropyIntervalMs: whole(60_000, 1_000, 86_400_000),
   /** How long the port stays open after the stop signal, so that load balancers see `/readyz` answer 503 first. */
   drainDelayMs: whole(0, 0, 60_000),
   drainMs: whole(7_000, 0, 7_500),
@@ -66,6 +69,8 @@ const SETTINGS = z.object({
   workers: wholeOrAuto(1, 1, 64),
   /** Names that `Host` or `Origin` may contain besides the default; undefined: the default alone. */
   allowedHosts: z.string().transform(toHosts).optional(),
+  /** Addresses, blocks and hosts that probes of members may connect to; empty: there are none. */
+  probeAllow: z.string().transform(toProbeAllow).default(Object.freeze([])),
   /** Names that have metrics of their own, by how they begin. */
   metricsPrefixes: z.string().transform(toMetricsPrefixes).default(Object.freeze([])),
   logLevel: oneOf(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),

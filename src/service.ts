@@ -25,17 +25,21 @@ import type { Gate } from "./http/server/gate.js";
 import { hostGate } from "./http/server/hosts.js";
 import { Stopping } from "./http/server/stopping.js";
 import type { Ids } from "./ids.js";
+import { AntiEntropy, type AntiEntropyObserver } from "./primitives/anti-entropy/anti-entropy.js";
+import { MemberCopies } from "./primitives/anti-entropy/member-copies.js";
 import { Elections } from "./primitives/election.js";
 import type { LeaseObserver } from "./primitives/leases/lease-observer.js";
 import { Leases } from "./primitives/leases/leases.js";
 import { Locks } from "./primitives/lock.js";
 import type { ExpiryObserver } from "./primitives/members/expiry.js";
 import { Membership } from "./primitives/members/membership.js";
+import type { SuspicionObserver } from "./primitives/members/suspicions.js";
 import type { Primitives } from "./primitives/namespaced.js";
 import { Picks } from "./primitives/picks/picks.js";
 import { WaitQueue } from "./primitives/queue/wait-queue.js";
 import { Owners } from "./primitives/rings/owners.js";
 import { Semaphores } from "./primitives/semaphore.js";
+import { Probing, type ProbingObserver } from "./probing/probing.js";
 import { LeaseVotes } from "./quorum/lease-votes.js";
 import { Primaries } from "./quorum/primaries.js";
 import type { Connect } from "./redis/connection.js";
@@ -88,6 +92,8 @@ export function createService(config: Config, redis: RedisServers, world: World)
   const admission = new Admission(clock, world.random, config, redis.urls.map(addressOf), metrics, log);
   const core = createCore(config, redis, world, {
     leases: metrics.contention,
+    antiEntropy: metrics,
+    members: metrics,
     configured: (version) => world.audit?.record(configurationAdopted(version)),
     granted: (rounds) => metrics.granted(rounds),
     called: (primary, script, ms, outcome) => {
@@ -95,7 +101,6 @@ export function createService(config: Config, redis: RedisServers, world: World)
       if (outcome === "ok" || outcome === "unknown") admission.called(primary.address, ms);
     },
     dropped: (primary) => metrics.dropped(primary),
-    members: { marked: (primary, members) => metrics.membersExpired(primary, members) },
     changed: (primary, status) => {
       const { state, reason } = status;
       metrics.changed(primary, status);
@@ -105,9 +110,9 @@ export function createService(config: Config, redis: RedisServers, world: World)
       else log.warn(line, "primary does not participate");
     },
   });
-  const { primaries, waiting } = core;
+  const { primaries, waiting, probing } = core;
   const { logDropped, audit } = world;
-  metrics.observe({ primaries, waiting, limiter: admission.limiter, logDropped, audit });
+  metrics.observe({ primaries, waiting, probing, limiter: admission.limiter, logDropped, audit });
   const stopping = new Stopping();
   const clientOf = clientBehind(config.trustedProxies);
   const isOpen = openPaths(config);
@@ -136,8 +141,10 @@ export function createService(config: Config, redis: RedisServers, world: World)
     random,
     ids,
     stopping,
+    probing,
     ...guards,
   };
+  probing.start();
   const app = createApp({ ...core, ...dependencies });
   return {
     ...core,
@@ -150,6 +157,7 @@ export function createService(config: Config, redis: RedisServers, world: World)
     stop: () => {
       stopping.begin();
       waiting.stop();
+      probing.stop();
     },
   };
 }
@@ -164,15 +172,18 @@ export interface RedisServers {
 export interface Core extends Primitives {
   readonly primaries: Primaries;
   readonly waiting: WaitQueue;
+  readonly antiEntropy: AntiEntropy;
+  readonly probing: Probing;
   close(): void;
 }
 
 /** Receives events about the primaries and leases, and how many round trips each grant took. */
 export interface CoreObserver extends PrimaryObserver {
   readonly leases?: LeaseObserver;
-  readonly members?: ExpiryObserver;
+  readonly antiEntropy?: AntiEntropyObserver;
   /** This instance uses another configuration of the primaries from now on. */
   configured?(version: number): void;
+  readonly members?: ExpiryObserver & SuspicionObserver & ProbingObserver;
   granted?(rounds: number): void;
 }
 
@@ -213,7 +224,22 @@ export function createCore(
     observer.leases,
   );
   const leases = new Leases(votes, waiting, primaries.all.length, clock, random, ids, observer.leases);
+  const probing = new Probing(config.probeAllow, instance, {
+    membership,
+    primaries,
+    keys,
+    clock,
+    random,
+    observer: observer.members,
+  });
   const owners = new Owners(membership.views, clock);
+  const antiEntropy = new AntiEntropy(
+    primaries,
+    [new MemberCopies(primaries, keys, clock, random)],
+    { keys, clock, random, ids },
+    config.antiEntropyIntervalMs,
+    observer.antiEntropy,
+  );
   return {
     primaries,
     membership,
@@ -221,10 +247,14 @@ export function createCore(
     semaphores: new Semaphores(leases, primaries, keys, random, clock, config),
     elections: new Elections(leases, clock, ids),
     waiting,
+    antiEntropy,
     owners,
     picks: new Picks(membership.views, owners, clock, random),
+    probing,
     close: () => {
       membership.expiry.close();
+      antiEntropy.close();
+      probing.stop();
       reconciler.close();
       notifications.close();
       primaries.close();

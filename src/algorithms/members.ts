@@ -14,6 +14,11 @@ export interface Versioned {
   readonly expiresInMs: number;
 }
 
+/** Above zero when `a` is newer: by incarnation, then one that left before a live record, then by revision. */
+export function compareVersions(a: Versioned, b: Versioned): number {
+  return a.incarnation - b.incarnation || Number(a.left) - Number(b.left) || a.revision - b.revision;
+}
+
 export type MemberState =
   /** A primary has it, and its deadline there has not passed. */
   | "live"

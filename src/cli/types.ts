@@ -217,7 +217,7 @@ export type WaitingCandidate = {
 export type Member = {
   /** Its id, unique in the service. */
   readonly id: string;
-  /** Where the member can be reached; Quorate never connects to it. */
+  /** Where the member can be reached; Quorate never connects to it, unless probe says so. */
   readonly address: string;
   /** Its share relative to the others; 0: none. */
   readonly weight: number;
@@ -227,6 +227,8 @@ export type Member = {
   readonly tags: readonly string[];
   /** What it lets others see. */
   readonly metadata?: unknown;
+  /** How instances are to find out whether a member can be reached: with http or tcp. */
+  readonly probe?: Probe;
   /** suspect: several others could not reach it, or it restarts. It stays in the ring; prefer others. draining: it ends its work, and has no place in the ring. Members that have left or expired are not listed. */
   readonly status: MemberStatus;
   /** Raised by each registration: distinguishes a process from its successor under the same id. */
@@ -273,8 +275,22 @@ export type Primary = {
   readonly quarantineMs: number;
   /** Of the latest calls of this instance, ms; null: there were none. */
   readonly latencyMs: Latencies;
+  /** What the last comparison by this instance found here. null: it has made none yet; instances take turns. */
+  readonly copies: Copies;
   /** What the server says of itself, up to 2 s ago. null: it does not answer. */
   readonly server: Server;
+};
+
+/** How instances are to find out whether a member can be reached: with http or tcp. */
+export type Probe = {
+  /** URL that is to answer with a status from 200 to 299; redirects are not followed. */
+  readonly http?: string | undefined;
+  /** Host and port that are to accept connections. */
+  readonly tcp?: string | undefined;
+  /** How often to look, whichever instance does, ms. */
+  readonly intervalMs: number;
+  /** How long the member may take to answer, ms; at most intervalMs. */
+  readonly timeoutMs: number;
 };
 
 /** suspect: several others could not reach it, or it restarts. It stays in the ring; prefer others. draining: it ends its work, and has no place in the ring. Members that have left or expired are not listed. */
@@ -287,6 +303,22 @@ export type Latencies = {
   /** 99 % of them took at most this long. */
   readonly p99: number | null;
 };
+
+/** What the last comparison by this instance found here. null: it has made none yet; instances take turns. */
+export type Copies = {
+  /** Records that it lacked. */
+  readonly missing: number;
+  /** Records of which it had an older version. */
+  readonly stale: number;
+  /** Records of the right version with other content: these are not repaired. */
+  readonly diverged: number;
+  /** Records that it had, and no majority: the rest of an operation that failed, or of a member that is gone. These end by themselves. */
+  readonly unconfirmed: number;
+  /** How many of them were repaired. */
+  readonly repaired: number;
+  /** Time since that comparison ended, ms. */
+  readonly comparedAgeMs: number;
+} | null;
 
 /** What the server says of itself, up to 2 s ago. null: it does not answer. */
 export type Server = {

@@ -1,6 +1,7 @@
 import { type Counter, collectDefaultMetrics, Registry } from "prom-client";
 import { type Limiter, PRIORITIES } from "../algorithms/limiter.js";
 import type { Clock } from "../clock.js";
+import type { AntiEntropyObserver } from "../primitives/anti-entropy/anti-entropy.js";
 import type { Primaries } from "../quorum/primaries.js";
 import type { PrimaryFailure } from "../redis/failures.js";
 import { PRIMARY_STATES, type PrimaryStatus } from "../redis/lifecycle.js";
@@ -45,6 +46,15 @@ const COUNTED = {
     ["primary"],
     "Releases and clean-ups dropped because too many were pending for a primary that was down",
   ),
+  quorate_anti_entropy_passes_total: counter(
+    ["outcome"],
+    "Comparisons of all primaries by this instance, complete or interrupted; instances take turns",
+  ),
+  quorate_anti_entropy_differences_total: counter(
+    ["primary", "kind", "difference"],
+    "Copies of a primary that differed twice in a row: missing, stale, diverged, unconfirmed",
+  ),
+  quorate_anti_entropy_repairs_total: counter(["primary", "kind"], "Copies of a primary that were repaired"),
   quorate_lock_grants_total: seriesCounter(
     ["rounds"],
     "Leases granted, by round trips: 1, or more if the counters of the primaries differed",
@@ -58,6 +68,14 @@ const COUNTED = {
     ["priority"],
     "Time in the queue of requests that were admitted, but not at once",
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25],
+  ),
+  quorate_member_reports_total: counter(
+    ["by", "suspect"],
+    "Reports that a member cannot be reached, by peers and probes, and whether the member was suspect then",
+  ),
+  quorate_probes_total: counter(
+    ["kind", "outcome"],
+    "Probes of members, by kind and outcome: ok, failed, timeout, forbidden (by QUORATE_PROBE_ALLOW), late (this instance was paused)",
   ),
   quorate_unauthenticated_total: counter(
     [],
@@ -82,6 +100,7 @@ const SCRAPED = {
     "How long the primary will not grant new leases",
     "max",
   ),
+  quorate_probed_members: gauge([], "Members that this instance probes, alone or in turn with others"),
   quorate_log_dropped_total: counter([], "Log lines dropped because their reader was too slow or has gone"),
   quorate_audit_dropped_total: counter(
     [],
@@ -107,12 +126,13 @@ interface Sources {
   readonly primaries: Primaries;
   readonly waiting: { readonly size: number };
   readonly limiter: Limiter;
+  readonly probing: { readonly members: number };
   readonly logDropped?: (() => number) | undefined;
   readonly audit?: { readonly dropped: number; readonly omitted: number } | undefined;
 }
 
 /** The metrics for Prometheus. */
-export class Metrics implements PrimaryObserver, AdmissionObserver {
+export class Metrics implements PrimaryObserver, AdmissionObserver, AntiEntropyObserver {
   readonly #registry = new Registry();
   readonly #counted = made(COUNTED, this.#registry);
   readonly #callsOf = new Map<Primary, Distribution>();
@@ -130,7 +150,7 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
   }
 
   /** From now on with the state of the primaries, and with what each scrape reads. */
-  observe({ primaries, waiting, limiter, logDropped, audit }: Sources): void {
+  observe({ primaries, waiting, limiter, probing, logDropped, audit }: Sources): void {
     // A primary that never comes up reports no change, and must be visible all the same.
     for (const primary of primaries.all) this.changed(primary, primary.status);
     for (const priority of PRIORITIES)
@@ -142,6 +162,7 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
       scraped.quorate_configuration_version.set(primaries.version ?? 0);
       for (const { address, status } of primaries.all)
         scraped.quorate_primary_quarantine_seconds.set({ primary: address }, status.quarantineMs / 1000);
+      scraped.quorate_probed_members.set(probing.members);
       setTotal(scraped.quorate_log_dropped_total, logDropped?.());
       setTotal(scraped.quorate_audit_dropped_total, audit?.dropped);
       setTotal(scraped.quorate_audit_denials_omitted_total, audit?.omitted);
@@ -173,6 +194,14 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
 
   abandoned(): void {
     this.#counted.quorate_admission_abandoned_total.inc();
+  }
+
+  reported(by: "peer" | "probe", suspect: boolean): void {
+    this.#counted.quorate_member_reports_total.inc({ by, suspect: String(suspect) });
+  }
+
+  probed(kind: string, outcome: string): void {
+    this.#counted.quorate_probes_total.inc({ kind, outcome });
   }
 
   unauthenticated(): void {
@@ -215,8 +244,20 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
     keptIn(this.#grants, kind, () => grants.series({ rounds: kind })).count++;
   }
 
-  membersExpired(primary: Primary, members: number): void {
+  marked(primary: Primary, members: number): void {
     this.#counted.quorate_members_expired_total.inc({ primary: primary.address }, members);
+  }
+
+  differs({ address }: Primary, kind: string, difference: string): void {
+    this.#counted.quorate_anti_entropy_differences_total.inc({ primary: address, kind, difference });
+  }
+
+  repaired({ address }: Primary, kind: string): void {
+    this.#counted.quorate_anti_entropy_repairs_total.inc({ primary: address, kind });
+  }
+
+  compared(outcome: string): void {
+    this.#counted.quorate_anti_entropy_passes_total.inc({ outcome });
   }
 
   dropped(primary: Primary): void {

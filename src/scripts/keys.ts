@@ -9,6 +9,8 @@ export class Keys {
   readonly services: string;
   /** When the first member of each service may expire. */
   readonly expiring: string;
+  /** Services that have members to be probed, or had some lately. */
+  readonly probed: string;
   /** The highest incarnation that was announced for any member. */
   readonly incarnation: string;
   /** Names of the locks that are held, and of some that are no longer held. */
@@ -22,6 +24,7 @@ export class Keys {
     this.countersOlder = `${prefix}counters/older`;
     this.services = `${prefix}services`;
     this.expiring = `${prefix}expiring`;
+    this.probed = `${prefix}probed`;
     this.incarnation = `${prefix}incarnation`;
     this.held = `${prefix}held`;
     this.waiting = `${prefix}waiting/`;
@@ -88,6 +91,9 @@ export class Keys {
 
   /** Which members of the service have reports, and until when these count. */
   readonly reported = (service: string) => `${this.prefix}suspects/${service}`;
+
+  /** Whose turn it is at work that one instance does at a time. */
+  readonly turn = (work: string) => `${this.prefix}turn/${work}`;
 
   /** Deadlines of the readers of a resource, by their leaseIds. */
   readonly readers = (resource: string) => `${this.hold(resource)}/readers`;

@@ -51,7 +51,9 @@ const NAMES = {
     "scan-set",
     "put-report",
     "list-reports",
+    "note-probed",
   ],
+  "anti-entropy": ["take-turn"],
   configuration: [
     "prepare",
     "accept",

@@ -42,10 +42,11 @@ import {
   putMember,
 } from "../../src/scripts/member-calls.js";
 import { keepWaiting, leaveQueue, takeTicket } from "../../src/scripts/queue-calls.js";
-import { listReports, putReport } from "../../src/scripts/report-calls.js";
+import { listReports, noteProbed, putReport } from "../../src/scripts/report-calls.js";
 import { type Call, SCRIPTS } from "../../src/scripts/scripts.js";
 import { findSlots, inspectSemaphore, setLimit } from "../../src/scripts/semaphore-calls.js";
 import { scanSet } from "../../src/scripts/set-calls.js";
+import { takeTurn } from "../../src/scripts/turn-calls.js";
 import { luaNames, luaText } from "../helpers/lua-files.js";
 import { memberRecord } from "../helpers/member-record.js";
 
@@ -109,6 +110,7 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "set-limit": setLimit(keys, "pool", 7, 1_000),
   "sweep-held": sweepHeld(keys),
   "announce-incarnation": announceIncarnation(keys, 7),
+  "take-turn": takeTurn(keys, "work", "nonce", 1_000),
   "claim-incarnation": claimIncarnation(keys, "search", member),
   "claim-change": claimChange(keys, "search", member, { ...member, revision: 2, change: "change" }),
   "put-member": putMember(keys, "search", member),
@@ -140,6 +142,7 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
     "search",
     many((i) => `search-${i}`),
   ),
+  "note-probed": noteProbed(keys, "search"),
   "scan-set": scanSet(keys.services, "0"),
   prepare: prepare(keys.agreement(2), "ballot" as Parameters<typeof prepare>[1]),
   accept: accept(keys.agreement(2), "ballot" as Parameters<typeof accept>[1], "value"),

@@ -12,6 +12,8 @@ export interface InstanceSettings {
   readonly ttlMaxMs: number;
   readonly commandTimeoutMs: number;
   readonly rotateAfterMs: number;
+  /** How often the copies of the primaries are compared; rarely, unless said otherwise. */
+  readonly antiEntropyIntervalMs?: number;
   /** The latest protocol that it knows, if not that of this version. */
   readonly protocol?: number;
 }
@@ -139,11 +141,15 @@ export class Instance {
       sleep: (ms, signal) =>
         new Promise((resolve, reject) => {
           if (signal?.aborted) return reject(signal.reason);
-          const cancel = this.after(ms, resolve);
-          signal?.addEventListener("abort", () => {
+          const abort = () => {
             cancel();
-            reject(signal.reason);
+            reject(signal?.reason);
+          };
+          const cancel = this.after(ms, () => {
+            signal?.removeEventListener("abort", abort);
+            resolve();
           });
+          signal?.addEventListener("abort", abort);
         }),
     };
   }

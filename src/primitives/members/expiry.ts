@@ -30,7 +30,7 @@ export class Expiry {
     private readonly clock: Clock,
     private readonly random: Random,
     private readonly reads: Pick<MemberReads, "records">,
-    private readonly observer: ExpiryObserver = {},
+    private readonly observer: ExpiryObserver | undefined,
   ) {}
 
   /** Until `close`. */
@@ -54,7 +54,7 @@ export class Expiry {
   async #part(primary: Primary): Promise<number | null> {
     const { nextInMs, expired } = await primary.run(expireMembers(this.keys));
     if (expired.length === 0) return nextInMs;
-    this.observer.marked?.(primary, expired.length);
+    this.observer?.marked?.(primary, expired.length);
     for (const [service, ids] of byService(expired)) await this.#tell(service, ids);
     return nextInMs;
   }
@@ -62,7 +62,8 @@ export class Expiry {
   /** Reads what all say, which also brings the decision to those that lack it. */
   async #tell(service: string, ids: readonly string[]): Promise<void> {
     const { merged } = await this.reads.records(service, ids, "all", "all");
-    for (const { state, record } of merged) if (state === "expired") this.observer.expired?.(service, record);
+    for (const { state, record } of merged)
+      if (state === "expired") this.observer?.expired?.(service, record);
   }
 }
 
