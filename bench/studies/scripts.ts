@@ -148,6 +148,7 @@ const member = (id: string) => ({
   expiresInMs: 600_000,
   heartbeatAgeMs: 0,
   registered: text(2_048),
+  load: "",
 });
 
 /** Readers of the line that are granted at once, beginning with the one at `from`. */

@@ -237,6 +237,8 @@ export type Member = {
   readonly ttlMs: number;
   /** Time since the last heartbeat, ms. */
   readonly lastHeartbeatAgeMs: number;
+  /** As the last heartbeat with a load reported it. null: none has since the registration. */
+  readonly load: Load;
 };
 
 /** A service that has members. */
@@ -277,6 +279,20 @@ export type Primary = {
 
 /** Members that are not up are not listed. */
 export type MemberStatus = "up";
+
+/** As the last heartbeat with a load reported it. null: none has since the registration. */
+export type Load = {
+  /** Used share of its processor time, 0 to 1. */
+  readonly cpu: number | null;
+  /** Used share of its memory, 0 to 1. */
+  readonly memory: number | null;
+  /** Used share of its disk, 0 to 1. */
+  readonly disk: number | null;
+  /** How many requests it is working on. */
+  readonly inFlight: number | null;
+  /** Numbers of its own, by name. */
+  readonly custom: { readonly [name: string]: number };
+} | null;
 
 /** Of the latest calls of this instance, ms; null: there were none. */
 export type Latencies = {

@@ -6,6 +6,7 @@ import { electionRoutes } from "./elections/routes.js";
 import { methodNotAllowed, NOT_FOUND } from "./failures.js";
 import { lockRoutes } from "./locks/routes.js";
 import { severalLockRoutes } from "./locks/several-routes.js";
+import { heartbeatRoutes } from "./members/heartbeat-routes.js";
 import { memberRoutes } from "./members/routes.js";
 import { answerFailure } from "./observed.js";
 import { ownerRoutes } from "./owners/routes.js";
@@ -26,6 +27,7 @@ export function createApp(services: Services): App {
   semaphoreRoutes(routes, services);
   electionRoutes(routes, services);
   memberRoutes(routes, services);
+  heartbeatRoutes(routes);
   ownerRoutes(routes);
   systemRoutes(routes, services);
   docsRoutes(routes);

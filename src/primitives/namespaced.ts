@@ -139,7 +139,8 @@ function membershipIn(namespace: Namespace, membership: Membership): NamespacedP
   const inner = (service: string) => namespace.inner(service);
   return {
     register: (service, ...member) => membership.register(inner(service), ...member),
-    heartbeat: (service, id, incarnation) => membership.heartbeat(inner(service), id, incarnation),
+    heartbeat: (one) => membership.heartbeat({ ...one, service: inner(one.service) }),
+    heartbeats: (all) => membership.heartbeats(all.map((one) => ({ ...one, service: inner(one.service) }))),
     leave: (service, id) => membership.leave(inner(service), id),
     list: (service) => membership.list(inner(service)),
     page: (service, cursor, limit) => membership.page(inner(service), cursor, limit),

@@ -73,6 +73,7 @@ async function fill(
             expiresInMs: 300_000,
             heartbeatAgeMs: 0,
             registered,
+            load: "",
             ...how,
           });
           batch.evalsha(script.sha1, own.length + 1, keys.configuration, ...own, stamp, ...args);

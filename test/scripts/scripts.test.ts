@@ -112,6 +112,7 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
     expiresInMs: 1_000,
     heartbeatAgeMs: 0,
     registered: "{}",
+    load: "",
   }),
   heartbeat: heartbeat(
     keys,

@@ -5,14 +5,13 @@ import { body, json } from "../responses/content.js";
 import { created } from "../responses/reply.js";
 import * as examples from "./examples.js";
 import {
-  HeartbeatBody,
+  heartbeatIntervalMsOf,
   LeftSchema,
   MEMBERS_PAGE_MAX,
   MemberParams,
   MemberSchema,
   MembersQuery,
   MembersSchema,
-  PulseSchema,
   RegisteredSchema,
   registerBody,
   SERVICES_PAGE_MAX,
@@ -45,24 +44,6 @@ export function memberRoutes(routes: Routes, { config, cursors }: Dependencies):
       const { member, isNew } = await membership.register(service, id, ttlMs, registration);
       const answer = { ...member, heartbeatIntervalMs: heartbeatIntervalMsOf(member.ttlMs) };
       return isNew ? created(answer) : answer;
-    },
-  });
-
-  routes.add({
-    method: "post",
-    path: "/v1/services/{service}/members/{id}/heartbeat",
-    operationId: "heartbeat",
-    needs: { action: "use", act: "heartbeat", kind: "members", names: { inPath: "service" } },
-    tags: ["members"],
-    summary: "Keep a member alive",
-    description: "The body may be left out.",
-    request: { params: MemberParams, body: body(HeartbeatBody, examples.heartbeatRequests, false) },
-    answer: json("It stays alive.", PulseSchema, examples.pulses),
-    problems: ["unknown_member", "superseded", "no_quorum"],
-    handle: async ({ params: { service, id }, body: { incarnation } }, { membership }) => {
-      const { revision, ttlMs, ...pulse } = await membership.heartbeat(service, id, incarnation);
-      const heartbeatIntervalMs = heartbeatIntervalMsOf(ttlMs);
-      return { incarnation: pulse.incarnation, revision, ttlMs, heartbeatIntervalMs };
     },
   });
 
@@ -145,8 +126,3 @@ export function memberRoutes(routes: Routes, { config, cursors }: Dependencies):
 }
 
 const MEMBER_TTL_MS = 15_000;
-
-/** Two heartbeats may be lost before the member is gone. */
-function heartbeatIntervalMsOf(ttlMs: number): number {
-  return Math.floor(ttlMs / 3);
-}

@@ -36,7 +36,7 @@ const registration = {
   metadata: json(2048, "Whatever others should see"),
 };
 
-const incarnation = z.int().min(1).max(Number.MAX_SAFE_INTEGER).openapi({
+export const incarnation = z.int().min(1).max(Number.MAX_SAFE_INTEGER).openapi({
   format: "int64",
   description: "Raised by each registration: distinguishes a process from its successor under the same id.",
   example: 1795222235123,
@@ -57,11 +57,17 @@ export const registerBody = (ttlMaxMs: number) =>
       .openapi({ description: "Time without a heartbeat after which it is gone, ms.", example: 15_000 }),
   });
 
-export const HeartbeatBody = request("HeartbeatRequest", "To say that a member is alive.", {
-  incarnation: incarnation.optional().openapi({
-    description:
-      "The incarnation of the registration; if there is a later one, the answer to this heartbeat is a 409.",
-  }),
+const shareOrUnknown = z.number().nullable();
+
+const LoadSchema = answer("Load", "What a member reported of its load. null: it did not say.", {
+  cpu: shareOrUnknown.openapi({ description: "Used share of its processor time, 0 to 1.", example: 0.42 }),
+  memory: shareOrUnknown.openapi({ description: "Used share of its memory, 0 to 1.", example: 0.61 }),
+  disk: shareOrUnknown.openapi({ description: "Used share of its disk, 0 to 1.", example: null }),
+  inFlight: z.int().nullable().openapi({ description: "How many requests it is working on.", example: 12 }),
+  custom: z
+    .record(z.string(), z.number())
+    .readonly()
+    .openapi({ description: "Numbers of its own, by name.", example: { queued: 3 } }),
 });
 
 export const MemberSchema = answer("Member", "A live member of a service.", {
@@ -76,9 +82,12 @@ export const MemberSchema = answer("Member", "A live member of a service.", {
   revision: z.int().openapi({ description: "Raised by each change within one incarnation.", example: 1 }),
   ttlMs: ms("Time without a heartbeat after which it is gone", 15_000),
   lastHeartbeatAgeMs: ms("Time since the last heartbeat", 812),
+  load: LoadSchema.nullable().openapi({
+    description: "As the last heartbeat with a load reported it. null: none has since the registration.",
+  }),
 });
 
-const heartbeatIntervalMs = ms("How often to send heartbeats: a third of ttlMs", 5000);
+export const heartbeatIntervalMs = ms("How often to send heartbeats: a third of ttlMs", 5000);
 
 // Not an extension of Member: generators would make a nameless part of what it adds.
 export const RegisteredSchema = answer("Registered", "A member, as it was registered.", {
@@ -86,12 +95,10 @@ export const RegisteredSchema = answer("Registered", "A member, as it was regist
   heartbeatIntervalMs,
 });
 
-export const PulseSchema = RegisteredSchema.pick({
-  incarnation: true,
-  revision: true,
-  ttlMs: true,
-  heartbeatIntervalMs: true,
-}).openapi("Pulse", { description: "The member whose heartbeat it was." });
+/** Two heartbeats may be lost before the member is gone. */
+export function heartbeatIntervalMsOf(ttlMs: number): number {
+  return Math.floor(ttlMs / 3);
+}
 
 export const LeftSchema = answer("Left", "The outcome of leaving.", {
   left: z.boolean().openapi({ description: "Whether it was a member until now." }),

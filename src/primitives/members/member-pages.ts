@@ -152,7 +152,8 @@ interface View {
   readonly readAtMs: number;
 }
 
-function ringMemberOf({ id, registered }: MemberRecord): RingMember {
+/** What the ring needs of a record. */
+export function ringMemberOf({ id, registered }: MemberRecord): RingMember {
   return toRingMember({ ...(JSON.parse(registered) as Registration), id });
 }
 

@@ -118,9 +118,14 @@ export function liveOf(merged: readonly Merged<MemberRecord>[]): MemberRecord[] 
 function merge(replies: readonly MemberPart[], ids: ReadonlySet<string>): Merged<MemberRecord>[] {
   return mergeMembers(
     replies.map((reply) => reply.members.filter(({ id }) => ids.has(id))),
-    (a, b) => ({
-      ...(a.expiresInMs >= b.expiresInMs ? a : b),
-      heartbeatAgeMs: Math.min(a.heartbeatAgeMs, b.heartbeatAgeMs),
-    }),
+    (a, b) => {
+      const [later, earlier] = a.heartbeatAgeMs <= b.heartbeatAgeMs ? [a, b] : [b, a];
+      return {
+        ...(a.expiresInMs >= b.expiresInMs ? a : b),
+        heartbeatAgeMs: later.heartbeatAgeMs,
+        // A primary that got the record by a repair has no load until the next heartbeat.
+        load: later.load || earlier.load,
+      };
+    },
   );
 }

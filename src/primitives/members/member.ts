@@ -11,6 +11,18 @@ export interface Registration {
   readonly metadata: unknown;
 }
 
+/** What a member reports of itself with a heartbeat; null: it does not say. */
+export interface Load {
+  /** Shares of 1. */
+  readonly cpu: number | null;
+  readonly memory: number | null;
+  readonly disk: number | null;
+  /** Requests that it is working on. */
+  readonly inFlight: number | null;
+  /** Numbers of its own. */
+  readonly custom: Readonly<Record<string, number>>;
+}
+
 export interface Member extends Registration {
   readonly id: string;
   readonly status: "up";
@@ -20,6 +32,8 @@ export interface Member extends Registration {
   readonly revision: number;
   readonly ttlMs: number;
   readonly lastHeartbeatAgeMs: number;
+  /** As the last heartbeat with one reported it; null: none did. */
+  readonly load: Load | null;
 }
 
 /** The member that a record describes. */
@@ -37,6 +51,7 @@ export function toMember(record: MemberRecord): Member {
     revision: record.revision,
     ttlMs: record.ttlMs,
     lastHeartbeatAgeMs: Math.max(0, record.heartbeatAgeMs),
+    load: record.load === "" ? null : (JSON.parse(record.load) as Load),
   };
 }
 

@@ -8,17 +8,18 @@ import type { Keys } from "../../scripts/keys.js";
 import {
   announceIncarnation,
   countMembers,
+  type Heartbeat,
   type MemberRecord,
-  type Pulse,
   putMember,
 } from "../../scripts/member-calls.js";
 import { SharedReads } from "../reads/shared-reads.js";
-import { Heartbeats } from "./heartbeats.js";
 import { type Member, type Registration, toMember } from "./member.js";
-import { superseded, tooManyMembers, unknownMember } from "./member-failures.js";
+import { tooManyMembers, unknownMember } from "./member-failures.js";
 import { type MemberPage, MemberPages } from "./member-pages.js";
 import { type Known, MemberReads } from "./member-reads.js";
 import { MemberViews } from "./member-views.js";
+import { type Alive, type HeartbeatOutcome, Pulses } from "./pulses.js";
+import { RingIds } from "./ring-ids.js";
 import { type ServicePage, ServicePages } from "./service-pages.js";
 
 export type { Member, Registration } from "./member.js";
@@ -30,7 +31,8 @@ export class Membership {
   readonly #members: SharedReads<Member>;
   readonly #pages: MemberPages;
   readonly #services: ServicePages;
-  readonly #heartbeats: Heartbeats;
+  readonly #ringIds: RingIds;
+  readonly #pulses: Pulses;
   /** For answers that may be a little old. */
   readonly views: MemberViews;
 
@@ -46,7 +48,9 @@ export class Membership {
     this.#members = new SharedReads(clock, MEMBERS_AT_ONCE_MAX);
     this.#pages = new MemberPages(this.#reads, clock, ids);
     this.#services = new ServicePages(this.#reads, primaries, keys, clock);
-    this.#heartbeats = new Heartbeats(primaries, keys, clock);
+    this.#ringIds = new RingIds(this.#reads, clock);
+    const put = (service: string, record: MemberRecord) => this.#put(service, record);
+    this.#pulses = new Pulses(primaries, keys, clock, this.#reads, put, this.#ringIds);
     this.views = new MemberViews((service) => this.list(service), clock, settings.viewAgeMsMax);
   }
 
@@ -65,7 +69,7 @@ export class Membership {
         isNew && this.#assertRoom(service),
       ]);
       if (await this.#put(service, record)) {
-        this.views.forget(service);
+        this.#changed(service);
         return { member: toMember(record), isNew };
       }
     }
@@ -75,17 +79,32 @@ export class Membership {
     );
   }
 
-  /** Without `incarnation`, for whichever incarnation is registered. Throws `unknown_member`, `superseded` and `no_quorum`. */
-  async heartbeat(service: string, id: string, incarnation?: number): Promise<Pulse> {
-    const pulse = await this.#heartbeats.send({ service, id, incarnation });
-    return pulse ?? (await this.#revive(service, id, incarnation));
+  /**
+   * Keeps a member alive; without `incarnation`, whichever is registered. Throws `unknown_member`, `superseded` and
+   * `no_quorum`.
+   */
+  async heartbeat(heartbeat: Heartbeat): Promise<Alive> {
+    const [outcome] = await this.#pulses.of([heartbeat]);
+    if (!outcome || "error" in outcome) throw outcome?.error;
+    return outcome;
+  }
+
+  /** Keeps members alive, each by itself. The outcomes are in the order of the heartbeats. */
+  heartbeats(heartbeats: readonly Heartbeat[]): Promise<readonly HeartbeatOutcome[]> {
+    return this.#pulses.of(heartbeats);
   }
 
   /** Whether the member was registered until now. Throws `no_quorum`. */
   async leave(service: string, id: string): Promise<boolean> {
     const left = await this.#leave(service, id);
-    this.views.forget(service);
+    this.#changed(service);
     return left;
+  }
+
+  /** The next answers of this instance must show it. */
+  #changed(service: string): void {
+    this.views.forget(service);
+    this.#ringIds.changed(service);
   }
 
   async #leave(service: string, id: string): Promise<boolean> {
@@ -132,17 +151,6 @@ export class Membership {
     return this.#services.page(namespace, cursor, limit);
   }
 
-  /** Restores a member that some primaries lack, if it is still alive on others. */
-  async #revive(service: string, id: string, incarnation: number | undefined): Promise<Pulse> {
-    const { record } = await this.#find(service, id);
-    if (record && incarnation !== undefined && record.incarnation > incarnation) throw superseded(id);
-    if (!record || record.left || record.incarnation < (incarnation ?? 0)) throw unknownMember(service, id);
-    if (!(await this.#put(service, { ...record, expiresInMs: record.ttlMs, heartbeatAgeMs: 0 }))) {
-      throw superseded(id);
-    }
-    return record;
-  }
-
   /**
    * A service is full if it is at every primary that answered: some may count members that have ended. Simultaneous
    * registrations do not see each other, so there may be more members by as many.
@@ -175,6 +183,7 @@ export class Membership {
       expiresInMs: ttlMs,
       heartbeatAgeMs: 0,
       registered: JSON.stringify(registration),
+      load: "",
     };
   }
 

@@ -160,6 +160,11 @@ const SCENARIOS: Record<
     const path = await registered();
     return { act: () => call("POST", `${path}/heartbeat`), line: null };
   },
+  heartbeats: async () => {
+    await registered();
+    const beats = [{ service: "search", id: "search-1" }];
+    return { act: () => call("POST", "/heartbeats", { beats }), line: null };
+  },
   leave: async () => {
     const path = await registered();
     return {

@@ -55,6 +55,7 @@ const record = (id: string): MemberRecord => ({
     tags: [],
     metadata: null,
   }),
+  load: "",
 });
 
 const ringId = () => buildRing([...weights].map(([id, weight]) => ({ id, weight }))).ringId;

@@ -6,7 +6,7 @@
 --   ARGV[i + 4]  id of member i; each takes some microseconds
 -- Returns {the lowest incarnation for a registration that begins now, how many ids were looked at, {id, incarnation,
 -- revision, left, nonce, time to live in ms, time left in ms, age of the last heartbeat in ms, what was registered as
--- JSON} ...}.
+-- JSON, the load that was reported as JSON or ''} ...}.
 
 local time, bytes, most = now(), 0, tonumber(ARGV[4])
 local replies = { int(math.max(time, tonumber(redis.call('GET', KEYS[2]) or 0) + 1)), #ARGV - 4 }
@@ -21,12 +21,14 @@ end
 
 for i = 5, #ARGV do
   local key = ARGV[2] .. ARGV[i]
-  local stored = redis.call('HMGET', key, 'incarnation', 'revision', 'left', 'nonce', 'ttl', 'heartbeat', 'registered')
+  local stored = redis.call('HMGET', key, 'incarnation', 'revision', 'left', 'nonce', 'ttl', 'heartbeat', 'registered',
+    'load')
   if stored[1] then
-    local registered = ARGV[3] == 'ring' and of_ring(stored[7]) or stored[7]
+    local registered, load = stored[7], stored[8] or ''
+    if ARGV[3] == 'ring' then registered, load = of_ring(registered), '' end
     replies[#replies + 1] = { ARGV[i], stored[1], stored[2], stored[3], stored[4], stored[5],
-      redis.call('PTTL', key), time - tonumber(stored[6]), registered }
-    bytes = bytes + #registered
+      redis.call('PTTL', key), time - tonumber(stored[6]), registered, load }
+    bytes = bytes + #registered + #load
     if bytes >= most then
       replies[2] = i - 4
       break

@@ -55,7 +55,8 @@ if stored[1] then
   end
 end
 
-redis.call('DEL', KEYS[2])
+-- What heartbeats have stored is that of their incarnation. Either write comes first: it frees or extends something.
+if stored[1] == ARGV[4] then redis.call('PEXPIRE', KEYS[2], life) else redis.call('DEL', KEYS[2]) end
 redis.call('HSET', KEYS[2], 'incarnation', ARGV[4], 'revision', ARGV[5], 'left', ARGV[6], 'nonce', ARGV[7],
   'ttl', ARGV[8], 'registered', ARGV[10], 'heartbeat', int(heartbeat))
 let_live(life)
