@@ -7,6 +7,7 @@ import { methodNotAllowed, NOT_FOUND } from "./failures.js";
 import { lockRoutes } from "./locks/routes.js";
 import { severalLockRoutes } from "./locks/several-routes.js";
 import { heartbeatRoutes } from "./members/heartbeat-routes.js";
+import { memberListRoute } from "./members/list-route.js";
 import { memberRoutes } from "./members/routes.js";
 import { answerFailure } from "./observed.js";
 import { ownerRoutes } from "./owners/routes.js";
@@ -28,6 +29,7 @@ export function createApp(services: Services): App {
   electionRoutes(routes, services);
   memberRoutes(routes, services);
   heartbeatRoutes(routes);
+  memberListRoute(routes, services);
   ownerRoutes(routes);
   systemRoutes(routes, services);
   docsRoutes(routes);

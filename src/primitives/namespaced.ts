@@ -2,6 +2,8 @@ import type { Namespace } from "../namespace.js";
 import type { Elections } from "./election.js";
 import type { Held } from "./leases/lease-terms.js";
 import type { Locks } from "./lock.js";
+import type { ListWatches } from "./members/list-watches.js";
+import type { MemberPages } from "./members/member-pages.js";
 import type { Membership } from "./members/membership.js";
 import type { Owners } from "./rings/owners.js";
 import type { Semaphores } from "./semaphore.js";
@@ -21,9 +23,13 @@ export interface NamespacedPrimitives {
   readonly locks: Pick<Locks, keyof Locks>;
   readonly semaphores: Pick<Semaphores, keyof Semaphores>;
   readonly elections: Pick<Elections, keyof Elections>;
-  readonly membership: Omit<Membership, "views">;
+  readonly membership: Omit<Membership, "views" | "pages" | "listWatches">;
+  readonly memberLists: MemberLists;
   readonly owners: Pick<Owners, "owning" | "timeSlices">;
 }
+
+/** Lists of members in pages, and blocking reads of them. */
+export type MemberLists = Pick<MemberPages, "page" | "first"> & Pick<ListWatches, "change">;
 
 /**
  * A view of the primitives, made for one request, that keeps nothing. Caches, batches and limits are those of the primitives,
@@ -32,7 +38,8 @@ export interface NamespacedPrimitives {
 export function inNamespace(namespace: Namespace, primitives: Primitives): NamespacedPrimitives {
   if (!namespace.isDefault) return new View(namespace, primitives);
   const { locks, semaphores, elections, membership, owners } = primitives;
-  return { namespace, locks, semaphores, elections, membership, owners };
+  const memberLists = memberListsIn(namespace, membership);
+  return { namespace, locks, semaphores, elections, membership, memberLists, owners };
 }
 
 /** Each primitive only when it is asked for: a request uses one. */
@@ -56,6 +63,10 @@ class View implements NamespacedPrimitives {
 
   get membership() {
     return membershipIn(this.namespace, this.primitives.membership);
+  }
+
+  get memberLists() {
+    return memberListsIn(this.namespace, this.primitives.membership);
   }
 
   get owners() {
@@ -143,7 +154,6 @@ function membershipIn(namespace: Namespace, membership: Membership): NamespacedP
     heartbeats: (all) => membership.heartbeats(all.map((one) => ({ ...one, service: inner(one.service) }))),
     leave: (service, id) => membership.leave(inner(service), id),
     list: (service) => membership.list(inner(service)),
-    page: (service, cursor, limit) => membership.page(inner(service), cursor, limit),
     get: (service, id) => membership.get(inner(service), id),
     services: async (after, limit) => {
       const { services, cursor } = await membership.services(after && inner(after), limit, namespace);
@@ -152,6 +162,15 @@ function membershipIn(namespace: Namespace, membership: Membership): NamespacedP
         cursor: cursor && namespace.outer(cursor),
       };
     },
+  };
+}
+
+function memberListsIn(namespace: Namespace, { pages, listWatches }: Membership): MemberLists {
+  const inner = (service: string) => namespace.inner(service);
+  return {
+    page: (service, ...which) => pages.page(inner(service), ...which),
+    first: (service, ...which) => pages.first(inner(service), ...which),
+    change: (service, ...until) => listWatches.change(inner(service), ...until),
   };
 }
 

@@ -7,15 +7,11 @@ import * as examples from "./examples.js";
 import {
   heartbeatIntervalMsOf,
   LeftSchema,
-  MEMBERS_PAGE_MAX,
   MemberParams,
   MemberSchema,
-  MembersQuery,
-  MembersSchema,
   RegisteredSchema,
   registerBody,
   SERVICES_PAGE_MAX,
-  ServiceParams,
   ServicesQuery,
   ServicesSchema,
 } from "./schemas.js";
@@ -75,26 +71,6 @@ export function memberRoutes(routes: Routes, { config, cursors }: Dependencies):
     answer: json("The member.", MemberSchema, examples.oneMember),
     problems: ["unknown_member", "no_quorum"],
     handle: ({ params: { service, id } }, { membership }) => membership.get(service, id),
-  });
-
-  routes.add({
-    method: "get",
-    path: "/v1/services/{service}/members",
-    operationId: "listMembers",
-    needs: { action: "read", kind: "members", names: { inPath: "service" } },
-    tags: ["members"],
-    summary: "List the members of a service",
-    description:
-      "By id, in pages: ask for the next page with the cursor of the last until that is null. A page has limit members, or fewer if they would exceed 1 MB. Each page is a quorum read: the list shows every registration and departure before the first request; of later changes it shows departures, and may or may not show new members. The ringId identifies the ring of all members of the list. If it changes from one page to the next, the pages are a mixture: begin again without a cursor.",
-    request: { params: ServiceParams, query: MembersQuery },
-    answer: json(
-      "The live members; none for a service without registrations.",
-      MembersSchema,
-      examples.memberLists,
-    ),
-    problems: ["no_quorum"],
-    handle: ({ params: { service }, query: { cursor = null, limit = MEMBERS_PAGE_MAX } }, { membership }) =>
-      membership.page(service, cursor, limit),
   });
 
   routes.add({

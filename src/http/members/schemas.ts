@@ -10,6 +10,7 @@ import {
   nextCursor,
   nextName,
   request,
+  waitMsInQuery,
 } from "../fields.js";
 
 const service = name("Name of the service.", "search");
@@ -70,6 +71,10 @@ const LoadSchema = answer("Load", "What a member reported of its load. null: it 
     .openapi({ description: "Numbers of its own, by name.", example: { queued: 3 } }),
 });
 
+const memberStatus = z
+  .enum(["up"])
+  .openapi("MemberStatus", { description: "Members that are not up are not listed." });
+
 export const MemberSchema = answer("Member", "A live member of a service.", {
   id: z.string().openapi({ description: "Its id, unique in the service.", example: "search-1" }),
   address: registration.address,
@@ -77,7 +82,7 @@ export const MemberSchema = answer("Member", "A live member of a service.", {
   zone: z.string().nullable().openapi({ description: "Where it runs.", example: "eu-1a" }),
   tags: z.array(z.string()).openapi({ description: "Its tags.", example: ["canary"] }),
   metadata: z.unknown().openapi({ description: "What it lets others see.", example: { build: "7f3a" } }),
-  status: z.enum(["up"]).openapi("MemberStatus", { description: "Members that are not up are not listed." }),
+  status: memberStatus,
   incarnation,
   revision: z.int().openapi({ description: "Raised by each change within one incarnation.", example: 1 }),
   ttlMs: ms("Time without a heartbeat after which it is gone", 15_000),
@@ -112,17 +117,26 @@ export const ringId = z.string().openapi({
 export const MEMBERS_PAGE_MAX = 1_000;
 export const SERVICES_PAGE_MAX = 1_000;
 
-export const MembersQuery = z.strictObject({
-  cursor: z
-    .string()
-    .regex(/^[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/, "the cursor of a page")
-    .optional()
-    .openapi({
-      description: "The cursor of the previous page.",
-      example: "Qm9yZWFsaXM0.search-2",
-    }),
-  limit: limitInQuery("How many members a page has at most.", MEMBERS_PAGE_MAX),
-});
+export const MembersQuery = z
+  .strictObject({
+    cursor: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/, "the cursor of a page")
+      .optional()
+      .openapi({
+        description: "The cursor of the previous page.",
+        example: "Qm9yZWFsaXM0.search-2",
+      }),
+    limit: limitInQuery("How many members a page has at most.", MEMBERS_PAGE_MAX),
+    status: memberStatus.optional().openapi({ param: { description: "Only members with this status." } }),
+    zone: label(64, "Only members in this zone.", "eu-1a").optional(),
+    tag: label(64, "Only members with this tag.", "canary").optional(),
+    waitMs: waitMsInQuery("On the first page, with If-None-Match: how long to wait for a change"),
+  })
+  .refine(({ cursor, waitMs = 0 }) => cursor === undefined || waitMs === 0, {
+    path: ["waitMs"],
+    message: "only the first page can be waited for: leave out the cursor, or waitMs",
+  });
 
 export const MembersSchema = answer(
   "Members",

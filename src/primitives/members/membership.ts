@@ -13,9 +13,10 @@ import {
   putMember,
 } from "../../scripts/member-calls.js";
 import { SharedReads } from "../reads/shared-reads.js";
+import { ListWatches } from "./list-watches.js";
 import { type Member, type Registration, toMember } from "./member.js";
 import { tooManyMembers, unknownMember } from "./member-failures.js";
-import { type MemberPage, MemberPages } from "./member-pages.js";
+import { MemberPages } from "./member-pages.js";
 import { type Known, MemberReads } from "./member-reads.js";
 import { MemberViews } from "./member-views.js";
 import { type Alive, type HeartbeatOutcome, Pulses } from "./pulses.js";
@@ -29,7 +30,10 @@ export class Membership {
   readonly #reads: MemberReads;
   readonly #lists: SharedReads<Member[]>;
   readonly #members: SharedReads<Member>;
-  readonly #pages: MemberPages;
+  /** For lists in pages. */
+  readonly pages: MemberPages;
+  /** For blocking reads of them. */
+  readonly listWatches: ListWatches;
   readonly #services: ServicePages;
   readonly #ringIds: RingIds;
   readonly #pulses: Pulses;
@@ -46,7 +50,8 @@ export class Membership {
     this.#reads = new MemberReads(primaries, keys, clock);
     this.#lists = new SharedReads(clock, LISTS_AT_ONCE_MAX);
     this.#members = new SharedReads(clock, MEMBERS_AT_ONCE_MAX);
-    this.#pages = new MemberPages(this.#reads, clock, ids);
+    this.pages = new MemberPages(this.#reads, clock, ids);
+    this.listWatches = new ListWatches((service) => this.list(service), this.pages, clock);
     this.#services = new ServicePages(this.#reads, primaries, keys, clock);
     this.#ringIds = new RingIds(this.#reads, clock);
     const put = (service: string, record: MemberRecord) => this.#put(service, record);
@@ -127,11 +132,6 @@ export class Membership {
       const ids = await this.#reads.ids(service);
       return (await this.#reads.live(service, ids)).map(toMember);
     });
-  }
-
-  /** A page of them: those after `cursor`. Throws `no_quorum`. */
-  page(service: string, cursor: string | null, limit: number): Promise<MemberPage> {
-    return this.#pages.page(service, cursor, limit);
   }
 
   /** Concurrent callers share a read. Throws `unknown_member` and `no_quorum`. */

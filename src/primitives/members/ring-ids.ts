@@ -1,7 +1,7 @@
 import { ringIdOf } from "../../algorithms/ring.js";
 import type { Clock } from "../../clock.js";
 import { BoundedCache } from "../reads/bounded-cache.js";
-import { ringMemberOf } from "./member-pages.js";
+import { toMember, toRingMember } from "./member.js";
 import type { MemberReads } from "./member-reads.js";
 
 /**
@@ -63,7 +63,11 @@ export class RingIds {
   async #read(service: string): Promise<number> {
     const readAtMs = this.clock.monotonicMs();
     const members = await this.reads.live(service, await this.reads.ids(service), "ring");
-    this.#known.set(service, { ringId: ringIdOf(members.map(ringMemberOf)), readAtMs }, 1);
+    this.#known.set(
+      service,
+      { ringId: ringIdOf(members.map((one) => toRingMember(toMember(one)))), readAtMs },
+      1,
+    );
     return members.length;
   }
 }

@@ -145,10 +145,7 @@ describe("heartbeats", () => {
     });
     await settled();
     await clock.advance(5);
-    expect(left.map((call) => call.services)).toEqual([
-      ["s0", "s1"],
-      ["s2"],
-    ]);
+    expect(left.map((call) => call.services)).toEqual([["s0", "s1"], ["s2"]]);
     for (const call of left) {
       const votes = call.ids.map((id) => renewed(Number(String(id).slice(2)) + 1));
       for (let i = 0; i < 2; i++) call.answer(votes);

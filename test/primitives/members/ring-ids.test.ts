@@ -16,7 +16,7 @@ beforeEach(() => {
   members = new Map();
   reads = [];
   fails = false;
-  const record = (id: string) => ({ id, registered: '{"weight":1,"zone":null}' }) as MemberRecord;
+  const record = (id: string) => ({ id, registered: '{"weight":1,"zone":null}', load: "" }) as MemberRecord;
   ringIds = new RingIds(
     {
       ids: async (service) => {
