@@ -20,6 +20,7 @@ export const ERROR_CODES = [
   "quota_exceeded",
   "too_many",
   "lease_lost",
+  "version_mismatch",
   "internal",
   "no_quorum",
   "authentication_unavailable",
@@ -45,6 +46,9 @@ export interface ErrorHelp {
   readonly queuePosition?: number;
   /** The limit of the semaphore. */
   readonly limit?: number;
+  /** The ETag of what is stored now, and its revision where it has one. */
+  readonly etag?: string;
+  readonly revision?: number;
   /** What is known of why a lease was lost. */
   readonly lost?: {
     readonly why: "expired" | "released" | "broken" | "taken" | "restarted";

@@ -31,6 +31,7 @@ import { Leases } from "./primitives/leases/leases.js";
 import { Locks } from "./primitives/lock.js";
 import { Membership } from "./primitives/members/membership.js";
 import type { Primitives } from "./primitives/namespaced.js";
+import { Picks } from "./primitives/picks/picks.js";
 import { WaitQueue } from "./primitives/queue/wait-queue.js";
 import { Owners } from "./primitives/rings/owners.js";
 import { Semaphores } from "./primitives/semaphore.js";
@@ -208,6 +209,7 @@ export function createCore(
     observer.leases,
   );
   const leases = new Leases(votes, waiting, primaries.all.length, clock, random, ids, observer.leases);
+  const owners = new Owners(membership.views, clock);
   return {
     primaries,
     membership,
@@ -215,7 +217,8 @@ export function createCore(
     semaphores: new Semaphores(leases, primaries, keys, random, clock, config),
     elections: new Elections(leases, clock, ids),
     waiting,
-    owners: new Owners(membership.views, clock),
+    owners,
+    picks: new Picks(membership.views, owners, clock, random),
     close: () => {
       reconciler.close();
       notifications.close();

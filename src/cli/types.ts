@@ -227,7 +227,7 @@ export type Member = {
   readonly tags: readonly string[];
   /** What it lets others see. */
   readonly metadata?: unknown;
-  /** Members that are not up are not listed. */
+  /** suspect: several others could not reach it, or it restarts. It stays in the ring; prefer others. draining: it ends its work, and has no place in the ring. Members that have left or expired are not listed. */
   readonly status: MemberStatus;
   /** Raised by each registration: distinguishes a process from its successor under the same id. */
   readonly incarnation: number;
@@ -237,8 +237,8 @@ export type Member = {
   readonly ttlMs: number;
   /** Time since the last heartbeat, ms. */
   readonly lastHeartbeatAgeMs: number;
-  /** As the last heartbeat with a load reported it. null: none has since the registration. */
-  readonly load: Load;
+  /** When it is removed whatever its heartbeats do, ms: it drains with drainMs, or restarts. null: heartbeats decide. */
+  readonly endsInMs: number | null;
 };
 
 /** A service that has members. */
@@ -277,22 +277,8 @@ export type Primary = {
   readonly server: Server;
 };
 
-/** Members that are not up are not listed. */
-export type MemberStatus = "up";
-
-/** As the last heartbeat with a load reported it. null: none has since the registration. */
-export type Load = {
-  /** Used share of its processor time, 0 to 1. */
-  readonly cpu: number | null;
-  /** Used share of its memory, 0 to 1. */
-  readonly memory: number | null;
-  /** Used share of its disk, 0 to 1. */
-  readonly disk: number | null;
-  /** How many requests it is working on. */
-  readonly inFlight: number | null;
-  /** Numbers of its own, by name. */
-  readonly custom: { readonly [name: string]: number };
-} | null;
+/** suspect: several others could not reach it, or it restarts. It stays in the ring; prefer others. draining: it ends its work, and has no place in the ring. Members that have left or expired are not listed. */
+export type MemberStatus = "up" | "suspect" | "draining";
 
 /** Of the latest calls of this instance, ms; null: there were none. */
 export type Latencies = {

@@ -172,7 +172,7 @@ export type Registered = {
   readonly tags: readonly string[];
   /** What it lets others see. */
   readonly metadata?: unknown;
-  /** Members that are not up are not listed. */
+  /** suspect: several others could not reach it, or it restarts. It stays in the ring; prefer others. draining: it ends its work, and has no place in the ring. Members that have left or expired are not listed. */
   readonly status: MemberStatus;
   /** Raised by each registration: distinguishes a process from its successor under the same id. */
   readonly incarnation: number;
@@ -182,8 +182,8 @@ export type Registered = {
   readonly ttlMs: number;
   /** Time since the last heartbeat, ms. */
   readonly lastHeartbeatAgeMs: number;
-  /** As the last heartbeat with a load reported it. null: none has since the registration. */
-  readonly load: Load;
+  /** When it is removed whatever its heartbeats do, ms: it drains with drainMs, or restarts. null: heartbeats decide. */
+  readonly endsInMs: number | null;
   /** How often to send heartbeats: a third of ttlMs, ms. */
   readonly heartbeatIntervalMs: number;
 };
@@ -198,8 +198,6 @@ export type Pulse = {
   readonly ttlMs: number;
   /** How often to send heartbeats: a third of ttlMs, ms. */
   readonly heartbeatIntervalMs: number;
-  /** Identifies the ring of the service as this instance saw it a moment ago: a second for small deployments, 20 s with 100,000 members. If it is another than yours, read the members again. null: this instance does not know it yet. */
-  readonly ringId: string | null;
 };
 
 /** One page of the live members of a service, in the order of their ids. */
@@ -276,22 +274,8 @@ export type WaitingCandidate = {
   readonly mode: string;
 };
 
-/** Members that are not up are not listed. */
-export type MemberStatus = "up";
-
-/** As the last heartbeat with a load reported it. null: none has since the registration. */
-export type Load = {
-  /** Used share of its processor time, 0 to 1. */
-  readonly cpu: number | null;
-  /** Used share of its memory, 0 to 1. */
-  readonly memory: number | null;
-  /** Used share of its disk, 0 to 1. */
-  readonly disk: number | null;
-  /** How many requests it is working on. */
-  readonly inFlight: number | null;
-  /** Numbers of its own, by name. */
-  readonly custom: { readonly [name: string]: number };
-} | null;
+/** suspect: several others could not reach it, or it restarts. It stays in the ring; prefer others. draining: it ends its work, and has no place in the ring. Members that have left or expired are not listed. */
+export type MemberStatus = "up" | "suspect" | "draining";
 
 /** A live member of a service. */
 export type Member = {
@@ -307,7 +291,7 @@ export type Member = {
   readonly tags: readonly string[];
   /** What it lets others see. */
   readonly metadata?: unknown;
-  /** Members that are not up are not listed. */
+  /** suspect: several others could not reach it, or it restarts. It stays in the ring; prefer others. draining: it ends its work, and has no place in the ring. Members that have left or expired are not listed. */
   readonly status: MemberStatus;
   /** Raised by each registration: distinguishes a process from its successor under the same id. */
   readonly incarnation: number;
@@ -317,8 +301,8 @@ export type Member = {
   readonly ttlMs: number;
   /** Time since the last heartbeat, ms. */
   readonly lastHeartbeatAgeMs: number;
-  /** As the last heartbeat with a load reported it. null: none has since the registration. */
-  readonly load: Load;
+  /** When it is removed whatever its heartbeats do, ms: it drains with drainMs, or restarts. null: heartbeats decide. */
+  readonly endsInMs: number | null;
 };
 
 /** The fields that a problem has beside its code, by code. */
@@ -372,6 +356,12 @@ export interface ProblemFields {
   lease_lost: {
     /** What is known about why a lease was lost. */
     readonly lost: Loss;
+  };
+  version_mismatch: {
+    /** The ETag of what is stored now; also as header ETag. */
+    readonly etag: string;
+    /** Its revision, if it has one. */
+    readonly revision?: number;
   };
   internal: object;
   no_quorum: {

@@ -11,6 +11,7 @@ import { memberListRoute } from "./members/list-route.js";
 import { memberRoutes } from "./members/routes.js";
 import { answerFailure } from "./observed.js";
 import { ownerRoutes } from "./owners/routes.js";
+import { pickRoutes } from "./picks/routes.js";
 import { Routes } from "./registration.js";
 import { semaphoreRoutes } from "./semaphores/routes.js";
 import { systemRoutes } from "./system/routes.js";
@@ -31,6 +32,7 @@ export function createApp(services: Services): App {
   heartbeatRoutes(routes);
   memberListRoute(routes, services);
   ownerRoutes(routes);
+  pickRoutes(routes);
   systemRoutes(routes, services);
   docsRoutes(routes);
   return app;

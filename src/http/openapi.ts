@@ -29,6 +29,7 @@ export function describe(app: App): Record<string, unknown> {
       { name: "elections", description: "One leader at a time, with a term that only grows and a value." },
       { name: "members", description: "Instances of services, kept alive by heartbeats." },
       { name: "shard owners", description: "Which member owns a key, by a consistent-hash ring." },
+      { name: "picks", description: "Which members get work." },
       { name: "service", description: "Quorate itself." },
     ],
   });

@@ -5,6 +5,7 @@ import {
   superseded,
   tooManyPoints,
   unknownMember,
+  versionMismatch,
 } from "../primitives/members/member-failures.js";
 import { RING_POINTS_MAX } from "../primitives/rings/ring-builds.js";
 import { noQuorum, shortageOf } from "../quorum/shortage.js";
@@ -51,6 +52,7 @@ export const failures: Readonly<Record<ErrorCode, CoordinationError>> = {
   // 80 members of the greatest weight, 256.
   too_many: tooManyPoints("search", 80 * 256 * 256, RING_POINTS_MAX),
   lease_lost: lost({ kind: "broken", reason: breakRequests.break.value.reason }, fencingToken),
+  version_mismatch: versionMismatch("search-1", { incarnation: 1795222235123, revision: 1 }),
   too_large: tooLarge(BODY_BYTES_MAX),
   unsupported_media_type: UNSUPPORTED_MEDIA_TYPE,
   request_timeout: REQUEST_TIMEOUT,

@@ -106,6 +106,10 @@ const FIELDS: Readonly<Partial<Record<ErrorCode, z.ZodRawShape>>> = {
   quota_exceeded: { retryAfterMs },
   too_many: { retryAfterMs: sometimesRetryAfterMs },
   lease_lost: { lost: LossSchema },
+  version_mismatch: {
+    etag: z.string().openapi({ description: "The ETag of what is stored now; also as header ETag." }),
+    revision: z.int().optional().openapi({ description: "Its revision, if it has one." }),
+  },
   no_quorum: { retryAfterMs: sometimesRetryAfterMs },
   authentication_unavailable: { retryAfterMs },
   overloaded: { retryAfterMs },

@@ -11,7 +11,7 @@ const TABLE = {
   forbidden: [403, "This is not allowed"],
   not_found: [404, "There is nothing at this path"],
   unknown_member: [404, "The service has no such member"],
-  no_members: [404, "The service has no member that could own a key"],
+  no_members: [404, "The service has no member to name"],
   method_not_allowed: [405, "This path has other methods"],
   request_timeout: [408, "The request did not arrive in time"],
   held: [409, "Another lease holds it"],
@@ -20,6 +20,7 @@ const TABLE = {
   superseded: [409, "A later registration has replaced it"],
   too_many: [409, "It exceeds a limit"],
   lease_lost: [410, "The lease is not held any more"],
+  version_mismatch: [412, "It has changed meanwhile"],
   too_large: [413, "The body is too large"],
   unsupported_media_type: [415, "The body is not JSON"],
   expectation_failed: [417, "The expectation of the request cannot be met"],
@@ -41,11 +42,12 @@ export function statusOf(code: ErrorCode): ProblemStatus {
 
 /** The headers that tell of a failure besides its body, by their names in lower case. */
 export function problemHeaders(error: CoordinationError): Readonly<Record<string, string>> {
-  const { retryAfterMs, allow } = error.help;
+  const { retryAfterMs, allow, etag } = error.help;
   return {
     "content-type": "application/problem+json",
     ...(retryAfterMs !== undefined && { "retry-after": String(Math.ceil(retryAfterMs / 1000)) }),
     ...(allow !== undefined && { allow: allow.join(", ") }),
+    ...(etag !== undefined && { etag }),
     // RFC 6750: whether a credential was missing or not valid.
     ...(error.code === "unauthenticated" && {
       "www-authenticate": error === INVALID_CREDENTIAL ? 'Bearer error="invalid_token"' : "Bearer",

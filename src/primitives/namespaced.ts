@@ -5,6 +5,8 @@ import type { Locks } from "./lock.js";
 import type { ListWatches } from "./members/list-watches.js";
 import type { MemberPages } from "./members/member-pages.js";
 import type { Membership } from "./members/membership.js";
+import type { Suspicions } from "./members/suspicions.js";
+import type { Picks } from "./picks/picks.js";
 import type { Owners } from "./rings/owners.js";
 import type { Semaphores } from "./semaphore.js";
 
@@ -15,6 +17,7 @@ export interface Primitives {
   readonly elections: Elections;
   readonly membership: Membership;
   readonly owners: Owners;
+  readonly picks: Picks;
 }
 
 /** The primitives as one namespace sees them: by the names and leaseIds of the API. */
@@ -23,9 +26,11 @@ export interface NamespacedPrimitives {
   readonly locks: Pick<Locks, keyof Locks>;
   readonly semaphores: Pick<Semaphores, keyof Semaphores>;
   readonly elections: Pick<Elections, keyof Elections>;
-  readonly membership: Omit<Membership, "views" | "pages" | "listWatches">;
+  readonly membership: Omit<Membership, "views" | "pages" | "listWatches" | "suspicions">;
   readonly memberLists: MemberLists;
+  readonly suspicions: Pick<Suspicions, "reportByPeer">;
   readonly owners: Pick<Owners, "owning" | "timeSlices">;
+  readonly picks: Pick<Picks, "pick">;
 }
 
 /** Lists of members in pages, and blocking reads of them. */
@@ -37,9 +42,10 @@ export type MemberLists = Pick<MemberPages, "page" | "first"> & Pick<ListWatches
  */
 export function inNamespace(namespace: Namespace, primitives: Primitives): NamespacedPrimitives {
   if (!namespace.isDefault) return new View(namespace, primitives);
-  const { locks, semaphores, elections, membership, owners } = primitives;
+  const { locks, semaphores, elections, membership, owners, picks } = primitives;
   const memberLists = memberListsIn(namespace, membership);
-  return { namespace, locks, semaphores, elections, membership, memberLists, owners };
+  const { suspicions } = membership;
+  return { namespace, locks, semaphores, elections, membership, memberLists, suspicions, owners, picks };
 }
 
 /** Each primitive only when it is asked for: a request uses one. */
@@ -69,8 +75,16 @@ class View implements NamespacedPrimitives {
     return memberListsIn(this.namespace, this.primitives.membership);
   }
 
+  get suspicions() {
+    return suspicionsIn(this.namespace, this.primitives.membership);
+  }
+
   get owners() {
     return ownersIn(this.namespace, this.primitives.owners);
+  }
+
+  get picks() {
+    return picksIn(this.namespace, this.primitives.picks);
   }
 }
 
@@ -152,7 +166,8 @@ function membershipIn(namespace: Namespace, membership: Membership): NamespacedP
     register: (service, ...member) => membership.register(inner(service), ...member),
     heartbeat: (one) => membership.heartbeat({ ...one, service: inner(one.service) }),
     heartbeats: (all) => membership.heartbeats(all.map((one) => ({ ...one, service: inner(one.service) }))),
-    leave: (service, id) => membership.leave(inner(service), id),
+    update: (service, ...change) => membership.update(inner(service), ...change),
+    leave: (service, id, how) => membership.leave(inner(service), id, how),
     list: (service) => membership.list(inner(service)),
     get: (service, id) => membership.get(inner(service), id),
     services: async (after, limit) => {
@@ -174,11 +189,21 @@ function memberListsIn(namespace: Namespace, { pages, listWatches }: Membership)
   };
 }
 
+function suspicionsIn(namespace: Namespace, { suspicions }: Membership): NamespacedPrimitives["suspicions"] {
+  return {
+    reportByPeer: (service, id, report) => suspicions.reportByPeer(namespace.inner(service), id, report),
+  };
+}
+
 function ownersIn(namespace: Namespace, owners: Owners): NamespacedPrimitives["owners"] {
   return {
     timeSlices: owners.timeSlices,
     owning: (service, replicas) => owners.owning(namespace.inner(service), replicas),
   };
+}
+
+function picksIn(namespace: Namespace, picks: Picks): NamespacedPrimitives["picks"] {
+  return { pick: (service, request) => picks.pick(namespace.inner(service), request) };
 }
 
 /** What belongs to a lease, by its leaseId. */

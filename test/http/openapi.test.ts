@@ -128,6 +128,7 @@ describe("a problem", () => {
       quota_exceeded: ["retryAfterMs"],
       too_many: ["retryAfterMs?"],
       lease_lost: ["lost"],
+      version_mismatch: ["etag", "revision?"],
       no_quorum: ["retryAfterMs?"],
       authentication_unavailable: ["retryAfterMs"],
       overloaded: ["retryAfterMs"],

@@ -69,6 +69,10 @@ const PROVOCATIONS: Record<Exclude<ErrorCode, "overloaded">, Provoke> = {
   expectation_failed: raw("GET /livez HTTP/1.1\r\nHost: localhost\r\nExpect: wonders\r\n\r\n"),
   headers_too_large: raw(`GET /livez HTTP/1.1\r\nHost: localhost\r\nX: ${"x".repeat(17_000)}\r\n\r\n`),
   unknown_member: ({ call }) => call("POST", `${MEMBER}/heartbeat`),
+  version_mismatch: async ({ call }) => {
+    await call("PUT", MEMBER, { address: "10.0.0.7:9000" });
+    return call("PATCH", MEMBER, { weight: 2 }, { "if-match": '"1-1"' });
+  },
   no_members: ({ call }) => call("GET", "/v1/services/search/owner?key=user:42"),
   unauthenticated: () => asked({ ops: [] }, {}),
   forbidden: () => asked({ ops: [] }, bearer("ops"), "/v1/namespaces/team-a/locks/orders-42/acquire"),
@@ -160,6 +164,7 @@ function wordsOf(problem: Record<string, unknown>) {
     retryAfterMs: _time,
     queuePosition: _position,
     holder: _holder,
+    etag: _etag,
     ...words
   } = problem;
   return words;

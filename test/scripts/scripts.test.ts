@@ -33,16 +33,20 @@ import {
 import { LIVENESS_LUA } from "../../src/scripts/liveness.js";
 import {
   announceIncarnation,
+  claimChange,
+  claimIncarnation,
   countMembers,
   heartbeat,
   listMembers,
   putMember,
 } from "../../src/scripts/member-calls.js";
 import { keepWaiting, leaveQueue, takeTicket } from "../../src/scripts/queue-calls.js";
+import { listReports, putReport } from "../../src/scripts/report-calls.js";
 import { type Call, SCRIPTS } from "../../src/scripts/scripts.js";
 import { findSlots, inspectSemaphore, setLimit } from "../../src/scripts/semaphore-calls.js";
 import { scanSet } from "../../src/scripts/set-calls.js";
 import { luaNames, luaText } from "../helpers/lua-files.js";
+import { memberRecord } from "../helpers/member-record.js";
 
 // A Lua file's header is the contract; what scripts.ts sends and understands is held against it here.
 
@@ -63,6 +67,8 @@ const attempt = {
 } as const;
 const renewal = { owner: "", metadata: "", mode: "exclusive", chosen: true, revision: "" } as const;
 const configuration = { version: 2 } as Parameters<typeof commitConfiguration>[1];
+
+const member = memberRecord({ id: "search-1" });
 
 const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "acquire-lease": acquireLease(keys, attempt, {
@@ -102,18 +108,9 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "set-limit": setLimit(keys, "pool", 7, 1_000),
   "sweep-held": sweepHeld(keys),
   "announce-incarnation": announceIncarnation(keys, 7),
-  "put-member": putMember(keys, "search", {
-    id: "search-1",
-    incarnation: 1,
-    revision: 1,
-    left: false,
-    nonce: "nonce",
-    ttlMs: 1_000,
-    expiresInMs: 1_000,
-    heartbeatAgeMs: 0,
-    registered: "{}",
-    load: "",
-  }),
+  "claim-incarnation": claimIncarnation(keys, "search", member),
+  "claim-change": claimChange(keys, "search", member, { ...member, revision: 2, change: "change" }),
+  "put-member": putMember(keys, "search", member),
   heartbeat: heartbeat(
     keys,
     many((i) => ({ service: "search", id: `search-${i}` })),
@@ -125,6 +122,20 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   ),
   "count-members": countMembers(
     keys,
+    many((i) => `search-${i}`),
+  ),
+  "put-report": putReport(keys, "search", "search-1", {
+    reporter: "search-2",
+    incarnation: 1,
+    weight: 0.5,
+    times: 2,
+    leftMs: 20_000,
+    countedAgeMs: 0,
+    reason: "no answer",
+  }),
+  "list-reports": listReports(
+    keys,
+    "search",
     many((i) => `search-${i}`),
   ),
   "scan-set": scanSet(keys.services, "0"),

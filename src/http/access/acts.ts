@@ -68,9 +68,12 @@ export const ACTS = {
   },
   "set-limit": { outcome: always("changed"), details: ({ body }) => ({ limit: body?.limit as number }) },
   register: { outcome: always("registered"), details: memberId, quota: member("begins") },
+  update: { outcome: always("updated"), details: memberId },
   heartbeat: { outcome: never, details: memberId, quota: member("extends") },
   heartbeats: { outcome: never, extendsMembers: aliveOf },
   leave: { outcome: ifSo("left"), details: memberId, quota: member("ends") },
+  // Many peers of one dead member say so again and again.
+  suspect: { outcome: never, details: memberId },
 } as const satisfies Readonly<Record<string, ActTerms>>;
 
 /** One heartbeat of several. */

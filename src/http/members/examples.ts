@@ -26,6 +26,7 @@ export const member1: Answer<typeof schemas.MemberSchema> = {
   revision: 1,
   ttlMs: 15_000,
   lastHeartbeatAgeMs: 812,
+  endsInMs: null,
   load: { cpu: 0.42, memory: 0.61, disk: null, inFlight: 12, custom: { queued: 3 } },
 };
 export const member2: typeof member1 = {
@@ -56,9 +57,40 @@ const registered: Answer<typeof schemas.RegisteredSchema> = {
 };
 export const registrations = { registered: { value: registered } };
 
+export const updateRequests = {
+  drain: {
+    summary: "No more work, and gone after half a minute",
+    value: { status: "draining" as const, drainMs: 30_000 },
+  },
+  weight: { summary: "A larger share", value: { weight: 2 } },
+};
+
+const draining: typeof member1 = { ...member1, status: "draining", revision: 2, endsInMs: 30_000 };
+export const changes = { draining: { value: draining } };
+
 export const departures = {
   left: { summary: "It was a member until now", value: { left: true } },
   unknown: { summary: "There was no such member", value: { left: false } },
+};
+
+const suspect = { reporter: "search-2", reason: "no answer within 2 s" };
+export const suspectRequests = {
+  report: { summary: "What a caller saw", value: suspect },
+  incarnation: {
+    summary: "Only if it is still this process",
+    value: { ...suspect, incarnation: member1.incarnation },
+  },
+};
+
+const first: Answer<typeof schemas.SuspicionSchema> = {
+  suspect: false,
+  reporters: 1,
+  reportersNeeded: 3,
+  windowMs: 15_000,
+};
+export const suspicions = {
+  first: { summary: "The first report", value: first },
+  enough: { summary: "Enough reporters", value: { ...first, suspect: true, reporters: 3 } },
 };
 
 export const oneMember = { member: { value: member1 } };

@@ -71,9 +71,82 @@ const LoadSchema = answer("Load", "What a member reported of its load. null: it 
     .openapi({ description: "Numbers of its own, by name.", example: { queued: 3 } }),
 });
 
-const memberStatus = z
-  .enum(["up"])
-  .openapi("MemberStatus", { description: "Members that are not up are not listed." });
+const status = z.enum(["up", "draining"]).openapi("MemberStatusWanted", {
+  description:
+    "draining: it leaves the ring at once, gets no more work, and stays listed while it ends what it has. up: it has its place again.",
+});
+
+export const updateBody = (drainMsMax: number) =>
+  request("UpdateMemberRequest", "What to change of a member; what is missing stays as it is.", {
+    incarnation: incarnation.optional().openapi({
+      description: "The incarnation that is meant; if there is a later one, the answer is a 409.",
+    }),
+    status: status.optional(),
+    drainMs: z.int().min(0).max(drainMsMax).optional().openapi({
+      description:
+        "With status draining: how long it stays listed, ms, whatever its heartbeats do. Missing: until it leaves or expires.",
+      example: 30_000,
+    }),
+    weight: registration.weight.optional(),
+    zone: registration.zone.nullable().optional().openapi({ description: "null: none." }),
+    tags: registration.tags.optional(),
+    metadata: registration.metadata.optional(),
+  })
+    .refine((body) => Object.keys(body).some((field) => field !== "incarnation"), "says what to change")
+    .refine(({ status, drainMs }) => drainMs === undefined || status === "draining", {
+      path: ["drainMs"],
+      message: "only with status draining",
+    });
+
+const ETAGS = /^\s*(\*|"[^"]*"(\s*,\s*"[^"]*")*)\s*$/;
+
+export const IfMatchHeaders = z.object({
+  "if-match": z.string().max(256).regex(ETAGS, 'entity tags in quotes, or "*"').optional().openapi({
+    description:
+      "The ETag of the version to change, as an earlier answer had it: if it is not the current one, the answer is a 412.",
+  }),
+});
+
+export const LeaveQuery = (graceMsMax: number) =>
+  z.strictObject({
+    incarnation: numberInQuery(1, Number.MAX_SAFE_INTEGER).optional().openapi({
+      type: "integer",
+      format: "int64",
+      description: "The incarnation that is meant; if there is a later one, the answer is a 409.",
+    }),
+    restart: z
+      .enum(["true", "false"])
+      .transform((text) => text === "true")
+      .optional()
+      .openapi({
+        type: "boolean",
+        default: false,
+        description:
+          "Whether its process comes back: then its place in the ring is kept for restartGraceMs, and it is listed as suspect until it is registered again.",
+      }),
+    restartGraceMs: numberInQuery(1_000, graceMsMax).optional().openapi({
+      type: "integer",
+      minimum: 1_000,
+      maximum: graceMsMax,
+      default: RESTART_GRACE_MS,
+      description: "With restart: for how long, ms.",
+    }),
+  });
+
+const numberInQuery = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,16}$/, "a whole number")
+    .transform(Number)
+    .pipe(z.int().min(min).max(max));
+
+/** Long enough for most processes to start. */
+export const RESTART_GRACE_MS = 30_000;
+
+const memberStatus = z.enum(["up", "suspect", "draining"]).openapi("MemberStatus", {
+  description:
+    "suspect: several others could not reach it, or it restarts. It stays in the ring; prefer others. draining: it ends its work, and has no place in the ring. Members that have left or expired are not listed.",
+});
 
 export const MemberSchema = answer("Member", "A live member of a service.", {
   id: z.string().openapi({ description: "Its id, unique in the service.", example: "search-1" }),
@@ -87,6 +160,11 @@ export const MemberSchema = answer("Member", "A live member of a service.", {
   revision: z.int().openapi({ description: "Raised by each change within one incarnation.", example: 1 }),
   ttlMs: ms("Time without a heartbeat after which it is gone", 15_000),
   lastHeartbeatAgeMs: ms("Time since the last heartbeat", 812),
+  endsInMs: z.int().nullable().openapi({
+    description:
+      "When it is removed whatever its heartbeats do, ms: it drains with drainMs, or restarts. null: heartbeats decide.",
+    example: null,
+  }),
   load: LoadSchema.nullable().openapi({
     description: "As the last heartbeat with a load reported it. null: none has since the registration.",
   }),
@@ -107,6 +185,27 @@ export function heartbeatIntervalMsOf(ttlMs: number): number {
 
 export const LeftSchema = answer("Left", "The outcome of leaving.", {
   left: z.boolean().openapi({ description: "Whether it was a member until now." }),
+});
+
+export const SuspectBody = request("SuspectRequest", "To say that a member cannot be reached.", {
+  reporter: name("Id of the live member of the same service that says so.", "search-2"),
+  reason: label(256, "What happened, for those who look for the cause.", "no answer within 2 s"),
+  incarnation: incarnation.optional().openapi({
+    description:
+      "The incarnation that could not be reached; if there is a later one, the answer is a 409, and the report does not count.",
+  }),
+});
+
+export const SuspicionSchema = answer("Suspicion", "What is held against a member.", {
+  suspect: z.boolean().openapi({ description: "Whether the member is suspect now.", example: false }),
+  reporters: z
+    .int()
+    .openapi({ description: "How many have reported it, as far as it still counts.", example: 1 }),
+  reportersNeeded: z.int().openapi({
+    description: "How many reporters it takes; those whose own heartbeat is late count half.",
+    example: 3,
+  }),
+  windowMs: ms("For how long this report counts: twice as long with each repetition", 15_000),
 });
 
 export const ringId = z.string().openapi({

@@ -8,6 +8,7 @@ import type { Versioned } from "../reads/watch.js";
 import { type Member, toMember, toRingMember } from "./member.js";
 import { EVERYBODY, filterKey, type MemberFilter, matches, versionOf } from "./member-filter.js";
 import { liveOf, type MemberReads } from "./member-reads.js";
+import type { Suspicions } from "./suspicions.js";
 
 export interface MemberPage {
   /** Those that match the filter. */
@@ -39,6 +40,7 @@ export class MemberPages {
 
   constructor(
     private readonly reads: Pick<MemberReads, "ids" | "records" | "live">,
+    private readonly suspicions: Pick<Suspicions, "judge">,
     private readonly clock: Clock,
     private readonly ids: Pick<Ids, "nonce">,
   ) {
@@ -75,8 +77,9 @@ export class MemberPages {
     const part = await this.#part(service, view.ids, limit, filter);
     // What is left out of these records cannot be told from a tag.
     const what = filter.tag === undefined ? "ring" : "all";
-    const others = (await this.reads.live(service, view.ids.slice(part.lookedAt), what)).map(toMember);
-    view.ring ??= new Map(others.map((member) => [member.id, toRingMember(member)]));
+    const rest = await this.reads.live(service, view.ids.slice(part.lookedAt), what);
+    const others = await this.suspicions.judge(service, rest);
+    view.ring ??= ringMembersOf(others);
     const version = versionOf([...part.members, ...others.filter((member) => matches(member, filter))]);
     return { ...(await this.#pageOf(service, view, view.ids, part)), version };
   }
@@ -119,8 +122,10 @@ export class MemberPages {
       const wanted = filter === EVERYBODY ? Math.max(limit - members.length, PART_MIN) : MEMBERS_AT_ONCE_MAX;
       const part = ids.slice(lookedAt, lookedAt + wanted);
       const known = await this.reads.records(service, part);
-      for (const record of liveOf(known.merged)) {
-        const member = toMember(record);
+      const records = liveOf(known.merged);
+      const judged = await this.suspicions.judge(service, records);
+      for (const [at, member] of judged.entries()) {
+        const record = records[at] as MemberRecord;
         if (matches(member, filter)) {
           bytes += bytesOf(record);
           const isFull = members.length === limit || (bytes > PAGE_BYTES_MAX && members.length > 0);
@@ -144,9 +149,9 @@ export class MemberPages {
     if (view.ring === null) {
       const rest = view.ids.filter((id) => id > (looked.at(-1) ?? "") || id < (looked[0] ?? ""));
       const others = await this.reads.live(service, rest, "ring");
-      view.ring ??= new Map(others.map((record) => [record.id, toRingMember(toMember(record))]));
+      view.ring ??= ringMembersOf(others.map(toMember));
     }
-    const found = new Map(live.map((member) => [member.id, toRingMember(member)]));
+    const found = ringMembersOf(live);
     for (const id of looked) {
       const [known, now] = [view.ring.get(id), found.get(id)];
       if (known?.weight === now?.weight && known?.zone === now?.zone) continue;
@@ -189,6 +194,12 @@ interface Part {
   /** All that live among the ids that were looked at. */
   readonly live: readonly Member[];
   readonly lookedAt: number;
+}
+
+/** Those that have a place in the ring, by their ids. */
+function ringMembersOf(members: readonly Member[]): Map<string, RingMember> {
+  const placed = members.flatMap((member) => toRingMember(member) ?? []);
+  return new Map(placed.map((member) => [member.id, member]));
 }
 
 /** Approximate size of a member in an answer. */

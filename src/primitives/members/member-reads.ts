@@ -125,6 +125,7 @@ function merge(replies: readonly MemberPart[], ids: ReadonlySet<string>): Merged
         heartbeatAgeMs: later.heartbeatAgeMs,
         // A primary that got the record by a repair has no load until the next heartbeat.
         load: later.load || earlier.load,
+        reported: a.reported === true || b.reported === true,
       };
     },
   );

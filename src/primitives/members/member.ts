@@ -22,18 +22,27 @@ export interface Load {
   /** Numbers of its own. */
   readonly custom: Readonly<Record<string, number>>;
 }
+export type MemberStatus = "up" | "suspect" | "draining";
 
 export interface Member extends Registration {
   readonly id: string;
-  readonly status: "up";
+  /** `draining`: it ends its work and gets no more. `suspect`: others cannot reach it, or its process restarts. */
+  readonly status: MemberStatus;
   /** Raised by each registration. */
   readonly incarnation: number;
   /** Raised by each change within one incarnation. */
   readonly revision: number;
   readonly ttlMs: number;
   readonly lastHeartbeatAgeMs: number;
+  /** When it is removed whatever its heartbeats do, ms: it drains, or restarts. Null: heartbeats decide. */
+  readonly endsInMs: number | null;
   /** As the last heartbeat with one reported it; null: none did. */
   readonly load: Load | null;
+}
+
+/** Whether a member has a place in the ring, and may be picked. The one rule for rings, picks and targets. */
+export function isEligible({ status, weight }: Pick<Member, "status" | "weight">): boolean {
+  return status !== "draining" && weight > 0;
 }
 
 /** The member that a record describes. */
@@ -46,16 +55,23 @@ export function toMember(record: MemberRecord): Member {
     zone,
     tags,
     metadata,
-    status: "up",
+    status: statusOf(record),
     incarnation: record.incarnation,
     revision: record.revision,
     ttlMs: record.ttlMs,
     lastHeartbeatAgeMs: Math.max(0, record.heartbeatAgeMs),
+    endsInMs: record.endsInMs,
     load: record.load === "" ? null : (JSON.parse(record.load) as Load),
   };
 }
 
-/** What a ring needs of a member. */
-export function toRingMember({ id, weight, zone }: Pick<Member, "id" | "weight" | "zone">): RingMember {
-  return { id, weight, zone: zone ?? undefined };
+/** Nobody answers for a member that restarts, until it is registered again. */
+export function statusOf({ status }: Pick<MemberRecord, "status">): MemberStatus {
+  return status === "restarting" ? "suspect" : status;
+}
+
+/** What a ring needs of a member; null: it has no place in it. */
+export function toRingMember(member: Pick<Member, "id" | "weight" | "zone" | "status">): RingMember | null {
+  if (!isEligible(member)) return null;
+  return { id: member.id, weight: member.weight, zone: member.zone ?? undefined };
 }

@@ -6,6 +6,7 @@ import type { Heartbeat, MemberRecord, Pulse } from "../../scripts/member-calls.
 import { Heartbeats } from "./heartbeats.js";
 import { superseded, unknownMember } from "./member-failures.js";
 import type { MemberReads } from "./member-reads.js";
+import type { MemberRecords } from "./member-records.js";
 import type { RingIds } from "./ring-ids.js";
 
 /** A member that its heartbeat kept alive. */
@@ -28,8 +29,7 @@ export class Pulses {
     keys: Keys,
     clock: Clock,
     private readonly reads: Pick<MemberReads, "records">,
-    /** Whether a majority stored the record. */
-    private readonly put: (service: string, record: MemberRecord) => Promise<boolean>,
+    private readonly records: Pick<MemberRecords, "put">,
     private readonly ringIds: Pick<RingIds, "recent">,
   ) {
     this.#heartbeats = new Heartbeats(primaries, keys, clock);
@@ -95,7 +95,7 @@ export class Pulses {
   ): Promise<Pulse> {
     if (record && incarnation !== undefined && record.incarnation > incarnation) throw superseded(id);
     if (!record || record.left || record.incarnation < (incarnation ?? 0)) throw unknownMember(service, id);
-    if (!(await this.put(service, { ...record, expiresInMs: record.ttlMs, heartbeatAgeMs: 0 })))
+    if (!(await this.records.put(service, { ...record, expiresInMs: record.ttlMs, heartbeatAgeMs: 0 })))
       throw superseded(id);
     return record;
   }

@@ -1,8 +1,10 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { buildRing } from "../../../src/algorithms/ring.js";
+import { toMember } from "../../../src/primitives/members/member.js";
 import { MemberPages } from "../../../src/primitives/members/member-pages.js";
 import type { MemberRecord } from "../../../src/scripts/member-calls.js";
 import { FakeClock } from "../../helpers/fake-clock.js";
+import { memberRecord } from "../../helpers/member-record.js";
 
 // What is kept between the pages of a list, with members that come from no primary and time that a test owns.
 
@@ -34,29 +36,23 @@ beforeEach(() => {
         return ids.filter((id) => weights.has(id)).map(record);
       },
     },
+    { judge: async (_, records) => records.map(toMember) },
     clock,
     { nonce: () => `n${nonces++}` },
   );
 });
 
-const record = (id: string): MemberRecord => ({
-  id,
-  incarnation: 1,
-  revision: 1,
-  left: false,
-  nonce: "x",
-  ttlMs: 15_000,
-  expiresInMs: 15_000,
-  heartbeatAgeMs: 0,
-  registered: JSON.stringify({
-    address: "x:1",
-    weight: weights.get(id),
-    zone: null,
-    tags: [],
-    metadata: null,
-  }),
-  load: "",
-});
+const record = (id: string): MemberRecord =>
+  memberRecord({
+    id,
+    registered: JSON.stringify({
+      address: "x:1",
+      weight: weights.get(id),
+      zone: null,
+      tags: [],
+      metadata: null,
+    }),
+  });
 
 const ringId = () => buildRing([...weights].map(([id, weight]) => ({ id, weight }))).ringId;
 

@@ -6,25 +6,28 @@
 --   ARGV[3i - 1]  its name    ARGV[3i]  prefix of the keys of its records
 --   ARGV[3i + 1]  its heartbeats, each of three lines: id, incarnation (empty for the stored one, whichever it is), load as
 --                 JSON (empty to leave it as it is)
--- Returns one line per heartbeat, in this order: '1 incarnation revision ttlMs': renewed; '0 incarnation': another incarnation
--- is stored; '-1': nothing is stored; '-2 incarnation': it left.
+-- Returns one line per heartbeat, in this order: '1 incarnation revision ttlMs': renewed, one that drains or restarts until its
+-- end at most; '0 incarnation': another incarnation is stored; '-1': nothing is stored; '-2 incarnation': it left.
 
 local time = now()
 
--- Also returns the time to live, in ms, if it was renewed.
+-- Also returns for how long it lives from now, in ms, if it was renewed.
 local function renew(record, incarnation, load)
-  local stored = redis.call('HMGET', record, 'incarnation', 'revision', 'ttl', 'left')
+  local stored = redis.call('HMGET', record, 'incarnation', 'revision', 'ttl', 'left', 'ends')
   if not stored[1] then return '-1' end
   if incarnation ~= '' and incarnation ~= stored[1] then return '0 ' .. stored[1] end
   if stored[4] == '1' then return '-2 ' .. stored[1] end
+  local life = tonumber(stored[3])
+  -- The place of one that restarts is kept for longer than its time to live, maybe.
+  if stored[5] then life = math.max(math.min(life, tonumber(stored[5]) - time), redis.call('PTTL', record)) end
   -- This comes first: a primary whose memory is full lets a script write anything once it has extended something.
-  redis.call('PEXPIRE', record, stored[3])
+  redis.call('PEXPIRE', record, int(life))
   if load == '' then
     redis.call('HSET', record, 'heartbeat', int(time))
   else
     redis.call('HSET', record, 'heartbeat', int(time), 'load', load)
   end
-  return '1 ' .. stored[1] .. ' ' .. stored[2] .. ' ' .. stored[3], tonumber(stored[3])
+  return '1 ' .. stored[1] .. ' ' .. stored[2] .. ' ' .. stored[3], life
 end
 
 -- `scored`: the new deadlines of the members `ids`; `ttl`: the longest of their times to live, ms.
