@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import type { CoordinationError } from "../errors.js";
 import type { App, Env, Services } from "./context.js";
+import { discoveryRoutes } from "./discovery/routes.js";
 import { docsRoutes } from "./docs/routes.js";
 import { electionRoutes } from "./elections/routes.js";
 import { methodNotAllowed, NOT_FOUND } from "./failures.js";
@@ -33,6 +34,7 @@ export function createApp(services: Services): App {
   memberListRoute(routes, services);
   ownerRoutes(routes);
   pickRoutes(routes);
+  discoveryRoutes(routes);
   systemRoutes(routes, services);
   docsRoutes(routes);
   return app;

@@ -19,7 +19,7 @@ import {
 import { versioned, withVersion } from "./versions.js";
 
 export function memberRoutes(routes: Routes, dependencies: Dependencies): void {
-  const { config, cursors } = dependencies;
+  const { config, cursors, probing } = dependencies;
   routes.add({
     method: "put",
     path: "/v1/services/{service}/members/{id}",
@@ -37,12 +37,16 @@ export function memberRoutes(routes: Routes, dependencies: Dependencies): void {
     problems: ["superseded", "too_many", "no_quorum"],
     handle: async ({ params: { service, id }, body }, { membership }) => {
       const { address, weight = 1, zone = null, tags = [], metadata = null, ttlMs = MEMBER_TTL_MS } = body;
-      const registration = { address, weight, zone, tags, metadata };
+      const { probe } = body;
+      if (probe) probing.check(probe);
+      const registration = { address, weight, zone, tags, metadata, ...(probe && { probe }) };
       const { member, isNew } = await membership.register(service, id, ttlMs, registration);
       const answer = { ...member, heartbeatIntervalMs: heartbeatIntervalMsOf(member.ttlMs) };
       return withVersion(answer, isNew ? 201 : 200);
     },
   });
+
+  changeRoutes(routes, dependencies);
 
   routes.add({
     method: "post",

@@ -65,7 +65,7 @@ export class RingIds {
     const members = await this.reads.live(service, await this.reads.ids(service), "ring");
     this.#known.set(
       service,
-      { ringId: ringIdOf(members.map((one) => toRingMember(toMember(one)))), readAtMs },
+      { ringId: ringIdOf(members.flatMap((one) => toRingMember(toMember(one)) ?? [])), readAtMs },
       1,
     );
     return members.length;
