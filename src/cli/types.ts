@@ -217,7 +217,7 @@ export type WaitingCandidate = {
 export type Member = {
   /** Its id, unique in the service. */
   readonly id: string;
-  /** Where the member can be reached; Quorate never connects to it. */
+  /** Where the member can be reached; Quorate never connects to it, unless probe says so. */
   readonly address: string;
   /** Its share relative to the others; 0: none. */
   readonly weight: number;
@@ -227,6 +227,8 @@ export type Member = {
   readonly tags: readonly string[];
   /** What it lets others see. */
   readonly metadata?: unknown;
+  /** How instances are to find out whether a member can be reached: with http or tcp. */
+  readonly probe?: Probe;
   /** suspect: several others could not reach it, or it restarts. It stays in the ring; prefer others. draining: it ends its work, and has no place in the ring. Members that have left or expired are not listed. */
   readonly status: MemberStatus;
   /** Raised by each registration: distinguishes a process from its successor under the same id. */
@@ -277,6 +279,18 @@ export type Primary = {
   readonly latencyMs: Latencies;
   /** What the server says of itself, up to 2 s ago. null: it does not answer. */
   readonly server: Server;
+};
+
+/** How instances are to find out whether a member can be reached: with http or tcp. */
+export type Probe = {
+  /** URL that is to answer with a status from 200 to 299; redirects are not followed. */
+  readonly http?: string | undefined;
+  /** Host and port that are to accept connections. */
+  readonly tcp?: string | undefined;
+  /** How often to look, whichever instance does, ms. */
+  readonly intervalMs: number;
+  /** How long the member may take to answer, ms; at most intervalMs. */
+  readonly timeoutMs: number;
 };
 
 /** suspect: several others could not reach it, or it restarts. It stays in the ring; prefer others. draining: it ends its work, and has no place in the ring. Members that have left or expired are not listed. */

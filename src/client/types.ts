@@ -50,7 +50,7 @@ export type CampaignRequest = {
 
 /** To register a member of a service. */
 export type RegisterRequest = {
-  /** Where the member can be reached; Quorate never connects to it. */
+  /** Where the member can be reached; Quorate never connects to it, unless probe says so. */
   readonly address: string;
   /** Its share relative to the others; 0: none. */
   readonly weight?: number | undefined;
@@ -60,6 +60,8 @@ export type RegisterRequest = {
   readonly tags?: readonly string[] | undefined;
   /** Whatever others should see; up to 2048 bytes of JSON. */
   readonly metadata?: unknown;
+  /** How instances are to find out whether a member can be reached: with http or tcp. */
+  readonly probe?: Probe | undefined;
   /** Time without a heartbeat after which it is gone, ms. */
   readonly ttlMs?: number | undefined;
 };
@@ -162,7 +164,7 @@ export type Election = {
 export type Registered = {
   /** Its id, unique in the service. */
   readonly id: string;
-  /** Where the member can be reached; Quorate never connects to it. */
+  /** Where the member can be reached; Quorate never connects to it, unless probe says so. */
   readonly address: string;
   /** Its share relative to the others; 0: none. */
   readonly weight: number;
@@ -172,6 +174,8 @@ export type Registered = {
   readonly tags: readonly string[];
   /** What it lets others see. */
   readonly metadata?: unknown;
+  /** How instances are to find out whether a member can be reached: with http or tcp. */
+  readonly probe?: Probe;
   /** suspect: several others could not reach it, or it restarts. It stays in the ring; prefer others. draining: it ends its work, and has no place in the ring. Members that have left or expired are not listed. */
   readonly status: MemberStatus;
   /** Raised by each registration: distinguishes a process from its successor under the same id. */
@@ -252,6 +256,18 @@ export type LeaseId = string;
 /** exclusive: held by one holder. shared: together with other shared holders. */
 export type Mode = "exclusive" | "shared";
 
+/** How instances are to find out whether a member can be reached: with http or tcp. */
+export type Probe = {
+  /** URL that is to answer with a status from 200 to 299; redirects are not followed. */
+  readonly http?: string | undefined;
+  /** Host and port that are to accept connections. */
+  readonly tcp?: string | undefined;
+  /** How often to look, whichever instance does, ms. */
+  readonly intervalMs: number;
+  /** How long the member may take to answer, ms; at most intervalMs. */
+  readonly timeoutMs: number;
+};
+
 /** The leader, without its leaseId. */
 export type Leader = {
   /** The label that the candidate has given itself. */
@@ -299,7 +315,7 @@ export type Load = {
 export type Member = {
   /** Its id, unique in the service. */
   readonly id: string;
-  /** Where the member can be reached; Quorate never connects to it. */
+  /** Where the member can be reached; Quorate never connects to it, unless probe says so. */
   readonly address: string;
   /** Its share relative to the others; 0: none. */
   readonly weight: number;
@@ -309,6 +325,8 @@ export type Member = {
   readonly tags: readonly string[];
   /** What it lets others see. */
   readonly metadata?: unknown;
+  /** How instances are to find out whether a member can be reached: with http or tcp. */
+  readonly probe?: Probe;
   /** suspect: several others could not reach it, or it restarts. It stays in the ring; prefer others. draining: it ends its work, and has no place in the ring. Members that have left or expired are not listed. */
   readonly status: MemberStatus;
   /** Raised by each registration: distinguishes a process from its successor under the same id. */

@@ -50,6 +50,7 @@ const NAMES = {
     "scan-set",
     "put-report",
     "list-reports",
+    "note-probed",
   ],
   configuration: [
     "prepare",

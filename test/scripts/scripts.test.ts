@@ -41,7 +41,7 @@ import {
   putMember,
 } from "../../src/scripts/member-calls.js";
 import { keepWaiting, leaveQueue, takeTicket } from "../../src/scripts/queue-calls.js";
-import { listReports, putReport } from "../../src/scripts/report-calls.js";
+import { listReports, noteProbed, putReport } from "../../src/scripts/report-calls.js";
 import { type Call, SCRIPTS } from "../../src/scripts/scripts.js";
 import { findSlots, inspectSemaphore, setLimit } from "../../src/scripts/semaphore-calls.js";
 import { scanSet } from "../../src/scripts/set-calls.js";
@@ -113,7 +113,7 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "put-member": putMember(keys, "search", member),
   heartbeat: heartbeat(
     keys,
-    many((i) => ({ service: "search", id: `search-${i}` })),
+    many((i) => ({ service: `search-${i}`, id: "search-1" })),
   ),
   "list-members": listMembers(
     keys,
@@ -138,6 +138,7 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
     "search",
     many((i) => `search-${i}`),
   ),
+  "note-probed": noteProbed(keys, "search"),
   "scan-set": scanSet(keys.services, "0"),
   prepare: prepare(keys.agreement(2), "ballot" as Parameters<typeof prepare>[1]),
   accept: accept(keys.agreement(2), "ballot" as Parameters<typeof accept>[1], "value"),
@@ -245,8 +246,10 @@ function sample(group: string): unknown[] {
 const DESCRIBED = /^-- \{(.*)\}\nlocal function describe/m.exec(HOLDS)?.[1] ?? "";
 
 /** Every reply that the header says the script may give. */
-function replies(header: string): unknown[][] {
+function replies(header: string): unknown[] {
   const returns = /\bReturns (.*)/s.exec(header)?.[1]?.replaceAll("\n", " ") ?? "";
+  if (returns.startsWith("one line per "))
+    return [...returns.matchAll(/'(-?\d[^']*)'/g)].map(([, line = ""]) => line.replaceAll(/[a-z]\w*/gi, "7"));
   const described = groups(returns).map(sample);
   if (described.length === 0) return [["7"]];
   return returns.startsWith("per ") ? described.map((one) => [one]) : described;

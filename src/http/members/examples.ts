@@ -11,6 +11,13 @@ const register: Request<typeof schemas.registerBody> = {
 };
 export const registerRequests = {
   full: { summary: "Everything that can be said", value: register },
+  probed: {
+    summary: "Instances look whether it can be reached",
+    value: {
+      address: "10.0.0.7:9000",
+      probe: { http: "http://10.0.0.7:9000/health", intervalMs: 5_000, timeoutMs: 1_000 },
+    },
+  },
   least: { summary: "What must be said", value: { address: "10.0.0.7:9000" } },
 };
 

@@ -1,31 +1,10 @@
 import { z } from "@hono/zod-openapi";
-import { answer, label, ms, name, request } from "../fields.js";
+import { answer, ms, name, request } from "../fields.js";
+import { LoadBody } from "./load-schemas.js";
 import { heartbeatIntervalMs, incarnation, MemberSchema, ringId } from "./schemas.js";
 
 /** How many heartbeats one request may have. */
 export const HEARTBEATS_MAX = 1_000;
-/** How many numbers of its own a load may have. */
-const CUSTOM_MAX = 8;
-
-const LoadBody = request(
-  "LoadReport",
-  "What a member reports of its load; whatever is left out is unknown.",
-  {
-    cpu: share("processor time").optional(),
-    memory: share("memory").optional(),
-    disk: share("disk").optional(),
-    inFlight: inFlight().optional(),
-    custom: z
-      .record(label(64, "Its name.", "queued"), z.number())
-      .refine(
-        (numbers) => Object.keys(numbers).length <= CUSTOM_MAX,
-        `must have at most ${CUSTOM_MAX} numbers`,
-      )
-      .optional()
-      .openapi({ description: `Up to ${CUSTOM_MAX} numbers of its own, by name.`, example: { queued: 3 } }),
-  },
-);
-
 const heartbeat = {
   incarnation: incarnation.optional().openapi({
     description:
@@ -87,24 +66,16 @@ const FailedSchema = answer("HeartbeatFailed", "This heartbeat failed; the other
   retryAfterMs: ms("When to try again; missing if it is no use to try the same again", 1_000).optional(),
 });
 
+const OutcomeSchema = z
+  .discriminatedUnion("outcome", [AliveSchema, FailedSchema])
+  .openapi("HeartbeatOutcome", { description: "What became of one heartbeat." });
+
 export const HeartbeatsSchema = answer("Heartbeats", "What became of each heartbeat.", {
   outcomes: z
-    .array(z.discriminatedUnion("outcome", [AliveSchema, FailedSchema]))
+    .array(OutcomeSchema)
     .readonly()
     .openapi({ description: "One for each heartbeat, in their order." }),
 });
-
-function share(what: string) {
-  return z
-    .number()
-    .min(0)
-    .max(1)
-    .openapi({ description: `Used share of its ${what}, 0 to 1.`, example: 0.42 });
-}
-
-function inFlight() {
-  return z.int().min(0).openapi({ description: "How many requests it is working on.", example: 12 });
-}
 
 function only<V extends string>(value: V) {
   // As `const`, since generators make a type of its own of every enum.

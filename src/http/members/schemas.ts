@@ -12,6 +12,7 @@ import {
   request,
   waitMsInQuery,
 } from "../fields.js";
+import { LoadSchema } from "./load-schemas.js";
 
 const service = name("Name of the service.", "search");
 
@@ -23,7 +24,11 @@ export const MemberParams = z.object({
 });
 
 const registration = {
-  address: label(512, "Where the member can be reached; Quorate never connects to it.", "10.0.0.7:9000"),
+  address: label(
+    512,
+    "Where the member can be reached; Quorate never connects to it, unless probe says so.",
+    "10.0.0.7:9000",
+  ),
   weight: z
     .number()
     .min(0)
@@ -36,6 +41,38 @@ const registration = {
     .openapi({ description: "For whoever reads the members." }),
   metadata: json(2048, "Whatever others should see"),
 };
+
+const probeTerms = {
+  http: label(
+    512,
+    "URL that is to answer with a status from 200 to 299; redirects are not followed.",
+    "http://10.0.0.7:9000/health",
+  ),
+  tcp: label(300, "Host and port that are to accept connections.", "10.0.0.7:9000"),
+  intervalMs: z
+    .int()
+    .min(1_000)
+    .max(300_000)
+    .openapi({ description: "How often to look, whichever instance does, ms.", example: 5_000 }),
+  timeoutMs: z.int().min(100).max(10_000).openapi({
+    description: "How long the member may take to answer, ms; at most intervalMs.",
+    example: 1_000,
+  }),
+};
+
+const ProbeSchema = request(
+  "Probe",
+  "How instances are to find out whether a member can be reached: with http or tcp.",
+  { ...probeTerms, http: probeTerms.http.optional(), tcp: probeTerms.tcp.optional() },
+);
+
+const probeInRequest = ProbeSchema.refine(
+  ({ http, tcp }) => (http === undefined) !== (tcp === undefined),
+  "must have either http or tcp",
+).refine(({ intervalMs, timeoutMs }) => timeoutMs <= intervalMs, {
+  path: ["timeoutMs"],
+  message: "must be at most intervalMs",
+});
 
 export const incarnation = z.int().min(1).max(Number.MAX_SAFE_INTEGER).openapi({
   format: "int64",
@@ -50,6 +87,7 @@ export const registerBody = (ttlMaxMs: number) =>
     zone: registration.zone.optional(),
     tags: registration.tags.optional(),
     metadata: registration.metadata.optional(),
+    probe: probeInRequest.optional(),
     ttlMs: z
       .int()
       .min(1000)
@@ -57,19 +95,6 @@ export const registerBody = (ttlMaxMs: number) =>
       .optional()
       .openapi({ description: "Time without a heartbeat after which it is gone, ms.", example: 15_000 }),
   });
-
-const shareOrUnknown = z.number().nullable();
-
-const LoadSchema = answer("Load", "What a member reported of its load. null: it did not say.", {
-  cpu: shareOrUnknown.openapi({ description: "Used share of its processor time, 0 to 1.", example: 0.42 }),
-  memory: shareOrUnknown.openapi({ description: "Used share of its memory, 0 to 1.", example: 0.61 }),
-  disk: shareOrUnknown.openapi({ description: "Used share of its disk, 0 to 1.", example: null }),
-  inFlight: z.int().nullable().openapi({ description: "How many requests it is working on.", example: 12 }),
-  custom: z
-    .record(z.string(), z.number())
-    .readonly()
-    .openapi({ description: "Numbers of its own, by name.", example: { queued: 3 } }),
-});
 
 const status = z.enum(["up", "draining"]).openapi("MemberStatusWanted", {
   description:
@@ -155,6 +180,7 @@ export const MemberSchema = answer("Member", "A live member of a service.", {
   zone: z.string().nullable().openapi({ description: "Where it runs.", example: "eu-1a" }),
   tags: z.array(z.string()).openapi({ description: "Its tags.", example: ["canary"] }),
   metadata: z.unknown().openapi({ description: "What it lets others see.", example: { build: "7f3a" } }),
+  probe: ProbeSchema.optional(),
   status: memberStatus,
   incarnation,
   revision: z.int().openapi({ description: "Raised by each change within one incarnation.", example: 1 }),

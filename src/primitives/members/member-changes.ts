@@ -86,7 +86,7 @@ function changed(record: MemberRecord, { status, drainMs, ...said }: MemberChang
   return {
     ...record,
     // In the order in which a registration has them: a primary finds weight and zone by it.
-    registered: JSON.stringify({ address, weight, zone, tags, metadata }),
+    registered: JSON.stringify({ address, weight, zone, tags, metadata, probe: known.probe }),
     ...(status !== undefined && { status, endsInMs: drainMs ?? null }),
   };
 }

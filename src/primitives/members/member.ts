@@ -9,6 +9,18 @@ export interface Registration {
   readonly zone: string | null;
   readonly tags: string[];
   readonly metadata: unknown;
+  /** Missing: it is not probed. */
+  readonly probe?: ProbeTerms | undefined;
+}
+
+/** How instances find out whether a member can be reached. One of `http` and `tcp` is there. */
+export interface ProbeTerms {
+  /** URL that is to answer with a status from 200 to 299. */
+  readonly http?: string | undefined;
+  /** `host:port` that is to accept connections. */
+  readonly tcp?: string | undefined;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
 }
 
 /** What a member reports of itself with a heartbeat; null: it does not say. */
@@ -47,7 +59,7 @@ export function isEligible({ status, weight }: Pick<Member, "status" | "weight">
 
 /** The member that a record describes. */
 export function toMember(record: MemberRecord): Member {
-  const { address, weight, zone, tags, metadata } = JSON.parse(record.registered) as Registration;
+  const { address, weight, zone, tags, metadata, probe } = JSON.parse(record.registered) as Registration;
   return {
     id: record.id,
     address,
@@ -55,6 +67,7 @@ export function toMember(record: MemberRecord): Member {
     zone,
     tags,
     metadata,
+    ...(probe && { probe }),
     status: statusOf(record),
     incarnation: record.incarnation,
     revision: record.revision,

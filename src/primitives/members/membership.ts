@@ -5,6 +5,7 @@ import { Namespace } from "../../namespace.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import type { Keys } from "../../scripts/keys.js";
 import { countMembers, type Heartbeat } from "../../scripts/member-calls.js";
+import { noteProbed } from "../../scripts/report-calls.js";
 import { SharedReads } from "../reads/shared-reads.js";
 import { ListWatches } from "./list-watches.js";
 import { type Member, type Registration, toMember } from "./member.js";
@@ -17,7 +18,7 @@ import { MemberViews } from "./member-views.js";
 import { type Alive, type HeartbeatOutcome, Pulses } from "./pulses.js";
 import { RingIds } from "./ring-ids.js";
 import { type ServicePage, ServicePages } from "./service-pages.js";
-import { Suspicions } from "./suspicions.js";
+import { type SuspicionObserver, Suspicions } from "./suspicions.js";
 
 export type { Member, Registration } from "./member.js";
 export type { ChangeOf, MemberChange } from "./member-changes.js";
@@ -47,13 +48,14 @@ export class Membership {
     clock: Clock,
     ids: Ids,
     private readonly settings: MembershipSettings,
+    observer?: SuspicionObserver,
   ) {
     this.#reads = new MemberReads(primaries, keys, clock);
     this.#records = new MemberRecords(primaries, keys, this.#reads, clock, ids);
     this.#changes = new MemberChanges(this.#records, clock, ids);
     this.#lists = new SharedReads(clock, LISTS_AT_ONCE_MAX);
     this.#members = new SharedReads(clock, MEMBERS_AT_ONCE_MAX);
-    this.suspicions = new Suspicions(primaries, keys, clock, this.#reads);
+    this.suspicions = new Suspicions(primaries, keys, clock, this.#reads, observer);
     this.pages = new MemberPages(this.#reads, this.suspicions, clock, ids);
     this.listWatches = new ListWatches((service) => this.list(service), this.pages, clock);
     this.#services = new ServicePages(this.#reads, primaries, keys, clock);
@@ -75,6 +77,7 @@ export class Membership {
       const [record] = await Promise.all([
         this.#records.next(service, id, known, ttlMs, registration),
         isNew && this.#assertRoom(service),
+        registration.probe && this.primaries.askMajority(noteProbed(this.keys, service)),
       ]);
       if (record && (await this.#records.put(service, record))) {
         this.#changed(service);

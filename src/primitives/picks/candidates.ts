@@ -1,6 +1,6 @@
 import { meanBusyness } from "../../algorithms/member-load.js";
 import { sumsOf } from "../../algorithms/pick-draws.js";
-import type { Member } from "../members/member.js";
+import type { Member, MemberStatus } from "../members/member.js";
 
 /** Which members may be picked. */
 export interface Wanted {
@@ -9,8 +9,6 @@ export interface Wanted {
   /** They have all of these. */
   readonly tags?: readonly string[] | undefined;
 }
-
-export type MemberStatus = "up" | "suspect" | "draining";
 
 /** Members among which only the strategy chooses, in the order of their ids. */
 export class Group {
@@ -89,6 +87,7 @@ function candidatesOf(
   zone: string | undefined,
   tags: readonly string[],
 ): Candidates {
+  // Those that drain are not eligible for a ring, but better than nobody.
   const eligible = [...members.values()].filter(({ weight }) => weight > 0);
   const tagged = tags.length === 0 ? eligible : eligible.filter((member) => hasAll(member, tags));
   const tiers = BEST_FIRST.map(

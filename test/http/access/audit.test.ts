@@ -174,9 +174,7 @@ const SCENARIOS: Record<
   },
   suspectMember: async () => {
     const path = await registered();
-    await call("PUT", path.replace(/search-1$/, "search-2").slice(path.indexOf("/services")), {
-      address: "10.0.0.8:9000",
-    });
+    await call("PUT", path.replace(/search-1$/, "search-2"), { address: "10.0.0.8:9000" });
     return {
       act: () => call("POST", `${path}/suspect`, { reporter: "search-2", reason: "no answer" }),
       line: null,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildRing } from "../../../src/algorithms/ring.js";
 import type { SharedPrimaries } from "../../helpers/primaries.js";
-import { freshName, type Instance, startInstance } from "../../helpers/service.js";
+import { freshName, type Instance, startInstance, until } from "../../helpers/service.js";
 import { sharedPrimaries } from "../../helpers/shared-primaries.js";
 
 const MEMBERS = [
@@ -94,6 +94,54 @@ describe("a pick", () => {
     await register(service, [{ id: "b" }]);
     await instance.call("DELETE", `/v1/services/${service}/members/a`);
     expect(idsOf((await pick({ strategy: "random", count: 2 }, service)).body.members)).toEqual(["b"]);
+  });
+});
+
+describe("a member that others report as suspect", () => {
+  test("is not picked by any strategy while another can be, and then the answer says so", async () => {
+    const service = freshName();
+    const ids = ["m1", "m2", "m3", "m4"];
+    await register(
+      service,
+      ids.map((id) => ({ id })),
+    );
+    const strategies = ["round-robin", "weighted", "random", "least-load", "sticky"];
+    const pickBy = (strategy: string, more = {}) =>
+      pick({ strategy, ...(strategy === "sticky" && { key: "user:42" }), ...more }, service);
+    for (const reporter of ids.slice(1)) {
+      const path = `/v1/services/${service}/members/m1/suspect`;
+      await instance.call("POST", path, { reporter, reason: "no answer" });
+    }
+    await until(
+      async () => (await pickBy("random", { count: 4 })).body.members.length === 3,
+      "it is suspect",
+    );
+    for (const strategy of strategies) {
+      const { body } = await pickBy(strategy, { count: 4 });
+      expect(idsOf([...body.members, ...body.alternatives]).toSorted()).toEqual(["m2", "m3", "m4"]);
+      const last = await pickBy(strategy, { exclude: ids.slice(1) });
+      expect([idsOf(last.body.members), last.body.fallbacks]).toEqual([["m1"], ["suspect"]]);
+    }
+  });
+});
+
+describe("a draining member", () => {
+  test("is picked by no strategy from then on, unless nobody else lives", async () => {
+    const service = freshName();
+    await register(service, [{ id: "m1" }, { id: "m2" }]);
+    const change = (id: string, status: string) =>
+      instance.call("PATCH", `/v1/services/${service}/members/${id}`, { status });
+    for (const strategy of ["round-robin", "weighted", "random", "least-load", "sticky"]) {
+      const request = { strategy, count: 2, ...(strategy === "sticky" && { key: "user:42" }) };
+      await change("m1", "draining");
+      const { body } = await pick(request, service);
+      expect([idsOf(body.members), body.alternatives, body.fallbacks]).toEqual([["m2"], [], []]);
+      await change("m2", "draining");
+      const last = (await pick(request, service)).body;
+      expect([idsOf(last.members).toSorted(), last.fallbacks]).toEqual([["m1", "m2"], ["draining"]]);
+      await change("m1", "up");
+      await change("m2", "up");
+    }
   });
 });
 

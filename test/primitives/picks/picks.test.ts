@@ -44,6 +44,7 @@ const member = (id: string, more: Partly = {}): Member =>
     revision: 1,
     ttlMs: 15_000,
     lastHeartbeatAgeMs: 0,
+    endsInMs: null,
     ...more,
   }) as Member;
 
@@ -324,7 +325,7 @@ describe("least-load", () => {
 });
 
 describe("sticky", () => {
-  const ring = (all: readonly Member[]) => buildRing(all.flatMap((one) => toRingMember(one) ?? []));
+  const ring = (all: readonly Member[]) => buildRing(all.flatMap((each) => toRingMember(each) ?? []));
 
   test("picks the owner of the key, and names its next replicas", async () => {
     members.set(
