@@ -48,10 +48,12 @@ const NAMES = {
     "list-members",
     "count-members",
     "scan-set",
+    "read-events",
     "put-report",
     "list-reports",
     "note-probed",
   ],
+  "anti-entropy": ["take-turn"],
   configuration: [
     "prepare",
     "accept",
