@@ -103,7 +103,15 @@ export function eventOf(record: MemberRecord): StoredEvent {
 /** Of the event that made a record as it is. */
 export function identityOf(record: MemberRecord): string {
   const { id, incarnation, revision, left, expired, nonce, change, event } = record;
-  return identityText([id, incarnation, revision, left ? "1" : expired ? "2" : "0", nonce, change, eventText(event)]);
+  return identityText([
+    id,
+    incarnation,
+    revision,
+    left ? "1" : expired ? "2" : "0",
+    nonce,
+    change,
+    eventText(event),
+  ]);
 }
 
 const identityText = (parts: readonly unknown[]) => parts.join("\n");
