@@ -28,11 +28,13 @@ import {
   announceIncarnation,
   claimChange,
   claimIncarnation,
+  expireMembers,
   heartbeat,
   putMember,
 } from "../../src/scripts/member-calls.js";
 import { keepWaiting, leaveQueue, takeTicket } from "../../src/scripts/queue-calls.js";
 import { type Call, SCRIPTS } from "../../src/scripts/scripts.js";
+import { takeTurn } from "../../src/scripts/turn-calls.js";
 import { startPrimaries } from "../../test/helpers/primaries.js";
 import { median } from "../comparison/statistics.js";
 import { serverVersion } from "../machine/servers.js";
@@ -149,6 +151,7 @@ const member = (id: string) => ({
   incarnation: 1_700_000_000_000,
   revision: 1,
   left: false,
+  expired: null,
   nonce: "nonce",
   ttlMs: 600_000,
   expiresInMs: 600_000,
@@ -187,6 +190,11 @@ const CASES: readonly Case[] = [
     script: "announce-incarnation",
     bound: "the prelude and little more",
     call: () => announceIncarnation(keys, 7),
+  },
+  {
+    script: "take-turn",
+    bound: "kept",
+    call: () => takeTurn(keys, "work", "nonce", 60_000),
   },
   {
     script: "acquire-lease",
@@ -343,6 +351,7 @@ const CASES: readonly Case[] = [
       ),
   },
   { script: "put-member", bound: "2 KB", call: (at) => putMember(keys, "search", member(`m-${at}`)) },
+  { script: "expire-members", bound: "nothing is due", call: () => expireMembers(keys) },
   {
     script: "claim-incarnation",
     bound: "of one member",
