@@ -42,7 +42,7 @@ for (const watchers of values.watchers.split(",").map(Number)) {
   const arrivals: number[] = [];
   const sockets = await watch(new URL(`${base}/events`), watchers, (atMs) => arrivals.push(atMs));
   await sleep(2_000);
-  const { residentMb } = await service.usage();
+  const { residentMb, cpuMs: cpuBeforeMs } = await service.usage();
   const tookMs: number[] = [];
   for (let i = 0; i < Number(values.events); i++) {
     arrivals.length = 0;
@@ -54,12 +54,14 @@ for (const watchers of values.watchers.split(",").map(Number)) {
     tookMs.push(...arrivals.map((atMs) => atMs - sentMs));
     await sleep(200);
   }
+  const { cpuMs } = await service.usage();
+  const cpuUs = (1_000 * (cpuMs - cpuBeforeMs)) / (watchers * Number(values.events));
   for (const socket of sockets) socket.destroy();
   const sorted = tookMs.sort((one, other) => one - other);
   const share = (of: number) => (sorted[Math.floor((sorted.length - 1) * of)] ?? Number.NaN).toFixed(0);
   const kb = (1_024 * (residentMb - idleMb)) / watchers;
   print(
-    `${watchers} watchers: told within ${share(0.5)} ms at the median, ${share(0.99)} ms at p99, ${share(1)} ms at most, of ${values.events} changes each; ${kb.toFixed(1)} KB resident per watcher`,
+    `${watchers} watchers: told within ${share(0.5)} ms at the median, ${share(0.99)} ms at p99, ${share(1)} ms at most, of ${values.events} changes each; ${kb.toFixed(1)} KB resident per watcher; ${cpuUs.toFixed(0)} us of the instance's CPU per event and watcher`,
   );
 }
 
