@@ -73,6 +73,10 @@ const COUNTED = {
     ["by", "suspect"],
     "Reports that a member cannot be reached, by peers and probes, and whether the member was suspect then",
   ),
+  quorate_guards_total: counter(
+    [],
+    "Times that so much of a service would have expired together that its members were kept for a while",
+  ),
   quorate_probes_total: counter(
     ["kind", "outcome"],
     "Probes of members, by kind and outcome: ok, failed, timeout, forbidden (by QUORATE_PROBE_ALLOW), late (this instance was paused)",
@@ -198,6 +202,10 @@ export class Metrics implements PrimaryObserver, AdmissionObserver, AntiEntropyO
 
   reported(by: "peer" | "probe", suspect: boolean): void {
     this.#counted.quorate_member_reports_total.inc({ by, suspect: String(suspect) });
+  }
+
+  guarded(): void {
+    this.#counted.quorate_guards_total.inc();
   }
 
   probed(kind: string, outcome: string): void {

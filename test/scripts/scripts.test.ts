@@ -12,6 +12,7 @@ import {
   rotateCounters,
   summarizeState,
 } from "../../src/scripts/configuration-calls.js";
+import { beginGuard, readGuard } from "../../src/scripts/guard-calls.js";
 import {
   describeHolders,
   inspectName,
@@ -114,7 +115,7 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "claim-incarnation": claimIncarnation(keys, "search", member),
   "claim-change": claimChange(keys, "search", member, { ...member, revision: 2, change: "change" }),
   "put-member": putMember(keys, "search", member),
-  "expire-members": expireMembers(keys),
+  "expire-members": expireMembers(keys, 50),
   heartbeat: heartbeat(
     keys,
     many((i) => ({ service: "search", id: `search-${i}` })),
@@ -142,6 +143,8 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
     "search",
     many((i) => `search-${i}`),
   ),
+  "read-guard": readGuard(keys, "search"),
+  "begin-guard": beginGuard(keys, "search", { endsInMs: 30_000, restsForMs: 60_000 }),
   "note-probed": noteProbed(keys, "search"),
   "scan-set": scanSet(keys.services, "0"),
   prepare: prepare(keys.agreement(2), "ballot" as Parameters<typeof prepare>[1]),

@@ -275,6 +275,11 @@ export const MembersSchema = answer(
     members: z.array(MemberSchema).readonly().openapi({ description: "A page of them." }),
     ringId,
     cursor: nextCursor,
+    guardEndsInMs: z.int().min(0).nullable().openapi({
+      description:
+        "More of the service would have expired together than is likely: those without heartbeats are kept, as suspect, for so many ms more. null: nobody is kept.",
+      example: null,
+    }),
   },
 );
 

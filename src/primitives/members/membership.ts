@@ -8,6 +8,7 @@ import { countMembers, type Pulse, TOMBSTONE_MARGIN_MS } from "../../scripts/mem
 import { noteProbed } from "../../scripts/report-calls.js";
 import { SharedReads } from "../reads/shared-reads.js";
 import { Expiry, type ExpiryObserver } from "./expiry.js";
+import { type GuardObserver, Guards } from "./guards.js";
 import { Heartbeats } from "./heartbeats.js";
 import { ListWatches } from "./list-watches.js";
 import { type Member, type Registration, toMember } from "./member.js";
@@ -49,10 +50,12 @@ export class Membership {
     ids: Ids,
     private readonly settings: MembershipSettings,
     random: Random,
-    observer?: SuspicionObserver & ExpiryObserver,
+    observer?: SuspicionObserver & ExpiryObserver & GuardObserver,
   ) {
-    this.#reads = new MemberReads(primaries, keys, clock);
-    this.expiry = new Expiry(primaries, keys, clock, random, this.#reads, observer);
+    this.#reads = new MemberReads(primaries, keys, clock, settings.guardPercent);
+    const guards = new Guards(primaries, keys, observer);
+    const { guardPercent } = settings;
+    this.expiry = new Expiry(primaries, keys, clock, random, this.#reads, guards, guardPercent, observer);
     this.#records = new MemberRecords(primaries, keys, this.#reads, clock, ids);
     this.#changes = new MemberChanges(this.#records, clock, ids);
     this.#lists = new SharedReads(clock, LISTS_AT_ONCE_MAX);
@@ -206,6 +209,7 @@ export interface MembershipSettings {
   readonly ttlMaxMs: number;
   readonly viewAgeMsMax: number;
   readonly serviceMembersMax: number;
+  readonly guardPercent: number;
 }
 
 /** Services that are read completely at the same time, each in parts. */
