@@ -184,6 +184,7 @@ const LIMITS = luaText("limits");
 const COUNTERS = luaText("counters");
 const HOLDS = luaText("holds");
 const LIFETIMES = luaText("lifetimes");
+const GUARDS = luaText("guards");
 const isOfQueues = (name: string) => SCRIPTS[name as keyof typeof SCRIPTS].text.includes(QUEUES);
 
 /** The indices of `arg(..)` in a text: a script's own arguments, behind those of leases.lua. */
@@ -286,6 +287,7 @@ test("the prelude stands in front of each, behind it its plain path and the libr
       ...(isOfLeases(name) ? [LEASES] : []),
       ...(isOfQueues(name) ? [LIVENESS_LUA, QUEUES] : []),
       ...(text.includes(LIFETIMES) ? [LIFETIMES] : []),
+      ...(text.includes(GUARDS) ? [GUARDS] : []),
     ];
     const body = [...between, own].join("\n");
     expect(text.endsWith(`\n${body}`), name).toBe(true);

@@ -8,8 +8,8 @@
 --   ARGV[8]  prefix of the keys of guards                 ARGV[9]  above this share of late members a guard begins, percent
 --   ARGV[10] members from which on a service is guarded
 -- Needs: lifetimes, guards
--- Returns {time until the next part is due in ms or '' for unknown, {service, id of a member that has expired here, or '': none
--- has, since a guard is to begin} ...}.
+-- Returns {time until the next part is due in ms or '' for unknown, {service, id of a member that has expired here or '' where
+-- none has since a guard is to begin} ...}.
 
 local time, rest = now(), tonumber(ARGV[7])
 local reply = { '' }

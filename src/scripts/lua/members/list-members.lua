@@ -10,7 +10,7 @@
 --   ARGV[i + 6]  id of member i; each takes some microseconds
 -- Needs: lifetimes, guards
 -- Returns {the lowest incarnation for a registration that begins now, how many ids were looked at, for how long members are held
--- back whose time is over in ms: 0 for not at all, -1 since a guard is to begin, {id, incarnation,
+-- back whose time is over in ms (0: not at all; -1: a guard is to begin), {id, incarnation,
 -- revision, left, nonce, time to live in ms, time left in ms, age of the last heartbeat in ms, what was registered as
 -- JSON, whether there are reports against it: 1 or 0, status, nonce of its last change, time after which it ends whatever its
 -- heartbeats do in ms or '', '1' for the tombstone of one that expired elsewhere or ''} ...}. Time left: until the deadline on
