@@ -19,8 +19,19 @@ export class Guards {
     private readonly observer: GuardObserver = {},
   ) {}
 
+  /** By the service: each primary asks for it at about the same time. */
+  readonly #beginning = new Map<string, Promise<void>>();
+
   /** Brings the guard that there is to the primaries that lack it; where there is none, a new one to all. Throws `no_quorum`. */
-  async begin(service: string): Promise<void> {
+  begin(service: string): Promise<void> {
+    const known = this.#beginning.get(service);
+    if (known) return known;
+    const begun = this.#begin(service).finally(() => this.#beginning.delete(service));
+    this.#beginning.set(service, begun);
+    return begun;
+  }
+
+  async #begin(service: string): Promise<void> {
     const { primaries, keys } = this;
     const known = await primaries.askAll(readGuard(keys, service));
     const guard = guardFor(known);

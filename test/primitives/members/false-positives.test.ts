@@ -11,7 +11,7 @@ import { inVirtualTime, type VirtualDeployment } from "../../simulation/virtual-
 const SERVICE = "search";
 const TTL_MS = 3_000;
 const INTERVAL_MS = TTL_MS / 3;
-const RUN_MS = 25_000;
+const RUN_MS = 20_000;
 const IDS = Array.from({ length: 10 }, (_, i) => `m${i}`);
 const registration = (id: string) => ({
   address: `${id}:1`,
@@ -87,11 +87,12 @@ describe("heartbeats and reporters that are late at random", () => {
     expect(await findingsWith({ beats: 0.6, reporters: 0.6 }, seed)).toEqual([]);
   });
 
-  test("by much more do: what finds nothing above could find something", async () => {
-    const suspect = await findingsWith({ beats: 0.6, reporters: 2 }, 1);
-    expect(suspect.filter((one) => one.endsWith("suspect"))).not.toEqual([]);
-    const gone = await findingsWith({ beats: 3, reporters: 0.6 }, 1);
-    expect(gone.filter((one) => one.endsWith("is gone"))).not.toEqual([]);
+  // What finds nothing above could find something.
+  test.each([
+    { beats: 0.6, reporters: 2 },
+    { beats: 3, reporters: 0.6 },
+  ])("by up to $beats and $reporters do", async (late) => {
+    expect(await findingsWith(late, 1)).not.toEqual([]);
   });
 });
 
