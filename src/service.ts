@@ -96,10 +96,10 @@ export function createService(config: Config, redis: RedisServers, world: World)
     antiEntropy: metrics,
     members: {
       marked: (primary, members) => metrics.marked(primary, members),
-      reported: (by, suspect) => metrics.reported(by, suspect),
-      probed: (kind, outcome) => metrics.probed(kind, outcome),
+      reported: (by, suspect) => metrics.members.reported(by, suspect),
+      probed: (kind, outcome) => metrics.members.probed(kind, outcome),
       guarded: (service, forMs) => {
-        metrics.guarded();
+        metrics.members.guarded();
         log.warn({ service, forMs }, "so much of a service would expire together that its members are kept");
       },
     },
