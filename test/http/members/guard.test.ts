@@ -7,8 +7,11 @@ const IDS = ["m1", "m2", "m3", "m4", "m5"];
 
 async function serviceWithoutHeartbeats({ call }: Instance): Promise<string> {
   const service = freshName("search");
-  for (const id of IDS)
-    await call("PUT", `/v1/services/${service}/members/${id}`, { address: "10.0.0.7:9000", ttlMs: 1_000 });
+  await Promise.all(
+    IDS.map((id) =>
+      call("PUT", `/v1/services/${service}/members/${id}`, { address: "10.0.0.7:9000", ttlMs: 4_000 }),
+    ),
+  );
   return service;
 }
 
