@@ -2,6 +2,7 @@ import type { Namespace } from "../namespace.js";
 import type { Elections } from "./election.js";
 import type { Held } from "./leases/lease-terms.js";
 import type { Locks } from "./lock.js";
+import type { MemberEvents } from "./members/events/member-events.js";
 import type { ListWatches } from "./members/list-watches.js";
 import type { MemberPages } from "./members/member-pages.js";
 import type { Membership } from "./members/membership.js";
@@ -16,6 +17,7 @@ export interface Primitives {
   readonly semaphores: Semaphores;
   readonly elections: Elections;
   readonly membership: Membership;
+  readonly memberEvents: MemberEvents;
   readonly owners: Owners;
   readonly picks: Picks;
 }
@@ -26,8 +28,12 @@ export interface NamespacedPrimitives {
   readonly locks: Pick<Locks, keyof Locks>;
   readonly semaphores: Pick<Semaphores, keyof Semaphores>;
   readonly elections: Pick<Elections, keyof Elections>;
-  readonly membership: Omit<Membership, "views" | "expiry" | "pages" | "listWatches" | "suspicions">;
+  readonly membership: Omit<
+    Membership,
+    "views" | "reads" | "expiry" | "pages" | "listWatches" | "suspicions"
+  >;
   readonly memberLists: MemberLists;
+  readonly memberEvents: Pick<MemberEvents, "watch">;
   readonly suspicions: Pick<Suspicions, "reportByPeer">;
   readonly owners: Pick<Owners, "owning" | "timeSlices">;
   readonly picks: Pick<Picks, "pick">;
@@ -42,10 +48,11 @@ export type MemberLists = Pick<MemberPages, "page" | "first"> & Pick<ListWatches
  */
 export function inNamespace(namespace: Namespace, primitives: Primitives): NamespacedPrimitives {
   if (!namespace.isDefault) return new View(namespace, primitives);
-  const { locks, semaphores, elections, membership, owners, picks } = primitives;
+  const { locks, semaphores, elections, membership, memberEvents, owners, picks } = primitives;
   const memberLists = memberListsIn(namespace, membership);
   const { suspicions } = membership;
-  return { namespace, locks, semaphores, elections, membership, memberLists, suspicions, owners, picks };
+  const members = { membership, memberLists, memberEvents, suspicions };
+  return { namespace, locks, semaphores, elections, ...members, owners, picks };
 }
 
 /** Each primitive only when it is asked for: a request uses one. */
@@ -73,6 +80,11 @@ class View implements NamespacedPrimitives {
 
   get memberLists() {
     return memberListsIn(this.namespace, this.primitives.membership);
+  }
+
+  get memberEvents(): NamespacedPrimitives["memberEvents"] {
+    const { namespace, primitives } = this;
+    return { watch: (service, since) => primitives.memberEvents.watch(namespace.inner(service), since) };
   }
 
   get suspicions() {

@@ -1,5 +1,6 @@
 import { GUARD_MS, GUARDED_MEMBERS_MIN } from "../algorithms/guard.js";
 import type { Keys } from "./keys.js";
+import { eventText, type MemberEvent, parseEvent } from "./member-event.js";
 import { type Call, isOne, scriptCall } from "./scripts.js";
 
 /** A member, or a member's tombstone, as one primary stores it. */
@@ -24,6 +25,7 @@ export interface MemberRecord {
   readonly change: string;
   /** Time after which it ends, whatever its heartbeats do, ms; null: it has no such end. */
   readonly endsInMs: number | null;
+  readonly event: MemberEvent;
   /** Whether others have reported it: then it may be suspect. Missing: not known. */
   readonly reported?: boolean;
   /** Whether it may have expired: of the primaries that answered, some say so. */
@@ -85,8 +87,15 @@ export function putMember(
   const changed = [status, change, endsInMs ?? "", PUT_CODES[what]];
   return scriptCall(
     "put-member",
-    [keys.member(service, id), keys.members(service), keys.services, keys.left(service), keys.expiring],
-    [service, id, incarnation, revision, left, nonce, ...life, ...changed],
+    [
+      keys.member(service, id),
+      keys.members(service),
+      keys.services,
+      keys.left(service),
+      keys.expiring,
+      keys.events(service),
+    ],
+    [service, id, incarnation, revision, left, nonce, ...life, ...changed, eventText(record.event)],
     (reply) => {
       const [stored, incarnation] = reply as [number, string?];
       return { superseded: stored === 1 ? null : Number(incarnation) };
@@ -199,7 +208,7 @@ export interface ExpiryPart {
 /** Turns members whose deadline has passed into tombstones, a bounded part of them. */
 export function expireMembers(keys: Keys, guardPercent: number): Call<ExpiryPart> {
   const prefixes = [keys.memberPrefix(), keys.members(""), keys.left("")];
-  const bounds = [TOMBSTONE_MARGIN_MS, EXPIRING_SERVICES_MAX, EXPIRING_MEMBERS_MAX];
+  const bounds = [TOMBSTONE_MARGIN_MS, EXPIRING_SERVICES_MAX, EXPIRING_MEMBERS_MAX, keys.events("")];
   const args = [...prefixes, ...bounds, keys.guard(""), guardPercent, GUARDED_MEMBERS_MIN];
   return scriptCall("expire-members", [keys.expiring, keys.services], args, (reply) => {
     const [next, ...found] = reply as [string, ...[string, string][]];
@@ -220,7 +229,7 @@ export function countMembers(keys: Keys, services: readonly string[]): Call<numb
 function parseMember(fields: readonly unknown[]): MemberRecord {
   const [id, incarnation, revision, left, nonce, ttlMs, expiresInMs, heartbeatAgeMs, registered, reported] =
     fields as string[];
-  const [status, change, endsInMs, copied] = fields.slice(10) as string[];
+  const [status, change, endsInMs, event, copied] = fields.slice(10) as string[];
   return {
     id: id as string,
     incarnation: Number(incarnation),
@@ -235,6 +244,7 @@ function parseMember(fields: readonly unknown[]): MemberRecord {
     status: status as MemberRecord["status"],
     change: change as string,
     endsInMs: endsInMs === "" ? null : Number(endsInMs),
+    event: parseEvent(event as string, { left: left === "1", revision: Number(revision) }),
     reported: Number(reported) === 1,
   };
 }

@@ -12,6 +12,7 @@ import {
   rotateCounters,
   summarizeState,
 } from "../../src/scripts/configuration-calls.js";
+import { readEvents } from "../../src/scripts/event-calls.js";
 import { beginGuard, readGuard } from "../../src/scripts/guard-calls.js";
 import {
   describeHolders,
@@ -147,6 +148,11 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "begin-guard": beginGuard(keys, "search", { endsInMs: 30_000, restsForMs: 60_000 }),
   "note-probed": noteProbed(keys, "search"),
   "scan-set": scanSet(keys.services, "0"),
+  "read-events": readEvents(
+    keys,
+    many((i) => ({ service: `search-${i}`, after: null })),
+    true,
+  ),
   prepare: prepare(keys.agreement(2), "ballot" as Parameters<typeof prepare>[1]),
   accept: accept(keys.agreement(2), "ballot" as Parameters<typeof accept>[1], "value"),
   "commit-configuration": commitConfiguration(keys, configuration, "id", "member"),
@@ -185,6 +191,7 @@ const COUNTERS = luaText("counters");
 const HOLDS = luaText("holds");
 const LIFETIMES = luaText("lifetimes");
 const GUARDS = luaText("guards");
+const EVENTS = luaText("events");
 const isOfQueues = (name: string) => SCRIPTS[name as keyof typeof SCRIPTS].text.includes(QUEUES);
 
 /** The indices of `arg(..)` in a text: a script's own arguments, behind those of leases.lua. */
@@ -288,6 +295,7 @@ test("the prelude stands in front of each, behind it its plain path and the libr
       ...(isOfQueues(name) ? [LIVENESS_LUA, QUEUES] : []),
       ...(text.includes(LIFETIMES) ? [LIFETIMES] : []),
       ...(text.includes(GUARDS) ? [GUARDS] : []),
+      ...(text.includes(EVENTS) ? [EVENTS] : []),
     ];
     const body = [...between, own].join("\n");
     expect(text.endsWith(`\n${body}`), name).toBe(true);

@@ -2,6 +2,7 @@ import type { Clock } from "../../clock.js";
 import { CoordinationError } from "../../errors.js";
 import type { Ids } from "../../ids.js";
 import type { MemberRecord } from "../../scripts/member-calls.js";
+import type { MemberEvent } from "../../scripts/member-event.js";
 import { type Member, type Registration, toMember } from "./member.js";
 import { superseded, unknownMember, versionMismatch } from "./member-failures.js";
 import type { MemberRecords } from "./member-records.js";
@@ -46,6 +47,7 @@ export class MemberChanges {
       status: record.status === "draining" ? "draining" : "restarting",
       expiresInMs: graceMs,
       endsInMs: graceMs,
+      event: { kind: "updated", why: `restarts: its place is kept for ${graceMs} ms` },
     }));
   }
 
@@ -54,7 +56,12 @@ export class MemberChanges {
    * Throws `unknown_member`, `superseded` and `no_quorum`.
    */
   outlive(service: string, id: string, incarnation?: number): Promise<Member> {
-    const lives = (record: MemberRecord) => ({ ...record, expiresInMs: record.ttlMs, heartbeatAgeMs: 0 });
+    const lives = (record: MemberRecord) => ({
+      ...record,
+      expiresInMs: record.ttlMs,
+      heartbeatAgeMs: 0,
+      event: OUTLIVED,
+    });
     const gone = () => unknownMember(service, id);
     return this.#change(service, id, { incarnation }, lives, { attemptsMax: OUTLIVE_ATTEMPTS_MAX, gone });
   }
@@ -104,9 +111,21 @@ function changed(record: MemberRecord, { status, drainMs, ...said }: MemberChang
     // In the order in which a registration has them: a primary finds weight and zone by it.
     registered: JSON.stringify({ address, weight, zone, tags, metadata, probe: known.probe }),
     ...(status !== undefined && { status, endsInMs: drainMs ?? null }),
+    event: eventOf({ ...said, ...(status !== undefined && { status }) }, drainMs),
   };
 }
 
+function eventOf(change: MemberChange, drainMs: number | undefined): MemberEvent {
+  const what = Object.keys(change).join(", ");
+  if (change.status !== "draining") return { kind: "updated", why: `changed: ${what}` };
+  const until = drainMs === undefined ? "" : ` for ${drainMs} ms at most`;
+  return { kind: "draining", why: `drains${until}; changed: ${what}` };
+}
+
+const OUTLIVED: MemberEvent = {
+  kind: "updated",
+  why: "its heartbeats arrived, though some took it for expired",
+};
 /** Each is lost only to another change of this member at the same moment. */
 const CHANGE_ATTEMPTS_MAX = 8;
 /** Another change may have come first; those that say that it has expired go on saying so. */

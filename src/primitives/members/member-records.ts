@@ -11,6 +11,7 @@ import {
   type PutWhat,
   putMember,
 } from "../../scripts/member-calls.js";
+import type { MemberEvent } from "../../scripts/member-event.js";
 import type { Registration } from "./member.js";
 import { type Known, liveRecordOf, type MemberReads } from "./member-reads.js";
 
@@ -60,6 +61,7 @@ export class MemberRecords {
     { record: known, nextIncarnation }: KnownMember,
     ttlMs: number,
     registration: Registration | null,
+    event: MemberEvent,
   ): Promise<MemberRecord | null> {
     const record: MemberRecord = {
       id,
@@ -76,6 +78,7 @@ export class MemberRecords {
       status: "up",
       change: "",
       endsInMs: null,
+      event,
     };
     // And above registrations that failed, whose record may be on a primary that the next registration does not read.
     const { majority } = this.primaries;

@@ -65,7 +65,13 @@ export function toMember(record: MemberRecord): Member {
 }
 
 /** Nobody answers for a member that restarts, until it is registered again; one that is doubtful may have expired. */
-export function statusOf({ status, isDoubtful }: Pick<MemberRecord, "status" | "isDoubtful">): MemberStatus {
+export function statusOf({
+  status,
+  isDoubtful,
+}: {
+  readonly status: MemberRecord["status"] | "suspect";
+  readonly isDoubtful?: boolean;
+}): MemberStatus {
   if (status === "draining") return status;
   return status === "restarting" || isDoubtful ? "suspect" : status;
 }

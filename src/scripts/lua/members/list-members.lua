@@ -13,8 +13,8 @@
 -- back whose time is over in ms (0: not at all; -1: a guard is to begin), {id, incarnation,
 -- revision, left, nonce, time to live in ms, time left in ms, age of the last heartbeat in ms, what was registered as
 -- JSON, whether there are reports against it: 1 or 0, status, nonce of its last change, time after which it ends whatever its
--- heartbeats do in ms or '', '1' for the tombstone of one that expired elsewhere or ''} ...}. Time left: until the deadline on
--- this primary, below zero where that has passed.
+-- heartbeats do in ms or '', what happened to make it so or '', '1' for the tombstone of one that expired elsewhere or ''} ...}.
+-- Time left: until the deadline on this primary, below zero where that has passed.
 
 local time, bytes, most = now(), 0, tonumber(ARGV[4])
 local replies = { int(math.max(time, tonumber(redis.call('GET', KEYS[2]) or 0) + 1)), #ARGV - 6, 0 }
@@ -36,15 +36,15 @@ end
 for i = 7, #ARGV do
   local key = ARGV[2] .. ARGV[i]
   local stored = redis.call('HMGET', key, 'incarnation', 'revision', 'left', 'nonce', 'ttl', 'heartbeat', 'registered',
-    'status', 'change', 'ends', 'deadline', 'copied')
+    'status', 'change', 'ends', 'event', 'deadline', 'copied')
   if stored[1] then
-    local left = left_of(key, stored[11])
+    local left = left_of(key, stored[12])
     local registered = ARGV[3] == 'ring' and of_ring(stored[7]) or stored[7]
     replies[#replies + 1] = { ARGV[i], stored[1], stored[2], stored[3], stored[4], stored[5],
       int(left), time - tonumber(stored[6]), registered, reported(ARGV[i]),
       -- A record of an earlier version has none of these.
-      stored[8] or 'up', stored[9] or '', stored[10] and int(tonumber(stored[10]) - time) or '',
-      stored[12] or '' }
+      stored[8] or 'up', stored[9] or '', stored[10] and int(tonumber(stored[10]) - time) or '', stored[11] or '',
+      stored[13] or '' }
     if replies[3] == 0 and stored[3] == '0' and left <= 0 then
       replies[3] = held_for(KEYS[4], KEYS[5], KEYS[6], stored[5], ARGV[5], ARGV[6]) or 0
     end
