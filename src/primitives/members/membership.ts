@@ -15,7 +15,7 @@ import { ListWatches } from "./list-watches.js";
 import { type Member, type Registration, toMember } from "./member.js";
 import { type ChangeOf, type MemberChange, MemberChanges } from "./member-changes.js";
 import { superseded, tooManyMembers, unknownMember } from "./member-failures.js";
-import type { MemberPages } from "./member-pages.js";
+import { MemberPages } from "./member-pages.js";
 import { MemberReads } from "./member-reads.js";
 import { MemberRecords } from "./member-records.js";
 import { MemberViews } from "./member-views.js";
