@@ -41,7 +41,7 @@ const COUNTED = {
   ),
   quorate_members_expired_total: counter(
     ["primary"],
-    "Members whose time was over on a primary, as far as this instance noticed first: about the same number at each",
+    "Members that expired on a primary, found by this instance",
   ),
   quorate_primary_dropped_total: counter(
     ["primary"],
@@ -76,7 +76,7 @@ const COUNTED = {
   ),
   quorate_connections_refused_total: counter(
     [],
-    "Connections closed at once because QUORATE_CONNECTIONS_MAX were open",
+    "Connections beyond QUORATE_CONNECTIONS_MAX, closed at once",
   ),
 };
 
