@@ -91,6 +91,9 @@ if stored[9] and tonumber(string.match(stored[9], '^%d+')) > incarnation then
   redis.call('HSET', KEYS[2], 'announced', stored[9])
 end
 let_live(life)
-append_event(KEYS[7], 'member', ARGV[3], 'incarnation', ARGV[4], 'revision', ARGV[5], 'left', ARGV[6], 'nonce', ARGV[7],
-  'change', ARGV[13], 'status', ARGV[12], 'event', ARGV[16], 'registered', ARGV[10])
+-- Events are counted as votes, and what another primary says of the end of a member is none.
+if ARGV[6] ~= '2' then
+  append_event(KEYS[7], 'member', ARGV[3], 'incarnation', ARGV[4], 'revision', ARGV[5], 'left', ARGV[6], 'nonce', ARGV[7],
+    'change', ARGV[13], 'status', ARGV[12], 'event', ARGV[16], 'registered', ARGV[10])
+end
 return { 1 }
