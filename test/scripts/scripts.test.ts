@@ -294,8 +294,8 @@ test("the prelude stands in front of each, behind it its plain path and the libr
       ...(isOfLeases(name) ? [LEASES] : []),
       ...(isOfQueues(name) ? [LIVENESS_LUA, QUEUES] : []),
       ...(text.includes(LIFETIMES) ? [LIFETIMES] : []),
-      ...(text.includes(GUARDS) ? [GUARDS] : []),
       ...(text.includes(EVENTS) ? [EVENTS] : []),
+      ...(text.includes(GUARDS) ? [GUARDS] : []),
     ];
     const body = [...between, own].join("\n");
     expect(text.endsWith(`\n${body}`), name).toBe(true);
