@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { ProbeResult } from "../../../src/probing/probe.js";
 import { Probing } from "../../../src/probing/probing.js";
 import { Keys } from "../../../src/scripts/keys.js";
@@ -7,6 +7,7 @@ import { Chance } from "../../simulation/random.js";
 import { inVirtualTime, type VirtualDeployment } from "../../simulation/virtual-time.js";
 
 // Members that live and answer, in virtual time: nobody may ever see one of them suspect or gone.
+vi.setConfig({ testTimeout: 60_000 });
 
 const SERVICE = "search";
 const TTL_MS = 3_000;
