@@ -5,8 +5,11 @@ import { Namespace } from "../../namespace.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import type { Keys } from "../../scripts/keys.js";
 import { countMembers, type Pulse } from "../../scripts/member-calls.js";
+
 import type { MemberEvent } from "../../scripts/member-event.js";
+
 import { noteProbed } from "../../scripts/report-calls.js";
+
 import { SharedReads } from "../reads/shared-reads.js";
 import { Heartbeats } from "./heartbeats.js";
 import { ListWatches } from "./list-watches.js";
