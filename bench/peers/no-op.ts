@@ -8,7 +8,8 @@ import { type Context, Hono } from "hono";
 import type { z } from "zod";
 import { ReleaseBody } from "../../src/http/leases/schemas.js";
 import { acquireBody, LockParams } from "../../src/http/locks/schemas.js";
-import { HeartbeatBody, MemberParams, ServiceParams } from "../../src/http/members/schemas.js";
+import { HeartbeatBody } from "../../src/http/members/heartbeat-schemas.js";
+import { MemberParams, ServiceParams } from "../../src/http/members/schemas.js";
 import { OwnerQuery } from "../../src/http/owners/schemas.js";
 import { PickBody } from "../../src/http/picks/schemas.js";
 

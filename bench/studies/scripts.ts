@@ -158,6 +158,7 @@ const member = (id: string) => ({
   heartbeatAgeMs: 0,
   event: { kind: "joined", why: "registered" } as const,
   registered: text(2_048),
+  load: "",
   status: "up" as const,
   change: "",
   endsInMs: null,
@@ -367,6 +368,23 @@ const CASES: readonly Case[] = [
     bound: "one member",
     call: () => heartbeat(keys, [{ service: "search", id: "m-0" }]),
   },
+  ...(["1", "100"] as const).map((services) => ({
+    script: "heartbeat",
+    bound: `100 members of ${services} services, with loads of 1 KB`,
+    prepare: async () => {
+      for (let i = 0; i < 100; i++)
+        await run(putMember(keys, `search-${i % Number(services)}`, member(`m-${i}`)));
+    },
+    call: () =>
+      heartbeat(
+        keys,
+        Array.from({ length: 100 }, (_, i) => ({
+          service: `search-${i % Number(services)}`,
+          id: `m-${i}`,
+          load: text(1_024),
+        })),
+      ),
+  })),
   { script: "rotate-counters", bound: "not due", call: () => rotateCounters(keys, 600_000) },
   {
     script: "rotate-counters",

@@ -271,6 +271,8 @@ export type Member = {
   readonly lastHeartbeatAgeMs: number;
   /** When it is removed whatever its heartbeats do, ms: it drains with drainMs, or restarts. null: heartbeats decide. */
   readonly endsInMs: number | null;
+  /** As the last heartbeat with a load reported it. null: none has since the registration. */
+  readonly load: Load;
 };
 
 /** A service that has members. */
@@ -331,6 +333,20 @@ export type Probe = {
 
 /** suspect: several others could not reach it, or it restarts. It stays in the ring; prefer others. draining: it ends its work, and has no place in the ring. Members that have left or expired are not listed. */
 export type MemberStatus = "up" | "suspect" | "draining";
+
+/** As the last heartbeat with a load reported it. null: none has since the registration. */
+export type Load = {
+  /** Used share of its processor time, 0 to 1. */
+  readonly cpu: number | null;
+  /** Used share of its memory, 0 to 1. */
+  readonly memory: number | null;
+  /** Used share of its disk, 0 to 1. */
+  readonly disk: number | null;
+  /** How many requests it is working on. */
+  readonly inFlight: number | null;
+  /** Numbers of its own, by name. */
+  readonly custom: { readonly [name: string]: number };
+} | null;
 
 /** Of the latest calls of this instance, ms; null: there were none. */
 export type Latencies = {

@@ -206,6 +206,8 @@ export type Registered = {
   readonly lastHeartbeatAgeMs: number;
   /** When it is removed whatever its heartbeats do, ms: it drains with drainMs, or restarts. null: heartbeats decide. */
   readonly endsInMs: number | null;
+  /** As the last heartbeat with a load reported it. null: none has since the registration. */
+  readonly load: Load;
   /** How often to send heartbeats: a third of ttlMs, ms. */
   readonly heartbeatIntervalMs: number;
 };
@@ -220,6 +222,8 @@ export type Pulse = {
   readonly ttlMs: number;
   /** How often to send heartbeats: a third of ttlMs, ms. */
   readonly heartbeatIntervalMs: number;
+  /** Identifies the ring of the service as this instance saw it a moment ago: a second for small deployments, 20 s with 100,000 members. If it is another than yours, read the members again. null: this instance does not know it yet. */
+  readonly ringId: string | null;
 };
 
 /** One page of the live members of a service, in the order of their ids. */
@@ -326,6 +330,20 @@ export type WaitingCandidate = {
 /** suspect: several others could not reach it, or it restarts. It stays in the ring; prefer others. draining: it ends its work, and has no place in the ring. Members that have left or expired are not listed. */
 export type MemberStatus = "up" | "suspect" | "draining";
 
+/** As the last heartbeat with a load reported it. null: none has since the registration. */
+export type Load = {
+  /** Used share of its processor time, 0 to 1. */
+  readonly cpu: number | null;
+  /** Used share of its memory, 0 to 1. */
+  readonly memory: number | null;
+  /** Used share of its disk, 0 to 1. */
+  readonly disk: number | null;
+  /** How many requests it is working on. */
+  readonly inFlight: number | null;
+  /** Numbers of its own, by name. */
+  readonly custom: { readonly [name: string]: number };
+} | null;
+
 /** A live member of a service. */
 export type Member = {
   /** Its id, unique in the service. */
@@ -354,6 +372,8 @@ export type Member = {
   readonly lastHeartbeatAgeMs: number;
   /** When it is removed whatever its heartbeats do, ms: it drains with drainMs, or restarts. null: heartbeats decide. */
   readonly endsInMs: number | null;
+  /** As the last heartbeat with a load reported it. null: none has since the registration. */
+  readonly load: Load;
 };
 
 /** zone: some of the members are of another zone, as there are too few in the one that was asked for. suspect, draining: all members that could be picked are so. */

@@ -8,6 +8,7 @@ import { methodNotAllowed, NOT_FOUND } from "./failures.js";
 import { lockRoutes } from "./locks/routes.js";
 import { severalLockRoutes } from "./locks/several-routes.js";
 import { memberEventsRoute } from "./members/events-route.js";
+import { heartbeatRoutes } from "./members/heartbeat-routes.js";
 import { memberListRoute } from "./members/list-route.js";
 import { memberRoutes } from "./members/routes.js";
 import { answerFailure } from "./observed.js";
@@ -30,6 +31,7 @@ export function createApp(services: Services): App {
   semaphoreRoutes(routes, services);
   electionRoutes(routes, services);
   memberRoutes(routes, services);
+  heartbeatRoutes(routes);
   memberListRoute(routes, services);
   memberEventsRoute(routes, services);
   ownerRoutes(routes);

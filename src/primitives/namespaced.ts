@@ -176,7 +176,8 @@ function membershipIn(namespace: Namespace, membership: Membership): NamespacedP
   const inner = (service: string) => namespace.inner(service);
   return {
     register: (service, ...member) => membership.register(inner(service), ...member),
-    heartbeat: (service, id, incarnation) => membership.heartbeat(inner(service), id, incarnation),
+    heartbeat: (one) => membership.heartbeat({ ...one, service: inner(one.service) }),
+    heartbeats: (all) => membership.heartbeats(all.map((one) => ({ ...one, service: inner(one.service) }))),
     update: (service, ...change) => membership.update(inner(service), ...change),
     leave: (service, id, how) => membership.leave(inner(service), id, how),
     list: (service) => membership.list(inner(service)),

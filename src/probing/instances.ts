@@ -19,7 +19,8 @@ export class Instances {
 
   /** Says that this one lives, and looks which others do. Throws `no_quorum`. */
   async meet(): Promise<void> {
-    if (this.#isRegistered) await this.membership.heartbeat(INSTANCES, this.id).catch(() => this.#forget());
+    if (this.#isRegistered)
+      await this.membership.heartbeat({ service: INSTANCES, id: this.id }).catch(() => this.#forget());
     if (!this.#isRegistered) await this.membership.register(INSTANCES, this.id, TTL_MS, NOTHING);
     this.#isRegistered = true;
     const members = await this.membership.list(INSTANCES);

@@ -29,6 +29,8 @@ export interface MemberRecord {
   readonly reported?: boolean;
   /** Whether it may have expired: of the primaries that answered, some say so. */
   readonly isDoubtful?: boolean;
+  /** The load that the last heartbeat with one reported, as JSON; empty: none did. */
+  readonly load: string;
 }
 
 /** Tells a primary that is readmitted what was announced to others. */
@@ -117,35 +119,54 @@ export interface Heartbeat {
   readonly id: string;
   /** Without it: for the stored one, whichever it is. */
   readonly incarnation?: number | undefined;
+  /** The load that the member reports, as JSON; without it the stored one stays. */
+  readonly load?: string | undefined;
 }
 
 /** The votes are in the order of the heartbeats. */
 export function heartbeat(keys: Keys, heartbeats: readonly Heartbeat[]): Call<HeartbeatVote[]> {
-  const used = [keys.services, keys.expiring];
-  const args: (string | number)[] = [];
-  for (const { service, id, incarnation = "" } of heartbeats) {
-    used.push(keys.members(service), keys.left(service), keys.member(service, id));
-    args.push(service, id, incarnation);
+  const byService = new Map<string, number[]>();
+  for (const [index, { service }] of heartbeats.entries()) {
+    const indices = byService.get(service);
+    if (indices) indices.push(index);
+    else byService.set(service, [index]);
   }
-  return scriptCall("heartbeat", used, args, (reply) => (reply as unknown[]).map(toHeartbeatVote));
+  const used = [keys.services, keys.expiring];
+  const args: string[] = [];
+  for (const [service, indices] of byService) {
+    used.push(keys.members(service), keys.left(service));
+    let text = "";
+    for (const index of indices) {
+      const { id, incarnation = "", load = "" } = heartbeats[index] as Heartbeat;
+      text += `${id}\n${incarnation}\n${load}\n`;
+    }
+    args.push(service, keys.memberPrefix(service), text);
+  }
+  const order = [...byService.values()].flat();
+  return scriptCall("heartbeat", used, args, (reply) => {
+    const votes = new Array<HeartbeatVote>(order.length);
+    for (const [place, line] of (reply as string).split("\n").entries())
+      votes[order[place] as number] = toHeartbeatVote(line);
+    return votes;
+  });
 }
 
-function toHeartbeatVote(reply: unknown): HeartbeatVote {
-  const [kind, incarnation, revision, ttlMs] = reply as [number, string, string, string];
+function toHeartbeatVote(line: string): HeartbeatVote {
+  const [kind, incarnation, revision, ttlMs] = line.split(" ");
   switch (kind) {
-    case 1:
+    case "1":
       return {
         kind: "renewed",
         incarnation: Number(incarnation),
         revision: Number(revision),
         ttlMs: Number(ttlMs),
       };
-    case -1:
+    case "-1":
       return { kind: "missing" };
-    case -3:
+    case "-3":
       return { kind: "expired", incarnation: Number(incarnation), revision: Number(revision) };
     default:
-      return { kind: kind === 0 ? "other" : "left", incarnation: Number(incarnation) };
+      return { kind: kind === "0" ? "other" : "left", incarnation: Number(incarnation) };
   }
 }
 
@@ -209,7 +230,7 @@ export function countMembers(keys: Keys, services: readonly string[]): Call<numb
 function parseMember(fields: readonly unknown[]): MemberRecord {
   const [id, incarnation, revision, left, nonce, ttlMs, expiresInMs, heartbeatAgeMs, registered, reported] =
     fields as string[];
-  const [status, change, endsInMs, event, copied] = fields.slice(10) as string[];
+  const [status, change, endsInMs, event, copied, load] = fields.slice(10) as string[];
   return {
     id: id as string,
     incarnation: Number(incarnation),
@@ -226,6 +247,7 @@ function parseMember(fields: readonly unknown[]): MemberRecord {
     endsInMs: endsInMs === "" ? null : Number(endsInMs),
     event: parseEvent(event as string, { left: left === "1", revision: Number(revision) }),
     reported: Number(reported) === 1,
+    load: load as string,
   };
 }
 

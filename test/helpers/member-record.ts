@@ -16,6 +16,7 @@ export function memberRecord(fields: Partial<MemberRecord> = {}): MemberRecord {
     status: "up",
     change: "",
     endsInMs: null,
+    load: "",
     event: { kind: "joined", why: "registered" },
     ...fields,
   };

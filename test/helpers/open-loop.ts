@@ -25,7 +25,7 @@ export class Crowd {
     return this.#all.size;
   }
 
-  send(method: "GET" | "POST", path: string, body: string, done: (answer: Answered) => void): void {
+  send(method: "GET" | "POST" | "PUT", path: string, body: string, done: (answer: Answered) => void): void {
     const line = this.#free.pop() ?? this.#open();
     const content = body === "" ? "" : `content-type: application/json\r\ncontent-length: ${body.length}\r\n`;
     line.send(`${method} ${path} HTTP/1.1\r\nhost: ${this.#host}\r\n${content}\r\n${body}`, (answer) => {
@@ -39,7 +39,7 @@ export class Crowd {
   }
 
   /** The same as a promise. */
-  call(method: "GET" | "POST", path: string, body = ""): Promise<Answered> {
+  call(method: "GET" | "POST" | "PUT", path: string, body = ""): Promise<Answered> {
     return new Promise((resolve) => this.send(method, path, body, resolve));
   }
 

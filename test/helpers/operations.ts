@@ -9,8 +9,10 @@ export interface Operation {
   readonly method: string;
   /** The path for one name, in a namespace or, with null, without one. */
   path(namespace: string | null, name: string): string;
-  /** Undefined: it has none. */
-  body(name: string): unknown;
+  /** For these names, if it has any in it; undefined: it has no body. */
+  body(...names: readonly string[]): object | undefined;
+  /** Whether its names are in its body, and there may be several. */
+  readonly hasNamesInBody: boolean;
   /** What it needs, as the document states it; undefined: a key, but no grant; null: nothing. */
   readonly needs: { readonly action: Action; readonly kind: Kind | "*" } | undefined | null;
   /** Whether a list or the deployment is asked for, and no name. */
@@ -57,6 +59,7 @@ function operation(
     .filter((parameter) => parameter.in === "query" && parameter.required)
     .map(({ name, schema }) => `${name}=${encodeURIComponent(String(schema.example))}`);
   const example = Object.values(requestBody?.content["application/json"].examples ?? {})[0]?.value;
+  const hasNamesInBody = example !== undefined && ("names" in example || "beats" in example);
   const [action, kind] = (granted ?? "").split(" ") as [Action, Kind | "*"];
   return {
     id: operationId,
@@ -67,10 +70,17 @@ function operation(
       const inNamespace = namespace === null ? named : named.replace("/v1/", `/v1/namespaces/${namespace}/`);
       return query.length === 0 ? inNamespace : `${inNamespace}?${query.join("&")}`;
     },
-    body: (name) => (example && "names" in example ? { ...example, names: [name] } : example),
+    body: (...names) => (example ? withNames(example, names) : undefined),
+    hasNamesInBody,
     needs: security.length === 0 ? null : granted === undefined ? undefined : { action, kind },
-    isNameless: !path.includes("{") && !(example && "names" in example),
+    isNameless: !path.includes("{") && !hasNamesInBody,
   };
+}
+
+function withNames(example: object, names: readonly string[]): object {
+  if ("names" in example) return { ...example, names };
+  if (!("beats" in example)) return example;
+  return { beats: names.map((service) => ({ service, id: SECOND })) };
 }
 
 /** The grant that an operation needs, for one name in one namespace. */

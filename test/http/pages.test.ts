@@ -62,6 +62,7 @@ async function fill(
             ttlMs: 300_000,
             expiresInMs: 300_000,
             registered,
+            load: "",
             ...how,
           });
           const { script, keys: own, args } = putMember(keys, service, record);

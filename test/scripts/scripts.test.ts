@@ -118,7 +118,7 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "expire-members": expireMembers(keys),
   heartbeat: heartbeat(
     keys,
-    many((i) => ({ service: "search", id: `search-${i}` })),
+    many((i) => ({ service: `search-${i}`, id: "search-1" })),
   ),
   "list-members": listMembers(
     keys,
@@ -258,8 +258,10 @@ function sample(group: string): unknown[] {
 const DESCRIBED = /^-- \{(.*)\}\nlocal function describe/m.exec(HOLDS)?.[1] ?? "";
 
 /** Every reply that the header says the script may give. */
-function replies(header: string): unknown[][] {
+function replies(header: string): unknown[] {
   const returns = /\bReturns (.*)/s.exec(header)?.[1]?.replaceAll("\n", " ") ?? "";
+  if (returns.startsWith("one line per "))
+    return [...returns.matchAll(/'(-?\d[^']*)'/g)].map(([, line = ""]) => line.replaceAll(/[a-z]\w*/gi, "7"));
   const described = groups(returns).map(sample);
   if (described.length === 0) return [["7"]];
   return returns.startsWith("per ") ? described.map((one) => [one]) : described;

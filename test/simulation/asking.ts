@@ -197,7 +197,7 @@ export class Asking {
       instance,
       { kind: "heartbeat", service: SERVICE, member, ttlMs },
       async () => {
-        const pulse = await instance.core.membership.heartbeat(SERVICE, member, incarnation);
+        const pulse = await instance.core.membership.heartbeat({ service: SERVICE, id: member, incarnation });
         return { kind: "alive", incarnation: pulse.incarnation };
       },
     );

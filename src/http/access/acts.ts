@@ -23,6 +23,8 @@ export interface ActTerms {
     /** The id of the lease or member; undefined: not known yet. */
     readonly idOf: (done: Done) => string | undefined;
   };
+  /** Members that live on by one request. */
+  readonly extendsMembers?: (done: Done) => readonly { readonly id: string; readonly ttlMs: number }[];
 }
 
 const lease = (effect: "begins" | "extends" | "ends") => {
@@ -30,8 +32,16 @@ const lease = (effect: "begins" | "extends" | "ends") => {
   return { effect, what: "leases", idOf } as const;
 };
 const member = (effect: "begins" | "extends" | "ends") => {
-  const idOf = ({ params }: Done) => `${params?.service} ${params?.id}`;
+  const idOf = ({ params }: Done) => memberIn(params);
   return { effect, what: "members", idOf } as const;
+};
+const memberIn = (member: Done["params"] | Beat) => `${member?.service} ${member?.id}`;
+const aliveOf = ({ body, answer }: Done) => {
+  const beats = (body?.beats ?? []) as readonly Beat[];
+  const outcomes = (answer?.outcomes ?? []) as readonly { readonly ttlMs?: number }[];
+  return outcomes.flatMap(({ ttlMs }, index) =>
+    ttlMs === undefined ? [] : [{ id: memberIn(beats[index]), ttlMs }],
+  );
 };
 const memberId = ({ params }: Done) => ({ member: params?.id });
 const always = (outcome: string) => () => outcome;
@@ -60,10 +70,17 @@ export const ACTS = {
   register: { outcome: always("registered"), details: memberId, quota: member("begins") },
   update: { outcome: always("updated"), details: memberId },
   heartbeat: { outcome: never, details: memberId, quota: member("extends") },
+  heartbeats: { outcome: never, extendsMembers: aliveOf },
   leave: { outcome: ifSo("left"), details: memberId, quota: member("ends") },
   // Many peers of one dead member say so again and again.
   suspect: { outcome: never, details: memberId },
 } as const satisfies Readonly<Record<string, ActTerms>>;
+
+/** One heartbeat of several. */
+interface Beat {
+  readonly service: string;
+  readonly id: string;
+}
 
 export type Act = keyof typeof ACTS;
 

@@ -39,7 +39,13 @@ type GrantOfDeployment = { readonly kind: "*" } & Doing;
 type NamesFrom<S extends Schemas> =
   | { readonly inPath: keyof NonNullable<Parsed<S>["params"]> & string }
   | (Parsed<S>["body"] extends { readonly names: readonly string[] } ? "in body" : never)
+  | (Parsed<S>["body"] extends Beats ? "in beats" : never)
   | "listed";
+
+/** Heartbeats of members of several services. */
+interface Beats {
+  readonly beats: readonly { readonly service: string }[];
+}
 
 /** A request that may be done, once it has been judged: who makes it, and what it touches. */
 export interface Permitted {
@@ -95,6 +101,8 @@ export function authorization<S extends Schemas>(
     },
     byBody: (c, namespace, body) => {
       if (names === "in body") judge(c, namespace, (body as { readonly names: readonly string[] }).names);
+      if (names === "in beats")
+        judge(c, namespace, [...new Set((body as Beats).beats.map(({ service }) => service))]);
     },
   };
 }

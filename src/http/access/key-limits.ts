@@ -129,7 +129,10 @@ export class KeyLimits {
   }
 
   #settle({ principal, namespace, act }: Permitted, done: Done, reservation: Reservation | undefined): void {
-    const quota = act && termsOf(act).quota;
+    if (!act) return;
+    const { quota, extendsMembers } = termsOf(act);
+    for (const { id, ttlMs } of extendsMembers?.(done) ?? [])
+      this.#quotas.extend(principal, namespace, "members", id, ttlMs);
     const id = quota?.idOf(done);
     if (!quota || id === undefined) return;
     const { effect, what } = quota;

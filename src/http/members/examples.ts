@@ -34,6 +34,7 @@ export const member1: Answer<typeof schemas.MemberSchema> = {
   ttlMs: 15_000,
   lastHeartbeatAgeMs: 812,
   endsInMs: null,
+  load: { cpu: 0.42, memory: 0.61, disk: null, inFlight: 12, custom: { queued: 3 } },
 };
 export const member2: typeof member1 = {
   ...member1,
@@ -44,6 +45,7 @@ export const member2: typeof member1 = {
   metadata: null,
   incarnation: 1795222236004,
   lastHeartbeatAgeMs: 2_104,
+  load: null,
 };
 const member3: typeof member1 = {
   ...member2,
@@ -57,6 +59,7 @@ const member3: typeof member1 = {
 const registered: Answer<typeof schemas.RegisteredSchema> = {
   ...member1,
   lastHeartbeatAgeMs: 0,
+  load: null,
   heartbeatIntervalMs: 5_000,
 };
 export const registrations = { registered: { value: registered } };
@@ -71,22 +74,6 @@ export const updateRequests = {
 
 const draining: typeof member1 = { ...member1, status: "draining", revision: 2, endsInMs: 30_000 };
 export const changes = { draining: { value: draining } };
-
-export const heartbeatRequests = {
-  empty: { summary: "Whoever is registered under this id", value: {} },
-  incarnation: {
-    summary: "Only the process that this registration was for",
-    value: { incarnation: member1.incarnation },
-  },
-};
-
-const pulse: Answer<typeof schemas.PulseSchema> = {
-  incarnation: member1.incarnation,
-  revision: 1,
-  ttlMs: 15_000,
-  heartbeatIntervalMs: 5_000,
-};
-export const pulses = { alive: { value: pulse } };
 
 export const departures = {
   left: { summary: "It was a member until now", value: { left: true } },

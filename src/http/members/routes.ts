@@ -5,10 +5,9 @@ import { body, json } from "../responses/content.js";
 import { changeRoutes } from "./change-routes.js";
 import * as examples from "./examples.js";
 import {
-  HeartbeatBody,
+  heartbeatIntervalMsOf,
   MemberParams,
   MemberSchema,
-  PulseSchema,
   RegisteredSchema,
   registerBody,
   SERVICES_PAGE_MAX,
@@ -44,24 +43,6 @@ export function memberRoutes(routes: Routes, dependencies: Dependencies): void {
       const { member, isNew } = await membership.register(service, id, ttlMs, registration);
       const answer = { ...member, heartbeatIntervalMs: heartbeatIntervalMsOf(member.ttlMs) };
       return withVersion(answer, isNew ? 201 : 200);
-    },
-  });
-
-  routes.add({
-    method: "post",
-    path: "/v1/services/{service}/members/{id}/heartbeat",
-    operationId: "heartbeat",
-    needs: { action: "use", act: "heartbeat", kind: "members", names: { inPath: "service" } },
-    tags: ["members"],
-    summary: "Keep a member alive",
-    description: "The body may be left out.",
-    request: { params: MemberParams, body: body(HeartbeatBody, examples.heartbeatRequests, false) },
-    answer: json("It stays alive.", PulseSchema, examples.pulses),
-    problems: ["unknown_member", "superseded", "no_quorum"],
-    handle: async ({ params: { service, id }, body: { incarnation } }, { membership }) => {
-      const { revision, ttlMs, ...pulse } = await membership.heartbeat(service, id, incarnation);
-      const heartbeatIntervalMs = heartbeatIntervalMsOf(ttlMs);
-      return { incarnation: pulse.incarnation, revision, ttlMs, heartbeatIntervalMs };
     },
   });
 
@@ -126,8 +107,3 @@ export function memberRoutes(routes: Routes, dependencies: Dependencies): void {
 }
 
 const MEMBER_TTL_MS = 15_000;
-
-/** Two heartbeats may be lost before the member is gone. */
-function heartbeatIntervalMsOf(ttlMs: number): number {
-  return Math.floor(ttlMs / 3);
-}

@@ -12,6 +12,7 @@ import {
   request,
   waitMsInQuery,
 } from "../fields.js";
+import { LoadSchema } from "./load-schemas.js";
 
 const service = name("Name of the service.", "search");
 
@@ -73,7 +74,7 @@ const probeInRequest = ProbeSchema.refine(
   message: "must be at most intervalMs",
 });
 
-const incarnation = z.int().min(1).max(Number.MAX_SAFE_INTEGER).openapi({
+export const incarnation = z.int().min(1).max(Number.MAX_SAFE_INTEGER).openapi({
   format: "int64",
   description: "Raised by each registration: distinguishes a process from its successor under the same id.",
   example: 1795222235123,
@@ -94,13 +95,6 @@ export const registerBody = (ttlMaxMs: number) =>
       .optional()
       .openapi({ description: "Time without a heartbeat after which it is gone, ms.", example: 15_000 }),
   });
-
-export const HeartbeatBody = request("HeartbeatRequest", "To say that a member is alive.", {
-  incarnation: incarnation.optional().openapi({
-    description:
-      "The incarnation of the registration; if there is a later one, the answer to this heartbeat is a 409.",
-  }),
-});
 
 const status = z.enum(["up", "draining"]).openapi("MemberStatusWanted", {
   description:
@@ -197,9 +191,12 @@ export const MemberSchema = answer("Member", "A live member of a service.", {
       "When it is removed whatever its heartbeats do, ms: it drains with drainMs, or restarts. null: heartbeats decide.",
     example: null,
   }),
+  load: LoadSchema.nullable().openapi({
+    description: "As the last heartbeat with a load reported it. null: none has since the registration.",
+  }),
 });
 
-const heartbeatIntervalMs = ms("How often to send heartbeats: a third of ttlMs", 5000);
+export const heartbeatIntervalMs = ms("How often to send heartbeats: a third of ttlMs", 5000);
 
 // Not an extension of Member: generators would make a nameless part of what it adds.
 export const RegisteredSchema = answer("Registered", "A member, as it was registered.", {
@@ -207,12 +204,10 @@ export const RegisteredSchema = answer("Registered", "A member, as it was regist
   heartbeatIntervalMs,
 });
 
-export const PulseSchema = RegisteredSchema.pick({
-  incarnation: true,
-  revision: true,
-  ttlMs: true,
-  heartbeatIntervalMs: true,
-}).openapi("Pulse", { description: "The member whose heartbeat it was." });
+/** Two heartbeats may be lost before the member is gone. */
+export function heartbeatIntervalMsOf(ttlMs: number): number {
+  return Math.floor(ttlMs / 3);
+}
 
 export const LeftSchema = answer("Left", "The outcome of leaving.", {
   left: z.boolean().openapi({ description: "Whether it was a member until now." }),

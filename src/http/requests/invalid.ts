@@ -110,6 +110,7 @@ function schemaAt(schema: z.ZodType, path: readonly PropertyKey[]): z.ZodType | 
   for (const key of path) {
     if (at instanceof z.ZodObject) at = bare(at.shape[String(key)]);
     else if (at instanceof z.ZodArray) at = bare(at.element as z.ZodType);
+    else if (at instanceof z.ZodRecord) at = bare(at.valueType as z.ZodType);
     else return undefined;
   }
   return at;

@@ -17,7 +17,7 @@ export function arrivalOf({ method, url = "", headers }: IncomingMessage): Arriv
 }
 
 /** Requests that keep or give back something that the caller holds. */
-const URGENT = /^[^?]*\/(?:renew|release|heartbeat|resign|proclaim)(?:\?|$)/;
+const URGENT = /^[^?]*\/(?:renew|release|heartbeats?|resign|proclaim)(?:\?|$)/;
 
 /** Whether the body may say that the client can wait. */
 export function mayWait({ method, headers }: IncomingMessage): boolean {

@@ -3,14 +3,19 @@ import type { Primaries } from "../../quorum/primaries.js";
 import type { Keys } from "../../scripts/keys.js";
 import { type Heartbeat, type HeartbeatVote, heartbeat, type Pulse } from "../../scripts/member-calls.js";
 
+/** What became of one heartbeat: the renewal that a majority agrees on, or null: they do not agree. */
+export type Beaten = { readonly pulse: Pulse | null } | { readonly error: unknown };
+
 /**
- * Heartbeats of single members. Those of one tick of the event loop leave together: as one call per primary, which costs a
- * fraction of a call for each. One that arrives while others are under way waits for their outcome, a few ms at most, and
- * leaves together with all that arrived meanwhile.
+ * Heartbeats of members, single ones and batches alike. Those of one tick of the event loop leave together: as one call per
+ * primary, which costs a fraction of a call for each. One that arrives while others are under way waits for their outcome, a few
+ * ms at most, and leaves together with all that arrived meanwhile. A call is as large as a script may be; more than fit in one
+ * leave as several calls at once.
  */
 export class Heartbeats {
   #waiting: Waiting[] = [];
-  #underWay = false;
+  #underWay = 0;
+  #isDue = false;
 
   constructor(
     private readonly primaries: Pick<Primaries, "decide" | "majority">,
@@ -18,27 +23,56 @@ export class Heartbeats {
     private readonly clock: Pick<Clock, "after" | "soon">,
   ) {}
 
-  /** The renewal that a majority agrees on; null: they do not agree. Throws `no_quorum`. */
-  send(own: Heartbeat): Promise<Pulse | null> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ own, resolve, reject });
-      if (this.#underWay) return;
-      this.#underWay = true;
-      this.clock.soon(() => this.#sendNext());
+  /** The outcomes in the order of the heartbeats; there may be any number. Never rejects. */
+  send(heartbeats: readonly Heartbeat[]): Promise<Beaten[]> {
+    return new Promise((resolve) => {
+      const outcomes = new Array<Beaten>(heartbeats.length);
+      let open = heartbeats.length;
+      if (open === 0) resolve(outcomes);
+      const order = [...heartbeats.keys()];
+      // Those of one service together, where they leave in several calls: it then is written in fewer of them.
+      const serviceOf = (index: number) => heartbeats[index]?.service ?? "";
+      if (open > TOGETHER_MAX)
+        order.sort(
+          (one, other) =>
+            Number(serviceOf(one) > serviceOf(other)) || -Number(serviceOf(one) < serviceOf(other)),
+        );
+      for (const index of order)
+        this.#waiting.push({
+          own: heartbeats[index] as Heartbeat,
+          settle: (outcome) => {
+            outcomes[index] = outcome;
+            open -= 1;
+            if (open === 0) resolve(outcomes);
+          },
+        });
+      if (this.#isDue) return;
+      this.#isDue = true;
+      this.clock.soon(() => {
+        this.#isDue = false;
+        this.#sendNext();
+      });
     });
   }
 
+  /** What waits, or as much of it as may be under way; beside another call, only a full one. */
   #sendNext(): void {
-    this.#underWay = false;
-    if (this.#waiting.length === 0) return;
-    const together = this.#waiting.slice(0, TOGETHER_MAX);
-    this.#waiting = this.#waiting.slice(TOGETHER_MAX);
-    this.#underWay = true;
+    while (
+      this.#waiting.length >= TOGETHER_MAX
+        ? this.#underWay < CALLS_MAX
+        : this.#waiting.length > 0 && this.#underWay === 0
+    )
+      this.#sendOne(this.#waiting.splice(0, TOGETHER_MAX));
+  }
+
+  #sendOne(together: readonly Waiting[]): void {
+    this.#underWay += 1;
     let isOver = false;
     const over = () => {
       if (isOver) return;
       isOver = true;
       cancel();
+      this.#underWay -= 1;
       this.#sendNext();
     };
     const cancel = this.clock.after(WAIT_MS_MAX, over);
@@ -54,7 +88,7 @@ export class Heartbeats {
       for (const at of undecided) {
         const pulse = pulseOf(votes, at, majority);
         if (!pulse) continue;
-        together[at]?.resolve(pulse);
+        together[at]?.settle({ pulse });
         undecided.delete(at);
       }
     };
@@ -71,17 +105,16 @@ export class Heartbeats {
         },
         { lastWord: ({ values }) => values.length >= majority || undefined },
       );
-      for (const at of undecided) together[at]?.resolve(null);
+      for (const at of undecided) together[at]?.settle({ pulse: null });
     } catch (error) {
-      for (const at of undecided) together[at]?.reject(error);
+      for (const at of undecided) together[at]?.settle({ error });
     }
   }
 }
 
 interface Waiting {
   readonly own: Heartbeat;
-  readonly resolve: (pulse: Pulse | null) => void;
-  readonly reject: (error: unknown) => void;
+  readonly settle: (outcome: Beaten) => void;
 }
 
 /**
@@ -112,5 +145,7 @@ function pulseOf(
 
 /** Some 0.5 ms of a primary's time. */
 const TOGETHER_MAX = 100;
+/** Calls under way at once: some 2 ms of a primary's time, should it work on all of them in a row. */
+const CALLS_MAX = 4;
 /** While a primary is slow, heartbeats go on leaving this often. */
 const WAIT_MS_MAX = 5;

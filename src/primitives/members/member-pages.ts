@@ -203,8 +203,8 @@ function ringMembersOf(members: readonly Member[]): Map<string, RingMember> {
 }
 
 /** Approximate size of a member in an answer. */
-function bytesOf({ id, registered }: MemberRecord): number {
-  return Buffer.byteLength(registered) + id.length + MEMBER_BYTES;
+function bytesOf({ id, registered, load }: MemberRecord): number {
+  return Buffer.byteLength(registered) + Buffer.byteLength(load) + id.length + MEMBER_BYTES;
 }
 
 /** `{nonce}.{id}`: the nonce of a view has no dot. */

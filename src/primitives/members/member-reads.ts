@@ -130,11 +130,17 @@ function merge(
   return mergeMembers(
     replies.map((reply) => reply.members.filter(({ id }) => ids.has(id))),
     electorate,
-    (newest, other) => ({
-      ...newest,
-      expiresInMs: Math.max(newest.expiresInMs, other.expiresInMs),
-      heartbeatAgeMs: Math.min(newest.heartbeatAgeMs, other.heartbeatAgeMs),
-      reported: newest.reported === true || other.reported === true,
-    }),
+    (newest, other) => {
+      const [later, earlier] =
+        newest.heartbeatAgeMs <= other.heartbeatAgeMs ? [newest, other] : [other, newest];
+      return {
+        ...newest,
+        expiresInMs: Math.max(newest.expiresInMs, other.expiresInMs),
+        heartbeatAgeMs: later.heartbeatAgeMs,
+        // A primary that got the record by a repair has no load until the next heartbeat.
+        load: later.load || earlier.load,
+        reported: newest.reported === true || other.reported === true,
+      };
+    },
   );
 }

@@ -78,6 +78,7 @@ export class MemberRecords {
       status: "up",
       change: "",
       endsInMs: null,
+      load: "",
       event,
     };
     // And above registrations that failed, whose record may be on a primary that the next registration does not read.

@@ -23,6 +23,17 @@ export interface ProbeTerms {
   readonly timeoutMs: number;
 }
 
+/** What a member reports of itself with a heartbeat; null: it does not say. */
+export interface Load {
+  /** Shares of 1. */
+  readonly cpu: number | null;
+  readonly memory: number | null;
+  readonly disk: number | null;
+  /** Requests that it is working on. */
+  readonly inFlight: number | null;
+  /** Numbers of its own. */
+  readonly custom: Readonly<Record<string, number>>;
+}
 export type MemberStatus = "up" | "suspect" | "draining";
 
 export interface Member extends Registration {
@@ -37,6 +48,8 @@ export interface Member extends Registration {
   readonly lastHeartbeatAgeMs: number;
   /** When it is removed whatever its heartbeats do, ms: it drains, or restarts. Null: heartbeats decide. */
   readonly endsInMs: number | null;
+  /** As the last heartbeat with one reported it; null: none did. */
+  readonly load: Load | null;
 }
 
 /** Whether a member has a place in the ring, and may be picked. The one rule for rings, picks and targets. */
@@ -61,6 +74,7 @@ export function toMember(record: MemberRecord): Member {
     ttlMs: record.ttlMs,
     lastHeartbeatAgeMs: Math.max(0, record.heartbeatAgeMs),
     endsInMs: record.endsInMs,
+    load: record.load === "" ? null : (JSON.parse(record.load) as Load),
   };
 }
 

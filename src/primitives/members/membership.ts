@@ -4,12 +4,11 @@ import type { Ids } from "../../ids.js";
 import { Namespace } from "../../namespace.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import type { Keys } from "../../scripts/keys.js";
-import { countMembers, type Pulse, TOMBSTONE_MARGIN_MS } from "../../scripts/member-calls.js";
+import { countMembers, type Heartbeat, TOMBSTONE_MARGIN_MS } from "../../scripts/member-calls.js";
 import type { MemberEvent } from "../../scripts/member-event.js";
 import { noteProbed } from "../../scripts/report-calls.js";
 import { SharedReads } from "../reads/shared-reads.js";
 import { Expiry, type ExpiryObserver } from "./expiry.js";
-import { Heartbeats } from "./heartbeats.js";
 import { ListWatches } from "./list-watches.js";
 import { type Member, type Registration, toMember } from "./member.js";
 import { type ChangeOf, type MemberChange, MemberChanges } from "./member-changes.js";
@@ -18,6 +17,8 @@ import { MemberPages } from "./member-pages.js";
 import { MemberReads } from "./member-reads.js";
 import { MemberRecords } from "./member-records.js";
 import { MemberViews } from "./member-views.js";
+import { type Alive, type HeartbeatOutcome, Pulses } from "./pulses.js";
+import { RingIds } from "./ring-ids.js";
 import { type ServicePage, ServicePages } from "./service-pages.js";
 import { type SuspicionObserver, Suspicions } from "./suspicions.js";
 
@@ -36,7 +37,8 @@ export class Membership {
   /** For blocking reads of them. */
   readonly listWatches: ListWatches;
   readonly #services: ServicePages;
-  readonly #heartbeats: Heartbeats;
+  readonly #ringIds: RingIds;
+  readonly #pulses: Pulses;
   /** What others say against members. */
   readonly suspicions: Suspicions;
   readonly expiry: Expiry;
@@ -62,7 +64,16 @@ export class Membership {
     this.pages = new MemberPages(this.reads, this.suspicions, clock, ids);
     this.listWatches = new ListWatches((service) => this.list(service), this.pages, clock);
     this.#services = new ServicePages(this.reads, primaries, keys, clock);
-    this.#heartbeats = new Heartbeats(primaries, keys, clock);
+    this.#ringIds = new RingIds(this.reads, clock);
+    this.#pulses = new Pulses(
+      primaries,
+      keys,
+      clock,
+      this.reads,
+      this.#records,
+      this.#changes,
+      this.#ringIds,
+    );
     this.views = new MemberViews((service) => this.list(service), clock, settings.viewAgeMsMax);
   }
 
@@ -82,7 +93,7 @@ export class Membership {
         registration.probe && this.primaries.askMajority(noteProbed(this.keys, service)),
       ]);
       if (record && (await this.#records.put(service, record))) {
-        this.views.forget(service);
+        this.#changed(service);
         return { member: toMember(record), isNew };
       }
     }
@@ -92,16 +103,25 @@ export class Membership {
     );
   }
 
-  /** Without `incarnation`, for whichever incarnation is registered. Throws `unknown_member`, `superseded` and `no_quorum`. */
-  async heartbeat(service: string, id: string, incarnation?: number): Promise<Pulse> {
-    const pulse = await this.#heartbeats.send({ service, id, incarnation });
-    return pulse ?? (await this.#revive(service, id, incarnation));
+  /**
+   * Keeps a member alive; without `incarnation`, whichever is registered. Throws `unknown_member`, `superseded` and
+   * `no_quorum`.
+   */
+  async heartbeat(heartbeat: Heartbeat): Promise<Alive> {
+    const [outcome] = await this.#pulses.of([heartbeat]);
+    if (!outcome || "error" in outcome) throw outcome?.error;
+    return outcome;
+  }
+
+  /** Keeps members alive, each by itself. The outcomes are in the order of the heartbeats. */
+  heartbeats(heartbeats: readonly Heartbeat[]): Promise<readonly HeartbeatOutcome[]> {
+    return this.#pulses.of(heartbeats);
   }
 
   /** Raises the revision of a live member. Throws `unknown_member`, `superseded`, `version_mismatch` and `no_quorum`. */
   async update(service: string, id: string, change: MemberChange, of: ChangeOf = {}): Promise<Member> {
     const member = await this.#changes.update(service, id, change, of);
-    this.views.forget(service);
+    this.#changed(service);
     return member;
   }
 
@@ -111,8 +131,14 @@ export class Membership {
    */
   async leave(service: string, id: string, how: Leaving = {}): Promise<boolean> {
     const left = await this.#leave(service, id, how);
-    this.views.forget(service);
+    this.#changed(service);
     return left;
+  }
+
+  /** The next answers of this instance must show it. */
+  #changed(service: string): void {
+    this.views.forget(service);
+    this.#ringIds.changed(service);
   }
 
   async #leave(service: string, id: string, { incarnation, restartGraceMs }: Leaving): Promise<boolean> {
@@ -172,16 +198,6 @@ export class Membership {
    */
   services(cursor: string | null, limit: number, namespace = Namespace.default): Promise<ServicePage> {
     return this.#services.page(namespace, cursor, limit);
-  }
-
-  /** Restores a member that some primaries lack, if it is still alive on others. */
-  async #revive(service: string, id: string, incarnation: number | undefined): Promise<Pulse> {
-    const { record, isLive, isDisputed } = await this.#records.find(service, id);
-    if (record && incarnation !== undefined && record.incarnation > incarnation) throw superseded(id);
-    if (!record || !isLive || record.incarnation < (incarnation ?? 0)) throw unknownMember(service, id);
-    const renewed = { ...record, expiresInMs: record.ttlMs, heartbeatAgeMs: 0 };
-    if (!isDisputed && (await this.#records.put(service, renewed))) return record;
-    return this.#changes.outlive(service, id, incarnation);
   }
 
   /**

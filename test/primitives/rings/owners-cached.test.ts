@@ -50,6 +50,7 @@ const member = (id: string, weight = 1): Member => ({
   ttlMs: 15_000,
   lastHeartbeatAgeMs: 0,
   endsInMs: null,
+  load: null,
 });
 
 const several = (count: number, weight = 1) =>

@@ -131,6 +131,23 @@ describe("heartbeat", () => {
     expect(await run(heartbeat(keys, heartbeats)), "all of them together").toEqual(votes);
   });
 
+  test("stores the load that it reports, which stays with the incarnation", async () => {
+    const service = freshName();
+    const loads = async () => (await members(service, ["m"])).map(({ load }) => load);
+    await run(putMember(keys, service, MEMBER));
+    expect(await loads()).toEqual([""]);
+    await run(heartbeat(keys, [{ service, id: "m", load: '{"cpu":0.5}' }]));
+    expect(await loads()).toEqual(['{"cpu":0.5}']);
+    await run(heartbeat(keys, [{ service, id: "m" }]));
+    await run(putMember(keys, service, { ...MEMBER, revision: 4 }));
+    expect(await loads()).toEqual(['{"cpu":0.5}']);
+    expect((await run(listMembers(keys, service, ["m"], "ring"))).members[0]?.load).toBe("");
+    await run(heartbeat(keys, [{ service, id: "m", incarnation: 4, load: '{"cpu":1}' }]));
+    expect(await loads()).toEqual(['{"cpu":0.5}']);
+    await run(putMember(keys, service, { ...MEMBER, incarnation: 6, nonce: "n6" }));
+    expect(await loads()).toEqual([""]);
+  });
+
   test("of members of several services together does for each what it does for one", async () => {
     const [one, other, none] = [freshName(), freshName(), freshName()];
     const stored = [

@@ -44,7 +44,7 @@ local function let_live(life)
 end
 
 local stored = redis.call('HMGET', KEYS[2], 'incarnation', 'revision', 'left', 'nonce', 'heartbeat', 'change', 'ends', 'claim',
-  'announced', 'deadline')
+  'announced', 'deadline', 'load')
 local heartbeat = time - tonumber(ARGV[11])
 local claimed, claimant = 0, nil
 if stored[1] then
@@ -90,6 +90,8 @@ end
 if stored[9] and tonumber(string.match(stored[9], '^%d+')) > incarnation then
   redis.call('HSET', KEYS[2], 'announced', stored[9])
 end
+-- What heartbeats have stored stays with their incarnation.
+if stored[11] and stored[1] == ARGV[4] then redis.call('HSET', KEYS[2], 'load', stored[11]) end
 let_live(life)
 -- Events are counted as votes, and what another primary says of the end of a member is none.
 if ARGV[6] ~= '2' then

@@ -1,0 +1,75 @@
+import type { z } from "@hono/zod-openapi";
+import type { HeartbeatOutcome } from "../../primitives/members/pulses.js";
+import type { Routes } from "../registration.js";
+import { body, json } from "../responses/content.js";
+import * as examples from "./heartbeat-examples.js";
+import {
+  HEARTBEAT_CODES,
+  HeartbeatBody,
+  HeartbeatsBody,
+  HeartbeatsSchema,
+  PulseSchema,
+} from "./heartbeat-schemas.js";
+import { heartbeatIntervalMsOf, MemberParams } from "./schemas.js";
+
+export function heartbeatRoutes(routes: Routes): void {
+  routes.add({
+    method: "post",
+    path: "/v1/services/{service}/members/{id}/heartbeat",
+    operationId: "heartbeat",
+    needs: { action: "use", act: "heartbeat", kind: "members", names: { inPath: "service" } },
+    tags: ["members"],
+    summary: "Keep a member alive",
+    description:
+      "The body may be left out. A load that it reports is shown with the member until another is reported, or the member registers again.",
+    request: { params: MemberParams, body: body(HeartbeatBody, examples.heartbeatRequests, false) },
+    answer: json("It stays alive.", PulseSchema, examples.pulses),
+    problems: ["unknown_member", "superseded", "no_quorum"],
+    handle: async ({ params, body }, { membership }) =>
+      toPulse(await membership.heartbeat(toHeartbeat({ ...params, ...body }))),
+  });
+
+  routes.add({
+    method: "post",
+    path: "/v1/heartbeats",
+    operationId: "heartbeats",
+    needs: { action: "use", act: "heartbeats", kind: "members", names: "in beats" },
+    tags: ["members"],
+    summary: "Keep many members alive",
+    description:
+      "The heartbeats of up to 1,000 members, of any services. Each is answered by itself, as if it had come alone: one that fails does not affect the others. All services must be granted, or none is touched.",
+    isBatch: true,
+    request: { body: body(HeartbeatsBody, examples.severalRequests) },
+    answer: json("What became of each.", HeartbeatsSchema, examples.severalOutcomes),
+    handle: async ({ body: { beats } }, { membership }) => ({
+      outcomes: (await membership.heartbeats(beats.map(toHeartbeat))).map(toOutcome),
+    }),
+  });
+}
+
+type Beat = z.output<typeof HeartbeatsBody>["beats"][number];
+
+function toHeartbeat({ service, id, incarnation, load }: Beat) {
+  if (load === undefined) return { service, id, incarnation };
+  const { cpu = null, memory = null, disk = null, inFlight = null, custom = {} } = load;
+  return { service, id, incarnation, load: JSON.stringify({ cpu, memory, disk, inFlight, custom }) };
+}
+
+function toPulse({ incarnation, revision, ttlMs, ringId }: Extract<HeartbeatOutcome, { ttlMs: number }>) {
+  return { incarnation, revision, ttlMs, heartbeatIntervalMs: heartbeatIntervalMsOf(ttlMs), ringId };
+}
+
+function toOutcome(outcome: HeartbeatOutcome): z.output<typeof HeartbeatsSchema>["outcomes"][number] {
+  if (!("error" in outcome)) return { outcome: "alive", ...toPulse(outcome) };
+  const { code, message, help } = outcome.error;
+  const own = HEARTBEAT_CODES.find((one) => one === code);
+  // Any other is a failure of the request.
+  if (!own) throw outcome.error;
+  const { retryAfterMs } = help;
+  return {
+    outcome: "failed",
+    code: own,
+    detail: message,
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  };
+}
