@@ -24,7 +24,7 @@ export interface Configuration {
   readonly primaries: readonly Entry[];
 }
 
-/** The protocol of this version of Quorate. 2: registers, which an instance of protocol 1 would not copy to a primary. */
+/** The protocol of this version of Quorate. 2: statuses, changes and events of members, which an instance of protocol 1 would lose. */
 export const PROTOCOL = 2;
 
 /** One primary in a configuration. */

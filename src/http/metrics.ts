@@ -10,6 +10,7 @@ import type { MetricsPrefix } from "../setting-values.js";
 import { Contention } from "./contention.js";
 import { MemberMetrics } from "./member-metrics.js";
 import { counter, gauge, histogram, made, seriesCounter, seriesHistogram } from "./metric-table.js";
+import { keptIn, RouteMetrics } from "./route-metrics.js";
 import type { Distribution, Tally } from "./series.js";
 import type { AdmissionObserver } from "./server/admission.js";
 
@@ -251,37 +252,4 @@ export class Metrics implements PrimaryObserver, AdmissionObserver, AntiEntropyO
 function setTotal(metric: Counter, total = 0): void {
   metric.reset();
   metric.inc(total);
-}
-
-/** Counts the requests of one route. */
-export class RouteMetrics {
-  readonly #byMethod = new Map<
-    string,
-    { readonly durations: Distribution; readonly counts: Map<number | string, Tally> }
-  >();
-
-  constructor(
-    private readonly durationsOf: (method: string) => Distribution,
-    private readonly countOf: (method: string, status: number, code: string) => Tally,
-  ) {}
-
-  /** `code`: of the problem, if the answer is one. */
-  answered(method: string, status: number, code: string | undefined, ms: number): void {
-    const { durations, counts } = keptIn(this.#byMethod, method, () => ({
-      durations: this.durationsOf(method),
-      counts: new Map(),
-    }));
-    durations.observe(ms / 1000);
-    // A code has one status.
-    keptIn(counts, code ?? status, () => this.countOf(method, status, code ?? "")).count++;
-  }
-}
-
-/** The value of a key, made when it is first asked for. */
-function keptIn<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  const known = map.get(key);
-  if (known !== undefined) return known;
-  const made = make();
-  map.set(key, made);
-  return made;
 }

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Configuration } from "../../src/algorithms/configuration.js";
+import { systemClock } from "../../src/clock.js";
+import { MemberCopies } from "../../src/primitives/anti-entropy/member-copies.js";
+import { Keys } from "../../src/scripts/keys.js";
 import { acquire, allTakePart, command, forget, noticed, shown, storedField } from "../helpers/deployment.js";
 import { Dying } from "../helpers/dying.js";
 import { Gate } from "../helpers/gate.js";
@@ -107,6 +110,21 @@ describe("data of protocol 1", SLOW, () => {
     expect((await instance.call("POST", `${members}/b/heartbeat`)).body.code).toBe("unknown_member");
     const { body } = await instance.call("PUT", `${members}/b`, { address: "b:2", ttlMs: 60_000 });
     expect(body.incarnation).toBeGreaterThan(1795961119290);
+  });
+
+  test("can be changed as if this version had written them, and all copies stay alike", async () => {
+    const path = "/v1/services/s/members/a";
+    const { status, body } = await instance.call("PATCH", path, { weight: 3, status: "draining" });
+    expect([status, body.weight, body.status, body.revision]).toEqual([200, 3, "draining", 2]);
+    expect((await instance.call("GET", path)).body).toMatchObject({ weight: 3, address: "a:1", zone: "z" });
+    const found: string[] = [];
+    const { primaries: among } = instance.service;
+    await new MemberCopies(among, new Keys(instance.prefix), systemClock, () => 0).run({
+      found: ({ address }, difference) => void found.push(`${address} ${difference}`),
+      pause: (ms) => systemClock.sleep(ms),
+    });
+    expect(found).toEqual([]);
+    expect((await instance.call("DELETE", path)).body).toEqual({ left: true });
   });
 
   test("do not make anybody wait for a request that waited at an instance of before", async () => {
