@@ -1,13 +1,14 @@
-import type { Clock } from "../../clock.js";
+import type { Clock, Random } from "../../clock.js";
 import { CoordinationError } from "../../errors.js";
 import type { Ids } from "../../ids.js";
 import { Namespace } from "../../namespace.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import type { Keys } from "../../scripts/keys.js";
-import { countMembers, type Heartbeat } from "../../scripts/member-calls.js";
+import { countMembers, type Heartbeat, TOMBSTONE_MARGIN_MS } from "../../scripts/member-calls.js";
 import type { MemberEvent } from "../../scripts/member-event.js";
 import { noteProbed } from "../../scripts/report-calls.js";
 import { SharedReads } from "../reads/shared-reads.js";
+import { Expiry, type ExpiryObserver } from "./expiry.js";
 import { ListWatches } from "./list-watches.js";
 import { type Member, type Registration, toMember } from "./member.js";
 import { type ChangeOf, type MemberChange, MemberChanges } from "./member-changes.js";
@@ -40,6 +41,7 @@ export class Membership {
   readonly #pulses: Pulses;
   /** What others say against members. */
   readonly suspicions: Suspicions;
+  readonly expiry: Expiry;
   /** For answers that may be a little old. */
   readonly views: MemberViews;
 
@@ -49,9 +51,11 @@ export class Membership {
     clock: Clock,
     ids: Ids,
     private readonly settings: MembershipSettings,
-    observer?: SuspicionObserver,
+    random: Random,
+    observer?: SuspicionObserver & ExpiryObserver,
   ) {
     this.reads = new MemberReads(primaries, keys, clock);
+    this.expiry = new Expiry(primaries, keys, clock, random, this.reads, observer);
     this.#records = new MemberRecords(primaries, keys, this.reads, clock, ids);
     this.#changes = new MemberChanges(this.#records, clock, ids);
     this.#lists = new SharedReads(clock, LISTS_AT_ONCE_MAX);
@@ -61,7 +65,15 @@ export class Membership {
     this.listWatches = new ListWatches((service) => this.list(service), this.pages, clock);
     this.#services = new ServicePages(this.reads, primaries, keys, clock);
     this.#ringIds = new RingIds(this.reads, clock);
-    this.#pulses = new Pulses(primaries, keys, clock, this.reads, this.#records, this.#ringIds);
+    this.#pulses = new Pulses(
+      primaries,
+      keys,
+      clock,
+      this.reads,
+      this.#records,
+      this.#changes,
+      this.#ringIds,
+    );
     this.views = new MemberViews((service) => this.list(service), clock, settings.viewAgeMsMax);
   }
 
@@ -74,7 +86,7 @@ export class Membership {
   ): Promise<{ member: Member; isNew: boolean }> {
     for (let attempt = 0; attempt < REGISTER_ATTEMPTS_MAX; attempt++) {
       const known = await this.#records.find(service, id);
-      const isNew = !known.record || known.record.left;
+      const isNew = !known.isLive;
       const [record] = await Promise.all([
         this.#records.next(service, id, known, ttlMs, registration, isNew ? JOINED : REGISTERED_AGAIN),
         isNew && this.#assertRoom(service),
@@ -134,9 +146,9 @@ export class Membership {
       let known = await this.#records.find(service, id);
       // A primary that does not answer may still have it, from a heartbeat that reached no other.
       if (!known.record) known = await this.#records.find(service, id, "all");
-      const { record, unanswered } = known;
+      const { record, unanswered, isLive } = known;
       if (record && incarnation !== undefined && record.incarnation > incarnation) throw superseded(id);
-      if (record ? record.left : unanswered === 0) return false;
+      if (record ? !isLive : unanswered === 0) return false;
       if (record && restartGraceMs !== undefined) {
         if (await this.#keepPlace(service, id, restartGraceMs, incarnation)) return true;
         continue;
@@ -173,8 +185,8 @@ export class Membership {
   /** Concurrent callers share a read. Throws `unknown_member` and `no_quorum`. */
   get(service: string, id: string): Promise<Member> {
     return this.#members.read(`${service}/${id}`, async () => {
-      const { record } = await this.#records.find(service, id);
-      if (!record || record.left) throw unknownMember(service, id);
+      const { record, isLive } = await this.#records.find(service, id);
+      if (!record || !isLive) throw unknownMember(service, id);
       const [member] = await this.suspicions.judge(service, [record]);
       return member as Member;
     });
@@ -222,4 +234,3 @@ const LISTS_AT_ONCE_MAX = 4;
 /** Single members that are read at the same time: a read is three scripts of some tens of microseconds. */
 const MEMBERS_AT_ONCE_MAX = 64;
 const REGISTER_ATTEMPTS_MAX = 8;
-const TOMBSTONE_MARGIN_MS = 60_000;

@@ -1,11 +1,13 @@
+import type { Merged } from "../../algorithms/members.js";
 import type { Clock } from "../../clock.js";
 import { CoordinationError } from "../../errors.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import type { Keys } from "../../scripts/keys.js";
 import type { Heartbeat, MemberRecord, Pulse } from "../../scripts/member-calls.js";
 import { Heartbeats } from "./heartbeats.js";
+import type { MemberChanges } from "./member-changes.js";
 import { superseded, unknownMember } from "./member-failures.js";
-import type { MemberReads } from "./member-reads.js";
+import { liveRecordOf, type MemberReads } from "./member-reads.js";
 import type { MemberRecords } from "./member-records.js";
 import type { RingIds } from "./ring-ids.js";
 
@@ -19,7 +21,8 @@ export type HeartbeatOutcome = Alive | { readonly error: CoordinationError };
 
 /**
  * What becomes of heartbeats: most find their member on a majority. Of the others the records are read, a service at a time; a
- * member that is still alive on some primary is restored on all, and any other heartbeat fails by itself.
+ * member that is still alive on some primary is restored on all, or outlives what says that it has expired, and any other
+ * heartbeat fails by itself.
  */
 export class Pulses {
   readonly #heartbeats: Heartbeats;
@@ -30,6 +33,7 @@ export class Pulses {
     clock: Clock,
     private readonly reads: Pick<MemberReads, "records">,
     private readonly records: Pick<MemberRecords, "put">,
+    private readonly changes: Pick<MemberChanges, "outlive">,
     private readonly ringIds: Pick<RingIds, "recent">,
   ) {
     this.#heartbeats = new Heartbeats(primaries, keys, clock);
@@ -78,10 +82,10 @@ export class Pulses {
     try {
       const ids = [...new Set(heartbeats.map(({ id }) => id))];
       const { merged } = await this.reads.records(service, ids);
-      const records = new Map(merged.map(({ record }) => [record.id, record]));
+      const known = new Map(merged.map((one) => [one.record.id, one]));
       return await Promise.all(
         heartbeats.map((one) =>
-          this.#reviveOne(one, records.get(one.id)).catch((error: unknown) => ({ error })),
+          this.#reviveOne(one, known.get(one.id)).catch((error: unknown) => ({ error })),
         ),
       );
     } catch (error) {
@@ -91,13 +95,15 @@ export class Pulses {
 
   async #reviveOne(
     { service, id, incarnation }: Heartbeat,
-    record: MemberRecord | undefined,
+    known: Merged<MemberRecord> | undefined,
   ): Promise<Pulse> {
-    if (record && incarnation !== undefined && record.incarnation > incarnation) throw superseded(id);
-    if (!record || record.left || record.incarnation < (incarnation ?? 0)) throw unknownMember(service, id);
-    if (!(await this.records.put(service, { ...record, expiresInMs: record.ttlMs, heartbeatAgeMs: 0 })))
-      throw superseded(id);
-    return record;
+    const latest = known?.record.incarnation ?? 0;
+    if (incarnation !== undefined && latest > incarnation) throw superseded(id);
+    const record = known && liveRecordOf(known);
+    if (!record || latest < (incarnation ?? 0)) throw unknownMember(service, id);
+    const renewed = { ...record, expiresInMs: record.ttlMs, heartbeatAgeMs: 0 };
+    if (!known.isDisputed && (await this.records.put(service, renewed))) return record;
+    return this.changes.outlive(service, id, incarnation);
   }
 }
 

@@ -1,33 +1,39 @@
 -- Keeps members alive, of one service or of several: what is stored per service is written once for all its members. Thousands
 -- come in a second, so they are told in few arguments and one reply, which cost less than many.
 --   KEYS[2]  deadlines of all services (sorted set)
---   KEYS[2i + 1]  deadlines of the members of the i-th service (sorted set)
---   KEYS[2i + 2]  deadlines of its tombstones (sorted set)
+--   KEYS[3]  when the first member of each service may expire (sorted set)
+--   KEYS[2i + 2]  deadlines of the members of the i-th service (sorted set)
+--   KEYS[2i + 3]  deadlines of its tombstones (sorted set)
 --   ARGV[3i - 1]  its name    ARGV[3i]  prefix of the keys of its records
 --   ARGV[3i + 1]  its heartbeats, each of three lines: id, incarnation (empty for the stored one, whichever it is), load as
 --                 JSON (empty to leave it as it is)
+-- Needs: lifetimes
 -- Returns one line per heartbeat, in this order: '1 incarnation revision ttlMs': renewed, one that drains or restarts until its
--- end at most; '0 incarnation': another incarnation is stored; '-1': nothing is stored; '-2 incarnation': it left.
+-- end at most; '0 incarnation': another incarnation is stored; '-1': nothing is stored, or its deadline has passed;
+-- '-2 incarnation': it left; '-3 incarnation revision': it has expired here.
 
 local time = now()
 
--- Also returns for how long it lives from now, in ms, if it was renewed.
+-- Also returns for how long it lives from now, in ms, if it was renewed; and whether an earlier version has stored it.
 local function renew(record, incarnation, load)
-  local stored = redis.call('HMGET', record, 'incarnation', 'revision', 'ttl', 'left', 'ends')
+  local stored = redis.call('HMGET', record, 'incarnation', 'revision', 'ttl', 'left', 'ends', 'deadline')
   if not stored[1] then return '-1' end
   if incarnation ~= '' and incarnation ~= stored[1] then return '0 ' .. stored[1] end
   if stored[4] == '1' then return '-2 ' .. stored[1] end
-  local life = tonumber(stored[3])
+  if stored[4] == '2' then return '-3 ' .. stored[1] .. ' ' .. stored[2] end
+  local life, left = tonumber(stored[3]), left_of(record, stored[6])
+  if left <= 0 then return '-1' end
   -- The place of one that restarts is kept for longer than its time to live, maybe.
-  if stored[5] then life = math.max(math.min(life, tonumber(stored[5]) - time), redis.call('PTTL', record)) end
+  if stored[5] then life = math.max(math.min(life, tonumber(stored[5]) - time), left) end
   -- This comes first: a primary whose memory is full lets a script write anything once it has extended something.
-  redis.call('PEXPIRE', record, int(life))
+  redis.call('PEXPIRE', record, int(life + LAPSED_MS))
+  local deadline = int(time + life)
   if load == '' then
-    redis.call('HSET', record, 'heartbeat', int(time))
+    redis.call('HSET', record, 'heartbeat', int(time), 'deadline', deadline)
   else
-    redis.call('HSET', record, 'heartbeat', int(time), 'load', load)
+    redis.call('HSET', record, 'heartbeat', int(time), 'deadline', deadline, 'load', load)
   end
-  return '1 ' .. stored[1] .. ' ' .. stored[2] .. ' ' .. stored[3], life
+  return '1 ' .. stored[1] .. ' ' .. stored[2] .. ' ' .. stored[3], life, not stored[6]
 end
 
 -- `scored`: the new deadlines of the members `ids`; `ttl`: the longest of their times to live, ms.
@@ -37,24 +43,24 @@ local function keep_service(service, deadlines, tombstones, ids, scored, ttl)
   redis.call('ZREM', tombstones, unpack(ids))
   redis.call('ZADD', KEYS[2], 'GT', int(time + ttl), service)
   -- A second further than needed, so that this is written about once a second.
-  if redis.call('PTTL', deadlines) < ttl then redis.call('PEXPIRE', deadlines, ttl + 1000) end
-  if redis.call('PTTL', KEYS[2]) < ttl then redis.call('PEXPIRE', KEYS[2], ttl + 1000) end
+  for _, key in ipairs({ deadlines, KEYS[2], KEYS[3] }) do keep_for(key, ttl + LAPSED_MS, 1000) end
 end
 
 local replies = {}
-for i = 1, (#KEYS - 2) / 2 do
+for i = 1, (#KEYS - 3) / 2 do
   local service, prefix, heartbeats = unpack(ARGV, 3 * i - 1, 3 * i + 1)
   local ids, scored, longest = {}, {}, 0
   for id, incarnation, load in string.gmatch(heartbeats, '([^\n]*)\n([^\n]*)\n([^\n]*)\n') do
-    local reply, ttl = renew(prefix .. id, incarnation, load)
+    local reply, ttl, is_older = renew(prefix .. id, incarnation, load)
     replies[#replies + 1] = reply
     if ttl then
       ids[#ids + 1] = id
       scored[#scored + 1] = int(time + ttl)
       scored[#scored + 1] = id
       longest = math.max(longest, ttl)
+      if is_older then redis.call('ZADD', KEYS[3], 'LT', int(time + ttl), service) end
     end
   end
-  if longest > 0 then keep_service(service, KEYS[2 * i + 1], KEYS[2 * i + 2], ids, scored, longest) end
+  if longest > 0 then keep_service(service, KEYS[2 * i + 2], KEYS[2 * i + 3], ids, scored, longest) end
 end
 return table.concat(replies, '\n')
