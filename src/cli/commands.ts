@@ -50,7 +50,7 @@ export const COMMANDS: readonly Listed[] = [
   },
   {
     name: "watch",
-    summary: "follow who leads",
+    summary: "follow who leads, or the members of services",
     asks: true,
     runs: false,
     load: () => import("./commands/watch.js"),

@@ -1,21 +1,27 @@
 import { QuorateError } from "../client/errors.js";
-import { ATTEMPT_MS, isCurable, TIMEOUT_MS, type Transport } from "../client/transport.js";
+import { ATTEMPT_MS, isCurable, type Received, TIMEOUT_MS, type Transport } from "../client/transport.js";
 import { sleep } from "../client/world.js";
-import { segment } from "./names.js";
-import type { Election } from "./types.js";
 
-export interface Follower {
-  /** Called with the state at the beginning, and whenever leader, term or value have changed. */
-  readonly changed: (election: Election) => void;
+export interface Follower<T> {
+  /** Called with the state at the beginning, and whenever it has changed. */
+  readonly changed: (state: T) => Promise<void> | void;
   /** Called once when no instance answers any more, though it is asked again and again. */
   readonly troubled: (error: QuorateError) => void;
 }
 
-/** Follows an election for ever. Throws where it cannot be read at the beginning, or never will be. */
-export async function follow(
+/** What is followed by blocking reads. */
+export interface Followed {
+  /** Below /v1. */
+  readonly path: string;
+  /** A field that every state has. */
+  readonly field: string;
+}
+
+/** Follows a state for ever. Throws where it cannot be read at the beginning, or never will be. */
+export async function follow<T extends object>(
   transport: Transport,
-  name: string,
-  { changed, troubled }: Follower,
+  followed: Followed,
+  { changed, troubled }: Follower<T>,
 ): Promise<never> {
   const { clock, random } = transport.world;
   let etag: string | null = null;
@@ -23,11 +29,11 @@ export async function follow(
   const pause = () => sleep(clock, PAUSE_MS * (0.5 + random()));
   for (;;) {
     try {
-      const answer = await next(transport, name, etag);
+      const answer: Received<T | null> = await next<T>(transport, followed, etag);
       isTroubled = false;
       if (answer.body !== null && (etag === null || answer.etag !== etag)) {
+        await changed(answer.body);
         etag = answer.etag;
-        changed(answer.body);
         if (etag !== null) continue;
       }
       // A proxy may keep the tag from us, or answer without waiting.
@@ -42,15 +48,15 @@ export async function follow(
 }
 
 /** The state once it is no longer that of `etag`; after a while also an answer without a body: nothing has changed. */
-function next(transport: Transport, name: string, etag: string | null) {
+function next<T>(transport: Transport, { path, field }: Followed, etag: string | null) {
   const waitMs = etag === null ? 0 : WAIT_MS;
-  return transport.send<Election | null>({
+  return transport.send<T | null>({
     method: "GET",
-    path: `/elections/${segment(name)}?waitMs=${waitMs}`,
+    path: `${path}?waitMs=${waitMs}`,
     ...(etag !== null && { headers: { "if-none-match": etag } }),
     deadlineMs: transport.world.clock.monotonicMs() + waitMs + TIMEOUT_MS,
     limitMs: () => waitMs + ATTEMPT_MS,
-    answerHas: "leader",
+    answerHas: field,
   });
 }
 

@@ -1,19 +1,12 @@
 import { acquire } from "./acquire.js";
+import { changes, mayChange, pause } from "./changes.js";
 import { QuorateError } from "./errors.js";
 import { termKind } from "./kinds.js";
 import type { Lease } from "./lease.js";
 import type { Renewal } from "./renewal.js";
-import {
-  ATTEMPT_MS,
-  type CallOptions,
-  isCurable,
-  type Received,
-  TIMEOUT_MS,
-  type Transport,
-} from "./transport.js";
+import type { CallOptions, Transport } from "./transport.js";
 import type { CampaignRequest, Election, Term } from "./types.js";
 import { watchful } from "./watchful.js";
-import { sleep } from "./world.js";
 
 export interface LeadOptions<T> extends Omit<CampaignRequest, "leaseId" | "waitMs">, CallOptions {
   /**
@@ -86,40 +79,13 @@ async function campaign(
 }
 
 /** Who leads, now and whenever that changes: leader, term or value. A reader that is slow gets the newest only. */
-export async function* observe(
+export function observe(
   transport: Transport,
   name: string,
-  { timeoutMs = TIMEOUT_MS, signal }: CallOptions,
+  options: CallOptions,
 ): AsyncGenerator<Election, never, void> {
-  const { clock } = transport.world;
-  let etag: string | null = null;
-  for (;;) {
-    const waitMs: number = etag === null ? 0 : WAIT_MS;
-    try {
-      const answer: Received<Election | null> = await transport.send({
-        method: "GET",
-        path: `/elections/${encodeURIComponent(name)}?waitMs=${waitMs}`,
-        ...(etag !== null && { headers: { "if-none-match": etag } }),
-        deadlineMs: clock.monotonicMs() + waitMs + timeoutMs,
-        limitMs: () => waitMs + ATTEMPT_MS,
-        answerHas: "leader",
-        signal,
-      });
-      // Nothing has changed: 304, without a body.
-      if (answer.body === null) {
-        // A proxy may not wait.
-        if (clock.monotonicMs() - answer.sentAtMs < waitMs / 2) await pause(transport, signal);
-        continue;
-      }
-      etag = answer.etag;
-      yield answer.body;
-      // A proxy, or another origin, may keep it from us.
-      if (etag === null) await pause(transport, signal);
-    } catch (error) {
-      if (signal?.aborted || !(error instanceof QuorateError && mayChange(error))) throw error;
-      await pause(transport, signal);
-    }
-  }
+  const path = `/elections/${encodeURIComponent(name)}?`;
+  return changes<Election>(transport, path, "leader", options);
 }
 
 export async function proclaim(
@@ -137,18 +103,9 @@ export async function proclaim(
   });
 }
 
-const mayChange = (error: QuorateError) => ["held", "deadline"].includes(error.code) || isCurable(error);
-
 /** What it was granted was gone before it heard of that, or the queue of candidates was full. */
 const mayBeElected = (error: QuorateError) =>
   error.code === "lease_lost" || (error.code === "too_many" && error.retryAfterMs !== undefined);
 
-/** Before what has failed over all instances is tried again. */
-function pause({ world: { clock, random } }: Transport, signal: AbortSignal | undefined): Promise<void> {
-  return sleep(clock, PAUSE_MS * random(), signal);
-}
-
-const WAIT_MS = 20_000;
-const PAUSE_MS = 2_000;
 /** A campaign is given up and begun anew after this time: one request for ever would never notice a mistake. */
 const CAMPAIGN_MS = 3_600_000;

@@ -17,6 +17,7 @@ import type {
   Term,
 } from "./types.js";
 import type { Grant } from "./validity.js";
+import { type WatchedMembers, type WatchOptions, watch } from "./watch.js";
 import { systemWorld, type World } from "./world.js";
 
 export interface QuorateOptions extends Deployment {
@@ -151,6 +152,17 @@ export class Quorate {
     return pick(this.#transport, service, options);
   }
 
+  /**
+   * The members of a service: now, and whenever one comes, goes or changes. It goes on after failures, until the signal
+   * aborts.
+   *
+   * @example
+   * for await (const { members } of quorate.watch("search", { status: "up" })) balance(members);
+   */
+  watch(service: string, options: WatchOptions = {}): AsyncGenerator<WatchedMembers, never, void> {
+    return watch(this.#transport, service, options);
+  }
+
   async #acquire<G extends Grant>(
     kind: LeaseKind,
     { keep, timeoutMs, signal, ...fields }: LeaseOptions & { readonly waitMs?: number | undefined },
@@ -183,4 +195,5 @@ export type { RingOptions, ServiceRing } from "./ring.js";
 export type { CallOptions, Deployment } from "./transport.js";
 export type { Election, Lease as LockGrant, Member, Permits, Picked, Term } from "./types.js";
 export type { Grant } from "./validity.js";
+export type { WatchedMembers, WatchOptions } from "./watch.js";
 export type { Clock, World } from "./world.js";

@@ -38,10 +38,7 @@ const COUNTED = {
     ["primary", "kind"],
     "Failed calls, by outcome: not_sent, stale_epoch, unknown (it may have run), refused",
   ),
-  quorate_members_expired_total: counter(
-    ["primary"],
-    "Members whose time was over on a primary, as far as this instance noticed first: about the same number at each",
-  ),
+  quorate_members_expired_total: counter(["primary"], "Members that expired, found by this instance"),
   quorate_primary_dropped_total: counter(
     ["primary"],
     "Releases and clean-ups dropped because too many were pending for a primary that was down",
@@ -81,10 +78,7 @@ const COUNTED = {
     [],
     "Requests refused since they had no valid key, token or certificate; no other metric counts them",
   ),
-  quorate_connections_refused_total: counter(
-    [],
-    "Connections closed at once because QUORATE_CONNECTIONS_MAX were open",
-  ),
+  quorate_connections_refused_total: counter([], "Connections closed: QUORATE_CONNECTIONS_MAX were open"),
 };
 
 /** Metrics of how things are when Prometheus scrapes. */

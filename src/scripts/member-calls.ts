@@ -27,10 +27,10 @@ export interface MemberRecord {
   readonly event: MemberEvent;
   /** Whether others have reported it: then it may be suspect. Missing: not known. */
   readonly reported?: boolean;
-  /** The load that the last heartbeat with one reported, as JSON; empty: none did. */
-  readonly load: string;
   /** Whether it may have expired: of the primaries that answered, some say so. */
   readonly isDoubtful?: boolean;
+  /** The load that the last heartbeat with one reported, as JSON; empty: none did. */
+  readonly load: string;
 }
 
 /** Tells a primary that is readmitted what was announced to others. */

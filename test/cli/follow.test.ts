@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { follow } from "../../src/cli/follow.js";
+import type { Election } from "../../src/cli/types.js";
 import type { QuorateError } from "../../src/client/errors.js";
 import { Transport } from "../../src/client/transport.js";
 import { FakeService, problem, type Received, type Reply } from "../client/fake-service.js";
@@ -17,10 +18,14 @@ beforeEach(() => {
 /** Follows `billing` at one instance. */
 function begin(): void {
   const transport = new Transport({ urls: ["http://one"] }, service.world);
-  ended = follow(transport, "billing", {
-    changed: ({ leader }) => void told.push(leader?.candidate ?? "nobody"),
-    troubled: (error) => void told.push(`troubled: ${error.code}`),
-  }).catch((error: QuorateError) => error.code);
+  ended = follow<Election>(
+    transport,
+    { path: "/elections/billing", field: "leader" },
+    {
+      changed: ({ leader }) => void told.push(leader?.candidate ?? "nobody"),
+      troubled: (error) => void told.push(`troubled: ${error.code}`),
+    },
+  ).catch((error: QuorateError) => error.code);
 }
 
 const state = (candidate: string, etag: string): Reply => ({

@@ -247,6 +247,7 @@ const PROGRAM = `
     await (await quorate.join("s", { id: "a", address: "b" })).leave();
     const { members: [picked] } = await quorate.pick("s", { strategy: "sticky", key: "k", maxLoad: 2 });
     console.log(picked?.address);
+    for await (const { members } of quorate.watch("s", { status: "draining" })) if (members[0]?.id) break;
     // @ts-expect-error: there is no such strategy
     await quorate.pick("s", { strategy: "fastest" });
     const ring = await quorate.ring("s");

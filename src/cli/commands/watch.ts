@@ -1,17 +1,20 @@
 import type { Command } from "commander";
+import type { Transport } from "../../client/transport.js";
 import { wallClockMs } from "../../client/world.js";
 import { wrongUse } from "../failure.js";
 import { follow } from "../follow.js";
 import { type CommonOptions, type Define, transportOf } from "../invocation.js";
 import { json as jsonCell, NO_LABEL } from "../kinds/cells.js";
+import { inWords, memberChanges } from "../kinds/member-changes.js";
+import { listMembers } from "../kinds/member-list.js";
 import { segment } from "../names.js";
 import { printable, printJsonLine, printLine } from "../output.js";
-import type { Election } from "../types.js";
+import type { Election, Member, Members } from "../types.js";
 
 export const define: Define = (command, { env }) => {
   command
     .description(
-      "Prints who leads, now and whenever leader, term or value change, until it is interrupted. It goes on while no instance answers. --json: what the API answers, one line for each change.",
+      "Prints who leads, or the members of services, now and whenever that changes, until it is interrupted. It goes on while no instance answers. --json: what the API answers, one line for each change.",
     )
     .addHelpText("after", EXAMPLES);
   command
@@ -23,18 +26,56 @@ export const define: Define = (command, { env }) => {
       const transport = transportOf(options, env);
       for (const name of names) segment(name);
       const changed = options.json ? printJsonLine : (election: Election) => printLine(lineOf(election));
-      const follower = (name: string) => ({
-        changed,
-        troubled: ({ message }: Error) =>
-          void process.stderr.write(`quorate: ${name}: ${printable(message)} It is asked again\n`),
-      });
-      await Promise.all([...new Set(names)].map((name) => follow(transport, name, follower(name))));
+      await Promise.all(
+        [...new Set(names)].map((name) => {
+          const election = { path: `/elections/${segment(name)}`, field: "leader" };
+          return follow(transport, election, { changed, troubled: troubled(name) });
+        }),
+      );
     });
-  for (const kind of ["locks", "semaphores", "members", "owners"])
+  command
+    .command("members <services...>")
+    .alias("member")
+    .summary("follow the members of services, one line for each that comes, goes or changes")
+    .action(async (services: string[], _: object, its: Command) => {
+      const options = its.optsWithGlobals<CommonOptions>();
+      const transport = transportOf(options, env);
+      for (const service of services) segment(service);
+      await Promise.all(
+        [...new Set(services)].map((service) => watchMembers(transport, service, options.json ?? false)),
+      );
+    });
+  for (const kind of ["locks", "semaphores", "owners"])
     command.command(`${kind} [names...]`, { hidden: true }).action(() => {
-      throw wrongUse(`watch: the service has events of elections only, not of ${kind}`);
+      throw wrongUse(`watch: the service has events of elections and members only, not of ${kind}`);
     });
 };
+
+const troubled =
+  (name: string) =>
+  ({ message }: Error) =>
+    void process.stderr.write(`quorate: ${name}: ${printable(message)} It is asked again\n`);
+
+/** `10:31:02  search  search-1  joined: is up at 10.0.0.7:9000` */
+async function watchMembers(transport: Transport, service: string, isJson: boolean): Promise<never> {
+  let before: readonly Member[] | null = null;
+  const changed = async () => {
+    // The first page tells of a change on any of them.
+    const list = await listMembers(transport, service, undefined);
+    if (isJson) printJsonLine({ service, ...list });
+    else {
+      const time = TIME.format(wallClockMs());
+      const news = before
+        ? memberChanges(before, list.members)
+        : list.members.map((member) => ({ id: member.id, change: inWords(member) }));
+      for (const { id, change } of news) printLine(printable(`${time}  ${service}  ${id}  ${change}`));
+      if (!before && news.length === 0) printLine(`${time}  ${service}  (no members)`);
+    }
+    before = list.members;
+  };
+  const members = { path: `/services/${segment(service)}/members`, field: "members" };
+  return follow<Members>(transport, members, { changed, troubled: troubled(service) });
+}
 
 /** `10:31:02  billing  worker-7 leads, term 5: {"url":"…"}` */
 function lineOf({ name, leader, known }: Election): string {
@@ -51,4 +92,5 @@ const TIME = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 const EXAMPLES = `
 Examples:
   quorate watch elections billing
+  quorate watch members search
   quorate watch elections billing search --json | while read -r state; do ...; done`;

@@ -60,6 +60,15 @@ async function* watched(
   watch: EventWatch,
   gone: AbortSignal,
 ): AsyncGenerator<string> {
+  // Once for the whole stream: for each event it would cost as much as the event.
+  let over = () => {};
+  let signal = gone;
+  void stopping.during(gone, (both) => {
+    signal = both;
+    return new Promise<void>((resolve) => {
+      over = resolve;
+    });
+  });
   try {
     yield RETRY;
     let known: string | null = null;
@@ -73,13 +82,14 @@ async function* watched(
       }
       const silentForMs = KEEP_ALIVE_MS.min + random() * (KEEP_ALIVE_MS.max - KEEP_ALIVE_MS.min);
       const deadlineMs = clock.monotonicMs() + silentForMs;
-      await stopping.during(gone, (signal) => watch.change(deadlineMs, signal));
+      await watch.change(deadlineMs, signal);
       if (gone.aborted || clock.monotonicMs() < deadlineMs) continue;
       const { position } = watch;
       yield position === known ? KEEP_ALIVE : bookmark(service, position);
       known = position;
     }
   } finally {
+    over();
     watch.end();
   }
 }

@@ -21,8 +21,7 @@ export type HeartbeatOutcome = Alive | { readonly error: CoordinationError };
 
 /**
  * What becomes of heartbeats: most find their member on a majority. Of the others the records are read, a service at a time; a
- * member that is still alive on some primary is restored on all, or outlives what says that it has expired, and any other
- * heartbeat fails by itself.
+ * member that is still alive on some primary is restored on all, and any other heartbeat fails by itself.
  */
 export class Pulses {
   readonly #heartbeats: Heartbeats;
@@ -82,10 +81,10 @@ export class Pulses {
     try {
       const ids = [...new Set(heartbeats.map(({ id }) => id))];
       const { merged } = await this.reads.records(service, ids);
-      const known = new Map(merged.map((one) => [one.record.id, one]));
+      const found = new Map(merged.map((one) => [one.record.id, one]));
       return await Promise.all(
         heartbeats.map((one) =>
-          this.#reviveOne(one, known.get(one.id)).catch((error: unknown) => ({ error })),
+          this.#reviveOne(one, found.get(one.id)).catch((error: unknown) => ({ error })),
         ),
       );
     } catch (error) {
@@ -97,12 +96,12 @@ export class Pulses {
     { service, id, incarnation }: Heartbeat,
     known: Merged<MemberRecord> | undefined,
   ): Promise<Pulse> {
-    const latest = known?.record.incarnation ?? 0;
-    if (incarnation !== undefined && latest > incarnation) throw superseded(id);
-    const record = known && liveRecordOf(known);
-    if (!record || latest < (incarnation ?? 0)) throw unknownMember(service, id);
-    const renewed = { ...record, expiresInMs: record.ttlMs, heartbeatAgeMs: 0 };
-    if (!known.isDisputed && (await this.records.put(service, renewed))) return record;
+    const record = known?.record;
+    if (record && incarnation !== undefined && record.incarnation > incarnation) throw superseded(id);
+    const live = known && liveRecordOf(known);
+    if (!live || live.incarnation < (incarnation ?? 0)) throw unknownMember(service, id);
+    const renewed = { ...live, expiresInMs: live.ttlMs, heartbeatAgeMs: 0 };
+    if (!known.isDisputed && (await this.records.put(service, renewed))) return live;
     return this.changes.outlive(service, id, incarnation);
   }
 }

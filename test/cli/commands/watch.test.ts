@@ -15,8 +15,9 @@ afterAll(async () => {
 });
 
 const started = new Set<Cli>();
-function watch(at: string, ...args: string[]): Cli {
-  const cli = startCli(["watch", "elections", ...args], { QUORATE_URL: at });
+const watch = (at: string, ...args: string[]): Cli => watchKind("elections", at, ...args);
+function watchKind(kind: string, at: string, ...args: string[]): Cli {
+  const cli = startCli(["watch", kind, ...args], { QUORATE_URL: at });
   started.add(cli);
   return cli;
 }
@@ -36,6 +37,41 @@ const campaign = async (name: string, candidate: string) =>
 const resign = (name: string, leaseId: string) =>
   instance.call("POST", `/v1/elections/${name}/resign`, { leaseId });
 const lines = (cli: Cli) => cli.out().trimEnd().split("\n");
+
+describe("members that are watched", () => {
+  const put = (service: string, id: string) =>
+    instance.call("PUT", `/v1/services/${service}/members/${id}`, { address: `${id}:9000` });
+
+  test("have a line each at the beginning, and one whenever one comes, goes or changes", async () => {
+    const service = freshName("search");
+    await put(service, "a");
+    const cli = watchKind("members", url, service);
+    const tells = (line: string) => until(() => cli.out().includes(line), `it tells: ${line}`, 30_000);
+    await tells(`${service}  a  is up at a:9000`);
+    await put(service, "b");
+    await tells(`${service}  b  joined: is up at b:9000`);
+    await instance.call("PATCH", `/v1/services/${service}/members/b`, { status: "draining" });
+    await tells(`${service}  b  drains`);
+    await instance.call("DELETE", `/v1/services/${service}/members/a`);
+    await tells(`${service}  a  is gone`);
+    expect(lines(cli)).toHaveLength(4);
+    cli.child.kill("SIGINT");
+    expect([await cli.ended, cli.err()]).toEqual(["SIGINT", ""]);
+  }, 60_000);
+
+  test("are lists as the API answers them, with --json", async () => {
+    const service = freshName("search");
+    const cli = watchKind("members", url, service, "--json");
+    await until(() => cli.out() !== "", "it tells that there is nobody", 30_000);
+    await put(service, "a");
+    await until(() => lines(cli).length === 2, "it tells of the member", 30_000);
+    const lists = lines(cli).map((line) => JSON.parse(line));
+    expect(lists.map((list) => [list.service, list.members.length])).toEqual([
+      [service, 0],
+      [service, 1],
+    ]);
+  }, 60_000);
+});
 
 describe("elections that are watched", () => {
   test("have a line for the state at the beginning, and for each change", async () => {
@@ -90,8 +126,8 @@ describe("elections that are watched", () => {
 
 describe("wrong use is one line, and ends with 64:", () => {
   test.each([
-    { args: ["locks", "orders-42"], says: "has events of elections only" },
-    { args: ["members", "search"], says: "has events of elections only" },
+    { args: ["locks", "orders-42"], says: "has events of elections and members only" },
+    { args: ["owners", "search"], says: "has events of elections and members only" },
     { args: ["elections"], says: "missing required argument" },
     { args: ["elections", "a", "b/c"], says: '"b/c" is no name' },
   ])("$args", async ({ args, says }) => {

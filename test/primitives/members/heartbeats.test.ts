@@ -177,6 +177,21 @@ test.each([
   ["a tombstone behind them", [[renewed()], [{ kind: "left", incarnation: 5 }], [renewed()]], null],
   ["a tombstone of an earlier one", [[{ kind: "left", incarnation: 4 }], [renewed()], [renewed()]], 5],
   ["renewals of two incarnations", [[renewed(6)], [renewed(5)], [renewed(6)]], 6],
+  [
+    "an expired vote first",
+    [[{ kind: "expired", incarnation: 5, revision: 1 }], [renewed()], [renewed()]],
+    null,
+  ],
+  [
+    "one of an earlier revision",
+    [[{ kind: "expired", incarnation: 5, revision: 0 }], [renewed()], [renewed()]],
+    5,
+  ],
+  [
+    "one of an earlier incarnation",
+    [[{ kind: "expired", incarnation: 4, revision: 9 }], [renewed()], [renewed()]],
+    5,
+  ],
   ["one renewal", [[missing], [renewed()], [missing]], null],
 ] as const)("%s: the outcome is %2$j", async (_, votes, expected) => {
   const first = await send("first");

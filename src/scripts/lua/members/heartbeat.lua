@@ -27,11 +27,10 @@ local function renew(record, incarnation, load)
   if stored[5] then life = math.max(math.min(life, tonumber(stored[5]) - time), left) end
   -- This comes first: a primary whose memory is full lets a script write anything once it has extended something.
   redis.call('PEXPIRE', record, int(life + LAPSED_MS))
-  local deadline = int(time + life)
   if load == '' then
-    redis.call('HSET', record, 'heartbeat', int(time), 'deadline', deadline)
+    redis.call('HSET', record, 'heartbeat', int(time), 'deadline', int(time + life))
   else
-    redis.call('HSET', record, 'heartbeat', int(time), 'deadline', deadline, 'load', load)
+    redis.call('HSET', record, 'heartbeat', int(time), 'deadline', int(time + life), 'load', load)
   end
   return '1 ' .. stored[1] .. ' ' .. stored[2] .. ' ' .. stored[3], life, not stored[6]
 end

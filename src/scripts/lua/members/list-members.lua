@@ -10,7 +10,8 @@
 -- revision, left, nonce, time to live in ms, time left in ms, age of the last heartbeat in ms, what was registered as
 -- JSON, whether there are reports against it: 1 or 0, status, nonce of its last change, time after which it ends whatever its
 -- heartbeats do in ms or '', what happened to make it so or '', '1' for the tombstone of one that expired elsewhere or '', the
--- load that was reported as JSON or ''} ...}. Time left: until the deadline on this primary, below zero where that has passed.
+-- load that was reported as JSON or ''} ...}.
+-- Time left: until the deadline on this primary, below zero where that has passed.
 
 local time, bytes, most = now(), 0, tonumber(ARGV[4])
 local replies = { int(math.max(time, tonumber(redis.call('GET', KEYS[2]) or 0) + 1)), #ARGV - 4 }
