@@ -69,6 +69,8 @@ const SETTINGS = z.object({
   workers: wholeOrAuto(1, 1, 64),
   /** Names that `Host` or `Origin` may contain besides the default; undefined: the default alone. */
   allowedHosts: z.string().transform(toHosts).optional(),
+  /** If more than this share of a service would expire together, its members are kept for a while, percent. */
+  guardPercent: whole(50, 1, 100),
   /** Addresses, blocks and hosts that probes of members may connect to; empty: there are none. */
   probeAllow: z.string().transform(toProbeAllow).default(Object.freeze([])),
   /** Names that have metrics of their own, by how they begin. */

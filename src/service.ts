@@ -33,6 +33,7 @@ import { Leases } from "./primitives/leases/leases.js";
 import { Locks } from "./primitives/lock.js";
 import { MemberEvents } from "./primitives/members/events/member-events.js";
 import type { ExpiryObserver } from "./primitives/members/expiry.js";
+import type { GuardObserver } from "./primitives/members/guards.js";
 import { Membership } from "./primitives/members/membership.js";
 import type { SuspicionObserver } from "./primitives/members/suspicions.js";
 import type { Primitives } from "./primitives/namespaced.js";
@@ -94,7 +95,15 @@ export function createService(config: Config, redis: RedisServers, world: World)
   const core = createCore(config, redis, world, {
     leases: metrics.contention,
     antiEntropy: metrics,
-    members: metrics,
+    members: {
+      marked: (primary, members) => metrics.marked(primary, members),
+      reported: (by, suspect) => metrics.members.reported(by, suspect),
+      probed: (kind, outcome) => metrics.members.probed(kind, outcome),
+      guarded: (service, forMs) => {
+        metrics.members.guarded();
+        log.warn({ service, forMs }, "so much of a service would expire together that its members are kept");
+      },
+    },
     configured: (version) => world.audit?.record(configurationAdopted(version)),
     granted: (rounds) => metrics.granted(rounds),
     called: (primary, script, ms, outcome) => {
@@ -184,7 +193,7 @@ export interface CoreObserver extends PrimaryObserver {
   readonly antiEntropy?: AntiEntropyObserver;
   /** This instance uses another configuration of the primaries from now on. */
   configured?(version: number): void;
-  readonly members?: ExpiryObserver & SuspicionObserver & ProbingObserver;
+  readonly members?: ExpiryObserver & GuardObserver & SuspicionObserver & ProbingObserver;
   granted?(rounds: number): void;
 }
 

@@ -28,7 +28,9 @@ export type MemberState =
   /** A majority of the primaries say so. */
   | "expired"
   /** No primary that was asked has it any more; they will say so in a moment. */
-  | "lapsed";
+  | "lapsed"
+  /** The same, but they will not say so before the guard of the service against mass expiry has ended. */
+  | "guarded";
 
 /** A member as known to a majority of the primaries. */
 export interface Merged<T extends Versioned> {

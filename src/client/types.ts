@@ -234,6 +234,8 @@ export type Members = {
   readonly ringId: string;
   /** Send it to get the next page. null: this is the last page. */
   readonly cursor: string | null;
+  /** More of the service would have expired together than is likely: those without heartbeats are kept, as suspect, for so many ms more. null: nobody is kept. */
+  readonly guardEndsInMs: number | null;
 };
 
 /** The members that were picked. */

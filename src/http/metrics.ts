@@ -8,6 +8,7 @@ import { PRIMARY_STATES, type PrimaryStatus } from "../redis/lifecycle.js";
 import type { Primary, PrimaryObserver } from "../redis/primary.js";
 import type { MetricsPrefix } from "../setting-values.js";
 import { Contention } from "./contention.js";
+import { MemberMetrics } from "./member-metrics.js";
 import { counter, gauge, histogram, made, seriesCounter, seriesHistogram } from "./metric-table.js";
 import type { Distribution, Tally } from "./series.js";
 import type { AdmissionObserver } from "./server/admission.js";
@@ -65,14 +66,6 @@ const COUNTED = {
     ["priority"],
     "Time in the queue of requests that were admitted, but not at once",
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25],
-  ),
-  quorate_member_reports_total: counter(
-    ["by", "suspect"],
-    "Reports that a member cannot be reached, by peers and probes, and whether the member was suspect then",
-  ),
-  quorate_probes_total: counter(
-    ["kind", "outcome"],
-    "Probes of members, by kind and outcome: ok, failed, timeout, forbidden (by QUORATE_PROBE_ALLOW), late (this instance was paused)",
   ),
   quorate_unauthenticated_total: counter(
     [],
@@ -137,10 +130,13 @@ export class Metrics implements PrimaryObserver, AdmissionObserver, AntiEntropyO
   readonly contentType = this.#registry.contentType;
   /** Who waits for leases, and how many are held, by names. */
   readonly contention: Contention;
+  /** What is said of members, and done for them. */
+  readonly members: MemberMetrics;
 
   constructor(prefixes: readonly MetricsPrefix[], clock: Pick<Clock, "monotonicMs">) {
     collectDefaultMetrics({ register: this.#registry });
     this.contention = new Contention(prefixes, clock, this.#registry);
+    this.members = new MemberMetrics(this.#registry);
   }
 
   /** From now on with the state of the primaries, and with what each scrape reads. */
@@ -188,14 +184,6 @@ export class Metrics implements PrimaryObserver, AdmissionObserver, AntiEntropyO
 
   abandoned(): void {
     this.#counted.quorate_admission_abandoned_total.inc();
-  }
-
-  reported(by: "peer" | "probe", suspect: boolean): void {
-    this.#counted.quorate_member_reports_total.inc({ by, suspect: String(suspect) });
-  }
-
-  probed(kind: string, outcome: string): void {
-    this.#counted.quorate_probes_total.inc({ kind, outcome });
   }
 
   unauthenticated(): void {

@@ -11,16 +11,21 @@ type Run = <T>(call: Call<T>) => Promise<T>;
 /**
  * The members of a set of deadlines on one primary, read in parts. Whatever is in it from the beginning to the end of the
  * scan is found; what comes or goes meanwhile may be. Rejects with `PrimaryFailure`, also where the primary reconnected or
- * its configuration changed during the scan. `isOver`: whether the rest is not needed any more.
+ * its configuration changed during the scan. `isOver`: whether the rest is not needed any more. `graceMs`: as in `scanSet`.
  */
-export async function scanOn(primary: Primary, set: string, isOver = () => false): Promise<string[]> {
-  return scanBy(steadilyOn(primary), set, isOver);
+export async function scanOn(
+  primary: Primary,
+  set: string,
+  isOver = () => false,
+  graceMs = 0,
+): Promise<string[]> {
+  return scanBy(steadilyOn(primary), set, isOver, graceMs);
 }
 
 /** The same, with the calls run by `run`. */
-export async function scanBy(run: Run, set: string, isOver?: () => boolean): Promise<string[]> {
+export async function scanBy(run: Run, set: string, isOver?: () => boolean, graceMs = 0): Promise<string[]> {
   // Redis may return a member twice.
-  return [...new Set(await allParts(run, (from) => scanSet(set, from), isOver))];
+  return [...new Set(await allParts(run, (from) => scanSet(set, from, graceMs), isOver))];
 }
 
 /** The leases that hold a resource on one primary, read in the same way. */

@@ -98,6 +98,9 @@ export class Keys {
   /** Whose turn it is at work that one instance does at a time. */
   readonly turn = (work: string) => `${this.prefix}turn/${work}`;
 
+  /** The guard of the service against mass expiry. */
+  readonly guard = (service: string) => `${this.prefix}guard/${service}`;
+
   /** Deadlines of the readers of a resource, by their leaseIds. */
   readonly readers = (resource: string) => `${this.hold(resource)}/readers`;
 }

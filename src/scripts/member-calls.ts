@@ -1,3 +1,4 @@
+import { GUARD_MS, GUARDED_MEMBERS_MIN } from "../algorithms/guard.js";
 import type { Keys } from "./keys.js";
 import { eventText, type MemberEvent, parseEvent } from "./member-event.js";
 import { type Call, isOne, scriptCall } from "./scripts.js";
@@ -179,8 +180,13 @@ export interface MemberPart {
   readonly nextIncarnation: number;
   /** How many of the ids were looked at, from the first on: at least one. */
   readonly lookedAt: number;
+  /** For how long members are held back whose time is over, ms; 0: they are not. */
+  readonly guardEndsInMs: number;
   readonly members: readonly MemberRecord[];
 }
+
+/** No share is above it. */
+const NEVER_GUARDED = 100;
 
 /** `ring`: what was registered is cut down to `weight` and `zone`. `ids`: at most `MEMBERS_AT_ONCE_MAX`. */
 export function listMembers(
@@ -188,11 +194,21 @@ export function listMembers(
   service: string,
   ids: readonly string[],
   what: "all" | "ring" = "all",
+  guardPercent = NEVER_GUARDED,
 ): Call<MemberPart> {
-  const args = [keys.memberPrefix(service), what === "ring" ? "ring" : "", PART_BYTES_MAX, ...ids];
-  return scriptCall("list-members", [keys.incarnation, keys.reported(service)], args, (reply) => {
-    const [next, lookedAt, ...members] = reply as [string, number, ...unknown[][]];
-    return { nextIncarnation: Number(next), lookedAt, members: members.map(parseMember) };
+  const guarding = [guardPercent, GUARDED_MEMBERS_MIN];
+  const args = [
+    keys.memberPrefix(service),
+    what === "ring" ? "ring" : "",
+    PART_BYTES_MAX,
+    ...guarding,
+    ...ids,
+  ];
+  const sets = [keys.reported(service), keys.guard(service), keys.members(service), keys.left(service)];
+  return scriptCall("list-members", [keys.incarnation, ...sets], args, (reply) => {
+    const [next, lookedAt, held, ...members] = reply as [string, number, number, ...unknown[][]];
+    const guardEndsInMs = held === -1 ? GUARD_MS : Number(held);
+    return { nextIncarnation: Number(next), lookedAt, guardEndsInMs, members: members.map(parseMember) };
   });
 }
 
@@ -206,17 +222,21 @@ export interface ExpiryPart {
   /** When the next part is due; null: nothing is, as far as is known. */
   readonly nextInMs: number | null;
   readonly expired: readonly ExpiredMember[];
+  /** Services of which so many members would have expired together that none has. */
+  readonly toGuard: readonly string[];
 }
 
 /** Turns members whose deadline has passed into tombstones, a bounded part of them. */
-export function expireMembers(keys: Keys): Call<ExpiryPart> {
+export function expireMembers(keys: Keys, guardPercent: number): Call<ExpiryPart> {
   const prefixes = [keys.memberPrefix(), keys.members(""), keys.left("")];
   const bounds = [TOMBSTONE_MARGIN_MS, EXPIRING_SERVICES_MAX, EXPIRING_MEMBERS_MAX, keys.events("")];
-  return scriptCall("expire-members", [keys.expiring, keys.services], [...prefixes, ...bounds], (reply) => {
-    const [next, ...expired] = reply as [string, ...[string, string][]];
+  const args = [...prefixes, ...bounds, keys.guard(""), guardPercent, GUARDED_MEMBERS_MIN];
+  return scriptCall("expire-members", [keys.expiring, keys.services], args, (reply) => {
+    const [next, ...found] = reply as [string, ...[string, string][]];
     return {
       nextInMs: next === "" ? null : Number(next),
-      expired: expired.map(([service, id]) => ({ service, id })),
+      expired: found.flatMap(([service, id]) => (id === "" ? [] : { service, id })),
+      toGuard: found.flatMap(([service, id]) => (id === "" ? service : [])),
     };
   });
 }

@@ -53,6 +53,8 @@ const NAMES = {
     "put-report",
     "list-reports",
     "note-probed",
+    "read-guard",
+    "begin-guard",
   ],
   "anti-entropy": ["take-turn"],
   configuration: [

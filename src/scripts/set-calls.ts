@@ -7,9 +7,12 @@ export interface Parts<T> {
   readonly found: readonly T[];
 }
 
-/** Reads a part of a set of deadlines: names of services, ids of members, or leaseIds of readers. */
-export function scanSet(set: string, from: string): Call<Parts<string>> {
-  return scriptCall("scan-set", [set], [from, SCANNED_AT_ONCE], (reply) => {
+/**
+ * Reads a part of a set of deadlines: names of services, ids of members, or leaseIds of readers. `graceMs`: those whose
+ * deadline passed no longer ago than this are read as well.
+ */
+export function scanSet(set: string, from: string, graceMs = 0): Call<Parts<string>> {
+  return scriptCall("scan-set", [set], [from, SCANNED_AT_ONCE, graceMs], (reply) => {
     const [next, ...found] = reply as [string, ...string[]];
     return { next: next === "0" ? null : next, found };
   });

@@ -96,6 +96,7 @@ const ownedIn = (keys: Keys) =>
       owner: `reports about ${service} ${id}`,
       key: keys.reports(service, id),
     })),
+    anyName.map((service) => ({ owner: `guard of ${service}`, key: keys.guard(service) })),
     anyName.map((service) => ({ owner: `reported in ${service}`, key: keys.reported(service) })),
     fc.integer({ min: 1 }).map((version) => ({
       owner: `agreement on version ${version}`,
@@ -160,6 +161,7 @@ test("every key begins with the prefix, and nothing else depends on it", () => {
         made.reports(any, any),
         made.reported(any),
         made.probed,
+        made.guard(any),
         made.agreement(7),
       ];
       expect(all(new Keys(prefix))).toEqual(all(new Keys("")).map((key) => prefix + key));

@@ -13,6 +13,7 @@ import {
   summarizeState,
 } from "../../src/scripts/configuration-calls.js";
 import { readEvents } from "../../src/scripts/event-calls.js";
+import { beginGuard, readGuard } from "../../src/scripts/guard-calls.js";
 import {
   describeHolders,
   inspectName,
@@ -115,7 +116,7 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "claim-incarnation": claimIncarnation(keys, "search", member),
   "claim-change": claimChange(keys, "search", member, { ...member, revision: 2, change: "change" }),
   "put-member": putMember(keys, "search", member),
-  "expire-members": expireMembers(keys),
+  "expire-members": expireMembers(keys, 50),
   heartbeat: heartbeat(
     keys,
     many((i) => ({ service: `search-${i}`, id: "search-1" })),
@@ -143,6 +144,8 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
     "search",
     many((i) => `search-${i}`),
   ),
+  "read-guard": readGuard(keys, "search"),
+  "begin-guard": beginGuard(keys, "search", { endsInMs: 30_000, restsForMs: 60_000 }),
   "note-probed": noteProbed(keys, "search"),
   "scan-set": scanSet(keys.services, "0"),
   "read-events": readEvents(
@@ -187,6 +190,7 @@ const LIMITS = luaText("limits");
 const COUNTERS = luaText("counters");
 const HOLDS = luaText("holds");
 const LIFETIMES = luaText("lifetimes");
+const GUARDS = luaText("guards");
 const EVENTS = luaText("events");
 const isOfQueues = (name: string) => SCRIPTS[name as keyof typeof SCRIPTS].text.includes(QUEUES);
 
@@ -293,6 +297,7 @@ test("the prelude stands in front of each, behind it its plain path and the libr
       ...(isOfQueues(name) ? [LIVENESS_LUA, QUEUES] : []),
       ...(text.includes(LIFETIMES) ? [LIFETIMES] : []),
       ...(text.includes(EVENTS) ? [EVENTS] : []),
+      ...(text.includes(GUARDS) ? [GUARDS] : []),
     ];
     const body = [...between, own].join("\n");
     expect(text.endsWith(`\n${body}`), name).toBe(true);

@@ -109,6 +109,7 @@ const members: Answer<typeof schemas.MembersSchema> = {
   members: [member1, member2, member3],
   ringId,
   cursor: null,
+  guardEndsInMs: null,
 };
 export const memberLists = { members: { value: members } };
 

@@ -13,6 +13,7 @@ import {
   waitMsInQuery,
 } from "../fields.js";
 import { LoadSchema } from "./load-schemas.js";
+import { ProbeSchema, probeInRequest } from "./probe-schemas.js";
 
 const service = name("Name of the service.", "search");
 
@@ -41,38 +42,6 @@ const registration = {
     .openapi({ description: "For whoever reads the members." }),
   metadata: json(2048, "Whatever others should see"),
 };
-
-const probeTerms = {
-  http: label(
-    512,
-    "URL that is to answer with a status from 200 to 299; redirects are not followed.",
-    "http://10.0.0.7:9000/health",
-  ),
-  tcp: label(300, "Host and port that are to accept connections.", "10.0.0.7:9000"),
-  intervalMs: z
-    .int()
-    .min(1_000)
-    .max(300_000)
-    .openapi({ description: "How often to look, whichever instance does, ms.", example: 5_000 }),
-  timeoutMs: z.int().min(100).max(10_000).openapi({
-    description: "How long the member may take to answer, ms; at most intervalMs.",
-    example: 1_000,
-  }),
-};
-
-const ProbeSchema = request(
-  "Probe",
-  "How instances are to find out whether a member can be reached: with http or tcp.",
-  { ...probeTerms, http: probeTerms.http.optional(), tcp: probeTerms.tcp.optional() },
-);
-
-const probeInRequest = ProbeSchema.refine(
-  ({ http, tcp }) => (http === undefined) !== (tcp === undefined),
-  "must have either http or tcp",
-).refine(({ intervalMs, timeoutMs }) => timeoutMs <= intervalMs, {
-  path: ["timeoutMs"],
-  message: "must be at most intervalMs",
-});
 
 export const incarnation = z.int().min(1).max(Number.MAX_SAFE_INTEGER).openapi({
   format: "int64",
@@ -270,6 +239,11 @@ export const MembersSchema = answer(
     members: z.array(MemberSchema).readonly().openapi({ description: "A page of them." }),
     ringId,
     cursor: nextCursor,
+    guardEndsInMs: z.int().min(0).nullable().openapi({
+      description:
+        "More of the service would have expired together than is likely: those without heartbeats are kept, as suspect, for so many ms more. null: nobody is kept.",
+      example: null,
+    }),
   },
 );
 

@@ -3,6 +3,7 @@ import type { Primaries } from "../../quorum/primaries.js";
 import type { Primary } from "../../redis/primary.js";
 import type { Keys } from "../../scripts/keys.js";
 import { type ExpiredMember, expireMembers, type MemberRecord } from "../../scripts/member-calls.js";
+import type { Guards } from "./guards.js";
 import type { MemberReads } from "./member-reads.js";
 
 /** Told of members that expire. */
@@ -30,6 +31,9 @@ export class Expiry {
     private readonly clock: Clock,
     private readonly random: Random,
     private readonly reads: Pick<MemberReads, "records">,
+    private readonly guards: Pick<Guards, "begin">,
+    /** Above this share of a service its members are not taken for dead together, percent. */
+    private readonly guardPercent: number,
     private readonly observer: ExpiryObserver | undefined,
   ) {}
 
@@ -52,7 +56,8 @@ export class Expiry {
 
   /** When the next part is due. */
   async #part(primary: Primary): Promise<number | null> {
-    const { nextInMs, expired } = await primary.run(expireMembers(this.keys));
+    const { nextInMs, expired, toGuard } = await primary.run(expireMembers(this.keys, this.guardPercent));
+    for (const service of toGuard) await this.guards.begin(service);
     if (expired.length === 0) return nextInMs;
     this.observer?.marked?.(primary, expired.length);
     for (const [service, ids] of byService(expired)) await this.#tell(service, ids);

@@ -17,6 +17,8 @@ export interface MemberPage {
   readonly ringId: string;
   /** For the next page; null: this is the last. */
   readonly cursor: string | null;
+  /** For how long members are kept, as suspect, whose heartbeats are missing, ms; null: they are not. */
+  readonly guardEndsInMs: number | null;
 }
 
 /** Its version names all members that match the filter, those of the pages that follow as well. */
@@ -93,12 +95,13 @@ export class MemberPages {
 
   /** `ids`: those of the view from which the part was read. */
   async #pageOf(service: string, view: View, ids: readonly string[], part: Part): Promise<MemberPage> {
-    const { members, lookedAt, live } = part;
+    const { members, lookedAt, live, guardEndsInMs } = part;
     const ringId = await this.#ringId(service, view, ids.slice(0, lookedAt), live);
     const last = ids[lookedAt - 1];
     const isLast = lookedAt >= ids.length || last === undefined;
     if (!isLast) this.#keep(view);
-    return { members, ringId, cursor: isLast ? null : `${view.nonce}${SEPARATOR}${last}` };
+    const cursor = isLast ? null : `${view.nonce}${SEPARATOR}${last}`;
+    return { members, ringId, cursor, guardEndsInMs: guardEndsInMs || null };
   }
 
   #viewNow(service: string): Promise<View> {
@@ -117,11 +120,13 @@ export class MemberPages {
     const live: Member[] = [];
     let lookedAt = 0;
     let bytes = 0;
+    let guardEndsInMs = 0;
     while (lookedAt < ids.length) {
       // More than the page lacks: some may be tombstones. And who matches is known only then.
       const wanted = filter === EVERYBODY ? Math.max(limit - members.length, PART_MIN) : MEMBERS_AT_ONCE_MAX;
       const part = ids.slice(lookedAt, lookedAt + wanted);
       const known = await this.reads.records(service, part);
+      guardEndsInMs = Math.max(guardEndsInMs, known.guardEndsInMs);
       const records = liveOf(known.merged);
       const judged = await this.suspicions.judge(service, records);
       for (const [at, member] of judged.entries()) {
@@ -129,14 +134,14 @@ export class MemberPages {
         if (matches(member, filter)) {
           bytes += bytesOf(record);
           const isFull = members.length === limit || (bytes > PAGE_BYTES_MAX && members.length > 0);
-          if (isFull) return { members, live, lookedAt: lookedAt + part.indexOf(record.id) };
+          if (isFull) return { members, live, lookedAt: lookedAt + part.indexOf(record.id), guardEndsInMs };
           members.push(member);
         }
         live.push(member);
       }
       lookedAt += known.lookedAt;
     }
-    return { members, live, lookedAt };
+    return { members, live, lookedAt, guardEndsInMs };
   }
 
   /** Names the ring of all members of the list, with what this page found. A hash of all of them, made anew only after a change. */
@@ -194,6 +199,8 @@ interface Part {
   /** All that live among the ids that were looked at. */
   readonly live: readonly Member[];
   readonly lookedAt: number;
+  /** 0: there is no guard. */
+  readonly guardEndsInMs: number;
 }
 
 /** Those that have a place in the ring, by their ids. */

@@ -1,3 +1,4 @@
+import { GUARD_MS } from "../../algorithms/guard.js";
 import { type Electorate, type Merged, mergeMembers } from "../../algorithms/members.js";
 import type { Clock } from "../../clock.js";
 import { values } from "../../quorum/answers.js";
@@ -19,6 +20,8 @@ export interface Known {
   readonly lookedAt: number;
   /** The lowest incarnation for a registration that begins now. */
   readonly nextIncarnation: number;
+  /** For how long members are kept whose time is over, ms; 0: they are not. */
+  readonly guardEndsInMs: number;
   /** How many primaries did not answer. */
   readonly unanswered: number;
 }
@@ -35,13 +38,14 @@ export class MemberReads {
     private readonly primaries: Primaries,
     private readonly keys: Keys,
     private readonly clock: Clock,
+    private readonly guardPercent: number,
   ) {
     this.#repairs = new Repairs(keys, clock);
   }
 
   /** Sorted ids of the members of a service, and of some former members. Throws `no_quorum`. */
   ids(service: string): Promise<string[]> {
-    return this.#scan(this.keys.members(service));
+    return this.#scan(this.keys.members(service), KEPT_MS_MAX);
   }
 
   /** Sorted names of the services that have a member, or had one lately. Throws `no_quorum`. */
@@ -61,7 +65,7 @@ export class MemberReads {
   ): Promise<Known> {
     const startedMs = this.clock.monotonicMs();
     const asked = ids.slice(0, MEMBERS_AT_ONCE_MAX);
-    const call = listMembers(this.keys, service, asked, what);
+    const call = listMembers(this.keys, service, asked, what, this.guardPercent);
     const answers = await this.primaries.decide(call, ({ answers, values, pending }) =>
       values.length >= this.primaries.majority && (from === "majority" || pending === 0)
         ? answers
@@ -71,7 +75,9 @@ export class MemberReads {
     // Beyond the shortest reply, the vote of its primary would be missing.
     const lookedAt = Math.min(...replies.map((reply) => reply.lookedAt));
     const electorate = { primaries: this.primaries.all.length, majority: this.primaries.majority };
-    const merged = merge(replies, new Set(asked.slice(0, lookedAt)), electorate);
+    const guardEndsInMs = Math.max(...replies.map((reply) => reply.guardEndsInMs));
+    const known = merge(replies, new Set(asked.slice(0, lookedAt)), electorate);
+    const merged = guardEndsInMs > 0 ? known.map(keptByGuard) : known;
     // The others may know.
     if (from === "majority" && merged.some(({ state }) => state === "doubtful"))
       return this.records(service, ids, what, "all");
@@ -86,7 +92,8 @@ export class MemberReads {
       }
     }
     const nextIncarnation = Math.max(...replies.map((reply) => reply.nextIncarnation));
-    return { merged, lookedAt, nextIncarnation, unanswered: this.primaries.all.length - replies.length };
+    const unanswered = this.primaries.all.length - replies.length;
+    return { merged, lookedAt, nextIncarnation, guardEndsInMs, unanswered };
   }
 
   /** The live members among all these ids, in their order. Throws `no_quorum`. */
@@ -101,14 +108,21 @@ export class MemberReads {
   }
 
   /** The union of the sets of a majority, each read completely on its primary. */
-  async #scan(set: string): Promise<string[]> {
+  async #scan(set: string, graceMs = 0): Promise<string[]> {
     let isOver = false;
-    const scan = this.primaries.askMajority((primary) => scanOn(primary, set, () => isOver));
+    const scan = this.primaries.askMajority((primary) => scanOn(primary, set, () => isOver, graceMs));
     const replies = await scan.finally(() => {
       isOver = true;
     });
     return [...new Set(replies.flat())].sort();
   }
+}
+
+/** A member whose heartbeats are missing; not one that was to end by now whatever they do. */
+function keptByGuard(one: Merged<MemberRecord>): Merged<MemberRecord> {
+  const { state, record } = one;
+  const hasEnded = record.endsInMs !== null && record.endsInMs <= 0;
+  return state === "lapsed" && !hasEnded ? { ...one, state: "guarded" } : one;
 }
 
 /** The live members, in the order of their ids. */
@@ -118,7 +132,7 @@ export function liveOf(merged: readonly Merged<MemberRecord>[]): MemberRecord[] 
 
 /** The record of a member that lives; null: it does not. */
 export function liveRecordOf({ state, record }: Merged<MemberRecord>): MemberRecord | null {
-  if (state === "doubtful") return { ...record, isDoubtful: true };
+  if (state === "doubtful" || state === "guarded") return { ...record, isDoubtful: true };
   return state === "live" ? record : null;
 }
 
@@ -144,3 +158,6 @@ function merge(
     },
   );
 }
+
+/** As long as a guard may keep a member after its deadline, and some. */
+const KEPT_MS_MAX = GUARD_MS + 5_000;

@@ -9,6 +9,7 @@ import type { MemberEvent } from "../../scripts/member-event.js";
 import { noteProbed } from "../../scripts/report-calls.js";
 import { SharedReads } from "../reads/shared-reads.js";
 import { Expiry, type ExpiryObserver } from "./expiry.js";
+import { type GuardObserver, Guards } from "./guards.js";
 import { ListWatches } from "./list-watches.js";
 import { type Member, type Registration, toMember } from "./member.js";
 import { type ChangeOf, type MemberChange, MemberChanges } from "./member-changes.js";
@@ -52,10 +53,12 @@ export class Membership {
     ids: Ids,
     private readonly settings: MembershipSettings,
     random: Random,
-    observer?: SuspicionObserver & ExpiryObserver,
+    observer?: SuspicionObserver & ExpiryObserver & GuardObserver,
   ) {
-    this.reads = new MemberReads(primaries, keys, clock);
-    this.expiry = new Expiry(primaries, keys, clock, random, this.reads, observer);
+    this.reads = new MemberReads(primaries, keys, clock, settings.guardPercent);
+    const guards = new Guards(primaries, keys, observer);
+    const { guardPercent } = settings;
+    this.expiry = new Expiry(primaries, keys, clock, random, this.reads, guards, guardPercent, observer);
     this.#records = new MemberRecords(primaries, keys, this.reads, clock, ids);
     this.#changes = new MemberChanges(this.#records, clock, ids);
     this.#lists = new SharedReads(clock, LISTS_AT_ONCE_MAX);
@@ -224,6 +227,7 @@ export interface MembershipSettings {
   readonly ttlMaxMs: number;
   readonly viewAgeMsMax: number;
   readonly serviceMembersMax: number;
+  readonly guardPercent: number;
 }
 
 const JOINED: MemberEvent = { kind: "joined", why: "registered" };

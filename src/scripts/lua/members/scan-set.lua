@@ -2,12 +2,13 @@
 -- in the set from the first part to the last is returned, however deadlines change meanwhile. Changes nothing.
 --   KEYS[2]  the set (sorted set)
 --   ARGV[2]  cursor, '0' to begin    ARGV[3]  about how many to look at; each takes a microsecond
+--   ARGV[4]  elements whose deadline passed this long ago are returned as well, ms
 -- Returns {where to go on, or '0' when all were told, each of them ...}.
 
-local time = now()
+local from = now() - tonumber(ARGV[4])
 local page = redis.call('ZSCAN', KEYS[2], ARGV[2], 'COUNT', ARGV[3])
 local found = { page[1] }
 for i = 1, #page[2], 2 do
-  if tonumber(page[2][i + 1]) >= time then found[#found + 1] = page[2][i] end
+  if tonumber(page[2][i + 1]) >= from then found[#found + 1] = page[2][i] end
 end
 return found
