@@ -32,6 +32,8 @@ import { Locks } from "./primitives/lock.js";
 import { Membership } from "./primitives/members/membership.js";
 import type { Primitives } from "./primitives/namespaced.js";
 import { WaitQueue } from "./primitives/queue/wait-queue.js";
+import { Changes } from "./primitives/registers/changes.js";
+import { Registers } from "./primitives/registers/registers.js";
 import { Owners } from "./primitives/rings/owners.js";
 import { Semaphores } from "./primitives/semaphore.js";
 import { LeaseVotes } from "./quorum/lease-votes.js";
@@ -216,6 +218,7 @@ export function createCore(
     elections: new Elections(leases, clock, ids),
     waiting,
     owners: new Owners(membership.views, clock),
+    registers: new Registers(new Changes(primaries, keys, clock, random, ids), primaries, keys, clock),
     close: () => {
       reconciler.close();
       notifications.close();
