@@ -3,6 +3,7 @@ import { configurationOf } from "../algorithms/configuration.js";
 import type { Copy } from "../algorithms/register.js";
 import { type Answer, failed } from "../redis/answer.js";
 import { PrimaryFailure } from "../redis/failures.js";
+import type { Primary } from "../redis/primary.js";
 import type { Keys } from "../scripts/keys.js";
 import {
   acceptRegister,
@@ -42,12 +43,38 @@ export class RegisterRound {
   constructor(
     private readonly primaries: Primaries,
     private readonly keys: Keys,
-    private readonly name: string,
+    private readonly name = "",
   ) {
     const epochs = primaries.all.map(({ configurationEpoch }) => configurationEpoch);
     const common = mostCommon(epochs.flatMap((epoch) => (epoch === null ? [] : [configurationOf(epoch)])));
     this.#epochs = epochs.map((epoch) =>
       epoch !== null && configurationOf(epoch) === common ? epoch : null,
+    );
+  }
+
+  /** Whether all primaries take part. */
+  get isWhole(): boolean {
+    return this.#epochs.every((epoch) => epoch !== null);
+  }
+
+  /** The values of all primaries, in their order; null: one of them did not answer. */
+  all<T>(call: Call<T>): Promise<readonly T[] | null> {
+    return this.#ask<T, readonly T[] | null>(call, ({ values, replied, pending }) => {
+      if (pending > 0) return undefined;
+      return replied === this.#epochs.length ? values : null;
+    });
+  }
+
+  /** Another question to each; what they answer is not waited for longer than the command timeout, and may fail. */
+  async each(callOf: (index: number) => Call<unknown>): Promise<void> {
+    const { all } = this.primaries;
+    await Promise.all(
+      all.map(
+        (primary, index) =>
+          new Promise<void>((resolve) => {
+            this.#askOne(primary, index, callOf(index), () => resolve());
+          }),
+      ),
     );
   }
 
@@ -111,15 +138,18 @@ export class RegisterRound {
     const { all } = this.primaries;
     const votes = new Votes<T>(all.length);
     all.forEach((primary, index) => {
-      const epoch = this.#epochs[index];
-      if (epoch !== null && epoch === primary.configurationEpoch)
-        primary.ask(call, (answer) => votes.note(index, answer));
-      else votes.note(index, NOT_ASKED);
+      this.#askOne(primary, index, call, (answer) => votes.note(index, answer));
     });
     if (done) votes.whenComplete(({ answers }) => done(answers));
     const verdict = await votes.until(judge);
     if (verdict === undefined) throw new Error("the judge of a round decides when all have answered");
     return verdict;
+  }
+
+  #askOne<T>(primary: Primary, index: number, call: Call<T>, answered: (answer: Answer<T>) => void): void {
+    const epoch = this.#epochs[index];
+    if (epoch !== null && epoch === primary.configurationEpoch) primary.ask(call, answered);
+    else answered(NOT_ASKED);
   }
 }
 

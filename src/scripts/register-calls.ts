@@ -55,7 +55,7 @@ export function acceptRegister(
 /** Null: nothing was accepted. `promises`: then also what was only promised, with `NO_BALLOT` as accepted. */
 export function readRegister(keys: Keys, name: string, promises = false): Call<Copy | null> {
   return scriptCall("read-register", [keys.register(name)], [promises ? "1" : "0"], (reply) =>
-    toCopy(reply as unknown[]),
+    toCopy((reply as unknown[]).slice(1)),
   );
 }
 
@@ -71,6 +71,26 @@ function toCopy(fields: readonly unknown[]): Copy | null {
     isLive: live === "1",
     text: text as string,
   };
+}
+
+/** What is to be done about the registers of a primary. */
+export interface DueRegisters {
+  /** Names of registers whose version has ended by its clock. */
+  readonly ended: readonly string[];
+  /** Names of registers that were deleted, or only promised, a while ago. */
+  readonly gone: readonly string[];
+  /** How many such registers there are, whenever that was. */
+  readonly goneCount: number;
+}
+
+/** `most`: at most so many of each. */
+export function dueRegisters(keys: Keys, goneForMs: number, most: number): Call<DueRegisters> {
+  const used = [keys.registersGone, keys.registersEnding];
+  return scriptCall("due-registers", used, [goneForMs, most], (reply) => {
+    const [goneCount, endedCount, ...names] = reply as [number, number, ...string[]];
+    const ended = Number(endedCount);
+    return { goneCount: Number(goneCount), ended: names.slice(0, ended), gone: names.slice(ended) };
+  });
 }
 
 /** Returns the floor from now on. */

@@ -44,6 +44,7 @@ const NAMES = {
     "prepare-register",
     "accept-register",
     "read-register",
+    "due-registers",
     "raise-register-floor",
     "remove-register",
     "restore-register",

@@ -42,6 +42,7 @@ import { keepWaiting, leaveQueue, takeTicket } from "../../src/scripts/queue-cal
 import {
   acceptRegister,
   dropRegisters,
+  dueRegisters,
   prepareRegister,
   raiseRegisterFloor,
   readRegister,
@@ -114,6 +115,7 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "prepare-register": prepareRegister(keys, "value/default/a", ballot),
   "accept-register": acceptRegister(keys, "value/default/a", ballot, proposal),
   "read-register": readRegister(keys, "value/default/a"),
+  "due-registers": dueRegisters(keys, 60_000, 100),
   "raise-register-floor": raiseRegisterFloor(ballot),
   "remove-register": removeRegister(keys, "value/default/a", ballot),
   "restore-register": restoreRegister(keys, "value/default/a", {
@@ -185,6 +187,7 @@ const isOfLeases = (name: string) => SCRIPTS[name as keyof typeof SCRIPTS].text.
 const QUEUES = luaText("queues");
 const LIMITS = luaText("limits");
 const COUNTERS = luaText("counters");
+const REGISTERS = luaText("registers");
 const HOLDS = luaText("holds");
 const isOfQueues = (name: string) => SCRIPTS[name as keyof typeof SCRIPTS].text.includes(QUEUES);
 
@@ -287,6 +290,7 @@ test("the prelude stands in front of each, behind it its plain path and the libr
       ...(text.includes(LIMITS) ? [LIMITS] : []),
       ...(isOfLeases(name) ? [LEASES] : []),
       ...(isOfQueues(name) ? [LIVENESS_LUA, QUEUES] : []),
+      ...(text.includes(REGISTERS) ? [REGISTERS] : []),
     ];
     const body = [...between, own].join("\n");
     expect(text.endsWith(`\n${body}`), name).toBe(true);

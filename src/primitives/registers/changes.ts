@@ -65,6 +65,11 @@ export class Changes {
     );
   }
 
+  /** A primary refuses ballots below this one. */
+  saw(floor: Ballot): void {
+    this.#ballots.saw(floor);
+  }
+
   async #change<R>(
     name: string,
     fn: (state: State) => Decision<R>,

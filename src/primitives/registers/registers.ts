@@ -4,6 +4,7 @@ import type { Clock } from "../../clock.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import { RegisterRound } from "../../quorum/register-rounds.js";
 import type { Keys } from "../../scripts/keys.js";
+import { readRegister } from "../../scripts/register-calls.js";
 import type { InFlight } from "../leases/lease-terms.js";
 import { SharedReads } from "../reads/shared-reads.js";
 import { type Versioned, Watches } from "../reads/watch.js";
@@ -158,6 +159,15 @@ export class Registers {
     const leftMs = leftAfter(longestLeftMs(copies, latest), this.clock.monotonicMs() - askedMs);
     const { kind } = await round.accept(latest.accepted, { ...latest, leftMs });
     return kind === "accepted" ? stateOf(copies, latest) : this.#settled(name);
+  }
+
+  /** Brings primaries up to date that have missed the latest version of a register. Throws `no_quorum`. */
+  async complete(name: string): Promise<void> {
+    const round = new RegisterRound(this.primaries, this.keys, name);
+    const copies = await round.all(readRegister(this.keys, name));
+    const latest = copies && latestOf(copies);
+    if (latest && copies.some((copy) => copy?.accepted !== latest.accepted))
+      await round.accept(latest.accepted, { ...latest, leftMs: longestLeftMs(copies, latest) });
   }
 
   async #settled(name: string): Promise<State> {
