@@ -172,7 +172,7 @@ export type Registered = {
   readonly tags: readonly string[];
   /** What it lets others see. */
   readonly metadata?: unknown;
-  /** Members that are not up are not listed. */
+  /** suspect: several others could not reach it. It stays in the ring; prefer others. Members that have left or expired are not listed. */
   readonly status: MemberStatus;
   /** Raised by each registration: distinguishes a process from its successor under the same id. */
   readonly incarnation: number;
@@ -240,14 +240,6 @@ export type Loss = {
   readonly newest?: number;
 };
 
-/** The version that a register has. */
-export type CurrentVersion = {
-  /** Grows by one with each change. */
-  readonly version: number;
-  /** Its ETag without the quotes, for If-Match. */
-  readonly etag: string;
-};
-
 /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
 export type LeaseId = string;
 
@@ -280,8 +272,8 @@ export type WaitingCandidate = {
   readonly mode: string;
 };
 
-/** Members that are not up are not listed. */
-export type MemberStatus = "up";
+/** suspect: several others could not reach it. It stays in the ring; prefer others. Members that have left or expired are not listed. */
+export type MemberStatus = "up" | "suspect";
 
 /** A live member of a service. */
 export type Member = {
@@ -297,7 +289,7 @@ export type Member = {
   readonly tags: readonly string[];
   /** What it lets others see. */
   readonly metadata?: unknown;
-  /** Members that are not up are not listed. */
+  /** suspect: several others could not reach it. It stays in the ring; prefer others. Members that have left or expired are not listed. */
   readonly status: MemberStatus;
   /** Raised by each registration: distinguishes a process from its successor under the same id. */
   readonly incarnation: number;
@@ -362,8 +354,10 @@ export interface ProblemFields {
     readonly lost: Loss;
   };
   version_mismatch: {
-    /** The version that it has; null: there is none. */
-    readonly current: CurrentVersion | null;
+    /** The ETag of what is stored now. Missing: nothing is. */
+    readonly etag?: string;
+    /** The version of the register. */
+    readonly version?: number;
   };
   idempotency_mismatch: object;
   too_many_keyed: {

@@ -107,7 +107,10 @@ const FIELDS: Readonly<Partial<Record<ErrorCode, z.ZodRawShape>>> = {
   too_many: { retryAfterMs: sometimesRetryAfterMs },
   lease_lost: { lost: LossSchema },
   version_mismatch: {
-    etag: z.string().optional().openapi({ description: "The ETag of what is stored now. Missing: nothing is." }),
+    etag: z
+      .string()
+      .optional()
+      .openapi({ description: "The ETag of what is stored now. Missing: nothing is." }),
     version: z.int().optional().openapi({ format: "int64", description: "The version of the register." }),
   },
   too_many_keyed: { retryAfterMs },
