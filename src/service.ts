@@ -30,13 +30,16 @@ import type { LeaseObserver } from "./primitives/leases/lease-observer.js";
 import { Leases } from "./primitives/leases/leases.js";
 import { Locks } from "./primitives/lock.js";
 import { Membership } from "./primitives/members/membership.js";
+import type { SuspicionObserver } from "./primitives/members/suspicions.js";
 import type { Primitives } from "./primitives/namespaced.js";
+import { Picks } from "./primitives/picks/picks.js";
 import { WaitQueue } from "./primitives/queue/wait-queue.js";
 import { Changes } from "./primitives/registers/changes.js";
 import { Registers } from "./primitives/registers/registers.js";
 import { RegisterUpkeep } from "./primitives/registers/upkeep.js";
 import { Owners } from "./primitives/rings/owners.js";
 import { Semaphores } from "./primitives/semaphore.js";
+import { Probing, type ProbingObserver } from "./probing/probing.js";
 import { LeaseVotes } from "./quorum/lease-votes.js";
 import { Primaries } from "./quorum/primaries.js";
 import type { Connect } from "./redis/connection.js";
@@ -89,6 +92,7 @@ export function createService(config: Config, redis: RedisServers, world: World)
   const admission = new Admission(clock, world.random, config, redis.urls.map(addressOf), metrics, log);
   const core = createCore(config, redis, world, {
     leases: metrics.contention,
+    members: metrics,
     configured: (version) => world.audit?.record(configurationAdopted(version)),
     granted: (rounds) => metrics.granted(rounds),
     called: (primary, script, ms, outcome) => {
@@ -105,9 +109,9 @@ export function createService(config: Config, redis: RedisServers, world: World)
       else log.warn(line, "primary does not participate");
     },
   });
-  const { primaries, waiting } = core;
+  const { primaries, waiting, probing } = core;
   const { logDropped, audit } = world;
-  metrics.observe({ primaries, waiting, limiter: admission.limiter, logDropped, audit });
+  metrics.observe({ primaries, waiting, probing, limiter: admission.limiter, logDropped, audit });
   const stopping = new Stopping();
   const clientOf = clientBehind(config.trustedProxies);
   const isOpen = openPaths(config);
@@ -136,8 +140,10 @@ export function createService(config: Config, redis: RedisServers, world: World)
     random,
     ids,
     stopping,
+    probing,
     ...guards,
   };
+  probing.start();
   const app = createApp({ ...core, ...dependencies });
   return {
     ...core,
@@ -150,6 +156,7 @@ export function createService(config: Config, redis: RedisServers, world: World)
     stop: () => {
       stopping.begin();
       waiting.stop();
+      probing.stop();
     },
   };
 }
@@ -164,6 +171,7 @@ export interface RedisServers {
 export interface Core extends Primitives {
   readonly primaries: Primaries;
   readonly waiting: WaitQueue;
+  readonly probing: Probing;
   close(): void;
 }
 
@@ -172,6 +180,7 @@ export interface CoreObserver extends PrimaryObserver {
   readonly leases?: LeaseObserver;
   /** This instance uses another configuration of the primaries from now on. */
   configured?(version: number): void;
+  readonly members?: SuspicionObserver & ProbingObserver;
   granted?(rounds: number): void;
 }
 
@@ -191,7 +200,7 @@ export function createCore(
   const onAdopted = (version: number) => observer.configured?.(version);
   const reconciler = new Reconciler(all, { keys, clock, random, ids, settings, log, onAdopted });
   const primaries = new Primaries(all, reconciler);
-  const membership = new Membership(primaries, keys, clock, ids, config);
+  const membership = new Membership(primaries, keys, clock, ids, config, observer.members);
   const votes = new LeaseVotes(primaries, keys, ids, config, (rounds) => observer.granted?.(rounds));
   const instance = ids.nonce();
   const notifications = new Notifications(
@@ -213,6 +222,15 @@ export function createCore(
   const leases = new Leases(votes, waiting, primaries.all.length, clock, random, ids, observer.leases);
   const registers = new Registers(new Changes(primaries, keys, clock, random, ids), primaries, keys, clock);
   const upkeep = new RegisterUpkeep(registers, primaries, keys, clock, random);
+  const probing = new Probing(config.probeAllow, instance, {
+    membership,
+    primaries,
+    keys,
+    clock,
+    random,
+    observer: observer.members,
+  });
+  const owners = new Owners(membership.views, clock);
   return {
     primaries,
     membership,
@@ -220,9 +238,12 @@ export function createCore(
     semaphores: new Semaphores(leases, primaries, keys, random, clock, config),
     elections: new Elections(leases, clock, ids),
     waiting,
-    owners: new Owners(membership.views, clock),
+    owners,
     registers,
+    picks: new Picks(membership.views, owners, clock, random),
+    probing,
     close: () => {
+      probing.stop();
       reconciler.close();
       upkeep.close();
       notifications.close();

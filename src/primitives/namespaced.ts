@@ -7,6 +7,7 @@ import type { ListWatches } from "./members/list-watches.js";
 import type { MemberPages } from "./members/member-pages.js";
 import type { Membership } from "./members/membership.js";
 import type { Suspicions } from "./members/suspicions.js";
+import type { Picks } from "./picks/picks.js";
 import type { Registers } from "./registers/registers.js";
 import type { Owners } from "./rings/owners.js";
 import type { Semaphores } from "./semaphore.js";
@@ -19,6 +20,7 @@ export interface Primitives {
   readonly membership: Membership;
   readonly owners: Owners;
   readonly registers: Registers;
+  readonly picks: Picks;
 }
 
 /** The primitives as one namespace sees them: by the names and leaseIds of the API. */
@@ -32,6 +34,7 @@ export interface NamespacedPrimitives {
   readonly suspicions: Pick<Suspicions, "reportByPeer">;
   readonly owners: Pick<Owners, "owning" | "timeSlices">;
   readonly registers: Pick<Registers, "get" | "put" | "delete" | "inspect" | "change">;
+  readonly picks: Pick<Picks, "pick">;
 }
 
 /** Lists of members in pages, and blocking reads of them. */
@@ -43,11 +46,19 @@ export type MemberLists = Pick<MemberPages, "page" | "first"> & Pick<ListWatches
  */
 export function inNamespace(namespace: Namespace, primitives: Primitives): NamespacedPrimitives {
   if (!namespace.isDefault) return new View(namespace, primitives);
-  const { locks, semaphores, elections, membership, owners } = primitives;
-  const registers = registersIn(namespace, primitives.registers);
-  const memberLists = memberListsIn(namespace, membership);
-  const { suspicions } = membership;
-  return { namespace, locks, semaphores, elections, membership, memberLists, suspicions, owners, registers };
+  const { locks, semaphores, elections, membership, owners, picks } = primitives;
+  return {
+    namespace,
+    locks,
+    semaphores,
+    elections,
+    membership,
+    memberLists: memberListsIn(namespace, membership),
+    suspicions: membership.suspicions,
+    owners,
+    picks,
+    registers: registersIn(namespace, primitives.registers),
+  };
 }
 
 /** Each primitive only when it is asked for: a request uses one. */
@@ -87,6 +98,10 @@ class View implements NamespacedPrimitives {
 
   get registers() {
     return registersIn(this.namespace, this.primitives.registers);
+  }
+
+  get picks() {
+    return picksIn(this.namespace, this.primitives.picks);
   }
 }
 
@@ -167,7 +182,8 @@ function membershipIn(namespace: Namespace, membership: Membership): NamespacedP
   return {
     register: (service, ...member) => membership.register(inner(service), ...member),
     heartbeat: (service, id, incarnation) => membership.heartbeat(inner(service), id, incarnation),
-    leave: (service, id) => membership.leave(inner(service), id),
+    update: (service, ...change) => membership.update(inner(service), ...change),
+    leave: (service, id, how) => membership.leave(inner(service), id, how),
     list: (service) => membership.list(inner(service)),
     get: (service, id) => membership.get(inner(service), id),
     services: async (after, limit) => {
@@ -212,6 +228,10 @@ function registersIn(namespace: Namespace, registers: Registers): NamespacedPrim
     inspect: (key) => registers.inspect(inner(key)),
     change: (key, ...until) => registers.change(inner(key), ...until),
   };
+}
+
+function picksIn(namespace: Namespace, picks: Picks): NamespacedPrimitives["picks"] {
+  return { pick: (service, request) => picks.pick(namespace.inner(service), request) };
 }
 
 /** What belongs to a lease, by its leaseId. */
