@@ -275,6 +275,8 @@ export type Primary = {
   readonly quarantineMs: number;
   /** Of the latest calls of this instance, ms; null: there were none. */
   readonly latencyMs: Latencies;
+  /** What the last comparison by this instance found here. null: it has made none yet; instances take turns. */
+  readonly copies: Copies;
   /** What the server says of itself, up to 2 s ago. null: it does not answer. */
   readonly server: Server;
 };
@@ -301,6 +303,22 @@ export type Latencies = {
   /** 99 % of them took at most this long. */
   readonly p99: number | null;
 };
+
+/** What the last comparison by this instance found here. null: it has made none yet; instances take turns. */
+export type Copies = {
+  /** Records that it lacked. */
+  readonly missing: number;
+  /** Records of which it had an older version. */
+  readonly stale: number;
+  /** Records of the right version with other content: these are not repaired. */
+  readonly diverged: number;
+  /** Records that it had, and no majority: the rest of an operation that failed, or of a member that is gone. These end by themselves. */
+  readonly unconfirmed: number;
+  /** How many of them were repaired. */
+  readonly repaired: number;
+  /** Time since that comparison ended, ms. */
+  readonly comparedAgeMs: number;
+} | null;
 
 /** What the server says of itself, up to 2 s ago. null: it does not answer. */
 export type Server = {

@@ -100,6 +100,9 @@ export class Keys {
   /** Which members of the service have reports, and until when these count. */
   readonly reported = (service: string) => `${this.prefix}suspects/${service}`;
 
+  /** Whose turn it is at work that one instance does at a time. */
+  readonly turn = (work: string) => `${this.prefix}turn/${work}`;
+
   /** Deadlines of the readers of a resource, by their leaseIds. */
   readonly readers = (resource: string) => `${this.hold(resource)}/readers`;
 }

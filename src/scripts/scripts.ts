@@ -62,6 +62,7 @@ const NAMES = {
     "list-reports",
     "note-probed",
   ],
+  "anti-entropy": ["take-turn"],
   configuration: [
     "prepare",
     "accept",

@@ -55,6 +55,7 @@ import { listReports, noteProbed, putReport } from "../../src/scripts/report-cal
 import { type Call, SCRIPTS } from "../../src/scripts/scripts.js";
 import { findSlots, inspectSemaphore, setLimit } from "../../src/scripts/semaphore-calls.js";
 import { scanSet } from "../../src/scripts/set-calls.js";
+import { takeTurn } from "../../src/scripts/turn-calls.js";
 import { luaNames, luaText } from "../helpers/lua-files.js";
 import { memberRecord } from "../helpers/member-record.js";
 
@@ -132,6 +133,7 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "set-limit": setLimit(keys, "pool", 7, 1_000),
   "sweep-held": sweepHeld(keys),
   "announce-incarnation": announceIncarnation(keys, 7),
+  "take-turn": takeTurn(keys, "work", "nonce", 1_000),
   "claim-incarnation": claimIncarnation(keys, "search", member),
   "claim-change": claimChange(keys, "search", member, { ...member, revision: 2, change: "change" }),
   "put-member": putMember(keys, "search", member),

@@ -92,7 +92,13 @@ export function planOf(seed: number): Plan {
     ]),
     memberTtlMs: pace * chance.pick([400, 800]),
   };
-  return upgraded(warmStarted(gathered(plan)));
+  return compared(upgraded(warmStarted(gathered(plan))));
+}
+
+/** In some runs copies are compared all the time. */
+function compared(plan: Plan): Plan {
+  if (!new Chance(plan.seed, "anti-entropy").happens(0.1)) return plan;
+  return { ...plan, settings: { ...plan.settings, antiEntropyIntervalMs: 300 } };
 }
 
 /** Some runs begin with instances of the version before, whose protocol those that follow raise. */
