@@ -31,6 +31,7 @@ import { Elections } from "./primitives/election.js";
 import type { LeaseObserver } from "./primitives/leases/lease-observer.js";
 import { Leases } from "./primitives/leases/leases.js";
 import { Locks } from "./primitives/lock.js";
+import { MemberEvents } from "./primitives/members/events/member-events.js";
 import { Membership } from "./primitives/members/membership.js";
 import type { SuspicionObserver } from "./primitives/members/suspicions.js";
 import type { Primitives } from "./primitives/namespaced.js";
@@ -246,6 +247,7 @@ export function createCore(
   return {
     primaries,
     membership,
+    memberEvents: new MemberEvents(primaries, membership, keys, clock),
     locks: new Locks(leases, primaries, keys, clock),
     semaphores: new Semaphores(leases, primaries, keys, random, clock, config),
     elections: new Elections(leases, clock, ids),

@@ -153,6 +153,7 @@ const member = (id: string) => ({
   ttlMs: 600_000,
   expiresInMs: 600_000,
   heartbeatAgeMs: 0,
+  event: { kind: "joined", why: "registered" } as const,
   registered: text(2_048),
   status: "up" as const,
   change: "",

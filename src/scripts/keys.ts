@@ -92,6 +92,9 @@ export class Keys {
   /** Deadlines of the tombstones among the members. */
   readonly left = (service: string) => `${this.prefix}left/${service}`;
 
+  /** What happened to the members of a service. */
+  readonly events = (service: string) => `${this.prefix}events/${service}`;
+
   /** Prefix of the keys of reports about members of the service. */
   readonly reportPrefix = (service: string) => `${this.prefix}suspect/${service}/`;
 

@@ -58,6 +58,7 @@ const NAMES = {
     "list-members",
     "count-members",
     "scan-set",
+    "read-events",
     "put-report",
     "list-reports",
     "note-probed",
