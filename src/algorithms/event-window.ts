@@ -1,3 +1,5 @@
+import { compareVersions, type EventVersion } from "./event-version.js";
+
 /**
  * Which events of one service have happened, from what each primary has stored of them: pure, and without a clock of its own.
  *
@@ -203,31 +205,9 @@ export class EventWindow<E extends WindowEvent> {
   }
 }
 
-/** Which state of a member this is. */
-export interface EventVersion {
-  readonly id: string;
-  readonly incarnation: number;
-  readonly revision: number;
-  readonly left: boolean;
-  readonly expired: boolean;
-}
-
 /** An event as one primary has it; equal identities: the same one. */
 export interface WindowEvent extends EventVersion {
   readonly identity: string;
-}
-
-/**
- * Above zero when `a` came after `b`: a leave after all of its incarnation, the end of a revision after that, and before the
- * next one, which made it void.
- */
-export function compareVersions(a: EventVersion, b: EventVersion): number {
-  return (
-    a.incarnation - b.incarnation ||
-    Number(a.left) - Number(b.left) ||
-    a.revision - b.revision ||
-    Number(a.expired) - Number(b.expired)
-  );
 }
 
 /** Where an event is in the stream of one primary: ms since 1970 by its clock, and a number within that. They only grow. */

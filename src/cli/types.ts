@@ -94,6 +94,36 @@ export type Owners = {
   readonly ageMs: number;
 };
 
+/** To pick members of a service. */
+export type PickRequest = {
+  /** round-robin: each in turn. weighted: at random, in proportion to the weights. random: each with the same chance. least-load: the less busy of two chosen at random. sticky: the owner of the key, or the next on the ring while that is too busy. */
+  readonly strategy: PickStrategy;
+  /** With sticky: what should stick to a member, such as a user. */
+  readonly key?: string | undefined;
+  /** With sticky: a member that reports more than so many times the mean load is passed over; 1.25 if left out. */
+  readonly maxLoad?: number | undefined;
+  /** Members of this zone come first; without any, those of other zones. */
+  readonly zone?: string | undefined;
+  /** Only members with all of these tags. */
+  readonly tags?: readonly string[] | undefined;
+  /** Not these members, such as those that have just failed. */
+  readonly exclude?: readonly string[] | undefined;
+  /** How many different members to pick. */
+  readonly count?: number | undefined;
+};
+
+/** The members that were picked. */
+export type Picked = {
+  /** As many as were asked for, or as there are. At least one. */
+  readonly members: readonly Member[];
+  /** Up to two more, in the order in which to try them next. */
+  readonly alternatives: readonly Member[];
+  /** Where the pick is not what was asked for; empty: nowhere. */
+  readonly fallbacks: readonly PickFallback[];
+  /** Age of the view of the members from which this was answered, ms. */
+  readonly ageMs: number;
+};
+
 /** The outcome of breaking a lock. */
 export type Broken = {
   /** How many leases were ended. */
@@ -260,6 +290,12 @@ export type OwnerOfKey = {
   /** Ids of the members, the owner first. */
   readonly replicas: readonly string[];
 };
+
+/** round-robin: each in turn. weighted: at random, in proportion to the weights. random: each with the same chance. least-load: the less busy of two chosen at random. sticky: the owner of the key, or the next on the ring while that is too busy. */
+export type PickStrategy = "round-robin" | "weighted" | "random" | "least-load" | "sticky";
+
+/** zone: some of the members are of another zone, as there are too few in the one that was asked for. suspect, draining: all members that could be picked are so. */
+export type PickFallback = "zone" | "suspect" | "draining";
 
 /** A primary, as this instance sees it. */
 export type Primary = {

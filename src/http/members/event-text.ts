@@ -72,9 +72,13 @@ export function toEventJson(service: string, event: StoredEvent) {
   return {
     id: [name, id, incarnation, revision, kind, ...(episode === undefined ? [] : [episode])].join("/"),
     service: name,
-    member: { id, incarnation, revision, status: toldStatus(event), ...registered },
+    member: { id, incarnation, revision, status: toldStatus(event), ...(registered && said(registered)) },
     ...(why !== "" && { why }),
   };
+}
+
+function said({ address, weight, zone, tags, metadata }: Registration) {
+  return { address, weight, zone, tags, metadata };
 }
 
 function toldStatus(event: StoredEvent) {

@@ -6,19 +6,13 @@ import type { Primaries } from "../../quorum/primaries.js";
 import type { Keys } from "../../scripts/keys.js";
 import { countMembers, type Pulse } from "../../scripts/member-calls.js";
 
-<<<<<<< HEAD
-
 import type { MemberEvent } from "../../scripts/member-event.js";
-
-=======
 
 import { noteProbed } from "../../scripts/report-calls.js";
 
->>>>>>> main
-
 import { SharedReads } from "../reads/shared-reads.js";
 import { Heartbeats } from "./heartbeats.js";
-import type { ListWatches } from "./list-watches.js";
+import { ListWatches } from "./list-watches.js";
 import { type Member, type Registration, toMember } from "./member.js";
 import { type ChangeOf, type MemberChange, MemberChanges } from "./member-changes.js";
 import { superseded, tooManyMembers, unknownMember } from "./member-failures.js";
@@ -27,7 +21,7 @@ import { MemberReads } from "./member-reads.js";
 import { MemberRecords } from "./member-records.js";
 import { MemberViews } from "./member-views.js";
 import { type ServicePage, ServicePages } from "./service-pages.js";
-import type { SuspicionObserver, Suspicions } from "./suspicions.js";
+import { type SuspicionObserver, Suspicions } from "./suspicions.js";
 
 export type { Member, Registration } from "./member.js";
 export type { ChangeOf, MemberChange } from "./member-changes.js";
@@ -63,13 +57,8 @@ export class Membership {
     this.#changes = new MemberChanges(this.#records, clock, ids);
     this.#lists = new SharedReads(clock, LISTS_AT_ONCE_MAX);
     this.#members = new SharedReads(clock, MEMBERS_AT_ONCE_MAX);
-<<<<<<< HEAD
-    this.suspicions = new Suspicions(primaries, keys, clock, this.reads);
+    this.suspicions = new Suspicions(primaries, keys, clock, this.reads, observer);
     this.pages = new MemberPages(this.reads, this.suspicions, clock, ids);
-=======
-    this.suspicions = new Suspicions(primaries, keys, clock, this.#reads, observer);
-    this.pages = new MemberPages(this.#reads, this.suspicions, clock, ids);
->>>>>>> main
     this.listWatches = new ListWatches((service) => this.list(service), this.pages, clock);
     this.#services = new ServicePages(this.reads, primaries, keys, clock);
     this.#heartbeats = new Heartbeats(primaries, keys, clock);

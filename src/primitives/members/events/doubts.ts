@@ -1,4 +1,5 @@
-import { compareVersions, type EventWindow } from "../../../algorithms/event-window.js";
+import { compareVersions } from "../../../algorithms/event-version.js";
+import type { EventWindow } from "../../../algorithms/event-window.js";
 import type { Clock } from "../../../clock.js";
 import type { Primaries } from "../../../quorum/primaries.js";
 import { eventOf, type StoredEvent } from "../../../scripts/event-calls.js";
