@@ -38,6 +38,7 @@ import type { Primitives } from "./primitives/namespaced.js";
 import { Picks } from "./primitives/picks/picks.js";
 import { WaitQueue } from "./primitives/queue/wait-queue.js";
 import { Changes } from "./primitives/registers/changes.js";
+import { Counters } from "./primitives/registers/counters.js";
 import { Registers } from "./primitives/registers/registers.js";
 import { RegisterUpkeep } from "./primitives/registers/upkeep.js";
 import { Owners } from "./primitives/rings/owners.js";
@@ -255,6 +256,7 @@ export function createCore(
     antiEntropy,
     owners,
     registers,
+    counters: new Counters(registers),
     picks: new Picks(membership.views, owners, clock, random),
     probing,
     close: () => {

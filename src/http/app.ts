@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import type { CoordinationError } from "../errors.js";
 import type { App, Env, Services } from "./context.js";
+import { counterRoutes } from "./counters/routes.js";
 import { discoveryRoutes } from "./discovery/routes.js";
 import { docsRoutes } from "./docs/routes.js";
 import { electionRoutes } from "./elections/routes.js";
@@ -35,6 +36,7 @@ export function createApp(services: Services): App {
   memberEventsRoute(routes, services);
   ownerRoutes(routes);
   registerRoutes(routes, services);
+  counterRoutes(routes);
   pickRoutes(routes);
   discoveryRoutes(routes);
   systemRoutes(routes, services);

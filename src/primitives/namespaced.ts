@@ -9,6 +9,7 @@ import type { MemberPages } from "./members/member-pages.js";
 import type { Membership } from "./members/membership.js";
 import type { Suspicions } from "./members/suspicions.js";
 import type { Picks } from "./picks/picks.js";
+import type { Counters } from "./registers/counters.js";
 import type { Registers } from "./registers/registers.js";
 import type { Owners } from "./rings/owners.js";
 import type { Semaphores } from "./semaphore.js";
@@ -22,6 +23,7 @@ export interface Primitives {
   readonly memberEvents: MemberEvents;
   readonly owners: Owners;
   readonly registers: Registers;
+  readonly counters: Counters;
   readonly picks: Picks;
 }
 
@@ -37,6 +39,7 @@ export interface NamespacedPrimitives {
   readonly suspicions: Pick<Suspicions, "reportByPeer">;
   readonly owners: Pick<Owners, "owning" | "timeSlices">;
   readonly registers: Pick<Registers, "get" | "put" | "delete" | "inspect" | "change">;
+  readonly counters: Pick<Counters, "get" | "add">;
   readonly picks: Pick<Picks, "pick">;
 }
 
@@ -54,7 +57,8 @@ export function inNamespace(namespace: Namespace, primitives: Primitives): Names
   const { suspicions } = membership;
   const members = { membership, memberLists, memberEvents, suspicions };
   const registers = registersIn(namespace, primitives.registers);
-  return { namespace, locks, semaphores, elections, ...members, owners, picks, registers };
+  const counters = countersIn(namespace, primitives.counters);
+  return { namespace, locks, semaphores, elections, ...members, owners, picks, registers, counters };
 }
 
 /** Each primitive only when it is asked for: a request uses one. */
@@ -95,6 +99,10 @@ class View implements NamespacedPrimitives {
 
   get owners() {
     return ownersIn(this.namespace, this.primitives.owners);
+  }
+
+  get counters() {
+    return countersIn(this.namespace, this.primitives.counters);
   }
 
   get registers() {
@@ -216,6 +224,14 @@ function ownersIn(namespace: Namespace, owners: Owners): NamespacedPrimitives["o
   return {
     timeSlices: owners.timeSlices,
     owning: (service, replicas) => owners.owning(namespace.inner(service), replicas),
+  };
+}
+
+function countersIn(namespace: Namespace, counters: Counters): NamespacedPrimitives["counters"] {
+  const inner = (name: string) => registerName("counter", namespace.name, name);
+  return {
+    get: (name) => counters.get(inner(name)),
+    add: (name, ...by) => counters.add(inner(name), ...by),
   };
 }
 

@@ -61,6 +61,7 @@ export const ACTS = {
   update: { outcome: always("updated"), details: memberId },
   heartbeat: { outcome: never, details: memberId, quota: member("extends") },
   put: { outcome: always("changed") },
+  add: { outcome: always("changed") },
   delete: { outcome: ifSo("deleted") },
   leave: { outcome: ifSo("left"), details: memberId, quota: member("ends") },
   // Many peers of one dead member say so again and again.

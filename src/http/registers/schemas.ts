@@ -23,7 +23,18 @@ export const RegisterParams = z.object({
 
 const ETAGS = /^\s*(\*|(W\/)?"[^"]*"(\s*,\s*(W\/)?"[^"]*"){0,15})\s*$/;
 
-export const ChangeHeaders = z.object({
+export const IdempotencyHeaders = z.object({
+  "idempotency-key": z
+    .string()
+    .regex(/^[\x21-\x7e]{1,255}$/, "1 to 255 printable ASCII characters without spaces")
+    .optional()
+    .openapi({
+      description:
+        "A key of your own, new for each change: a request that is sent again with it within 10 minutes changes nothing more, and gets the answer of the first.",
+    }),
+});
+
+export const ChangeHeaders = IdempotencyHeaders.extend({
   "if-match": z.string().regex(ETAGS, 'entity tags in quotes, or "*"').optional().openapi({
     description:
       "Only if it has this ETag, or one of these; *: only if it is there. Else the answer is version_mismatch.",
@@ -34,14 +45,6 @@ export const ChangeHeaders = z.object({
     .optional()
     .openapi({
       description: "*: only if it is not there. Else the answer is version_mismatch.",
-    }),
-  "idempotency-key": z
-    .string()
-    .regex(/^[\x21-\x7e]{1,255}$/, "1 to 255 printable ASCII characters without spaces")
-    .optional()
-    .openapi({
-      description:
-        "A key of your own, new for each change: a request that is sent again with it within 10 minutes changes nothing more, and gets the answer of the first.",
     }),
 });
 

@@ -171,6 +171,10 @@ const SCENARIOS: Record<
     act: () => call("PUT", "/registers/config%2Fregion", { value: metadata }),
     line: { what: "registers.put", names: ["config/region"], outcome: "changed" },
   }),
+  addToCounter: async () => ({
+    act: () => call("POST", "/counters/invoices/add", { by: 1 }),
+    line: { what: "registers.add", names: ["invoices"], outcome: "changed" },
+  }),
   deleteRegister: async () => {
     const name = freshName("register");
     await call("PUT", `/registers/${name}`, { value: metadata });
