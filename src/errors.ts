@@ -21,11 +21,15 @@ export const ERROR_CODES = [
   "too_many",
   "lease_lost",
   "version_mismatch",
+  "idempotency_mismatch",
+  "too_many_keyed",
   "internal",
   "no_quorum",
+  "contended",
   "authentication_unavailable",
   "overloaded",
   "shutting_down",
+  "outcome_unknown",
 ] as const;
 
 export type ErrorCode = (typeof ERROR_CODES)[number];
@@ -46,8 +50,9 @@ export interface ErrorHelp {
   readonly queuePosition?: number;
   /** The limit of the semaphore. */
   readonly limit?: number;
-  /** The ETag of what is stored now, and its revision where it has one. */
+  /** The ETag of what is stored now, and the version of a register or the revision of a member; missing: nothing is. */
   readonly etag?: string;
+  readonly version?: number;
   readonly revision?: number;
   /** What is known of why a lease was lost. */
   readonly lost?: {

@@ -434,15 +434,26 @@ export interface ProblemFields {
     readonly lost: Loss;
   };
   version_mismatch: {
-    /** The ETag of what is stored now; also as header ETag. */
-    readonly etag: string;
-    /** Its revision, if it has one. */
+    /** The ETag of what is stored now; also as header ETag. Missing: nothing is. */
+    readonly etag?: string;
+    /** The version of a register. */
+    readonly version?: number;
+    /** The revision of a member. */
     readonly revision?: number;
+  };
+  idempotency_mismatch: object;
+  too_many_keyed: {
+    /** When to try again, ms; the header Retry-After rounds it up. */
+    readonly retryAfterMs: number;
   };
   internal: object;
   no_quorum: {
     /** When to try again, ms; the header Retry-After rounds it up. Missing if it is no use to try the same again. */
     readonly retryAfterMs?: number;
+  };
+  contended: {
+    /** When to try again, ms; the header Retry-After rounds it up. */
+    readonly retryAfterMs: number;
   };
   authentication_unavailable: {
     /** When to try again, ms; the header Retry-After rounds it up. */
@@ -453,4 +464,5 @@ export interface ProblemFields {
     readonly retryAfterMs: number;
   };
   shutting_down: object;
+  outcome_unknown: object;
 }

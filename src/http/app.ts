@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import type { CoordinationError } from "../errors.js";
 import type { App, Env, Services } from "./context.js";
+import { counterRoutes } from "./counters/routes.js";
 import { discoveryRoutes } from "./discovery/routes.js";
 import { docsRoutes } from "./docs/routes.js";
 import { electionRoutes } from "./elections/routes.js";
@@ -14,6 +15,7 @@ import { memberRoutes } from "./members/routes.js";
 import { answerFailure } from "./observed.js";
 import { ownerRoutes } from "./owners/routes.js";
 import { pickRoutes } from "./picks/routes.js";
+import { registerRoutes } from "./registers/routes.js";
 import { Routes } from "./registration.js";
 import { semaphoreRoutes } from "./semaphores/routes.js";
 import { systemRoutes } from "./system/routes.js";
@@ -35,6 +37,8 @@ export function createApp(services: Services): App {
   memberListRoute(routes, services);
   memberEventsRoute(routes, services);
   ownerRoutes(routes);
+  registerRoutes(routes, services);
+  counterRoutes(routes);
   pickRoutes(routes);
   discoveryRoutes(routes);
   systemRoutes(routes, services);

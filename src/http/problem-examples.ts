@@ -1,3 +1,4 @@
+import { KEYED_MAX } from "../algorithms/register.js";
 import { type CoordinationError, type ErrorCode, shuttingDown } from "../errors.js";
 import { limitMismatch, lost, mismatch } from "../primitives/leases/lease-failures.js";
 import {
@@ -7,6 +8,12 @@ import {
   unknownMember,
   versionMismatch,
 } from "../primitives/members/member-failures.js";
+import {
+  contended,
+  idempotencyMismatch,
+  outcomeUnknown,
+  tooManyKeyed,
+} from "../primitives/registers/register-failures.js";
 import { RING_POINTS_MAX } from "../primitives/rings/ring-builds.js";
 import { noQuorum, shortageOf } from "../quorum/shortage.js";
 import { lacks } from "./access/authorization.js";
@@ -52,6 +59,10 @@ export const failures: Readonly<Record<ErrorCode, CoordinationError>> = {
   // 80 members of the greatest weight, 256.
   too_many: tooManyPoints("search", 80 * 256 * 256, RING_POINTS_MAX),
   lease_lost: lost({ kind: "broken", reason: breakRequests.break.value.reason }, fencingToken),
+  idempotency_mismatch: idempotencyMismatch(),
+  too_many_keyed: tooManyKeyed(KEYED_MAX),
+  contended: contended(1_000),
+  outcome_unknown: outcomeUnknown(),
   version_mismatch: versionMismatch("search-1", { incarnation: 1795222235123, revision: 1 }),
   too_large: tooLarge(BODY_BYTES_MAX),
   unsupported_media_type: UNSUPPORTED_MEDIA_TYPE,

@@ -107,9 +107,15 @@ const FIELDS: Readonly<Partial<Record<ErrorCode, z.ZodRawShape>>> = {
   too_many: { retryAfterMs: sometimesRetryAfterMs },
   lease_lost: { lost: LossSchema },
   version_mismatch: {
-    etag: z.string().openapi({ description: "The ETag of what is stored now; also as header ETag." }),
-    revision: z.int().optional().openapi({ description: "Its revision, if it has one." }),
+    etag: z
+      .string()
+      .optional()
+      .openapi({ description: "The ETag of what is stored now; also as header ETag. Missing: nothing is." }),
+    version: z.int().optional().openapi({ format: "int64", description: "The version of a register." }),
+    revision: z.int().optional().openapi({ description: "The revision of a member." }),
   },
+  too_many_keyed: { retryAfterMs },
+  contended: { retryAfterMs },
   no_quorum: { retryAfterMs: sometimesRetryAfterMs },
   authentication_unavailable: { retryAfterMs },
   overloaded: { retryAfterMs },

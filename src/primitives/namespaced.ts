@@ -1,4 +1,5 @@
 import type { Namespace } from "../namespace.js";
+import { registerName } from "../scripts/register-kinds.js";
 import type { Elections } from "./election.js";
 import type { Held } from "./leases/lease-terms.js";
 import type { Locks } from "./lock.js";
@@ -8,6 +9,8 @@ import type { MemberPages } from "./members/member-pages.js";
 import type { Membership } from "./members/membership.js";
 import type { Suspicions } from "./members/suspicions.js";
 import type { Picks } from "./picks/picks.js";
+import type { Counters } from "./registers/counters.js";
+import type { Registers } from "./registers/registers.js";
 import type { Owners } from "./rings/owners.js";
 import type { Semaphores } from "./semaphore.js";
 
@@ -19,6 +22,8 @@ export interface Primitives {
   readonly membership: Membership;
   readonly memberEvents: MemberEvents;
   readonly owners: Owners;
+  readonly registers: Registers;
+  readonly counters: Counters;
   readonly picks: Picks;
 }
 
@@ -36,6 +41,8 @@ export interface NamespacedPrimitives {
   readonly memberEvents: Pick<MemberEvents, "watch">;
   readonly suspicions: Pick<Suspicions, "reportByPeer">;
   readonly owners: Pick<Owners, "owning" | "timeSlices">;
+  readonly registers: Pick<Registers, "get" | "put" | "delete" | "inspect" | "change">;
+  readonly counters: Pick<Counters, "get" | "add">;
   readonly picks: Pick<Picks, "pick">;
 }
 
@@ -52,7 +59,9 @@ export function inNamespace(namespace: Namespace, primitives: Primitives): Names
   const memberLists = memberListsIn(namespace, membership);
   const { suspicions } = membership;
   const members = { membership, memberLists, memberEvents, suspicions };
-  return { namespace, locks, semaphores, elections, ...members, owners, picks };
+  const registers = registersIn(namespace, primitives.registers);
+  const counters = countersIn(namespace, primitives.counters);
+  return { namespace, locks, semaphores, elections, ...members, owners, picks, registers, counters };
 }
 
 /** Each primitive only when it is asked for: a request uses one. */
@@ -93,6 +102,14 @@ class View implements NamespacedPrimitives {
 
   get owners() {
     return ownersIn(this.namespace, this.primitives.owners);
+  }
+
+  get counters() {
+    return countersIn(this.namespace, this.primitives.counters);
+  }
+
+  get registers() {
+    return registersIn(this.namespace, this.primitives.registers);
   }
 
   get picks() {
@@ -211,6 +228,26 @@ function ownersIn(namespace: Namespace, owners: Owners): NamespacedPrimitives["o
   return {
     timeSlices: owners.timeSlices,
     owning: (service, replicas) => owners.owning(namespace.inner(service), replicas),
+  };
+}
+
+function countersIn(namespace: Namespace, counters: Counters): NamespacedPrimitives["counters"] {
+  const inner = (name: string) => registerName("counter", namespace.name, name);
+  return {
+    get: (name) => counters.get(inner(name)),
+    add: (name, ...by) => counters.add(inner(name), ...by),
+  };
+}
+
+/** The name of a register has its namespace in a place of its own: a key may be any text. */
+function registersIn(namespace: Namespace, registers: Registers): NamespacedPrimitives["registers"] {
+  const inner = (key: string) => registerName("value", namespace.name, key);
+  return {
+    get: (key) => registers.get(inner(key)),
+    put: (key, ...value) => registers.put(inner(key), ...value),
+    delete: (key, request) => registers.delete(inner(key), request),
+    inspect: (key) => registers.inspect(inner(key)),
+    change: (key, ...until) => registers.change(inner(key), ...until),
   };
 }
 

@@ -46,7 +46,7 @@ const aliveOf = ({ body, answer }: Done) => {
 const memberId = ({ params }: Done) => ({ member: params?.id });
 const always = (outcome: string) => () => outcome;
 /** If the answer's field says so. */
-const ifSo = (field: "released" | "resigned" | "left") => (done: Done) =>
+const ifSo = (field: "released" | "resigned" | "left" | "deleted") => (done: Done) =>
   done.answer?.[field] ? field : null;
 /** Keeping alive what has been granted is no event: there would be thousands of lines for each that is one. */
 const never = () => null;
@@ -71,6 +71,9 @@ export const ACTS = {
   update: { outcome: always("updated"), details: memberId },
   heartbeat: { outcome: never, details: memberId, quota: member("extends") },
   heartbeats: { outcome: never, extendsMembers: aliveOf },
+  put: { outcome: always("changed") },
+  add: { outcome: always("changed") },
+  delete: { outcome: ifSo("deleted") },
   leave: { outcome: ifSo("left"), details: memberId, quota: member("ends") },
   // Many peers of one dead member say so again and again.
   suspect: { outcome: never, details: memberId },

@@ -172,6 +172,22 @@ const SCENARIOS: Record<
     const beats = [{ service: "search", id: "search-1" }];
     return { act: () => call("POST", "/heartbeats", { beats }), line: null };
   },
+  putRegister: async () => ({
+    act: () => call("PUT", "/registers/config%2Fregion", { value: metadata }),
+    line: { what: "registers.put", names: ["config/region"], outcome: "changed" },
+  }),
+  addToCounter: async () => ({
+    act: () => call("POST", "/counters/invoices/add", { by: 1 }),
+    line: { what: "registers.add", names: ["invoices"], outcome: "changed" },
+  }),
+  deleteRegister: async () => {
+    const name = freshName("register");
+    await call("PUT", `/registers/${name}`, { value: metadata });
+    return {
+      act: () => call("DELETE", `/registers/${name}`),
+      line: { what: "registers.delete", names: [name], outcome: "deleted" },
+    };
+  },
   suspectMember: async () => {
     const path = await registered();
     await call("PUT", path.replace(/search-1$/, "search-2"), { address: "10.0.0.8:9000" });
