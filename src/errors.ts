@@ -20,11 +20,16 @@ export const ERROR_CODES = [
   "quota_exceeded",
   "too_many",
   "lease_lost",
+  "version_mismatch",
+  "idempotency_mismatch",
+  "too_many_keyed",
   "internal",
   "no_quorum",
+  "contended",
   "authentication_unavailable",
   "overloaded",
   "shutting_down",
+  "outcome_unknown",
 ] as const;
 
 export type ErrorCode = (typeof ERROR_CODES)[number];
@@ -45,6 +50,8 @@ export interface ErrorHelp {
   readonly queuePosition?: number;
   /** The limit of the semaphore. */
   readonly limit?: number;
+  /** The version that a register has; null: there is none. */
+  readonly current?: { readonly version: number; readonly etag: string } | null;
   /** What is known of why a lease was lost. */
   readonly lost?: {
     readonly why: "expired" | "released" | "broken" | "taken" | "restarted";

@@ -32,6 +32,9 @@ import { Locks } from "./primitives/lock.js";
 import { Membership } from "./primitives/members/membership.js";
 import type { Primitives } from "./primitives/namespaced.js";
 import { WaitQueue } from "./primitives/queue/wait-queue.js";
+import { Changes } from "./primitives/registers/changes.js";
+import { Registers } from "./primitives/registers/registers.js";
+import { RegisterUpkeep } from "./primitives/registers/upkeep.js";
 import { Owners } from "./primitives/rings/owners.js";
 import { Semaphores } from "./primitives/semaphore.js";
 import { LeaseVotes } from "./quorum/lease-votes.js";
@@ -208,6 +211,8 @@ export function createCore(
     observer.leases,
   );
   const leases = new Leases(votes, waiting, primaries.all.length, clock, random, ids, observer.leases);
+  const registers = new Registers(new Changes(primaries, keys, clock, random, ids), primaries, keys, clock);
+  const upkeep = new RegisterUpkeep(registers, primaries, keys, clock, random);
   return {
     primaries,
     membership,
@@ -216,8 +221,10 @@ export function createCore(
     elections: new Elections(leases, clock, ids),
     waiting,
     owners: new Owners(membership.views, clock),
+    registers,
     close: () => {
       reconciler.close();
+      upkeep.close();
       notifications.close();
       primaries.close();
     },

@@ -200,6 +200,11 @@ export function configurationEpochOf(
   return stage === "member" ? `${version}:${nonce}:${id}` : `copying:${version}:${nonce}:${id}`;
 }
 
+/** What the configuration epochs of all members of one configuration begin with, and of no other. */
+export function configurationOf(configurationEpoch: string): string {
+  return configurationEpoch.slice(0, configurationEpoch.lastIndexOf(":"));
+}
+
 function stepsIn(current: Configuration, observations: readonly (Observation | null)[]): Step[] {
   return observations.map((observation) => {
     if (!observation) return "absent";

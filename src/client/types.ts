@@ -240,6 +240,14 @@ export type Loss = {
   readonly newest?: number;
 };
 
+/** The version that a register has. */
+export type CurrentVersion = {
+  /** Grows by one with each change. */
+  readonly version: number;
+  /** Its ETag without the quotes, for If-Match. */
+  readonly etag: string;
+};
+
 /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
 export type LeaseId = string;
 
@@ -353,10 +361,23 @@ export interface ProblemFields {
     /** What is known about why a lease was lost. */
     readonly lost: Loss;
   };
+  version_mismatch: {
+    /** The version that it has; null: there is none. */
+    readonly current: CurrentVersion | null;
+  };
+  idempotency_mismatch: object;
+  too_many_keyed: {
+    /** When to try again, ms; the header Retry-After rounds it up. */
+    readonly retryAfterMs: number;
+  };
   internal: object;
   no_quorum: {
     /** When to try again, ms; the header Retry-After rounds it up. Missing if it is no use to try the same again. */
     readonly retryAfterMs?: number;
+  };
+  contended: {
+    /** When to try again, ms; the header Retry-After rounds it up. */
+    readonly retryAfterMs: number;
   };
   authentication_unavailable: {
     /** When to try again, ms; the header Retry-After rounds it up. */
@@ -367,4 +388,5 @@ export interface ProblemFields {
     readonly retryAfterMs: number;
   };
   shutting_down: object;
+  outcome_unknown: object;
 }

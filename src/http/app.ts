@@ -9,6 +9,7 @@ import { severalLockRoutes } from "./locks/several-routes.js";
 import { memberRoutes } from "./members/routes.js";
 import { answerFailure } from "./observed.js";
 import { ownerRoutes } from "./owners/routes.js";
+import { registerRoutes } from "./registers/routes.js";
 import { Routes } from "./registration.js";
 import { semaphoreRoutes } from "./semaphores/routes.js";
 import { systemRoutes } from "./system/routes.js";
@@ -27,6 +28,7 @@ export function createApp(services: Services): App {
   electionRoutes(routes, services);
   memberRoutes(routes, services);
   ownerRoutes(routes);
+  registerRoutes(routes, services);
   systemRoutes(routes, services);
   docsRoutes(routes);
   return app;

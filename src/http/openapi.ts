@@ -29,6 +29,10 @@ export function describe(app: App): Record<string, unknown> {
       { name: "elections", description: "One leader at a time, with a term that only grows and a value." },
       { name: "members", description: "Instances of services, kept alive by heartbeats." },
       { name: "shard owners", description: "Which member owns a key, by a consistent-hash ring." },
+      {
+        name: "registers",
+        description: "Values that a majority of the primaries agree on: linearizable, with compare-and-set.",
+      },
       { name: "service", description: "Quorate itself." },
     ],
   });

@@ -1,3 +1,4 @@
+import { KEYED_MAX } from "../algorithms/register.js";
 import { type CoordinationError, type ErrorCode, shuttingDown } from "../errors.js";
 import { limitMismatch, lost, mismatch } from "../primitives/leases/lease-failures.js";
 import {
@@ -6,6 +7,13 @@ import {
   tooManyPoints,
   unknownMember,
 } from "../primitives/members/member-failures.js";
+import {
+  contended,
+  idempotencyMismatch,
+  outcomeUnknown,
+  tooManyKeyed,
+  versionMismatch,
+} from "../primitives/registers/register-failures.js";
 import { RING_POINTS_MAX } from "../primitives/rings/ring-builds.js";
 import { noQuorum, shortageOf } from "../quorum/shortage.js";
 import { lacks } from "./access/authorization.js";
@@ -27,6 +35,7 @@ import { fencingToken } from "./leases/examples.js";
 import { held, isHeld } from "./leases/held.js";
 import { breakRequests, holder } from "./locks/examples.js";
 import { acquireBody } from "./locks/schemas.js";
+import { registerEtag } from "./registers/examples.js";
 import { invalid } from "./requests/invalid.js";
 import { overloaded } from "./server/overloads.js";
 import { oneUp } from "./system/examples.js";
@@ -51,6 +60,11 @@ export const failures: Readonly<Record<ErrorCode, CoordinationError>> = {
   // 80 members of the greatest weight, 256.
   too_many: tooManyPoints("search", 80 * 256 * 256, RING_POINTS_MAX),
   lease_lost: lost({ kind: "broken", reason: breakRequests.break.value.reason }, fencingToken),
+  version_mismatch: versionMismatch({ version: 7, etag: registerEtag }),
+  idempotency_mismatch: idempotencyMismatch(),
+  too_many_keyed: tooManyKeyed(KEYED_MAX),
+  contended: contended(1_000),
+  outcome_unknown: outcomeUnknown(),
   too_large: tooLarge(BODY_BYTES_MAX),
   unsupported_media_type: UNSUPPORTED_MEDIA_TYPE,
   request_timeout: REQUEST_TIMEOUT,

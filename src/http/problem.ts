@@ -20,17 +20,22 @@ const TABLE = {
   superseded: [409, "A later registration has replaced it"],
   too_many: [409, "It exceeds a limit"],
   lease_lost: [410, "The lease is not held any more"],
+  version_mismatch: [412, "The register has another version"],
   too_large: [413, "The body is too large"],
   unsupported_media_type: [415, "The body is not JSON"],
   expectation_failed: [417, "The expectation of the request cannot be met"],
+  idempotency_mismatch: [422, "The Idempotency-Key was used for another change"],
   rate_limited: [429, "Too many requests in this time"],
   quota_exceeded: [429, "Too many at the same time"],
+  too_many_keyed: [429, "Too many changes with an Idempotency-Key"],
   headers_too_large: [431, "The headers are too large"],
   internal: [500, "Internal error"],
   no_quorum: [503, "No majority of the primaries can decide this now"],
+  contended: [503, "Others change it at this moment"],
   authentication_unavailable: [503, "Credentials cannot be verified now"],
   overloaded: [503, "This instance is overloaded"],
   shutting_down: [503, "This instance is stopping"],
+  outcome_unknown: [504, "It is not known whether the change was made"],
 } as const satisfies Record<ErrorCode, readonly [ContentfulStatusCode, string]>;
 
 export type ProblemStatus = (typeof TABLE)[ErrorCode][0];

@@ -1,8 +1,10 @@
 import type { Namespace } from "../namespace.js";
+import { registerName } from "../scripts/register-kinds.js";
 import type { Elections } from "./election.js";
 import type { Held } from "./leases/lease-terms.js";
 import type { Locks } from "./lock.js";
 import type { Membership } from "./members/membership.js";
+import type { Registers } from "./registers/registers.js";
 import type { Owners } from "./rings/owners.js";
 import type { Semaphores } from "./semaphore.js";
 
@@ -13,6 +15,7 @@ export interface Primitives {
   readonly elections: Elections;
   readonly membership: Membership;
   readonly owners: Owners;
+  readonly registers: Registers;
 }
 
 /** The primitives as one namespace sees them: by the names and leaseIds of the API. */
@@ -23,6 +26,7 @@ export interface NamespacedPrimitives {
   readonly elections: Pick<Elections, keyof Elections>;
   readonly membership: Omit<Membership, "views">;
   readonly owners: Pick<Owners, "owning" | "timeSlices">;
+  readonly registers: Pick<Registers, "get" | "put" | "delete" | "inspect" | "change">;
 }
 
 /**
@@ -32,7 +36,8 @@ export interface NamespacedPrimitives {
 export function inNamespace(namespace: Namespace, primitives: Primitives): NamespacedPrimitives {
   if (!namespace.isDefault) return new View(namespace, primitives);
   const { locks, semaphores, elections, membership, owners } = primitives;
-  return { namespace, locks, semaphores, elections, membership, owners };
+  const registers = registersIn(namespace, primitives.registers);
+  return { namespace, locks, semaphores, elections, membership, owners, registers };
 }
 
 /** Each primitive only when it is asked for: a request uses one. */
@@ -60,6 +65,10 @@ class View implements NamespacedPrimitives {
 
   get owners() {
     return ownersIn(this.namespace, this.primitives.owners);
+  }
+
+  get registers() {
+    return registersIn(this.namespace, this.primitives.registers);
   }
 }
 
@@ -158,6 +167,18 @@ function ownersIn(namespace: Namespace, owners: Owners): NamespacedPrimitives["o
   return {
     timeSlices: owners.timeSlices,
     owning: (service, replicas) => owners.owning(namespace.inner(service), replicas),
+  };
+}
+
+/** The name of a register has its namespace in a place of its own: a key may be any text. */
+function registersIn(namespace: Namespace, registers: Registers): NamespacedPrimitives["registers"] {
+  const inner = (key: string) => registerName("value", namespace.name, key);
+  return {
+    get: (key) => registers.get(inner(key)),
+    put: (key, ...value) => registers.put(inner(key), ...value),
+    delete: (key, request) => registers.delete(inner(key), request),
+    inspect: (key) => registers.inspect(inner(key)),
+    change: (key, ...until) => registers.change(inner(key), ...until),
   };
 }
 

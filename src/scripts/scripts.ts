@@ -40,6 +40,16 @@ const NAMES = {
   ],
   queue: ["take-ticket", "leave-queue", "keep-waiting"],
   members: ["announce-incarnation", "put-member", "heartbeat", "list-members", "count-members", "scan-set"],
+  registers: [
+    "prepare-register",
+    "accept-register",
+    "read-register",
+    "due-registers",
+    "raise-register-floor",
+    "remove-register",
+    "restore-register",
+    "drop-registers",
+  ],
   configuration: [
     "prepare",
     "accept",
@@ -117,6 +127,9 @@ export const BATCHES: ReadonlyMap<string, Script> = new Map(
       ["leases", "renew-lease"],
       ["queue", "leave-queue"],
       ["queue", "take-ticket"],
+      ["registers", "prepare-register"],
+      ["registers", "accept-register"],
+      ["registers", "read-register"],
     ] as const
   ).map(([folder, name]) => {
     const { first, own } = load(folder, name);

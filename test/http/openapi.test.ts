@@ -128,7 +128,10 @@ describe("a problem", () => {
       quota_exceeded: ["retryAfterMs"],
       too_many: ["retryAfterMs?"],
       lease_lost: ["lost"],
+      version_mismatch: ["current"],
+      too_many_keyed: ["retryAfterMs"],
       no_quorum: ["retryAfterMs?"],
+      contended: ["retryAfterMs"],
       authentication_unavailable: ["retryAfterMs"],
       overloaded: ["retryAfterMs"],
     });

@@ -27,6 +27,7 @@ type Provoke = (instance: Instance) => Promise<Pick<Answer, "status" | "body">>;
 
 const KEY = "the-key-of-the-operator";
 const LOCK = "/v1/locks/orders-42";
+const REGISTER = "/v1/registers/config";
 const MEMBER = "/v1/services/search/members/search-1";
 const member = { address: "10.0.0.7:9000" };
 const holding = { ttlMs: 20_000, owner: "worker-7", metadata: { build: "7f3a" } };
@@ -58,7 +59,7 @@ const limited = async (limits: Limits, ask: (call: (name: string) => Promise<Ans
   );
 };
 
-const PROVOCATIONS: Record<Exclude<ErrorCode, "overloaded">, Provoke> = {
+const PROVOCATIONS: Record<Exclude<ErrorCode, "overloaded" | "contended" | "outcome_unknown">, Provoke> = {
   invalid_request: ({ call }) => call("POST", `${LOCK}/acquire`, { ttlMs: 50, waitMS: 20_000 }),
   not_found: ({ call }) => call("GET", "/nothing"),
   method_not_allowed: ({ call }) => call("POST", "/v1/primaries"),
@@ -106,6 +107,20 @@ const PROVOCATIONS: Record<Exclude<ErrorCode, "overloaded">, Provoke> = {
     await Promise.all(paths.map((path) => call("PUT", path, { ...member, weight: 256 })));
     return call("GET", "/v1/services/search/owner?key=user:42");
   },
+  version_mismatch: async ({ call }) => {
+    for (let i = 0; i < 7; i++) await call("PUT", `${REGISTER}%2F7`, { value: i });
+    return call("PUT", `${REGISTER}%2F7`, { value: 2 }, { "if-none-match": "*" });
+  },
+  idempotency_mismatch: async ({ call }) => {
+    const headers = { "idempotency-key": "c7b1" };
+    await call("PUT", REGISTER, { value: 1 }, headers);
+    return call("PUT", REGISTER, { value: 2 }, headers);
+  },
+  too_many_keyed: async ({ call }) => {
+    const put = (i: number) => call("PUT", `${REGISTER}2`, { value: i }, { "idempotency-key": `k${i}` });
+    for (let i = 0; i < 64; i++) await put(i);
+    return put(64);
+  },
   lease_lost: async ({ call }) => {
     const { body } = await call("POST", `${LOCK}/acquire`, holding);
     const reason = "worker-7 was taken down by hand";
@@ -140,8 +155,10 @@ const PROVOCATIONS: Record<Exclude<ErrorCode, "overloaded">, Provoke> = {
   },
 };
 
-// That of `overloaded` is in admission.test.ts, where there is an overload.
-const CODES = ERROR_CODES.filter((code) => code !== "overloaded");
+// That of `overloaded` is in admission.test.ts, where there is an overload; the others are in primitives/registers.
+const CODES = ERROR_CODES.filter(
+  (code) => code !== "overloaded" && code !== "contended" && code !== "outcome_unknown",
+);
 
 test.each(CODES)("the example of %s says what a request is told", async (code) => {
   await using instance = await startInstance(primaries.urls, { env: { QUORATE_OPERATOR_KEY: KEY } });
@@ -160,6 +177,7 @@ function wordsOf(problem: Record<string, unknown>) {
     retryAfterMs: _time,
     queuePosition: _position,
     holder: _holder,
+    current: _current,
     ...words
   } = problem;
   return words;

@@ -36,7 +36,7 @@ const member = (effect: "begins" | "extends" | "ends") => {
 const memberId = ({ params }: Done) => ({ member: params?.id });
 const always = (outcome: string) => () => outcome;
 /** If the answer's field says so. */
-const ifSo = (field: "released" | "resigned" | "left") => (done: Done) =>
+const ifSo = (field: "released" | "resigned" | "left" | "deleted") => (done: Done) =>
   done.answer?.[field] ? field : null;
 /** Keeping alive what has been granted is no event: there would be thousands of lines for each that is one. */
 const never = () => null;
@@ -59,6 +59,8 @@ export const ACTS = {
   "set-limit": { outcome: always("changed"), details: ({ body }) => ({ limit: body?.limit as number }) },
   register: { outcome: always("registered"), details: memberId, quota: member("begins") },
   heartbeat: { outcome: never, details: memberId, quota: member("extends") },
+  put: { outcome: always("changed") },
+  delete: { outcome: ifSo("deleted") },
   leave: { outcome: ifSo("left"), details: memberId, quota: member("ends") },
 } as const satisfies Readonly<Record<string, ActTerms>>;
 
