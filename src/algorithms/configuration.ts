@@ -3,8 +3,11 @@
  * on by ballots, stored on every primary and compared by every script (docs/architecture.md, "Primaries that forget").
  */
 export interface Configuration {
-  /** Version of the scripts and of this format: an instance with another version refuses to take part. */
-  readonly protocol: 1;
+  /**
+   * Version of what instances do to primaries and store there. An instance of a later version raises it, by a change of the
+   * configuration; one of an earlier version takes no part.
+   */
+  readonly protocol: number;
   /** Generated at the first start; distinguishes this deployment from every other. */
   readonly deployment: string;
   /** Incremented by each change. */
@@ -20,6 +23,9 @@ export interface Configuration {
   readonly coldQuarantine: number | "marks" | null;
   readonly primaries: readonly Entry[];
 }
+
+/** The protocol of this version of Quorate. 2: registers, which an instance of protocol 1 would not copy to a primary. */
+export const PROTOCOL = 2;
 
 /** One primary in a configuration. */
 export interface Entry {
@@ -82,14 +88,20 @@ export type Judgement =
   | { readonly kind: "spread_cold"; readonly latest: Configuration }
   /** Too few were observed to decide anything. */
   | { readonly kind: "wait" }
+  /** An instance of a later version has raised the protocol. */
+  | { readonly kind: "outdated"; readonly reason: string }
   /** The primaries do not belong to one deployment. */
   | { readonly kind: "refuse"; readonly reason: string };
 
 /**
  * Judges the observations. `observations` has one entry for each primary that this instance was given; null: not
- * observed.
+ * observed. `known`: the latest protocol that this instance knows.
  */
-export function judge(observations: readonly (Observation | null)[], majority: number): Judgement {
+export function judge(
+  observations: readonly (Observation | null)[],
+  majority: number,
+  known = PROTOCOL,
+): Judgement {
   const absent = observations.filter((observation) => observation === null).length;
   const all = observations.flatMap((observation) => observation?.stored?.configuration ?? []);
   const stored = ofOneDeployment(all, majority);
@@ -98,6 +110,8 @@ export function judge(observations: readonly (Observation | null)[], majority: n
     const mayShow = ofOneDeployment(all, majority - absent) !== null;
     return mayShow ? { kind: "wait" } : { kind: "refuse", reason: DIFFERENT_DEPLOYMENTS };
   }
+  const later = stored.find(({ protocol }) => protocol > known);
+  if (later) return { kind: "outdated", reason: outdatedBy(later, known) };
   const mistake = mistakeIn(stored, observations.length);
   if (mistake) return { kind: "refuse", reason: mistake };
 
@@ -244,10 +258,12 @@ function votersIn(configuration: Configuration, observations: readonly (Observat
   ).length;
 }
 
+function outdatedBy({ protocol }: Configuration, known: number): string {
+  return `the stored configuration has protocol ${protocol}, this version of Quorate knows ${known}`;
+}
+
 function mistakeIn(configurations: readonly Configuration[], primaries: number): string | null {
-  for (const { protocol, primaries: entries } of configurations) {
-    if (protocol !== 1)
-      return `the stored configuration has protocol ${protocol}, this version of Quorate knows 1`;
+  for (const { primaries: entries } of configurations) {
     if (entries.length !== primaries) {
       const stored = entries.map(({ address }) => address).join(", ");
       return `the stored configuration has ${entries.length} primaries (${stored}), REDIS_URLS names ${primaries}`;

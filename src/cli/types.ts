@@ -227,7 +227,7 @@ export type Member = {
   readonly tags: readonly string[];
   /** What it lets others see. */
   readonly metadata?: unknown;
-  /** Members that are not up are not listed. */
+  /** suspect: several others could not reach it. It stays in the ring; prefer others. Members that have left or expired are not listed. */
   readonly status: MemberStatus;
   /** Raised by each registration: distinguishes a process from its successor under the same id. */
   readonly incarnation: number;
@@ -275,8 +275,8 @@ export type Primary = {
   readonly server: Server;
 };
 
-/** Members that are not up are not listed. */
-export type MemberStatus = "up";
+/** suspect: several others could not reach it. It stays in the ring; prefer others. Members that have left or expired are not listed. */
+export type MemberStatus = "up" | "suspect";
 
 /** Of the latest calls of this instance, ms; null: there were none. */
 export type Latencies = {

@@ -172,7 +172,7 @@ export type Registered = {
   readonly tags: readonly string[];
   /** What it lets others see. */
   readonly metadata?: unknown;
-  /** Members that are not up are not listed. */
+  /** suspect: several others could not reach it. It stays in the ring; prefer others. Members that have left or expired are not listed. */
   readonly status: MemberStatus;
   /** Raised by each registration: distinguishes a process from its successor under the same id. */
   readonly incarnation: number;
@@ -280,8 +280,8 @@ export type WaitingCandidate = {
   readonly mode: string;
 };
 
-/** Members that are not up are not listed. */
-export type MemberStatus = "up";
+/** suspect: several others could not reach it. It stays in the ring; prefer others. Members that have left or expired are not listed. */
+export type MemberStatus = "up" | "suspect";
 
 /** A live member of a service. */
 export type Member = {
@@ -297,7 +297,7 @@ export type Member = {
   readonly tags: readonly string[];
   /** What it lets others see. */
   readonly metadata?: unknown;
-  /** Members that are not up are not listed. */
+  /** suspect: several others could not reach it. It stays in the ring; prefer others. Members that have left or expired are not listed. */
   readonly status: MemberStatus;
   /** Raised by each registration: distinguishes a process from its successor under the same id. */
   readonly incarnation: number;

@@ -35,7 +35,7 @@ export class ColdStart {
     const { ids, clock, settings, log } = this.dependencies;
     const version = (latest?.version ?? 0) + 1;
     const next: Configuration = {
-      protocol: 1,
+      protocol: this.epochs.protocol,
       deployment: latest?.deployment ?? known?.deployment ?? ids.nonce(),
       version,
       nonce: ids.nonce(),

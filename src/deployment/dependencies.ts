@@ -9,6 +9,8 @@ export interface ReconcilerSettings {
   readonly countersMax?: number;
   /** The primaries are the embedded default: they persist nothing, and the JavaScript one has no `run_id`. */
   readonly embedded: boolean;
+  /** The latest protocol that this instance knows, `PROTOCOL` by default. */
+  readonly protocol?: number;
 }
 
 export interface ReconcilerLog {

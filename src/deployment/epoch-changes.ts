@@ -2,6 +2,7 @@ import {
   type Configuration,
   configurationEpochOf,
   entryOf,
+  PROTOCOL,
   type Stored,
 } from "../algorithms/configuration.js";
 import { change } from "../quorum/agreement.js";
@@ -18,6 +19,11 @@ export class EpochChanges {
     private readonly prober: Prober,
     private readonly obstacles: Obstacles,
   ) {}
+
+  /** What each configuration has that this instance proposes. */
+  get protocol(): number {
+    return this.dependencies.settings.protocol ?? PROTOCOL;
+  }
 
   /** Gives each empty primary an epoch of its own. Returns whether any was empty: then all are observed and judged anew. */
   async initialize(observed: readonly ObservedPrimary[]): Promise<boolean> {

@@ -29,7 +29,10 @@ export class Readmission {
     this.#closed = true;
   }
 
-  /** Changes the configuration for those of `lost` that accept writes, if any. `copying`: others being readmitted already. */
+  /**
+   * Changes the configuration for those of `lost` that accept writes, if any, and where its protocol is to be raised.
+   * `copying`: others being readmitted already. Returns whether it changed.
+   */
   async fence(
     current: Configuration,
     members: readonly ObservedPrimary[],
@@ -39,9 +42,17 @@ export class Readmission {
   ): Promise<boolean> {
     if (await this.epochs.initialize(lost)) return true;
     const able = await this.#thoseThatWrite(lost, current.version + 1);
-    if (able.length === 0) return false;
+    const { protocol } = this.epochs;
+    if (able.length === 0 && current.protocol === protocol) return false;
     const agreed = await this.epochs.agree(this.#nextFor(current, able), members, majority);
     if (!agreed) return false;
+    if (agreed.protocol !== current.protocol) {
+      const { version, protocol } = agreed;
+      this.dependencies.log.info(
+        { version, protocol },
+        "the protocol is raised: earlier versions of Quorate take no part",
+      );
+    }
     // The targets of the copy come first: an instance that observes in between then helps, and does not begin a cold start.
     for (const one of [...able, ...copying]) await this.epochs.commit(agreed, one, "copying");
     for (const one of members) {
@@ -113,6 +124,7 @@ export class Readmission {
     const version = current.version + 1;
     return {
       ...current,
+      protocol: this.epochs.protocol,
       version,
       nonce: this.dependencies.ids.nonce(),
       coldQuarantine: null,

@@ -8,6 +8,7 @@ import { Housekeeping } from "./housekeeping.js";
 import { Obstacles } from "./obstacles.js";
 import { type ObservedPrimary, Prober, sameServerTwice } from "./prober.js";
 import { Readmission } from "./readmission.js";
+import { Refusal } from "./refusal.js";
 
 /**
  * Keeps this instance and the primaries in one configuration (docs/architecture.md). It observes all primaries every second,
@@ -22,10 +23,9 @@ export class Reconciler {
   #round: Promise<void> | null = null;
   #again = false;
   #closed = false;
-  /** Why these primaries cannot be used, as logged last. */
-  #refusal: string | null = null;
   readonly #startedMs: number;
   readonly #majority: number;
+  readonly #refusal: Refusal;
   readonly #prober: Prober;
   readonly #obstacles: Obstacles;
   readonly #epochs: EpochChanges;
@@ -39,6 +39,7 @@ export class Reconciler {
   ) {
     this.#startedMs = dependencies.clock.monotonicMs();
     this.#majority = majorityOf(primaries.length);
+    this.#refusal = new Refusal(dependencies.log);
     this.#prober = new Prober(dependencies);
     this.#obstacles = new Obstacles(dependencies.log);
     this.#epochs = new EpochChanges(dependencies, this.#prober, this.#obstacles);
@@ -65,6 +66,11 @@ export class Reconciler {
   /** No counter given out since the last cold start is below this, as far as this instance knows. */
   get floor(): number {
     return this.#current?.floor ?? 0;
+  }
+
+  /** Why this instance takes no part until a later version replaces it; null: it may. */
+  get outdated(): string | null {
+    return this.#refusal.outdated;
   }
 
   /** Observes anew. Resolves once an observation that began after this call has led to every step that it can. */
@@ -116,7 +122,7 @@ export class Reconciler {
       const mistake = sameServerTwice(observed);
       const judgement = mistake
         ? { kind: "refuse" as const, reason: mistake }
-        : judge(observed, this.#majority);
+        : judge(observed, this.#majority, this.#epochs.protocol);
       if (judgement.kind !== "current") this.#members = [];
       const { changed, stalled } = await this.#act(judgement, observed);
       if (stalled) this.#stall(observed, stalled);
@@ -127,19 +133,20 @@ export class Reconciler {
 
   /** Takes the next step. */
   async #act(judgement: Judgement, observed: readonly (ObservedPrimary | null)[]): Promise<Progress> {
-    if (judgement.kind !== "refuse") this.#refusal = null;
+    if (judgement.kind === "refuse" || judgement.kind === "outdated") {
+      this.#refusal.begin(judgement, all(observed));
+      return { changed: false };
+    }
+    this.#refusal.end();
     switch (judgement.kind) {
       case "current":
-        return { changed: await this.#follow(judgement.current, judgement.steps, observed) };
+        return this.#follow(judgement.current, judgement.steps, observed);
       case "cold":
         return this.#coldStart.begin(judgement.latest, this.#current, all(observed));
       case "spread_cold":
         return this.#coldStart.spread(judgement.latest, all(observed));
       case "finish_cold":
         return this.#coldStart.finish(judgement.latest, all(observed));
-      case "refuse":
-        this.#refuse(judgement.reason, observed);
-        return { changed: false };
       case "wait":
         return { changed: false, stalled: "waits for more primaries to begin a cold start with" };
     }
@@ -150,31 +157,37 @@ export class Reconciler {
     current: Configuration,
     steps: readonly Step[],
     observed: readonly (ObservedPrimary | null)[],
-  ): Promise<boolean> {
+  ): Promise<Progress> {
     const doing = (step: Step) => all(observed.filter((_, index) => steps[index] === step));
-    this.#adopt(current);
     const members = doing("member");
-    for (const member of members) this.#admit(member);
+    const isOlder = current.protocol < this.#epochs.protocol;
+    // What this instance stores must not be met by one that does not know of it: the protocol is raised first.
+    if (!isOlder) {
+      this.#adopt(current);
+      for (const member of members) this.#admit(member);
+    }
     for (const { primary } of doing("foreign")) primary.exclude("misconfigured", FOREIGN);
     for (const { primary } of doing("other_deployment")) primary.exclude("misconfigured", OTHER_DEPLOYMENT);
     const behind = doing("catch_up");
     for (const one of behind) await this.#epochs.commit(current, one, "member");
-    if (behind.length > 0) return true;
+    if (behind.length > 0) return { changed: true };
 
     this.#members = members;
     const [lost, copying] = [doing("readmit"), doing("copy")];
     for (const { primary } of [...lost, ...copying]) this.#obstacles.exclude(primary);
     // Copies only from primaries that are fenced, and only if these are a majority.
-    if (members.length < this.#majority) return false;
-    for (const target of copying) this.#readmission.begin(current, members, target);
-    return this.#readmission.fence(current, members, lost, copying, this.#majority);
+    if (members.length < this.#majority) return { changed: false };
+    if (!isOlder) for (const target of copying) this.#readmission.begin(current, members, target);
+    const changed = await this.#readmission.fence(current, members, lost, copying, this.#majority);
+    return isOlder && !changed ? { changed, stalled: RAISING } : { changed };
   }
 
   /** This instance uses that configuration from now on. */
   #adopt(current: Configuration): void {
-    const { version, nonce, deployment } = current;
+    const { version, protocol, nonce, deployment } = current;
+    this.#refusal.endForGood();
     if (this.#current?.nonce === nonce) return;
-    this.dependencies.log.info({ version }, "configuration is in force");
+    this.dependencies.log.info({ version, protocol }, "configuration is in force");
     if (this.#current && this.#current.deployment !== deployment)
       this.dependencies.log.warn({ version }, ALL_FORGOT);
     this.#current = current;
@@ -195,12 +208,6 @@ export class Reconciler {
     if (this.dependencies.clock.monotonicMs() - this.#startedMs < WATCH_INTERVAL_MS) return;
     for (const { primary } of all(observed)) primary.exclude("readmitting", reason);
   }
-
-  #refuse(reason: string, observed: readonly (ObservedPrimary | null)[]): void {
-    for (const { primary } of all(observed)) primary.exclude("misconfigured", reason);
-    if (this.#refusal !== reason) this.dependencies.log.warn({ reason }, "these primaries cannot be used");
-    this.#refusal = reason;
-  }
 }
 
 /** The primaries that were observed: in a cold start all of them, as `judge` promises. */
@@ -213,6 +220,7 @@ const OTHER_DEPLOYMENT =
   "it belongs to another deployment: is it the right server? One that is to join must be empty";
 const ALL_FORGOT =
   "all primaries forgot, and an instance that knew of nothing began anew: leases from before are not waited for";
+const RAISING = "waits for a majority to agree on the protocol of this version of Quorate";
 const WATCH_INTERVAL_MS = 1_000;
 /** A change of the configuration takes some round trips; whatever takes longer is a cold start. */
 const CATCH_UP_MS_MAX = 1_000;

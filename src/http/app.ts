@@ -6,6 +6,7 @@ import { electionRoutes } from "./elections/routes.js";
 import { methodNotAllowed, NOT_FOUND } from "./failures.js";
 import { lockRoutes } from "./locks/routes.js";
 import { severalLockRoutes } from "./locks/several-routes.js";
+import { memberListRoute } from "./members/list-route.js";
 import { memberRoutes } from "./members/routes.js";
 import { answerFailure } from "./observed.js";
 import { ownerRoutes } from "./owners/routes.js";
@@ -27,6 +28,7 @@ export function createApp(services: Services): App {
   semaphoreRoutes(routes, services);
   electionRoutes(routes, services);
   memberRoutes(routes, services);
+  memberListRoute(routes, services);
   ownerRoutes(routes);
   registerRoutes(routes, services);
   systemRoutes(routes, services);

@@ -3,7 +3,10 @@ import { registerName } from "../scripts/register-kinds.js";
 import type { Elections } from "./election.js";
 import type { Held } from "./leases/lease-terms.js";
 import type { Locks } from "./lock.js";
+import type { ListWatches } from "./members/list-watches.js";
+import type { MemberPages } from "./members/member-pages.js";
 import type { Membership } from "./members/membership.js";
+import type { Suspicions } from "./members/suspicions.js";
 import type { Registers } from "./registers/registers.js";
 import type { Owners } from "./rings/owners.js";
 import type { Semaphores } from "./semaphore.js";
@@ -24,10 +27,15 @@ export interface NamespacedPrimitives {
   readonly locks: Pick<Locks, keyof Locks>;
   readonly semaphores: Pick<Semaphores, keyof Semaphores>;
   readonly elections: Pick<Elections, keyof Elections>;
-  readonly membership: Omit<Membership, "views">;
+  readonly membership: Omit<Membership, "views" | "pages" | "listWatches" | "suspicions">;
+  readonly memberLists: MemberLists;
+  readonly suspicions: Pick<Suspicions, "reportByPeer">;
   readonly owners: Pick<Owners, "owning" | "timeSlices">;
   readonly registers: Pick<Registers, "get" | "put" | "delete" | "inspect" | "change">;
 }
+
+/** Lists of members in pages, and blocking reads of them. */
+export type MemberLists = Pick<MemberPages, "page" | "first"> & Pick<ListWatches, "change">;
 
 /**
  * A view of the primitives, made for one request, that keeps nothing. Caches, batches and limits are those of the primitives,
@@ -37,7 +45,9 @@ export function inNamespace(namespace: Namespace, primitives: Primitives): Names
   if (!namespace.isDefault) return new View(namespace, primitives);
   const { locks, semaphores, elections, membership, owners } = primitives;
   const registers = registersIn(namespace, primitives.registers);
-  return { namespace, locks, semaphores, elections, membership, owners, registers };
+  const memberLists = memberListsIn(namespace, membership);
+  const { suspicions } = membership;
+  return { namespace, locks, semaphores, elections, membership, memberLists, suspicions, owners, registers };
 }
 
 /** Each primitive only when it is asked for: a request uses one. */
@@ -61,6 +71,14 @@ class View implements NamespacedPrimitives {
 
   get membership() {
     return membershipIn(this.namespace, this.primitives.membership);
+  }
+
+  get memberLists() {
+    return memberListsIn(this.namespace, this.primitives.membership);
+  }
+
+  get suspicions() {
+    return suspicionsIn(this.namespace, this.primitives.membership);
   }
 
   get owners() {
@@ -151,7 +169,6 @@ function membershipIn(namespace: Namespace, membership: Membership): NamespacedP
     heartbeat: (service, id, incarnation) => membership.heartbeat(inner(service), id, incarnation),
     leave: (service, id) => membership.leave(inner(service), id),
     list: (service) => membership.list(inner(service)),
-    page: (service, cursor, limit) => membership.page(inner(service), cursor, limit),
     get: (service, id) => membership.get(inner(service), id),
     services: async (after, limit) => {
       const { services, cursor } = await membership.services(after && inner(after), limit, namespace);
@@ -160,6 +177,21 @@ function membershipIn(namespace: Namespace, membership: Membership): NamespacedP
         cursor: cursor && namespace.outer(cursor),
       };
     },
+  };
+}
+
+function memberListsIn(namespace: Namespace, { pages, listWatches }: Membership): MemberLists {
+  const inner = (service: string) => namespace.inner(service);
+  return {
+    page: (service, ...which) => pages.page(inner(service), ...which),
+    first: (service, ...which) => pages.first(inner(service), ...which),
+    change: (service, ...until) => listWatches.change(inner(service), ...until),
+  };
+}
+
+function suspicionsIn(namespace: Namespace, { suspicions }: Membership): NamespacedPrimitives["suspicions"] {
+  return {
+    reportByPeer: (service, id, report) => suspicions.reportByPeer(namespace.inner(service), id, report),
   };
 }
 

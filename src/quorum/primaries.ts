@@ -11,6 +11,8 @@ export interface InForce {
   readonly deployment: string | null;
   /** No counter given out since the last cold start is below this; 0 before the first. */
   readonly floor: number;
+  /** Why this instance takes no part until a later version replaces it; null: it may. */
+  readonly outdated: string | null;
   /**
    * Observes the primaries and takes over the configuration that they agreed on. Resolves to whether this instance
    * is up to date now: a request does not wait for long.
@@ -42,8 +44,15 @@ export class Primaries {
     return this.shortage === null;
   }
 
+  /** Why no request can be served here until a later version of Quorate is; null: an instance of this version may. */
+  get outdated(): string | null {
+    const { outdated } = this.configuration;
+    return outdated && `This instance is outdated: ${outdated}.`;
+  }
+
   /** Why there is no quorum, in one sentence; null: there is one. */
   get shortage(): string | null {
+    if (this.outdated) return this.outdated;
     const { all, majority } = this;
     const up = all.filter((primary) => primary.up);
     const refusals = up.flatMap(({ refusal }) => refusal ?? []);

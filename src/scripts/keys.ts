@@ -96,6 +96,14 @@ export class Keys {
   /** Deadlines of the tombstones among the members. */
   readonly left = (service: string) => `${this.prefix}left/${service}`;
 
+  /** Prefix of the keys of reports about members of the service. */
+  readonly reportPrefix = (service: string) => `${this.prefix}suspect/${service}/`;
+
+  readonly reports = (service: string, id: string) => this.reportPrefix(service) + id;
+
+  /** Which members of the service have reports, and until when these count. */
+  readonly reported = (service: string) => `${this.prefix}suspects/${service}`;
+
   /** Deadlines of the readers of a resource, by their leaseIds. */
   readonly readers = (resource: string) => `${this.hold(resource)}/readers`;
 }

@@ -15,6 +15,8 @@ export interface MemberRecord {
   readonly heartbeatAgeMs: number;
   /** What was registered, as JSON. */
   readonly registered: string;
+  /** Whether others have reported it: then it may be suspect. Missing: not known. */
+  readonly reported?: boolean;
 }
 
 /** Sent to a majority before the first record of an incarnation is put, so that later registrations are above it. */
@@ -105,7 +107,7 @@ export function listMembers(
   what: "all" | "ring" = "all",
 ): Call<MemberPart> {
   const args = [keys.memberPrefix(service), what === "ring" ? "ring" : "", PART_BYTES_MAX, ...ids];
-  return scriptCall("list-members", [keys.incarnation], args, (reply) => {
+  return scriptCall("list-members", [keys.incarnation, keys.reported(service)], args, (reply) => {
     const [next, lookedAt, ...members] = reply as [string, number, ...unknown[][]];
     return { nextIncarnation: Number(next), lookedAt, members: members.map(parseMember) };
   });
@@ -118,7 +120,7 @@ export function countMembers(keys: Keys, services: readonly string[]): Call<numb
 }
 
 function parseMember(fields: readonly unknown[]): MemberRecord {
-  const [id, incarnation, revision, left, nonce, ttlMs, expiresInMs, heartbeatAgeMs, registered] =
+  const [id, incarnation, revision, left, nonce, ttlMs, expiresInMs, heartbeatAgeMs, registered, reported] =
     fields as string[];
   return {
     id: id as string,
@@ -130,6 +132,7 @@ function parseMember(fields: readonly unknown[]): MemberRecord {
     expiresInMs: Number(expiresInMs),
     heartbeatAgeMs: Number(heartbeatAgeMs),
     registered: registered as string,
+    reported: Number(reported) === 1,
   };
 }
 

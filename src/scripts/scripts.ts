@@ -39,7 +39,16 @@ const NAMES = {
     "set-limit",
   ],
   queue: ["take-ticket", "leave-queue", "keep-waiting"],
-  members: ["announce-incarnation", "put-member", "heartbeat", "list-members", "count-members", "scan-set"],
+  members: [
+    "announce-incarnation",
+    "put-member",
+    "heartbeat",
+    "list-members",
+    "count-members",
+    "scan-set",
+    "put-report",
+    "list-reports",
+  ],
   registers: [
     "prepare-register",
     "accept-register",

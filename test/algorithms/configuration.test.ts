@@ -7,6 +7,7 @@ import {
   type Judgement,
   judge,
   type Observation,
+  PROTOCOL,
   quarantineAfter,
 } from "../../src/algorithms/configuration.js";
 
@@ -22,7 +23,7 @@ function configuration(
   more: Partial<Configuration> = {},
 ): Configuration {
   return {
-    protocol: 1,
+    protocol: PROTOCOL,
     deployment: "ours",
     version,
     nonce: `nonce of ${version}`,
@@ -61,7 +62,13 @@ const KNOWN: Record<string, Configuration> = {
     primaries: [0, 1, 2].map((place) => ({ ...entry(place, "run1", 1), id: `their ${"abc"[place]}` })),
   }),
   five: configuration(1, "run1 run1 run1 run1 run1", [1, 1, 1, 1, 1]),
-  newer: configuration(1, "run1 run1 run1", [1, 1, 1], { protocol: 2 as 1 }),
+  // What an earlier version of Quorate left, and what a later one makes of it.
+  older: configuration(1, "run1 run1 run1", [1, 1, 1], { protocol: PROTOCOL - 1 }),
+  newer: configuration(2, "run1 run1 run1", [1, 1, 1], { protocol: PROTOCOL + 1 }),
+  "their-newer": configuration(2, "run1 run1 run1", [1, 1, 1], {
+    deployment: "theirs",
+    protocol: PROTOCOL + 1,
+  }),
 };
 
 function observation(text: string, place: number): Observation | null {
@@ -75,7 +82,7 @@ function observation(text: string, place: number): Observation | null {
       ? null
       : {
           configuration: KNOWN[version] as Configuration,
-          id: version === "theirs" ? `their ${name}` : `id of ${name}`,
+          id: version.startsWith("their") ? `their ${name}` : `id of ${name}`,
           stage: rest.includes("copying") ? ("copying" as const) : ("member" as const),
         };
   const address = known ? `${name}:6379` : "stranger:6379";
@@ -104,7 +111,8 @@ function told(judgement: Judgement): string {
     case "spread_cold":
       return `${judgement.kind} after ${nameOf(judgement.latest)}`;
     case "refuse":
-      return `refuse: ${judgement.reason}`;
+    case "outdated":
+      return `${judgement.kind}: ${judgement.reason}`;
     case "wait":
       return "wait";
   }
@@ -169,10 +177,19 @@ const TRUTH_TABLE = `
     two deployments, and none has a majority                                    | run1 v1           | run1              | run1 theirs       | refuse: different deployments
     two deployments, and one that is not seen yet may tell who is the stranger  | run1 v1           | -                 | run1 theirs       | wait
     an unknown one, and one that is not seen yet may tell the same              | run1 v1           | -                 | stranger          | wait
-    it was written by a later version of Quorate                                | run1 newer        | run1 newer        | run1 newer        | refuse: protocol 2
-    one was written by a later version of Quorate                               | run1 v1           | run1 v1           | run1 newer        | refuse: protocol 2
     it has five primaries                                                       | run1 five         | run1 five         | run1 five         | refuse: 5 primaries (a:6379, b:6379, c:6379, d:6379, e:6379), REDIS_URLS names 3
     a majority is unknown                                                       | run1 v1           | stranger          | stranger          | refuse: not in the stored configuration
+
+  another version of Quorate was there:
+    an earlier one: its configuration is read, and its protocol is raised       | run1 older        | run1 older        | run1 older        | current older: member, member, member
+    an earlier one, and a primary restarted since                               | run1 older        | run1 older        | run2 older        | current older: member, member, readmit
+    an earlier one, before all restarted                                        | run2 older        | run2 older        | run2 older        | cold after older
+    a later one                                                                 | run1 newer        | run1 newer        | run1 newer        | outdated: protocol 3, this version of Quorate knows 2
+    a later one, which has only begun to spread its configuration               | run1 v1           | run1 v1           | run1 newer        | outdated: protocol 3
+    a later one, before a majority restarted: no cold start is begun            | run2 newer        | run2              | run2 newer        | outdated: protocol 3
+    a later one, before a majority restarted, and one knows nothing of it       | run2 v1           | run2 v1           | run1 newer        | outdated: protocol 3
+    a later one, before one lost its data: it is not readmitted                 | run1 newer        | run1 newer        | run2              | outdated: protocol 3
+    a later one, in another deployment                                          | run1 v1           | run1 v1           | run1 their-newer  | current v1: member, member, other_deployment
 `;
 
 const rowsOf = (table: string): string[][] =>
@@ -184,9 +201,10 @@ const rowsOf = (table: string): string[][] =>
 describe("what is to be done when a, b and c are seen as", () => {
   test.each(rowsOf(TRUTH_TABLE))("%s", (_sentence, a = "", b = "", c = "", expected = "") => {
     const judgement = told(judged(a, b, c));
-    if (expected.startsWith("refuse: ")) {
-      expect(judgement).toMatch(/^refuse: /);
-      expect(judgement).toContain(expected.slice("refuse: ".length));
+    const [, kind, reason = ""] = /^(refuse|outdated): (.*)$/.exec(expected) ?? [];
+    if (kind) {
+      expect(judgement).toMatch(new RegExp(`^${kind}: `));
+      expect(judgement).toContain(reason);
     } else expect(judgement).toBe(expected);
   });
 });

@@ -38,6 +38,8 @@ export interface InstanceOptions {
   readonly world?: Partial<World>;
   /** How many primaries must be up before the test goes on; all, unless said otherwise. */
   readonly up?: number;
+  /** The latest protocol that it knows: an instance of an earlier version, or of a later one. */
+  readonly protocol?: number;
 }
 
 /** The machine of a test may be slow at times. Tests that are about slow primaries set what users have: 100. */
@@ -47,13 +49,15 @@ export async function startInstance(
   urls: readonly string[],
   options: InstanceOptions = {},
 ): Promise<Instance> {
-  const config = readConfig({
+  const settings = readConfig({
     REDIS_URLS: urls.join(","),
     QUORATE_KEY_PREFIX: options.prefix ?? ownPrefix(),
     QUORATE_LOG_LEVEL: "silent",
     ...PATIENT,
     ...options.env,
   });
+  const { protocol } = options;
+  const config = protocol === undefined ? settings : { ...settings, protocol };
   const logged: string[] = [];
   const log = toLogger(config.logLevel, { write: (line) => void logged.push(line) });
   const redisTls = new RedisTls(config, systemClock, log);

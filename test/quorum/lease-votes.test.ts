@@ -172,6 +172,7 @@ function votes(...rows: [script: string, ...answers: Vote[]][]): LeaseVotes {
       return floor;
     },
     deployment: "",
+    outdated: null,
     catchUp: async () => true,
   });
   return new LeaseVotes(primaries, keys, systemIds, { ttlMaxMs: TTL_MAX_MS });

@@ -33,6 +33,7 @@ function controlled(count: number) {
     version: 1,
     deployment: "",
     floor: 0,
+    outdated: null,
     catchUp,
   });
   return { asked, all, catchUp, primaries };

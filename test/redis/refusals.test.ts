@@ -355,12 +355,12 @@ describe("a list of primaries", () => {
 
   test("written by a later version of Quorate, is refused", async () => {
     const prefix = ownPrefix();
-    const later = JSON.stringify({ protocol: 2, deployment: "d", version: 1, primaries: [] });
+    const later = JSON.stringify({ protocol: 3, deployment: "d", version: 1, primaries: [] });
     await command(server(0), "HSET", `${prefix}configuration`, "configuration", later, "id", "a");
     await using instance = await startLogging([url(0)], { prefix });
     await untilShown(
       instance,
-      ({ primaries: all }) => /protocol 2, this version of Quorate knows 1/.test(all[0]?.reason ?? ""),
+      ({ primaries: all }) => /protocol 3, this version of Quorate knows 2/.test(all[0]?.reason ?? ""),
       "it is refused",
     );
   });

@@ -11,6 +11,8 @@ const treacherous = fc.constantFrom(
   "hold",
   "member",
   "members",
+  "suspect",
+  "suspects",
   "services",
   "counters",
   "older",
@@ -90,6 +92,11 @@ const ownedIn = (keys: Keys) =>
       key: keys.member(service, id),
     })),
     anyName.map((service) => ({ owner: `members of ${service}`, key: keys.members(service) })),
+    fc.tuple(anyName, anyName).map(([service, id]) => ({
+      owner: `reports about ${service} ${id}`,
+      key: keys.reports(service, id),
+    })),
+    anyName.map((service) => ({ owner: `reported in ${service}`, key: keys.reported(service) })),
     fc.integer({ min: 1 }).map((version) => ({
       owner: `agreement on version ${version}`,
       key: keys.agreement(version),
@@ -150,6 +157,8 @@ test("every key begins with the prefix, and nothing else depends on it", () => {
         made.attemptTombstone(id, one, 1),
         made.member(any, any),
         made.members(any),
+        made.reports(any, any),
+        made.reported(any),
         made.agreement(7),
       ];
       expect(all(new Keys(prefix))).toEqual(all(new Keys("")).map((key) => prefix + key));

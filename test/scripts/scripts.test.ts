@@ -49,6 +49,7 @@ import {
   removeRegister,
   restoreRegister,
 } from "../../src/scripts/register-calls.js";
+import { listReports, putReport } from "../../src/scripts/report-calls.js";
 import { type Call, SCRIPTS } from "../../src/scripts/scripts.js";
 import { findSlots, inspectSemaphore, setLimit } from "../../src/scripts/semaphore-calls.js";
 import { scanSet } from "../../src/scripts/set-calls.js";
@@ -149,6 +150,20 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   ),
   "count-members": countMembers(
     keys,
+    many((i) => `search-${i}`),
+  ),
+  "put-report": putReport(keys, "search", "search-1", {
+    reporter: "search-2",
+    incarnation: 1,
+    weight: 0.5,
+    times: 2,
+    leftMs: 20_000,
+    countedAgeMs: 0,
+    reason: "no answer",
+  }),
+  "list-reports": listReports(
+    keys,
+    "search",
     many((i) => `search-${i}`),
   ),
   "scan-set": scanSet(keys.services, "0"),

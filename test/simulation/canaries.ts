@@ -132,6 +132,7 @@ export const CANARIES: readonly Canary[] = [
         version,
         floor,
         deployment: null,
+        outdated: null,
         catchUp: async () => false,
       });
       Object.assign(one, { majority: 1 });

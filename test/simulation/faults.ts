@@ -52,6 +52,7 @@ const DOINGS: Readonly<Record<FaultKind, Doing>> = {
     ),
   "instance freezes": freeze,
   "instance is replaced": replace,
+  "instances are upgraded": upgrade,
   "clock jumps": (universe, _fault, chance) =>
     universe.clockJumps(chance.pick(universe.primaries), Math.round(chance.between(-1_500, 3_000))),
 };
@@ -199,6 +200,16 @@ function replace(universe: Universe, { forMs }: Fault, chance: Chance): void {
   if (instances.length < 2) return;
   universe.kill(chance.pick(instances));
   universe.scheduler.after(forMs, () => universe.startInstance());
+}
+
+/** As many of the next version start at once; those of the version before end some time later. */
+function upgrade(universe: Universe, { forMs }: Fault): void {
+  const before = universe.alive;
+  universe.upgrade();
+  for (const _ of before) universe.startInstance();
+  universe.scheduler.after(forMs, () => {
+    for (const instance of before) if (instance.alive) universe.kill(instance);
+  });
 }
 
 function shuffled<T>(all: readonly T[], chance: Chance): T[] {

@@ -12,6 +12,8 @@ export interface InstanceSettings {
   readonly ttlMaxMs: number;
   readonly commandTimeoutMs: number;
   readonly rotateAfterMs: number;
+  /** The latest protocol that it knows, if not that of this version. */
+  readonly protocol?: number;
 }
 
 /** One process of the service: the production code on virtual time. It can be frozen, resumed and killed. */

@@ -20,6 +20,7 @@ export const FAULTS = [
   "a majority restarts",
   "instance freezes",
   "instance is replaced",
+  "instances are upgraded",
   "clock jumps",
 ] as const;
 
@@ -91,7 +92,23 @@ export function planOf(seed: number): Plan {
     ]),
     memberTtlMs: pace * chance.pick([400, 800]),
   };
-  return warmStarted(gathered(plan));
+  return upgraded(warmStarted(gathered(plan)));
+}
+
+/** Some runs begin with instances of the version before, whose protocol those that follow raise. */
+function upgraded(plan: Plan): Plan {
+  const chance = new Chance(plan.seed, "upgrade");
+  return plan.faults.length > 0 && chance.happens(0.05) ? withUpgrade(plan, chance) : plan;
+}
+
+export function withUpgrade(plan: Plan, chance: Chance): Plan {
+  const upgrade = {
+    kind: "instances are upgraded",
+    atMs: chance.between(0, 0.9 * plan.faultsMs),
+    forMs: chance.between(5, 500),
+  } as const;
+  const faults = [...plan.faults, upgrade].sort((a, b) => a.atMs - b.atMs);
+  return { ...withFirstStart(plan), faults };
 }
 
 /** What comes of a crowd, in some runs. */
@@ -167,6 +184,8 @@ function faultsOf(chance: Chance, endMs: number, pace: number): Fault[] {
       "a majority restarts": 1,
       "instance freezes": 3,
       "instance is replaced": 3,
+      // Once at most, and in few runs.
+      "instances are upgraded": 0,
       "clock jumps": 1,
     }),
   );

@@ -1,3 +1,4 @@
+import { PROTOCOL } from "../../src/algorithms/configuration.js";
 import type { Recorder } from "../history/recorder.js";
 import { Instance } from "./instance.js";
 import { Network } from "./network.js";
@@ -24,6 +25,8 @@ export class Universe {
   /** Primaries that lost data and did not get it back yet. */
   readonly #lost = new Map<SimulatedPrimary, "all" | "some">();
   readonly #chance: Chance;
+  /** The protocol of instances that start, if not that of this version. */
+  #protocol: number | undefined;
   #grants = 0;
   #values = 0;
 
@@ -52,6 +55,7 @@ export class Universe {
         ),
     );
     this.network = new Network(scheduler, this.#chance.stream("network"), plan.weather, this.primaries);
+    if (plan.faults.some(({ kind }) => kind === "instances are upgraded")) this.#protocol = PROTOCOL - 1;
     for (let i = 0; i < plan.instances; i++) this.startInstance();
   }
 
@@ -93,10 +97,17 @@ export class Universe {
     if (this.instances.length >= this.plan.instances) this.note(`${name} starts`);
     const chance = this.#chance.stream(name);
     const { scheduler, network, primaries } = this;
-    const instance = new Instance(name, scheduler, network, primaries, chance, this.plan.settings, this.log);
+    const settings = { ...this.plan.settings, ...(this.#protocol && { protocol: this.#protocol }) };
+    const instance = new Instance(name, scheduler, network, primaries, chance, settings, this.log);
     this.variant.change?.(instance.core, instance);
     this.instances.push(instance);
     if (this.#mayBeginAsFirst) this.#promisesEnd(true, `all primaries forgot, and ${name} knows of nothing`);
+  }
+
+  /** Instances that start from now on are of this version, and not of the one before. */
+  upgrade(): void {
+    this.note("instances of the next version follow");
+    this.#protocol = undefined;
   }
 
   /** What it did may be left half-done when it is killed. */
@@ -227,6 +238,7 @@ export class Universe {
       this.start(primary);
     }
     for (const instance of this.instances) this.resume(instance);
+    for (const instance of this.alive) if (instance.core.primaries.outdated) this.kill(instance);
     while (this.alive.length < 2) this.startInstance();
   }
 

@@ -14,8 +14,9 @@ export function findingsOfInstances(examined: readonly Examined[]): Finding[] {
   ];
 }
 
-function findingsOfOne({ url, primaries, ready }: Examined): Finding[] {
-  if (!primaries) return [];
+function findingsOfOne({ url, primaries, ready, failure }: Examined): Finding[] {
+  // An outdated one, too, knows nothing of the quorum that others have.
+  if (!primaries || failure?.code === "no_quorum") return [];
   const { quorum, grantsInMs, embedded } = primaries;
   return [
     ...(quorum ? [] : [noQuorum(url, ready?.reason ?? null)]),
@@ -44,6 +45,15 @@ function failed(url: string, failure: QuorateError, nobody: boolean): Finding {
       what: "it is stopping: /readyz says so",
       why: "it takes no more requests",
       see: see("readyz"),
+      cure: start(url),
+    };
+  if (code === "no_quorum")
+    return {
+      ...rest,
+      id: "outdated",
+      what: `it takes no part: ${message}`,
+      why: "a later version of Quorate runs on these primaries; clients lose time here",
+      see: see("upgrades"),
       cure: start(url),
     };
   if (code === "unexpected_answer")

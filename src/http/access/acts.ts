@@ -62,6 +62,8 @@ export const ACTS = {
   put: { outcome: always("changed") },
   delete: { outcome: ifSo("deleted") },
   leave: { outcome: ifSo("left"), details: memberId, quota: member("ends") },
+  // Many peers of one dead member say so again and again.
+  suspect: { outcome: never, details: memberId },
 } as const satisfies Readonly<Record<string, ActTerms>>;
 
 export type Act = keyof typeof ACTS;

@@ -74,6 +74,26 @@ export const departures = {
   unknown: { summary: "There was no such member", value: { left: false } },
 };
 
+const suspect = { reporter: "search-2", reason: "no answer within 2 s" };
+export const suspectRequests = {
+  report: { summary: "What a caller saw", value: suspect },
+  incarnation: {
+    summary: "Only if it is still this process",
+    value: { ...suspect, incarnation: member1.incarnation },
+  },
+};
+
+const first: Answer<typeof schemas.SuspicionSchema> = {
+  suspect: false,
+  reporters: 1,
+  reportersNeeded: 3,
+  windowMs: 15_000,
+};
+export const suspicions = {
+  first: { summary: "The first report", value: first },
+  enough: { summary: "Enough reporters", value: { ...first, suspect: true, reporters: 3 } },
+};
+
 export const oneMember = { member: { value: member1 } };
 
 // Of exactly these members and zones: anybody can compute it.

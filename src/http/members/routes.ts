@@ -7,18 +7,16 @@ import * as examples from "./examples.js";
 import {
   HeartbeatBody,
   LeftSchema,
-  MEMBERS_PAGE_MAX,
   MemberParams,
   MemberSchema,
-  MembersQuery,
-  MembersSchema,
   PulseSchema,
   RegisteredSchema,
   registerBody,
   SERVICES_PAGE_MAX,
-  ServiceParams,
   ServicesQuery,
   ServicesSchema,
+  SuspectBody,
+  SuspicionSchema,
 } from "./schemas.js";
 
 export function memberRoutes(routes: Routes, { config, cursors }: Dependencies): void {
@@ -83,6 +81,21 @@ export function memberRoutes(routes: Routes, { config, cursors }: Dependencies):
   });
 
   routes.add({
+    method: "post",
+    path: "/v1/services/{service}/members/{id}/suspect",
+    operationId: "suspectMember",
+    needs: { action: "use", act: "suspect", kind: "members", names: { inPath: "service" } },
+    tags: ["members"],
+    summary: "Report that a member cannot be reached",
+    description:
+      "Enough reporters make it suspect: three, or in a small service a majority of its other members, but two at least. A report counts for ttlMs of the member, 10 s at least, and for twice as long each time that its reporter repeats it; a heartbeat does not take it back, a new registration does. At most half of a service is suspect at a time: those with the most reports.",
+    request: { params: MemberParams, body: body(SuspectBody, examples.suspectRequests) },
+    answer: json("The report counts.", SuspicionSchema, examples.suspicions),
+    problems: ["unknown_member", "superseded", "too_many", "no_quorum"],
+    handle: ({ params: { service, id }, body }, { suspicions }) => suspicions.reportByPeer(service, id, body),
+  });
+
+  routes.add({
     method: "get",
     path: "/v1/services/{service}/members/{id}",
     operationId: "getMember",
@@ -94,26 +107,6 @@ export function memberRoutes(routes: Routes, { config, cursors }: Dependencies):
     answer: json("The member.", MemberSchema, examples.oneMember),
     problems: ["unknown_member", "no_quorum"],
     handle: ({ params: { service, id } }, { membership }) => membership.get(service, id),
-  });
-
-  routes.add({
-    method: "get",
-    path: "/v1/services/{service}/members",
-    operationId: "listMembers",
-    needs: { action: "read", kind: "members", names: { inPath: "service" } },
-    tags: ["members"],
-    summary: "List the members of a service",
-    description:
-      "By id, in pages: ask for the next page with the cursor of the last until that is null. A page has limit members, or fewer if they would exceed 1 MB. Each page is a quorum read: the list shows every registration and departure before the first request; of later changes it shows departures, and may or may not show new members. The ringId identifies the ring of all members of the list. If it changes from one page to the next, the pages are a mixture: begin again without a cursor.",
-    request: { params: ServiceParams, query: MembersQuery },
-    answer: json(
-      "The live members; none for a service without registrations.",
-      MembersSchema,
-      examples.memberLists,
-    ),
-    problems: ["no_quorum"],
-    handle: ({ params: { service }, query: { cursor = null, limit = MEMBERS_PAGE_MAX } }, { membership }) =>
-      membership.page(service, cursor, limit),
   });
 
   routes.add({

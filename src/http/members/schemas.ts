@@ -10,6 +10,7 @@ import {
   nextCursor,
   nextName,
   request,
+  waitMsInQuery,
 } from "../fields.js";
 
 const service = name("Name of the service.", "search");
@@ -64,6 +65,11 @@ export const HeartbeatBody = request("HeartbeatRequest", "To say that a member i
   }),
 });
 
+const memberStatus = z.enum(["up", "suspect"]).openapi("MemberStatus", {
+  description:
+    "suspect: several others could not reach it. It stays in the ring; prefer others. Members that have left or expired are not listed.",
+});
+
 export const MemberSchema = answer("Member", "A live member of a service.", {
   id: z.string().openapi({ description: "Its id, unique in the service.", example: "search-1" }),
   address: registration.address,
@@ -71,7 +77,7 @@ export const MemberSchema = answer("Member", "A live member of a service.", {
   zone: z.string().nullable().openapi({ description: "Where it runs.", example: "eu-1a" }),
   tags: z.array(z.string()).openapi({ description: "Its tags.", example: ["canary"] }),
   metadata: z.unknown().openapi({ description: "What it lets others see.", example: { build: "7f3a" } }),
-  status: z.enum(["up"]).openapi("MemberStatus", { description: "Members that are not up are not listed." }),
+  status: memberStatus,
   incarnation,
   revision: z.int().openapi({ description: "Raised by each change within one incarnation.", example: 1 }),
   ttlMs: ms("Time without a heartbeat after which it is gone", 15_000),
@@ -97,6 +103,27 @@ export const LeftSchema = answer("Left", "The outcome of leaving.", {
   left: z.boolean().openapi({ description: "Whether it was a member until now." }),
 });
 
+export const SuspectBody = request("SuspectRequest", "To say that a member cannot be reached.", {
+  reporter: name("Id of the live member of the same service that says so.", "search-2"),
+  reason: label(256, "What happened, for those who look for the cause.", "no answer within 2 s"),
+  incarnation: incarnation.optional().openapi({
+    description:
+      "The incarnation that could not be reached; if there is a later one, the answer is a 409, and the report does not count.",
+  }),
+});
+
+export const SuspicionSchema = answer("Suspicion", "What is held against a member.", {
+  suspect: z.boolean().openapi({ description: "Whether the member is suspect now.", example: false }),
+  reporters: z
+    .int()
+    .openapi({ description: "How many have reported it, as far as it still counts.", example: 1 }),
+  reportersNeeded: z.int().openapi({
+    description: "How many reporters it takes; those whose own heartbeat is late count half.",
+    example: 3,
+  }),
+  windowMs: ms("For how long this report counts: twice as long with each repetition", 15_000),
+});
+
 export const ringId = z.string().openapi({
   description: "Identifies the content of the ring: the same ringId gives the same owners, everywhere.",
   example: "6f1c2a9b4d3e8f70",
@@ -105,17 +132,26 @@ export const ringId = z.string().openapi({
 export const MEMBERS_PAGE_MAX = 1_000;
 export const SERVICES_PAGE_MAX = 1_000;
 
-export const MembersQuery = z.strictObject({
-  cursor: z
-    .string()
-    .regex(/^[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/, "the cursor of a page")
-    .optional()
-    .openapi({
-      description: "The cursor of the previous page.",
-      example: "Qm9yZWFsaXM0.search-2",
-    }),
-  limit: limitInQuery("How many members a page has at most.", MEMBERS_PAGE_MAX),
-});
+export const MembersQuery = z
+  .strictObject({
+    cursor: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/, "the cursor of a page")
+      .optional()
+      .openapi({
+        description: "The cursor of the previous page.",
+        example: "Qm9yZWFsaXM0.search-2",
+      }),
+    limit: limitInQuery("How many members a page has at most.", MEMBERS_PAGE_MAX),
+    status: memberStatus.optional().openapi({ param: { description: "Only members with this status." } }),
+    zone: label(64, "Only members in this zone.", "eu-1a").optional(),
+    tag: label(64, "Only members with this tag.", "canary").optional(),
+    waitMs: waitMsInQuery("On the first page, with If-None-Match: how long to wait for a change"),
+  })
+  .refine(({ cursor, waitMs = 0 }) => cursor === undefined || waitMs === 0, {
+    path: ["waitMs"],
+    message: "only the first page can be waited for: leave out the cursor, or waitMs",
+  });
 
 export const MembersSchema = answer(
   "Members",

@@ -61,11 +61,12 @@ export function systemRoutes(routes: Routes, dependencies: Dependencies): void {
     tags: ["service"],
     summary: "Check whether to send requests to this instance",
     description:
-      "200 from the start until this instance is told to stop, QUORATE_DRAIN_DELAY_MS before it refuses new requests. A lost quorum does not make an instance unready, as taking instances out of rotation would not help: the body tells it, and for how long no lease can be granted after a restart, and the operations answer no_quorum.",
+      "200 from the start until this instance is told to stop, QUORATE_DRAIN_DELAY_MS before it refuses new requests. A lost quorum does not make an instance unready, as taking instances out of rotation would not help: the body tells it, and for how long no lease can be granted after a restart, and the operations answer no_quorum. An instance is also unready once a later version of Quorate has raised the protocol of the deployment.",
     answer: json("Send them.", ReadySchema, examples.ready),
-    problems: ["shutting_down"],
+    problems: ["shutting_down", "no_quorum"],
     handle: () => {
       stopping.assertReady();
+      if (primaries.outdated) throw primaries.noQuorum();
       const { quorum, shortage, grantsInMs } = primaries;
       const ready = { status: "ready" as const, quorum, reason: shortage, grantsInMs };
       return port ? { ...ready, worker: port.worker } : ready;

@@ -17,6 +17,29 @@ export function superseded(id: string): CoordinationError {
   );
 }
 
+/** A report about a process that is gone says nothing about its successor. */
+export function reportSuperseded(id: string): CoordinationError {
+  return new CoordinationError(
+    "superseded",
+    `A later registration of member ${id} exists: the report is about an earlier process, and does not count.`,
+  );
+}
+
+export function cannotReport(why: string): CoordinationError {
+  const error = { field: "reporter", detail: why };
+  return new CoordinationError("invalid_request", `${error.field}: ${why}`, {
+    help: { errors: [error], field: error.field },
+  });
+}
+
+export function tooManyReported(service: string): CoordinationError {
+  return new CoordinationError(
+    "too_many",
+    `As many members of service ${withoutNamespace(service)} are reported as are kept: so many at once tell more of the reporters. Try again later.`,
+    { help: { retryAfterMs: 10_000 } },
+  );
+}
+
 export function noMembers(service: string): CoordinationError {
   const namespace = Namespace.of(service);
   const name = namespace.outer(service);

@@ -1,19 +1,26 @@
 import { type RingMember, ringIdOf } from "../../algorithms/ring.js";
 import type { Clock } from "../../clock.js";
 import type { Ids } from "../../ids.js";
-import type { MemberRecord } from "../../scripts/member-calls.js";
+import { MEMBERS_AT_ONCE_MAX, type MemberRecord } from "../../scripts/member-calls.js";
 import { BoundedCache } from "../reads/bounded-cache.js";
 import { SharedReads } from "../reads/shared-reads.js";
-import { type Member, type Registration, toMember, toRingMember } from "./member.js";
+import type { Versioned } from "../reads/watch.js";
+import { type Member, toMember, toRingMember } from "./member.js";
+import { EVERYBODY, filterKey, type MemberFilter, matches, versionOf } from "./member-filter.js";
 import { liveOf, type MemberReads } from "./member-reads.js";
+import type { Suspicions } from "./suspicions.js";
 
 export interface MemberPage {
+  /** Those that match the filter. */
   readonly members: readonly Member[];
-  /** Of all members as they were at the first page, except for the changes that later pages have found. */
+  /** Of all members of the service as they were at the first page, except for the changes that later pages have found. */
   readonly ringId: string;
   /** For the next page; null: this is the last. */
   readonly cursor: string | null;
 }
+
+/** Its version names all members that match the filter, those of the pages that follow as well. */
+export interface FirstPage extends MemberPage, Versioned {}
 
 /**
  * The members of a service, a page at a time. The first page fixes which members the list has: all that were acknowledged
@@ -26,16 +33,19 @@ export interface MemberPage {
  */
 export class MemberPages {
   readonly #views: SharedReads<View>;
+  readonly #firsts: SharedReads<FirstPage>;
   readonly #pages: SharedReads<MemberPage>;
   /** By the nonce that their cursors contain. */
   readonly #kept: BoundedCache<View>;
 
   constructor(
     private readonly reads: Pick<MemberReads, "ids" | "records" | "live">,
+    private readonly suspicions: Pick<Suspicions, "judge">,
     private readonly clock: Clock,
     private readonly ids: Pick<Ids, "nonce">,
   ) {
     this.#views = new SharedReads(clock, READS_AT_ONCE_MAX);
+    this.#firsts = new SharedReads(clock, READS_AT_ONCE_MAX);
     this.#pages = new SharedReads(clock, READS_AT_ONCE_MAX);
     this.#kept = new BoundedCache(clock, {
       countMax: KEPT_MAX,
@@ -50,25 +60,49 @@ export class MemberPages {
   }
 
   /** Throws `no_quorum`. */
-  page(service: string, cursor: string | null, limit: number): Promise<MemberPage> {
-    return this.#pages.read(`${service} ${limit} ${cursor ?? ""}`, () => this.#read(service, cursor, limit));
+  page(service: string, cursor: string | null, limit: number, filter = EVERYBODY): Promise<MemberPage> {
+    if (cursor === null) return this.first(service, limit, filter);
+    const key = `${service} ${limit} ${cursor} ${filterKey(filter)}`;
+    return this.#pages.read(key, () => this.#next(service, cursor, limit, filter));
   }
 
-  async #read(service: string, cursor: string | null, limit: number): Promise<MemberPage> {
+  /** The page that a list begins with. Concurrent callers get the same object. Throws `no_quorum`. */
+  first(service: string, limit: number, filter = EVERYBODY): Promise<FirstPage> {
+    const key = `${service} ${limit} ${filterKey(filter)}`;
+    return this.#firsts.read(key, () => this.#first(service, limit, filter));
+  }
+
+  async #first(service: string, limit: number, filter: MemberFilter): Promise<FirstPage> {
+    const view = await this.#viewNow(service);
+    const part = await this.#part(service, view.ids, limit, filter);
+    // What is left out of these records cannot be told from a tag.
+    const what = filter.tag === undefined ? "ring" : "all";
+    const rest = await this.reads.live(service, view.ids.slice(part.lookedAt), what);
+    const others = await this.suspicions.judge(service, rest);
+    view.ring ??= new Map(others.map((member) => [member.id, toRingMember(member)]));
+    const version = versionOf([...part.members, ...others.filter((member) => matches(member, filter))]);
+    return { ...(await this.#pageOf(service, view, view.ids, part)), version };
+  }
+
+  async #next(service: string, cursor: string, limit: number, filter: MemberFilter): Promise<MemberPage> {
     const { nonce, after } = parseCursor(cursor);
-    const view =
-      this.#keptView(service, nonce) ?? (await this.#views.read(service, () => this.#view(service)));
-    const ids = after === null ? view.ids : view.ids.slice(firstAfter(view.ids, after));
-    const { records, lookedAt } = await this.#records(service, ids, limit);
-    const ringId = await this.#ringId(service, view, ids.slice(0, lookedAt), records);
+    const view = this.#keptView(service, nonce) ?? (await this.#viewNow(service));
+    const ids = view.ids.slice(firstAfter(view.ids, after));
+    return this.#pageOf(service, view, ids, await this.#part(service, ids, limit, filter));
+  }
+
+  /** `ids`: those of the view from which the part was read. */
+  async #pageOf(service: string, view: View, ids: readonly string[], part: Part): Promise<MemberPage> {
+    const { members, lookedAt, live } = part;
+    const ringId = await this.#ringId(service, view, ids.slice(0, lookedAt), live);
     const last = ids[lookedAt - 1];
     const isLast = lookedAt >= ids.length || last === undefined;
     if (!isLast) this.#keep(view);
-    return {
-      members: records.map(toMember),
-      ringId,
-      cursor: isLast ? null : `${view.nonce}${SEPARATOR}${last}`,
-    };
+    return { members, ringId, cursor: isLast ? null : `${view.nonce}${SEPARATOR}${last}` };
+  }
+
+  #viewNow(service: string): Promise<View> {
+    return this.#views.read(service, () => this.#view(service));
   }
 
   async #view(service: string): Promise<View> {
@@ -77,30 +111,32 @@ export class MemberPages {
     return { nonce: this.ids.nonce(), service, ids, ring: null, ringId: null, readAtMs };
   }
 
-  /** The live members of the first ids: as many as fill a page, and how many ids were read for that. */
-  async #records(
-    service: string,
-    ids: readonly string[],
-    limit: number,
-  ): Promise<{ records: MemberRecord[]; lookedAt: number }> {
-    const records: MemberRecord[] = [];
+  /** The matching members of the first ids: as many as fill a page. */
+  async #part(service: string, ids: readonly string[], limit: number, filter: MemberFilter): Promise<Part> {
+    const members: Member[] = [];
+    const live: Member[] = [];
     let lookedAt = 0;
     let bytes = 0;
     while (lookedAt < ids.length) {
-      // More than the page lacks: some may be tombstones.
-      const wanted = Math.max(limit - records.length, PART_MIN);
+      // More than the page lacks: some may be tombstones. And who matches is known only then.
+      const wanted = filter === EVERYBODY ? Math.max(limit - members.length, PART_MIN) : MEMBERS_AT_ONCE_MAX;
       const part = ids.slice(lookedAt, lookedAt + wanted);
       const known = await this.reads.records(service, part);
-      for (const record of liveOf(known.merged)) {
-        bytes += bytesOf(record);
-        if (records.length === limit || (bytes > PAGE_BYTES_MAX && records.length > 0)) {
-          return { records, lookedAt: lookedAt + part.indexOf(record.id) };
+      const records = liveOf(known.merged);
+      const judged = await this.suspicions.judge(service, records);
+      for (const [at, member] of judged.entries()) {
+        const record = records[at] as MemberRecord;
+        if (matches(member, filter)) {
+          bytes += bytesOf(record);
+          const isFull = members.length === limit || (bytes > PAGE_BYTES_MAX && members.length > 0);
+          if (isFull) return { members, live, lookedAt: lookedAt + part.indexOf(record.id) };
+          members.push(member);
         }
-        records.push(record);
+        live.push(member);
       }
       lookedAt += known.lookedAt;
     }
-    return { records, lookedAt };
+    return { members, live, lookedAt };
   }
 
   /** Names the ring of all members of the list, with what this page found. A hash of all of them, made anew only after a change. */
@@ -108,15 +144,14 @@ export class MemberPages {
     service: string,
     view: View,
     looked: readonly string[],
-    records: readonly MemberRecord[],
+    live: readonly Member[],
   ): Promise<string> {
-    if (view.ring === null && looked.length < view.ids.length) {
+    if (view.ring === null) {
       const rest = view.ids.filter((id) => id > (looked.at(-1) ?? "") || id < (looked[0] ?? ""));
       const others = await this.reads.live(service, rest, "ring");
-      view.ring ??= new Map(others.map((record) => [record.id, ringMemberOf(record)]));
+      view.ring ??= new Map(others.map((record) => [record.id, toRingMember(toMember(record))]));
     }
-    view.ring ??= new Map();
-    const found = new Map(records.map((record) => [record.id, ringMemberOf(record)]));
+    const found = new Map(live.map((member) => [member.id, toRingMember(member)]));
     for (const id of looked) {
       const [known, now] = [view.ring.get(id), found.get(id)];
       if (known?.weight === now?.weight && known?.zone === now?.zone) continue;
@@ -128,8 +163,8 @@ export class MemberPages {
     return view.ringId;
   }
 
-  #keptView(service: string, nonce: string | null): View | undefined {
-    const view = nonce === null ? undefined : this.#kept.get(nonce);
+  #keptView(service: string, nonce: string): View | undefined {
+    const view = this.#kept.get(nonce);
     const isFresh = view && this.clock.monotonicMs() - view.readAtMs <= KEPT_MS_MAX;
     return isFresh && view.service === service ? view : undefined;
   }
@@ -152,8 +187,13 @@ interface View {
   readonly readAtMs: number;
 }
 
-function ringMemberOf({ id, registered }: MemberRecord): RingMember {
-  return toRingMember({ ...(JSON.parse(registered) as Registration), id });
+/** What was read for a page. */
+interface Part {
+  /** Those that match the filter. */
+  readonly members: readonly Member[];
+  /** All that live among the ids that were looked at. */
+  readonly live: readonly Member[];
+  readonly lookedAt: number;
 }
 
 /** Approximate size of a member in an answer. */
@@ -162,8 +202,7 @@ function bytesOf({ id, registered }: MemberRecord): number {
 }
 
 /** `{nonce}.{id}`: the nonce of a view has no dot. */
-function parseCursor(cursor: string | null): { nonce: string | null; after: string | null } {
-  if (cursor === null) return { nonce: null, after: null };
+function parseCursor(cursor: string): { nonce: string; after: string } {
   const at = cursor.indexOf(SEPARATOR);
   return { nonce: cursor.slice(0, at), after: cursor.slice(at + 1) };
 }

@@ -121,6 +121,7 @@ function merge(replies: readonly MemberPart[], ids: ReadonlySet<string>): Merged
     (a, b) => ({
       ...(a.expiresInMs >= b.expiresInMs ? a : b),
       heartbeatAgeMs: Math.min(a.heartbeatAgeMs, b.heartbeatAgeMs),
+      reported: a.reported === true || b.reported === true,
     }),
   );
 }

@@ -13,7 +13,8 @@ export interface Registration {
 
 export interface Member extends Registration {
   readonly id: string;
-  readonly status: "up";
+  /** `suspect`: others cannot reach it. */
+  readonly status: "up" | "suspect";
   /** Raised by each registration. */
   readonly incarnation: number;
   /** Raised by each change within one incarnation. */

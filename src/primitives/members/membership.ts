@@ -14,12 +14,14 @@ import {
 } from "../../scripts/member-calls.js";
 import { SharedReads } from "../reads/shared-reads.js";
 import { Heartbeats } from "./heartbeats.js";
+import { ListWatches } from "./list-watches.js";
 import { type Member, type Registration, toMember } from "./member.js";
 import { superseded, tooManyMembers, unknownMember } from "./member-failures.js";
-import { type MemberPage, MemberPages } from "./member-pages.js";
+import { MemberPages } from "./member-pages.js";
 import { type Known, MemberReads } from "./member-reads.js";
 import { MemberViews } from "./member-views.js";
 import { type ServicePage, ServicePages } from "./service-pages.js";
+import { Suspicions } from "./suspicions.js";
 
 export type { Member, Registration } from "./member.js";
 
@@ -28,9 +30,14 @@ export class Membership {
   readonly #reads: MemberReads;
   readonly #lists: SharedReads<Member[]>;
   readonly #members: SharedReads<Member>;
-  readonly #pages: MemberPages;
+  /** For lists in pages. */
+  readonly pages: MemberPages;
+  /** For blocking reads of them. */
+  readonly listWatches: ListWatches;
   readonly #services: ServicePages;
   readonly #heartbeats: Heartbeats;
+  /** What others say against members. */
+  readonly suspicions: Suspicions;
   /** For answers that may be a little old. */
   readonly views: MemberViews;
 
@@ -44,7 +51,9 @@ export class Membership {
     this.#reads = new MemberReads(primaries, keys, clock);
     this.#lists = new SharedReads(clock, LISTS_AT_ONCE_MAX);
     this.#members = new SharedReads(clock, MEMBERS_AT_ONCE_MAX);
-    this.#pages = new MemberPages(this.#reads, clock, ids);
+    this.suspicions = new Suspicions(primaries, keys, clock, this.#reads);
+    this.pages = new MemberPages(this.#reads, this.suspicions, clock, ids);
+    this.listWatches = new ListWatches((service) => this.list(service), this.pages, clock);
     this.#services = new ServicePages(this.#reads, primaries, keys, clock);
     this.#heartbeats = new Heartbeats(primaries, keys, clock);
     this.views = new MemberViews((service) => this.list(service), clock, settings.viewAgeMsMax);
@@ -106,13 +115,8 @@ export class Membership {
   list(service: string): Promise<Member[]> {
     return this.#lists.read(service, async () => {
       const ids = await this.#reads.ids(service);
-      return (await this.#reads.live(service, ids)).map(toMember);
+      return this.suspicions.judge(service, await this.#reads.live(service, ids));
     });
-  }
-
-  /** A page of them: those after `cursor`. Throws `no_quorum`. */
-  page(service: string, cursor: string | null, limit: number): Promise<MemberPage> {
-    return this.#pages.page(service, cursor, limit);
   }
 
   /** Concurrent callers share a read. Throws `unknown_member` and `no_quorum`. */
@@ -120,7 +124,8 @@ export class Membership {
     return this.#members.read(`${service}/${id}`, async () => {
       const { record } = await this.#find(service, id);
       if (!record || record.left) throw unknownMember(service, id);
-      return toMember(record);
+      const [member] = await this.suspicions.judge(service, [record]);
+      return member as Member;
     });
   }
 

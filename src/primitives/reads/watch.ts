@@ -16,17 +16,31 @@ export class Watches<T extends Versioned> {
   ) {}
 
   /** The state once its version is not `version`, or when `deadlineMs` has passed. Throws as `read` does. */
-  async change(
+  change(
     key: string,
     version: string | null,
     deadlineMs: number,
     signal?: AbortSignal,
     inFlight?: InFlight,
   ): Promise<T> {
+    return this.until(key, (state) => state.version !== version, deadlineMs, signal, inFlight);
+  }
+
+  /**
+   * The state once it is the one that its reader waits for, or when `deadlineMs` has passed. `isIt`: asked once per version.
+   * Throws as `read` does.
+   */
+  async until(
+    key: string,
+    isIt: (state: T) => boolean,
+    deadlineMs: number,
+    signal?: AbortSignal,
+    inFlight?: InFlight,
+  ): Promise<T> {
     const now = await this.read(key);
-    if (now.version !== version) return now;
+    if (isIt(now)) return now;
     inFlight?.pause();
-    const changed = await this.#watch(key).until((state) => state.version !== version, deadlineMs, signal);
+    const changed = await this.#watch(key).until(onceEach(now.version, isIt), deadlineMs, signal);
     if (!signal?.aborted) await inFlight?.resume();
     // Only a fresh read can say that nothing has changed.
     return changed ?? (signal?.aborted ? now : this.read(key));
@@ -43,6 +57,16 @@ export class Watches<T extends Versioned> {
     this.#watches.set(key, watch);
     return watch;
   }
+}
+
+/** Where nothing has changed, thousands of readers cost a comparison each. */
+function onceEach<T extends Versioned>(seen: string, isIt: (state: T) => boolean): (state: T) => boolean {
+  let asked = seen;
+  return (state) => {
+    if (state.version === asked) return false;
+    asked = state.version;
+    return isIt(state);
+  };
 }
 
 /** Reads one state again and again for as long as anybody waits for it to change. */
@@ -81,11 +105,14 @@ class Watch<T> {
   }
 
   async #poll(): Promise<void> {
+    let tookMs = 0;
     do {
-      await this.clock.sleep(POLL_INTERVAL_MS);
+      await this.clock.sleep(Math.min(Math.max(POLL_INTERVAL_MS, tookMs * REST), POLL_INTERVAL_MS_MAX));
       if (this.#waiting.size === 0) return;
+      const startedMs = this.clock.monotonicMs();
       // A read that fails says nothing about changes.
       const state = await this.read().catch(() => null);
+      tookMs = this.clock.monotonicMs() - startedMs;
       if (state) await this.#tell(state);
     } while (this.#waiting.size > 0);
   }
@@ -103,5 +130,9 @@ class Watch<T> {
 }
 
 const POLL_INTERVAL_MS = 200;
+/** A large state is read for a tenth of the time at most. */
+const REST = 9;
+/** However slowly the primaries answer. */
+const POLL_INTERVAL_MS_MAX = 2_000;
 /** Some milliseconds of work: an answer of the largest size takes some 0.2 ms. */
 const TOLD_AT_ONCE_MAX = 8;

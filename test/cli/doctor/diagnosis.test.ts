@@ -172,6 +172,15 @@ describe("findings of instances", () => {
     expect(ids([stopping, closed])).toEqual(["not-ready http://one", "key http://two"]);
   });
 
+  test("tell of an instance that a later version has left behind", () => {
+    const outdated = {
+      ...instance("http://one", three(), { quorum: false }),
+      ready: null,
+      failure: failure("no_quorum", "This instance is outdated", {}),
+    };
+    expect(ids([outdated, instance("http://two")])).toEqual(["outdated http://one"]);
+  });
+
   test("tell of a lost quorum, and of leases that are not granted yet", () => {
     expect(ids([instance("http://one", three(), { quorum: false, grantsInMs: null })])).toEqual([
       "no-quorum http://one",

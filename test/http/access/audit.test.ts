@@ -160,6 +160,16 @@ const SCENARIOS: Record<
     const path = await registered();
     return { act: () => call("POST", `${path}/heartbeat`), line: null };
   },
+  suspectMember: async () => {
+    const path = await registered();
+    await call("PUT", path.replace("search-1", "search-2").slice(path.indexOf("/services")), {
+      address: "10.0.0.8:9000",
+    });
+    return {
+      act: () => call("POST", `${path}/suspect`, { reporter: "search-2", reason: "no answer" }),
+      line: null,
+    };
+  },
   leave: async () => {
     const path = await registered();
     return {

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { buildRing } from "../../../src/algorithms/ring.js";
+import { toMember } from "../../../src/primitives/members/member.js";
 import { MemberPages } from "../../../src/primitives/members/member-pages.js";
 import type { MemberRecord } from "../../../src/scripts/member-calls.js";
 import { FakeClock } from "../../helpers/fake-clock.js";
@@ -34,6 +35,7 @@ beforeEach(() => {
         return ids.filter((id) => weights.has(id)).map(record);
       },
     },
+    { judge: async (_, records) => records.map(toMember) },
     clock,
     { nonce: () => `n${nonces++}` },
   );

@@ -1,0 +1,94 @@
+import { beforeEach, expect, test } from "vitest";
+import { ListWatches } from "../../../src/primitives/members/list-watches.js";
+import type { Member } from "../../../src/primitives/members/member.js";
+import { filterKey, filterOf, matches, versionOf } from "../../../src/primitives/members/member-filter.js";
+import type { FirstPage } from "../../../src/primitives/members/member-pages.js";
+import { SharedReads } from "../../../src/primitives/reads/shared-reads.js";
+import { FakeClock, settled } from "../../helpers/fake-clock.js";
+
+// Blocking reads of lists, in virtual time, of members that come from no primary.
+
+const member = (id: string, more: Partial<Member> = {}) =>
+  ({ id, incarnation: 1, revision: 1, status: "up", zone: "z1", tags: [], ...more }) as unknown as Member;
+
+let clock: FakeClock;
+let members: Member[];
+let reads: { lists: number; pages: number };
+let watches: ListWatches;
+beforeEach(() => {
+  clock = new FakeClock();
+  members = [member("a"), member("b", { zone: "z2" })];
+  reads = { lists: 0, pages: 0 };
+  // As in production: whoever asks for the same at the same time shares a read.
+  const lists = new SharedReads<Member[]>(clock, 4);
+  const pages = new SharedReads<FirstPage>(clock, 4);
+  watches = new ListWatches(
+    (service) =>
+      lists.read(service, async () => {
+        reads.lists++;
+        return [...members];
+      }),
+    {
+      first: (service, limit, filter = {}) =>
+        pages.read(`${service} ${limit} ${filterKey(filter)}`, async () => {
+          reads.pages++;
+          const found = members.filter((each) => matches(each, filter));
+          return { members: found, ringId: "r", cursor: null, version: versionOf(found) };
+        }),
+    },
+    clock,
+  );
+});
+
+/** What a reader that knows the list as it is now has been told. */
+function wait(zone: string | undefined, waitMs = 20_000) {
+  const filter = filterOf({ zone });
+  const known = versionOf(members.filter((each) => matches(each, filter)));
+  const told: { page?: FirstPage } = {};
+  void watches
+    .change("s", { limit: 1_000, filter }, known, clock.monotonicMs() + waitMs)
+    .then((page) => void Object.assign(told, { page }));
+  return told;
+}
+
+test("a change is told to those whose filter it matches, and to no others", async () => {
+  const [all, z1, z2] = [wait(undefined), wait("z1"), wait("z2")];
+  await clock.advance(500);
+  expect([all, z1, z2]).toEqual([{}, {}, {}]);
+  members = [member("a"), member("b", { zone: "z2", revision: 2 })];
+  await clock.advance(300);
+  expect(all.page?.members).toHaveLength(2);
+  expect(z2.page?.members).toMatchObject([{ id: "b", revision: 2 }]);
+  expect(z1).toEqual({});
+});
+
+test("what changes by itself is no change", async () => {
+  const all = wait(undefined);
+  await clock.advance(500);
+  members = members.map((each) => ({ ...each, lastHeartbeatAgeMs: 77 }));
+  await clock.advance(5_000);
+  expect(all).toEqual({});
+});
+
+test("without a change the answer comes at the deadline", async () => {
+  const all = wait(undefined, 1_000);
+  await clock.advance(999);
+  expect(all).toEqual({});
+  await clock.advance(1);
+  expect(all.page?.members).toHaveLength(2);
+  await clock.advance(1_000);
+  expect(clock.pending).toBe(0);
+});
+
+test("thousands of readers, each with a filter of its own, cost no more reads than one, and are all told", async () => {
+  const zones = Array.from({ length: 2_000 }, (_, i) => `zone-${i}`);
+  const told = [...zones, undefined].map((zone) => wait(zone));
+  await settled();
+  reads = { lists: 0, pages: 0 };
+  await clock.advance(2_000);
+  expect(reads.lists).toBeLessThanOrEqual(10);
+  expect(reads.pages).toBe(0);
+  members = zones.map((zone, i) => member(`m${i}`, { zone }));
+  await clock.advance(400);
+  expect(told.every(({ page }) => page)).toBe(true);
+});
