@@ -118,15 +118,14 @@ const WRITES: Readonly<Record<string, Command>> = {
     } else throw new Error("the simulated SET knows NX and PX only");
     return OK;
   },
-  SETRANGE: (keys, [key = "", at, text = ""], nowMs) => {
+  SETRANGE: (keys, [key = "", at, text = ""]) => {
     const from = integer(at);
     const before = Buffer.from(textOf(keys.get(key)) ?? "");
     if (from + Buffer.byteLength(text) > before.length)
       throw new Error("the simulated SETRANGE makes no text longer");
     const whole = Buffer.from(before);
     whole.write(text, from);
-    const endsMs = keys.expiresAtMs(key);
-    keys.set(key, { type: "string", text: whole.toString() }, endsMs === undefined ? nowMs : endsMs);
+    keys.set(key, { type: "string", text: whole.toString() }, keys.expiresAtMs(key));
     return whole.length;
   },
   DEL: (keys, args) => args.filter((key) => keys.delete(key)).length,
