@@ -164,6 +164,7 @@ export interface RedisServers {
 export interface Core extends Primitives {
   readonly primaries: Primaries;
   readonly waiting: WaitQueue;
+  readonly registerUpkeep: RegisterUpkeep;
   close(): void;
 }
 
@@ -222,6 +223,7 @@ export function createCore(
     waiting,
     owners: new Owners(membership.views, clock),
     registers,
+    registerUpkeep: upkeep,
     close: () => {
       reconciler.close();
       upkeep.close();
