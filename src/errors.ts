@@ -50,8 +50,9 @@ export interface ErrorHelp {
   readonly queuePosition?: number;
   /** The limit of the semaphore. */
   readonly limit?: number;
-  /** The version that a register has; null: there is none. */
-  readonly current?: { readonly version: number; readonly etag: string } | null;
+  /** The ETag of what is stored now, and its version where it has one; missing: there is none. */
+  readonly etag?: string;
+  readonly version?: number;
   /** What is known of why a lease was lost. */
   readonly lost?: {
     readonly why: "expired" | "released" | "broken" | "taken" | "restarted";

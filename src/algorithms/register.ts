@@ -44,6 +44,8 @@ export interface Copy {
   /** Time until the version ends by this primary's clock, ms; null: it does not end. Zero or less: it has ended. */
   readonly leftMs: number | null;
   readonly isLive: boolean;
+  /** Whether it was copied here from another primary: it counts for what is latest, but is no vote for it. */
+  readonly isCopied: boolean;
   /** The version as it is stored. */
   readonly text: string;
 }
@@ -55,10 +57,11 @@ export function latestOf(copies: readonly (Copy | null)[]): Copy | null {
   return latest;
 }
 
-/** Whether a majority of the primaries hold this very acceptance, so that it is decided; null: hold nothing at all. */
+/** Whether a majority of the primaries have accepted exactly this, so that it is decided; null: nothing at all. */
 export function isDecided(copies: readonly (Copy | null)[], latest: Copy | null, majority: number): boolean {
   let same = 0;
-  for (const copy of copies) if ((copy?.accepted ?? null) === (latest?.accepted ?? null)) same += 1;
+  for (const copy of copies)
+    if (!copy?.isCopied && (copy?.accepted ?? null) === (latest?.accepted ?? null)) same += 1;
   return same >= majority;
 }
 

@@ -240,14 +240,6 @@ export type Loss = {
   readonly newest?: number;
 };
 
-/** The version that a register has. */
-export type CurrentVersion = {
-  /** Grows by one with each change. */
-  readonly version: number;
-  /** Its ETag without the quotes, for If-Match. */
-  readonly etag: string;
-};
-
 /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
 export type LeaseId = string;
 
@@ -362,8 +354,10 @@ export interface ProblemFields {
     readonly lost: Loss;
   };
   version_mismatch: {
-    /** The version that it has; null: there is none. */
-    readonly current: CurrentVersion | null;
+    /** The ETag of what is stored now. Missing: nothing is. */
+    readonly etag?: string;
+    /** The version of the register. */
+    readonly version?: number;
   };
   idempotency_mismatch: object;
   too_many_keyed: {

@@ -16,7 +16,7 @@ import {
   readRegister,
   restoreRegister,
 } from "../scripts/register-calls.js";
-import { type CopyEnd, commandOn, runOn, scanHash, scanKeys } from "./copy-end.js";
+import { type CopyEnd, commandOn, runOn, scanHash, scanKeys, scanMembers } from "./copy-end.js";
 
 /** What one subsystem stores on primaries, and how a primary that may have lost some of it gets it back. */
 export interface Section {
@@ -117,28 +117,32 @@ const registers: Section = {
   name: "registers",
   async clean(target, keys, isSource) {
     if (isSource) return;
-    await scanKeys(
-      target,
-      keys.registerPattern,
-      async (found) => void (await runOn(target, dropRegisters(found))),
-    );
+    for (const names of inBatches(await registersOn(target, keys), REGISTERS_AT_ONCE))
+      await runOn(target, dropRegisters(names.map(keys.register)));
     const indexes = [keys.registers, keys.registersGone, keys.registersEnding];
     await runOn(target, dropRegisters(indexes, true));
   },
   async copy(source, target, keys) {
     await runOn(target, raiseRegisterFloor(await runOn(source, raiseRegisterFloor(NO_BALLOT))));
-    await scanKeys(source, keys.registerPattern, async (found) => {
-      for (let at = 0; at < found.length; at += REGISTERS_AT_ONCE)
-        await Promise.all(
-          found.slice(at, at + REGISTERS_AT_ONCE).map(async (key) => {
-            const name = keys.registerOf(key);
-            const copy = await runOn(source, readRegister(keys, name, true));
-            if (copy) await runOn(target, restoreRegister(keys, name, copy));
-          }),
-        );
-    });
+    for (const names of inBatches(await registersOn(source, keys), REGISTERS_AT_ONCE))
+      await Promise.all(
+        names.map(async (name) => {
+          const copy = await runOn(source, readRegister(keys, name, true));
+          if (copy) await runOn(target, restoreRegister(keys, name, copy));
+        }),
+      );
   },
 };
+
+/** The names of all registers of which a primary has anything. */
+async function registersOn(end: CopyEnd, keys: Keys): Promise<readonly string[]> {
+  const accepted = await scanMembers(end, keys.registers);
+  return [...new Set([...accepted, ...(await scanMembers(end, keys.registersGone))])];
+}
+
+function* inBatches<T>(all: readonly T[], size: number): Generator<readonly T[]> {
+  for (let at = 0; at < all.length; at += size) yield all.slice(at, at + size);
+}
 
 /** In the order in which they are copied. */
 export const SECTIONS: readonly Section[] = [holds, counters, members, tombstones, registers];

@@ -66,14 +66,6 @@ const LossSchema = answer("Loss", "What is known about why a lease was lost.", {
     .openapi({ format: "int64", description: "No token above this one has been granted since." }),
 });
 
-const CurrentVersionSchema = answer("CurrentVersion", "The version that a register has.", {
-  version: z.int().openapi({ format: "int64", description: "Grows by one with each change.", example: 7 }),
-  etag: z.string().openapi({
-    description: "Its ETag without the quotes, for If-Match.",
-    example: "1a2b3c4d5e6f:0123456789abcdef01234567",
-  }),
-});
-
 const WrongFieldSchema = answer("WrongField", "A field or parameter of the request that is wrong.", {
   field: z.string().openapi({ description: "Its path, such as members.0.id; empty: the body itself." }),
   detail: z.string().openapi({ description: "What is wrong with it." }),
@@ -115,9 +107,11 @@ const FIELDS: Readonly<Partial<Record<ErrorCode, z.ZodRawShape>>> = {
   too_many: { retryAfterMs: sometimesRetryAfterMs },
   lease_lost: { lost: LossSchema },
   version_mismatch: {
-    current: z
-      .union([CurrentVersionSchema, z.null()])
-      .openapi({ description: "The version that it has; null: there is none." }),
+    etag: z
+      .string()
+      .optional()
+      .openapi({ description: "The ETag of what is stored now. Missing: nothing is." }),
+    version: z.int().optional().openapi({ format: "int64", description: "The version of the register." }),
   },
   too_many_keyed: { retryAfterMs },
   contended: { retryAfterMs },

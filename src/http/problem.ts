@@ -20,7 +20,7 @@ const TABLE = {
   superseded: [409, "A later registration has replaced it"],
   too_many: [409, "It exceeds a limit"],
   lease_lost: [410, "The lease is not held any more"],
-  version_mismatch: [412, "The register has another version"],
+  version_mismatch: [412, "It has changed meanwhile"],
   too_large: [413, "The body is too large"],
   unsupported_media_type: [415, "The body is not JSON"],
   expectation_failed: [417, "The expectation of the request cannot be met"],

@@ -1,6 +1,6 @@
 import type { Ballot } from "../algorithms/ballot.js";
 import { configurationOf } from "../algorithms/configuration.js";
-import type { Copy } from "../algorithms/register.js";
+import { type Copy, isDecided, latestOf } from "../algorithms/register.js";
 import { type Answer, failed } from "../redis/answer.js";
 import { PrimaryFailure } from "../redis/failures.js";
 import type { Primary } from "../redis/primary.js";
@@ -157,9 +157,8 @@ const NOT_ASKED = failed(new PrimaryFailure("not_sent", "it takes no part in thi
 
 const mayHaveRun = (answer: Answer<unknown>) => !answer.ok && answer.failure.kind === "unknown";
 
-function isAgreed(copies: readonly (Copy | null)[], majority: number): boolean {
-  return copies.some((one) => copies.filter((other) => other?.accepted === one?.accepted).length >= majority);
-}
+const isAgreed = (copies: readonly (Copy | null)[], majority: number): boolean =>
+  isDecided(copies, latestOf(copies), majority);
 
 function highestOf(ballots: readonly Ballot[]): Ballot | null {
   let highest: Ballot | null = null;

@@ -47,15 +47,8 @@ export class Keys {
     return `${escapeGlob(this.prefix)}gone/*`;
   }
 
-  get registerPattern(): string {
-    return `${escapeGlob(this.prefix)}register/*`;
-  }
-
   /** A register, by its name: its kind, its namespace and its key, which may have slashes. */
   readonly register = (name: string) => `${this.prefix}register/${name}`;
-
-  /** The name of the register with this key. */
-  readonly registerOf = (key: string) => key.slice(this.register("").length);
 
   /** The channel on which a new version of a register is published. */
   readonly registerChannel = (name: string) => `${this.prefix}registers/changed/${name}`;

@@ -30,7 +30,7 @@ export function prepareRegister(keys: Keys, name: string, ballot: Ballot): Call<
 }
 
 /** A version of a register as it is proposed. */
-export type Proposal = Omit<Copy, "accepted" | "promised">;
+export type Proposal = Omit<Copy, "accepted" | "promised" | "isCopied">;
 
 /** Null if accepted, else the higher ballot that was promised. */
 export function acceptRegister(
@@ -62,13 +62,14 @@ export function readRegister(keys: Keys, name: string, promises = false): Call<C
 /** Null: there are no fields. */
 function toCopy(fields: readonly unknown[]): Copy | null {
   if (fields.length === 0) return null;
-  const [promised, accepted, etag, left, live, text] = fields as string[];
+  const [promised, accepted, etag, left, live, copied, text] = fields as string[];
   return {
     promised: promised as Ballot,
     accepted: accepted as Ballot,
     etag: etag as Ballot,
     leftMs: left === "" ? null : Number(left),
     isLive: live === "1",
+    isCopied: copied === "1",
     text: text as string,
   };
 }
@@ -108,7 +109,7 @@ export function removeRegister(keys: Keys, name: string, accepted: Ballot | null
 export function restoreRegister(
   keys: Keys,
   name: string,
-  { promised, accepted, etag, leftMs, isLive, text }: Copy,
+  { promised, accepted, etag, leftMs, isLive, text }: Omit<Copy, "isCopied">,
 ): Call<void> {
   return scriptCall(
     "restore-register",

@@ -39,16 +39,6 @@ const NAMES = {
     "set-limit",
   ],
   queue: ["take-ticket", "leave-queue", "keep-waiting"],
-  members: [
-    "announce-incarnation",
-    "put-member",
-    "heartbeat",
-    "list-members",
-    "count-members",
-    "scan-set",
-    "put-report",
-    "list-reports",
-  ],
   registers: [
     "prepare-register",
     "accept-register",
@@ -58,6 +48,16 @@ const NAMES = {
     "remove-register",
     "restore-register",
     "drop-registers",
+  ],
+  members: [
+    "announce-incarnation",
+    "put-member",
+    "heartbeat",
+    "list-members",
+    "count-members",
+    "scan-set",
+    "put-report",
+    "list-reports",
   ],
   configuration: [
     "prepare",

@@ -177,7 +177,7 @@ function wordsOf(problem: Record<string, unknown>) {
     retryAfterMs: _time,
     queuePosition: _position,
     holder: _holder,
-    current: _current,
+    etag: _etag,
     ...words
   } = problem;
   return words;

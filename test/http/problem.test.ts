@@ -27,6 +27,11 @@ test("each code has its status", () => {
     internal: 500,
     no_quorum: 503,
     authentication_unavailable: 503,
+    version_mismatch: 412,
+    idempotency_mismatch: 422,
+    too_many_keyed: 429,
+    contended: 503,
+    outcome_unknown: 504,
     overloaded: 503,
     shutting_down: 503,
   });

@@ -10,7 +10,7 @@ export function versionMismatch(
   return new CoordinationError(
     "version_mismatch",
     `The register ${has}. Nothing was changed: read it again, and decide anew.`,
-    { help: { current } },
+    { help: current ? { version: current.version, etag: `"${current.etag}"` } : {} },
   );
 }
 

@@ -160,6 +160,18 @@ const SCENARIOS: Record<
     const path = await registered();
     return { act: () => call("POST", `${path}/heartbeat`), line: null };
   },
+  putRegister: async () => ({
+    act: () => call("PUT", "/registers/config%2Fregion", { value: metadata }),
+    line: { what: "registers.put", names: ["config/region"], outcome: "changed" },
+  }),
+  deleteRegister: async () => {
+    const name = freshName("register");
+    await call("PUT", `/registers/${name}`, { value: metadata });
+    return {
+      act: () => call("DELETE", `/registers/${name}`),
+      line: { what: "registers.delete", names: [name], outcome: "deleted" },
+    };
+  },
   suspectMember: async () => {
     const path = await registered();
     await call("PUT", path.replace("search-1", "search-2").slice(path.indexOf("/services")), {

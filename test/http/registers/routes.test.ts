@@ -40,7 +40,7 @@ describe("a register", () => {
     const refused = await put(key, { value: 3 }, { "if-match": first });
     expect(refused).toMatchObject({
       status: 412,
-      body: { code: "version_mismatch", current: { version: 2, etag: second.slice(1, -1) } },
+      body: { code: "version_mismatch", version: 2, etag: second },
     });
     expect(await put(key, { value: 3 }, { "if-match": "*" })).toMatchObject({ status: 200 });
     expect(await put(key, { value: 4 }, { "if-none-match": "*" })).toMatchObject({ status: 412 });
@@ -49,10 +49,9 @@ describe("a register", () => {
 
   test("that is not there is made with If-None-Match only, by one of many who ask at once", async () => {
     const key = freshName();
-    expect(await put(key, { value: 1 }, { "if-match": "*" })).toMatchObject({
-      status: 412,
-      body: { current: null },
-    });
+    const none = await put(key, { value: 1 }, { "if-match": "*" });
+    expect(none.status).toBe(412);
+    expect(none.body).not.toHaveProperty("etag");
     const made = await Promise.all(
       Array.from({ length: 8 }, (_, i) => put(key, { value: i }, { "if-none-match": "*" }, pair.at(i))),
     );

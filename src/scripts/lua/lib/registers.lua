@@ -5,13 +5,14 @@
 --   75 ... 111  the ballot that first proposed this version: its etag
 --  112 ... 126  when the version ends, ms since 1970 by this server's clock, or zeros: it does not
 --  127          1: live; 0: a tombstone
+--  128          1: it was copied from another primary, so it may be below what this one promised, and is no vote; else 0
 -- Ballots are strings of equal length, of digits and lower-case hex, ordered as strings. A primary has a floor of ballots,
 -- the field `register_floor` of what it stores of the configuration: below it nothing is promised or accepted for any
 -- register, so that a register can be removed of which somebody may still think that it was promised something.
 
 local NONE = '000000000000:000000000000000000000000'
 local NEVER = '000000000000000'
-local HEAD = 127
+local HEAD = 128
 
 local function promised_in(head)
   local promised = head == '' and NONE or string.sub(head, 1, 37)
@@ -25,5 +26,6 @@ local function accepted_in(head) return head == '' and NONE or string.sub(head, 
 local function copy_in(stored)
   local ends = string.sub(stored, 112, 126)
   return promised_in(stored), string.sub(stored, 38, 74), string.sub(stored, 75, 111),
-    ends == NEVER and '' or int(tonumber(ends) - now()), string.sub(stored, 127, 127), string.sub(stored, HEAD + 1)
+    ends == NEVER and '' or int(tonumber(ends) - now()), string.sub(stored, 127, 127), string.sub(stored, 128, 128),
+    string.sub(stored, HEAD + 1)
 end

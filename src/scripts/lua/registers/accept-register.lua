@@ -13,7 +13,7 @@
 
 local head = redis.call('GETRANGE', KEYS[2], 0, HEAD - 1)
 local promised, accepted = promised_in(head), accepted_in(head)
-if accepted == ARGV[2] then return { 1 } end
+if accepted == ARGV[2] and string.sub(head, 128, 128) == '0' then return { 1 } end
 if promised > ARGV[2] then return { 0, promised } end
 
 local is_new = string.sub(head, 75, 111) ~= ARGV[4]
@@ -22,7 +22,7 @@ local ended, ends = string.sub(head, 112, 126), NEVER
 if ARGV[5] ~= '' then
   if is_new or ended == NEVER then ends = string.format('%015.0f', now() + math.max(0, tonumber(ARGV[5]))) else ends = ended end
 end
-redis.call('SET', KEYS[2], ARGV[2] .. ARGV[2] .. ARGV[4] .. ends .. ARGV[6] .. ARGV[7])
+redis.call('SET', KEYS[2], ARGV[2] .. ARGV[2] .. ARGV[4] .. ends .. ARGV[6] .. '0' .. ARGV[7])
 if not is_new then return { 1 } end
 
 local was_live = string.sub(head, 127, 127) == '1'

@@ -1,16 +1,16 @@
 -- First half of a change of a register (CASPaxos): promises to accept nothing below a ballot.
 --   KEYS[2]  the register (string)   KEYS[3]  registers that may be removed, by when they were noted (sorted set)
 --   ARGV[2]  ballot                  ARGV[3]  name of the register
--- Returns {1, floor, this server's clock in ms since 1970, ballot promised, ballot accepted, etag, time left in ms or '', 1
--- or 0, version}, as lib/registers.lua has them; {1, floor, this server's clock}: nothing was accepted; {0, ballot promised}: an
--- equal or higher one was promised.
+-- Returns {1, floor, this server's clock in ms since 1970, ballot promised, ballot accepted, etag, time left in ms or '',
+-- 1: live or 0, 1: copied or 0, version}, as lib/registers.lua has them; {1, floor, this server's clock}: nothing was accepted;
+-- {0, ballot promised}: an equal or higher one was promised.
 -- Needs: registers
 
 local stored = redis.call('GET', KEYS[2]) or ''
 local promised = promised_in(stored)
 if promised >= ARGV[2] then return { 0, promised } end
 if stored == '' then
-  redis.call('SET', KEYS[2], ARGV[2] .. NONE .. NONE .. NEVER .. '0')
+  redis.call('SET', KEYS[2], ARGV[2] .. NONE .. NONE .. NEVER .. '00')
   redis.call('ZADD', KEYS[3], int(now()), ARGV[3])
 else
   redis.call('SETRANGE', KEYS[2], 0, ARGV[2])

@@ -1,8 +1,8 @@
 -- Reads what a primary has accepted of a register. Changes nothing.
 --   KEYS[2]  the register (string)
 --   ARGV[2]  1: tells also of one of which nothing was accepted, only promised; else 0
--- Returns {1, ballot promised, ballot accepted, etag, time left in ms or '', 1 or 0, version}, as lib/registers.lua has them;
--- {0}: there is none.
+-- Returns {1, ballot promised, ballot accepted, etag, time left in ms or '', 1: live or 0, 1: copied or 0, version}, as
+-- lib/registers.lua has them; {0}: there is none.
 -- Needs: registers
 
 local stored = redis.call('GET', KEYS[2])

@@ -10,9 +10,10 @@
 -- Returns {1}.
 -- Needs: registers
 
-local stored = redis.call('GET', KEYS[2]) or ARGV[3] .. NONE .. NONE .. NEVER .. '0'
+local stored = redis.call('GET', KEYS[2]) or ARGV[3] .. NONE .. NONE .. NEVER .. '00'
 local promised, accepted, etag = string.sub(stored, 1, 37), accepted_in(stored), string.sub(stored, 75, 111)
-local ends, live, version = string.sub(stored, 112, 126), string.sub(stored, 127, 127), string.sub(stored, HEAD + 1)
+local ends, live, copied = string.sub(stored, 112, 126), string.sub(stored, 127, 127), string.sub(stored, 128, 128)
+local version = string.sub(stored, HEAD + 1)
 local theirs = ARGV[6] == '' and NEVER or string.format('%015.0f', now() + math.max(0, tonumber(ARGV[6])))
 if promised < ARGV[3] then promised = ARGV[3] end
 if etag == ARGV[5] then
@@ -20,8 +21,8 @@ if etag == ARGV[5] then
 elseif accepted < ARGV[4] then
   ends = theirs
 end
-if accepted < ARGV[4] then accepted, etag, live, version = ARGV[4], ARGV[5], ARGV[7], ARGV[8] end
-redis.call('SET', KEYS[2], promised .. accepted .. etag .. ends .. live .. version)
+if accepted < ARGV[4] then accepted, etag, live, copied, version = ARGV[4], ARGV[5], ARGV[7], '1', ARGV[8] end
+redis.call('SET', KEYS[2], promised .. accepted .. etag .. ends .. live .. copied .. version)
 
 if live == '1' then redis.call('ZREM', KEYS[3], ARGV[2]) else redis.call('ZADD', KEYS[3], 'NX', int(now()), ARGV[2]) end
 if accepted ~= NONE then redis.call('ZADD', KEYS[4], 0, ARGV[2]) end
