@@ -37,6 +37,7 @@ import { Registers } from "./primitives/registers/registers.js";
 import { RegisterUpkeep } from "./primitives/registers/upkeep.js";
 import { Owners } from "./primitives/rings/owners.js";
 import { Semaphores } from "./primitives/semaphore.js";
+import { Transactions } from "./primitives/transactions/transactions.js";
 import { LeaseVotes } from "./quorum/lease-votes.js";
 import { Primaries } from "./quorum/primaries.js";
 import type { Connect } from "./redis/connection.js";
@@ -213,7 +214,8 @@ export function createCore(
   );
   const leases = new Leases(votes, waiting, primaries.all.length, clock, random, ids, observer.leases);
   const registers = new Registers(new Changes(primaries, keys, clock, random, ids), primaries, keys, clock);
-  const upkeep = new RegisterUpkeep(registers, primaries, keys, clock, random);
+  const transactions = new Transactions(registers, clock, ids);
+  const upkeep = new RegisterUpkeep(registers, primaries, keys, clock, random, transactions);
   return {
     primaries,
     membership,
@@ -223,6 +225,7 @@ export function createCore(
     waiting,
     owners: new Owners(membership.views, clock),
     registers,
+    transactions,
     registerUpkeep: upkeep,
     close: () => {
       reconciler.close();

@@ -127,6 +127,9 @@ export const UNKNOWN_ABORTED: Transaction = Object.freeze({
 /** How long what was decided is known once nobody needs it any more, and ids are taken for new ones, ms. */
 export const REMEMBERED_MS = 86_400_000;
 
+/** How long a decision is kept for participants that have not acknowledged it, ms: 30 days. */
+export const UNACKNOWLEDGED_MS = 30 * REMEMBERED_MS;
+
 /**
  * What an id of which nothing is known may be, by the time in it. `forgotten`: its transaction may have been decided and
  * removed, so nobody may take it for a new one. `ahead`: it would be taken for a new one for too long.

@@ -10,6 +10,7 @@ import type { Suspicions } from "./members/suspicions.js";
 import type { Registers } from "./registers/registers.js";
 import type { Owners } from "./rings/owners.js";
 import type { Semaphores } from "./semaphore.js";
+import type { Transactions } from "./transactions/transactions.js";
 
 /** The primitives of an instance, by the inner names of all namespaces. */
 export interface Primitives {
@@ -19,6 +20,7 @@ export interface Primitives {
   readonly membership: Membership;
   readonly owners: Owners;
   readonly registers: Registers;
+  readonly transactions: Transactions;
 }
 
 /** The primitives as one namespace sees them: by the names and leaseIds of the API. */
@@ -32,6 +34,7 @@ export interface NamespacedPrimitives {
   readonly suspicions: Pick<Suspicions, "reportByPeer">;
   readonly owners: Pick<Owners, "owning" | "timeSlices">;
   readonly registers: Pick<Registers, "get" | "put" | "delete" | "inspect" | "change">;
+  readonly transactions: Omit<Transactions, "end">;
 }
 
 /** Lists of members in pages, and blocking reads of them. */
@@ -45,9 +48,21 @@ export function inNamespace(namespace: Namespace, primitives: Primitives): Names
   if (!namespace.isDefault) return new View(namespace, primitives);
   const { locks, semaphores, elections, membership, owners } = primitives;
   const registers = registersIn(namespace, primitives.registers);
+  const transactions = transactionsIn(namespace, primitives.transactions);
   const memberLists = memberListsIn(namespace, membership);
   const { suspicions } = membership;
-  return { namespace, locks, semaphores, elections, membership, memberLists, suspicions, owners, registers };
+  return {
+    namespace,
+    locks,
+    semaphores,
+    elections,
+    membership,
+    memberLists,
+    suspicions,
+    owners,
+    registers,
+    transactions,
+  };
 }
 
 /** Each primitive only when it is asked for: a request uses one. */
@@ -87,6 +102,10 @@ class View implements NamespacedPrimitives {
 
   get registers() {
     return registersIn(this.namespace, this.primitives.registers);
+  }
+
+  get transactions() {
+    return transactionsIn(this.namespace, this.primitives.transactions);
   }
 }
 
@@ -211,6 +230,22 @@ function registersIn(namespace: Namespace, registers: Registers): NamespacedPrim
     delete: (key, request) => registers.delete(inner(key), request),
     inspect: (key) => registers.inspect(inner(key)),
     change: (key, ...until) => registers.change(inner(key), ...until),
+  };
+}
+
+function transactionsIn(
+  namespace: Namespace,
+  transactions: Transactions,
+): NamespacedPrimitives["transactions"] {
+  const inner = (id: string) => registerName("transaction", namespace.name, id);
+  return {
+    newId: () => transactions.newId(),
+    begin: (id, ...terms) => transactions.begin(inner(id), ...terms),
+    vote: (id, ...its) => transactions.vote(inner(id), ...its),
+    abort: (id, reason) => transactions.abort(inner(id), reason),
+    acknowledge: (id, participant) => transactions.acknowledge(inner(id), participant),
+    get: (id) => transactions.get(inner(id)),
+    decided: (id, ...until) => transactions.decided(inner(id), ...until),
   };
 }
 

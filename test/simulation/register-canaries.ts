@@ -55,22 +55,8 @@ export const REGISTER_CANARIES: readonly Canary[] = [
     replan,
     substitute: patched(
       "accept-register",
-      "ends .. ARGV[6] .. ARGV[7])",
-      "ends .. ARGV[6] .. ARGV[7])\nif ARGV[5] ~= '' then redis.call('PEXPIRE', KEYS[2], math.max(1, tonumber(ARGV[5]))) end",
-    ),
-  },
-  {
-    name: "registers are removed without a floor",
-    breaks,
-    from: 1,
-    replan: amidRestarts,
-    substitute: both(
-      patched("raise-register-floor", "redis.call('HSET', KEYS[1], 'register_floor', floor)", ""),
-      patched(
-        "remove-register",
-        "if string.sub(head, 1, 37) >= (fence[5] or NONE) then return { 0 } end",
-        "",
-      ),
+      "ends .. ARGV[6] .. '0' .. ARGV[7])",
+      "ends .. ARGV[6] .. '0' .. ARGV[7])\nif ARGV[5] ~= '' then redis.call('PEXPIRE', KEYS[2], math.max(1, tonumber(ARGV[5]))) end",
     ),
   },
   {
@@ -91,7 +77,7 @@ export const REGISTER_CANARIES: readonly Canary[] = [
     replan: amidRestarts,
     substitute: patched(
       "restore-register",
-      "redis.call('SET', KEYS[2], promised .. accepted .. etag .. ends .. live .. version)",
+      "redis.call('SET', KEYS[2], promised .. accepted .. etag .. ends .. live .. copied .. version)",
       "if true then return { 1 } end",
     ),
   },
@@ -136,8 +122,4 @@ function amidRestarts(one: Plan): Plan {
     forMs: 100,
   }));
   return { ...plan, faults };
-}
-
-function both(one: (text: string) => string, other: (text: string) => string): (text: string) => string {
-  return (text) => other(one(text));
 }
