@@ -5,7 +5,7 @@
 #
 #   npm run setup               does what is missing, and says what it did
 #   npm run setup -- --browser  the same with a Chromium, which takes a minute and 400 MB
-#   npm run setup -- --examples the same with what the programs in examples/ are made for: Go, Java and PostgreSQL (1 GB)
+#   npm run setup -- --examples the same with what the programs in examples/ are made for: Go, Java and PostgreSQL (1 GB), and Prometheus
 #   npm run setup -- --stop     stops the engine that this script started, and nothing else
 set -euo pipefail
 
@@ -65,7 +65,7 @@ install_packages() (
   chmod +x "$policy"
   # Not by `set -e`, which is off where a caller looks at how this ends.
   apt_install "$@" || return 1
-  for service in redis-server valkey-server nginx haproxy postgresql; do
+  for service in redis-server valkey-server nginx haproxy postgresql prometheus; do
     # The package has the name of its service, but for nginx.
     if [[ " $* " == *" ${service/%nginx/nginx-light} "* ]]; then update-rc.d "$service" disable >/dev/null 2>&1 || true; fi
   done
@@ -153,7 +153,8 @@ wanted=('nginx nginx-light' 'haproxy haproxy' 'cc gcc libc6-dev' 'python3 python
 for option in "$@"; do
   case $option in
     --browser) wanted+=('chromium chromium') ;;
-    --examples) wanted+=('go golang-go' 'javac default-jdk-headless' 'pg_createcluster postgresql') ;;
+    --examples) wanted+=('go golang-go' 'javac default-jdk-headless' 'pg_createcluster postgresql'
+      'prometheus prometheus') ;;
   esac
 done
 

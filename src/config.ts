@@ -7,6 +7,7 @@ import {
   toHosts,
   toMetricsPrefixes,
   toOpen,
+  toProbeAllow,
   toUrls,
 } from "./setting-values.js";
 
@@ -66,6 +67,8 @@ const SETTINGS = z.object({
   workers: wholeOrAuto(1, 1, 64),
   /** Names that `Host` or `Origin` may contain besides the default; undefined: the default alone. */
   allowedHosts: z.string().transform(toHosts).optional(),
+  /** Addresses, blocks and hosts that probes of members may connect to; empty: there are none. */
+  probeAllow: z.string().transform(toProbeAllow).default(Object.freeze([])),
   /** Names that have metrics of their own, by how they begin. */
   metricsPrefixes: z.string().transform(toMetricsPrefixes).default(Object.freeze([])),
   logLevel: oneOf(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),

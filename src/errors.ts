@@ -50,9 +50,10 @@ export interface ErrorHelp {
   readonly queuePosition?: number;
   /** The limit of the semaphore. */
   readonly limit?: number;
-  /** The ETag of what is stored now, and its version where it has one; missing: there is none. */
+  /** The ETag of what is stored now, and the version of a register or the revision of a member; missing: nothing is. */
   readonly etag?: string;
   readonly version?: number;
+  readonly revision?: number;
   /** What is known of why a lease was lost. */
   readonly lost?: {
     readonly why: "expired" | "released" | "broken" | "taken" | "restarted";

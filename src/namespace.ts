@@ -41,6 +41,9 @@ export class Namespace {
   }
 }
 
+/** The inner name of a service of the deployment itself, which no namespace has. */
+export const ownService = (name: string): string => MARK + MARK + name;
+
 /** The inner name or leaseId without its namespace. */
 export function withoutNamespace(inner: string): string {
   return inner.slice(inner.lastIndexOf(MARK) + 1);

@@ -30,7 +30,9 @@ import type { LeaseObserver } from "./primitives/leases/lease-observer.js";
 import { Leases } from "./primitives/leases/leases.js";
 import { Locks } from "./primitives/lock.js";
 import { Membership } from "./primitives/members/membership.js";
+import type { SuspicionObserver } from "./primitives/members/suspicions.js";
 import type { Primitives } from "./primitives/namespaced.js";
+import { Picks } from "./primitives/picks/picks.js";
 import { WaitQueue } from "./primitives/queue/wait-queue.js";
 import { Changes } from "./primitives/registers/changes.js";
 import { Registers } from "./primitives/registers/registers.js";
@@ -38,6 +40,7 @@ import { RegisterUpkeep } from "./primitives/registers/upkeep.js";
 import { Owners } from "./primitives/rings/owners.js";
 import { Semaphores } from "./primitives/semaphore.js";
 import { Transactions } from "./primitives/transactions/transactions.js";
+import { Probing, type ProbingObserver } from "./probing/probing.js";
 import { LeaseVotes } from "./quorum/lease-votes.js";
 import { Primaries } from "./quorum/primaries.js";
 import type { Connect } from "./redis/connection.js";
@@ -90,6 +93,7 @@ export function createService(config: Config, redis: RedisServers, world: World)
   const admission = new Admission(clock, world.random, config, redis.urls.map(addressOf), metrics, log);
   const core = createCore(config, redis, world, {
     leases: metrics.contention,
+    members: metrics,
     configured: (version) => world.audit?.record(configurationAdopted(version)),
     granted: (rounds) => metrics.granted(rounds),
     called: (primary, script, ms, outcome) => {
@@ -106,9 +110,9 @@ export function createService(config: Config, redis: RedisServers, world: World)
       else log.warn(line, "primary does not participate");
     },
   });
-  const { primaries, waiting } = core;
+  const { primaries, waiting, probing } = core;
   const { logDropped, audit } = world;
-  metrics.observe({ primaries, waiting, limiter: admission.limiter, logDropped, audit });
+  metrics.observe({ primaries, waiting, probing, limiter: admission.limiter, logDropped, audit });
   const stopping = new Stopping();
   const clientOf = clientBehind(config.trustedProxies);
   const isOpen = openPaths(config);
@@ -137,8 +141,10 @@ export function createService(config: Config, redis: RedisServers, world: World)
     random,
     ids,
     stopping,
+    probing,
     ...guards,
   };
+  probing.start();
   const app = createApp({ ...core, ...dependencies });
   return {
     ...core,
@@ -151,6 +157,7 @@ export function createService(config: Config, redis: RedisServers, world: World)
     stop: () => {
       stopping.begin();
       waiting.stop();
+      probing.stop();
     },
   };
 }
@@ -166,6 +173,7 @@ export interface Core extends Primitives {
   readonly primaries: Primaries;
   readonly waiting: WaitQueue;
   readonly registerUpkeep: RegisterUpkeep;
+  readonly probing: Probing;
   close(): void;
 }
 
@@ -174,6 +182,7 @@ export interface CoreObserver extends PrimaryObserver {
   readonly leases?: LeaseObserver;
   /** This instance uses another configuration of the primaries from now on. */
   configured?(version: number): void;
+  readonly members?: SuspicionObserver & ProbingObserver;
   granted?(rounds: number): void;
 }
 
@@ -193,7 +202,7 @@ export function createCore(
   const onAdopted = (version: number) => observer.configured?.(version);
   const reconciler = new Reconciler(all, { keys, clock, random, ids, settings, log, onAdopted });
   const primaries = new Primaries(all, reconciler);
-  const membership = new Membership(primaries, keys, clock, ids, config);
+  const membership = new Membership(primaries, keys, clock, ids, config, observer.members);
   const votes = new LeaseVotes(primaries, keys, ids, config, (rounds) => observer.granted?.(rounds));
   const instance = ids.nonce();
   const notifications = new Notifications(
@@ -216,6 +225,15 @@ export function createCore(
   const registers = new Registers(new Changes(primaries, keys, clock, random, ids), primaries, keys, clock);
   const transactions = new Transactions(registers, clock, ids);
   const upkeep = new RegisterUpkeep(registers, primaries, keys, clock, random, transactions);
+  const probing = new Probing(config.probeAllow, instance, {
+    membership,
+    primaries,
+    keys,
+    clock,
+    random,
+    observer: observer.members,
+  });
+  const owners = new Owners(membership.views, clock);
   return {
     primaries,
     membership,
@@ -223,11 +241,14 @@ export function createCore(
     semaphores: new Semaphores(leases, primaries, keys, random, clock, config),
     elections: new Elections(leases, clock, ids),
     waiting,
-    owners: new Owners(membership.views, clock),
+    owners,
     registers,
     transactions,
     registerUpkeep: upkeep,
+    picks: new Picks(membership.views, owners, clock, random),
+    probing,
     close: () => {
+      probing.stop();
       reconciler.close();
       upkeep.close();
       notifications.close();

@@ -61,6 +61,23 @@ export function toBlocks(text: string, { addIssue }: z.RefinementCtx): readonly 
   return Object.freeze(blocks);
 }
 
+/** Blocks that members' probes may connect to, and names that resolve into one of them. */
+export function toProbeAllow(text: string, { addIssue }: z.RefinementCtx): readonly string[] {
+  const entries = text.split(",").flatMap((entry) => entry.trim().toLowerCase() || []);
+  for (const entry of entries)
+    if (!isAddressBlock(entry) && !HOST.test(entry))
+      addIssue(
+        `QUORATE_PROBE_ALLOW has "${entry}", which is neither like 10.0.0.1 or 10.0.0.0/8 nor like search.internal`,
+      );
+  if (entries.length > 0 && !entries.some(isAddressBlock))
+    addIssue("QUORATE_PROBE_ALLOW has no block like 10.0.0.0/8: the addresses of its hosts must be in one");
+  return Object.freeze(entries);
+}
+
+/** A name whose last label is no number, or it would be an address to some. */
+const HOST =
+  /^(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*(?!\d+$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
+
 /** A single address or a block of them: `10.0.0.0/8`, `::1`. */
 function isAddressBlock(text: string): boolean {
   const [address = "", bits, ...more] = text.split("/");

@@ -46,6 +46,7 @@ describe("the configuration", () => {
       trustedProxies: [],
       workers: 1,
       allowedHosts: undefined,
+      probeAllow: [],
       metricsPrefixes: [],
       logLevel: "info",
       operatorKey: undefined,
@@ -93,6 +94,7 @@ describe("the configuration", () => {
         QUORATE_TRUSTED_PROXIES: "10.0.0.0/8, ::1",
         QUORATE_WORKERS: "4",
         QUORATE_ALLOWED_HOSTS: "quorate.example, Quorate-1:8080",
+        QUORATE_PROBE_ALLOW: "10.0.0.0/8, fd00::/8,Search.Internal",
         QUORATE_METRICS_PREFIXES: "orders-, team-a/jobs-,team-a/,orders-",
         QUORATE_LOG_LEVEL: "debug",
         QUORATE_OPERATOR_KEY: "0123456789abcdef",
@@ -135,6 +137,7 @@ describe("the configuration", () => {
       trustedProxies: ["10.0.0.0/8", "::1"],
       workers: 4,
       allowedHosts: ["quorate.example", "quorate-1:8080"],
+      probeAllow: ["10.0.0.0/8", "fd00::/8", "search.internal"],
       metricsPrefixes: [
         { namespace: "default", prefix: "orders-" },
         { namespace: "team-a", prefix: "jobs-" },
@@ -430,6 +433,18 @@ describe("one clear line tells of", () => {
     [
       { QUORATE_TRUSTED_PROXIES: "proxy" },
       'QUORATE_TRUSTED_PROXIES has "proxy", which is not an address like 10.0.0.1 or 10.0.0.0/8',
+    ],
+    [
+      { QUORATE_PROBE_ALLOW: "10.0.0.0/8,10.0.0.0/33" },
+      'QUORATE_PROBE_ALLOW has "10.0.0.0/33", which is neither like 10.0.0.1 or 10.0.0.0/8 nor like search.internal',
+    ],
+    [
+      { QUORATE_PROBE_ALLOW: "10.0.0.0/8,http://search" },
+      'QUORATE_PROBE_ALLOW has "http://search", which is neither like 10.0.0.1 or 10.0.0.0/8 nor like search.internal',
+    ],
+    [
+      { QUORATE_PROBE_ALLOW: "search.internal" },
+      "QUORATE_PROBE_ALLOW has no block like 10.0.0.0/8: the addresses of its hosts must be in one",
     ],
     [
       { QUORATE_METRICS_PREFIXES: "orders-,a b,/x" },

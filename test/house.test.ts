@@ -21,6 +21,7 @@ const FLOORS = [
   ["workers/"],
   ["service.ts", "audit-of-instance.ts", "trust.ts", "tls-of-instance.ts"],
   ["http/"],
+  ["probing/"],
   ["primitives/"],
   ["deployment/"],
   ["quorum/"],

@@ -8,7 +8,7 @@ import { garbage } from "./garbage.js";
 import { handover } from "./handover.js";
 import { locks } from "./locks.js";
 import { many } from "./many.js";
-import { heartbeats, owners } from "./members.js";
+import { heartbeats, owners, picks } from "./members.js";
 import { open } from "./open.js";
 import { start } from "./start.js";
 
@@ -21,6 +21,7 @@ export const AREAS: readonly Area[] = [
   handover,
   heartbeats,
   owners,
+  picks,
   access,
   client,
   connections,

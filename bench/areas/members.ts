@@ -56,6 +56,33 @@ export const owners: Area = {
   },
 };
 
+/** Picks, which need no primary while the view is fresh. */
+export const picks: Area = {
+  name: "picks",
+  about: "picks among 64 members, by all strategies in turn",
+  prepare: async (bench, cleanup) => {
+    const { instances } = await startDeployment(bench, cleanup);
+    await register(instances, CLIENTS);
+    // The state before may have no picks.
+    const now = instances.filter(({ isBefore }) => !isBefore);
+    const contenders = services(bench, now, (url) => closed({ kind: "picks", url }, CLIENTS));
+    if (bench.peers) {
+      const noOp = await startNoOp(cleanup);
+      const job = closed({ kind: "picks", url: noOp.url }, CLIENTS);
+      contenders.push(byLoad(bench, { id: "no-op", label: "no-op POST, validated" }, job, noOp));
+    }
+    return {
+      settings: ["64 clients, 10,000 keys, 64 members", "three primaries without persistence"],
+      contenders,
+      figures: [
+        times("picks against no-op POSTs with the same validation", "perSecond", [NOW, "no-op"], {
+          atLeast: 0.7,
+        }),
+      ],
+    };
+  },
+};
+
 async function register(instances: Deployment["instances"], count: number): Promise<void> {
   for (const { process } of instances)
     for (let member = 0; member < count; member++) {

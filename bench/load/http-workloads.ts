@@ -73,6 +73,19 @@ export const owners = (url: string): Workload =>
       ),
   }));
 
+/** A pick by each strategy in turn, `sticky` with a different key in each cycle. */
+export const picks = (url: string): Workload =>
+  overHttp([url], 1, (connection) => ({
+    run: (_step, cycle, done) => {
+      const strategy = STRATEGIES[cycle % STRATEGIES.length];
+      const key = strategy === "sticky" ? `,"key":"user:${cycle % 10_000}"` : "";
+      const request = post("/v1/services/bench/pick", `{"strategy":"${strategy}"${key}}`);
+      connection.send(request, (error, answer) => done(error ?? refused(answer)));
+    },
+  }));
+
+const STRATEGIES = ["round-robin", "weighted", "random", "least-load", "sticky"];
+
 /** etcd's own lock, by its JSON gateway, with a lease per client. Clients are spread over the nodes. */
 export function etcdLocks(urls: readonly string[]): Workload {
   return overHttp(urls, 2, async (connection, index) => {

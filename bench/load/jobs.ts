@@ -3,7 +3,7 @@ import { fetchedLocks, withLocks } from "./client-workloads.js";
 import { closedLoop, type Sample } from "./closed-loop.js";
 import { fill } from "./fill.js";
 import { etcdLock, handovers, type Peer, quorate, zooKeeperLock } from "./handovers.js";
-import { etcdLocks, heartbeats, httpGets, httpLocks, owners } from "./http-workloads.js";
+import { etcdLocks, heartbeats, httpGets, httpLocks, owners, picks } from "./http-workloads.js";
 import { openLoop } from "./open-loop.js";
 import { majorityWrites, redisWrites, redlockLocks, scriptLocks } from "./redis-workloads.js";
 import { paused, Refused, type Workload } from "./workload.js";
@@ -12,7 +12,7 @@ import { zooKeeperLocks } from "./zookeeper-workload.js";
 /** What the clients of a turn do. */
 export type Work =
   | { readonly kind: "locks"; readonly url: string; readonly authorization?: string }
-  | { readonly kind: "heartbeats" | "owners" | "with-lock" | "fetch"; readonly url: string }
+  | { readonly kind: "heartbeats" | "owners" | "picks" | "with-lock" | "fetch"; readonly url: string }
   | { readonly kind: "get"; readonly url: string; readonly path: string }
   | { readonly kind: "redlock" | "etcd" | "majority-writes"; readonly urls: readonly string[] }
   | { readonly kind: "zookeeper"; readonly servers: string }
@@ -103,6 +103,8 @@ function workloadOf(work: Work): Workload {
       return heartbeats(work.url);
     case "owners":
       return owners(work.url);
+    case "picks":
+      return picks(work.url);
     case "with-lock":
       return withLocks(work.url);
     case "fetch":

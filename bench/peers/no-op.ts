@@ -10,6 +10,7 @@ import { ReleaseBody } from "../../src/http/leases/schemas.js";
 import { acquireBody, LockParams } from "../../src/http/locks/schemas.js";
 import { HeartbeatBody, MemberParams, ServiceParams } from "../../src/http/members/schemas.js";
 import { OwnerQuery } from "../../src/http/owners/schemas.js";
+import { PickBody } from "../../src/http/picks/schemas.js";
 
 const AcquireBody = acquireBody(600_000);
 const lease = {
@@ -39,6 +40,8 @@ const app = new Hono();
 app.post("/v1/locks/:name/acquire", (c) => posted(c, LockParams, AcquireBody, lease));
 app.post("/v1/locks/:name/release", (c) => posted(c, LockParams, ReleaseBody, { released: true }));
 app.post("/v1/services/:service/members/:id/heartbeat", (c) => posted(c, MemberParams, HeartbeatBody, pulse));
+const picked = { members: [member], alternatives: [member, member], fallbacks: [], ageMs: 1 };
+app.post("/v1/services/:service/pick", (c) => posted(c, ServiceParams, PickBody, picked));
 app.get("/v1/services/:service/owner", (c) => {
   const params = ServiceParams.safeParse(c.req.param());
   const query = OwnerQuery.safeParse(c.req.query());

@@ -24,7 +24,13 @@ import {
   renewLease,
   repairLease,
 } from "../../src/scripts/lease-calls.js";
-import { announceIncarnation, heartbeat, putMember } from "../../src/scripts/member-calls.js";
+import {
+  announceIncarnation,
+  claimChange,
+  claimIncarnation,
+  heartbeat,
+  putMember,
+} from "../../src/scripts/member-calls.js";
 import { keepWaiting, leaveQueue, takeTicket } from "../../src/scripts/queue-calls.js";
 import { type Call, SCRIPTS } from "../../src/scripts/scripts.js";
 import { startPrimaries } from "../../test/helpers/primaries.js";
@@ -148,6 +154,9 @@ const member = (id: string) => ({
   expiresInMs: 600_000,
   heartbeatAgeMs: 0,
   registered: text(2_048),
+  status: "up" as const,
+  change: "",
+  endsInMs: null,
 });
 
 /** Readers of the line that are granted at once, beginning with the one at `from`. */
@@ -333,6 +342,16 @@ const CASES: readonly Case[] = [
       ),
   },
   { script: "put-member", bound: "2 KB", call: (at) => putMember(keys, "search", member(`m-${at}`)) },
+  {
+    script: "claim-incarnation",
+    bound: "of one member",
+    call: (at) => claimIncarnation(keys, "search", member(`m-${at}`)),
+  },
+  {
+    script: "claim-change",
+    bound: "of one member",
+    call: () => claimChange(keys, "search", member("m-0"), { ...member("m-0"), revision: 2, change: "x" }),
+  },
   {
     script: "heartbeat",
     bound: "one member",

@@ -51,6 +51,11 @@ export function reportersNeeded(members: number): number {
   return Math.min(REPORTERS_NEEDED, Math.max(REPORTERS_MIN, majorityOfOthers));
 }
 
+/** What the probes of one instance count where so many instances share them: together as much as it takes. */
+export function probeWeight(instances: number): number {
+  return REPORTERS_NEEDED / Math.min(REPORTERS_NEEDED, Math.max(1, instances));
+}
+
 /**
  * Which members of a service are suspect. If the reports are about more than half of it, the reporters are as likely to be
  * wrong (Envoy's panic threshold): then only those most strongly suspected are, and of equals those with the lower ids.
@@ -83,7 +88,7 @@ export function mergeReports<R extends Report & Remembered>(replies: readonly (r
 const sumOf = <T>(all: readonly T[], value: (one: T) => number): number =>
   all.reduce((sum, one) => sum + value(one), 0);
 
-const REPORTERS_NEEDED = 3;
+export const REPORTERS_NEEDED = 3;
 const REPORTERS_MIN = 2;
 const LATE_WEIGHT = 0.5;
 /** Of the members of a service. */

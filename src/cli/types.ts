@@ -217,7 +217,7 @@ export type WaitingCandidate = {
 export type Member = {
   /** Its id, unique in the service. */
   readonly id: string;
-  /** Where the member can be reached; Quorate never connects to it. */
+  /** Where the member can be reached; Quorate never connects to it, unless probe says so. */
   readonly address: string;
   /** Its share relative to the others; 0: none. */
   readonly weight: number;
@@ -227,7 +227,9 @@ export type Member = {
   readonly tags: readonly string[];
   /** What it lets others see. */
   readonly metadata?: unknown;
-  /** suspect: several others could not reach it. It stays in the ring; prefer others. Members that have left or expired are not listed. */
+  /** How instances are to find out whether a member can be reached: with http or tcp. */
+  readonly probe?: Probe;
+  /** suspect: several others could not reach it, or it restarts. It stays in the ring; prefer others. draining: it ends its work, and has no place in the ring. Members that have left or expired are not listed. */
   readonly status: MemberStatus;
   /** Raised by each registration: distinguishes a process from its successor under the same id. */
   readonly incarnation: number;
@@ -237,6 +239,8 @@ export type Member = {
   readonly ttlMs: number;
   /** Time since the last heartbeat, ms. */
   readonly lastHeartbeatAgeMs: number;
+  /** When it is removed whatever its heartbeats do, ms: it drains with drainMs, or restarts. null: heartbeats decide. */
+  readonly endsInMs: number | null;
 };
 
 /** A service that has members. */
@@ -275,8 +279,20 @@ export type Primary = {
   readonly server: Server;
 };
 
-/** suspect: several others could not reach it. It stays in the ring; prefer others. Members that have left or expired are not listed. */
-export type MemberStatus = "up" | "suspect";
+/** How instances are to find out whether a member can be reached: with http or tcp. */
+export type Probe = {
+  /** URL that is to answer with a status from 200 to 299; redirects are not followed. */
+  readonly http?: string | undefined;
+  /** Host and port that are to accept connections. */
+  readonly tcp?: string | undefined;
+  /** How often to look, whichever instance does, ms. */
+  readonly intervalMs: number;
+  /** How long the member may take to answer, ms; at most intervalMs. */
+  readonly timeoutMs: number;
+};
+
+/** suspect: several others could not reach it, or it restarts. It stays in the ring; prefer others. draining: it ends its work, and has no place in the ring. Members that have left or expired are not listed. */
+export type MemberStatus = "up" | "suspect" | "draining";
 
 /** Of the latest calls of this instance, ms; null: there were none. */
 export type Latencies = {

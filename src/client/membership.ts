@@ -52,12 +52,19 @@ export class Membership implements AsyncDisposable {
     // A registration that is under way must not come after this.
     await this.#beating;
     if (this.signal.aborted) return false;
-    const { body } = await this.transport.send<{ readonly left: boolean }>({
-      method: "DELETE",
-      path: this.path,
-      ...this.transport.limits(options),
-    });
-    return body.left;
+    const { isRepeated, member } = this.last;
+    try {
+      const { body } = await this.transport.send<{ readonly left: boolean }>({
+        method: "DELETE",
+        // Not the process that has taken the id, unless that may be this one.
+        path: isRepeated ? this.path : `${this.path}?incarnation=${member.incarnation}`,
+        ...this.transport.limits(options),
+      });
+      return body.left;
+    } catch (error) {
+      if (error instanceof QuorateError && error.code === "superseded") return false;
+      throw error;
+    }
   }
 
   /** Leaves, and does not throw where that fails: then the member is gone after its `ttlMs`. */

@@ -121,12 +121,15 @@ async function read(
       ({ ringId, cursor } = body);
     }
     if (ringId !== first.ringId) continue;
-    const eligible = members.filter(({ weight }) => weight > 0).sort(byId);
+    const eligible = members.filter(isEligible).sort(byId);
     const lookup =
       before?.ringId === ringId ? before.lookup : await prepared(eligible, transport.world.clock);
     return { ringId, members, eligible, lookup, readAtMs: sentAtMs };
   }
 }
+
+/** The rule of the service: members that drain, or have no weight, own nothing. */
+const isEligible = ({ status, weight }: Member): boolean => status !== "draining" && weight > 0;
 
 /** Ids are ASCII here: this is the order of their bytes. */
 const byId = (one: Member, other: Member): number => (one.id < other.id ? -1 : 1);

@@ -50,7 +50,7 @@ export type CampaignRequest = {
 
 /** To register a member of a service. */
 export type RegisterRequest = {
-  /** Where the member can be reached; Quorate never connects to it. */
+  /** Where the member can be reached; Quorate never connects to it, unless probe says so. */
   readonly address: string;
   /** Its share relative to the others; 0: none. */
   readonly weight?: number | undefined;
@@ -60,6 +60,8 @@ export type RegisterRequest = {
   readonly tags?: readonly string[] | undefined;
   /** Whatever others should see; up to 2048 bytes of JSON. */
   readonly metadata?: unknown;
+  /** How instances are to find out whether a member can be reached: with http or tcp. */
+  readonly probe?: Probe | undefined;
   /** Time without a heartbeat after which it is gone, ms. */
   readonly ttlMs?: number | undefined;
 };
@@ -162,7 +164,7 @@ export type Election = {
 export type Registered = {
   /** Its id, unique in the service. */
   readonly id: string;
-  /** Where the member can be reached; Quorate never connects to it. */
+  /** Where the member can be reached; Quorate never connects to it, unless probe says so. */
   readonly address: string;
   /** Its share relative to the others; 0: none. */
   readonly weight: number;
@@ -172,7 +174,9 @@ export type Registered = {
   readonly tags: readonly string[];
   /** What it lets others see. */
   readonly metadata?: unknown;
-  /** suspect: several others could not reach it. It stays in the ring; prefer others. Members that have left or expired are not listed. */
+  /** How instances are to find out whether a member can be reached: with http or tcp. */
+  readonly probe?: Probe;
+  /** suspect: several others could not reach it, or it restarts. It stays in the ring; prefer others. draining: it ends its work, and has no place in the ring. Members that have left or expired are not listed. */
   readonly status: MemberStatus;
   /** Raised by each registration: distinguishes a process from its successor under the same id. */
   readonly incarnation: number;
@@ -182,6 +186,8 @@ export type Registered = {
   readonly ttlMs: number;
   /** Time since the last heartbeat, ms. */
   readonly lastHeartbeatAgeMs: number;
+  /** When it is removed whatever its heartbeats do, ms: it drains with drainMs, or restarts. null: heartbeats decide. */
+  readonly endsInMs: number | null;
   /** How often to send heartbeats: a third of ttlMs, ms. */
   readonly heartbeatIntervalMs: number;
 };
@@ -246,6 +252,18 @@ export type LeaseId = string;
 /** exclusive: held by one holder. shared: together with other shared holders. */
 export type Mode = "exclusive" | "shared";
 
+/** How instances are to find out whether a member can be reached: with http or tcp. */
+export type Probe = {
+  /** URL that is to answer with a status from 200 to 299; redirects are not followed. */
+  readonly http?: string | undefined;
+  /** Host and port that are to accept connections. */
+  readonly tcp?: string | undefined;
+  /** How often to look, whichever instance does, ms. */
+  readonly intervalMs: number;
+  /** How long the member may take to answer, ms; at most intervalMs. */
+  readonly timeoutMs: number;
+};
+
 /** The leader, without its leaseId. */
 export type Leader = {
   /** The label that the candidate has given itself. */
@@ -272,14 +290,14 @@ export type WaitingCandidate = {
   readonly mode: string;
 };
 
-/** suspect: several others could not reach it. It stays in the ring; prefer others. Members that have left or expired are not listed. */
-export type MemberStatus = "up" | "suspect";
+/** suspect: several others could not reach it, or it restarts. It stays in the ring; prefer others. draining: it ends its work, and has no place in the ring. Members that have left or expired are not listed. */
+export type MemberStatus = "up" | "suspect" | "draining";
 
 /** A live member of a service. */
 export type Member = {
   /** Its id, unique in the service. */
   readonly id: string;
-  /** Where the member can be reached; Quorate never connects to it. */
+  /** Where the member can be reached; Quorate never connects to it, unless probe says so. */
   readonly address: string;
   /** Its share relative to the others; 0: none. */
   readonly weight: number;
@@ -289,7 +307,9 @@ export type Member = {
   readonly tags: readonly string[];
   /** What it lets others see. */
   readonly metadata?: unknown;
-  /** suspect: several others could not reach it. It stays in the ring; prefer others. Members that have left or expired are not listed. */
+  /** How instances are to find out whether a member can be reached: with http or tcp. */
+  readonly probe?: Probe;
+  /** suspect: several others could not reach it, or it restarts. It stays in the ring; prefer others. draining: it ends its work, and has no place in the ring. Members that have left or expired are not listed. */
   readonly status: MemberStatus;
   /** Raised by each registration: distinguishes a process from its successor under the same id. */
   readonly incarnation: number;
@@ -299,6 +319,8 @@ export type Member = {
   readonly ttlMs: number;
   /** Time since the last heartbeat, ms. */
   readonly lastHeartbeatAgeMs: number;
+  /** When it is removed whatever its heartbeats do, ms: it drains with drainMs, or restarts. null: heartbeats decide. */
+  readonly endsInMs: number | null;
 };
 
 /** The fields that a problem has beside its code, by code. */
@@ -354,10 +376,12 @@ export interface ProblemFields {
     readonly lost: Loss;
   };
   version_mismatch: {
-    /** The ETag of what is stored now. Missing: nothing is. */
+    /** The ETag of what is stored now; also as header ETag. Missing: nothing is. */
     readonly etag?: string;
-    /** The version of the register. */
+    /** The version of a register. */
     readonly version?: number;
+    /** The revision of a member. */
+    readonly revision?: number;
   };
   idempotency_mismatch: object;
   too_many_keyed: {

@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import type { CoordinationError } from "../errors.js";
 import type { App, Env, Services } from "./context.js";
+import { discoveryRoutes } from "./discovery/routes.js";
 import { docsRoutes } from "./docs/routes.js";
 import { electionRoutes } from "./elections/routes.js";
 import { methodNotAllowed, NOT_FOUND } from "./failures.js";
@@ -10,6 +11,7 @@ import { memberListRoute } from "./members/list-route.js";
 import { memberRoutes } from "./members/routes.js";
 import { answerFailure } from "./observed.js";
 import { ownerRoutes } from "./owners/routes.js";
+import { pickRoutes } from "./picks/routes.js";
 import { registerRoutes } from "./registers/routes.js";
 import { Routes } from "./registration.js";
 import { semaphoreRoutes } from "./semaphores/routes.js";
@@ -31,6 +33,8 @@ export function createApp(services: Services): App {
   memberListRoute(routes, services);
   ownerRoutes(routes);
   registerRoutes(routes, services);
+  pickRoutes(routes);
+  discoveryRoutes(routes);
   systemRoutes(routes, services);
   docsRoutes(routes);
   return app;

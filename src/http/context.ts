@@ -8,6 +8,7 @@ import type { ServerReports } from "../deployment/server-reports.js";
 import type { ErrorCode } from "../errors.js";
 import type { Ids } from "../ids.js";
 import type { Primitives } from "../primitives/namespaced.js";
+import type { Probing } from "../probing/probing.js";
 import type { Primaries } from "../quorum/primaries.js";
 import type { Auditing } from "./access/auditing.js";
 import type { Permitted } from "./access/authorization.js";
@@ -43,6 +44,7 @@ export interface Dependencies {
   readonly random: Random;
   readonly ids: Ids;
   readonly stopping: Stopping;
+  readonly probing: Pick<Probing, "check">;
   readonly identity: Identity;
   readonly keyLimits: KeyLimits;
   readonly auditing: Auditing;

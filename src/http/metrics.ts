@@ -55,6 +55,14 @@ const COUNTED = {
     "Time in the queue of requests that were admitted, but not at once",
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25],
   ),
+  quorate_member_reports_total: counter(
+    ["by", "suspect"],
+    "Reports that a member cannot be reached, by peers and probes, and whether the member was suspect then",
+  ),
+  quorate_probes_total: counter(
+    ["kind", "outcome"],
+    "Probes of members, by kind and outcome: ok, failed, timeout, forbidden (by QUORATE_PROBE_ALLOW), late (this instance was paused)",
+  ),
   quorate_unauthenticated_total: counter(
     [],
     "Requests refused since they had no valid key, token or certificate; no other metric counts them",
@@ -78,6 +86,7 @@ const SCRAPED = {
     "How long the primary will not grant new leases",
     "max",
   ),
+  quorate_probed_members: gauge([], "Members that this instance probes, alone or in turn with others"),
   quorate_log_dropped_total: counter([], "Log lines dropped because their reader was too slow or has gone"),
   quorate_audit_dropped_total: counter(
     [],
@@ -103,6 +112,7 @@ interface Sources {
   readonly primaries: Primaries;
   readonly waiting: { readonly size: number };
   readonly limiter: Limiter;
+  readonly probing: { readonly members: number };
   readonly logDropped?: (() => number) | undefined;
   readonly audit?: { readonly dropped: number; readonly omitted: number } | undefined;
 }
@@ -126,7 +136,7 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
   }
 
   /** From now on with the state of the primaries, and with what each scrape reads. */
-  observe({ primaries, waiting, limiter, logDropped, audit }: Sources): void {
+  observe({ primaries, waiting, limiter, probing, logDropped, audit }: Sources): void {
     // A primary that never comes up reports no change, and must be visible all the same.
     for (const primary of primaries.all) this.changed(primary, primary.status);
     for (const priority of PRIORITIES)
@@ -138,6 +148,7 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
       scraped.quorate_configuration_version.set(primaries.version ?? 0);
       for (const { address, status } of primaries.all)
         scraped.quorate_primary_quarantine_seconds.set({ primary: address }, status.quarantineMs / 1000);
+      scraped.quorate_probed_members.set(probing.members);
       setTotal(scraped.quorate_log_dropped_total, logDropped?.());
       setTotal(scraped.quorate_audit_dropped_total, audit?.dropped);
       setTotal(scraped.quorate_audit_denials_omitted_total, audit?.omitted);
@@ -169,6 +180,14 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
 
   abandoned(): void {
     this.#counted.quorate_admission_abandoned_total.inc();
+  }
+
+  reported(by: "peer" | "probe", suspect: boolean): void {
+    this.#counted.quorate_member_reports_total.inc({ by, suspect: String(suspect) });
+  }
+
+  probed(kind: string, outcome: string): void {
+    this.#counted.quorate_probes_total.inc({ kind, outcome });
   }
 
   unauthenticated(): void {

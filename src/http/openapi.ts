@@ -33,6 +33,7 @@ export function describe(app: App): Record<string, unknown> {
         name: "registers",
         description: "Values that a majority of the primaries agree on: linearizable, with compare-and-set.",
       },
+      { name: "picks", description: "Which members get work." },
       { name: "service", description: "Quorate itself." },
     ],
   });

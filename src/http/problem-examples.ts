@@ -6,13 +6,13 @@ import {
   superseded,
   tooManyPoints,
   unknownMember,
+  versionMismatch,
 } from "../primitives/members/member-failures.js";
 import {
   contended,
   idempotencyMismatch,
   outcomeUnknown,
   tooManyKeyed,
-  versionMismatch,
 } from "../primitives/registers/register-failures.js";
 import { RING_POINTS_MAX } from "../primitives/rings/ring-builds.js";
 import { noQuorum, shortageOf } from "../quorum/shortage.js";
@@ -35,7 +35,6 @@ import { fencingToken } from "./leases/examples.js";
 import { held, isHeld } from "./leases/held.js";
 import { breakRequests, holder } from "./locks/examples.js";
 import { acquireBody } from "./locks/schemas.js";
-import { registerEtag } from "./registers/examples.js";
 import { invalid } from "./requests/invalid.js";
 import { overloaded } from "./server/overloads.js";
 import { oneUp } from "./system/examples.js";
@@ -60,11 +59,11 @@ export const failures: Readonly<Record<ErrorCode, CoordinationError>> = {
   // 80 members of the greatest weight, 256.
   too_many: tooManyPoints("search", 80 * 256 * 256, RING_POINTS_MAX),
   lease_lost: lost({ kind: "broken", reason: breakRequests.break.value.reason }, fencingToken),
-  version_mismatch: versionMismatch({ version: 7, etag: registerEtag }),
   idempotency_mismatch: idempotencyMismatch(),
   too_many_keyed: tooManyKeyed(KEYED_MAX),
   contended: contended(1_000),
   outcome_unknown: outcomeUnknown(),
+  version_mismatch: versionMismatch("search-1", { incarnation: 1795222235123, revision: 1 }),
   too_large: tooLarge(BODY_BYTES_MAX),
   unsupported_media_type: UNSUPPORTED_MEDIA_TYPE,
   request_timeout: REQUEST_TIMEOUT,

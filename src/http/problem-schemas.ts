@@ -110,8 +110,9 @@ const FIELDS: Readonly<Partial<Record<ErrorCode, z.ZodRawShape>>> = {
     etag: z
       .string()
       .optional()
-      .openapi({ description: "The ETag of what is stored now. Missing: nothing is." }),
-    version: z.int().optional().openapi({ format: "int64", description: "The version of the register." }),
+      .openapi({ description: "The ETag of what is stored now; also as header ETag. Missing: nothing is." }),
+    version: z.int().optional().openapi({ format: "int64", description: "The version of a register." }),
+    revision: z.int().optional().openapi({ description: "The revision of a member." }),
   },
   too_many_keyed: { retryAfterMs },
   contended: { retryAfterMs },

@@ -11,7 +11,7 @@ const TABLE = {
   forbidden: [403, "This is not allowed"],
   not_found: [404, "There is nothing at this path"],
   unknown_member: [404, "The service has no such member"],
-  no_members: [404, "The service has no member that could own a key"],
+  no_members: [404, "The service has no member to name"],
   method_not_allowed: [405, "This path has other methods"],
   request_timeout: [408, "The request did not arrive in time"],
   held: [409, "Another lease holds it"],
@@ -46,11 +46,12 @@ export function statusOf(code: ErrorCode): ProblemStatus {
 
 /** The headers that tell of a failure besides its body, by their names in lower case. */
 export function problemHeaders(error: CoordinationError): Readonly<Record<string, string>> {
-  const { retryAfterMs, allow } = error.help;
+  const { retryAfterMs, allow, etag } = error.help;
   return {
     "content-type": "application/problem+json",
     ...(retryAfterMs !== undefined && { "retry-after": String(Math.ceil(retryAfterMs / 1000)) }),
     ...(allow !== undefined && { allow: allow.join(", ") }),
+    ...(etag !== undefined && { etag }),
     // RFC 6750: whether a credential was missing or not valid.
     ...(error.code === "unauthenticated" && {
       "www-authenticate": error === INVALID_CREDENTIAL ? 'Bearer error="invalid_token"' : "Bearer",

@@ -7,6 +7,7 @@ import type { ListWatches } from "./members/list-watches.js";
 import type { MemberPages } from "./members/member-pages.js";
 import type { Membership } from "./members/membership.js";
 import type { Suspicions } from "./members/suspicions.js";
+import type { Picks } from "./picks/picks.js";
 import type { Registers } from "./registers/registers.js";
 import type { Owners } from "./rings/owners.js";
 import type { Semaphores } from "./semaphore.js";
@@ -21,6 +22,7 @@ export interface Primitives {
   readonly owners: Owners;
   readonly registers: Registers;
   readonly transactions: Transactions;
+  readonly picks: Picks;
 }
 
 /** The primitives as one namespace sees them: by the names and leaseIds of the API. */
@@ -35,6 +37,7 @@ export interface NamespacedPrimitives {
   readonly owners: Pick<Owners, "owning" | "timeSlices">;
   readonly registers: Pick<Registers, "get" | "put" | "delete" | "inspect" | "change">;
   readonly transactions: Omit<Transactions, "end">;
+  readonly picks: Pick<Picks, "pick">;
 }
 
 /** Lists of members in pages, and blocking reads of them. */
@@ -46,22 +49,19 @@ export type MemberLists = Pick<MemberPages, "page" | "first"> & Pick<ListWatches
  */
 export function inNamespace(namespace: Namespace, primitives: Primitives): NamespacedPrimitives {
   if (!namespace.isDefault) return new View(namespace, primitives);
-  const { locks, semaphores, elections, membership, owners } = primitives;
-  const registers = registersIn(namespace, primitives.registers);
-  const transactions = transactionsIn(namespace, primitives.transactions);
-  const memberLists = memberListsIn(namespace, membership);
-  const { suspicions } = membership;
+  const { locks, semaphores, elections, membership, owners, picks } = primitives;
   return {
     namespace,
     locks,
     semaphores,
     elections,
     membership,
-    memberLists,
-    suspicions,
+    memberLists: memberListsIn(namespace, membership),
+    suspicions: membership.suspicions,
     owners,
-    registers,
-    transactions,
+    picks,
+    registers: registersIn(namespace, primitives.registers),
+    transactions: transactionsIn(namespace, primitives.transactions),
   };
 }
 
@@ -106,6 +106,10 @@ class View implements NamespacedPrimitives {
 
   get transactions() {
     return transactionsIn(this.namespace, this.primitives.transactions);
+  }
+
+  get picks() {
+    return picksIn(this.namespace, this.primitives.picks);
   }
 }
 
@@ -186,7 +190,8 @@ function membershipIn(namespace: Namespace, membership: Membership): NamespacedP
   return {
     register: (service, ...member) => membership.register(inner(service), ...member),
     heartbeat: (service, id, incarnation) => membership.heartbeat(inner(service), id, incarnation),
-    leave: (service, id) => membership.leave(inner(service), id),
+    update: (service, ...change) => membership.update(inner(service), ...change),
+    leave: (service, id, how) => membership.leave(inner(service), id, how),
     list: (service) => membership.list(inner(service)),
     get: (service, id) => membership.get(inner(service), id),
     services: async (after, limit) => {
@@ -247,6 +252,10 @@ function transactionsIn(
     get: (id) => transactions.get(inner(id)),
     decided: (id, ...until) => transactions.decided(inner(id), ...until),
   };
+}
+
+function picksIn(namespace: Namespace, picks: Picks): NamespacedPrimitives["picks"] {
+  return { pick: (service, request) => picks.pick(namespace.inner(service), request) };
 }
 
 /** What belongs to a lease, by its leaseId. */

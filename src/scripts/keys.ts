@@ -7,6 +7,8 @@ export class Keys {
   readonly counters: string;
   readonly countersOlder: string;
   readonly services: string;
+  /** Services that have members to be probed, or had some lately. */
+  readonly probed: string;
   /** The highest incarnation that was announced for any member. */
   readonly incarnation: string;
   /** Names of the locks that are held, and of some that are no longer held. */
@@ -23,6 +25,7 @@ export class Keys {
     this.counters = `${prefix}counters`;
     this.countersOlder = `${prefix}counters/older`;
     this.services = `${prefix}services`;
+    this.probed = `${prefix}probed`;
     this.incarnation = `${prefix}incarnation`;
     this.held = `${prefix}held`;
     this.waiting = `${prefix}waiting/`;

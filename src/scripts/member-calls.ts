@@ -1,5 +1,5 @@
 import type { Keys } from "./keys.js";
-import { type Call, scriptCall } from "./scripts.js";
+import { type Call, isOne, scriptCall } from "./scripts.js";
 
 /** A member, or a member's tombstone, as one primary stores it. */
 export interface MemberRecord {
@@ -15,27 +15,73 @@ export interface MemberRecord {
   readonly heartbeatAgeMs: number;
   /** What was registered, as JSON. */
   readonly registered: string;
+  /** `restarting`: its process has ended, and its place is kept for the next. */
+  readonly status: "up" | "draining" | "restarting";
+  /** Distinguishes two changes that made the same revision; empty: no change has been made since the registration. */
+  readonly change: string;
+  /** Time after which it ends, whatever its heartbeats do, ms; null: it has no such end. */
+  readonly endsInMs: number | null;
   /** Whether others have reported it: then it may be suspect. Missing: not known. */
   readonly reported?: boolean;
 }
 
-/** Sent to a majority before the first record of an incarnation is put, so that later registrations are above it. */
+/** Tells a primary that is readmitted what was announced to others. */
 export function announceIncarnation(keys: Keys, incarnation: number): Call<void> {
   return scriptCall("announce-incarnation", [keys.incarnation], [incarnation]);
 }
 
-/** `superseded`: the stored incarnation that is in the way; null: the record was stored. */
+/**
+ * Sent to a majority before the first record of an incarnation is put, so that later registrations are above it. False: this
+ * incarnation of the member, or a later one, is another registration's.
+ */
+export function claimIncarnation(
+  keys: Keys,
+  service: string,
+  { id, incarnation, nonce }: Pick<MemberRecord, "id" | "incarnation" | "nonce">,
+): Call<boolean> {
+  const used = [keys.incarnation, keys.member(service, id)];
+  return scriptCall("claim-incarnation", used, [incarnation, nonce, CLAIM_MS], isOne);
+}
+
+/** The outcome of a claim at one primary: `revision` is claimed, or the next one above it may be. */
+export interface Claim {
+  readonly claimed: boolean;
+  readonly revision: number;
+}
+
+/** Sent to a majority before a change of a record is put. `changed`: the record with its new revision. */
+export function claimChange(
+  keys: Keys,
+  service: string,
+  from: MemberRecord,
+  changed: MemberRecord,
+): Call<Claim> {
+  const args = [from.incarnation, from.revision, changed.revision, changed.change, CLAIM_MS];
+  return scriptCall("claim-change", [keys.member(service, from.id)], args, (reply) => {
+    const [claimed, revision] = reply as [number, string];
+    return { claimed: claimed === 1, revision: Number(revision) };
+  });
+}
+
+/**
+ * `superseded`: the stored incarnation that is in the way; null: the record was stored. `what`: a change is stored only where
+ * it was claimed.
+ */
 export function putMember(
   keys: Keys,
   service: string,
   record: MemberRecord,
+  what: "record" | "change" = "record",
 ): Call<{ superseded: number | null }> {
   const { id, incarnation, revision, nonce, ttlMs, expiresInMs, registered, heartbeatAgeMs } = record;
+  const { status, change, endsInMs } = record;
   const left = record.left ? "1" : "0";
+  const life = [ttlMs, expiresInMs, registered, heartbeatAgeMs];
+  const changed = [status, change, endsInMs ?? "", what === "change" ? "1" : ""];
   return scriptCall(
     "put-member",
     [keys.member(service, id), keys.members(service), keys.services, keys.left(service)],
-    [service, id, incarnation, revision, left, nonce, ttlMs, expiresInMs, registered, heartbeatAgeMs],
+    [service, id, incarnation, revision, left, nonce, ...life, ...changed],
     (reply) => {
       const [stored, incarnation] = reply as [number, string?];
       return { superseded: stored === 1 ? null : Number(incarnation) };
@@ -122,6 +168,7 @@ export function countMembers(keys: Keys, services: readonly string[]): Call<numb
 function parseMember(fields: readonly unknown[]): MemberRecord {
   const [id, incarnation, revision, left, nonce, ttlMs, expiresInMs, heartbeatAgeMs, registered, reported] =
     fields as string[];
+  const [status, change, endsInMs] = fields.slice(10) as string[];
   return {
     id: id as string,
     incarnation: Number(incarnation),
@@ -132,10 +179,15 @@ function parseMember(fields: readonly unknown[]): MemberRecord {
     expiresInMs: Number(expiresInMs),
     heartbeatAgeMs: Number(heartbeatAgeMs),
     registered: registered as string,
+    status: status as MemberRecord["status"],
+    change: change as string,
+    endsInMs: endsInMs === "" ? null : Number(endsInMs),
     reported: Number(reported) === 1,
   };
 }
 
+/** Longer than any claim is of use: an operation ends within a few command timeouts. */
+const CLAIM_MS = 10_000;
 /** Maximum members in one reply: a millisecond of a primary's time. */
 export const MEMBERS_AT_ONCE_MAX = 250;
 /** Bytes after which a reply takes no more members: it fits in a socket's buffers, and is parsed within a ms or two. */

@@ -85,6 +85,13 @@ function toReport(reporter: string, said: string, timeMs: number): StoredReport 
   };
 }
 
+/** Sent to a majority when a member that is to be probed registers, and again and again while there are such members. */
+export function noteProbed(keys: Keys, service: string): Call<void> {
+  return scriptCall("note-probed", [keys.probed], [service, PROBED_MS]);
+}
+
+/** How long a service is known to have members to be probed without anybody looking. */
+const PROBED_MS = 3_600_000;
 /** Reporters that are kept per member: more than it takes. */
 export const REPORTERS_MAX = 8;
 /** Members of a service that may have reports at a time. */

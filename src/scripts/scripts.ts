@@ -51,6 +51,8 @@ const NAMES = {
   ],
   members: [
     "announce-incarnation",
+    "claim-incarnation",
+    "claim-change",
     "put-member",
     "heartbeat",
     "list-members",
@@ -58,6 +60,7 @@ const NAMES = {
     "scan-set",
     "put-report",
     "list-reports",
+    "note-probed",
   ],
   configuration: [
     "prepare",

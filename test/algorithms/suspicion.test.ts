@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import {
   mergeReports,
   nextReport,
+  probeWeight,
   type Remembered,
   type Report,
   reportersNeeded,
@@ -90,6 +91,16 @@ test.each([
   [100_000, 3],
 ])("in a service of %d members it takes %d reporters", (members, needed) => {
   expect(reportersNeeded(members)).toBe(needed);
+});
+
+test.each([
+  [0, 3],
+  [1, 3],
+  [2, 1.5],
+  [3, 1],
+  [30, 1],
+])("the probes of one of %d instances count %d", (instances, weight) => {
+  expect(probeWeight(instances)).toBe(weight);
 });
 
 const by = (...reporters: string[]): Report[] =>

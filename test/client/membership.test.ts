@@ -38,7 +38,7 @@ describe("a member", () => {
     expect(service.received).toMatchObject([
       { method: "PUT", path, body: { address: ADDRESS, ttlMs: 9_000 } },
       ...beats,
-      { method: "DELETE", path },
+      { method: "DELETE", path: `${path}?incarnation=1` },
     ]);
     expect(clock.pending).toBe(0);
   });
@@ -67,6 +67,11 @@ describe("a member", () => {
     expect(membership.signal.reason).toMatchObject({ code: "superseded" });
     expect(await membership.leave()).toBe(false);
     expect(methods()).toEqual(["PUT", "POST"]);
+  });
+
+  test("that leaves removes nobody who has taken its id since its last heartbeat", async () => {
+    const { join } = member(({ method }) => (method === "DELETE" ? problem(409, "superseded") : "as usual"));
+    expect(await (await join()).leave()).toBe(false);
   });
 
   test("that an instance registers late, after the answer of another, does not take itself for a rival", async () => {

@@ -71,6 +71,19 @@ describe("a ring", () => {
     expect(service.clock.pending).toBe(0);
   });
 
+  test("has no place for members that drain, and one for those that are suspect", async () => {
+    const members = ["up", "draining", "suspect"].map((status) => ({
+      id: status,
+      status,
+      weight: 1,
+      zone: null,
+    }));
+    using ring = await opened(new FakeService(() => page(members, "one")));
+    expect(ring.members).toHaveLength(3);
+    const owners = Array.from({ length: 100 }, (_, i) => ring.owner(`key-${i}`)?.id);
+    expect([...new Set(owners)].sort()).toEqual(["suspect", "up"]);
+  });
+
   test("without members has no owners", async () => {
     using ring = await opened(new FakeService(() => page([], "none")));
     expect([ring.owner("user:42"), ring.replicas("user:42", 3)]).toEqual([undefined, []]);

@@ -31,6 +31,7 @@ const routes = [
   ["PUT", "/v1/services/s/members/m"],
   ["POST", "/v1/services/s/members/m/heartbeat"],
   ["POST", "/v1/services/s/owners"],
+  ["POST", "/v1/services/s/pick"],
 ] as const;
 
 /** Values that are right for some field, or nearly. */
@@ -41,6 +42,8 @@ const likely = fc.oneof(
     "a",
     "exclusive",
     "shared",
+    "random",
+    "sticky",
     "x".repeat(257),
     chosenId(),
     "\u0000",
@@ -52,6 +55,7 @@ const likely = fc.oneof(
 const fields = [
   ...["ttlMs", "waitMs", "mode", "owner", "leaseId", "metadata", "names", "fencingToken", "reason", "limit"],
   ...["permits", "candidate", "value", "term", "address", "weight", "tags", "incarnation", "keys", "extra"],
+  ...["strategy", "key", "zone", "exclude", "count", "maxLoad"],
 ];
 const body = fc.oneof(
   fc.dictionary(fc.constantFrom(...fields), likely, { maxKeys: 8 }),

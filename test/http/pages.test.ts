@@ -4,6 +4,7 @@ import { sealedCursor } from "../../src/http/locks/examples.js";
 import { digestOf } from "../../src/scripts/hold.js";
 import { Keys } from "../../src/scripts/keys.js";
 import { type MemberRecord, putMember } from "../../src/scripts/member-calls.js";
+import { memberRecord } from "../helpers/member-record.js";
 import { startPrimaries, type TestPrimaries } from "../helpers/primaries.js";
 import { chosenId, freshName, type Instance, ownPrefix, startInstance } from "../helpers/service.js";
 
@@ -56,25 +57,14 @@ async function fill(
       for (let at = 0; at < count; at += 200) {
         const batch = server.pipeline();
         for (let i = at; i < Math.min(count, at + 200); i++) {
-          const record = {
+          const record = memberRecord({
             id: idOf(i),
-            incarnation: 1,
-            revision: 1,
-            left: false,
-            nonce: "n",
             ttlMs: 300_000,
-          };
-          const {
-            script,
-            keys: own,
-            args,
-          } = putMember(keys, service, {
-            ...record,
             expiresInMs: 300_000,
-            heartbeatAgeMs: 0,
             registered,
             ...how,
           });
+          const { script, keys: own, args } = putMember(keys, service, record);
           batch.evalsha(script.sha1, own.length + 1, keys.configuration, ...own, stamp, ...args);
         }
         for (const [error] of (await batch.exec()) ?? []) if (error) throw error;

@@ -70,6 +70,10 @@ const PROVOCATIONS: Record<Exclude<ErrorCode, "overloaded" | "contended" | "outc
   expectation_failed: raw("GET /livez HTTP/1.1\r\nHost: localhost\r\nExpect: wonders\r\n\r\n"),
   headers_too_large: raw(`GET /livez HTTP/1.1\r\nHost: localhost\r\nX: ${"x".repeat(17_000)}\r\n\r\n`),
   unknown_member: ({ call }) => call("POST", `${MEMBER}/heartbeat`),
+  version_mismatch: async ({ call }) => {
+    await call("PUT", MEMBER, { address: "10.0.0.7:9000" });
+    return call("PATCH", MEMBER, { weight: 2 }, { "if-match": '"1-1"' });
+  },
   no_members: ({ call }) => call("GET", "/v1/services/search/owner?key=user:42"),
   unauthenticated: () => asked({ ops: [] }, {}),
   forbidden: () => asked({ ops: [] }, bearer("ops"), "/v1/namespaces/team-a/locks/orders-42/acquire"),
@@ -106,10 +110,6 @@ const PROVOCATIONS: Record<Exclude<ErrorCode, "overloaded" | "contended" | "outc
     const paths = Array.from({ length: 80 }, (_, i) => `/v1/services/search/members/search-${i}`);
     await Promise.all(paths.map((path) => call("PUT", path, { ...member, weight: 256 })));
     return call("GET", "/v1/services/search/owner?key=user:42");
-  },
-  version_mismatch: async ({ call }) => {
-    for (let i = 0; i < 7; i++) await call("PUT", `${REGISTER}%2F7`, { value: i });
-    return call("PUT", `${REGISTER}%2F7`, { value: 2 }, { "if-none-match": "*" });
   },
   idempotency_mismatch: async ({ call }) => {
     const headers = { "idempotency-key": "c7b1" };

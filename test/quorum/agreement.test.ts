@@ -7,6 +7,7 @@ import { type Acceptor, change } from "../../src/quorum/agreement.js";
 import { PrimaryFailure } from "../../src/redis/failures.js";
 import { accept, prepare } from "../../src/scripts/configuration-calls.js";
 import type { Call } from "../../src/scripts/scripts.js";
+import { randomOf } from "../helpers/chance.js";
 import { command, storedField } from "../helpers/deployment.js";
 import type { SharedPrimaries, TestPrimaries } from "../helpers/primaries.js";
 import { type Instance, startInstance } from "../helpers/service.js";
@@ -186,17 +187,6 @@ class Memory {
   }
 }
 
-/** Evenly in [0, 1), the same for the same seed: mulberry32. */
-function chanceOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 interface History {
   readonly got: readonly (string | null)[];
   readonly ballots: readonly string[];
@@ -204,7 +194,7 @@ interface History {
 
 /** Proposers at once, over a network that loses requests and replies, delivers late, and delivers twice. */
 async function race(seed: number, proposers: number, count: number, forgetful = false): Promise<History> {
-  const chance = chanceOf(seed);
+  const chance = randomOf(seed);
   const memories = Array.from({ length: count }, () => new Memory(forgetful));
   const ballots: string[] = [];
   const late: (() => void)[] = [];

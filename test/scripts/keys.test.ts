@@ -159,6 +159,7 @@ test("every key begins with the prefix, and nothing else depends on it", () => {
         made.members(any),
         made.reports(any, any),
         made.reported(any),
+        made.probed,
         made.agreement(7),
       ];
       expect(all(new Keys(prefix))).toEqual(all(new Keys("")).map((key) => prefix + key));

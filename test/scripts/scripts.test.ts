@@ -33,6 +33,8 @@ import {
 import { LIVENESS_LUA } from "../../src/scripts/liveness.js";
 import {
   announceIncarnation,
+  claimChange,
+  claimIncarnation,
   countMembers,
   heartbeat,
   listMembers,
@@ -49,11 +51,12 @@ import {
   removeRegister,
   restoreRegister,
 } from "../../src/scripts/register-calls.js";
-import { listReports, putReport } from "../../src/scripts/report-calls.js";
+import { listReports, noteProbed, putReport } from "../../src/scripts/report-calls.js";
 import { type Call, SCRIPTS } from "../../src/scripts/scripts.js";
 import { findSlots, inspectSemaphore, setLimit } from "../../src/scripts/semaphore-calls.js";
 import { scanSet } from "../../src/scripts/set-calls.js";
 import { luaNames, luaText } from "../helpers/lua-files.js";
+import { memberRecord } from "../helpers/member-record.js";
 
 // A Lua file's header is the contract; what scripts.ts sends and understands is held against it here.
 
@@ -77,6 +80,7 @@ const configuration = { version: 2 } as Parameters<typeof commitConfiguration>[1
 
 const ballot = `000000000007:${"a".repeat(24)}`;
 const proposal = { etag: ballot, leftMs: 1_000, isLive: true, text: "1 - -\n{}" };
+const member = memberRecord({ id: "search-1" });
 
 const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "acquire-lease": acquireLease(keys, attempt, {
@@ -128,17 +132,9 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "set-limit": setLimit(keys, "pool", 7, 1_000),
   "sweep-held": sweepHeld(keys),
   "announce-incarnation": announceIncarnation(keys, 7),
-  "put-member": putMember(keys, "search", {
-    id: "search-1",
-    incarnation: 1,
-    revision: 1,
-    left: false,
-    nonce: "nonce",
-    ttlMs: 1_000,
-    expiresInMs: 1_000,
-    heartbeatAgeMs: 0,
-    registered: "{}",
-  }),
+  "claim-incarnation": claimIncarnation(keys, "search", member),
+  "claim-change": claimChange(keys, "search", member, { ...member, revision: 2, change: "change" }),
+  "put-member": putMember(keys, "search", member),
   heartbeat: heartbeat(
     keys,
     many((i) => ({ service: "search", id: `search-${i}` })),
@@ -166,6 +162,7 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
     "search",
     many((i) => `search-${i}`),
   ),
+  "note-probed": noteProbed(keys, "search"),
   "scan-set": scanSet(keys.services, "0"),
   prepare: prepare(keys.agreement(2), "ballot" as Parameters<typeof prepare>[1]),
   accept: accept(keys.agreement(2), "ballot" as Parameters<typeof accept>[1], "value"),

@@ -141,11 +141,15 @@ export class Instance {
       sleep: (ms, signal) =>
         new Promise((resolve, reject) => {
           if (signal?.aborted) return reject(signal.reason);
-          const cancel = this.after(ms, resolve);
-          signal?.addEventListener("abort", () => {
+          const abort = () => {
             cancel();
-            reject(signal.reason);
+            reject(signal?.reason);
+          };
+          const cancel = this.after(ms, () => {
+            signal?.removeEventListener("abort", abort);
+            resolve();
           });
+          signal?.addEventListener("abort", abort);
         }),
     };
   }

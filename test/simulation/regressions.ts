@@ -123,8 +123,8 @@ export const REGRESSIONS: readonly Regression[] = [
     schedule: readmittedAfterLeave,
     substitute: patched(
       "put-member",
-      "redis.call('ZADD', KEYS[4], 'GT', ends, ARGV[2])",
-      "if ARGV[6] == '0' then redis.call('ZADD', KEYS[4], 'GT', ends, ARGV[2]) end",
+      "redis.call('ZADD', KEYS[4], 'GT', deadline, ARGV[2])",
+      "if ARGV[6] == '0' then redis.call('ZADD', KEYS[4], 'GT', deadline, ARGV[2]) end",
     ),
   },
   {

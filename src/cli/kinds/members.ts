@@ -14,10 +14,20 @@ export const membersOf = (service: string): Kind<Member> => ({
   rows: (member) => [memberRow(member)],
 });
 
-export const MEMBER_HEAD = ["id", "address", "weight", "zone", "tags", "last heartbeat", "ttl", "metadata"];
+export const MEMBER_HEAD = [
+  "id",
+  "address",
+  "status",
+  "weight",
+  "zone",
+  "tags",
+  "last heartbeat",
+  "ttl",
+  "metadata",
+];
 
 export function memberRow(member: Member): Cell[] {
-  const { id, address, weight, zone, tags, lastHeartbeatAgeMs, ttlMs, metadata } = member;
+  const { id, address, status, weight, zone, tags, lastHeartbeatAgeMs, ttlMs, metadata } = member;
   const seen = `${inWords(lastHeartbeatAgeMs)} ago`;
-  return [id, address, weight, zone, tags.join(" ") || null, seen, inWords(ttlMs), json(metadata)];
+  return [id, address, status, weight, zone, tags.join(" ") || null, seen, inWords(ttlMs), json(metadata)];
 }

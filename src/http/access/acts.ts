@@ -58,6 +58,7 @@ export const ACTS = {
   },
   "set-limit": { outcome: always("changed"), details: ({ body }) => ({ limit: body?.limit as number }) },
   register: { outcome: always("registered"), details: memberId, quota: member("begins") },
+  update: { outcome: always("updated"), details: memberId },
   heartbeat: { outcome: never, details: memberId, quota: member("extends") },
   put: { outcome: always("changed") },
   delete: { outcome: ifSo("deleted") },

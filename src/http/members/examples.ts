@@ -11,6 +11,13 @@ const register: Request<typeof schemas.registerBody> = {
 };
 export const registerRequests = {
   full: { summary: "Everything that can be said", value: register },
+  probed: {
+    summary: "Instances look whether it can be reached",
+    value: {
+      address: "10.0.0.7:9000",
+      probe: { http: "http://10.0.0.7:9000/health", intervalMs: 5_000, timeoutMs: 1_000 },
+    },
+  },
   least: { summary: "What must be said", value: { address: "10.0.0.7:9000" } },
 };
 
@@ -26,6 +33,7 @@ export const member1: Answer<typeof schemas.MemberSchema> = {
   revision: 1,
   ttlMs: 15_000,
   lastHeartbeatAgeMs: 812,
+  endsInMs: null,
 };
 export const member2: typeof member1 = {
   ...member1,
@@ -52,6 +60,17 @@ const registered: Answer<typeof schemas.RegisteredSchema> = {
   heartbeatIntervalMs: 5_000,
 };
 export const registrations = { registered: { value: registered } };
+
+export const updateRequests = {
+  drain: {
+    summary: "No more work, and gone after half a minute",
+    value: { status: "draining" as const, drainMs: 30_000 },
+  },
+  weight: { summary: "A larger share", value: { weight: 2 } },
+};
+
+const draining: typeof member1 = { ...member1, status: "draining", revision: 2, endsInMs: 30_000 };
+export const changes = { draining: { value: draining } };
 
 export const heartbeatRequests = {
   empty: { summary: "Whoever is registered under this id", value: {} },

@@ -2,11 +2,10 @@ import { readablePage } from "../access/readable-page.js";
 import type { Dependencies } from "../context.js";
 import type { Routes } from "../registration.js";
 import { body, json } from "../responses/content.js";
-import { created } from "../responses/reply.js";
+import { changeRoutes } from "./change-routes.js";
 import * as examples from "./examples.js";
 import {
   HeartbeatBody,
-  LeftSchema,
   MemberParams,
   MemberSchema,
   PulseSchema,
@@ -18,8 +17,10 @@ import {
   SuspectBody,
   SuspicionSchema,
 } from "./schemas.js";
+import { versioned, withVersion } from "./versions.js";
 
-export function memberRoutes(routes: Routes, { config, cursors }: Dependencies): void {
+export function memberRoutes(routes: Routes, dependencies: Dependencies): void {
+  const { config, cursors, probing } = dependencies;
   routes.add({
     method: "put",
     path: "/v1/services/{service}/members/{id}",
@@ -30,19 +31,19 @@ export function memberRoutes(routes: Routes, { config, cursors }: Dependencies):
     description:
       "Begins a new incarnation of the member. Keep it alive with a heartbeat every heartbeatIntervalMs; without one it is removed after ttlMs.",
     request: { params: MemberParams, body: body(registerBody(config.ttlMaxMs), examples.registerRequests) },
-    answer: json(
-      "It was a member already; this is its new incarnation.",
-      RegisteredSchema,
-      examples.registrations,
+    answer: versioned(
+      json("It was a member already; this is its new incarnation.", RegisteredSchema, examples.registrations),
     ),
-    otherAnswers: { 201: json("It is a member now.", RegisteredSchema, examples.registrations) },
+    otherAnswers: { 201: versioned(json("It is a member now.", RegisteredSchema, examples.registrations)) },
     problems: ["superseded", "too_many", "no_quorum"],
     handle: async ({ params: { service, id }, body }, { membership }) => {
       const { address, weight = 1, zone = null, tags = [], metadata = null, ttlMs = MEMBER_TTL_MS } = body;
-      const registration = { address, weight, zone, tags, metadata };
+      const { probe } = body;
+      if (probe) probing.check(probe);
+      const registration = { address, weight, zone, tags, metadata, ...(probe && { probe }) };
       const { member, isNew } = await membership.register(service, id, ttlMs, registration);
       const answer = { ...member, heartbeatIntervalMs: heartbeatIntervalMsOf(member.ttlMs) };
-      return isNew ? created(answer) : answer;
+      return withVersion(answer, isNew ? 201 : 200);
     },
   });
 
@@ -64,21 +65,7 @@ export function memberRoutes(routes: Routes, { config, cursors }: Dependencies):
     },
   });
 
-  routes.add({
-    method: "delete",
-    path: "/v1/services/{service}/members/{id}",
-    operationId: "leave",
-    needs: { action: "use", act: "leave", kind: "members", names: { inPath: "service" } },
-    tags: ["members"],
-    summary: "Remove a member",
-    description: "Without waiting until its ttlMs is over. A member that there is not is no error.",
-    request: { params: MemberParams },
-    answer: json("It is not a member any more.", LeftSchema, examples.departures),
-    problems: ["superseded", "no_quorum"],
-    handle: async ({ params: { service, id } }, { membership }) => ({
-      left: await membership.leave(service, id),
-    }),
-  });
+  changeRoutes(routes, dependencies);
 
   routes.add({
     method: "post",
@@ -104,9 +91,10 @@ export function memberRoutes(routes: Routes, { config, cursors }: Dependencies):
     summary: "See one member",
     description: "A quorum read: it shows every registration and departure before the request.",
     request: { params: MemberParams },
-    answer: json("The member.", MemberSchema, examples.oneMember),
+    answer: versioned(json("The member.", MemberSchema, examples.oneMember)),
     problems: ["unknown_member", "no_quorum"],
-    handle: ({ params: { service, id } }, { membership }) => membership.get(service, id),
+    handle: async ({ params: { service, id } }, { membership }) =>
+      withVersion(await membership.get(service, id)),
   });
 
   routes.add({

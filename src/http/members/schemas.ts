@@ -23,7 +23,11 @@ export const MemberParams = z.object({
 });
 
 const registration = {
-  address: label(512, "Where the member can be reached; Quorate never connects to it.", "10.0.0.7:9000"),
+  address: label(
+    512,
+    "Where the member can be reached; Quorate never connects to it, unless probe says so.",
+    "10.0.0.7:9000",
+  ),
   weight: z
     .number()
     .min(0)
@@ -36,6 +40,38 @@ const registration = {
     .openapi({ description: "For whoever reads the members." }),
   metadata: json(2048, "Whatever others should see"),
 };
+
+const probeTerms = {
+  http: label(
+    512,
+    "URL that is to answer with a status from 200 to 299; redirects are not followed.",
+    "http://10.0.0.7:9000/health",
+  ),
+  tcp: label(300, "Host and port that are to accept connections.", "10.0.0.7:9000"),
+  intervalMs: z
+    .int()
+    .min(1_000)
+    .max(300_000)
+    .openapi({ description: "How often to look, whichever instance does, ms.", example: 5_000 }),
+  timeoutMs: z.int().min(100).max(10_000).openapi({
+    description: "How long the member may take to answer, ms; at most intervalMs.",
+    example: 1_000,
+  }),
+};
+
+const ProbeSchema = request(
+  "Probe",
+  "How instances are to find out whether a member can be reached: with http or tcp.",
+  { ...probeTerms, http: probeTerms.http.optional(), tcp: probeTerms.tcp.optional() },
+);
+
+const probeInRequest = ProbeSchema.refine(
+  ({ http, tcp }) => (http === undefined) !== (tcp === undefined),
+  "must have either http or tcp",
+).refine(({ intervalMs, timeoutMs }) => timeoutMs <= intervalMs, {
+  path: ["timeoutMs"],
+  message: "must be at most intervalMs",
+});
 
 const incarnation = z.int().min(1).max(Number.MAX_SAFE_INTEGER).openapi({
   format: "int64",
@@ -50,6 +86,7 @@ export const registerBody = (ttlMaxMs: number) =>
     zone: registration.zone.optional(),
     tags: registration.tags.optional(),
     metadata: registration.metadata.optional(),
+    probe: probeInRequest.optional(),
     ttlMs: z
       .int()
       .min(1000)
@@ -65,9 +102,81 @@ export const HeartbeatBody = request("HeartbeatRequest", "To say that a member i
   }),
 });
 
-const memberStatus = z.enum(["up", "suspect"]).openapi("MemberStatus", {
+const status = z.enum(["up", "draining"]).openapi("MemberStatusWanted", {
   description:
-    "suspect: several others could not reach it. It stays in the ring; prefer others. Members that have left or expired are not listed.",
+    "draining: it leaves the ring at once, gets no more work, and stays listed while it ends what it has. up: it has its place again.",
+});
+
+export const updateBody = (drainMsMax: number) =>
+  request("UpdateMemberRequest", "What to change of a member; what is missing stays as it is.", {
+    incarnation: incarnation.optional().openapi({
+      description: "The incarnation that is meant; if there is a later one, the answer is a 409.",
+    }),
+    status: status.optional(),
+    drainMs: z.int().min(0).max(drainMsMax).optional().openapi({
+      description:
+        "With status draining: how long it stays listed, ms, whatever its heartbeats do. Missing: until it leaves or expires.",
+      example: 30_000,
+    }),
+    weight: registration.weight.optional(),
+    zone: registration.zone.nullable().optional().openapi({ description: "null: none." }),
+    tags: registration.tags.optional(),
+    metadata: registration.metadata.optional(),
+  })
+    .refine((body) => Object.keys(body).some((field) => field !== "incarnation"), "says what to change")
+    .refine(({ status, drainMs }) => drainMs === undefined || status === "draining", {
+      path: ["drainMs"],
+      message: "only with status draining",
+    });
+
+const ETAGS = /^\s*(\*|"[^"]*"(\s*,\s*"[^"]*")*)\s*$/;
+
+export const IfMatchHeaders = z.object({
+  "if-match": z.string().max(256).regex(ETAGS, 'entity tags in quotes, or "*"').optional().openapi({
+    description:
+      "The ETag of the version to change, as an earlier answer had it: if it is not the current one, the answer is a 412.",
+  }),
+});
+
+export const LeaveQuery = (graceMsMax: number) =>
+  z.strictObject({
+    incarnation: numberInQuery(1, Number.MAX_SAFE_INTEGER).optional().openapi({
+      type: "integer",
+      format: "int64",
+      description: "The incarnation that is meant; if there is a later one, the answer is a 409.",
+    }),
+    restart: z
+      .enum(["true", "false"])
+      .transform((text) => text === "true")
+      .optional()
+      .openapi({
+        type: "boolean",
+        default: false,
+        description:
+          "Whether its process comes back: then its place in the ring is kept for restartGraceMs, and it is listed as suspect until it is registered again.",
+      }),
+    restartGraceMs: numberInQuery(1_000, graceMsMax).optional().openapi({
+      type: "integer",
+      minimum: 1_000,
+      maximum: graceMsMax,
+      default: RESTART_GRACE_MS,
+      description: "With restart: for how long, ms.",
+    }),
+  });
+
+const numberInQuery = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,16}$/, "a whole number")
+    .transform(Number)
+    .pipe(z.int().min(min).max(max));
+
+/** Long enough for most processes to start. */
+export const RESTART_GRACE_MS = 30_000;
+
+const memberStatus = z.enum(["up", "suspect", "draining"]).openapi("MemberStatus", {
+  description:
+    "suspect: several others could not reach it, or it restarts. It stays in the ring; prefer others. draining: it ends its work, and has no place in the ring. Members that have left or expired are not listed.",
 });
 
 export const MemberSchema = answer("Member", "A live member of a service.", {
@@ -77,11 +186,17 @@ export const MemberSchema = answer("Member", "A live member of a service.", {
   zone: z.string().nullable().openapi({ description: "Where it runs.", example: "eu-1a" }),
   tags: z.array(z.string()).openapi({ description: "Its tags.", example: ["canary"] }),
   metadata: z.unknown().openapi({ description: "What it lets others see.", example: { build: "7f3a" } }),
+  probe: ProbeSchema.optional(),
   status: memberStatus,
   incarnation,
   revision: z.int().openapi({ description: "Raised by each change within one incarnation.", example: 1 }),
   ttlMs: ms("Time without a heartbeat after which it is gone", 15_000),
   lastHeartbeatAgeMs: ms("Time since the last heartbeat", 812),
+  endsInMs: z.int().nullable().openapi({
+    description:
+      "When it is removed whatever its heartbeats do, ms: it drains with drainMs, or restarts. null: heartbeats decide.",
+    example: null,
+  }),
 });
 
 const heartbeatIntervalMs = ms("How often to send heartbeats: a third of ttlMs", 5000);

@@ -1,5 +1,6 @@
 import type { Member } from "../../primitives/members/membership.js";
 import type { View } from "../../primitives/rings/owners.js";
+import { memberJson } from "../members/json.js";
 import type { Slices } from "../responses/sliced-body.js";
 
 /** The answer of GET /v1/services/{service}/owner as JSON. */
@@ -40,18 +41,6 @@ export function* ownersJson(keys: readonly string[], replicas: number, view: Vie
     text = "";
   }
   return `${text}},"ringId":${JSON.stringify(ring.ringId)},"ageMs":${ageMs}}`;
-}
-
-const texts = new WeakMap<Member, string>();
-
-/** A member as JSON: made once for all answers from one view. */
-function memberJson(member: Member): string {
-  let text = texts.get(member);
-  if (text === undefined) {
-    text = JSON.stringify(member);
-    texts.set(member, text);
-  }
-  return text;
 }
 
 /** Keys and the members named for them: 1 to 2 ms of work. */

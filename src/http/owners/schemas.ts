@@ -7,7 +7,7 @@ const KEYS_MAX = 10_000;
 /** Members named in one answer, counted once per key: some MB, and no more work than 50,000 keys. */
 const NAMED_MAX = 50_000;
 
-const ringKey = z
+export const ringKey = z
   .string()
   .min(1)
   .refine((key) => Buffer.byteLength(key) <= KEY_BYTES_MAX, `at most ${KEY_BYTES_MAX} bytes of UTF-8`)
@@ -25,7 +25,7 @@ export const OwnerQuery = z.strictObject({
   replicas: wholeInQuery(replicasText, { min: 1, max: REPLICAS_MAX, fallback: 1 }),
 });
 
-const ageMs = ms("Age of the view of the members from which this was answered", 120);
+export const ageMs = ms("Age of the view of the members from which this was answered", 120);
 
 export const OwnerSchema = answer("Owner", "The owner of a key.", {
   key: ringKey,

@@ -4,7 +4,7 @@ import { keyedOf } from "../../primitives/registers/keyed.js";
 import {
   idempotencyMismatch,
   noRegister,
-  versionMismatch,
+  registerMismatch,
 } from "../../primitives/registers/register-failures.js";
 import type { ChangeRequest, Inspected, Put } from "../../primitives/registers/registers.js";
 import type { Dependencies, Env } from "../context.js";
@@ -93,7 +93,7 @@ function deleteRoute(routes: Routes): void {
     problems: [...CHANGE_PROBLEMS, ...CONDITION_PROBLEMS],
     handle: async ({ params: { key }, headers }, { registers }, c) => {
       const outcome = await registers.delete(key, toRequest(c, headers, ["delete"]));
-      if (outcome.kind === "mismatch") throw versionMismatch(outcome.current);
+      if (outcome.kind === "mismatch") throw registerMismatch(outcome.current);
       if (outcome.kind === "key_mismatch") throw idempotencyMismatch();
       return { deleted: outcome.kind === "deleted" };
     },
@@ -126,7 +126,7 @@ function tagsIn(header: string): "*" | readonly string[] {
 }
 
 function toReply(key: string, outcome: Put): Reply {
-  if (outcome.kind === "mismatch") throw versionMismatch(outcome.current);
+  if (outcome.kind === "mismatch") throw registerMismatch(outcome.current);
   if (outcome.kind === "key_mismatch") throw idempotencyMismatch();
   const { created, number, etag } = outcome;
   const told = { key, version: number };

@@ -21,9 +21,9 @@ export function jsonReply(text: string | ReadableStream<Uint8Array>, status = 20
   return new Reply(status, text, JSON_HEADERS);
 }
 
-/** An answer with status 201. */
-export function created(told: object): Reply {
-  return new Reply(201, JSON.stringify(told), JSON_HEADERS, told);
+/** An answer that tells its version as well. */
+export function versionedReply(told: object, etag: string, status = 200): Reply {
+  return new Reply(status, JSON.stringify(told), { ...JSON_HEADERS, etag }, told);
 }
 
 /** What the handler of a route returns: a value that is answered as JSON with status 200, or the answer itself. */

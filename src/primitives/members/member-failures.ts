@@ -17,6 +17,27 @@ export function superseded(id: string): CoordinationError {
   );
 }
 
+/** What distinguishes two states of a member. */
+export interface Version {
+  readonly incarnation: number;
+  readonly revision: number;
+}
+
+/** Names one version of a member. */
+export function etagOf({ incarnation, revision }: Version): string {
+  return `"${incarnation}-${revision}"`;
+}
+
+/** `current`: the version that is stored. */
+export function versionMismatch(id: string, current: Version): CoordinationError {
+  const { revision } = current;
+  return new CoordinationError(
+    "version_mismatch",
+    `Member ${id} is at revision ${revision} now, and If-Match names another. Read it again, and decide anew.`,
+    { help: { revision, etag: etagOf(current) } },
+  );
+}
+
 /** A report about a process that is gone says nothing about its successor. */
 export function reportSuperseded(id: string): CoordinationError {
   return new CoordinationError(
@@ -46,7 +67,16 @@ export function noMembers(service: string): CoordinationError {
   const base = namespace.isDefault ? "/v1" : `/v1/namespaces/${namespace.name}`;
   return new CoordinationError(
     "no_members",
-    `Service ${name} has no live member with a weight above 0. Register one first (PUT ${base}/services/${name}/members/{id}).`,
+    `Service ${name} has no live member with a weight above 0 that does not drain. Register one first (PUT ${base}/services/${name}/members/{id}).`,
+  );
+}
+
+/** Nobody has what a pick asks for. `eligible`: live members with a weight above 0. */
+export function nobodyToPick(service: string, eligible: number): CoordinationError {
+  if (eligible === 0) return noMembers(service);
+  return new CoordinationError(
+    "no_members",
+    `Service ${withoutNamespace(service)} has ${eligible} live members with a weight above 0, but each of them lacks one of these tags or is excluded. Ask for fewer tags, or exclude fewer.`,
   );
 }
 

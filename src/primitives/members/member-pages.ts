@@ -79,7 +79,7 @@ export class MemberPages {
     const what = filter.tag === undefined ? "ring" : "all";
     const rest = await this.reads.live(service, view.ids.slice(part.lookedAt), what);
     const others = await this.suspicions.judge(service, rest);
-    view.ring ??= new Map(others.map((member) => [member.id, toRingMember(member)]));
+    view.ring ??= ringMembersOf(others);
     const version = versionOf([...part.members, ...others.filter((member) => matches(member, filter))]);
     return { ...(await this.#pageOf(service, view, view.ids, part)), version };
   }
@@ -149,9 +149,9 @@ export class MemberPages {
     if (view.ring === null) {
       const rest = view.ids.filter((id) => id > (looked.at(-1) ?? "") || id < (looked[0] ?? ""));
       const others = await this.reads.live(service, rest, "ring");
-      view.ring ??= new Map(others.map((record) => [record.id, toRingMember(toMember(record))]));
+      view.ring ??= ringMembersOf(others.map(toMember));
     }
-    const found = new Map(live.map((member) => [member.id, toRingMember(member)]));
+    const found = ringMembersOf(live);
     for (const id of looked) {
       const [known, now] = [view.ring.get(id), found.get(id)];
       if (known?.weight === now?.weight && known?.zone === now?.zone) continue;
@@ -194,6 +194,12 @@ interface Part {
   /** All that live among the ids that were looked at. */
   readonly live: readonly Member[];
   readonly lookedAt: number;
+}
+
+/** Those that have a place in the ring, by their ids. */
+function ringMembersOf(members: readonly Member[]): Map<string, RingMember> {
+  const placed = members.flatMap((member) => toRingMember(member) ?? []);
+  return new Map(placed.map((member) => [member.id, member]));
 }
 
 /** Approximate size of a member in an answer. */

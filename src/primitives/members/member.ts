@@ -9,23 +9,44 @@ export interface Registration {
   readonly zone: string | null;
   readonly tags: string[];
   readonly metadata: unknown;
+  /** Missing: it is not probed. */
+  readonly probe?: ProbeTerms | undefined;
 }
+
+/** How instances find out whether a member can be reached. One of `http` and `tcp` is there. */
+export interface ProbeTerms {
+  /** URL that is to answer with a status from 200 to 299. */
+  readonly http?: string | undefined;
+  /** `host:port` that is to accept connections. */
+  readonly tcp?: string | undefined;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+}
+
+export type MemberStatus = "up" | "suspect" | "draining";
 
 export interface Member extends Registration {
   readonly id: string;
-  /** `suspect`: others cannot reach it. */
-  readonly status: "up" | "suspect";
+  /** `draining`: it ends its work and gets no more. `suspect`: others cannot reach it, or its process restarts. */
+  readonly status: MemberStatus;
   /** Raised by each registration. */
   readonly incarnation: number;
   /** Raised by each change within one incarnation. */
   readonly revision: number;
   readonly ttlMs: number;
   readonly lastHeartbeatAgeMs: number;
+  /** When it is removed whatever its heartbeats do, ms: it drains, or restarts. Null: heartbeats decide. */
+  readonly endsInMs: number | null;
+}
+
+/** Whether a member has a place in the ring, and may be picked. The one rule for rings, picks and targets. */
+export function isEligible({ status, weight }: Pick<Member, "status" | "weight">): boolean {
+  return status !== "draining" && weight > 0;
 }
 
 /** The member that a record describes. */
 export function toMember(record: MemberRecord): Member {
-  const { address, weight, zone, tags, metadata } = JSON.parse(record.registered) as Registration;
+  const { address, weight, zone, tags, metadata, probe } = JSON.parse(record.registered) as Registration;
   return {
     id: record.id,
     address,
@@ -33,15 +54,23 @@ export function toMember(record: MemberRecord): Member {
     zone,
     tags,
     metadata,
-    status: "up",
+    ...(probe && { probe }),
+    status: statusOf(record),
     incarnation: record.incarnation,
     revision: record.revision,
     ttlMs: record.ttlMs,
     lastHeartbeatAgeMs: Math.max(0, record.heartbeatAgeMs),
+    endsInMs: record.endsInMs,
   };
 }
 
-/** What a ring needs of a member. */
-export function toRingMember({ id, weight, zone }: Pick<Member, "id" | "weight" | "zone">): RingMember {
-  return { id, weight, zone: zone ?? undefined };
+/** Nobody answers for a member that restarts, until it is registered again. */
+export function statusOf({ status }: Pick<MemberRecord, "status">): MemberStatus {
+  return status === "restarting" ? "suspect" : status;
+}
+
+/** What a ring needs of a member; null: it has no place in it. */
+export function toRingMember(member: Pick<Member, "id" | "weight" | "zone" | "status">): RingMember | null {
+  if (!isEligible(member)) return null;
+  return { id: member.id, weight: member.weight, zone: member.zone ?? undefined };
 }

@@ -1,33 +1,32 @@
-import { repliedByMajority } from "../../algorithms/tally.js";
 import type { Clock } from "../../clock.js";
 import { CoordinationError } from "../../errors.js";
 import type { Ids } from "../../ids.js";
 import { Namespace } from "../../namespace.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import type { Keys } from "../../scripts/keys.js";
-import {
-  announceIncarnation,
-  countMembers,
-  type MemberRecord,
-  type Pulse,
-  putMember,
-} from "../../scripts/member-calls.js";
+import { countMembers, type Pulse } from "../../scripts/member-calls.js";
+import { noteProbed } from "../../scripts/report-calls.js";
 import { SharedReads } from "../reads/shared-reads.js";
 import { Heartbeats } from "./heartbeats.js";
 import { ListWatches } from "./list-watches.js";
 import { type Member, type Registration, toMember } from "./member.js";
+import { type ChangeOf, type MemberChange, MemberChanges } from "./member-changes.js";
 import { superseded, tooManyMembers, unknownMember } from "./member-failures.js";
 import { MemberPages } from "./member-pages.js";
-import { type Known, MemberReads } from "./member-reads.js";
+import { MemberReads } from "./member-reads.js";
+import { MemberRecords } from "./member-records.js";
 import { MemberViews } from "./member-views.js";
 import { type ServicePage, ServicePages } from "./service-pages.js";
-import { Suspicions } from "./suspicions.js";
+import { type SuspicionObserver, Suspicions } from "./suspicions.js";
 
 export type { Member, Registration } from "./member.js";
+export type { ChangeOf, MemberChange } from "./member-changes.js";
 
 /** Instances of services, kept alive by heartbeats: TTL keys on a majority of the primaries. */
 export class Membership {
   readonly #reads: MemberReads;
+  readonly #records: MemberRecords;
+  readonly #changes: MemberChanges;
   readonly #lists: SharedReads<Member[]>;
   readonly #members: SharedReads<Member>;
   /** For lists in pages. */
@@ -45,13 +44,16 @@ export class Membership {
     private readonly primaries: Primaries,
     private readonly keys: Keys,
     clock: Clock,
-    private readonly ids: Ids,
+    ids: Ids,
     private readonly settings: MembershipSettings,
+    observer?: SuspicionObserver,
   ) {
     this.#reads = new MemberReads(primaries, keys, clock);
+    this.#records = new MemberRecords(primaries, keys, this.#reads, clock, ids);
+    this.#changes = new MemberChanges(this.#records, clock, ids);
     this.#lists = new SharedReads(clock, LISTS_AT_ONCE_MAX);
     this.#members = new SharedReads(clock, MEMBERS_AT_ONCE_MAX);
-    this.suspicions = new Suspicions(primaries, keys, clock, this.#reads);
+    this.suspicions = new Suspicions(primaries, keys, clock, this.#reads, observer);
     this.pages = new MemberPages(this.#reads, this.suspicions, clock, ids);
     this.listWatches = new ListWatches((service) => this.list(service), this.pages, clock);
     this.#services = new ServicePages(this.#reads, primaries, keys, clock);
@@ -67,13 +69,14 @@ export class Membership {
     registration: Registration,
   ): Promise<{ member: Member; isNew: boolean }> {
     for (let attempt = 0; attempt < REGISTER_ATTEMPTS_MAX; attempt++) {
-      const known = await this.#find(service, id);
+      const known = await this.#records.find(service, id);
       const isNew = !known.record || known.record.left;
       const [record] = await Promise.all([
-        this.#next(id, known, ttlMs, registration),
+        this.#records.next(service, id, known, ttlMs, registration),
         isNew && this.#assertRoom(service),
+        registration.probe && this.primaries.askMajority(noteProbed(this.keys, service)),
       ]);
-      if (await this.#put(service, record)) {
+      if (record && (await this.#records.put(service, record))) {
         this.views.forget(service);
         return { member: toMember(record), isNew };
       }
@@ -90,24 +93,52 @@ export class Membership {
     return pulse ?? (await this.#revive(service, id, incarnation));
   }
 
-  /** Whether the member was registered until now. Throws `no_quorum`. */
-  async leave(service: string, id: string): Promise<boolean> {
-    const left = await this.#leave(service, id);
+  /** Raises the revision of a live member. Throws `unknown_member`, `superseded`, `version_mismatch` and `no_quorum`. */
+  async update(service: string, id: string, change: MemberChange, of: ChangeOf = {}): Promise<Member> {
+    const member = await this.#changes.update(service, id, change, of);
+    this.views.forget(service);
+    return member;
+  }
+
+  /**
+   * Ends a member; with `restartGraceMs` its place is kept for that time, for its next registration. Whether it was registered
+   * until now, with this incarnation if one is named. Throws `superseded` and `no_quorum`.
+   */
+  async leave(service: string, id: string, how: Leaving = {}): Promise<boolean> {
+    const left = await this.#leave(service, id, how);
     this.views.forget(service);
     return left;
   }
 
-  async #leave(service: string, id: string): Promise<boolean> {
+  async #leave(service: string, id: string, { incarnation, restartGraceMs }: Leaving): Promise<boolean> {
     for (;;) {
-      let known = await this.#find(service, id);
+      let known = await this.#records.find(service, id);
       // A primary that does not answer may still have it, from a heartbeat that reached no other.
-      if (!known.record) known = await this.#find(service, id, "all");
+      if (!known.record) known = await this.#records.find(service, id, "all");
       const { record, unanswered } = known;
+      if (record && incarnation !== undefined && record.incarnation > incarnation) throw superseded(id);
       if (record ? record.left : unanswered === 0) return false;
-      const leaving = record ?? (await this.#next(id, known, this.settings.ttlMaxMs, null));
+      if (record && restartGraceMs !== undefined) {
+        if (await this.#keepPlace(service, id, restartGraceMs, incarnation)) return true;
+        continue;
+      }
+      const leaving = record ?? (await this.#records.next(service, id, known, this.settings.ttlMaxMs, null));
+      if (!leaving) continue;
       // The tombstone outlives every live record of this incarnation that a primary may still have.
-      const expiresInMs = leaving.ttlMs + TOMBSTONE_MARGIN_MS;
-      if (await this.#put(service, { ...leaving, left: true, expiresInMs })) return record !== undefined;
+      const expiresInMs = Math.max(leaving.ttlMs, leaving.expiresInMs) + TOMBSTONE_MARGIN_MS;
+      if (await this.#records.put(service, { ...leaving, left: true, expiresInMs }))
+        return record !== undefined;
+    }
+  }
+
+  /** Whether it was still a member. */
+  async #keepPlace(service: string, id: string, graceMs: number, incarnation?: number): Promise<boolean> {
+    try {
+      await this.#changes.restart(service, id, graceMs, incarnation);
+      return true;
+    } catch (error) {
+      if (error instanceof CoordinationError && error.code === "unknown_member") return false;
+      throw error;
     }
   }
 
@@ -122,7 +153,7 @@ export class Membership {
   /** Concurrent callers share a read. Throws `unknown_member` and `no_quorum`. */
   get(service: string, id: string): Promise<Member> {
     return this.#members.read(`${service}/${id}`, async () => {
-      const { record } = await this.#find(service, id);
+      const { record } = await this.#records.find(service, id);
       if (!record || record.left) throw unknownMember(service, id);
       const [member] = await this.suspicions.judge(service, [record]);
       return member as Member;
@@ -139,10 +170,10 @@ export class Membership {
 
   /** Restores a member that some primaries lack, if it is still alive on others. */
   async #revive(service: string, id: string, incarnation: number | undefined): Promise<Pulse> {
-    const { record } = await this.#find(service, id);
+    const { record } = await this.#records.find(service, id);
     if (record && incarnation !== undefined && record.incarnation > incarnation) throw superseded(id);
     if (!record || record.left || record.incarnation < (incarnation ?? 0)) throw unknownMember(service, id);
-    if (!(await this.#put(service, { ...record, expiresInMs: record.ttlMs, heartbeatAgeMs: 0 }))) {
+    if (!(await this.#records.put(service, { ...record, expiresInMs: record.ttlMs, heartbeatAgeMs: 0 }))) {
       throw superseded(id);
     }
     return record;
@@ -158,59 +189,20 @@ export class Membership {
     const members = Math.min(...counts.map(([count = 0]) => count));
     if (members >= serviceMembersMax) throw tooManyMembers(service, members);
   }
+}
 
-  /** The first record of an incarnation above all earlier ones: announced, but not stored yet. */
-  async #next(
-    id: string,
-    { record: known, nextIncarnation }: KnownMember,
-    ttlMs: number,
-    registration: Registration | null,
-  ): Promise<MemberRecord> {
-    // Above incarnations that are long forgotten, too: hence the clocks of the servers.
-    const incarnation = Math.max((known?.incarnation ?? 0) + 1, nextIncarnation);
-    // And above registrations that failed, whose record may be on a primary that the next registration does not read.
-    await this.primaries.askMajority(announceIncarnation(this.keys, incarnation));
-    return {
-      id,
-      incarnation,
-      revision: 1,
-      left: false,
-      nonce: this.ids.nonce(),
-      ttlMs,
-      expiresInMs: ttlMs,
-      heartbeatAgeMs: 0,
-      registered: JSON.stringify(registration),
-    };
-  }
-
-  async #find(service: string, id: string, from?: "all"): Promise<KnownMember> {
-    const { merged, ...known } = await this.#reads.records(service, [id], "all", from);
-    return { record: merged[0]?.record, ...known };
-  }
-
-  /** Whether a majority stored this record; false: newer records are in the way. Throws `no_quorum`. */
-  async #put(service: string, record: MemberRecord): Promise<boolean> {
-    const { majority } = this.primaries;
-    return this.primaries.decide(
-      putMember(this.keys, service, record),
-      ({ values }) => {
-        const stored = values.map(({ superseded }) => superseded === null);
-        return repliedByMajority(stored, majority);
-      },
-      { lastWord: ({ values }) => (values.length >= majority ? false : undefined) },
-    );
-  }
+/** How a member leaves. */
+export interface Leaving {
+  /** Only this incarnation, and no later one. */
+  readonly incarnation?: number | undefined;
+  /** For how long its place is kept, ms; missing: it is not. */
+  readonly restartGraceMs?: number | undefined;
 }
 
 export interface MembershipSettings {
   readonly ttlMaxMs: number;
   readonly viewAgeMsMax: number;
   readonly serviceMembersMax: number;
-}
-
-/** What the primaries know about one member. */
-interface KnownMember extends Omit<Known, "merged"> {
-  readonly record: MemberRecord | undefined;
 }
 
 /** Services that are read completely at the same time, each in parts. */

@@ -31,6 +31,14 @@ export interface Accusation {
   readonly weight: number;
 }
 
+export interface SuspicionObserver {
+  /** `suspect`: whether the member that was reported is suspect. */
+  reported(by: "peer" | "probe", suspect: boolean): void;
+}
+
+/** A member as it is known to its reporter. */
+type Reportable = Pick<MemberRecord, "id" | "incarnation" | "ttlMs">;
+
 /** What a member says against another. */
 export interface PeerReport {
   readonly reporter: string;
@@ -63,6 +71,7 @@ export class Suspicions {
     private readonly keys: Keys,
     clock: Pick<Clock, "soon">,
     private readonly members: Pick<MemberReads, "records">,
+    private readonly observer?: SuspicionObserver,
   ) {
     this.#reads = new SharedReads(clock, READS_AT_ONCE_MAX);
   }
@@ -81,14 +90,19 @@ export class Suspicions {
     if (incarnation !== undefined && member.incarnation > incarnation) throw reportSuperseded(id);
     if (!peer)
       throw cannotReport(`${reporter} is no live member of the service, and nobody else may report others`);
-    return this.report(service, member, { reporter, reason, weight: weightOf(peer) });
+    return this.#report(service, member, { reporter, reason, weight: weightOf(peer) }, "peer");
   }
 
-  /** Reports a member, as the incarnation that is known. Throws `too_many` and `no_quorum`. */
-  async report(
+  /** An instance has probed a member in vain. Throws `too_many` and `no_quorum`. */
+  reportByProbe(service: string, member: Reportable, accusation: Accusation): Promise<Suspicion> {
+    return this.#report(service, member, accusation, "probe");
+  }
+
+  async #report(
     service: string,
-    { id, incarnation, ttlMs }: Pick<MemberRecord, "id" | "incarnation" | "ttlMs">,
+    { id, incarnation, ttlMs }: Reportable,
     { reporter, reason, weight }: Accusation,
+    by: "peer" | "probe",
   ): Promise<Suspicion> {
     const { primaries, keys } = this;
     const [known] = merged(await primaries.askMajority(listReports(keys, service, [id])));
@@ -106,6 +120,7 @@ export class Suspicions {
       },
     );
     const { suspects, members, reported } = await this.#read(service);
+    this.observer?.reported(by, suspects.has(id));
     return {
       suspect: suspects.has(id),
       reporters: reported.get(id)?.length ?? 0,

@@ -24,7 +24,8 @@ export class Ballots {
 
   /** A primary has promised this ballot. */
   saw(ballot: Ballot | null): void {
-    if (ballot !== null) this.#latest = Math.max(this.#latest, roundOf(ballot));
+    const round = ballot === null ? 0 : roundOf(ballot);
+    if (round <= SEEN_MAX) this.#latest = Math.max(this.#latest, round);
   }
 }
 
@@ -32,3 +33,5 @@ export class Ballots {
 const ROUNDS_PER_MS = 16;
 /** A clock that is set to the end of time must not use up all rounds. */
 const WALL_MAX = 2 ** 46;
+/** Nor may one ballot that was never made by the rules. */
+const SEEN_MAX = 2 ** 47;

@@ -3,7 +3,7 @@ import { CoordinationError } from "../../errors.js";
 /** Failures of changes of registers. None names the key. */
 
 /** `current`: the version that the register has; null: there is none. */
-export function versionMismatch(
+export function registerMismatch(
   current: { readonly version: number; readonly etag: string } | null,
 ): CoordinationError {
   const has = current ? `has version ${current.version} now` : "does not exist now";

@@ -15,7 +15,8 @@ export interface View {
   readonly ageMs: number;
 }
 
-interface RingView extends MembersView {
+/** Members that were read, and the ring that they make. */
+export interface RingView extends MembersView {
   readonly ring: Ring;
 }
 
@@ -45,19 +46,26 @@ export class Owners {
    */
   owning(service: string, replicas = 1): View | Promise<View> {
     const seen = this.views.recent(service);
-    if (seen instanceof Promise) return seen.then((fresh) => this.#prepared(service, fresh, replicas));
-    return this.#prepared(service, seen, replicas);
+    const view =
+      seen instanceof Promise
+        ? seen.then((fresh) => this.withRing(service, fresh, replicas))
+        : this.withRing(service, seen, replicas);
+    return view instanceof Promise
+      ? view.then((built) => this.#owning(service, built))
+      : this.#owning(service, view);
   }
 
-  #prepared(service: string, seen: MembersView, replicas: number): View | Promise<View> {
-    const ring = this.#ringOf(service, seen);
+  /**
+   * The same for members that were read already, or a newer view of them. Its ring may be empty. Throws or rejects with
+   * `too_many` and `overloaded`.
+   */
+  withRing(service: string, seen: MembersView, replicas: number): RingView | Promise<RingView> {
+    const view = { members: seen.members, readAtMs: seen.readAtMs, ring: this.#ringOf(service, seen) };
+    return view.ring.isPrepared(replicas) ? view : this.#builds.prepared(service, view, replicas);
+  }
+
+  #owning(service: string, { members, ring, readAtMs }: RingView): View {
     if (ring.members.length === 0) throw noMembers(service);
-    const view = { members: seen.members, readAtMs: seen.readAtMs, ring };
-    if (ring.isPrepared(replicas)) return this.#aged(view);
-    return this.#builds.prepared(service, view, replicas).then((prepared) => this.#aged(prepared));
-  }
-
-  #aged({ members, ring, readAtMs }: RingView): View {
     return { members, ring, ageMs: Math.round(this.clock.monotonicMs() - readAtMs) };
   }
 
@@ -84,16 +92,17 @@ export class Owners {
 }
 
 function ringOf({ members }: MembersView): Ring {
-  return buildRing([...members.values()].map(toRingMember));
+  return buildRing([...members.values()].flatMap((member) => toRingMember(member) ?? []));
 }
 
 /** Whether the ring is of exactly these members. They come in the order of their ids, as those of a ring do. */
 function isRingOf(ring: Ring, { members }: MembersView): boolean {
   let at = 0;
-  for (const { id, weight, zone } of members.values()) {
-    if (weight <= 0) continue;
+  for (const member of members.values()) {
+    const wanted = toRingMember(member);
+    if (!wanted) continue;
     const known = ring.members[at++];
-    if (known?.id !== id || known.weight !== weight || known.zone !== (zone ?? undefined)) return false;
+    if (known?.id !== wanted.id || known.weight !== wanted.weight || known.zone !== wanted.zone) return false;
   }
   return at === ring.members.length;
 }

@@ -128,9 +128,9 @@ describe("members", () => {
     expect(code).toBe(1);
     expect(err).toMatch(/^quorate: Service \S+ has no member search-2: [^\n]+\n$/);
     const [head, line] = cells(out);
-    expect(head?.slice(0, 5)).toEqual(["ID", "ADDRESS", "WEIGHT", "ZONE", "TAGS"]);
-    expect(line?.slice(0, 5)).toEqual(["search-1", "10.0.0.7:9000", "1", "eu-1a", "canary new"]);
-    expect(line?.[5]).toMatch(/^\d+ (ms|s) ago$/);
+    expect(head?.slice(0, 5)).toEqual(["ID", "ADDRESS", "STATUS", "WEIGHT", "ZONE"]);
+    expect(line?.slice(0, 6)).toEqual(["search-1", "10.0.0.7:9000", "up", "1", "eu-1a", "canary new"]);
+    expect(line?.[6]).toMatch(/^\d+ (ms|s) ago$/);
   });
 
   test("that are all missing are told of in one line, as JSON too", async () => {

@@ -156,6 +156,13 @@ const SCENARIOS: Record<
     act: () => call("PUT", "/services/mail/members/mail-1", { address: "10.0.0.7:9000", metadata }),
     line: { what: "members.register", names: ["mail"], member: "mail-1", outcome: "registered" },
   }),
+  updateMember: async () => {
+    const path = await registered();
+    return {
+      act: () => call("PATCH", path, { status: "draining", metadata }),
+      line: { what: "members.update", member: "search-1", outcome: "updated" },
+    };
+  },
   heartbeat: async () => {
     const path = await registered();
     return { act: () => call("POST", `${path}/heartbeat`), line: null };
@@ -174,9 +181,7 @@ const SCENARIOS: Record<
   },
   suspectMember: async () => {
     const path = await registered();
-    await call("PUT", path.replace("search-1", "search-2").slice(path.indexOf("/services")), {
-      address: "10.0.0.8:9000",
-    });
+    await call("PUT", path.replace(/search-1$/, "search-2"), { address: "10.0.0.8:9000" });
     return {
       act: () => call("POST", `${path}/suspect`, { reporter: "search-2", reason: "no answer" }),
       line: null,

@@ -182,7 +182,7 @@ describe("every route under /v1", () => {
         .filter(({ method }) => method !== "GET")
         .map(({ id }) => id)
         .sort(),
-    ).toEqual(["checkLock", "getOwners"]);
+    ).toEqual(["checkLock", "getOwners", "pick"]);
   });
 
   test("answers nobody without a valid key", async () => {

@@ -164,6 +164,7 @@ describe("what is forbidden tells nothing of what exists", () => {
       ["GET", "/v1/services/NAME/members/one"],
       ["GET", "/v1/services/NAME/owner?key=x"],
       ["POST", "/v1/services/NAME/members/one/heartbeat"],
+      ["PATCH", "/v1/services/NAME/members/one", { weight: 2 }],
       ["DELETE", "/v1/services/NAME/members/one"],
     ];
     for (const [method, path, sent] of requests) {

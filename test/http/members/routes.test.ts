@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { SharedPrimaries } from "../../helpers/primaries.js";
 import { freshName, type Instance, startInstance } from "../../helpers/service.js";
@@ -44,6 +45,7 @@ describe("an answer to registering", () => {
       revision: 1,
       ttlMs: 6_000,
       lastHeartbeatAgeMs: 0,
+      endsInMs: null,
       heartbeatIntervalMs: 2_000,
     });
     // By the servers' clock, which here is this machine's.
@@ -254,4 +256,214 @@ describe("what registering does not take", () => {
     const { status, body } = await register("-s", "m");
     expect([status, body.field]).toEqual([400, "service"]);
   });
+});
+
+describe("a change of a member", () => {
+  const patch = (service: string, id: string, body: object, ifMatch?: string) =>
+    instance.call("PATCH", path(service, id), body, ifMatch === undefined ? {} : { "if-match": ifMatch });
+  const get = (service: string, id: string) => instance.call("GET", path(service, id));
+  const list = (service: string) => instance.call("GET", `/v1/services/${service}/members`);
+  const owner = (service: string) => instance.call("GET", `/v1/services/${service}/owner?key=user:42`);
+
+  test("has what was said, keeps the rest, and raises the revision", async () => {
+    const service = freshName();
+    const { body: before, headers } = await register(service, "m", { zone: "eu-1a", tags: ["old"] });
+    expect(headers.get("etag")).toBe(`"${before.incarnation}-1"`);
+    const changed = await patch(service, "m", { weight: 3, zone: null, metadata: { build: 2 } });
+    expect(changed.status).toBe(200);
+    const { incarnation, ttlMs } = before;
+    expect(changed.body).toMatchObject({
+      weight: 3,
+      zone: null,
+      tags: ["old"],
+      metadata: { build: 2 },
+      address: ADDRESS,
+      status: "up",
+      incarnation,
+      ttlMs,
+      revision: 2,
+      endsInMs: null,
+    });
+    expect(changed.headers.get("etag")).toBe(`"${incarnation}-2"`);
+    const { lastHeartbeatAgeMs: _, ...kept } = changed.body;
+    const read = await get(service, "m");
+    expect(read.body).toMatchObject(kept);
+    expect(read.headers.get("etag")).toBe(`"${incarnation}-2"`);
+    const { body } = await patch(service, "m", { tags: [], metadata: null });
+    expect(body).toMatchObject({ weight: 3, tags: [], metadata: null, revision: 3 });
+    expect((await beat(service, "m", { incarnation })).body.revision).toBe(3);
+  });
+
+  test("moves the ring", async () => {
+    const service = freshName();
+    await register(service, "a");
+    await register(service, "b");
+    const before = (await list(service)).body.ringId;
+    await patch(service, "a", { tags: ["x"] });
+    expect((await list(service)).body.ringId).toBe(before);
+    await patch(service, "a", { weight: 2 });
+    const after = (await list(service)).body.ringId;
+    expect(after).not.toBe(before);
+    expect((await owner(service)).body.ringId).toBe(after);
+  });
+
+  test("to draining takes it out of the ring at once, keeps it listed, and up brings it back", async () => {
+    const service = freshName();
+    const { body } = await register(service, "m", { ttlMs: 60_000 });
+    const before = (await list(service)).body.ringId;
+    const drained = await patch(service, "m", { status: "draining" });
+    expect(drained.body).toMatchObject({ status: "draining", revision: 2, endsInMs: null });
+    expect((await owner(service)).body.code).toBe("no_members");
+    expect((await list(service)).body.members).toMatchObject([{ id: "m", status: "draining", weight: 1 }]);
+    expect((await beat(service, "m", { incarnation: body.incarnation })).status).toBe(200);
+    expect((await get(service, "m")).body.status).toBe("draining");
+    await patch(service, "m", { weight: 2 });
+    expect((await owner(service)).body.code).toBe("no_members");
+    await patch(service, "m", { status: "up", weight: 1 });
+    expect((await owner(service)).body.owner.id).toBe("m");
+    expect((await list(service)).body.ringId).toBe(before);
+  });
+
+  test("to draining for a time removes it then, whatever its heartbeats do", async () => {
+    const service = freshName();
+    await register(service, "m", { ttlMs: 60_000 });
+    const { body } = await patch(service, "m", { status: "draining", drainMs: 600 });
+    expect(body.endsInMs).toBe(600);
+    expect((await beat(service, "m")).status).toBe(200);
+    expect((await get(service, "m")).body.endsInMs).toBeLessThanOrEqual(600);
+    await sleep(650);
+    expect((await beat(service, "m")).body.code).toBe("unknown_member");
+    expect((await list(service)).body.members).toEqual([]);
+  });
+
+  test("ends with the next registration", async () => {
+    const service = freshName();
+    await register(service, "m");
+    await patch(service, "m", { status: "draining", drainMs: 60_000 });
+    const { status, body } = await register(service, "m");
+    expect([status, body.status, body.endsInMs, body.revision]).toEqual([200, "up", null, 1]);
+    expect((await owner(service)).status).toBe(200);
+  });
+
+  test("of another version than If-Match names is version_mismatch, with the current one", async () => {
+    const service = freshName();
+    const first = (await register(service, "m")).headers.get("etag") as string;
+    expect((await patch(service, "m", { weight: 2 }, `"1-1", ${first}`)).status).toBe(200);
+    for (const stale of [first, '"anything"', '"1-1", "2-2"']) {
+      const { status, body, headers } = await patch(service, "m", { weight: 3 }, stale);
+      const etag = first.replace("-1", "-2");
+      expect([status, body.code, body.revision, body.etag]).toEqual([412, "version_mismatch", 2, etag]);
+      expect(headers.get("etag")).toBe(etag);
+    }
+    expect((await patch(service, "m", { weight: 4 }, "*")).body).toMatchObject({ weight: 4, revision: 3 });
+  });
+
+  test("of an earlier incarnation is superseded; of one that never was, or has left, unknown_member", async () => {
+    const service = freshName();
+    const { body: first, headers } = await register(service, "m");
+    const { incarnation } = (await register(service, "m")).body;
+    const refused = async (body: object, ifMatch?: string) => {
+      const answer = await patch(service, "m", { weight: 2, ...body }, ifMatch);
+      return [answer.status, answer.body.code];
+    };
+    expect(await refused({ incarnation: first.incarnation })).toEqual([409, "superseded"]);
+    expect(await refused({}, headers.get("etag") as string)).toEqual([412, "version_mismatch"]);
+    expect(await refused({ incarnation: incarnation + 1 })).toEqual([404, "unknown_member"]);
+    expect((await patch(service, "m", { weight: 2, incarnation })).status).toBe(200);
+    await instance.call("DELETE", path(service, "m"));
+    expect(await refused({})).toEqual([404, "unknown_member"]);
+    expect((await patch(service, "nobody", { weight: 2 })).body.code).toBe("unknown_member");
+  });
+
+  test.each([
+    [{}, "", "says what to change"],
+    [{ incarnation: 5 }, "", "says what to change"],
+    [{ weight: -1 }, "weight", ""],
+    [{ weight: 257 }, "weight", ""],
+    [{ status: "suspect" }, "status", ""],
+    [{ status: "left" }, "status", ""],
+    [{ drainMs: 1_000 }, "drainMs", "only with status draining"],
+    [{ status: "up", drainMs: 1_000 }, "drainMs", "only with status draining"],
+    [{ status: "draining", drainMs: 600_001 }, "drainMs", ""],
+    [{ address: "10.0.0.8:9000" }, "address", ""],
+    [{ tags: Array.from({ length: 17 }, () => "x") }, "tags", ""],
+  ])("%j is refused", async (body, field, detail) => {
+    const answer = await patch(freshName(), "m", body);
+    expect([answer.status, answer.body.code]).toEqual([400, "invalid_request"]);
+    expect(answer.body.errors[0].field).toBe(field);
+    expect(answer.body.errors[0].detail).toContain(detail);
+  });
+
+  test("with an If-Match that is none is refused", async () => {
+    for (const ifMatch of ["2", 'W/"1-1"', ""])
+      expect((await patch(freshName(), "m", { weight: 2 }, ifMatch)).status).toBe(400);
+  });
+});
+
+describe("a leave", () => {
+  const leave = (service: string, id: string, query = "") =>
+    instance.call("DELETE", `${path(service, id)}${query}`);
+  const ringId = async (service: string) =>
+    (await instance.call("GET", `/v1/services/${service}/members`)).body.ringId;
+
+  test("of an earlier incarnation is superseded, and changes nothing", async () => {
+    const service = freshName();
+    const { body: first } = await register(service, "m");
+    const { body: second } = await register(service, "m");
+    const { status, body } = await leave(service, "m", `?incarnation=${first.incarnation}`);
+    expect([status, body.code]).toEqual([409, "superseded"]);
+    expect((await beat(service, "m")).status).toBe(200);
+    expect((await leave(service, "m", `?incarnation=${second.incarnation}`)).body).toEqual({ left: true });
+    expect((await leave(service, "m", `?incarnation=${second.incarnation}`)).body).toEqual({ left: false });
+  });
+
+  test("for a restart keeps the place: in the ring as suspect, until it is registered again", async () => {
+    const service = freshName();
+    await register(service, "m", { ttlMs: 1_000, zone: "eu-1a" });
+    await register(service, "other", { ttlMs: 60_000 });
+    const before = await ringId(service);
+    expect((await leave(service, "m", "?restart=true&restartGraceMs=20000")).body).toEqual({ left: true });
+    const { body } = await instance.call("GET", path(service, "m"));
+    expect(body).toMatchObject({ status: "suspect", revision: 2 });
+    expect(body.endsInMs).toBeGreaterThan(19_000);
+    await sleep(1_100);
+    expect(await ringId(service)).toBe(before);
+    const again = await register(service, "m", { zone: "eu-1a" });
+    expect([again.status, again.body.status, again.body.endsInMs]).toEqual([200, "up", null]);
+    expect(await ringId(service)).toBe(before);
+  });
+
+  test("for a restart that does not happen ends after the grace", async () => {
+    const service = freshName();
+    await register(service, "m", { ttlMs: 60_000 });
+    await leave(service, "m", "?restart=true&restartGraceMs=1000");
+    await sleep(1_050);
+    expect((await instance.call("GET", path(service, "m"))).status).toBe(404);
+    expect((await register(service, "m")).status).toBe(201);
+  });
+
+  test("for a restart takes place out of no ring, and never puts it back into one", async () => {
+    const service = freshName();
+    await register(service, "m");
+    await instance.call("PATCH", path(service, "m"), { status: "draining" });
+    await leave(service, "m", "?restart=true");
+    const { body } = await instance.call("GET", path(service, "m"));
+    expect([body.status, body.endsInMs > 29_000]).toEqual(["draining", true]);
+    expect((await leave(freshName(), "nobody", "?restart=true")).body).toEqual({ left: false });
+  });
+
+  test("after one for a restart ends it at once", async () => {
+    const service = freshName();
+    await register(service, "m");
+    await leave(service, "m", "?restart=true");
+    expect((await leave(service, "m")).body).toEqual({ left: true });
+    expect((await instance.call("GET", path(service, "m"))).status).toBe(404);
+  });
+
+  test.each(["?restart=yes", "?restartGraceMs=999", "?restartGraceMs=600001", "?incarnation=0", "?grace=1"])(
+    "%s is refused",
+    async (query) => {
+      expect((await leave(freshName(), "m", query)).body.code).toBe("invalid_request");
+    },
+  );
 });

@@ -4,6 +4,7 @@ import { toMember } from "../../../src/primitives/members/member.js";
 import { MemberPages } from "../../../src/primitives/members/member-pages.js";
 import type { MemberRecord } from "../../../src/scripts/member-calls.js";
 import { FakeClock } from "../../helpers/fake-clock.js";
+import { memberRecord } from "../../helpers/member-record.js";
 
 // What is kept between the pages of a list, with members that come from no primary and time that a test owns.
 
@@ -41,23 +42,17 @@ beforeEach(() => {
   );
 });
 
-const record = (id: string): MemberRecord => ({
-  id,
-  incarnation: 1,
-  revision: 1,
-  left: false,
-  nonce: "x",
-  ttlMs: 15_000,
-  expiresInMs: 15_000,
-  heartbeatAgeMs: 0,
-  registered: JSON.stringify({
-    address: "x:1",
-    weight: weights.get(id),
-    zone: null,
-    tags: [],
-    metadata: null,
-  }),
-});
+const record = (id: string): MemberRecord =>
+  memberRecord({
+    id,
+    registered: JSON.stringify({
+      address: "x:1",
+      weight: weights.get(id),
+      zone: null,
+      tags: [],
+      metadata: null,
+    }),
+  });
 
 const ringId = () => buildRing([...weights].map(([id, weight]) => ({ id, weight }))).ringId;
 

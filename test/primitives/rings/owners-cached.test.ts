@@ -49,6 +49,7 @@ const member = (id: string, weight = 1): Member => ({
   revision: 1,
   ttlMs: 15_000,
   lastHeartbeatAgeMs: 0,
+  endsInMs: null,
 });
 
 const several = (count: number, weight = 1) =>

@@ -3,12 +3,15 @@ import { describe, expect, test } from "vitest";
 import { scanBy } from "../../../src/quorum/scan.js";
 import {
   announceIncarnation,
+  claimChange,
+  claimIncarnation,
   countMembers,
   heartbeat,
   listMembers,
   type MemberRecord,
   putMember,
 } from "../../../src/scripts/member-calls.js";
+import { memberRecord } from "../../helpers/member-record.js";
 import { freshName } from "../../helpers/names.js";
 import { OneServer } from "../../helpers/one-server.js";
 
@@ -24,17 +27,7 @@ async function members(service: string, ids?: readonly string[]): Promise<readon
   return (await run(listMembers(keys, service, ids ?? (await inSet(keys.members(service)))))).members;
 }
 
-const MEMBER: MemberRecord = {
-  id: "m",
-  incarnation: 5,
-  revision: 3,
-  left: false,
-  nonce: "n5",
-  ttlMs: 20_000,
-  expiresInMs: 20_000,
-  heartbeatAgeMs: 0,
-  registered: '{"address":"m:1"}',
-};
+const MEMBER = memberRecord({ incarnation: 5, revision: 3, nonce: "n5", ttlMs: 20_000, expiresInMs: 20_000 });
 
 describe("put-member", () => {
   test.each([
@@ -187,6 +180,190 @@ describe("heartbeat", () => {
       expect(await server.redis.pttl(set)).toBeGreaterThan(ttlMs - 900);
     expect(await server.redis.exists(keys.members(none), keys.member(none, "a"))).toBe(0);
     expect(await inSet(keys.left(one))).toEqual(["left"]);
+  });
+});
+
+/** The record as this server has it. */
+const stored = async (service: string) => (await members(service, ["m"]))[0];
+
+const change = (revision: number, nonce: string, fields: Partial<MemberRecord> = {}): MemberRecord => ({
+  ...MEMBER,
+  revision,
+  change: nonce,
+  ...fields,
+});
+
+describe("a change of a member", () => {
+  const claim = (service: string, to: MemberRecord, from = MEMBER) =>
+    run(claimChange(keys, service, from, to));
+  const put = async (service: string, record: MemberRecord) =>
+    (await run(putMember(keys, service, record, "change"))).superseded === null;
+
+  test("is claimed on top of what it changes, then stored: its status, end and content", async () => {
+    const service = freshName();
+    await run(putMember(keys, service, MEMBER));
+    const drained = change(4, "one", { status: "draining", endsInMs: 9_000, registered: "{}" });
+    expect(await claim(service, drained)).toEqual({ claimed: true, revision: 4 });
+    expect(await put(service, drained)).toBe(true);
+    const now = await stored(service);
+    expect(now).toMatchObject({ revision: 4, status: "draining", change: "one", registered: "{}" });
+    expect(now?.endsInMs).toBeGreaterThan(8_000);
+    expect(now?.endsInMs).toBeLessThanOrEqual(9_000);
+    expect(now?.expiresInMs).toBeLessThanOrEqual(9_000);
+    // A message that comes twice does no harm.
+    expect(await put(service, drained)).toBe(true);
+  });
+
+  test("is not stored without its claim", async () => {
+    const service = freshName();
+    await run(putMember(keys, service, MEMBER));
+    expect(await put(service, change(4, "one"))).toBe(false);
+    expect(await put(freshName(), change(4, "one"))).toBe(false);
+    expect(await stored(service)).toMatchObject({ revision: 3 });
+  });
+
+  test("is claimed once: two that begin from one revision are not both stored", async () => {
+    const service = freshName();
+    await run(putMember(keys, service, MEMBER));
+    const [one, other] = [change(4, "one"), change(4, "other")];
+    expect(await claim(service, one)).toEqual({ claimed: true, revision: 4 });
+    expect(await claim(service, one)).toEqual({ claimed: true, revision: 4 });
+    expect(await claim(service, other)).toEqual({ claimed: false, revision: 4 });
+    expect(await put(service, other)).toBe(false);
+    // A later claim has seen that the first is not stored yet: now it never is.
+    const later = change(5, "other");
+    expect(await claim(service, later)).toEqual({ claimed: true, revision: 5 });
+    expect(await put(service, one)).toBe(false);
+    expect(await put(service, later)).toBe(true);
+    expect(await claim(service, change(6, "one"))).toEqual({ claimed: false, revision: 5 });
+  });
+
+  test("is not on top of a record that is behind, has left, or is of another incarnation", async () => {
+    const service = freshName();
+    const refused = async (revision = 0) =>
+      expect(await claim(service, change(6, "one"))).toEqual({ claimed: false, revision });
+    await refused();
+    await run(putMember(keys, service, { ...MEMBER, revision: 2 }));
+    await refused(2);
+    await run(putMember(keys, service, { ...MEMBER, revision: 5 }));
+    await refused(5);
+    await run(putMember(keys, service, { ...MEMBER, left: true }));
+    await refused();
+    await run(putMember(keys, service, { ...MEMBER, incarnation: 6, nonce: "n6" }));
+    await refused();
+  });
+
+  test("that was claimed keeps repairs from storing what it has not seen, until the claim is over", async () => {
+    const service = freshName();
+    await run(putMember(keys, service, MEMBER));
+    const repair = async () => (await run(putMember(keys, service, change(4, "unseen")))).superseded === null;
+    await claim(service, change(5, "one"));
+    expect(await repair()).toBe(false);
+    // The record that is stored may be kept alive.
+    expect((await run(putMember(keys, service, MEMBER))).superseded).toBe(null);
+    const [revision, nonce] = ((await server.redis.hget(keys.member(service, "m"), "claim")) ?? "").split(
+      " ",
+    );
+    await server.redis.hset(keys.member(service, "m"), "claim", `${revision} ${nonce} ${Date.now() - 1}`);
+    expect(await repair()).toBe(true);
+    expect(await put(service, change(5, "one"))).toBe(false);
+    expect(await stored(service)).toMatchObject({ revision: 4, change: "unseen" });
+  });
+
+  test("with the same revision is refused where another change made it, also as a repair", async () => {
+    const service = freshName();
+    await run(putMember(keys, service, change(4, "one")));
+    for (const nonce of ["other", ""])
+      expect(await run(putMember(keys, service, change(4, nonce)))).toEqual({ superseded: 5 });
+    expect(await run(putMember(keys, service, change(4, "one")))).toEqual({ superseded: null });
+    // By a leave it ends, whichever it is.
+    expect(await run(putMember(keys, service, change(4, "other", { left: true })))).toEqual({
+      superseded: null,
+    });
+  });
+
+  test("of a member that left is never stored", async () => {
+    const service = freshName();
+    await run(putMember(keys, service, MEMBER));
+    await claim(service, change(4, "one"));
+    await run(putMember(keys, service, { ...MEMBER, left: true }));
+    expect(await put(service, change(4, "one"))).toBe(false);
+    expect(await stored(service)).toMatchObject({ left: true, revision: 3 });
+  });
+});
+
+describe("a member with an end of its own", () => {
+  const endsInMs = 400;
+  const put = (service: string, fields: Partial<MemberRecord>) =>
+    run(putMember(keys, service, { ...MEMBER, ...fields }));
+  const beat = async (service: string) => (await run(heartbeat(keys, [{ service, id: "m" }])))[0]?.kind;
+
+  test("that drains lives until then, whatever its heartbeats and repairs say", async () => {
+    const service = freshName();
+    await put(service, { status: "draining", endsInMs });
+    expect(await beat(service)).toBe("renewed");
+    await put(service, { status: "draining", endsInMs });
+    const now = await stored(service);
+    expect(now?.expiresInMs).toBeLessThanOrEqual(endsInMs);
+    expect(now?.endsInMs).toBeLessThanOrEqual(endsInMs);
+    await sleep(endsInMs + 20);
+    expect(await beat(service)).toBe("missing");
+    expect(await inSet(keys.members(service))).toEqual([]);
+  });
+
+  test("that drains without heartbeats lives no longer than its time to live", async () => {
+    const service = freshName();
+    await put(service, { ttlMs: 1_000, expiresInMs: 300, status: "draining", endsInMs: 60_000 });
+    expect((await stored(service))?.expiresInMs).toBeLessThanOrEqual(300);
+    expect(await beat(service)).toBe("renewed");
+    expect((await stored(service))?.expiresInMs).toBeLessThanOrEqual(1_000);
+  });
+
+  test("that restarts keeps its place for longer than its time to live, and no heartbeat shortens that", async () => {
+    const service = freshName();
+    await put(service, { ttlMs: 1_000, expiresInMs: 30_000, status: "restarting", endsInMs: 30_000 });
+    expect(await beat(service)).toBe("renewed");
+    expect((await stored(service))?.expiresInMs).toBeGreaterThan(29_000);
+  });
+});
+
+test("a record of an earlier version is up, without a change and an end", async () => {
+  const service = freshName();
+  await run(putMember(keys, service, MEMBER));
+  await server.redis.hdel(keys.member(service, "m"), "status", "change", "ends", "claim", "announced");
+  expect(await stored(service)).toMatchObject({ status: "up", change: "", endsInMs: null, revision: 3 });
+  expect(await run(putMember(keys, service, MEMBER))).toEqual({ superseded: null });
+  expect((await run(heartbeat(keys, [{ service, id: "m" }])))[0]).toMatchObject({ kind: "renewed" });
+  const to = change(4, "one", { status: "draining" });
+  expect(await run(claimChange(keys, service, MEMBER, to))).toMatchObject({ claimed: true });
+  expect(await run(putMember(keys, service, to, "change"))).toEqual({ superseded: null });
+  expect(await stored(service)).toMatchObject({ status: "draining", revision: 4 });
+});
+
+describe("an incarnation that a registration announces", () => {
+  const claim = (service: string, incarnation: number, nonce: string) =>
+    run(claimIncarnation(keys, service, { id: "m", incarnation, nonce }));
+
+  test("is that of no other registration of this member, with a record or without", async () => {
+    const service = freshName();
+    expect(await claim(service, 6, "one")).toBe(true);
+    expect(await claim(service, 6, "one")).toBe(true);
+    expect(await claim(service, 6, "other")).toBe(false);
+    expect(await claim(service, 5, "other")).toBe(false);
+    expect(await claim(freshName(), 6, "other")).toBe(true);
+    await run(putMember(keys, service, { ...MEMBER, incarnation: 5, nonce: "late" }));
+    expect(await claim(service, 6, "other")).toBe(false);
+    await run(putMember(keys, service, { ...MEMBER, incarnation: 6, nonce: "one" }));
+    expect(await claim(service, 6, "other")).toBe(false);
+    expect(await claim(service, 7, "other")).toBe(true);
+  });
+
+  test("is no member, and is forgotten after a while", async () => {
+    const service = freshName();
+    await claim(service, 6, "one");
+    expect(await members(service, ["m"])).toEqual([]);
+    expect((await run(heartbeat(keys, [{ service, id: "m" }])))[0]).toEqual({ kind: "missing" });
+    expect(await server.redis.pttl(keys.member(service, "m"))).toBeLessThanOrEqual(10_000);
   });
 });
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { scanBy } from "../../../src/quorum/scan.js";
-import { listMembers, type MemberRecord, putMember } from "../../../src/scripts/member-calls.js";
+import { listMembers, putMember } from "../../../src/scripts/member-calls.js";
 import {
   listReports,
   putReport,
@@ -9,6 +9,7 @@ import {
   REPORTERS_MAX,
   type StoredReport,
 } from "../../../src/scripts/report-calls.js";
+import { memberRecord } from "../../helpers/member-record.js";
 import { freshName } from "../../helpers/names.js";
 import { OneServer } from "../../helpers/one-server.js";
 
@@ -17,17 +18,7 @@ const server = new OneServer();
 const { keys } = server;
 const run: typeof server.run = (call) => server.run(call);
 
-const MEMBER: MemberRecord = {
-  id: "m",
-  incarnation: 1795222235123,
-  revision: 1,
-  left: false,
-  nonce: "n",
-  ttlMs: 20_000,
-  expiresInMs: 20_000,
-  heartbeatAgeMs: 0,
-  registered: '{"address":"m:1"}',
-};
+const MEMBER = memberRecord({ incarnation: 1795222235123, ttlMs: 20_000, expiresInMs: 20_000 });
 
 const REPORT: StoredReport = {
   reporter: "peer",

@@ -1,5 +1,4 @@
--- Notes the incarnation of a registration, of any member, that is about to be written: every later one is above it, even if
--- this registration then reaches too few primaries to be seen, or reaches them late.
+-- Notes the highest incarnation that was announced elsewhere, for a primary that is readmitted: every later one is above it.
 --   KEYS[2]  highest incarnation that was announced (string)
 --   ARGV[2]  incarnation
 -- Returns {1}.

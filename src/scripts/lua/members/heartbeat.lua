@@ -4,20 +4,23 @@
 --   KEYS[3i + 1]  deadlines of its tombstones (sorted set)    KEYS[3i + 2]  record of the i-th member (hash)
 --   ARGV[3i - 1]  its service    ARGV[3i]  its id    ARGV[3i + 1]  its incarnation ('' for the stored one, whichever it is)
 -- Returns per member: {1, incarnation, revision, time to live in ms}: renewed; {0, incarnation}: another incarnation is
--- stored; {-1}: nothing is stored; {-2, incarnation}: it left.
+-- stored; {-1}: nothing is stored; {-2, incarnation}: it left. One that drains or restarts is renewed until its end at most.
 
 local time = now()
 
--- Also returns the time to live, in ms, if it was renewed.
+-- Also returns for how long it lives from now, in ms, if it was renewed.
 local function renew(record, incarnation)
-  local stored = redis.call('HMGET', record, 'incarnation', 'revision', 'ttl', 'left')
+  local stored = redis.call('HMGET', record, 'incarnation', 'revision', 'ttl', 'left', 'ends')
   if not stored[1] then return { -1 } end
   if incarnation ~= '' and incarnation ~= stored[1] then return { 0, stored[1] } end
   if stored[4] == '1' then return { -2, stored[1] } end
   -- This comes first: a primary whose memory is full lets a script write anything once it has extended something.
-  redis.call('PEXPIRE', record, stored[3])
+  local life = tonumber(stored[3])
+  -- The place of one that restarts is kept for longer than its time to live, maybe.
+  if stored[5] then life = math.max(math.min(life, tonumber(stored[5]) - time), redis.call('PTTL', record)) end
+  redis.call('PEXPIRE', record, int(life))
   redis.call('HSET', record, 'heartbeat', int(time))
-  return { 1, stored[1], stored[2], stored[3] }, tonumber(stored[3])
+  return { 1, stored[1], stored[2], stored[3] }, life
 end
 
 -- What is to be written per service: in the order of their first members, and by the key of their deadlines.

@@ -1,14 +1,19 @@
 -- Writes one member, live or as a tombstone, if the stored record is older: by incarnation, then a live record before a
--- tombstone, then by revision. Registration, leaving and repair all use this one script.
+-- tombstone, then by revision. Registration, changes, leaving and repair all use this one script.
 --   KEYS[2]  record of the member (hash)   KEYS[3]  deadlines of the service's members (sorted set)
 --   KEYS[4]  deadlines of all services (sorted set)   KEYS[5]  deadlines of the service's tombstones (sorted set)
 --   ARGV[2]  service        ARGV[3]  id           ARGV[4]  incarnation     ARGV[5]  revision
 --   ARGV[6]  '1' for a tombstone, else '0'        ARGV[7]  nonce of the registration; differs between two of one incarnation
 --   ARGV[8]  time to live of the member, ms       ARGV[9]  time for which this record lives from now, ms
 --   ARGV[10] what was registered, JSON            ARGV[11] age of the last heartbeat, ms
+--   ARGV[12] status: 'up', 'draining' or 'restarting'
+--   ARGV[13] nonce of the change that made this revision, '' for a registration; differs between two of one revision
+--   ARGV[14] time after which it ends, whatever its heartbeats do, ms; '' for none
+--   ARGV[15] '1': the change itself, which is stored only where its claim stands (claim-change.lua); else ''
 -- Returns {1} if this or the very same record is stored, and lives as long as asked; else {0, incarnation stored}.
 
 local incarnation, revision, life = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[9])
+local is_live, ends_in, is_change = ARGV[6] == '0', tonumber(ARGV[14]), ARGV[15] == '1'
 local time = now()
 
 -- Removes more entries than one write adds, but only a few: the next write must not pay for thousands that ended at once.
@@ -18,32 +23,36 @@ local function trim(key)
 end
 
 local function let_live(life)
-  local ends = int(time + life)
-  redis.call('PEXPIRE', KEYS[2], life)
+  local deadline = int(time + life)
+  redis.call('PEXPIRE', KEYS[2], int(life))
   for i = 3, 5 do trim(KEYS[i]) end
-  redis.call('ZADD', KEYS[3], ends, ARGV[3])
-  if redis.call('PTTL', KEYS[3]) < life then redis.call('PEXPIRE', KEYS[3], life) end
+  redis.call('ZADD', KEYS[3], deadline, ARGV[3])
+  if redis.call('PTTL', KEYS[3]) < life then redis.call('PEXPIRE', KEYS[3], int(life)) end
   -- For a tombstone as well: it is how a primary that is readmitted finds the members that it must not take for alive.
-  redis.call('ZADD', KEYS[4], 'GT', ends, ARGV[2])
-  if redis.call('PTTL', KEYS[4]) < life then redis.call('PEXPIRE', KEYS[4], life) end
-  if ARGV[6] == '1' then
-    redis.call('ZADD', KEYS[5], ends, ARGV[3])
-    if redis.call('PTTL', KEYS[5]) < life then redis.call('PEXPIRE', KEYS[5], life) end
-  else
+  redis.call('ZADD', KEYS[4], 'GT', deadline, ARGV[2])
+  if redis.call('PTTL', KEYS[4]) < life then redis.call('PEXPIRE', KEYS[4], int(life)) end
+  if is_live then
     redis.call('ZREM', KEYS[5], ARGV[3])
+  else
+    redis.call('ZADD', KEYS[5], deadline, ARGV[3])
+    if redis.call('PTTL', KEYS[5]) < life then redis.call('PEXPIRE', KEYS[5], int(life)) end
   end
 end
 
-local stored = redis.call('HMGET', KEYS[2], 'incarnation', 'revision', 'left', 'nonce', 'heartbeat')
+local stored = redis.call('HMGET', KEYS[2], 'incarnation', 'revision', 'left', 'nonce', 'heartbeat', 'change', 'ends', 'claim',
+  'announced')
 local heartbeat = time - tonumber(ARGV[11])
+local claimed, claimant = 0, nil
 if stored[1] then
-  local theirs = tonumber(stored[1])
+  local theirs, their_revision = tonumber(stored[1]), tonumber(stored[2])
   if theirs > incarnation then return { 0, stored[1] } end
   if theirs == incarnation then
-    if stored[4] ~= ARGV[7] then return { 0, stored[1] } end
-    if stored[3] > ARGV[6] then return { 0, stored[1] } end
+    if stored[4] ~= ARGV[7] or stored[3] > ARGV[6] then return { 0, stored[1] } end
     local left = redis.call('PTTL', KEYS[2])
-    if stored[3] == ARGV[6] and tonumber(stored[2]) >= revision then
+    if stored[3] == ARGV[6] and their_revision >= revision then
+      local is_other = their_revision > revision and is_change or their_revision == revision and (stored[6] or '') ~= ARGV[13]
+      if is_live and is_other then return { 0, stored[1] } end
+      if is_live and stored[7] then life = math.min(life, tonumber(stored[7]) - time) end
       -- A heartbeat that restores its member counts on every primary that answers, even if that still had the member.
       if left < life then
         redis.call('HSET', KEYS[2], 'heartbeat', int(math.max(heartbeat, tonumber(stored[5]))))
@@ -52,11 +61,26 @@ if stored[1] then
       return { 1 }
     end
     life = math.max(life, left)
+    if stored[8] then
+      local until_ms
+      claimed, claimant, until_ms = string.match(stored[8], '^(%d+) (%S+) (%d+)$')
+      claimed = tonumber(until_ms) > time and tonumber(claimed) or 0
+    end
   end
 end
+-- A claim refuses what is below it: whatever a majority has stored is in what a later change begins from.
+if is_live and claimed > revision then return { 0, stored[1] } end
+if is_change and (claimed ~= revision or claimant ~= ARGV[13]) then return { 0, stored[1] or '0' } end
 
 redis.call('DEL', KEYS[2])
 redis.call('HSET', KEYS[2], 'incarnation', ARGV[4], 'revision', ARGV[5], 'left', ARGV[6], 'nonce', ARGV[7],
-  'ttl', ARGV[8], 'registered', ARGV[10], 'heartbeat', int(heartbeat))
+  'ttl', ARGV[8], 'registered', ARGV[10], 'heartbeat', int(heartbeat), 'status', ARGV[12], 'change', ARGV[13])
+if ends_in and is_live then
+  redis.call('HSET', KEYS[2], 'ends', int(time + ends_in))
+  life = math.min(life, ends_in)
+end
+if stored[9] and tonumber(string.match(stored[9], '^%d+')) > incarnation then
+  redis.call('HSET', KEYS[2], 'announced', stored[9])
+end
 let_live(life)
 return { 1 }

@@ -1,0 +1,95 @@
+import type { Clock } from "../../clock.js";
+import { CoordinationError } from "../../errors.js";
+import type { Ids } from "../../ids.js";
+import type { MemberRecord } from "../../scripts/member-calls.js";
+import { type Member, type Registration, toMember } from "./member.js";
+import { superseded, unknownMember, versionMismatch } from "./member-failures.js";
+import type { MemberRecords } from "./member-records.js";
+
+/** What is to be changed of a member; what is missing stays as it is. */
+export interface MemberChange {
+  readonly weight?: number | undefined;
+  readonly zone?: string | null | undefined;
+  readonly tags?: string[] | undefined;
+  readonly metadata?: unknown;
+  readonly status?: "up" | "draining" | undefined;
+  /** Of draining: time after which the member is removed, ms. Missing: it stays until it leaves or expires. */
+  readonly drainMs?: number | undefined;
+}
+
+/** Which member is meant. */
+export interface ChangeOf {
+  /** Of the process that this was registered for, and of no later one. */
+  readonly incarnation?: number | undefined;
+  /** Whether this version may be changed; missing: whichever is stored. */
+  readonly isExpected?: ((version: Pick<Member, "incarnation" | "revision">) => boolean) | undefined;
+}
+
+/** Changes of live members. Each raises the revision, and none is lost to another that began from the same one. */
+export class MemberChanges {
+  constructor(
+    private readonly records: MemberRecords,
+    private readonly clock: Pick<Clock, "monotonicMs">,
+    private readonly ids: Pick<Ids, "nonce">,
+  ) {}
+
+  /** Throws `unknown_member`, `superseded`, `version_mismatch` and `no_quorum`. */
+  update(service: string, id: string, change: MemberChange, of: ChangeOf = {}): Promise<Member> {
+    return this.#change(service, id, of, (record) => changed(record, change));
+  }
+
+  /** Keeps the place of a member whose process has ended. Throws `unknown_member`, `superseded` and `no_quorum`. */
+  restart(service: string, id: string, graceMs: number, incarnation?: number): Promise<Member> {
+    // One that drains gets no work before its next registration.
+    return this.#change(service, id, { incarnation }, (record) => ({
+      ...record,
+      status: record.status === "draining" ? "draining" : "restarting",
+      expiresInMs: graceMs,
+      endsInMs: graceMs,
+    }));
+  }
+
+  async #change(
+    service: string,
+    id: string,
+    { incarnation, isExpected = () => true }: ChangeOf,
+    apply: (record: MemberRecord) => MemberRecord,
+  ): Promise<Member> {
+    const change = this.ids.nonce();
+    let above = 0;
+    for (let attempt = 0; attempt < CHANGE_ATTEMPTS_MAX; attempt++) {
+      const readAtMs = this.clock.monotonicMs();
+      const known = await this.records.find(service, id);
+      const { record } = known;
+      if (record && incarnation !== undefined && record.incarnation > incarnation) throw superseded(id);
+      if (!record || record.left || record.incarnation < (incarnation ?? 0)) throw unknownMember(service, id);
+      // An earlier attempt may have reached a minority, and be what was read.
+      if (record.change !== change && !isExpected(record)) throw versionMismatch(id, toMember(record));
+      const revision = Math.max(record.revision, above) + 1;
+      const next = { ...apply(record), revision, change };
+      const refused = await this.records.change(service, { ...known, record }, next, readAtMs);
+      if (refused === null) return toMember(next);
+      above = Math.max(above, refused);
+    }
+    throw new CoordinationError(
+      "overloaded",
+      `Other changes of member ${id} came first ${CHANGE_ATTEMPTS_MAX} times in a row. Try again.`,
+      { help: { retryAfterMs: 200 } },
+    );
+  }
+}
+
+function changed(record: MemberRecord, { status, drainMs, ...said }: MemberChange): MemberRecord {
+  const known = JSON.parse(record.registered) as Registration;
+  const { address, weight = known.weight, zone = known.zone, tags = known.tags } = { ...known, ...said };
+  const metadata = said.metadata === undefined ? known.metadata : said.metadata;
+  return {
+    ...record,
+    // In the order in which a registration has them: a primary finds weight and zone by it.
+    registered: JSON.stringify({ address, weight, zone, tags, metadata, probe: known.probe }),
+    ...(status !== undefined && { status, endsInMs: drainMs ?? null }),
+  };
+}
+
+/** Each is lost only to another change of this member at the same moment. */
+const CHANGE_ATTEMPTS_MAX = 8;
