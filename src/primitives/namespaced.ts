@@ -245,6 +245,7 @@ function transactionsIn(
   const inner = (id: string) => registerName("transaction", namespace.name, id);
   return {
     newId: () => transactions.newId(),
+    isOld: (id) => transactions.isOld(inner(id)),
     begin: (id, ...terms) => transactions.begin(inner(id), ...terms),
     vote: (id, ...its) => transactions.vote(inner(id), ...its),
     abort: (id, reason) => transactions.abort(inner(id), reason),

@@ -60,6 +60,11 @@ export class Transactions {
     return uuidV7(this.clock.wallMicros() / 1_000, this.ids.hexNonce());
   }
 
+  /** By this instance's clock: only for telling what is not there. */
+  isOld(name: string): boolean {
+    return ageOf(idIn(name), this.clock.wallMicros() / 1_000) === "forgotten";
+  }
+
   begin(name: string, terms: Begin, deadlineMs: number): Promise<Outcome> {
     return this.#step(name, (seen) => begin(seen, terms), deadlineMs);
   }
@@ -128,7 +133,7 @@ function decide(
   // One that was remembered for long enough, and only waits to be removed.
   const transaction = isOver && stored?.state !== "active" ? null : stored;
   if (!transaction) {
-    const age = ageOf(name.slice(name.lastIndexOf("/") + 1), nowMs);
+    const age = ageOf(idIn(name), nowMs);
     if (age !== "new") return { kind: "keep", result: { kind: age } };
   }
   const made = step({ transaction, isOver });
@@ -137,6 +142,8 @@ function decide(
   const result = outcomeOf(made, next ?? transaction, leftMs, transaction === null);
   return next ? writing(next, leftMs, result) : { kind: "keep", result };
 }
+
+const idIn = (name: string) => name.slice(name.lastIndexOf("/") + 1);
 
 function outcomeOf(step: Step, now: Transaction | null, leftMs: number | null, isNew: boolean): Outcome {
   if (step.kind === "refused") return { kind: "refused", why: step.why, transaction: now };
