@@ -14,13 +14,24 @@ export function cliTypes(document: string): string {
 
 /** What the client sends and receives. */
 const USED = [
-  ...["AcquireRequest", "AcquirePermitsRequest", "CampaignRequest", "RegisterRequest"],
-  ...["Lease", "Permits", "Term", "Election", "Registered", "Pulse", "Members"],
+  ...["AcquireRequest", "AcquirePermitsRequest", "CampaignRequest", "RegisterRequest", "PickRequest"],
+  ...["Lease", "Permits", "Term", "Election", "Registered", "Pulse", "Members", "Picked"],
 ];
 
 /** What the command line receives. */
 const PRINTED = [
-  ...["Lock", "Locks", "Holders", "Semaphore", "Election", "Members", "Services", "Owners"],
+  ...[
+    "Lock",
+    "Locks",
+    "Holders",
+    "Semaphore",
+    "Election",
+    "Members",
+    "Services",
+    "Owners",
+    "PickRequest",
+    "Picked",
+  ],
   ...["Broken", "Primaries", "Ready"],
 ];
 

@@ -36,6 +36,8 @@ const SETTINGS = z.object({
   connectTimeoutMs: whole(500, 10, 10_000),
   viewAgeMsMax: whole(250, 0, 900),
   rotateAfterMs: whole(86_400_000, 1_000, 365 * 86_400_000),
+  /** How often the copies of all primaries are compared. */
+  antiEntropyIntervalMs: whole(60_000, 1_000, 86_400_000),
   /** How long the port stays open after the stop signal, so that load balancers see `/readyz` answer 503 first. */
   drainDelayMs: whole(0, 0, 60_000),
   drainMs: whole(7_000, 0, 7_500),

@@ -25,10 +25,13 @@ import type { Gate } from "./http/server/gate.js";
 import { hostGate } from "./http/server/hosts.js";
 import { Stopping } from "./http/server/stopping.js";
 import type { Ids } from "./ids.js";
+import { AntiEntropy, type AntiEntropyObserver } from "./primitives/anti-entropy/anti-entropy.js";
+import { MemberCopies } from "./primitives/anti-entropy/member-copies.js";
 import { Elections } from "./primitives/election.js";
 import type { LeaseObserver } from "./primitives/leases/lease-observer.js";
 import { Leases } from "./primitives/leases/leases.js";
 import { Locks } from "./primitives/lock.js";
+import { MemberEvents } from "./primitives/members/events/member-events.js";
 import { Membership } from "./primitives/members/membership.js";
 import type { SuspicionObserver } from "./primitives/members/suspicions.js";
 import type { Primitives } from "./primitives/namespaced.js";
@@ -93,6 +96,7 @@ export function createService(config: Config, redis: RedisServers, world: World)
   const admission = new Admission(clock, world.random, config, redis.urls.map(addressOf), metrics, log);
   const core = createCore(config, redis, world, {
     leases: metrics.contention,
+    antiEntropy: metrics,
     members: metrics,
     configured: (version) => world.audit?.record(configurationAdopted(version)),
     granted: (rounds) => metrics.granted(rounds),
@@ -172,6 +176,7 @@ export interface RedisServers {
 export interface Core extends Primitives {
   readonly primaries: Primaries;
   readonly waiting: WaitQueue;
+  readonly antiEntropy: AntiEntropy;
   readonly registerUpkeep: RegisterUpkeep;
   readonly probing: Probing;
   close(): void;
@@ -180,6 +185,7 @@ export interface Core extends Primitives {
 /** Receives events about the primaries and leases, and how many round trips each grant took. */
 export interface CoreObserver extends PrimaryObserver {
   readonly leases?: LeaseObserver;
+  readonly antiEntropy?: AntiEntropyObserver;
   /** This instance uses another configuration of the primaries from now on. */
   configured?(version: number): void;
   readonly members?: SuspicionObserver & ProbingObserver;
@@ -234,13 +240,22 @@ export function createCore(
     observer: observer.members,
   });
   const owners = new Owners(membership.views, clock);
+  const antiEntropy = new AntiEntropy(
+    primaries,
+    [new MemberCopies(primaries, keys, clock, random)],
+    { keys, clock, random, ids },
+    config.antiEntropyIntervalMs,
+    observer.antiEntropy,
+  );
   return {
     primaries,
     membership,
+    memberEvents: new MemberEvents(primaries, membership, keys, clock),
     locks: new Locks(leases, primaries, keys, clock),
     semaphores: new Semaphores(leases, primaries, keys, random, clock, config),
     elections: new Elections(leases, clock, ids),
     waiting,
+    antiEntropy,
     owners,
     registers,
     transactions,
@@ -248,6 +263,7 @@ export function createCore(
     picks: new Picks(membership.views, owners, clock, random),
     probing,
     close: () => {
+      antiEntropy.close();
       probing.stop();
       reconciler.close();
       upkeep.close();

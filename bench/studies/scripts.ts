@@ -33,6 +33,7 @@ import {
 } from "../../src/scripts/member-calls.js";
 import { keepWaiting, leaveQueue, takeTicket } from "../../src/scripts/queue-calls.js";
 import { type Call, SCRIPTS } from "../../src/scripts/scripts.js";
+import { takeTurn } from "../../src/scripts/turn-calls.js";
 import { startPrimaries } from "../../test/helpers/primaries.js";
 import { median } from "../comparison/statistics.js";
 import { serverVersion } from "../machine/servers.js";
@@ -153,6 +154,7 @@ const member = (id: string) => ({
   ttlMs: 600_000,
   expiresInMs: 600_000,
   heartbeatAgeMs: 0,
+  event: { kind: "joined", why: "registered" } as const,
   registered: text(2_048),
   status: "up" as const,
   change: "",
@@ -186,6 +188,11 @@ const CASES: readonly Case[] = [
     script: "announce-incarnation",
     bound: "the prelude and little more",
     call: () => announceIncarnation(keys, 7),
+  },
+  {
+    script: "take-turn",
+    bound: "kept",
+    call: () => takeTurn(keys, "work", "nonce", 60_000),
   },
   {
     script: "acquire-lease",

@@ -56,6 +56,20 @@ export const COMMANDS: readonly Listed[] = [
     load: () => import("./commands/watch.js"),
   },
   {
+    name: "pick",
+    summary: "pick members of a service to send work to",
+    asks: true,
+    runs: false,
+    load: () => import("./commands/pick.js"),
+  },
+  {
+    name: "drain",
+    summary: "give a member of a service no more work",
+    asks: true,
+    runs: false,
+    load: () => import("./commands/drain.js"),
+  },
+  {
     name: "break",
     summary: "end the leases on a lock, as an operator",
     asks: true,

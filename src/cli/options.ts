@@ -24,6 +24,9 @@ export function number(text: string): number {
   throw new InvalidArgumentError("It must be a number, not below 0.");
 }
 
+/** Of an option that may be repeated: all that were given. */
+export const repeated = (text: string, all: readonly string[] = []): string[] => [...all, text];
+
 /** Of an option: any JSON. */
 export function json(text: string): unknown {
   try {

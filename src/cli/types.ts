@@ -94,6 +94,36 @@ export type Owners = {
   readonly ageMs: number;
 };
 
+/** To pick members of a service. */
+export type PickRequest = {
+  /** round-robin: each in turn. weighted: at random, in proportion to the weights. random: each with the same chance. least-load: the less busy of two chosen at random. sticky: the owner of the key, or the next on the ring while that is too busy. */
+  readonly strategy: PickStrategy;
+  /** With sticky: what should stick to a member, such as a user. */
+  readonly key?: string | undefined;
+  /** With sticky: a member that reports more than so many times the mean load is passed over; 1.25 if left out. */
+  readonly maxLoad?: number | undefined;
+  /** Members of this zone come first; without any, those of other zones. */
+  readonly zone?: string | undefined;
+  /** Only members with all of these tags. */
+  readonly tags?: readonly string[] | undefined;
+  /** Not these members, such as those that have just failed. */
+  readonly exclude?: readonly string[] | undefined;
+  /** How many different members to pick. */
+  readonly count?: number | undefined;
+};
+
+/** The members that were picked. */
+export type Picked = {
+  /** As many as were asked for, or as there are. At least one. */
+  readonly members: readonly Member[];
+  /** Up to two more, in the order in which to try them next. */
+  readonly alternatives: readonly Member[];
+  /** Where the pick is not what was asked for; empty: nowhere. */
+  readonly fallbacks: readonly PickFallback[];
+  /** Age of the view of the members from which this was answered, ms. */
+  readonly ageMs: number;
+};
+
 /** The outcome of breaking a lock. */
 export type Broken = {
   /** How many leases were ended. */
@@ -261,6 +291,12 @@ export type OwnerOfKey = {
   readonly replicas: readonly string[];
 };
 
+/** round-robin: each in turn. weighted: at random, in proportion to the weights. random: each with the same chance. least-load: the less busy of two chosen at random. sticky: the owner of the key, or the next on the ring while that is too busy. */
+export type PickStrategy = "round-robin" | "weighted" | "random" | "least-load" | "sticky";
+
+/** zone: some of the members are of another zone, as there are too few in the one that was asked for. suspect, draining: all members that could be picked are so. */
+export type PickFallback = "zone" | "suspect" | "draining";
+
 /** A primary, as this instance sees it. */
 export type Primary = {
   /** Its host and port. */
@@ -275,6 +311,8 @@ export type Primary = {
   readonly quarantineMs: number;
   /** Of the latest calls of this instance, ms; null: there were none. */
   readonly latencyMs: Latencies;
+  /** What the last comparison by this instance found here. null: it has made none yet; instances take turns. */
+  readonly copies: Copies;
   /** What the server says of itself, up to 2 s ago. null: it does not answer. */
   readonly server: Server;
 };
@@ -301,6 +339,22 @@ export type Latencies = {
   /** 99 % of them took at most this long. */
   readonly p99: number | null;
 };
+
+/** What the last comparison by this instance found here. null: it has made none yet; instances take turns. */
+export type Copies = {
+  /** Records that it lacked. */
+  readonly missing: number;
+  /** Records of which it had an older version. */
+  readonly stale: number;
+  /** Records of the right version with other content: these are not repaired. */
+  readonly diverged: number;
+  /** Records that it had, and no majority: the rest of an operation that failed, or of a member that is gone. These end by themselves. */
+  readonly unconfirmed: number;
+  /** How many of them were repaired. */
+  readonly repaired: number;
+  /** Time since that comparison ended, ms. */
+  readonly comparedAgeMs: number;
+} | null;
 
 /** What the server says of itself, up to 2 s ago. null: it does not answer. */
 export type Server = {

@@ -3,7 +3,7 @@ import { unlessAborted, type World } from "./world.js";
 
 /** A request as one instance gets it. */
 export interface HttpRequest {
-  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
   /** A field that every answer to it has: one without it is not from Quorate. */

@@ -10,11 +10,24 @@ export interface MemberOptions extends RegisterRequest, CallOptions {
   readonly id: string;
 }
 
-/** A member of a service, kept alive by heartbeats. One that was forgotten registers again. */
+export interface DrainOptions extends CallOptions {
+  /** The member is removed after this time, ms; unless given, when it leaves. */
+  readonly drainMs?: number | undefined;
+}
+
+export interface LeaveOptions extends CallOptions {
+  /** The process comes back: its place in the ring is kept, for 30 s unless `restartGraceMs` is given. */
+  readonly restart?: boolean | undefined;
+  readonly restartGraceMs?: number | undefined;
+}
+
+/** A member of a service, kept alive by heartbeats. One that was forgotten registers again, unless it drains. */
 export class Membership implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #superseded = new AbortController();
   readonly #beating: Promise<void>;
+  #registering: Promise<void> = Promise.resolve();
+  #isDraining = false;
 
   private constructor(
     private readonly transport: Transport,
@@ -46,18 +59,40 @@ export class Membership implements AsyncDisposable {
     return this.#superseded.signal;
   }
 
+  /**
+   * From now on it owns no keys, and is picked only when nobody else lives. It is listed, and its heartbeats go on, so that
+   * it can end its work.
+   */
+  async drain({ drainMs, ...options }: DrainOptions = {}): Promise<void> {
+    this.#isDraining = true;
+    // A registration that is under way would say otherwise after this.
+    await this.#registering;
+    const { incarnation } = this.member;
+    await this.transport.send({
+      method: "PATCH",
+      path: this.path,
+      body: () => ({ incarnation, status: "draining", drainMs }),
+      answerHas: "incarnation",
+      ...this.transport.limits(options),
+    });
+  }
+
   /** Ends the heartbeats and the membership. False: it was none any more. */
-  async leave(options: CallOptions = {}): Promise<boolean> {
+  async leave({ restart, restartGraceMs, ...options }: LeaveOptions = {}): Promise<boolean> {
     this.#stop.abort();
     // A registration that is under way must not come after this.
     await this.#beating;
     if (this.signal.aborted) return false;
     const { isRepeated, member } = this.last;
+    // Not the process that has taken the id, unless that may be this one.
+    const incarnation = isRepeated ? undefined : member.incarnation;
+    const query = Object.entries({ incarnation, restart, restartGraceMs }).flatMap(([name, value]) =>
+      value === undefined ? [] : `${name}=${value}`,
+    );
     try {
       const { body } = await this.transport.send<{ readonly left: boolean }>({
         method: "DELETE",
-        // Not the process that has taken the id, unless that may be this one.
-        path: isRepeated ? this.path : `${this.path}?incarnation=${member.incarnation}`,
+        path: query.length > 0 ? `${this.path}?${query.join("&")}` : this.path,
         ...this.transport.limits(options),
       });
       return body.left;
@@ -98,8 +133,10 @@ export class Membership implements AsyncDisposable {
     } catch (error) {
       if (!(error instanceof QuorateError)) return;
       // Not to be aborted, so that leaving comes after it.
-      if (error.code === "unknown_member" || this.#isOwnSuccessor(error)) await this.#registerAgain();
-      else if (error.code === "superseded") this.#end(error);
+      if (error.code === "unknown_member" || this.#isOwnSuccessor(error)) {
+        this.#registering = this.#registerAgain();
+        await this.#registering;
+      } else if (error.code === "superseded") this.#end(error);
     }
   }
 
@@ -109,6 +146,8 @@ export class Membership implements AsyncDisposable {
   }
 
   async #registerAgain(): Promise<void> {
+    // It was removed when its time to drain was over.
+    if (this.#isDraining) return this.#stop.abort();
     const timeoutMs = this.member.ttlMs;
     try {
       this.last = await register(this.transport, this.path, this.registration, { timeoutMs });

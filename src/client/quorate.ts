@@ -3,6 +3,7 @@ import { type LeadOptions, lead, observe, proclaim } from "./elections.js";
 import { lockKind, permitsKind } from "./kinds.js";
 import type { Lease, LeaseKind } from "./lease.js";
 import { type MemberOptions, Membership } from "./membership.js";
+import { type PickOptions, pick } from "./picks.js";
 import { type Renewal, renewInLoop } from "./renewal.js";
 import { type RingOptions, ServiceRing } from "./ring.js";
 import { type CallOptions, type Deployment, Transport } from "./transport.js";
@@ -12,6 +13,7 @@ import type {
   Election,
   Lease as LockGrant,
   Permits,
+  Picked,
   Term,
 } from "./types.js";
 import type { Grant } from "./validity.js";
@@ -139,6 +141,16 @@ export class Quorate {
     return ServiceRing.open(this.#transport, service, options);
   }
 
+  /**
+   * Members of a service to send work to, and others to try next.
+   *
+   * @example
+   * const { members: [worker], alternatives } = await quorate.pick("search", { strategy: "least-load" });
+   */
+  pick(service: string, options: PickOptions): Promise<Picked> {
+    return pick(this.#transport, service, options);
+  }
+
   async #acquire<G extends Grant>(
     kind: LeaseKind,
     { keep, timeoutMs, signal, ...fields }: LeaseOptions & { readonly waitMs?: number | undefined },
@@ -164,10 +176,11 @@ async function during<G extends Grant, T>(
 export type { LeadOptions } from "./elections.js";
 export { type ErrorCode, QuorateError, type QuorateErrorOf } from "./errors.js";
 export type { Lease } from "./lease.js";
-export type { MemberOptions, Membership } from "./membership.js";
+export type { DrainOptions, LeaveOptions, MemberOptions, Membership } from "./membership.js";
+export type { PickOptions } from "./picks.js";
 export type { Renewal } from "./renewal.js";
 export type { RingOptions, ServiceRing } from "./ring.js";
 export type { CallOptions, Deployment } from "./transport.js";
-export type { Election, Lease as LockGrant, Member, Permits, Term } from "./types.js";
+export type { Election, Lease as LockGrant, Member, Permits, Picked, Term } from "./types.js";
 export type { Grant } from "./validity.js";
 export type { Clock, World } from "./world.js";

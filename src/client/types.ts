@@ -66,6 +66,24 @@ export type RegisterRequest = {
   readonly ttlMs?: number | undefined;
 };
 
+/** To pick members of a service. */
+export type PickRequest = {
+  /** round-robin: each in turn. weighted: at random, in proportion to the weights. random: each with the same chance. least-load: the less busy of two chosen at random. sticky: the owner of the key, or the next on the ring while that is too busy. */
+  readonly strategy: PickStrategy;
+  /** With sticky: what should stick to a member, such as a user. */
+  readonly key?: string | undefined;
+  /** With sticky: a member that reports more than so many times the mean load is passed over; 1.25 if left out. */
+  readonly maxLoad?: number | undefined;
+  /** Members of this zone come first; without any, those of other zones. */
+  readonly zone?: string | undefined;
+  /** Only members with all of these tags. */
+  readonly tags?: readonly string[] | undefined;
+  /** Not these members, such as those that have just failed. */
+  readonly exclude?: readonly string[] | undefined;
+  /** How many different members to pick. */
+  readonly count?: number | undefined;
+};
+
 /** A lease on one lock or several. */
 export type Lease = {
   /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
@@ -214,6 +232,18 @@ export type Members = {
   readonly cursor: string | null;
 };
 
+/** The members that were picked. */
+export type Picked = {
+  /** As many as were asked for, or as there are. At least one. */
+  readonly members: readonly Member[];
+  /** Up to two more, in the order in which to try them next. */
+  readonly alternatives: readonly Member[];
+  /** Where the pick is not what was asked for; empty: nowhere. */
+  readonly fallbacks: readonly PickFallback[];
+  /** Age of the view of the members from which this was answered, ms. */
+  readonly ageMs: number;
+};
+
 /** A field or parameter of the request that is wrong. */
 export type WrongField = {
   /** Its path, such as members.0.id; empty: the body itself. */
@@ -263,6 +293,9 @@ export type Probe = {
   /** How long the member may take to answer, ms; at most intervalMs. */
   readonly timeoutMs: number;
 };
+
+/** round-robin: each in turn. weighted: at random, in proportion to the weights. random: each with the same chance. least-load: the less busy of two chosen at random. sticky: the owner of the key, or the next on the ring while that is too busy. */
+export type PickStrategy = "round-robin" | "weighted" | "random" | "least-load" | "sticky";
 
 /** The leader, without its leaseId. */
 export type Leader = {
@@ -322,6 +355,9 @@ export type Member = {
   /** When it is removed whatever its heartbeats do, ms: it drains with drainMs, or restarts. null: heartbeats decide. */
   readonly endsInMs: number | null;
 };
+
+/** zone: some of the members are of another zone, as there are too few in the one that was asked for. suspect, draining: all members that could be picked are so. */
+export type PickFallback = "zone" | "suspect" | "draining";
 
 /** The fields that a problem has beside its code, by code. */
 export interface ProblemFields {

@@ -1,4 +1,10 @@
-import { type Configuration, type Judgement, judge, type Step } from "../algorithms/configuration.js";
+import {
+  type Configuration,
+  entryOf,
+  type Judgement,
+  judge,
+  type Step,
+} from "../algorithms/configuration.js";
 import { majorityOf } from "../algorithms/tally.js";
 import type { Primary } from "../redis/primary.js";
 import { ColdStart, type Progress } from "./cold-start.js";
@@ -164,7 +170,7 @@ export class Reconciler {
     // What this instance stores must not be met by one that does not know of it: the protocol is raised first.
     if (!isOlder) {
       this.#adopt(current);
-      for (const member of members) this.#admit(member);
+      for (const member of members) this.#admit(current, member);
     }
     for (const { primary } of doing("foreign")) primary.exclude("misconfigured", FOREIGN);
     for (const { primary } of doing("other_deployment")) primary.exclude("misconfigured", OTHER_DEPLOYMENT);
@@ -194,10 +200,12 @@ export class Reconciler {
     this.dependencies.onAdopted?.(version);
   }
 
-  #admit(member: ObservedPrimary): void {
+  #admit(current: Configuration, member: ObservedPrimary): void {
     const { primary, connectionEpoch, configurationEpoch, quarantineMs } = member;
     const runId = this.dependencies.settings.embedded ? "" : member.runId;
-    primary.admit(connectionEpoch, { configurationEpoch, runId, quarantineMs });
+    const entry = entryOf(current, member);
+    const incarnation = `${entry?.id}:${entry?.admitted}`;
+    primary.admit(connectionEpoch, { configurationEpoch, incarnation, runId, quarantineMs });
     this.#obstacles.clear(primary);
     void this.#prober.tryToWrite(member);
   }

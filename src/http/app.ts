@@ -7,6 +7,7 @@ import { electionRoutes } from "./elections/routes.js";
 import { methodNotAllowed, NOT_FOUND } from "./failures.js";
 import { lockRoutes } from "./locks/routes.js";
 import { severalLockRoutes } from "./locks/several-routes.js";
+import { memberEventsRoute } from "./members/events-route.js";
 import { memberListRoute } from "./members/list-route.js";
 import { memberRoutes } from "./members/routes.js";
 import { answerFailure } from "./observed.js";
@@ -32,6 +33,7 @@ export function createApp(services: Services): App {
   electionRoutes(routes, services);
   memberRoutes(routes, services);
   memberListRoute(routes, services);
+  memberEventsRoute(routes, services);
   ownerRoutes(routes);
   registerRoutes(routes, services);
   transactionRoutes(routes, services);

@@ -7,6 +7,7 @@ import type { Config } from "../config.js";
 import type { ServerReports } from "../deployment/server-reports.js";
 import type { ErrorCode } from "../errors.js";
 import type { Ids } from "../ids.js";
+import type { AntiEntropy } from "../primitives/anti-entropy/anti-entropy.js";
 import type { Primitives } from "../primitives/namespaced.js";
 import type { Probing } from "../probing/probing.js";
 import type { Primaries } from "../quorum/primaries.js";
@@ -33,6 +34,7 @@ export interface Dependencies {
   readonly primaries: Primaries;
   /** What their servers say of themselves. */
   readonly servers: ServerReports;
+  readonly antiEntropy: Pick<AntiEntropy, "foundAt">;
   /** Whether this instance started them itself. */
   readonly embedded: boolean;
   /** Undefined where one process serves the port alone. */

@@ -1,6 +1,7 @@
 import { type Counter, collectDefaultMetrics, Registry } from "prom-client";
 import { type Limiter, PRIORITIES } from "../algorithms/limiter.js";
 import type { Clock } from "../clock.js";
+import type { AntiEntropyObserver } from "../primitives/anti-entropy/anti-entropy.js";
 import type { Primaries } from "../quorum/primaries.js";
 import type { PrimaryFailure } from "../redis/failures.js";
 import { PRIMARY_STATES, type PrimaryStatus } from "../redis/lifecycle.js";
@@ -41,6 +42,15 @@ const COUNTED = {
     ["primary"],
     "Releases and clean-ups dropped because too many were pending for a primary that was down",
   ),
+  quorate_anti_entropy_passes_total: counter(
+    ["outcome"],
+    "Comparisons of all primaries by this instance, complete or interrupted; instances take turns",
+  ),
+  quorate_anti_entropy_differences_total: counter(
+    ["primary", "kind", "difference"],
+    "Copies of a primary that differed twice in a row: missing, stale, diverged, unconfirmed",
+  ),
+  quorate_anti_entropy_repairs_total: counter(["primary", "kind"], "Copies of a primary that were repaired"),
   quorate_lock_grants_total: seriesCounter(
     ["rounds"],
     "Leases granted, by round trips: 1, or more if the counters of the primaries differed",
@@ -118,7 +128,7 @@ interface Sources {
 }
 
 /** The metrics for Prometheus. */
-export class Metrics implements PrimaryObserver, AdmissionObserver {
+export class Metrics implements PrimaryObserver, AdmissionObserver, AntiEntropyObserver {
   readonly #registry = new Registry();
   readonly #counted = made(COUNTED, this.#registry);
   readonly #callsOf = new Map<Primary, Distribution>();
@@ -228,6 +238,18 @@ export class Metrics implements PrimaryObserver, AdmissionObserver {
     const grants = this.#counted.quorate_lock_grants_total;
     const kind = rounds === 1 ? "1" : "more";
     keptIn(this.#grants, kind, () => grants.series({ rounds: kind })).count++;
+  }
+
+  differs({ address }: Primary, kind: string, difference: string): void {
+    this.#counted.quorate_anti_entropy_differences_total.inc({ primary: address, kind, difference });
+  }
+
+  repaired({ address }: Primary, kind: string): void {
+    this.#counted.quorate_anti_entropy_repairs_total.inc({ primary: address, kind });
+  }
+
+  compared(outcome: string): void {
+    this.#counted.quorate_anti_entropy_passes_total.inc({ outcome });
   }
 
   dropped(primary: Primary): void {

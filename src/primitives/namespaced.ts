@@ -3,6 +3,7 @@ import { registerName } from "../scripts/register-kinds.js";
 import type { Elections } from "./election.js";
 import type { Held } from "./leases/lease-terms.js";
 import type { Locks } from "./lock.js";
+import type { MemberEvents } from "./members/events/member-events.js";
 import type { ListWatches } from "./members/list-watches.js";
 import type { MemberPages } from "./members/member-pages.js";
 import type { Membership } from "./members/membership.js";
@@ -19,6 +20,7 @@ export interface Primitives {
   readonly semaphores: Semaphores;
   readonly elections: Elections;
   readonly membership: Membership;
+  readonly memberEvents: MemberEvents;
   readonly owners: Owners;
   readonly registers: Registers;
   readonly transactions: Transactions;
@@ -31,8 +33,9 @@ export interface NamespacedPrimitives {
   readonly locks: Pick<Locks, keyof Locks>;
   readonly semaphores: Pick<Semaphores, keyof Semaphores>;
   readonly elections: Pick<Elections, keyof Elections>;
-  readonly membership: Omit<Membership, "views" | "pages" | "listWatches" | "suspicions">;
+  readonly membership: Omit<Membership, "views" | "reads" | "pages" | "listWatches" | "suspicions">;
   readonly memberLists: MemberLists;
+  readonly memberEvents: Pick<MemberEvents, "watch">;
   readonly suspicions: Pick<Suspicions, "reportByPeer">;
   readonly owners: Pick<Owners, "owning" | "timeSlices">;
   readonly registers: Pick<Registers, "get" | "put" | "delete" | "inspect" | "change">;
@@ -49,20 +52,14 @@ export type MemberLists = Pick<MemberPages, "page" | "first"> & Pick<ListWatches
  */
 export function inNamespace(namespace: Namespace, primitives: Primitives): NamespacedPrimitives {
   if (!namespace.isDefault) return new View(namespace, primitives);
-  const { locks, semaphores, elections, membership, owners, picks } = primitives;
-  return {
-    namespace,
-    locks,
-    semaphores,
-    elections,
-    membership,
-    memberLists: memberListsIn(namespace, membership),
-    suspicions: membership.suspicions,
-    owners,
-    picks,
-    registers: registersIn(namespace, primitives.registers),
-    transactions: transactionsIn(namespace, primitives.transactions),
-  };
+  const { locks, semaphores, elections, membership, memberEvents, owners, picks } = primitives;
+  const memberLists = memberListsIn(namespace, membership);
+  const { suspicions } = membership;
+  const members = { membership, memberLists, memberEvents, suspicions };
+  const registers = registersIn(namespace, primitives.registers);
+  const transactions = transactionsIn(namespace, primitives.transactions);
+  const values = { registers, transactions };
+  return { namespace, locks, semaphores, elections, ...members, owners, picks, ...values };
 }
 
 /** Each primitive only when it is asked for: a request uses one. */
@@ -90,6 +87,11 @@ class View implements NamespacedPrimitives {
 
   get memberLists() {
     return memberListsIn(this.namespace, this.primitives.membership);
+  }
+
+  get memberEvents(): NamespacedPrimitives["memberEvents"] {
+    const { namespace, primitives } = this;
+    return { watch: (service, since) => primitives.memberEvents.watch(namespace.inner(service), since) };
   }
 
   get suspicions() {

@@ -58,6 +58,8 @@ interface Participating {
   readonly kind: "participating";
   readonly connectionEpoch: number;
   readonly configurationEpoch: string;
+  /** Names this primary, and since when it has forgotten nothing: it changes when it is readmitted, and with a cold start. */
+  readonly incarnation: string;
   /** Redis' `run_id` when it was admitted; empty for the JavaScript fallback. */
   readonly runId: string;
   /** Why it refuses writes, in Redis' words; null while it is not known to. */
@@ -65,7 +67,7 @@ interface Participating {
   readonly quarantineEndsMs: number;
 }
 
-export type Admission = Pick<Participating, "configurationEpoch" | "runId"> & {
+export type Admission = Pick<Participating, "configurationEpoch" | "incarnation" | "runId"> & {
   readonly quarantineMs: number;
 };
 

@@ -59,7 +59,7 @@ export class Primary {
     this.#wire = new Wire(this.#connection, clock, settings.commandTimeoutMs);
     this.#lifecycle = new Lifecycle(clock, () => observer.changed(this, this.status));
     this.#pendingCompensations = new PendingCompensations(
-      (call) => this.#isAnswered(call),
+      (call) => isAnsweredBy(this, call),
       () => observer.dropped(this),
     );
     this.#batches = new ScriptBatches((call, epoch, settle) => this.#send(call, epoch, settle), clock);
@@ -82,6 +82,11 @@ export class Primary {
   /** Its id in the configuration in which it takes part; null while it does not. */
   get configurationEpoch(): string | null {
     return this.#lifecycle.participating?.configurationEpoch ?? null;
+  }
+
+  /** Names it and what it remembers: it changes when it is readmitted. Null while it does not take part. */
+  get incarnation(): string | null {
+    return this.#lifecycle.participating?.incarnation ?? null;
   }
 
   /** Why it refuses writes, in Redis' words; null while it is not known to. */
@@ -213,16 +218,6 @@ export class Primary {
       throw new Error("it restarted behind this connection");
   }
 
-  async #isAnswered(call: Call<unknown>): Promise<boolean> {
-    try {
-      await this.run(call);
-      return true;
-    } catch (error) {
-      const refused = error instanceof PrimaryFailure && error.kind === "refused";
-      return refused && this.up && this.refusal === null;
-    }
-  }
-
   /** Notes what a failed command shows about the primary, and returns what it means for the call. */
   #judge(error: unknown): PrimaryFailure {
     const fault = faultOf(error);
@@ -235,6 +230,16 @@ export class Primary {
       this.dependencies.onDoubt(this);
     }
     return failureOf(error);
+  }
+}
+
+async function isAnsweredBy(primary: Primary, call: Call<unknown>): Promise<boolean> {
+  try {
+    await primary.run(call);
+    return true;
+  } catch (error) {
+    const refused = error instanceof PrimaryFailure && error.kind === "refused";
+    return refused && primary.up && primary.refusal === null;
   }
 }
 

@@ -92,6 +92,9 @@ export class Keys {
   /** Deadlines of the tombstones among the members. */
   readonly left = (service: string) => `${this.prefix}left/${service}`;
 
+  /** What happened to the members of a service. */
+  readonly events = (service: string) => `${this.prefix}events/${service}`;
+
   /** Prefix of the keys of reports about members of the service. */
   readonly reportPrefix = (service: string) => `${this.prefix}suspect/${service}/`;
 
@@ -99,6 +102,9 @@ export class Keys {
 
   /** Which members of the service have reports, and until when these count. */
   readonly reported = (service: string) => `${this.prefix}suspects/${service}`;
+
+  /** Whose turn it is at work that one instance does at a time. */
+  readonly turn = (work: string) => `${this.prefix}turn/${work}`;
 
   /** Deadlines of the readers of a resource, by their leaseIds. */
   readonly readers = (resource: string) => `${this.hold(resource)}/readers`;

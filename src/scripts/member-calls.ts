@@ -1,4 +1,5 @@
 import type { Keys } from "./keys.js";
+import { eventText, type MemberEvent, parseEvent } from "./member-event.js";
 import { type Call, isOne, scriptCall } from "./scripts.js";
 
 /** A member, or a member's tombstone, as one primary stores it. */
@@ -21,6 +22,7 @@ export interface MemberRecord {
   readonly change: string;
   /** Time after which it ends, whatever its heartbeats do, ms; null: it has no such end. */
   readonly endsInMs: number | null;
+  readonly event: MemberEvent;
   /** Whether others have reported it: then it may be suspect. Missing: not known. */
   readonly reported?: boolean;
 }
@@ -80,8 +82,14 @@ export function putMember(
   const changed = [status, change, endsInMs ?? "", what === "change" ? "1" : ""];
   return scriptCall(
     "put-member",
-    [keys.member(service, id), keys.members(service), keys.services, keys.left(service)],
-    [service, id, incarnation, revision, left, nonce, ...life, ...changed],
+    [
+      keys.member(service, id),
+      keys.members(service),
+      keys.services,
+      keys.left(service),
+      keys.events(service),
+    ],
+    [service, id, incarnation, revision, left, nonce, ...life, ...changed, eventText(record.event)],
     (reply) => {
       const [stored, incarnation] = reply as [number, string?];
       return { superseded: stored === 1 ? null : Number(incarnation) };
@@ -168,7 +176,7 @@ export function countMembers(keys: Keys, services: readonly string[]): Call<numb
 function parseMember(fields: readonly unknown[]): MemberRecord {
   const [id, incarnation, revision, left, nonce, ttlMs, expiresInMs, heartbeatAgeMs, registered, reported] =
     fields as string[];
-  const [status, change, endsInMs] = fields.slice(10) as string[];
+  const [status, change, endsInMs, event] = fields.slice(10) as string[];
   return {
     id: id as string,
     incarnation: Number(incarnation),
@@ -182,6 +190,7 @@ function parseMember(fields: readonly unknown[]): MemberRecord {
     status: status as MemberRecord["status"],
     change: change as string,
     endsInMs: endsInMs === "" ? null : Number(endsInMs),
+    event: parseEvent(event as string, { left: left === "1", revision: Number(revision) }),
     reported: Number(reported) === 1,
   };
 }

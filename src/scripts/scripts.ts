@@ -58,10 +58,12 @@ const NAMES = {
     "list-members",
     "count-members",
     "scan-set",
+    "read-events",
     "put-report",
     "list-reports",
     "note-probed",
   ],
+  "anti-entropy": ["take-turn"],
   configuration: [
     "prepare",
     "accept",
@@ -149,6 +151,16 @@ export const BATCHES: ReadonlyMap<string, Script> = new Map(
     return [name, scriptOf(`${name} batch`, `${first}\n${text}`)];
   }),
 );
+
+/**
+ * How many runs a batch may have of scripts that may send or receive 64 KB each: some 4 ms of a primary's time. By name; others
+ * are bounded by their keys alone.
+ */
+export const RUNS_MAX: ReadonlyMap<string, number> = new Map([
+  ["prepare-register", 8],
+  ["accept-register", 8],
+  ["read-register", 8],
+]);
 
 /** A call of a script by its name; without `parse` the reply says nothing. */
 export function scriptCall<T>(

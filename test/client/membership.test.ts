@@ -8,7 +8,9 @@ import { FakeService, problem, type Received, type Reply } from "./fake-service.
 const ADDRESS = "10.0.0.1:9000";
 
 /** A service that takes every member, unless `reply` has something else. */
-function member(reply: (request: Received) => Reply | "as usual" | Promise<Reply> = () => "as usual") {
+function member(
+  reply: (request: Received) => Reply | "as usual" | Promise<Reply | "as usual"> = () => "as usual",
+) {
   let incarnation = 0;
   const service: FakeService = new FakeService(async (request) => {
     const own = await reply(request);
@@ -101,6 +103,62 @@ describe("a member", () => {
     expect(methods().length - before).toBe(3);
   });
 
+  test("that drains says so once, and goes on with its heartbeats", async () => {
+    const { service, clock, join, methods } = member();
+    const membership = await join();
+    await membership.drain({ drainMs: 60_000 });
+    expect(service.received.at(-1)).toMatchObject({
+      method: "PATCH",
+      path: "/v1/services/search/members/search-1",
+      body: { incarnation: 1, status: "draining", drainMs: 60_000 },
+    });
+    await clock.advance(6_000);
+    expect(methods()).toEqual(["PUT", "PATCH", "POST", "POST"]);
+    await membership.leave();
+  });
+
+  test("that drains is not registered again when its time is over: it would get work", async () => {
+    const { clock, join, methods } = member(({ method }) =>
+      method === "POST" ? problem(404, "unknown_member") : "as usual",
+    );
+    const membership = await join();
+    await membership.drain();
+    await clock.advance(60_000);
+    expect(methods()).toEqual(["PUT", "PATCH", "POST"]);
+    expect(membership.signal.aborted).toBe(false);
+    await membership.leave();
+    expect(clock.pending).toBe(0);
+  });
+
+  test("that drains while it registers again says so after that, as the new incarnation", async () => {
+    const { service, clock, join, methods } = member(
+      async ({ method, atMs, body }): Promise<Reply | "as usual"> => {
+        if (method === "POST" && body.incarnation === 1) return problem(404, "unknown_member");
+        if (method === "PUT" && atMs > 0) {
+          await clock.sleep(1_000);
+          return registration(2);
+        }
+        return "as usual";
+      },
+    );
+    const membership = await join();
+    await clock.advance(2_800);
+    const draining = membership.drain();
+    await settled();
+    expect(methods()).toEqual(["PUT", "POST", "PUT"]);
+    await clock.advance(1_000);
+    await draining;
+    expect(service.received.at(-1)).toMatchObject({ method: "PATCH", body: { incarnation: 2 } });
+    await membership.leave();
+  });
+
+  test("that leaves for a restart says for how long its place is to be kept", async () => {
+    const { service, join } = member();
+    await (await join()).leave({ restart: true, restartGraceMs: 5_000 });
+    const query = "?incarnation=1&restart=true&restartGraceMs=5000";
+    expect(service.received.at(-1)?.path).toBe(`/v1/services/search/members/search-1${query}`);
+  });
+
   test("that leaves while it registers again leaves after that", async () => {
     const { clock, join, methods } = member(async ({ method, atMs }) => {
       if (method === "POST") return problem(404, "unknown_member");
@@ -144,5 +202,20 @@ describe("against real instances", () => {
       expect(await idsOf(service)).toEqual(["search-1"]);
     }
     expect(await idsOf(service)).toEqual([]);
+  });
+
+  test("a member that drains gets no more work, and is there until it leaves; a pick names who gets it", async () => {
+    const service = freshName("search");
+    await using one = await quorate.join(service, { id: "one", address: ADDRESS });
+    await using _other = await quorate.join(service, { id: "other", address: ADDRESS, zone: "z" });
+    const pick = () => quorate.pick(service, { strategy: "random", count: 2, zone: "z" });
+    expect((await pick()).members.map(({ id }) => id)).toEqual(["other", "one"]);
+    await one.drain();
+    await expect.poll(async () => (await pick()).members.map(({ id }) => id)).toEqual(["other"]);
+    expect(await pick()).toMatchObject({ alternatives: [], fallbacks: [], ageMs: expect.any(Number) });
+    expect(await idsOf(service)).toEqual(["one", "other"]);
+    await expect(
+      quorate.pick(service, { strategy: "sticky", key: "k", tags: ["none"] }),
+    ).rejects.toMatchObject({ code: "no_members" });
   });
 });

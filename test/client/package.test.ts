@@ -245,6 +245,10 @@ const PROGRAM = `
     for await (const { leader } of quorate.observe("e")) if (leader?.term === 1) break;
     const led: boolean | undefined = await quorate.lead("e", { ttlMs: 1_000, onElected: async (_, stop) => stop.aborted });
     await (await quorate.join("s", { id: "a", address: "b" })).leave();
+    const { members: [picked] } = await quorate.pick("s", { strategy: "sticky", key: "k", maxLoad: 2 });
+    console.log(picked?.address);
+    // @ts-expect-error: there is no such strategy
+    await quorate.pick("s", { strategy: "fastest" });
     const ring = await quorate.ring("s");
     console.log(led, ring.owner("k")?.address);
     // @ts-expect-error: a lease has a time to live

@@ -136,3 +136,15 @@ describe("call.mjs", () => {
     expect(await call()).toEqual([1, undefined, expect.stringContaining("things has no members")]);
   });
 });
+
+describe("pick.mjs", () => {
+  test("reaches a member that lives, also when one of them has just died", async () => {
+    const members = ["m1", "m2"].map((id) => node("member.mjs", "jobs", id));
+    await until(() => members.every(({ lines }) => lines().length === 1), "all are registered", PATIENCE_MS);
+    members[0]?.kill("SIGKILL");
+    const { ended, lines, err } = node("pick.mjs", "jobs", "/jobs/42");
+    expect([await ended, lines()[0], err()]).toEqual([0, "m2 answers /jobs/42", ""]);
+    members[1]?.kill("SIGTERM");
+    await members[1]?.ended;
+  });
+});

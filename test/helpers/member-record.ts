@@ -15,6 +15,7 @@ export function memberRecord(fields: Partial<MemberRecord> = {}): MemberRecord {
     status: "up",
     change: "",
     endsInMs: null,
+    event: { kind: "joined", why: "registered" },
     ...fields,
   };
 }

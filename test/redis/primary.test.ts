@@ -10,7 +10,7 @@ import { FakeConnection, silence } from "../helpers/fake-connection.js";
 
 const TIMEOUT_MS = 100;
 const EPOCH = "1.nonce.id.member";
-const ADMISSION: Admission = { configurationEpoch: EPOCH, runId: "", quarantineMs: 0 };
+const ADMISSION: Admission = { configurationEpoch: EPOCH, incarnation: "id:1", runId: "", quarantineMs: 0 };
 const keys = new Keys("q:");
 
 let clock: FakeClock;

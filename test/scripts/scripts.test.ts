@@ -12,6 +12,7 @@ import {
   rotateCounters,
   summarizeState,
 } from "../../src/scripts/configuration-calls.js";
+import { readEvents } from "../../src/scripts/event-calls.js";
 import {
   describeHolders,
   inspectName,
@@ -55,6 +56,7 @@ import { listReports, noteProbed, putReport } from "../../src/scripts/report-cal
 import { type Call, SCRIPTS } from "../../src/scripts/scripts.js";
 import { findSlots, inspectSemaphore, setLimit } from "../../src/scripts/semaphore-calls.js";
 import { scanSet } from "../../src/scripts/set-calls.js";
+import { takeTurn } from "../../src/scripts/turn-calls.js";
 import { luaNames, luaText } from "../helpers/lua-files.js";
 import { memberRecord } from "../helpers/member-record.js";
 
@@ -132,6 +134,7 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "set-limit": setLimit(keys, "pool", 7, 1_000),
   "sweep-held": sweepHeld(keys),
   "announce-incarnation": announceIncarnation(keys, 7),
+  "take-turn": takeTurn(keys, "work", "nonce", 1_000),
   "claim-incarnation": claimIncarnation(keys, "search", member),
   "claim-change": claimChange(keys, "search", member, { ...member, revision: 2, change: "change" }),
   "put-member": putMember(keys, "search", member),
@@ -164,6 +167,11 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   ),
   "note-probed": noteProbed(keys, "search"),
   "scan-set": scanSet(keys.services, "0"),
+  "read-events": readEvents(
+    keys,
+    many((i) => ({ service: `search-${i}`, after: null })),
+    true,
+  ),
   prepare: prepare(keys.agreement(2), "ballot" as Parameters<typeof prepare>[1]),
   accept: accept(keys.agreement(2), "ballot" as Parameters<typeof accept>[1], "value"),
   "commit-configuration": commitConfiguration(keys, configuration, "id", "member"),
@@ -201,6 +209,7 @@ const LIMITS = luaText("limits");
 const COUNTERS = luaText("counters");
 const REGISTERS = luaText("registers");
 const HOLDS = luaText("holds");
+const EVENTS = luaText("events");
 const isOfQueues = (name: string) => SCRIPTS[name as keyof typeof SCRIPTS].text.includes(QUEUES);
 
 /** The indices of `arg(..)` in a text: a script's own arguments, behind those of leases.lua. */
@@ -300,6 +309,7 @@ test("the prelude stands in front of each, behind it its plain path and the libr
       ...(plain !== undefined ? ["do", luaText(plain), "end"] : []),
       ...(!describesEarly && text.includes(HOLDS) ? [HOLDS] : []),
       ...(text.includes(LIMITS) ? [LIMITS] : []),
+      ...(text.includes(EVENTS) ? [EVENTS] : []),
       ...(isOfLeases(name) ? [LEASES] : []),
       ...(isOfQueues(name) ? [LIVENESS_LUA, QUEUES] : []),
       ...(text.includes(REGISTERS) ? [REGISTERS] : []),

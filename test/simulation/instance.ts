@@ -12,6 +12,8 @@ export interface InstanceSettings {
   readonly ttlMaxMs: number;
   readonly commandTimeoutMs: number;
   readonly rotateAfterMs: number;
+  /** How often the copies of the primaries are compared; rarely, unless said otherwise. */
+  readonly antiEntropyIntervalMs?: number;
   /** The latest protocol that it knows, if not that of this version. */
   readonly protocol?: number;
 }

@@ -95,7 +95,7 @@ export function planOf(seed: number): Plan {
     ]),
     memberTtlMs: pace * chance.pick([400, 800]),
   };
-  return upgraded(warmStarted(withRegisters(gathered(plan))));
+  return compared(upgraded(warmStarted(withRegisters(gathered(plan)))));
 }
 
 /** Registers beside everything else, in some runs; in others nothing but them, of one key. */
@@ -113,6 +113,12 @@ function withRegisters(plan: Plan): Plan {
 
 export function onlyRegisters(plan: Plan): Plan {
   return { ...plan, crowd: null, clients: 0, members: 0, registers: 4, thinkMs: plan.thinkMs / 4 };
+}
+
+/** In some runs copies are compared all the time. */
+function compared(plan: Plan): Plan {
+  if (!new Chance(plan.seed, "anti-entropy").happens(0.1)) return plan;
+  return { ...plan, settings: { ...plan.settings, antiEntropyIntervalMs: 300 } };
 }
 
 /** Some runs begin with instances of the version before, whose protocol those that follow raise. */

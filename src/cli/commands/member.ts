@@ -1,7 +1,7 @@
 import type { QuorateError } from "../../client/errors.js";
 import { EXIT } from "../exit-codes.js";
 import { type CommonOptions, type Define, deploymentOf, type Invocation } from "../invocation.js";
-import { durationOption, json, number } from "../options.js";
+import { durationOption, json, number, repeated } from "../options.js";
 import { RunningCommand } from "../running/command.js";
 import { exitCodeOf, say, sayJson } from "../running/ends.js";
 import { Holder } from "../running/lease.js";
@@ -14,7 +14,7 @@ interface Options extends CommonOptions {
   readonly address: string;
   readonly weight?: number;
   readonly zone?: string;
-  readonly tag?: readonly string[];
+  readonly tag?: string[];
   readonly metadata?: unknown;
   readonly ttl?: number;
 }
@@ -30,10 +30,7 @@ export const define: Define = (command, invocation) => {
     .requiredOption("--address <address>", "where others reach it, such as 10.0.0.7:9000")
     .option("--weight <number>", "its share relative to the others (default: 1)", number)
     .option("--zone <zone>", "where it runs: replicas are placed in distinct zones first")
-    .option("--tag <tag>", "a tag; may be repeated", (tag: string, all: readonly string[] = []) => [
-      ...all,
-      tag,
-    ])
+    .option("--tag <tag>", "a tag; may be repeated", repeated)
     .option("--metadata <json>", "what else others see", json)
     .addOption(
       durationOption("--ttl <duration>", "how long it stays a member when this machine fails", "15s"),

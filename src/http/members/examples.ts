@@ -128,3 +128,27 @@ export const memberLists = { members: { value: members } };
 export const serviceLists = {
   services: { value: { services: [{ service: "search", members: 3 }], cursor: null } },
 };
+
+const { ttlMs: _, lastHeartbeatAgeMs: __, ...told } = member1;
+const happened = (kind: string, revision: number, why: string) => {
+  const event = {
+    id: `search/search-1/${told.incarnation}/${revision}/${kind}`,
+    service: "search",
+    member: { ...told, revision },
+    why,
+  };
+  return `data: ${JSON.stringify(event)}\n`;
+};
+export const events = {
+  joined: {
+    summary: "A snapshot of one member, and its end",
+    value: [
+      "retry: 1000\n",
+      `event: member\n${happened("joined", 1, "registered")}`,
+      `event: synced\nid: 8Qm2Xv0amau9wfs0.0\ndata: {"service":"search","members":1,"ringId":"${ringId}"}\n`,
+      `event: left\nid: 8Qm2Xv0amau9wg1x.0\n${happened("left", 1, "left").replace('"status":"up"', '"status":"left"')}`,
+      'event: bookmark\nid: 8Qm2Xv0amau9wg1x.0\ndata: {"service":"search"}\n',
+      "",
+    ].join("\n"),
+  },
+};

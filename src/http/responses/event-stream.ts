@@ -12,9 +12,12 @@ export const KEEP_ALIVE = ": keep-alive\n\n";
 /** How soon a reader should reconnect when the stream ends. */
 export const RETRY = "retry: 1000\n\n";
 
-/** One event. A reader sends its `id` to go on from there; `json` is its data, on one line, as JSON.stringify writes it. */
-export function toEvent(type: string, id: string, json: string): string {
-  return `event: ${type}\nid: ${id}\ndata: ${json}\n\n`;
+/**
+ * One event. A reader sends its `id` to go on from there, or that of an earlier one if this has none; `json` is its data, on one
+ * line, as JSON.stringify writes it.
+ */
+export function toEvent(type: string, id: string | null, json: string): string {
+  return `event: ${type}\n${id === null ? "" : `id: ${id}\n`}data: ${json}\n\n`;
 }
 
 /**

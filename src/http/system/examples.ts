@@ -25,6 +25,7 @@ const up = {
   reason: null,
   quarantineMs: 0,
   latencyMs: { p50: 0.312, p99: 1.904 },
+  copies: { missing: 0, stale: 0, diverged: 0, unconfirmed: 0, repaired: 0, comparedAgeMs: 21_410 },
   server,
 };
 const primariesOneDown: Answer<typeof schemas.PrimariesSchema> = {

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "@hono/zod-openapi";
+import type { Found } from "../../primitives/anti-entropy/anti-entropy.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import type { Dependencies } from "../context.js";
 import type { Routes } from "../registration.js";
@@ -10,7 +11,7 @@ import * as examples from "./examples.js";
 import { LiveSchema, PrimariesSchema, ReadySchema } from "./schemas.js";
 
 export function systemRoutes(routes: Routes, dependencies: Dependencies): void {
-  const { primaries, servers, embedded, config, metrics, port, stopping } = dependencies;
+  const { primaries, servers, antiEntropy, embedded, config, metrics, port, stopping, clock } = dependencies;
   routes.add({
     method: "get",
     path: "/v1/primaries",
@@ -27,7 +28,8 @@ export function systemRoutes(routes: Routes, dependencies: Dependencies): void {
         primaries: primaries.all.map((primary, place) => {
           const latencyMs = { p50: primary.latency.quantile(0.5), p99: primary.latency.quantile(0.99) };
           const server = reports[place] ?? null;
-          return { address: primary.address, ...primary.status, latencyMs, server };
+          const copies = copiesOf(antiEntropy.foundAt(primary), clock.monotonicMs());
+          return { address: primary.address, ...primary.status, latencyMs, copies, server };
         }),
         configurationVersion: primaries.version,
         majority: primaries.majority,
@@ -94,6 +96,12 @@ export function systemRoutes(routes: Routes, dependencies: Dependencies): void {
     handle: async () =>
       new Reply(200, await (port ? port.metrics() : metrics.text()), { "content-type": metrics.contentType }),
   });
+}
+
+function copiesOf(found: Found | null, nowMs: number) {
+  if (!found) return null;
+  const { atMs, ...counts } = found;
+  return { ...counts, comparedAgeMs: Math.max(0, Math.round(nowMs - atMs)) };
 }
 
 /** Tells deployments apart, and does not show the secret that their instances share. */

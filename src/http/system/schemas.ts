@@ -52,6 +52,23 @@ const ServerSchema = answer("Server", "What a server says of itself.", {
   clock: ClockSchema,
 });
 
+const differences = (what: string) => z.int().min(0).openapi({ description: what, example: 0 });
+
+const CopiesSchema = answer(
+  "Copies",
+  "How the copies of a primary differed from what all should have, in the last comparison that this instance made. Only what was found twice in a row counts.",
+  {
+    missing: differences("Records that it lacked."),
+    stale: differences("Records of which it had an older version."),
+    diverged: differences("Records of the right version with other content: these are not repaired."),
+    unconfirmed: differences(
+      "Records that it had, and no majority: the rest of an operation that failed, or of a member that is gone. These end by themselves.",
+    ),
+    repaired: differences("How many of them were repaired."),
+    comparedAgeMs: ms("Time since that comparison ended", 21_410),
+  },
+);
+
 export const PrimarySchema = answer("Primary", "A primary, as this instance sees it.", {
   address: z.string().openapi({ description: "Its host and port.", example: "127.0.0.1:6379" }),
   state: z.enum(PRIMARY_STATES).openapi({
@@ -71,6 +88,10 @@ export const PrimarySchema = answer("Primary", "A primary, as this instance sees
       .nullable()
       .openapi({ description: "Half of them took at most this long.", example: 0.31 }),
     p99: z.number().nullable().openapi({ description: "99 % of them took at most this long.", example: 1.9 }),
+  }),
+  copies: CopiesSchema.nullable().openapi({
+    description:
+      "What the last comparison by this instance found here. null: it has made none yet; instances take turns.",
   }),
   server: ServerSchema.nullable().openapi({
     description: "What the server says of itself, up to 2 s ago. null: it does not answer.",

@@ -2,6 +2,7 @@ import type { Clock } from "../../clock.js";
 import { CoordinationError } from "../../errors.js";
 import type { Ids } from "../../ids.js";
 import type { MemberRecord } from "../../scripts/member-calls.js";
+import type { MemberEvent } from "../../scripts/member-event.js";
 import { type Member, type Registration, toMember } from "./member.js";
 import { superseded, unknownMember, versionMismatch } from "./member-failures.js";
 import type { MemberRecords } from "./member-records.js";
@@ -46,6 +47,7 @@ export class MemberChanges {
       status: record.status === "draining" ? "draining" : "restarting",
       expiresInMs: graceMs,
       endsInMs: graceMs,
+      event: { kind: "updated", why: `restarts: its place is kept for ${graceMs} ms` },
     }));
   }
 
@@ -88,7 +90,15 @@ function changed(record: MemberRecord, { status, drainMs, ...said }: MemberChang
     // In the order in which a registration has them: a primary finds weight and zone by it.
     registered: JSON.stringify({ address, weight, zone, tags, metadata, probe: known.probe }),
     ...(status !== undefined && { status, endsInMs: drainMs ?? null }),
+    event: eventOf({ ...said, ...(status !== undefined && { status }) }, drainMs),
   };
+}
+
+function eventOf(change: MemberChange, drainMs: number | undefined): MemberEvent {
+  const what = Object.keys(change).join(", ");
+  if (change.status !== "draining") return { kind: "updated", why: `changed: ${what}` };
+  const until = drainMs === undefined ? "" : ` for ${drainMs} ms at most`;
+  return { kind: "draining", why: `drains${until}; changed: ${what}` };
 }
 
 /** Each is lost only to another change of this member at the same moment. */

@@ -10,6 +10,7 @@ import {
   type MemberRecord,
   putMember,
 } from "../../scripts/member-calls.js";
+import type { MemberEvent } from "../../scripts/member-event.js";
 import type { Registration } from "./member.js";
 import type { Known, MemberReads } from "./member-reads.js";
 
@@ -51,6 +52,7 @@ export class MemberRecords {
     { record: known, nextIncarnation }: KnownMember,
     ttlMs: number,
     registration: Registration | null,
+    event: MemberEvent,
   ): Promise<MemberRecord | null> {
     const record: MemberRecord = {
       id,
@@ -66,6 +68,7 @@ export class MemberRecords {
       status: "up",
       change: "",
       endsInMs: null,
+      event,
     };
     // And above registrations that failed, whose record may be on a primary that the next registration does not read.
     const { majority } = this.primaries;

@@ -65,7 +65,7 @@ export function toMember(record: MemberRecord): Member {
 }
 
 /** Nobody answers for a member that restarts, until it is registered again. */
-export function statusOf({ status }: Pick<MemberRecord, "status">): MemberStatus {
+export function statusOf({ status }: { readonly status: MemberRecord["status"] | "suspect" }): MemberStatus {
   return status === "restarting" ? "suspect" : status;
 }
 

@@ -5,7 +5,11 @@ import { Namespace } from "../../namespace.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import type { Keys } from "../../scripts/keys.js";
 import { countMembers, type Pulse } from "../../scripts/member-calls.js";
+
+import type { MemberEvent } from "../../scripts/member-event.js";
+
 import { noteProbed } from "../../scripts/report-calls.js";
+
 import { SharedReads } from "../reads/shared-reads.js";
 import { Heartbeats } from "./heartbeats.js";
 import { ListWatches } from "./list-watches.js";
@@ -24,7 +28,7 @@ export type { ChangeOf, MemberChange } from "./member-changes.js";
 
 /** Instances of services, kept alive by heartbeats: TTL keys on a majority of the primaries. */
 export class Membership {
-  readonly #reads: MemberReads;
+  readonly reads: MemberReads;
   readonly #records: MemberRecords;
   readonly #changes: MemberChanges;
   readonly #lists: SharedReads<Member[]>;
@@ -48,15 +52,15 @@ export class Membership {
     private readonly settings: MembershipSettings,
     observer?: SuspicionObserver,
   ) {
-    this.#reads = new MemberReads(primaries, keys, clock);
-    this.#records = new MemberRecords(primaries, keys, this.#reads, clock, ids);
+    this.reads = new MemberReads(primaries, keys, clock);
+    this.#records = new MemberRecords(primaries, keys, this.reads, clock, ids);
     this.#changes = new MemberChanges(this.#records, clock, ids);
     this.#lists = new SharedReads(clock, LISTS_AT_ONCE_MAX);
     this.#members = new SharedReads(clock, MEMBERS_AT_ONCE_MAX);
-    this.suspicions = new Suspicions(primaries, keys, clock, this.#reads, observer);
-    this.pages = new MemberPages(this.#reads, this.suspicions, clock, ids);
+    this.suspicions = new Suspicions(primaries, keys, clock, this.reads, observer);
+    this.pages = new MemberPages(this.reads, this.suspicions, clock, ids);
     this.listWatches = new ListWatches((service) => this.list(service), this.pages, clock);
-    this.#services = new ServicePages(this.#reads, primaries, keys, clock);
+    this.#services = new ServicePages(this.reads, primaries, keys, clock);
     this.#heartbeats = new Heartbeats(primaries, keys, clock);
     this.views = new MemberViews((service) => this.list(service), clock, settings.viewAgeMsMax);
   }
@@ -72,7 +76,7 @@ export class Membership {
       const known = await this.#records.find(service, id);
       const isNew = !known.record || known.record.left;
       const [record] = await Promise.all([
-        this.#records.next(service, id, known, ttlMs, registration),
+        this.#records.next(service, id, known, ttlMs, registration, isNew ? JOINED : REGISTERED_AGAIN),
         isNew && this.#assertRoom(service),
         registration.probe && this.primaries.askMajority(noteProbed(this.keys, service)),
       ]);
@@ -122,11 +126,12 @@ export class Membership {
         if (await this.#keepPlace(service, id, restartGraceMs, incarnation)) return true;
         continue;
       }
-      const leaving = record ?? (await this.#records.next(service, id, known, this.settings.ttlMaxMs, null));
+      const { ttlMaxMs } = this.settings;
+      const leaving = record ?? (await this.#records.next(service, id, known, ttlMaxMs, null, LEFT));
       if (!leaving) continue;
       // The tombstone outlives every live record of this incarnation that a primary may still have.
       const expiresInMs = Math.max(leaving.ttlMs, leaving.expiresInMs) + TOMBSTONE_MARGIN_MS;
-      if (await this.#records.put(service, { ...leaving, left: true, expiresInMs }))
+      if (await this.#records.put(service, { ...leaving, left: true, expiresInMs, event: LEFT }))
         return record !== undefined;
     }
   }
@@ -145,8 +150,8 @@ export class Membership {
   /** All live members, in the order of their ids. Throws `no_quorum`. */
   list(service: string): Promise<Member[]> {
     return this.#lists.read(service, async () => {
-      const ids = await this.#reads.ids(service);
-      return this.suspicions.judge(service, await this.#reads.live(service, ids));
+      const ids = await this.reads.ids(service);
+      return this.suspicions.judge(service, await this.reads.live(service, ids));
     });
   }
 
@@ -205,6 +210,9 @@ export interface MembershipSettings {
   readonly serviceMembersMax: number;
 }
 
+const JOINED: MemberEvent = { kind: "joined", why: "registered" };
+const REGISTERED_AGAIN: MemberEvent = { kind: "updated", why: "registered again, with a new incarnation" };
+const LEFT: MemberEvent = { kind: "left", why: "left" };
 /** Services that are read completely at the same time, each in parts. */
 const LISTS_AT_ONCE_MAX = 4;
 /** Single members that are read at the same time: a read is three scripts of some tens of microseconds. */

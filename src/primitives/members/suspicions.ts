@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import {
   mergeReports,
   nextReport,
@@ -139,6 +140,18 @@ export class Suspicions {
     );
   }
 
+  /** The members of the service that are suspect. Throws `no_quorum`. */
+  async suspected(service: string): Promise<ReadonlyMap<string, Suspected>> {
+    const { suspects, reported } = await this.#read(service);
+    return new Map(
+      [...suspects].map((id) => {
+        const reporters = (reported.get(id) ?? []).map(({ reporter }) => reporter).sort();
+        const digest = createHash("sha256").update(reporters.join("\n")).digest("base64url");
+        return [id, { why: `reported by ${reporters.join(", ")}`, episode: digest.slice(0, 8) }];
+      }),
+    );
+  }
+
   /** Concurrent callers share a read. */
   #read(service: string): Promise<Judged> {
     return this.#reads.read(service, async () => {
@@ -159,6 +172,13 @@ export class Suspicions {
       return { members, reported, suspects: suspectsOf(reported, members) };
     });
   }
+}
+
+/** Why a member is suspect. */
+export interface Suspected {
+  readonly why: string;
+  /** Names those who reported it: the same for everybody who knows of the same. */
+  readonly episode: string;
 }
 
 /** What is reported in a service, and what follows. */

@@ -22,6 +22,7 @@ const primary = (host: string, change: Partial<Primary> = {}): Primary => ({
   reason: null,
   quarantineMs: 0,
   latencyMs: { p50: 0.3, p99: 2 },
+  copies: null,
   server: server(),
   ...change,
 });

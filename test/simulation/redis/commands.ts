@@ -1,5 +1,5 @@
 import { murmur3 } from "../../../src/algorithms/murmur3.js";
-import { type Keyspace, type Value, WrongType } from "./keyspace.js";
+import { type Keyspace, type StreamEntry, type Value, WrongType } from "./keyspace.js";
 import { Failure, OK, type Reply, Status } from "./reply.js";
 
 /** One command on a database. Only what src/redis and its scripts use is here; a test fails loudly on anything else. */
@@ -87,6 +87,17 @@ const READS: Readonly<Record<string, Command>> = {
       .filter(([, score]) => isWithin(score, low, high))
       .map(([member]) => member);
     return limited(found, options);
+  },
+  XRANGE: (keys, [key = "", low = "", high = "", ...options]) => {
+    const count = option(options, "COUNT");
+    const from = low === "-" ? [0, 0] : low.split("-").map(Number);
+    if (high !== "+") throw new Error("the simulated XRANGE goes to the end only");
+    const found = entriesOf(keys.get(key)).filter(
+      ({ ms, seq }) => ms > (from[0] as number) || (ms === from[0] && seq >= (from[1] ?? 0)),
+    );
+    return found
+      .slice(0, count === undefined ? undefined : integer(count))
+      .map(({ ms, seq, pairs }) => [`${ms}-${seq}`, [...pairs]]);
   },
   SCAN: (keys, [cursor = "0", ...options]) => {
     const pattern = globOf(option(options, "MATCH") ?? "*");
@@ -179,6 +190,20 @@ const WRITES: Readonly<Record<string, Command>> = {
   ZREM: (keys, [key = "", ...members]) => removeFrom(keys, key, (member) => members.includes(member)),
   ZREMRANGEBYSCORE: (keys, [key = "", low = "", high = ""]) =>
     removeFrom(keys, key, (_member, score) => isWithin(score, low, high)),
+  XADD: (keys, [key = "", ...rest], nowMs) => {
+    const isCapped = rest[0]?.toUpperCase() === "MAXLEN";
+    const [id, ...pairs] = isCapped ? rest.slice(3) : rest;
+    if (id !== "*" || (isCapped && rest[1] !== "~"))
+      throw new Error("the simulated XADD knows MAXLEN ~ and * only");
+    const entries = keys.stream(key);
+    const last = entries.at(-1);
+    const ms = Math.max(Math.floor(nowMs), last?.ms ?? 0);
+    const entry = { ms, seq: last?.ms === ms ? last.seq + 1 : 0, pairs };
+    entries.push(entry);
+    // As Redis does: a node of 100 entries at a time.
+    if (isCapped && entries.length >= integer(rest[2]) + 100) entries.splice(0, 100);
+    return `${entry.ms}-${entry.seq}`;
+  },
   FLUSHALL: (keys) => {
     keys.clear();
     return OK;
@@ -212,6 +237,11 @@ function fieldsOf(value: Value | undefined): ReadonlyMap<string, string> | undef
 function scoresOf(value: Value | undefined): ReadonlyMap<string, number> | undefined {
   if (value && value.type !== "zset") throw new WrongType();
   return value?.scores;
+}
+
+function entriesOf(value: Value | undefined): readonly StreamEntry[] {
+  if (value && value.type !== "stream") throw new WrongType();
+  return value?.entries ?? [];
 }
 
 function ordered(scores: ReadonlyMap<string, number> | undefined): [string, number][] {

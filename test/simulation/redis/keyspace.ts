@@ -1,8 +1,15 @@
-/** Hashes are Maps of texts, sorted sets Maps of numbers; strings are strings. */
+/** Hashes are Maps of texts, sorted sets Maps of numbers, streams lists of entries; strings are strings. */
 export type Value =
   | { readonly type: "string"; readonly text: string }
   | { readonly type: "hash"; readonly fields: Map<string, string> }
-  | { readonly type: "zset"; readonly scores: Map<string, number> };
+  | { readonly type: "zset"; readonly scores: Map<string, number> }
+  | { readonly type: "stream"; readonly entries: StreamEntry[] };
+
+export interface StreamEntry {
+  readonly ms: number;
+  readonly seq: number;
+  readonly pairs: readonly string[];
+}
 
 interface Entry {
   readonly value: Value;
@@ -52,6 +59,13 @@ export class Keyspace {
     const value = this.#change(key, () => ({ type: "zset", scores: new Map() }));
     if (value.type !== "zset") throw new WrongType();
     return value.scores;
+  }
+
+  /** The entries of a stream that is about to change. */
+  stream(key: string): StreamEntry[] {
+    const value = this.#change(key, () => ({ type: "stream", entries: [] }));
+    if (value.type !== "stream") throw new WrongType();
+    return value.entries;
   }
 
   delete(key: string): boolean {
@@ -153,6 +167,8 @@ function clone({ value, expiresAtMs }: Entry): Entry {
       return { value: { type: "hash", fields: new Map(value.fields) }, expiresAtMs };
     case "zset":
       return { value: { type: "zset", scores: new Map(value.scores) }, expiresAtMs };
+    case "stream":
+      return { value: { type: "stream", entries: [...value.entries] }, expiresAtMs };
   }
 }
 

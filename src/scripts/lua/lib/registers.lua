@@ -22,10 +22,12 @@ end
 
 local function accepted_in(head) return head == '' and NONE or string.sub(head, 38, 74) end
 
--- The fields of a copy, in the order in which a reply has them.
-local function copy_in(stored)
-  local ends = string.sub(stored, 112, 126)
-  return promised_in(stored), string.sub(stored, 38, 74), string.sub(stored, 75, 111),
-    ends == NEVER and '' or int(tonumber(ends) - now()), string.sub(stored, 127, 127), string.sub(stored, 128, 128),
-    string.sub(stored, HEAD + 1)
+local function head_of(key) return redis.call('GETRANGE', key, 0, HEAD - 1) end
+
+-- The fields of a copy, in the order in which a reply has them. The version may have 64 KB: it becomes one string in Lua.
+local function copy_in(key, head)
+  local ends = string.sub(head, 112, 126)
+  return promised_in(head), string.sub(head, 38, 74), string.sub(head, 75, 111),
+    ends == NEVER and '' or int(tonumber(ends) - now()), string.sub(head, 127, 127), string.sub(head, 128, 128),
+    redis.call('GETRANGE', key, HEAD, -1)
 end

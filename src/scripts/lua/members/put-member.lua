@@ -1,7 +1,8 @@
 -- Writes one member, live or as a tombstone, if the stored record is older: by incarnation, then a live record before a
--- tombstone, then by revision. Registration, changes, leaving and repair all use this one script.
+-- tombstone, then by revision. Registration, changes, leaving and repair all use this one script. What it stores is an event.
 --   KEYS[2]  record of the member (hash)   KEYS[3]  deadlines of the service's members (sorted set)
 --   KEYS[4]  deadlines of all services (sorted set)   KEYS[5]  deadlines of the service's tombstones (sorted set)
+--   KEYS[6]  events of the service (stream)
 --   ARGV[2]  service        ARGV[3]  id           ARGV[4]  incarnation     ARGV[5]  revision
 --   ARGV[6]  '1' for a tombstone, else '0'        ARGV[7]  nonce of the registration; differs between two of one incarnation
 --   ARGV[8]  time to live of the member, ms       ARGV[9]  time for which this record lives from now, ms
@@ -10,6 +11,8 @@
 --   ARGV[13] nonce of the change that made this revision, '' for a registration; differs between two of one revision
 --   ARGV[14] time after which it ends, whatever its heartbeats do, ms; '' for none
 --   ARGV[15] '1': the change itself, which is stored only where its claim stands (claim-change.lua); else ''
+--   ARGV[16] what happened to make it so: a kind, a space, and why
+-- Needs: events
 -- Returns {1} if this or the very same record is stored, and lives as long as asked; else {0, incarnation stored}.
 
 local incarnation, revision, life = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[9])
@@ -74,7 +77,8 @@ if is_change and (claimed ~= revision or claimant ~= ARGV[13]) then return { 0, 
 
 redis.call('DEL', KEYS[2])
 redis.call('HSET', KEYS[2], 'incarnation', ARGV[4], 'revision', ARGV[5], 'left', ARGV[6], 'nonce', ARGV[7],
-  'ttl', ARGV[8], 'registered', ARGV[10], 'heartbeat', int(heartbeat), 'status', ARGV[12], 'change', ARGV[13])
+  'ttl', ARGV[8], 'registered', ARGV[10], 'heartbeat', int(heartbeat), 'status', ARGV[12], 'change', ARGV[13],
+  'event', ARGV[16])
 if ends_in and is_live then
   redis.call('HSET', KEYS[2], 'ends', int(time + ends_in))
   life = math.min(life, ends_in)
@@ -83,4 +87,6 @@ if stored[9] and tonumber(string.match(stored[9], '^%d+')) > incarnation then
   redis.call('HSET', KEYS[2], 'announced', stored[9])
 end
 let_live(life)
+append_event(KEYS[6], 'member', ARGV[3], 'incarnation', ARGV[4], 'revision', ARGV[5], 'left', ARGV[6], 'nonce', ARGV[7],
+  'change', ARGV[13], 'status', ARGV[12], 'event', ARGV[16], 'registered', ARGV[10])
 return { 1 }

@@ -11,7 +11,7 @@
 -- Returns {1}: accepted; {0, ballot promised}: a higher one was promised.
 -- Needs: registers
 
-local head = redis.call('GETRANGE', KEYS[2], 0, HEAD - 1)
+local head = head_of(KEYS[2])
 local promised, accepted = promised_in(head), accepted_in(head)
 if accepted == ARGV[2] and string.sub(head, 128, 128) == '0' then return { 1 } end
 if promised > ARGV[2] then return { 0, promised } end

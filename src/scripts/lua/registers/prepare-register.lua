@@ -6,14 +6,14 @@
 -- {0, ballot promised}: an equal or higher one was promised.
 -- Needs: registers
 
-local stored = redis.call('GET', KEYS[2]) or ''
-local promised = promised_in(stored)
+local head = head_of(KEYS[2])
+local promised = promised_in(head)
 if promised >= ARGV[2] then return { 0, promised } end
-if stored == '' then
+if head == '' then
   redis.call('SET', KEYS[2], ARGV[2] .. NONE .. NONE .. NEVER .. '00')
   redis.call('ZADD', KEYS[3], int(now()), ARGV[3])
 else
   redis.call('SETRANGE', KEYS[2], 0, ARGV[2])
 end
-if accepted_in(stored) == NONE then return { 1, fence[5] or NONE, int(now()) } end
-return { 1, fence[5] or NONE, int(now()), copy_in(stored) }
+if accepted_in(head) == NONE then return { 1, fence[5] or NONE, int(now()) } end
+return { 1, fence[5] or NONE, int(now()), copy_in(KEYS[2], head) }

@@ -5,6 +5,6 @@
 -- lib/registers.lua has them; {0}: there is none.
 -- Needs: registers
 
-local stored = redis.call('GET', KEYS[2])
-if not stored or ARGV[2] == '0' and accepted_in(stored) == NONE then return { 0 } end
-return { 1, copy_in(stored) }
+local head = head_of(KEYS[2])
+if head == '' or ARGV[2] == '0' and accepted_in(head) == NONE then return { 0 } end
+return { 1, copy_in(KEYS[2], head) }

@@ -7,7 +7,7 @@
 -- Returns {1}: nothing is left of it; {0}: it has changed since, or the floor is not above it.
 -- Needs: registers
 
-local head = redis.call('GETRANGE', KEYS[2], 0, HEAD - 1)
+local head = head_of(KEYS[2])
 if head ~= '' then
   if accepted_in(head) ~= ARGV[3] or string.sub(head, 127, 127) == '1' then return { 0 } end
   if string.sub(head, 1, 37) >= (fence[5] or NONE) then return { 0 } end
