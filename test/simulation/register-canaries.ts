@@ -6,7 +6,7 @@ import type { Core } from "../../src/service.js";
 import type { Canary } from "./canaries.js";
 import type { Instance } from "./instance.js";
 import { patched } from "./patched.js";
-import { onlyRegisters, type Plan } from "./plan.js";
+import { onlyRegisters } from "./plan.js";
 
 const breaks = ["registers"];
 const replan = onlyRegisters;
@@ -60,17 +60,6 @@ export const REGISTER_CANARIES: readonly Canary[] = [
     ),
   },
   {
-    name: "registers are not copied",
-    breaks,
-    from: 1,
-    replan: amidRestarts,
-    substitute: patched(
-      "restore-register",
-      "redis.call('SET', KEYS[2], promised .. accepted .. etag .. ends .. live .. copied .. version)",
-      "if true then return { 1 } end",
-    ),
-  },
-  {
     name: "only the last idempotency key is remembered",
     breaks,
     from: 1,
@@ -99,15 +88,4 @@ function ofOne(primaries: Primaries): Primaries {
   const all = { all: primaries.all, majority: 1 };
   const steadily: Primaries["steadily"] = (run) => primaries.steadily(run);
   return { ...all, steadily, noQuorum: () => primaries.noQuorum() } as Primaries;
-}
-
-/** Primaries lose everything, one after the other. */
-function amidRestarts(one: Plan): Plan {
-  const plan = onlyRegisters(one);
-  const faults = [0.1, 0.3, 0.5, 0.7, 0.9].map((share) => ({
-    kind: "primary restarts empty" as const,
-    atMs: share * plan.faultsMs,
-    forMs: 10,
-  }));
-  return { ...plan, faults };
 }
