@@ -32,6 +32,7 @@ import type { LeaseObserver } from "./primitives/leases/lease-observer.js";
 import { Leases } from "./primitives/leases/leases.js";
 import { Locks } from "./primitives/lock.js";
 import { MemberEvents } from "./primitives/members/events/member-events.js";
+import type { ExpiryObserver } from "./primitives/members/expiry.js";
 import { Membership } from "./primitives/members/membership.js";
 import type { SuspicionObserver } from "./primitives/members/suspicions.js";
 import type { Primitives } from "./primitives/namespaced.js";
@@ -188,7 +189,7 @@ export interface CoreObserver extends PrimaryObserver {
   readonly antiEntropy?: AntiEntropyObserver;
   /** This instance uses another configuration of the primaries from now on. */
   configured?(version: number): void;
-  readonly members?: SuspicionObserver & ProbingObserver;
+  readonly members?: ExpiryObserver & SuspicionObserver & ProbingObserver;
   granted?(rounds: number): void;
 }
 
@@ -208,7 +209,8 @@ export function createCore(
   const onAdopted = (version: number) => observer.configured?.(version);
   const reconciler = new Reconciler(all, { keys, clock, random, ids, settings, log, onAdopted });
   const primaries = new Primaries(all, reconciler);
-  const membership = new Membership(primaries, keys, clock, ids, config, observer.members);
+  const membership = new Membership(primaries, keys, clock, ids, config, random, observer.members);
+  membership.expiry.start();
   const votes = new LeaseVotes(primaries, keys, ids, config, (rounds) => observer.granted?.(rounds));
   const instance = ids.nonce();
   const notifications = new Notifications(
@@ -263,6 +265,7 @@ export function createCore(
     picks: new Picks(membership.views, owners, clock, random),
     probing,
     close: () => {
+      membership.expiry.close();
       antiEntropy.close();
       probing.stop();
       reconciler.close();

@@ -28,6 +28,7 @@ import {
   announceIncarnation,
   claimChange,
   claimIncarnation,
+  expireMembers,
   heartbeat,
   putMember,
 } from "../../src/scripts/member-calls.js";
@@ -150,6 +151,7 @@ const member = (id: string) => ({
   incarnation: 1_700_000_000_000,
   revision: 1,
   left: false,
+  expired: null,
   nonce: "nonce",
   ttlMs: 600_000,
   expiresInMs: 600_000,
@@ -349,6 +351,7 @@ const CASES: readonly Case[] = [
       ),
   },
   { script: "put-member", bound: "2 KB", call: (at) => putMember(keys, "search", member(`m-${at}`)) },
+  { script: "expire-members", bound: "nothing is due", call: () => expireMembers(keys) },
   {
     script: "claim-incarnation",
     bound: "of one member",

@@ -9,10 +9,7 @@ export const DIFFERENCES = ["missing", "stale", "diverged", "unconfirmed"] as co
 export type Difference = (typeof DIFFERENCES)[number];
 
 /** A record as one primary stores it. */
-export interface Copy extends Versioned {
-  /** Time until it ends there, ms. */
-  readonly expiresInMs: number;
-}
+export type Copy = Versioned;
 
 export interface Differing<T extends Copy> {
   readonly id: string;
@@ -28,7 +25,7 @@ export interface Differing<T extends Copy> {
 /**
  * Compares the copies of all primaries; null: one did not answer. A live record counts where a majority of all hold the very
  * same, and only then may it be copied: what fewer hold may be the rest of a member that has left or expired. The tombstone of
- * a leave counts wherever it is. What ends within `endsSoonMs` is left out: one primary may have removed it already.
+ * a leave counts wherever it is. One that expires is left to the primaries themselves. What ends within `endsSoonMs` is left out: one primary may have removed it already.
  * `contentOf`: the same text for the same content.
  */
 export function differingCopies<T extends Copy>(
@@ -40,6 +37,8 @@ export function differingCopies<T extends Copy>(
   const byId = new Map<string, Map<number, T>>();
   replies.forEach((reply, place) => {
     for (const record of reply ?? []) {
+      const isLapsed = !record.left && record.expired === null && record.expiresInMs <= 0;
+      if (isLapsed) continue;
       const copies = byId.get(record.id) ?? new Map<number, T>();
       byId.set(record.id, copies.set(place, record));
     }
@@ -61,6 +60,11 @@ function differingOf<T extends Copy>(
   contentOf: (record: T) => string,
 ): Differing<T>[] {
   const newest = [...copies.values()].reduce((best, one) => (compareVersions(one, best) > 0 ? one : best));
+  // Each primary says so by itself, once its own deadline has passed; reads bring what was decided to the others.
+  const isExpiring = [...copies.values()].some(
+    ({ incarnation, expired }) => incarnation === newest.incarnation && expired !== null,
+  );
+  if (isExpiring) return [];
   const same = [...copies].filter(([, one]) => compareVersions(one, newest) === 0);
   const held = mostAlike(same, contentOf);
   const isConfirmed = newest.left || held.length >= majority;

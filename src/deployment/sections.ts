@@ -83,7 +83,8 @@ const members: Section = {
       const ids = await scan(keys.members(service));
       for (let at = 0; at < ids.length; ) {
         const part = await runOn(source, listMembers(keys, service, ids.slice(at, at + BATCH)));
-        await Promise.all(part.members.map((member) => runOn(target, putMember(keys, service, member))));
+        const timely = part.members.filter(({ expiresInMs }) => expiresInMs > 0);
+        await Promise.all(timely.map((member) => runOn(target, putMember(keys, service, member))));
         at += part.lookedAt;
       }
     }

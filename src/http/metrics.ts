@@ -38,6 +38,10 @@ const COUNTED = {
     ["primary", "kind"],
     "Failed calls, by outcome: not_sent, stale_epoch, unknown (it may have run), refused",
   ),
+  quorate_members_expired_total: counter(
+    ["primary"],
+    "Members whose time was over on a primary, as far as this instance noticed first: about the same number at each",
+  ),
   quorate_primary_dropped_total: counter(
     ["primary"],
     "Releases and clean-ups dropped because too many were pending for a primary that was down",
@@ -238,6 +242,10 @@ export class Metrics implements PrimaryObserver, AdmissionObserver, AntiEntropyO
     const grants = this.#counted.quorate_lock_grants_total;
     const kind = rounds === 1 ? "1" : "more";
     keptIn(this.#grants, kind, () => grants.series({ rounds: kind })).count++;
+  }
+
+  marked(primary: Primary, members: number): void {
+    this.#counted.quorate_members_expired_total.inc({ primary: primary.address }, members);
   }
 
   differs({ address }: Primary, kind: string, difference: string): void {

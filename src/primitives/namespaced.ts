@@ -33,7 +33,10 @@ export interface NamespacedPrimitives {
   readonly locks: Pick<Locks, keyof Locks>;
   readonly semaphores: Pick<Semaphores, keyof Semaphores>;
   readonly elections: Pick<Elections, keyof Elections>;
-  readonly membership: Omit<Membership, "views" | "reads" | "pages" | "listWatches" | "suspicions">;
+  readonly membership: Omit<
+    Membership,
+    "views" | "reads" | "expiry" | "pages" | "listWatches" | "suspicions"
+  >;
   readonly memberLists: MemberLists;
   readonly memberEvents: Pick<MemberEvents, "watch">;
   readonly suspicions: Pick<Suspicions, "reportByPeer">;

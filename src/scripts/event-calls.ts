@@ -92,7 +92,7 @@ export function eventOf(record: MemberRecord): StoredEvent {
     incarnation,
     revision,
     left,
-    expired: event.kind === "expired",
+    expired: record.expired !== null,
     status,
     registered,
     ...event,
@@ -102,8 +102,16 @@ export function eventOf(record: MemberRecord): StoredEvent {
 
 /** Of the event that made a record as it is. */
 export function identityOf(record: MemberRecord): string {
-  const { id, incarnation, revision, left, nonce, change, event } = record;
-  return identityText([id, incarnation, revision, left ? "1" : "0", nonce, change, eventText(event)]);
+  const { id, incarnation, revision, left, expired, nonce, change, event } = record;
+  return identityText([
+    id,
+    incarnation,
+    revision,
+    left ? "1" : expired ? "2" : "0",
+    nonce,
+    change,
+    eventText(event),
+  ]);
 }
 
 const identityText = (parts: readonly unknown[]) => parts.join("\n");

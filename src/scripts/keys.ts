@@ -7,6 +7,8 @@ export class Keys {
   readonly counters: string;
   readonly countersOlder: string;
   readonly services: string;
+  /** When the first member of each service may expire. */
+  readonly expiring: string;
   /** Services that have members to be probed, or had some lately. */
   readonly probed: string;
   /** The highest incarnation that was announced for any member. */
@@ -25,6 +27,7 @@ export class Keys {
     this.counters = `${prefix}counters`;
     this.countersOlder = `${prefix}counters/older`;
     this.services = `${prefix}services`;
+    this.expiring = `${prefix}expiring`;
     this.probed = `${prefix}probed`;
     this.incarnation = `${prefix}incarnation`;
     this.held = `${prefix}held`;
@@ -83,7 +86,9 @@ export class Keys {
   readonly attemptTombstone = (leaseId: string, nonce: string, attemptNumber: number) =>
     `${this.prefix}gone/${leaseId}/${nonce}/${attemptNumber}`;
 
-  readonly memberPrefix = (service: string) => `${this.prefix}member/${service}/`;
+  /** Prefix of the records of a service, or of all. */
+  readonly memberPrefix = (service?: string) =>
+    service === undefined ? `${this.prefix}member/` : `${this.prefix}member/${service}/`;
 
   readonly member = (service: string, id: string) => this.memberPrefix(service) + id;
 

@@ -8,10 +8,12 @@ export interface MemberRecord {
   readonly incarnation: number;
   readonly revision: number;
   readonly left: boolean;
+  /** It expired: this primary's deadline had passed, or another's. */
+  readonly expired: "own" | "copied" | null;
   /** Distinguishes two registrations with the same incarnation. */
   readonly nonce: string;
   readonly ttlMs: number;
-  /** Time until this record expires, ms. */
+  /** Time until this primary's deadline, ms; below zero where it has passed. Of a tombstone: until it ends. */
   readonly expiresInMs: number;
   readonly heartbeatAgeMs: number;
   /** What was registered, as JSON. */
@@ -25,6 +27,8 @@ export interface MemberRecord {
   readonly event: MemberEvent;
   /** Whether others have reported it: then it may be suspect. Missing: not known. */
   readonly reported?: boolean;
+  /** Whether it may have expired: of the primaries that answered, some say so. */
+  readonly isDoubtful?: boolean;
 }
 
 /** Tells a primary that is readmitted what was announced to others. */
@@ -65,21 +69,21 @@ export function claimChange(
   });
 }
 
-/**
- * `superseded`: the stored incarnation that is in the way; null: the record was stored. `what`: a change is stored only where
- * it was claimed.
- */
+/** A change is stored only where it was claimed. A record that a majority have replaces tombstones of one that expired. */
+export type PutWhat = "record" | "change" | "majority's";
+
+/** `superseded`: the stored incarnation that is in the way; null: the record was stored. */
 export function putMember(
   keys: Keys,
   service: string,
   record: MemberRecord,
-  what: "record" | "change" = "record",
+  what: PutWhat = "record",
 ): Call<{ superseded: number | null }> {
   const { id, incarnation, revision, nonce, ttlMs, expiresInMs, registered, heartbeatAgeMs } = record;
   const { status, change, endsInMs } = record;
-  const left = record.left ? "1" : "0";
+  const left = record.left ? "1" : record.expired ? "2" : "0";
   const life = [ttlMs, expiresInMs, registered, heartbeatAgeMs];
-  const changed = [status, change, endsInMs ?? "", what === "change" ? "1" : ""];
+  const changed = [status, change, endsInMs ?? "", PUT_CODES[what]];
   return scriptCall(
     "put-member",
     [
@@ -87,6 +91,7 @@ export function putMember(
       keys.members(service),
       keys.services,
       keys.left(service),
+      keys.expiring,
       keys.events(service),
     ],
     [service, id, incarnation, revision, left, nonce, ...life, ...changed, eventText(record.event)],
@@ -103,6 +108,7 @@ export type Pulse = Pick<MemberRecord, "incarnation" | "revision" | "ttlMs">;
 export type HeartbeatVote =
   | ({ readonly kind: "renewed" } & Pulse)
   | { readonly kind: "other" | "left"; readonly incarnation: number }
+  | { readonly kind: "expired"; readonly incarnation: number; readonly revision: number }
   | { readonly kind: "missing" };
 
 /** The heartbeat of one member. */
@@ -115,7 +121,7 @@ export interface Heartbeat {
 
 /** The votes are in the order of the heartbeats. */
 export function heartbeat(keys: Keys, heartbeats: readonly Heartbeat[]): Call<HeartbeatVote[]> {
-  const used = [keys.services];
+  const used = [keys.services, keys.expiring];
   const args: (string | number)[] = [];
   for (const { service, id, incarnation = "" } of heartbeats) {
     used.push(keys.members(service), keys.left(service), keys.member(service, id));
@@ -136,6 +142,8 @@ function toHeartbeatVote(reply: unknown): HeartbeatVote {
       };
     case -1:
       return { kind: "missing" };
+    case -3:
+      return { kind: "expired", incarnation: Number(incarnation), revision: Number(revision) };
     default:
       return { kind: kind === 0 ? "other" : "left", incarnation: Number(incarnation) };
   }
@@ -167,6 +175,31 @@ export function listMembers(
   });
 }
 
+/** A member that a primary has turned into a tombstone. */
+export interface ExpiredMember {
+  readonly service: string;
+  readonly id: string;
+}
+
+export interface ExpiryPart {
+  /** When the next part is due; null: nothing is, as far as is known. */
+  readonly nextInMs: number | null;
+  readonly expired: readonly ExpiredMember[];
+}
+
+/** Turns members whose deadline has passed into tombstones, a bounded part of them. */
+export function expireMembers(keys: Keys): Call<ExpiryPart> {
+  const prefixes = [keys.memberPrefix(), keys.members(""), keys.left("")];
+  const bounds = [TOMBSTONE_MARGIN_MS, EXPIRING_SERVICES_MAX, EXPIRING_MEMBERS_MAX, keys.events("")];
+  return scriptCall("expire-members", [keys.expiring, keys.services], [...prefixes, ...bounds], (reply) => {
+    const [next, ...expired] = reply as [string, ...[string, string][]];
+    return {
+      nextInMs: next === "" ? null : Number(next),
+      expired: expired.map(([service, id]) => ({ service, id })),
+    };
+  });
+}
+
 /** How many members each service has. `services`: at most `SERVICES_AT_ONCE_MAX`. */
 export function countMembers(keys: Keys, services: readonly string[]): Call<number[]> {
   const sets = services.flatMap((service) => [keys.members(service), keys.left(service)]);
@@ -176,12 +209,13 @@ export function countMembers(keys: Keys, services: readonly string[]): Call<numb
 function parseMember(fields: readonly unknown[]): MemberRecord {
   const [id, incarnation, revision, left, nonce, ttlMs, expiresInMs, heartbeatAgeMs, registered, reported] =
     fields as string[];
-  const [status, change, endsInMs, event] = fields.slice(10) as string[];
+  const [status, change, endsInMs, event, copied] = fields.slice(10) as string[];
   return {
     id: id as string,
     incarnation: Number(incarnation),
     revision: Number(revision),
     left: left === "1",
+    expired: left === "2" ? (copied === "1" ? "copied" : "own") : null,
     nonce: nonce as string,
     ttlMs: Number(ttlMs),
     expiresInMs: Number(expiresInMs),
@@ -195,8 +229,14 @@ function parseMember(fields: readonly unknown[]): MemberRecord {
   };
 }
 
+const PUT_CODES: Readonly<Record<PutWhat, string>> = { record: "", change: "1", "majority's": "2" };
 /** Longer than any claim is of use: an operation ends within a few command timeouts. */
 const CLAIM_MS = 10_000;
+/** A tombstone outlives every live record of its incarnation that a primary may still have. */
+export const TOMBSTONE_MARGIN_MS = 60_000;
+/** Looked at in one call: some tenths of a millisecond of a primary's time. */
+const EXPIRING_SERVICES_MAX = 50;
+const EXPIRING_MEMBERS_MAX = 50;
 /** Maximum members in one reply: a millisecond of a primary's time. */
 export const MEMBERS_AT_ONCE_MAX = 250;
 /** Bytes after which a reply takes no more members: it fits in a socket's buffers, and is parsed within a ms or two. */

@@ -54,6 +54,7 @@ const NAMES = {
     "claim-incarnation",
     "claim-change",
     "put-member",
+    "expire-members",
     "heartbeat",
     "list-members",
     "count-members",

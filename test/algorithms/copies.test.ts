@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { type Copy, type Differing, differingCopies } from "../../src/algorithms/copies.js";
 
 // Three primaries, and what each has of one member: `-`: nothing; `?`: it does not answer; else incarnation.revision, then
-// `x` for the tombstone of a leave, `'` for other content, `~` for what ends soon.
+// `x` for the tombstone of a leave, `e` for that of one that expired, `'` for other content, `~` for what ends soon, `l` for
+// what has lapsed.
 
 interface Record extends Copy {
   readonly content: string;
@@ -14,9 +15,10 @@ function record(text: string): Record {
     id: "m",
     incarnation: Number(incarnation),
     revision: Number(revision),
+    expired: mark === "e" ? "own" : null,
     left: mark === "x",
     content: mark === "'" ? "other" : "",
-    expiresInMs: mark === "~" ? 900 : 10_000,
+    expiresInMs: mark === "~" ? 900 : mark === "l" ? -1 : 10_000,
   };
 }
 
@@ -65,6 +67,17 @@ describe("of a member, the primaries have", () => {
       expect(tell(compared([a, b, c]))).toBe(expected);
     },
   );
+
+  test("one of which says that it has expired: nothing is copied, whatever the others have", () => {
+    for (const seen of ["1.1e 1.1 1.1", "1.1e 1.1 -", "1.1e 1.2 1.2", "1.1e 1.1e -"])
+      expect(tell(compared(seen.split(" ")))).toBe("");
+    expect(tell(compared(["1.1e", "2.1", "2.1"]))).toBe("A stale");
+  });
+
+  test("in one that has lapsed: it is missing there", () => {
+    expect(tell(compared(["1.1l", "1.1", "1.1"]))).toBe("A missing");
+    expect(tell(compared(["1.1l", "1.1l", "1.1l"]))).toBe("");
+  });
 
   test("in five copies: three that are alike count", () => {
     expect(tell(compared(["1.1", "1.1", "1.1", "-", "?"]))).toBe("D missing");

@@ -7,6 +7,7 @@ export function memberRecord(fields: Partial<MemberRecord> = {}): MemberRecord {
     incarnation: 1,
     revision: 1,
     left: false,
+    expired: null,
     nonce: "nonce",
     ttlMs: 15_000,
     expiresInMs: 15_000,

@@ -37,6 +37,7 @@ import {
   claimChange,
   claimIncarnation,
   countMembers,
+  expireMembers,
   heartbeat,
   listMembers,
   putMember,
@@ -138,6 +139,7 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "claim-incarnation": claimIncarnation(keys, "search", member),
   "claim-change": claimChange(keys, "search", member, { ...member, revision: 2, change: "change" }),
   "put-member": putMember(keys, "search", member),
+  "expire-members": expireMembers(keys),
   heartbeat: heartbeat(
     keys,
     many((i) => ({ service: "search", id: `search-${i}` })),
@@ -209,6 +211,7 @@ const LIMITS = luaText("limits");
 const COUNTERS = luaText("counters");
 const REGISTERS = luaText("registers");
 const HOLDS = luaText("holds");
+const LIFETIMES = luaText("lifetimes");
 const EVENTS = luaText("events");
 const isOfQueues = (name: string) => SCRIPTS[name as keyof typeof SCRIPTS].text.includes(QUEUES);
 
@@ -309,9 +312,10 @@ test("the prelude stands in front of each, behind it its plain path and the libr
       ...(plain !== undefined ? ["do", luaText(plain), "end"] : []),
       ...(!describesEarly && text.includes(HOLDS) ? [HOLDS] : []),
       ...(text.includes(LIMITS) ? [LIMITS] : []),
-      ...(text.includes(EVENTS) ? [EVENTS] : []),
       ...(isOfLeases(name) ? [LEASES] : []),
       ...(isOfQueues(name) ? [LIVENESS_LUA, QUEUES] : []),
+      ...(text.includes(LIFETIMES) ? [LIFETIMES] : []),
+      ...(text.includes(EVENTS) ? [EVENTS] : []),
       ...(text.includes(REGISTERS) ? [REGISTERS] : []),
     ];
     const body = [...between, own].join("\n");

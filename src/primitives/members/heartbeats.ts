@@ -85,8 +85,8 @@ interface Waiting {
 }
 
 /**
- * The renewal that a majority agrees on, unless a primary knows a later incarnation, or a tombstone of this one. `at`: which
- * of the heartbeats that went together.
+ * The renewal that a majority agrees on, unless a primary knows a later incarnation, or that it left. Where one says that it
+ * has expired, only renewals of a later revision count. `at`: which of the heartbeats that went together.
  */
 function pulseOf(
   votes: readonly (readonly HeartbeatVote[])[],
@@ -94,19 +94,20 @@ function pulseOf(
   majority: number,
 ): Pulse | undefined {
   let newest = 0;
-  let renewals = 0;
-  let pulse: Pulse | undefined;
+  let renewals: Pulse[] = [];
+  let isRefused = false;
+  let expired = 0;
   for (const ofPrimary of votes) {
     const vote = ofPrimary[at] as HeartbeatVote;
     if (vote.kind === "missing" || vote.incarnation < newest) continue;
-    if (vote.incarnation > newest) [newest, renewals, pulse] = [vote.incarnation, 0, undefined];
-    // A tombstone, or another incarnation than was asked for: it stands against every renewal of this one.
-    if (vote.kind === "renewed") {
-      renewals += 1;
-      pulse ??= vote;
-    } else renewals = Number.NEGATIVE_INFINITY;
+    if (vote.incarnation > newest) [newest, renewals, isRefused, expired] = [vote.incarnation, [], false, 0];
+    if (vote.kind === "renewed") renewals.push(vote);
+    else if (vote.kind === "expired") expired = Math.max(expired, vote.revision);
+    // It left, or another incarnation than was asked for.
+    else isRefused = true;
   }
-  return renewals >= majority ? pulse : undefined;
+  const counting = renewals.filter(({ revision }) => revision > expired);
+  return !isRefused && counting.length >= majority ? counting[0] : undefined;
 }
 
 /** Some 0.5 ms of a primary's time. */

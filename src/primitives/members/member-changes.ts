@@ -51,20 +51,37 @@ export class MemberChanges {
     }));
   }
 
+  /**
+   * A heartbeat of a member that some say has expired: under a new revision it lives on a majority that do not, or nowhere.
+   * Throws `unknown_member`, `superseded` and `no_quorum`.
+   */
+  outlive(service: string, id: string, incarnation?: number): Promise<Member> {
+    const lives = (record: MemberRecord) => ({
+      ...record,
+      expiresInMs: record.ttlMs,
+      heartbeatAgeMs: 0,
+      event: OUTLIVED,
+    });
+    const gone = () => unknownMember(service, id);
+    return this.#change(service, id, { incarnation }, lives, { attemptsMax: OUTLIVE_ATTEMPTS_MAX, gone });
+  }
+
   async #change(
     service: string,
     id: string,
     { incarnation, isExpected = () => true }: ChangeOf,
     apply: (record: MemberRecord) => MemberRecord,
+    { attemptsMax, gone } = { attemptsMax: CHANGE_ATTEMPTS_MAX, gone: () => changedByOthers(id) },
   ): Promise<Member> {
     const change = this.ids.nonce();
     let above = 0;
-    for (let attempt = 0; attempt < CHANGE_ATTEMPTS_MAX; attempt++) {
+    for (let attempt = 0; attempt < attemptsMax; attempt++) {
       const readAtMs = this.clock.monotonicMs();
       const known = await this.records.find(service, id);
       const { record } = known;
       if (record && incarnation !== undefined && record.incarnation > incarnation) throw superseded(id);
-      if (!record || record.left || record.incarnation < (incarnation ?? 0)) throw unknownMember(service, id);
+      if (!record || !known.isLive || record.incarnation < (incarnation ?? 0))
+        throw unknownMember(service, id);
       // An earlier attempt may have reached a minority, and be what was read.
       if (record.change !== change && !isExpected(record)) throw versionMismatch(id, toMember(record));
       const revision = Math.max(record.revision, above) + 1;
@@ -73,12 +90,16 @@ export class MemberChanges {
       if (refused === null) return toMember(next);
       above = Math.max(above, refused);
     }
-    throw new CoordinationError(
-      "overloaded",
-      `Other changes of member ${id} came first ${CHANGE_ATTEMPTS_MAX} times in a row. Try again.`,
-      { help: { retryAfterMs: 200 } },
-    );
+    throw gone();
   }
+}
+
+function changedByOthers(id: string): CoordinationError {
+  return new CoordinationError(
+    "overloaded",
+    `Other changes of member ${id} came first ${CHANGE_ATTEMPTS_MAX} times in a row. Try again.`,
+    { help: { retryAfterMs: 200 } },
+  );
 }
 
 function changed(record: MemberRecord, { status, drainMs, ...said }: MemberChange): MemberRecord {
@@ -101,5 +122,11 @@ function eventOf(change: MemberChange, drainMs: number | undefined): MemberEvent
   return { kind: "draining", why: `drains${until}; changed: ${what}` };
 }
 
+const OUTLIVED: MemberEvent = {
+  kind: "updated",
+  why: "its heartbeats arrived, though some took it for expired",
+};
 /** Each is lost only to another change of this member at the same moment. */
 const CHANGE_ATTEMPTS_MAX = 8;
+/** Another change may have come first; those that say that it has expired go on saying so. */
+const OUTLIVE_ATTEMPTS_MAX = 2;

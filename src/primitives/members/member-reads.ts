@@ -1,4 +1,4 @@
-import { type Merged, mergeMembers } from "../../algorithms/members.js";
+import { type Electorate, type Merged, mergeMembers } from "../../algorithms/members.js";
 import type { Clock } from "../../clock.js";
 import { values } from "../../quorum/answers.js";
 import type { Primaries } from "../../quorum/primaries.js";
@@ -70,14 +70,18 @@ export class MemberReads {
     const replies = values(answers);
     // Beyond the shortest reply, the vote of its primary would be missing.
     const lookedAt = Math.min(...replies.map((reply) => reply.lookedAt));
-    const merged = merge(replies, new Set(asked.slice(0, lookedAt)));
+    const electorate = { primaries: this.primaries.all.length, majority: this.primaries.majority };
+    const merged = merge(replies, new Set(asked.slice(0, lookedAt)), electorate);
+    // The others may know.
+    if (from === "majority" && merged.some(({ state }) => state === "doubtful"))
+      return this.records(service, ids, what, "all");
     if (what === "all") {
       const answered = this.primaries.all.filter((_, index) => answers[index]?.ok);
-      for (const { record, staleAt } of merged) {
+      for (const { record, staleAt, voids } of merged) {
         for (const index of staleAt) {
           const primary = answered[index];
           // The remaining time, never more: time that has passed since the read began is not given again.
-          if (primary) this.#repairs.add(primary, service, record, startedMs + record.expiresInMs);
+          if (primary) this.#repairs.add(primary, service, record, startedMs + record.expiresInMs, voids);
         }
       }
     }
@@ -109,19 +113,28 @@ export class MemberReads {
 
 /** The live members, in the order of their ids. */
 export function liveOf(merged: readonly Merged<MemberRecord>[]): MemberRecord[] {
-  return merged
-    .map(({ record }) => record)
-    .filter((record) => !record.left)
-    .sort((a, b) => (a.id < b.id ? -1 : 1));
+  return merged.flatMap((one) => liveRecordOf(one) ?? []).sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-function merge(replies: readonly MemberPart[], ids: ReadonlySet<string>): Merged<MemberRecord>[] {
+/** The record of a member that lives; null: it does not. */
+export function liveRecordOf({ state, record }: Merged<MemberRecord>): MemberRecord | null {
+  if (state === "doubtful") return { ...record, isDoubtful: true };
+  return state === "live" ? record : null;
+}
+
+function merge(
+  replies: readonly MemberPart[],
+  ids: ReadonlySet<string>,
+  electorate: Electorate,
+): Merged<MemberRecord>[] {
   return mergeMembers(
     replies.map((reply) => reply.members.filter(({ id }) => ids.has(id))),
-    (a, b) => ({
-      ...(a.expiresInMs >= b.expiresInMs ? a : b),
-      heartbeatAgeMs: Math.min(a.heartbeatAgeMs, b.heartbeatAgeMs),
-      reported: a.reported === true || b.reported === true,
+    electorate,
+    (newest, other) => ({
+      ...newest,
+      expiresInMs: Math.max(newest.expiresInMs, other.expiresInMs),
+      heartbeatAgeMs: Math.min(newest.heartbeatAgeMs, other.heartbeatAgeMs),
+      reported: newest.reported === true || other.reported === true,
     }),
   );
 }

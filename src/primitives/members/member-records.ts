@@ -8,15 +8,21 @@ import {
   claimChange,
   claimIncarnation,
   type MemberRecord,
+  type PutWhat,
   putMember,
 } from "../../scripts/member-calls.js";
 import type { MemberEvent } from "../../scripts/member-event.js";
 import type { Registration } from "./member.js";
-import type { Known, MemberReads } from "./member-reads.js";
+import { type Known, liveRecordOf, type MemberReads } from "./member-reads.js";
 
 /** What the primaries know about one member. */
 export interface KnownMember extends Omit<Known, "merged"> {
+  /** The newest; undefined: there is none, or its time has passed. */
   readonly record: MemberRecord | undefined;
+  /** Whether it lives; else the record is that of one that left or expired. */
+  readonly isLive: boolean;
+  /** Whether it lives although a primary says that it has expired. */
+  readonly isDisputed: boolean;
   /** Whether a primary that answered lacks this record. */
   readonly isStaleSomewhere: boolean;
 }
@@ -35,9 +41,12 @@ export class MemberRecords {
   async find(service: string, id: string, from?: "all"): Promise<KnownMember> {
     const { merged, ...known } = await this.reads.records(service, [id], "all", from);
     const [newest] = merged;
+    const live = newest ? liveRecordOf(newest) : null;
     return {
       ...known,
-      record: newest?.record,
+      record: live ?? (newest?.state === "lapsed" ? undefined : newest?.record),
+      isLive: live !== null,
+      isDisputed: live !== null && newest?.isDisputed === true,
       isStaleSomewhere: newest !== undefined && newest.staleAt.length > 0,
     };
   }
@@ -60,6 +69,7 @@ export class MemberRecords {
       incarnation: Math.max((known?.incarnation ?? 0) + 1, nextIncarnation),
       revision: 1,
       left: false,
+      expired: null,
       nonce: this.ids.nonce(),
       ttlMs,
       expiresInMs: ttlMs,
@@ -81,7 +91,7 @@ export class MemberRecords {
   }
 
   /** Whether a majority stored this record; false: newer records are in the way. Throws `no_quorum`. */
-  async put(service: string, record: MemberRecord, what: "record" | "change" = "record"): Promise<boolean> {
+  async put(service: string, record: MemberRecord, what: PutWhat = "record"): Promise<boolean> {
     const { majority } = this.primaries;
     return this.primaries.decide(
       putMember(this.keys, service, record, what),

@@ -64,9 +64,16 @@ export function toMember(record: MemberRecord): Member {
   };
 }
 
-/** Nobody answers for a member that restarts, until it is registered again. */
-export function statusOf({ status }: { readonly status: MemberRecord["status"] | "suspect" }): MemberStatus {
-  return status === "restarting" ? "suspect" : status;
+/** Nobody answers for a member that restarts, until it is registered again; one that is doubtful may have expired. */
+export function statusOf({
+  status,
+  isDoubtful,
+}: {
+  readonly status: MemberRecord["status"] | "suspect";
+  readonly isDoubtful?: boolean;
+}): MemberStatus {
+  if (status === "draining") return status;
+  return status === "restarting" || isDoubtful ? "suspect" : status;
 }
 
 /** What a ring needs of a member; null: it has no place in it. */

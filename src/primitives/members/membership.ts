@@ -1,16 +1,14 @@
-import type { Clock } from "../../clock.js";
+import type { Clock, Random } from "../../clock.js";
 import { CoordinationError } from "../../errors.js";
 import type { Ids } from "../../ids.js";
 import { Namespace } from "../../namespace.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import type { Keys } from "../../scripts/keys.js";
-import { countMembers, type Pulse } from "../../scripts/member-calls.js";
-
+import { countMembers, type Pulse, TOMBSTONE_MARGIN_MS } from "../../scripts/member-calls.js";
 import type { MemberEvent } from "../../scripts/member-event.js";
-
 import { noteProbed } from "../../scripts/report-calls.js";
-
 import { SharedReads } from "../reads/shared-reads.js";
+import { Expiry, type ExpiryObserver } from "./expiry.js";
 import { Heartbeats } from "./heartbeats.js";
 import { ListWatches } from "./list-watches.js";
 import { type Member, type Registration, toMember } from "./member.js";
@@ -41,6 +39,7 @@ export class Membership {
   readonly #heartbeats: Heartbeats;
   /** What others say against members. */
   readonly suspicions: Suspicions;
+  readonly expiry: Expiry;
   /** For answers that may be a little old. */
   readonly views: MemberViews;
 
@@ -50,9 +49,11 @@ export class Membership {
     clock: Clock,
     ids: Ids,
     private readonly settings: MembershipSettings,
-    observer?: SuspicionObserver,
+    random: Random,
+    observer?: SuspicionObserver & ExpiryObserver,
   ) {
     this.reads = new MemberReads(primaries, keys, clock);
+    this.expiry = new Expiry(primaries, keys, clock, random, this.reads, observer);
     this.#records = new MemberRecords(primaries, keys, this.reads, clock, ids);
     this.#changes = new MemberChanges(this.#records, clock, ids);
     this.#lists = new SharedReads(clock, LISTS_AT_ONCE_MAX);
@@ -74,7 +75,7 @@ export class Membership {
   ): Promise<{ member: Member; isNew: boolean }> {
     for (let attempt = 0; attempt < REGISTER_ATTEMPTS_MAX; attempt++) {
       const known = await this.#records.find(service, id);
-      const isNew = !known.record || known.record.left;
+      const isNew = !known.isLive;
       const [record] = await Promise.all([
         this.#records.next(service, id, known, ttlMs, registration, isNew ? JOINED : REGISTERED_AGAIN),
         isNew && this.#assertRoom(service),
@@ -119,9 +120,9 @@ export class Membership {
       let known = await this.#records.find(service, id);
       // A primary that does not answer may still have it, from a heartbeat that reached no other.
       if (!known.record) known = await this.#records.find(service, id, "all");
-      const { record, unanswered } = known;
+      const { record, unanswered, isLive } = known;
       if (record && incarnation !== undefined && record.incarnation > incarnation) throw superseded(id);
-      if (record ? record.left : unanswered === 0) return false;
+      if (record ? !isLive : unanswered === 0) return false;
       if (record && restartGraceMs !== undefined) {
         if (await this.#keepPlace(service, id, restartGraceMs, incarnation)) return true;
         continue;
@@ -158,8 +159,8 @@ export class Membership {
   /** Concurrent callers share a read. Throws `unknown_member` and `no_quorum`. */
   get(service: string, id: string): Promise<Member> {
     return this.#members.read(`${service}/${id}`, async () => {
-      const { record } = await this.#records.find(service, id);
-      if (!record || record.left) throw unknownMember(service, id);
+      const { record, isLive } = await this.#records.find(service, id);
+      if (!record || !isLive) throw unknownMember(service, id);
       const [member] = await this.suspicions.judge(service, [record]);
       return member as Member;
     });
@@ -175,13 +176,12 @@ export class Membership {
 
   /** Restores a member that some primaries lack, if it is still alive on others. */
   async #revive(service: string, id: string, incarnation: number | undefined): Promise<Pulse> {
-    const { record } = await this.#records.find(service, id);
+    const { record, isLive, isDisputed } = await this.#records.find(service, id);
     if (record && incarnation !== undefined && record.incarnation > incarnation) throw superseded(id);
-    if (!record || record.left || record.incarnation < (incarnation ?? 0)) throw unknownMember(service, id);
-    if (!(await this.#records.put(service, { ...record, expiresInMs: record.ttlMs, heartbeatAgeMs: 0 }))) {
-      throw superseded(id);
-    }
-    return record;
+    if (!record || !isLive || record.incarnation < (incarnation ?? 0)) throw unknownMember(service, id);
+    const renewed = { ...record, expiresInMs: record.ttlMs, heartbeatAgeMs: 0 };
+    if (!isDisputed && (await this.#records.put(service, renewed))) return record;
+    return this.#changes.outlive(service, id, incarnation);
   }
 
   /**
@@ -218,4 +218,3 @@ const LISTS_AT_ONCE_MAX = 4;
 /** Single members that are read at the same time: a read is three scripts of some tens of microseconds. */
 const MEMBERS_AT_ONCE_MAX = 64;
 const REGISTER_ATTEMPTS_MAX = 8;
-const TOMBSTONE_MARGIN_MS = 60_000;

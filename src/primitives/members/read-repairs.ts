@@ -17,11 +17,14 @@ export class Repairs {
     private readonly clock: Clock,
   ) {}
 
-  /** `endsMs`: when the record ends, by our clock. A repair gives the remaining time, never more. */
-  add(primary: Primary, service: string, record: MemberRecord, endsMs: number): void {
+  /**
+   * `endsMs`: when the record ends, by our clock. A repair gives the remaining time, never more. `voids`: the record is a
+   * majority's, and replaces a tombstone of an earlier revision that expired.
+   */
+  add(primary: Primary, service: string, record: MemberRecord, endsMs: number, voids = false): void {
     const key = `${primary.address}/${service}/${record.id}`;
     if (this.#waiting.size >= WAITING_MAX && !this.#waiting.has(key)) return;
-    this.#waiting.set(key, { primary, service, record, endsMs });
+    this.#waiting.set(key, { primary, service, record, endsMs, voids });
     this.#go();
   }
 
@@ -29,7 +32,7 @@ export class Repairs {
     for (const [key, repair] of this.#waiting) {
       if (this.#underWay >= UNDER_WAY_MAX) return;
       this.#waiting.delete(key);
-      const { primary, service, record } = repair;
+      const { primary, service, record, voids } = repair;
       const expiresInMs = Math.floor(repair.endsMs - this.clock.monotonicMs());
       if (expiresInMs <= 0) continue;
       this.#underWay += 1;
@@ -37,7 +40,9 @@ export class Repairs {
         this.#underWay -= 1;
         this.#go();
       };
-      primary.run(putMember(this.keys, service, { ...record, expiresInMs })).then(done, done);
+      primary
+        .run(putMember(this.keys, service, { ...record, expiresInMs }, voids ? "majority's" : "record"))
+        .then(done, done);
     }
   }
 }
@@ -47,6 +52,7 @@ interface Repair {
   readonly service: string;
   readonly record: MemberRecord;
   readonly endsMs: number;
+  readonly voids: boolean;
 }
 
 /** Some tenths of a millisecond of a primary's time. */

@@ -96,6 +96,31 @@ describe("a stream of the members of a service", () => {
     expect(typesOf(stream)).not.toContain("joined");
   });
 
+  test("tells once that a member has expired, at every instance, and to those who come back", async () => {
+    const service = freshName();
+    using stream = await follow(service);
+    using other = await follow(service, pair.other);
+    await Promise.all([untilType(stream, "synced"), untilType(other, "synced")]);
+    const { incarnation } = await put(service, "mortal", { ttlMs: 1_000 });
+    await untilTold(stream, "joined mortal");
+    const id = lastId(stream);
+    await Promise.all([untilTold(stream, "expired mortal"), untilTold(other, "expired mortal")]);
+    const expired = (of: EventReader) => of.events().filter(({ type }) => type === "expired");
+    expect(expired(stream)).toMatchObject([
+      {
+        data: {
+          id: `${service}/mortal/${incarnation}/1/expired`,
+          member: { id: "mortal", incarnation, status: "expired", address: "10.0.0.7:9000" },
+          why: expect.stringContaining("no heartbeat"),
+        },
+      },
+    ]);
+    expect(expired(other).map(({ data }) => data)).toEqual(expired(stream).map(({ data }) => data));
+    using back = await follow(service, pair.other, { "last-event-id": id });
+    await untilTold(back, "expired mortal");
+    expect(ofMembers(back)).toEqual(["expired mortal"]);
+  });
+
   test("tells who becomes suspect, and who does not", async () => {
     const service = freshName();
     for (const id of ["a", "b", "c"]) await put(service, id);

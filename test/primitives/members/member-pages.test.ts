@@ -26,7 +26,9 @@ beforeEach(() => {
         return [...weights.keys()];
       },
       records: async (_, ids) => ({
-        merged: ids.filter((id) => weights.has(id)).map((id) => ({ record: record(id), staleAt: [] })),
+        merged: ids
+          .filter((id) => weights.has(id))
+          .map((id) => ({ state: "live", record: record(id), staleAt: [], isDisputed: false, voids: false })),
         lookedAt: ids.length,
         nextIncarnation: 1,
         unanswered: 0,

@@ -6,6 +6,7 @@ import {
   claimChange,
   claimIncarnation,
   countMembers,
+  expireMembers,
   heartbeat,
   listMembers,
   type MemberRecord,
@@ -27,6 +28,8 @@ async function members(service: string, ids?: readonly string[]): Promise<readon
   return (await run(listMembers(keys, service, ids ?? (await inSet(keys.members(service)))))).members;
 }
 
+/** For how long a record outlives its deadline. */
+const LAPSED_MS = 60_000;
 const MEMBER = memberRecord({ incarnation: 5, revision: 3, nonce: "n5", ttlMs: 20_000, expiresInMs: 20_000 });
 
 describe("put-member", () => {
@@ -101,7 +104,7 @@ describe("put-member", () => {
     expect(now?.heartbeatAgeMs).toBeGreaterThanOrEqual(19_500);
     await sleep(510);
     expect(await members(service)).toEqual([]);
-    expect(await server.redis.exists(keys.member(service, "m"))).toBe(0);
+    expect((await members(service, ["m"]))[0]?.expiresInMs).toBeLessThanOrEqual(0);
   });
 });
 
@@ -168,7 +171,7 @@ describe("heartbeat", () => {
       [one, "c", 40_000],
       [other, "quiet", 1_000],
     ] as const) {
-      within(await server.redis.pttl(keys.member(service, id)), ttlMs);
+      within(await server.redis.pttl(keys.member(service, id)), ttlMs + LAPSED_MS);
       within(await leftMs(keys.members(service), id), ttlMs);
     }
     within(await leftMs(keys.services, one), 40_000);
@@ -177,7 +180,7 @@ describe("heartbeat", () => {
       [keys.members(one), 40_000],
       [keys.members(other), 30_000],
     ] as const)
-      expect(await server.redis.pttl(set)).toBeGreaterThan(ttlMs - 900);
+      expect(await server.redis.pttl(set)).toBeGreaterThan(ttlMs + LAPSED_MS - 900);
     expect(await server.redis.exists(keys.members(none), keys.member(none, "a"))).toBe(0);
     expect(await inSet(keys.left(one))).toEqual(["left"]);
   });
@@ -340,6 +343,145 @@ test("a record of an earlier version is up, without a change and an end", async 
   expect(await stored(service)).toMatchObject({ status: "draining", revision: 4 });
 });
 
+describe("a member whose deadline has passed", () => {
+  const put = (service: string, fields: Partial<MemberRecord> = {}, what?: Parameters<typeof putMember>[3]) =>
+    run(putMember(keys, service, { ...MEMBER, ...fields }, what));
+  const beat = async (service: string) => (await run(heartbeat(keys, [{ service, id: "m" }])))[0];
+  const count = async (service: string) => (await run(countMembers(keys, [service])))[0];
+
+  /** Until nothing more is due now; of this service. Other tests' members expire, too. */
+  async function expire(service: string): Promise<string[]> {
+    const found: string[] = [];
+    for (let left = 100; left > 0; left--) {
+      const part = await run(expireMembers(keys));
+      found.push(...part.expired.filter((one) => one.service === service).map(({ id }) => id));
+      if (part.nextInMs === null || part.nextInMs > 0) break;
+    }
+    return found;
+  }
+
+  async function lapsed(fields: Partial<MemberRecord> = {}): Promise<string> {
+    const service = freshName();
+    await put(service, { ...fields, expiresInMs: 1 });
+    await sleep(5);
+    return service;
+  }
+
+  test("is stored for a while, is not counted, listed among the ids, nor kept alive", async () => {
+    const service = await lapsed();
+    expect(await count(service)).toBe(0);
+    expect(await inSet(keys.members(service))).toEqual([]);
+    expect(await beat(service)).toEqual({ kind: "missing" });
+    expect(await stored(service)).toMatchObject({ left: false, expired: null, revision: 3 });
+  });
+
+  test("becomes a tombstone once, whoever asks", async () => {
+    const service = await lapsed();
+    const [one, other] = await Promise.all([expire(service), expire(service)]);
+    expect([...one, ...other]).toEqual(["m"]);
+    expect(await expire(service)).toEqual([]);
+    const now = await stored(service);
+    expect(now).toMatchObject({ expired: "own", left: false, incarnation: 5, revision: 3 });
+    expect(now?.registered).toBe(MEMBER.registered);
+    expect(now?.expiresInMs).toBeGreaterThan(70_000);
+    expect(await server.redis.pttl(keys.member(service, "m"))).toBeLessThanOrEqual(80_000);
+    expect(await count(service)).toBe(0);
+    expect(await inSet(keys.members(service))).toEqual(["m"]);
+    expect(await inSet(keys.services)).toContain(service);
+  });
+
+  test("and one whose time is not over, or which left, become none", async () => {
+    const [live, left, later] = [freshName(), freshName(), await lapsed()];
+    await put(live);
+    await put(left, { left: true, expiresInMs: 1 });
+    await put(later);
+    await sleep(5);
+    for (const service of [live, left, later]) expect(await expire(service)).toEqual([]);
+    expect(await stored(live)).toMatchObject({ expired: null });
+    expect(await beat(later)).toMatchObject({ kind: "renewed" });
+    // What has ended is forgotten.
+    expect(await server.redis.zcard(keys.members(left))).toBe(0);
+  });
+
+  test("by its deadline, not by when that was noted last: a heartbeat moves it", async () => {
+    const service = freshName();
+    await put(service, { expiresInMs: 60 });
+    await beat(service);
+    await sleep(70);
+    await server.redis.zadd(keys.members(service), 1, "m");
+    expect(await expire(service)).toEqual([]);
+    expect(await inSet(keys.members(service))).toEqual(["m"]);
+  });
+
+  test("is found in parts, the first deadlines first, and the next part is due when the next is", async () => {
+    const service = freshName();
+    const ids = Array.from({ length: 120 }, (_, i) => `m-${i}`);
+    await Promise.all(ids.map((id) => put(service, { id, expiresInMs: 1 })));
+    await put(service, { id: "later", expiresInMs: 5_000 });
+    await sleep(5);
+    const part = await run(expireMembers(keys));
+    expect(part.expired.length).toBeLessThanOrEqual(50);
+    expect(part.nextInMs).toBe(0);
+    const mine = part.expired.filter((one) => one.service === service).map(({ id }) => id);
+    expect([...mine, ...(await expire(service))].sort()).toEqual(ids.sort());
+    const score = Number(await server.redis.zscore(keys.expiring, service));
+    expect(Math.abs(score - Date.now() - 5_000)).toBeLessThan(1_000);
+  });
+
+  test("of an earlier version is judged by its key, and its heartbeat has it looked at", async () => {
+    const service = freshName();
+    await put(service);
+    await server.redis.hdel(keys.member(service, "m"), "deadline");
+    await server.redis.pexpire(keys.member(service, "m"), 9_000);
+    await server.redis.zrem(keys.expiring, service);
+    expect((await stored(service))?.expiresInMs).toBeLessThanOrEqual(9_000);
+    expect(await beat(service)).toMatchObject({ kind: "renewed" });
+    expect((await stored(service))?.expiresInMs).toBeGreaterThan(19_000);
+    expect(await server.redis.zscore(keys.expiring, service)).not.toBeNull();
+  });
+
+  describe("and became a tombstone", () => {
+    async function expired(): Promise<string> {
+      const service = await lapsed();
+      await expire(service);
+      return service;
+    }
+
+    test("says so to its heartbeats, and takes neither repairs nor changes", async () => {
+      const service = await expired();
+      expect(await beat(service)).toEqual({ kind: "expired", incarnation: 5, revision: 3 });
+      for (const revision of [2, 3, 4])
+        expect(await put(service, { revision, change: revision === 3 ? "" : "x" })).toEqual({
+          superseded: 5,
+        });
+      expect(await run(claimChange(keys, service, MEMBER, change(4, "x")))).toMatchObject({ claimed: false });
+      expect(await stored(service)).toMatchObject({ expired: "own" });
+    });
+
+    test("is replaced by a later revision of a majority, a leave, and a later incarnation", async () => {
+      const [outlived, left, again] = [await expired(), await expired(), await expired()];
+      expect(await put(outlived, { change: "x" }, "majority's")).toEqual({ superseded: 5 });
+      expect(await put(outlived, { revision: 4, change: "x" }, "majority's")).toEqual({ superseded: null });
+      expect(await stored(outlived)).toMatchObject({ expired: null, revision: 4 });
+      expect((await stored(outlived))?.expiresInMs).toBeLessThanOrEqual(20_000);
+      expect(await put(left, { left: true })).toEqual({ superseded: null });
+      expect(await stored(left)).toMatchObject({ expired: null, left: true });
+      expect(await put(again, { incarnation: 6, nonce: "n6" })).toEqual({ superseded: null });
+      expect(await count(again)).toBe(1);
+    });
+
+    test("is copied to a primary where it lives, and is no vote there", async () => {
+      const service = freshName();
+      await put(service);
+      expect(await put(service, { expired: "own" })).toEqual({ superseded: null });
+      expect(await stored(service)).toMatchObject({ expired: "copied", left: false });
+      expect(await count(service)).toBe(0);
+      expect(await beat(service)).toMatchObject({ kind: "expired" });
+      expect(await put(service)).toEqual({ superseded: 5 });
+    });
+  });
+});
+
 describe("an incarnation that a registration announces", () => {
   const claim = (service: string, incarnation: number, nonce: string) =>
     run(claimIncarnation(keys, service, { id: "m", incarnation, nonce }));
@@ -412,8 +554,10 @@ describe("what is told of members", () => {
   test("the lists of a service that nobody beats for any more expire", async () => {
     const service = freshName();
     await run(putMember(keys, service, MEMBER));
-    expect(await server.redis.pttl(keys.members(service))).toBeGreaterThan(15_000);
-    expect(await server.redis.pttl(keys.members(service))).toBeLessThanOrEqual(20_000);
+    for (const key of [keys.members(service), keys.member(service, "m")]) {
+      expect(await server.redis.pttl(key)).toBeGreaterThan(15_000 + LAPSED_MS);
+      expect(await server.redis.pttl(key)).toBeLessThanOrEqual(20_000 + LAPSED_MS);
+    }
   });
 });
 

@@ -173,7 +173,7 @@ const WRITES: Readonly<Record<string, Command>> = {
     return removed;
   },
   ZADD: (keys, [key = "", ...rest]) => {
-    const flag = /^(GT|NX|XX)$/i.exec(rest[0] ?? "")?.[1]?.toUpperCase();
+    const flag = /^(GT|LT|NX|XX)$/i.exec(rest[0] ?? "")?.[1]?.toUpperCase();
     const pairs = flag ? rest.slice(1) : rest;
     if (flag === "XX" && !scoresOf(keys.get(key))) return 0;
     const scores = keys.zset(key);
@@ -182,7 +182,9 @@ const WRITES: Readonly<Record<string, Command>> = {
       const [score, member] = [Number(pairs[i]), pairs[i + 1] as string];
       if (Number.isNaN(score)) throw new Error(`the simulated ZADD knows no flag ${pairs[i]}`);
       const old = scores.get(member);
-      const isSet = old === undefined ? flag !== "XX" : flag !== "NX" && (flag !== "GT" || score > old);
+      const isKept = (before: number) =>
+        flag === "NX" || (flag === "GT" && score <= before) || (flag === "LT" && score >= before);
+      const isSet = old === undefined ? flag !== "XX" : !isKept(old);
       if (isSet) scores.set(member, score);
     }
     return scores.size - before;
