@@ -10,16 +10,21 @@ export const ERROR_CODES = [
   "not_found",
   "unknown_member",
   "no_members",
+  "unknown_participant",
   "unauthenticated",
   "forbidden",
   "held",
   "lease_mismatch",
   "limit_mismatch",
   "superseded",
+  "already_decided",
+  "not_decided",
+  "contrary_vote",
   "rate_limited",
   "quota_exceeded",
   "too_many",
   "lease_lost",
+  "decision_forgotten",
   "version_mismatch",
   "idempotency_mismatch",
   "too_many_keyed",
@@ -54,6 +59,8 @@ export interface ErrorHelp {
   readonly etag?: string;
   readonly version?: number;
   readonly revision?: number;
+  /** What was decided of a transaction. */
+  readonly decision?: "committed" | "aborted";
   /** What is known of why a lease was lost. */
   readonly lost?: {
     readonly why: "expired" | "released" | "broken" | "taken" | "restarted";

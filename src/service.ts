@@ -45,6 +45,7 @@ import { Registers } from "./primitives/registers/registers.js";
 import { RegisterUpkeep } from "./primitives/registers/upkeep.js";
 import { Owners } from "./primitives/rings/owners.js";
 import { Semaphores } from "./primitives/semaphore.js";
+import { Transactions } from "./primitives/transactions/transactions.js";
 import { Probing, type ProbingObserver } from "./probing/probing.js";
 import { LeaseVotes } from "./quorum/lease-votes.js";
 import { Primaries } from "./quorum/primaries.js";
@@ -187,6 +188,7 @@ export interface Core extends Primitives {
   readonly primaries: Primaries;
   readonly waiting: WaitQueue;
   readonly antiEntropy: AntiEntropy;
+  readonly registerUpkeep: RegisterUpkeep;
   readonly probing: Probing;
   close(): void;
 }
@@ -239,7 +241,8 @@ export function createCore(
   );
   const leases = new Leases(votes, waiting, primaries.all.length, clock, random, ids, observer.leases);
   const registers = new Registers(new Changes(primaries, keys, clock, random, ids), primaries, keys, clock);
-  const upkeep = new RegisterUpkeep(registers, primaries, keys, clock, random);
+  const transactions = new Transactions(registers, clock, ids);
+  const upkeep = new RegisterUpkeep(registers, primaries, keys, clock, random, transactions);
   const probing = new Probing(config.probeAllow, instance, {
     membership,
     primaries,
@@ -268,6 +271,8 @@ export function createCore(
     owners,
     registers,
     counters: new Counters(registers),
+    transactions,
+    registerUpkeep: upkeep,
     picks: new Picks(membership.views, owners, clock, random),
     probing,
     close: () => {

@@ -401,6 +401,7 @@ export interface ProblemFields {
   not_found: object;
   unknown_member: object;
   no_members: object;
+  unknown_participant: object;
   unauthenticated: object;
   forbidden: object;
   held: {
@@ -417,6 +418,12 @@ export interface ProblemFields {
     readonly limit: number;
   };
   superseded: object;
+  already_decided: {
+    /** It never changes. */
+    readonly decision: "committed" | "aborted";
+  };
+  not_decided: object;
+  contrary_vote: object;
   rate_limited: {
     /** When to try again, ms; the header Retry-After rounds it up. */
     readonly retryAfterMs: number;
@@ -433,6 +440,7 @@ export interface ProblemFields {
     /** What is known about why a lease was lost. */
     readonly lost: Loss;
   };
+  decision_forgotten: object;
   version_mismatch: {
     /** The ETag of what is stored now; also as header ETag. Missing: nothing is. */
     readonly etag?: string;

@@ -19,6 +19,7 @@ import { registerRoutes } from "./registers/routes.js";
 import { Routes } from "./registration.js";
 import { semaphoreRoutes } from "./semaphores/routes.js";
 import { systemRoutes } from "./system/routes.js";
+import { transactionRoutes } from "./transactions/routes.js";
 
 /** The HTTP service: all routes, and the answer where there is none. */
 export function createApp(services: Services): App {
@@ -39,6 +40,7 @@ export function createApp(services: Services): App {
   ownerRoutes(routes);
   registerRoutes(routes, services);
   counterRoutes(routes);
+  transactionRoutes(routes, services);
   pickRoutes(routes);
   discoveryRoutes(routes);
   systemRoutes(routes, services);

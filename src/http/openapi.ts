@@ -33,6 +33,10 @@ export function describe(app: App): Record<string, unknown> {
         name: "registers",
         description: "Values that a majority of the primaries agree on: linearizable, with compare-and-set.",
       },
+      {
+        name: "transactions",
+        description: "Decisions of several services together: all commit, or all abort (two-phase commit).",
+      },
       { name: "picks", description: "Which members get work." },
       { name: "service", description: "Quorate itself." },
     ],

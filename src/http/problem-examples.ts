@@ -15,6 +15,11 @@ import {
   tooManyKeyed,
 } from "../primitives/registers/register-failures.js";
 import { RING_POINTS_MAX } from "../primitives/rings/ring-builds.js";
+import {
+  alreadyDecided,
+  decisionForgotten,
+  refusedBy,
+} from "../primitives/transactions/transaction-failures.js";
 import { noQuorum, shortageOf } from "../quorum/shortage.js";
 import { lacks } from "./access/authorization.js";
 import { quotaExceeded, rateLimited } from "./access/key-limits.js";
@@ -58,6 +63,11 @@ export const failures: Readonly<Record<ErrorCode, CoordinationError>> = {
   superseded: superseded("search-1"),
   // 80 members of the greatest weight, 256.
   too_many: tooManyPoints("search", 80 * 256 * 256, RING_POINTS_MAX),
+  already_decided: alreadyDecided("committed"),
+  not_decided: refusedBy("not_decided"),
+  contrary_vote: refusedBy("contrary_vote"),
+  unknown_participant: refusedBy("unknown_participant"),
+  decision_forgotten: decisionForgotten(),
   lease_lost: lost({ kind: "broken", reason: breakRequests.break.value.reason }, fencingToken),
   idempotency_mismatch: idempotencyMismatch(),
   too_many_keyed: tooManyKeyed(KEYED_MAX),

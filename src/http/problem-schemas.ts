@@ -101,6 +101,9 @@ const FIELDS: Readonly<Partial<Record<ErrorCode, z.ZodRawShape>>> = {
     // Without words of its own: they would make it another schema.
     holder: HolderSchema.optional(),
   },
+  already_decided: {
+    decision: z.enum(["committed", "aborted"]).openapi({ description: "It never changes." }),
+  },
   limit_mismatch: { limit: z.int().openapi({ description: "The limit of the semaphore." }) },
   rate_limited: { retryAfterMs },
   quota_exceeded: { retryAfterMs },

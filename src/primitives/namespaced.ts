@@ -13,6 +13,7 @@ import type { Counters } from "./registers/counters.js";
 import type { Registers } from "./registers/registers.js";
 import type { Owners } from "./rings/owners.js";
 import type { Semaphores } from "./semaphore.js";
+import type { Transactions } from "./transactions/transactions.js";
 
 /** The primitives of an instance, by the inner names of all namespaces. */
 export interface Primitives {
@@ -24,6 +25,7 @@ export interface Primitives {
   readonly owners: Owners;
   readonly registers: Registers;
   readonly counters: Counters;
+  readonly transactions: Transactions;
   readonly picks: Picks;
 }
 
@@ -43,6 +45,7 @@ export interface NamespacedPrimitives {
   readonly owners: Pick<Owners, "owning" | "timeSlices">;
   readonly registers: Pick<Registers, "get" | "put" | "delete" | "inspect" | "change">;
   readonly counters: Pick<Counters, "get" | "add">;
+  readonly transactions: Omit<Transactions, "end">;
   readonly picks: Pick<Picks, "pick">;
 }
 
@@ -61,7 +64,9 @@ export function inNamespace(namespace: Namespace, primitives: Primitives): Names
   const members = { membership, memberLists, memberEvents, suspicions };
   const registers = registersIn(namespace, primitives.registers);
   const counters = countersIn(namespace, primitives.counters);
-  return { namespace, locks, semaphores, elections, ...members, owners, picks, registers, counters };
+  const transactions = transactionsIn(namespace, primitives.transactions);
+  const values = { registers, counters, transactions };
+  return { namespace, locks, semaphores, elections, ...members, owners, picks, ...values };
 }
 
 /** Each primitive only when it is asked for: a request uses one. */
@@ -110,6 +115,10 @@ class View implements NamespacedPrimitives {
 
   get registers() {
     return registersIn(this.namespace, this.primitives.registers);
+  }
+
+  get transactions() {
+    return transactionsIn(this.namespace, this.primitives.transactions);
   }
 
   get picks() {
@@ -248,6 +257,23 @@ function registersIn(namespace: Namespace, registers: Registers): NamespacedPrim
     delete: (key, request) => registers.delete(inner(key), request),
     inspect: (key) => registers.inspect(inner(key)),
     change: (key, ...until) => registers.change(inner(key), ...until),
+  };
+}
+
+function transactionsIn(
+  namespace: Namespace,
+  transactions: Transactions,
+): NamespacedPrimitives["transactions"] {
+  const inner = (id: string) => registerName("transaction", namespace.name, id);
+  return {
+    newId: () => transactions.newId(),
+    isOld: (id) => transactions.isOld(inner(id)),
+    begin: (id, ...terms) => transactions.begin(inner(id), ...terms),
+    vote: (id, ...its) => transactions.vote(inner(id), ...its),
+    abort: (id, reason) => transactions.abort(inner(id), reason),
+    acknowledge: (id, participant) => transactions.acknowledge(inner(id), participant),
+    get: (id) => transactions.get(inner(id)),
+    decided: (id, ...until) => transactions.decided(inner(id), ...until),
   };
 }
 

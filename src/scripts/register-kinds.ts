@@ -7,3 +7,5 @@ export type RegisterKind = "value" | "counter" | "latch" | "barrier" | "election
 export function registerName(kind: RegisterKind, namespace: string, key: string): string {
   return `${kind}/${namespace}/${key}`;
 }
+
+export const isTransaction = (name: string): boolean => name.startsWith("transaction/");

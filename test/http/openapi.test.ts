@@ -123,6 +123,7 @@ describe("a problem", () => {
       invalid_request: ["field?", "errors?"],
       method_not_allowed: ["allow"],
       held: ["retryAfterMs", "queuePosition", "holder?"],
+      already_decided: ["decision"],
       limit_mismatch: ["limit"],
       rate_limited: ["retryAfterMs"],
       quota_exceeded: ["retryAfterMs"],

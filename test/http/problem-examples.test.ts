@@ -59,6 +59,12 @@ const limited = async (limits: Limits, ask: (call: (name: string) => Promise<Ans
   );
 };
 
+/** The path of a transaction. */
+async function begun({ call }: Instance, participants = ["stock"]): Promise<string> {
+  const { body } = await call("POST", "/v1/transactions", { participants, deadlineMs: 20_000 });
+  return `/v1/transactions/${(body as { id: string }).id}`;
+}
+
 const PROVOCATIONS: Record<Exclude<ErrorCode, "overloaded" | "contended" | "outcome_unknown">, Provoke> = {
   invalid_request: ({ call }) => call("POST", `${LOCK}/acquire`, { ttlMs: 50, waitMS: 20_000 }),
   not_found: ({ call }) => call("GET", "/nothing"),
@@ -121,6 +127,25 @@ const PROVOCATIONS: Record<Exclude<ErrorCode, "overloaded" | "contended" | "outc
     for (let i = 0; i < 64; i++) await put(i);
     return put(64);
   },
+  already_decided: async (instance) => {
+    const path = await begun(instance);
+    await instance.call("POST", `${path}/vote`, { participant: "stock", vote: "yes" });
+    return instance.call("POST", `${path}/abort`, { reason: "late" });
+  },
+  not_decided: async (instance) =>
+    instance.call("POST", `${await begun(instance)}/acknowledge`, { participant: "stock" }),
+  contrary_vote: async (instance) => {
+    const path = await begun(instance, ["stock", "payment"]);
+    await instance.call("POST", `${path}/vote`, { participant: "stock", vote: "yes" });
+    return instance.call("POST", `${path}/vote`, { participant: "stock", vote: "no" });
+  },
+  unknown_participant: async (instance) =>
+    instance.call("POST", `${await begun(instance)}/vote`, { participant: "shipping", vote: "yes" }),
+  decision_forgotten: ({ call }) =>
+    call("POST", "/v1/transactions/01900000-0000-7000-8000-000000000000/vote", {
+      participant: "stock",
+      vote: "yes",
+    }),
   lease_lost: async ({ call }) => {
     const { body } = await call("POST", `${LOCK}/acquire`, holding);
     const reason = "worker-7 was taken down by hand";

@@ -74,6 +74,13 @@ export const ACTS = {
   put: { outcome: always("changed") },
   add: { outcome: always("changed") },
   delete: { outcome: ifSo("deleted") },
+  "begin-transaction": { outcome: always("begun") },
+  vote: { outcome: ({ body }) => (body?.vote === "yes" ? "voted yes" : "voted no") },
+  "abort-transaction": {
+    outcome: always("aborted"),
+    details: ({ body }) => ({ reason: body?.reason as string }),
+  },
+  acknowledge: { outcome: always("acknowledged") },
   leave: { outcome: ifSo("left"), details: memberId, quota: member("ends") },
   // Many peers of one dead member say so again and again.
   suspect: { outcome: never, details: memberId },

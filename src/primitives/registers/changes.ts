@@ -16,6 +16,7 @@ import {
   type Found,
   foundIn,
   leftAfter,
+  type Moment,
   type Proposed,
   proposing,
   repeatedIn,
@@ -29,6 +30,8 @@ export interface ChangeOptions {
   readonly keyed?: Keyed | null | undefined;
   /** Ends the change while nothing was proposed. */
   readonly signal?: AbortSignal | undefined;
+  /** `fn` decides what becomes of a version whose time is over. Else it is deleted first. */
+  readonly seesEnd?: boolean;
 }
 
 /**
@@ -55,7 +58,7 @@ export class Changes {
    */
   change<R>(
     name: string,
-    fn: (state: State) => Decision<R>,
+    fn: (state: State, moment: Moment) => Decision<R>,
     options: ChangeOptions = {},
   ): Promise<Changed<R>> {
     return this.#queues.run(
@@ -72,8 +75,8 @@ export class Changes {
 
   async #change<R>(
     name: string,
-    fn: (state: State) => Decision<R>,
-    { keyed = null, signal }: ChangeOptions,
+    fn: (state: State, moment: Moment) => Decision<R>,
+    { keyed = null, signal, seesEnd = false }: ChangeOptions,
   ): Promise<Changed<R>> {
     let proposed: Proposed<R> | null = null;
     let lacksQuorum = false;
@@ -90,14 +93,15 @@ export class Changes {
 
       const found = foundIn(prepared.promises);
       const { latest, copies, state } = found;
-      if (latest && hasEnded(copies, latest, this.primaries.majority)) {
+      const isOver = latest !== null && hasEnded(copies, latest, this.primaries.majority);
+      if (isOver && !seesEnd) {
         // That is a change of its own; what was asked for is applied to what it leaves.
         await this.#accept(round, ballot, tombstoneOf(state, ballot));
         continue;
       }
       const before: Changed<R> | null =
         (proposed && appliedIn<R>(proposed, found)) ?? (keyed && repeatedIn(keyed, state));
-      const decision: Changed<R> | Decision<R> = before ?? fn(state);
+      const decision: Changed<R> | Decision<R> = before ?? fn(state, { isOver, nowMs: found.latestMs });
       if (decision.kind !== "write") {
         if (!(await this.#settle(round, ballot, found, askedMs))) continue;
         return decision.kind === "keep" ? { kind: "kept", state, result: decision.result } : decision;

@@ -24,6 +24,14 @@ export interface State {
   readonly leftMs: number | null;
 }
 
+/** When a change finds a register, by the primaries' clocks. */
+export interface Moment {
+  /** The time of the version is over. */
+  readonly isOver: boolean;
+  /** By the latest of them, ms since 1970. */
+  readonly nowMs: number;
+}
+
 /** What a change makes of a register. `told`: what a repetition with the same idempotency key is told; no spaces. */
 export type Decision<R> =
   | { readonly kind: "keep"; readonly result: R }

@@ -144,21 +144,22 @@ export class Registers {
 
   /**
    * What is decided, after this call began: one round trip where a majority agree, else the latest is passed on to the others,
-   * and where that is too late, a change that changes nothing. A version that has ended is deleted first.
+   * and where that is too late, a change that changes nothing. A version that has ended is deleted first, unless its reader
+   * `seesEnd`.
    */
-  async state(name: string): Promise<State> {
+  async state(name: string, seesEnd = false): Promise<State> {
     const round = new RegisterRound(this.primaries, this.keys, name);
     const askedMs = this.clock.monotonicMs();
     const copies = await round.read();
-    if (!copies) return this.#settled(name);
+    if (!copies) return this.#settled(name, seesEnd);
     const latest = latestOf(copies);
     const { majority } = this.primaries;
-    if (latest && hasEnded(copies, latest, majority)) return this.#settled(name);
+    if (latest && !seesEnd && hasEnded(copies, latest, majority)) return this.#settled(name, seesEnd);
     if (isDecided(copies, latest, majority)) return stateOf(copies, latest);
-    if (!latest) return this.#settled(name);
+    if (!latest) return this.#settled(name, seesEnd);
     const leftMs = leftAfter(longestLeftMs(copies, latest), this.clock.monotonicMs() - askedMs);
     const { kind } = await round.accept(latest.accepted, { ...latest, leftMs });
-    return kind === "accepted" ? stateOf(copies, latest) : this.#settled(name);
+    return kind === "accepted" ? stateOf(copies, latest) : this.#settled(name, seesEnd);
   }
 
   /** Brings primaries up to date that have missed the latest version of a register. Throws `no_quorum`. */
@@ -170,8 +171,8 @@ export class Registers {
       await round.accept(latest.accepted, { ...latest, leftMs: longestLeftMs(copies, latest) });
   }
 
-  async #settled(name: string): Promise<State> {
-    const changed = await this.changes.change(name, () => ({ kind: "keep", result: null }));
+  async #settled(name: string, seesEnd: boolean): Promise<State> {
+    const changed = await this.changes.change(name, () => ({ kind: "keep", result: null }), { seesEnd });
     return (changed as Extract<typeof changed, { kind: "kept" }>).state;
   }
 }

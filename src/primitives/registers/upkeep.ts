@@ -11,6 +11,8 @@ import {
   readRegister,
   removeRegister,
 } from "../../scripts/register-calls.js";
+import { isTransaction } from "../../scripts/register-kinds.js";
+import type { Transactions } from "../transactions/transactions.js";
 import type { Registers } from "./registers.js";
 
 /**
@@ -31,6 +33,8 @@ export class RegisterUpkeep {
     private readonly keys: Keys,
     private readonly clock: Clock,
     private readonly random: Random,
+    /** Registers of other kinds than values that end in a way of their own. */
+    private readonly transactions: Pick<Transactions, "end">,
     /** For how long it waits until it removes what was deleted, ms. */
     private readonly goneForMs = GONE_FOR_MS,
   ) {
@@ -61,7 +65,8 @@ export class RegisterUpkeep {
 
   /** Reading it deletes it; a primary that has missed that is told. */
   async #end(name: string): Promise<void> {
-    await this.registers.state(name);
+    if (isTransaction(name)) await this.transactions.end(name);
+    else await this.registers.state(name);
     await this.registers.complete(name);
   }
 

@@ -13,8 +13,16 @@ const write = { json: "1", ttlMs: null };
 
 /** Removes what was deleted at once, not only after a minute. */
 function atOnce(): RegisterUpkeep {
-  const { registers, primaries } = pair.one.service;
-  const upkeep = new RegisterUpkeep(registers, primaries, new Keys(pair.prefix), systemClock, Math.random, 0);
+  const { registers, primaries, transactions } = pair.one.service;
+  const upkeep = new RegisterUpkeep(
+    registers,
+    primaries,
+    new Keys(pair.prefix),
+    systemClock,
+    Math.random,
+    transactions,
+    0,
+  );
   upkeep.close();
   return upkeep;
 }
