@@ -138,7 +138,6 @@ describe("beyond the limit a request", () => {
       ["POST", "/v1/locks/x/renew"],
       ["POST", "/v1/locks/x/release"],
       ["POST", "/v1/services/s/members/m/heartbeat"],
-      ["POST", "/v1/heartbeats"],
       ["POST", "/v1/elections/e/resign"],
       ["POST", "/v1/elections/e/proclaim"],
     ] as const;

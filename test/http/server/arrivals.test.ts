@@ -41,6 +41,7 @@ describe("a request", () => {
 
   test("is urgent by its path, not by what follows it", () => {
     expect(arrival("POST", "/v1/locks/a/renew?x")?.priority).toBe("urgent");
+    expect(arrival("POST", "/v1/heartbeats")?.priority).toBe("urgent");
     expect(arrival("POST", "/v1/locks/a/acquire?x=/renew")?.priority).toBe("ordinary");
   });
 });
