@@ -31,6 +31,7 @@ export const ERROR_CODES = [
   "internal",
   "no_quorum",
   "contended",
+  "too_many_transactions",
   "authentication_unavailable",
   "overloaded",
   "shutting_down",

@@ -24,7 +24,10 @@ export interface Configuration {
   readonly primaries: readonly Entry[];
 }
 
-/** The protocol of this version of Quorate. 2: statuses, changes and events of members, which an instance of protocol 1 would lose. */
+/**
+ * The protocol of this version of Quorate. 2: statuses, changes and events of members, members that expire without a leader, and
+ * registers, all of which an instance of protocol 1 would lose.
+ */
 export const PROTOCOL = 2;
 
 /** One primary in a configuration. */

@@ -463,6 +463,10 @@ export interface ProblemFields {
     /** When to try again, ms; the header Retry-After rounds it up. */
     readonly retryAfterMs: number;
   };
+  too_many_transactions: {
+    /** When to try again, ms; the header Retry-After rounds it up. */
+    readonly retryAfterMs: number;
+  };
   authentication_unavailable: {
     /** When to try again, ms; the header Retry-After rounds it up. */
     readonly retryAfterMs: number;

@@ -19,6 +19,7 @@ import {
   alreadyDecided,
   decisionForgotten,
   refusedBy,
+  tooManyTransactions,
 } from "../primitives/transactions/transaction-failures.js";
 import { noQuorum, shortageOf } from "../quorum/shortage.js";
 import { lacks } from "./access/authorization.js";
@@ -72,6 +73,7 @@ export const failures: Readonly<Record<ErrorCode, CoordinationError>> = {
   idempotency_mismatch: idempotencyMismatch(),
   too_many_keyed: tooManyKeyed(KEYED_MAX),
   contended: contended(1_000),
+  too_many_transactions: tooManyTransactions(),
   outcome_unknown: outcomeUnknown(),
   version_mismatch: versionMismatch("search-1", { incarnation: 1795222235123, revision: 1 }),
   too_large: tooLarge(BODY_BYTES_MAX),

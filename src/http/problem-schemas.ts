@@ -119,6 +119,7 @@ const FIELDS: Readonly<Partial<Record<ErrorCode, z.ZodRawShape>>> = {
   },
   too_many_keyed: { retryAfterMs },
   contended: { retryAfterMs },
+  too_many_transactions: { retryAfterMs },
   no_quorum: { retryAfterMs: sometimesRetryAfterMs },
   authentication_unavailable: { retryAfterMs },
   overloaded: { retryAfterMs },

@@ -37,6 +37,7 @@ const TABLE = {
   internal: [500, "Internal error"],
   no_quorum: [503, "No majority of the primaries can decide this now"],
   contended: [503, "Others change it at this moment"],
+  too_many_transactions: [503, "Too many transactions are stored"],
   authentication_unavailable: [503, "Credentials cannot be verified now"],
   overloaded: [503, "This instance is overloaded"],
   shutting_down: [503, "This instance is stopping"],

@@ -1,5 +1,4 @@
 import type { Namespace } from "../namespace.js";
-import { registerName } from "../scripts/register-kinds.js";
 import type { Elections } from "./election.js";
 import type { Held } from "./leases/lease-terms.js";
 import type { Locks } from "./lock.js";
@@ -8,6 +7,7 @@ import type { ListWatches } from "./members/list-watches.js";
 import type { MemberPages } from "./members/member-pages.js";
 import type { Membership } from "./members/membership.js";
 import type { Suspicions } from "./members/suspicions.js";
+import { countersIn, registersIn, transactionsIn } from "./namespaced-registers.js";
 import type { Picks } from "./picks/picks.js";
 import type { Counters } from "./registers/counters.js";
 import type { Registers } from "./registers/registers.js";
@@ -45,7 +45,7 @@ export interface NamespacedPrimitives {
   readonly owners: Pick<Owners, "owning" | "timeSlices">;
   readonly registers: Pick<Registers, "get" | "put" | "delete" | "inspect" | "change">;
   readonly counters: Pick<Counters, "get" | "add">;
-  readonly transactions: Omit<Transactions, "end">;
+  readonly transactions: Omit<Transactions, "end" | "sawStored">;
   readonly picks: Pick<Picks, "pick">;
 }
 
@@ -237,43 +237,6 @@ function ownersIn(namespace: Namespace, owners: Owners): NamespacedPrimitives["o
   return {
     timeSlices: owners.timeSlices,
     owning: (service, replicas) => owners.owning(namespace.inner(service), replicas),
-  };
-}
-
-function countersIn(namespace: Namespace, counters: Counters): NamespacedPrimitives["counters"] {
-  const inner = (name: string) => registerName("counter", namespace.name, name);
-  return {
-    get: (name) => counters.get(inner(name)),
-    add: (name, ...by) => counters.add(inner(name), ...by),
-  };
-}
-
-/** The name of a register has its namespace in a place of its own: a key may be any text. */
-function registersIn(namespace: Namespace, registers: Registers): NamespacedPrimitives["registers"] {
-  const inner = (key: string) => registerName("value", namespace.name, key);
-  return {
-    get: (key) => registers.get(inner(key)),
-    put: (key, ...value) => registers.put(inner(key), ...value),
-    delete: (key, request) => registers.delete(inner(key), request),
-    inspect: (key) => registers.inspect(inner(key)),
-    change: (key, ...until) => registers.change(inner(key), ...until),
-  };
-}
-
-function transactionsIn(
-  namespace: Namespace,
-  transactions: Transactions,
-): NamespacedPrimitives["transactions"] {
-  const inner = (id: string) => registerName("transaction", namespace.name, id);
-  return {
-    newId: () => transactions.newId(),
-    isOld: (id) => transactions.isOld(inner(id)),
-    begin: (id, ...terms) => transactions.begin(inner(id), ...terms),
-    vote: (id, ...its) => transactions.vote(inner(id), ...its),
-    abort: (id, reason) => transactions.abort(inner(id), reason),
-    acknowledge: (id, participant) => transactions.acknowledge(inner(id), participant),
-    get: (id) => transactions.get(inner(id)),
-    decided: (id, ...until) => transactions.decided(inner(id), ...until),
   };
 }
 

@@ -1,6 +1,7 @@
 import { type Ballot, NO_BALLOT } from "../algorithms/ballot.js";
 import type { Copy } from "../algorithms/register.js";
 import type { Keys } from "./keys.js";
+import { TRANSACTIONS } from "./register-kinds.js";
 import { type Call, isOne, scriptCall } from "./scripts.js";
 
 /** A primary's reply to `prepareRegister`. */
@@ -82,15 +83,16 @@ export interface DueRegisters {
   readonly gone: readonly string[];
   /** How many such registers there are, whenever that was. */
   readonly goneCount: number;
+  /** How many of its registers are transactions, decided ones and what is left of them included. */
+  readonly transactions: number;
 }
 
 /** `most`: at most so many of each. */
 export function dueRegisters(keys: Keys, goneForMs: number, most: number): Call<DueRegisters> {
-  const used = [keys.registersGone, keys.registersEnding];
-  return scriptCall("due-registers", used, [goneForMs, most], (reply) => {
-    const [goneCount, endedCount, ...names] = reply as [number, number, ...string[]];
-    const ended = Number(endedCount);
-    return { goneCount: Number(goneCount), ended: names.slice(0, ended), gone: names.slice(ended) };
+  const used = [keys.registersGone, keys.registersEnding, keys.registers];
+  return scriptCall("due-registers", used, [goneForMs, most, ...TRANSACTIONS], (reply) => {
+    const [goneCount, transactions, ended, ...names] = reply as [number, number, number, ...string[]];
+    return { goneCount, transactions, ended: names.slice(0, ended), gone: names.slice(ended) };
   });
 }
 

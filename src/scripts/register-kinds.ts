@@ -8,4 +8,7 @@ export function registerName(kind: RegisterKind, namespace: string, key: string)
   return `${kind}/${namespace}/${key}`;
 }
 
+/** The first name that a transaction can have, and the first one after those of all. */
+export const TRANSACTIONS = ["transaction/", "transaction0"] as const;
+
 export const isTransaction = (name: string): boolean => name.startsWith("transaction/");

@@ -133,6 +133,7 @@ describe("a problem", () => {
       too_many_keyed: ["retryAfterMs"],
       no_quorum: ["retryAfterMs?"],
       contended: ["retryAfterMs"],
+      too_many_transactions: ["retryAfterMs"],
       authentication_unavailable: ["retryAfterMs"],
       overloaded: ["retryAfterMs"],
     });

@@ -4,6 +4,7 @@ import { ERROR_CODES, type ErrorCode } from "../../src/errors.js";
 import { problemExamples } from "../../src/http/problem.js";
 import { problemRequestId } from "../../src/http/problem-examples.js";
 import { systemIds } from "../../src/ids.js";
+import { STORED_MAX } from "../../src/primitives/transactions/transactions.js";
 import { accessBy, bearer, EVERYTHING, type Keys } from "../helpers/access.js";
 import { type Answer, Contract } from "../helpers/contract.js";
 import { startPrimaries, type TestPrimaries } from "../helpers/primaries.js";
@@ -146,6 +147,10 @@ const PROVOCATIONS: Record<Exclude<ErrorCode, "overloaded" | "contended" | "outc
       participant: "stock",
       vote: "yes",
     }),
+  too_many_transactions: async (instance) => {
+    instance.service.transactions.sawStored(STORED_MAX);
+    return instance.call("POST", "/v1/transactions", { participants: ["stock"], deadlineMs: 30_000 });
+  },
   lease_lost: async ({ call }) => {
     const { body } = await call("POST", `${LOCK}/acquire`, holding);
     const reason = "worker-7 was taken down by hand";

@@ -16,7 +16,7 @@ export interface ActTerms {
   /** The field of the answer with the fencing token. */
   readonly token?: "fencingToken" | "term";
   /** What else the audit tells. Never a secret. */
-  readonly details?: (done: Done) => Pick<AuditEvent, "member" | "limit" | "reason">;
+  readonly details?: (done: Done) => Partial<Pick<AuditEvent, "names" | "member" | "limit" | "reason">>;
   readonly quota?: {
     readonly effect: "begins" | "extends" | "ends";
     readonly what: Quoted;
@@ -74,7 +74,11 @@ export const ACTS = {
   put: { outcome: always("changed") },
   add: { outcome: always("changed") },
   delete: { outcome: ifSo("deleted") },
-  "begin-transaction": { outcome: always("begun") },
+  // Its id may be made for it: the request names none.
+  "begin-transaction": {
+    outcome: always("begun"),
+    details: ({ answer }) => ({ names: [answer?.id as string] }),
+  },
   vote: { outcome: ({ body }) => (body?.vote === "yes" ? "voted yes" : "voted no") },
   "abort-transaction": {
     outcome: always("aborted"),

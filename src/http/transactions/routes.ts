@@ -5,6 +5,7 @@ import {
   alreadyDecided,
   decisionForgotten,
   refusedBy,
+  tooManyTransactions,
 } from "../../primitives/transactions/transaction-failures.js";
 import type { Inspected, Outcome, Told } from "../../primitives/transactions/transactions.js";
 import { grantedTo, lacks, permittedOf } from "../access/authorization.js";
@@ -46,7 +47,7 @@ function beginRoute(routes: Routes): void {
     request: { body: body(BeginBody, examples.begins) },
     answer: json("It had been begun by the same request.", TransactionSchema, examples.begun),
     otherAnswers: { 201: json("It is begun.", TransactionSchema, examples.begun) },
-    problems: [...PROBLEMS, "idempotency_mismatch"],
+    problems: [...PROBLEMS, "too_many_transactions", "idempotency_mismatch"],
     handle: async ({ body: { id: chosen, participants, deadlineMs, payload } }, { transactions }, c) => {
       const id = chosen === undefined ? transactions.newId() : idOf(chosen);
       if (chosen !== undefined) assertGranted(c, id);
@@ -106,7 +107,7 @@ function voteRoute(routes: Routes): void {
       "The last yes commits it, a no aborts it. The same vote can be sent again. A vote for an id that nobody has begun leaves it aborted, so that it cannot begin any more.",
     request: { params: TransactionParams, body: body(VoteBody, examples.votes) },
     answer: json("The vote counts.", TransactionSchema, examples.voted),
-    problems: [...PROBLEMS, "contrary_vote", "unknown_participant"],
+    problems: [...PROBLEMS, "too_many_transactions", "contrary_vote", "unknown_participant"],
     handle: async ({ params, body: { participant, vote, reason } }, { transactions }) => {
       const id = idOf(params.id);
       return toJson(id, toldBy(await transactions.vote(id, participant, vote, reason ?? null)));
@@ -144,7 +145,7 @@ function abortRoute(routes: Routes): void {
     description: "Unless it is committed. An id that nobody has begun is aborted as well.",
     request: { params: TransactionParams, body: body(AbortBody, examples.aborts) },
     answer: json("It is aborted.", TransactionSchema, examples.abortedByHand),
-    problems: PROBLEMS,
+    problems: [...PROBLEMS, "too_many_transactions"],
     handle: async ({ params, body: { reason } }, { transactions }) => {
       const id = idOf(params.id);
       return toJson(id, toldBy(await transactions.abort(id, reason)));
@@ -181,6 +182,8 @@ function toldBy(outcome: Outcome): Told {
       throw decisionForgotten();
     case "ahead":
       throw invalidFields([{ field: "id", detail: "has a time in it that is more than an hour ahead" }]);
+    case "full":
+      throw tooManyTransactions();
     case "refused": {
       if (outcome.why !== "already_decided") throw refusedBy(outcome.why);
       throw alreadyDecided(outcome.transaction?.decision ?? "aborted");

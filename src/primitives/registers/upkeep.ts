@@ -34,7 +34,7 @@ export class RegisterUpkeep {
     private readonly clock: Clock,
     private readonly random: Random,
     /** Registers of other kinds than values that end in a way of their own. */
-    private readonly transactions: Pick<Transactions, "end">,
+    private readonly transactions: Pick<Transactions, "end" | "sawStored">,
     /** For how long it waits until it removes what was deleted, ms. */
     private readonly goneForMs = GONE_FOR_MS,
   ) {
@@ -56,6 +56,7 @@ export class RegisterUpkeep {
   /** Does what is due, up to a bound. Returns whether more may be due. */
   async run(): Promise<boolean> {
     const due = await this.primaries.askAll(dueRegisters(this.keys, this.goneForMs, AT_ONCE));
+    if (due.length > 0) this.transactions.sawStored(Math.max(...due.map(({ transactions }) => transactions)));
     const ended = namesIn(due, "ended");
     await Promise.all(ended.map((name) => this.#end(name)));
     const gone = namesIn(due, "gone");

@@ -44,3 +44,11 @@ export function decisionForgotten(): CoordinationError {
     "Nothing is known of this id any more, and it is so old that its transaction may have been decided either way.",
   );
 }
+
+export function tooManyTransactions(): CoordinationError {
+  return new CoordinationError(
+    "too_many_transactions",
+    "As many transactions as may be are stored, most of them decided and remembered. Nothing was changed: those that have begun go on; begin others later.",
+    { help: { retryAfterMs: 60_000 } },
+  );
+}

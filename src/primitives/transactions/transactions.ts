@@ -33,7 +33,9 @@ export type Outcome =
   | ({ readonly kind: "told"; readonly isNew: boolean } & Told)
   | { readonly kind: "refused"; readonly why: Refusal; readonly transaction: Transaction | null }
   /** Nothing is known of this id, and its time was too long ago, or is too far ahead, to say that nothing was decided. */
-  | { readonly kind: "forgotten" | "ahead" };
+  | { readonly kind: "forgotten" | "ahead" }
+  /** Nobody knows of it, and as many as may be are stored. */
+  | { readonly kind: "full" };
 
 /** As those see it who wait for the decision. */
 export interface Inspected extends Versioned {
@@ -47,6 +49,8 @@ export interface Inspected extends Versioned {
  */
 export class Transactions {
   readonly #watches: Watches<Inspected>;
+  /** How many are stored: by the last count of the primaries, and those that were made here since. */
+  #stored = 0;
 
   constructor(
     private readonly registers: Pick<Registers, "changes" | "state">,
@@ -63,6 +67,11 @@ export class Transactions {
   /** By this instance's clock: only for telling what is not there. */
   isOld(name: string): boolean {
     return ageOf(idIn(name), this.clock.wallMicros() / 1_000) === "forgotten";
+  }
+
+  /** @param count how many the primaries have. */
+  sawStored(count: number): void {
+    this.#stored = count;
   }
 
   begin(name: string, terms: Begin, deadlineMs: number): Promise<Outcome> {
@@ -113,12 +122,17 @@ export class Transactions {
   }
 
   async #step(name: string, step: (seen: Seen) => Step, deadlineMs: number | null = null): Promise<Outcome> {
+    // The same for all tries of this change: what was proposed once must not be told as refused.
+    const isFull = this.#stored >= STORED_MAX;
     const changed = await this.registers.changes.change<Outcome>(
       name,
-      (state, moment) => decide(name, state, moment, step, deadlineMs),
+      (state, moment) => decide(name, state, moment, step, { deadlineMs, isFull }),
       { seesEnd: true },
     );
-    return (changed as Extract<typeof changed, { result: Outcome }>).result;
+    const { kind, result } = changed as Extract<typeof changed, { result: Outcome }>;
+    if (kind === "written" && (result.kind === "refused" || (result.kind === "told" && result.isNew)))
+      this.#stored++;
+    return result;
   }
 }
 
@@ -127,7 +141,7 @@ function decide(
   state: State,
   { isOver, nowMs }: Moment,
   step: (seen: Seen) => Step,
-  deadlineMs: number | null,
+  { deadlineMs, isFull }: { readonly deadlineMs: number | null; readonly isFull: boolean },
 ): Decision<Outcome> {
   const stored = transactionIn(state);
   // One that was remembered for long enough, and only waits to be removed.
@@ -138,6 +152,7 @@ function decide(
   }
   const made = step({ transaction, isOver });
   const next = made.kind === "same" ? null : (made.next ?? null);
+  if (isFull && next && !stored) return { kind: "keep", result: { kind: "full" } };
   const leftMs = transaction ? state.leftMs : deadlineMs;
   const result = outcomeOf(made, next ?? transaction, leftMs, transaction === null);
   return next ? writing(next, leftMs, result) : { kind: "keep", result };
@@ -168,3 +183,6 @@ function deadlineOf({ state }: Transaction, { leftMs }: State): number | null {
 }
 
 const NONE = "-";
+
+/** Transactions of all namespaces that are stored: nearly 6 a second can end, as long as each is remembered for a day. */
+export const STORED_MAX = 500_000;

@@ -1,5 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { Begin } from "../../../src/algorithms/two-phase.js";
+import { STORED_MAX } from "../../../src/primitives/transactions/transactions.js";
+import { Keys } from "../../../src/scripts/keys.js";
+import { dueRegisters } from "../../../src/scripts/register-calls.js";
 import { registerName } from "../../../src/scripts/register-kinds.js";
 import { Pair } from "../../helpers/pair.js";
 import { until } from "../../helpers/service.js";
@@ -74,6 +77,38 @@ describe("a transaction", () => {
     expect(await seen(old)).toBeNull();
     const ahead = registerName("transaction", "default", `ffff${id.slice(4)}`);
     expect(await one().begin(ahead, terms, LONG_MS)).toEqual({ kind: "ahead" });
+  });
+
+  test("does not begin where as many as may be are stored; those that have begun go on", async () => {
+    const { transactions } = pair.one.service;
+    const { name } = started();
+    await transactions.begin(name, terms, LONG_MS);
+    const full = async (act: (name: string) => Promise<unknown>) => {
+      const unknown = registerName("transaction", "default", transactions.newId());
+      transactions.sawStored(STORED_MAX);
+      expect(await act(unknown)).toEqual({ kind: "full" });
+      expect(await seen(unknown)).toBeNull();
+    };
+    await full((unknown) => transactions.begin(unknown, terms, LONG_MS));
+    await full((unknown) => transactions.vote(unknown, "a", "yes", null));
+    await full((unknown) => transactions.abort(unknown, "late"));
+    transactions.sawStored(STORED_MAX);
+    expect(await transactions.begin(name, terms, LONG_MS)).toMatchObject({ kind: "told", isNew: false });
+    expect(await transactions.vote(name, "a", "no", null)).toMatchObject({
+      transaction: { state: "aborted" },
+    });
+    transactions.sawStored(STORED_MAX - 1);
+    const last = registerName("transaction", "default", transactions.newId());
+    expect(await transactions.begin(last, terms, LONG_MS)).toMatchObject({ kind: "told", isNew: true });
+  });
+
+  test("is counted by the primaries, decided or not", async () => {
+    const { name } = started();
+    await pair.one.service.transactions.begin(name, terms, LONG_MS);
+    await until(async () => {
+      const counted = await pair.one.service.primaries.askAll(dueRegisters(new Keys(pair.prefix), 0, 1));
+      return counted.every(({ transactions }) => transactions > 0);
+    }, "all count it");
   });
 
   test("is told to those who wait as soon as it is decided", async () => {

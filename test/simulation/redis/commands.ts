@@ -82,6 +82,10 @@ const READS: Readonly<Record<string, Command>> = {
       .filter((member) => isAbove(member, low) && isBelow(member, high));
     return limited(found, options);
   },
+  ZLEXCOUNT: (keys, [key = "", low = "", high = ""]) =>
+    [...(scoresOf(keys.get(key))?.keys() ?? [])].filter(
+      (member) => isAbove(member, low) && isBelow(member, high),
+    ).length,
   ZRANGEBYSCORE: (keys, [key = "", low = "", high = "", ...options]) => {
     const found = ordered(scoresOf(keys.get(key)))
       .filter(([, score]) => isWithin(score, low, high))
