@@ -10,22 +10,32 @@ export const ERROR_CODES = [
   "not_found",
   "unknown_member",
   "no_members",
+  "unknown_participant",
   "unauthenticated",
   "forbidden",
   "held",
   "lease_mismatch",
   "limit_mismatch",
   "superseded",
+  "already_decided",
+  "not_decided",
+  "contrary_vote",
   "rate_limited",
   "quota_exceeded",
   "too_many",
   "lease_lost",
+  "decision_forgotten",
   "version_mismatch",
+  "idempotency_mismatch",
+  "too_many_keyed",
   "internal",
   "no_quorum",
+  "contended",
+  "too_many_transactions",
   "authentication_unavailable",
   "overloaded",
   "shutting_down",
+  "outcome_unknown",
 ] as const;
 
 export type ErrorCode = (typeof ERROR_CODES)[number];
@@ -46,9 +56,12 @@ export interface ErrorHelp {
   readonly queuePosition?: number;
   /** The limit of the semaphore. */
   readonly limit?: number;
-  /** The ETag of what is stored now, and its revision where it has one. */
+  /** The ETag of what is stored now, and the version of a register or the revision of a member; missing: nothing is. */
   readonly etag?: string;
+  readonly version?: number;
   readonly revision?: number;
+  /** What was decided of a transaction. */
+  readonly decision?: "committed" | "aborted";
   /** What is known of why a lease was lost. */
   readonly lost?: {
     readonly why: "expired" | "released" | "broken" | "taken" | "restarted";

@@ -39,8 +39,13 @@ import type { SuspicionObserver } from "./primitives/members/suspicions.js";
 import type { Primitives } from "./primitives/namespaced.js";
 import { Picks } from "./primitives/picks/picks.js";
 import { WaitQueue } from "./primitives/queue/wait-queue.js";
+import { Changes } from "./primitives/registers/changes.js";
+import { Counters } from "./primitives/registers/counters.js";
+import { Registers } from "./primitives/registers/registers.js";
+import { RegisterUpkeep } from "./primitives/registers/upkeep.js";
 import { Owners } from "./primitives/rings/owners.js";
 import { Semaphores } from "./primitives/semaphore.js";
+import { Transactions } from "./primitives/transactions/transactions.js";
 import { Probing, type ProbingObserver } from "./probing/probing.js";
 import { LeaseVotes } from "./quorum/lease-votes.js";
 import { Primaries } from "./quorum/primaries.js";
@@ -183,6 +188,7 @@ export interface Core extends Primitives {
   readonly primaries: Primaries;
   readonly waiting: WaitQueue;
   readonly antiEntropy: AntiEntropy;
+  readonly registerUpkeep: RegisterUpkeep;
   readonly probing: Probing;
   close(): void;
 }
@@ -234,6 +240,9 @@ export function createCore(
     observer.leases,
   );
   const leases = new Leases(votes, waiting, primaries.all.length, clock, random, ids, observer.leases);
+  const registers = new Registers(new Changes(primaries, keys, clock, random, ids), primaries, keys, clock);
+  const transactions = new Transactions(registers, clock, ids);
+  const upkeep = new RegisterUpkeep(registers, primaries, keys, clock, random, transactions);
   const probing = new Probing(config.probeAllow, instance, {
     membership,
     primaries,
@@ -260,6 +269,10 @@ export function createCore(
     waiting,
     antiEntropy,
     owners,
+    registers,
+    counters: new Counters(registers),
+    transactions,
+    registerUpkeep: upkeep,
     picks: new Picks(membership.views, owners, clock, random),
     probing,
     close: () => {
@@ -267,6 +280,7 @@ export function createCore(
       antiEntropy.close();
       probing.stop();
       reconciler.close();
+      upkeep.close();
       notifications.close();
       primaries.close();
     },

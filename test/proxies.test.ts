@@ -51,6 +51,24 @@ describe.skipIf(!nginxInstalled)("behind an nginx (skipped where there is none)"
     expect([...tally.keys()]).toEqual(["200"]);
   }, 120_000);
 
+  test("keys of registers arrive as they were sent, slashes and all", async () => {
+    await using instances = await start();
+    await using nginx = await startNginxWith((port) => lines("nginx", instances, port));
+    for (const key of ["config/eu/1", "größe/🙂", "a%2Fb", "a?b#c&d+e;f", "a//b"]) {
+      const url = `${nginx.url}/v1/registers/${encodeURIComponent(key)}`;
+      const put = await fetch(url, {
+        method: "PUT",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ value: key }),
+      });
+      expect(await put.json()).toEqual({ key, version: 1 });
+      const found = await Promise.all(
+        instances.urls.map((base) => fetch(`${base}/v1/registers/${encodeURIComponent(key)}`)),
+      );
+      for (const one of found) expect(await one.json()).toMatchObject({ key, value: key });
+    }
+  }, 120_000);
+
   test("as it comes, it answers 502 itself: the test would notice", async () => {
     await using instances = await start();
     const servers = instances.urls.map((url) => `server ${new URL(url).host};`).join(" ");

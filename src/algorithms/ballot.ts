@@ -6,12 +6,27 @@
  */
 export type Ballot = string;
 
+const ROUND_DIGITS = 12;
+
 /** A ballot above `above`. `nonce`: 24 lower-case hex digits that no other ballot uses. */
 export function ballotAbove(above: Ballot | null, nonce: string): Ballot {
   if (!/^[0-9a-f]{24}$/.test(nonce)) throw new TypeError("a nonce of 24 lower-case hex digits");
   const round = above === null ? 1 : Number.parseInt(above.slice(0, ROUND_DIGITS), 16) + 1;
   return `${round.toString(16).padStart(ROUND_DIGITS, "0")}:${nonce}`;
 }
+
+/** The round of a ballot. */
+export function roundOf(ballot: Ballot): number {
+  return Number.parseInt(ballot.slice(0, ROUND_DIGITS), 16);
+}
+
+/** The first ballot of a round: below all that are made in it, since no nonce is zero. */
+export function floorOf(round: number): Ballot {
+  return `${round.toString(16).padStart(ROUND_DIGITS, "0")}:${"0".repeat(24)}`;
+}
+
+/** Below all ballots. */
+export const NO_BALLOT: Ballot = floorOf(0);
 
 /** One acceptor's reply to `prepare`. */
 export type PromiseReply =
@@ -38,5 +53,3 @@ export function higherBallot(one: Ballot | null, other: Ballot | null): Ballot |
   if (one === null || other === null) return one ?? other;
   return one > other ? one : other;
 }
-
-const ROUND_DIGITS = 12;

@@ -24,7 +24,10 @@ export interface Configuration {
   readonly primaries: readonly Entry[];
 }
 
-/** The protocol of this version of Quorate. 2: statuses, changes and events of members, which an instance of protocol 1 would lose. */
+/**
+ * The protocol of this version of Quorate. 2: statuses, changes and events of members, members that expire without a leader, and
+ * registers, all of which an instance of protocol 1 would lose.
+ */
 export const PROTOCOL = 2;
 
 /** One primary in a configuration. */
@@ -212,6 +215,11 @@ export function configurationEpochOf(
 ): string {
   const { version, nonce } = configuration;
   return stage === "member" ? `${version}:${nonce}:${id}` : `copying:${version}:${nonce}:${id}`;
+}
+
+/** What the configuration epochs of all members of one configuration begin with, and of no other. */
+export function configurationOf(configurationEpoch: string): string {
+  return configurationEpoch.slice(0, configurationEpoch.lastIndexOf(":"));
 }
 
 function stepsIn(current: Configuration, observations: readonly (Observation | null)[]): Step[] {

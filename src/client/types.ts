@@ -415,6 +415,7 @@ export interface ProblemFields {
   not_found: object;
   unknown_member: object;
   no_members: object;
+  unknown_participant: object;
   unauthenticated: object;
   forbidden: object;
   held: {
@@ -431,6 +432,12 @@ export interface ProblemFields {
     readonly limit: number;
   };
   superseded: object;
+  already_decided: {
+    /** It never changes. */
+    readonly decision: "committed" | "aborted";
+  };
+  not_decided: object;
+  contrary_vote: object;
   rate_limited: {
     /** When to try again, ms; the header Retry-After rounds it up. */
     readonly retryAfterMs: number;
@@ -447,16 +454,32 @@ export interface ProblemFields {
     /** What is known about why a lease was lost. */
     readonly lost: Loss;
   };
+  decision_forgotten: object;
   version_mismatch: {
-    /** The ETag of what is stored now; also as header ETag. */
-    readonly etag: string;
-    /** Its revision, if it has one. */
+    /** The ETag of what is stored now; also as header ETag. Missing: nothing is. */
+    readonly etag?: string;
+    /** The version of a register. */
+    readonly version?: number;
+    /** The revision of a member. */
     readonly revision?: number;
+  };
+  idempotency_mismatch: object;
+  too_many_keyed: {
+    /** When to try again, ms; the header Retry-After rounds it up. */
+    readonly retryAfterMs: number;
   };
   internal: object;
   no_quorum: {
     /** When to try again, ms; the header Retry-After rounds it up. Missing if it is no use to try the same again. */
     readonly retryAfterMs?: number;
+  };
+  contended: {
+    /** When to try again, ms; the header Retry-After rounds it up. */
+    readonly retryAfterMs: number;
+  };
+  too_many_transactions: {
+    /** When to try again, ms; the header Retry-After rounds it up. */
+    readonly retryAfterMs: number;
   };
   authentication_unavailable: {
     /** When to try again, ms; the header Retry-After rounds it up. */
@@ -467,4 +490,5 @@ export interface ProblemFields {
     readonly retryAfterMs: number;
   };
   shutting_down: object;
+  outcome_unknown: object;
 }

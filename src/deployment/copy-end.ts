@@ -36,6 +36,18 @@ export async function scanHash(
   await inPages((cursor) => commandOn(end, "HSCAN", key, cursor, "COUNT", PAGE), each);
 }
 
+/** All members of a sorted set, once each. */
+export async function scanMembers(end: CopyEnd, key: string): Promise<ReadonlySet<string>> {
+  const found = new Set<string>();
+  await inPages(
+    (cursor) => commandOn(end, "ZSCAN", key, cursor, "COUNT", PAGE),
+    async (membersAndScores) => {
+      for (let at = 0; at < membersAndScores.length; at += 2) found.add(membersAndScores[at] as string);
+    },
+  );
+  return found;
+}
+
 async function inPages(
   read: (cursor: string) => Promise<unknown>,
   each: (page: readonly string[]) => Promise<void>,

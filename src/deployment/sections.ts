@@ -1,3 +1,4 @@
+import { NO_BALLOT } from "../algorithms/ballot.js";
 import { scanBy } from "../quorum/scan.js";
 import {
   dropBorrowed,
@@ -9,14 +10,23 @@ import {
 } from "../scripts/configuration-calls.js";
 import type { Keys } from "../scripts/keys.js";
 import { listMembers, putMember } from "../scripts/member-calls.js";
-import { type CopyEnd, commandOn, runOn, scanHash, scanKeys } from "./copy-end.js";
+import {
+  dropRegisters,
+  raiseRegisterFloor,
+  readRegister,
+  restoreRegister,
+} from "../scripts/register-calls.js";
+import { type CopyEnd, commandOn, runOn, scanHash, scanKeys, scanMembers } from "./copy-end.js";
 
 /** What one subsystem stores on primaries, and how a primary that may have lost some of it gets it back. */
 export interface Section {
   /** Names it in the log. */
   readonly name: string;
-  /** Called before anything is copied: removes from the target what it must not keep. */
-  clean?(target: CopyEnd, keys: Keys): Promise<void>;
+  /**
+   * Called before anything is copied: removes from the target what it must not keep. `isSource`: in a cold start, where
+   * what it has kept is one of the copies that there are.
+   */
+  clean?(target: CopyEnd, keys: Keys, isSource: boolean): Promise<void>;
   /**
    * Copies to `target` what `source` has, in small pages, one after the other: requests are served meanwhile, and must not
    * wait for this. Copying twice, or two copies at once, must do no harm. `floor`: the highest of the sources' floors.
@@ -100,8 +110,46 @@ const tombstones: Section = {
     }),
 };
 
+/**
+ * Registers: the highest ballots accepted and promised, and the highest floor of ballots. What the target has kept goes first:
+ * it may be older than a deletion of which nothing is left elsewhere.
+ */
+const registers: Section = {
+  name: "registers",
+  async clean(target, keys, isSource) {
+    if (isSource) return;
+    for (const names of inBatches(await registersOn(target, keys), REGISTERS_AT_ONCE))
+      await runOn(target, dropRegisters(names.map(keys.register)));
+    const indexes = [keys.registers, keys.registersGone, keys.registersEnding];
+    await runOn(target, dropRegisters(indexes, true));
+  },
+  async copy(source, target, keys) {
+    await runOn(target, raiseRegisterFloor(await runOn(source, raiseRegisterFloor(NO_BALLOT))));
+    for (const names of inBatches(await registersOn(source, keys), REGISTERS_AT_ONCE))
+      await Promise.all(
+        names.map(async (name) => {
+          const copy = await runOn(source, readRegister(keys, name, true));
+          if (copy) await runOn(target, restoreRegister(keys, name, copy));
+        }),
+      );
+  },
+};
+
+/** The names of all registers of which a primary has anything. */
+async function registersOn(end: CopyEnd, keys: Keys): Promise<readonly string[]> {
+  const accepted = await scanMembers(end, keys.registers);
+  return [...new Set([...accepted, ...(await scanMembers(end, keys.registersGone))])];
+}
+
+function* inBatches<T>(all: readonly T[], size: number): Generator<readonly T[]> {
+  for (let at = 0; at < all.length; at += size) yield all.slice(at, at + size);
+}
+
 /** In the order in which they are copied. */
-export const SECTIONS: readonly Section[] = [holds, counters, members, tombstones];
+export const SECTIONS: readonly Section[] = [holds, counters, members, tombstones, registers];
+
+/** Each may have 64 KB. */
+const REGISTERS_AT_ONCE = 20;
 
 /** Members per batch; each takes some tenths of a millisecond of a primary's time and of this process's. */
 const BATCH = 50;

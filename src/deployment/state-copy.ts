@@ -16,7 +16,8 @@ export async function copyState(
   keys: Keys,
   sections: readonly Section[] = SECTIONS,
 ): Promise<number> {
-  for (const section of sections) await within(section, () => section.clean?.(target, keys));
+  const isSource = sources.some(({ primary }) => primary === target.primary);
+  for (const section of sections) await within(section, () => section.clean?.(target, keys, isSource));
   const { floor } = await highestOf(sources, keys);
   for (const source of sources.filter(({ primary }) => primary !== target.primary)) {
     for (const section of sections) await within(section, () => section.copy?.(source, target, keys, floor));

@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import type { CoordinationError } from "../errors.js";
 import type { App, Env, Services } from "./context.js";
+import { counterRoutes } from "./counters/routes.js";
 import { discoveryRoutes } from "./discovery/routes.js";
 import { docsRoutes } from "./docs/routes.js";
 import { electionRoutes } from "./elections/routes.js";
@@ -15,9 +16,11 @@ import { memberRoutes } from "./members/routes.js";
 import { answerFailure } from "./observed.js";
 import { ownerRoutes } from "./owners/routes.js";
 import { pickRoutes } from "./picks/routes.js";
+import { registerRoutes } from "./registers/routes.js";
 import { Routes } from "./registration.js";
 import { semaphoreRoutes } from "./semaphores/routes.js";
 import { systemRoutes } from "./system/routes.js";
+import { transactionRoutes } from "./transactions/routes.js";
 
 /** The HTTP service: all routes, and the answer where there is none. */
 export function createApp(services: Services): App {
@@ -37,6 +40,9 @@ export function createApp(services: Services): App {
   memberEventsRoute(routes, services);
   memberHistoryRoute(routes);
   ownerRoutes(routes);
+  registerRoutes(routes, services);
+  counterRoutes(routes);
+  transactionRoutes(routes, services);
   pickRoutes(routes);
   discoveryRoutes(routes);
   systemRoutes(routes, services);

@@ -21,6 +21,8 @@ export type Answer = (c: Context<Env>, text: string | null) => Promise<Reply> | 
 export interface Observed {
   readonly counted: RouteMetrics;
   readonly isBatch: boolean;
+  /** If other than that of all such routes. */
+  readonly bodyBytesMax?: number | undefined;
   /** Whether it answers callers without a key. */
   readonly isOpen: boolean;
 }
@@ -31,7 +33,7 @@ export interface Observed {
  */
 export function observed(
   dependencies: Dependencies,
-  { counted, isBatch, isOpen }: Observed,
+  { counted, isBatch, bodyBytesMax, isOpen }: Observed,
   answer: Answer,
 ): (c: Context<Env>) => Promise<Response> | Response {
   const { metrics, ids, clock, stopping, identity } = dependencies;
@@ -51,7 +53,7 @@ export function observed(
       return c.body(null);
     };
     const failed = (error: unknown) => replied(toFailure(error, c, dependencies));
-    const answered = () => inFlight(c, () => readBody(c, isBatch), answerUnlessStopping);
+    const answered = () => inFlight(c, () => readBody(c, isBatch, bodyBytesMax), answerUnlessStopping);
     const answeredTo = (principal: Principal) => {
       c.set("principal", principal);
       return answered();

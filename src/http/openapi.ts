@@ -29,6 +29,14 @@ export function describe(app: App): Record<string, unknown> {
       { name: "elections", description: "One leader at a time, with a term that only grows and a value." },
       { name: "members", description: "Instances of services, kept alive by heartbeats." },
       { name: "shard owners", description: "Which member owns a key, by a consistent-hash ring." },
+      {
+        name: "registers",
+        description: "Values that a majority of the primaries agree on: linearizable, with compare-and-set.",
+      },
+      {
+        name: "transactions",
+        description: "Decisions of several services together: all commit, or all abort (two-phase commit).",
+      },
       { name: "picks", description: "Which members get work." },
       { name: "service", description: "Quorate itself." },
     ],

@@ -1,3 +1,4 @@
+import { KEYED_MAX } from "../algorithms/register.js";
 import { type CoordinationError, type ErrorCode, shuttingDown } from "../errors.js";
 import { limitMismatch, lost, mismatch } from "../primitives/leases/lease-failures.js";
 import {
@@ -7,7 +8,19 @@ import {
   unknownMember,
   versionMismatch,
 } from "../primitives/members/member-failures.js";
+import {
+  contended,
+  idempotencyMismatch,
+  outcomeUnknown,
+  tooManyKeyed,
+} from "../primitives/registers/register-failures.js";
 import { RING_POINTS_MAX } from "../primitives/rings/ring-builds.js";
+import {
+  alreadyDecided,
+  decisionForgotten,
+  refusedBy,
+  tooManyTransactions,
+} from "../primitives/transactions/transaction-failures.js";
 import { noQuorum, shortageOf } from "../quorum/shortage.js";
 import { lacks } from "./access/authorization.js";
 import { quotaExceeded, rateLimited } from "./access/key-limits.js";
@@ -51,7 +64,17 @@ export const failures: Readonly<Record<ErrorCode, CoordinationError>> = {
   superseded: superseded("search-1"),
   // 80 members of the greatest weight, 256.
   too_many: tooManyPoints("search", 80 * 256 * 256, RING_POINTS_MAX),
+  already_decided: alreadyDecided("committed"),
+  not_decided: refusedBy("not_decided"),
+  contrary_vote: refusedBy("contrary_vote"),
+  unknown_participant: refusedBy("unknown_participant"),
+  decision_forgotten: decisionForgotten(),
   lease_lost: lost({ kind: "broken", reason: breakRequests.break.value.reason }, fencingToken),
+  idempotency_mismatch: idempotencyMismatch(),
+  too_many_keyed: tooManyKeyed(KEYED_MAX),
+  contended: contended(1_000),
+  too_many_transactions: tooManyTransactions(),
+  outcome_unknown: outcomeUnknown(),
   version_mismatch: versionMismatch("search-1", { incarnation: 1795222235123, revision: 1 }),
   too_large: tooLarge(BODY_BYTES_MAX),
   unsupported_media_type: UNSUPPORTED_MEDIA_TYPE,

@@ -101,15 +101,25 @@ const FIELDS: Readonly<Partial<Record<ErrorCode, z.ZodRawShape>>> = {
     // Without words of its own: they would make it another schema.
     holder: HolderSchema.optional(),
   },
+  already_decided: {
+    decision: z.enum(["committed", "aborted"]).openapi({ description: "It never changes." }),
+  },
   limit_mismatch: { limit: z.int().openapi({ description: "The limit of the semaphore." }) },
   rate_limited: { retryAfterMs },
   quota_exceeded: { retryAfterMs },
   too_many: { retryAfterMs: sometimesRetryAfterMs },
   lease_lost: { lost: LossSchema },
   version_mismatch: {
-    etag: z.string().openapi({ description: "The ETag of what is stored now; also as header ETag." }),
-    revision: z.int().optional().openapi({ description: "Its revision, if it has one." }),
+    etag: z
+      .string()
+      .optional()
+      .openapi({ description: "The ETag of what is stored now; also as header ETag. Missing: nothing is." }),
+    version: z.int().optional().openapi({ format: "int64", description: "The version of a register." }),
+    revision: z.int().optional().openapi({ description: "The revision of a member." }),
   },
+  too_many_keyed: { retryAfterMs },
+  contended: { retryAfterMs },
+  too_many_transactions: { retryAfterMs },
   no_quorum: { retryAfterMs: sometimesRetryAfterMs },
   authentication_unavailable: { retryAfterMs },
   overloaded: { retryAfterMs },

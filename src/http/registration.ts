@@ -35,6 +35,8 @@ export interface Route<Path extends string, S extends Schemas, A extends z.ZodTy
   readonly problems?: readonly ErrorCode[];
   /** Whether the body may be as large as that of a batch. */
   readonly isBatch?: boolean;
+  /** The largest body, if not that of all routes. */
+  readonly bodyBytesMax?: number;
   /** Whether the answer goes on until its client disconnects. */
   readonly isStream?: boolean;
   /** `primitives`: as the namespace of the request sees them. */
@@ -80,7 +82,17 @@ export class Routes {
   add<const Path extends string, S extends Schemas, A extends z.ZodType = z.ZodNever>(
     route: Route<Path, S, A>,
   ): void {
-    const { handle, answer, otherAnswers, problems, needs, isBatch = false, isStream, ...described } = route;
+    const {
+      handle,
+      answer,
+      otherAnswers,
+      problems,
+      needs,
+      isBatch = false,
+      bodyBytesMax,
+      isStream,
+      ...described
+    } = route;
     const { method, path } = described;
     this.app.openAPIRegistry.registerPath({
       ...described,
@@ -88,7 +100,7 @@ export class Routes {
       responses: { 200: answer, ...otherAnswers, ...this.#problems(route) },
     });
     const plain = path.replaceAll(/\{(.+?)\}/g, ":$1");
-    const observing = this.#observing(plain, isBatch);
+    const observing = { ...this.#observing(plain, isBatch), bodyBytesMax };
     const answering = this.#answering(route, observing.isOpen);
     this.#on(
       method,

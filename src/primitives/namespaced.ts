@@ -7,9 +7,13 @@ import type { ListWatches } from "./members/list-watches.js";
 import type { MemberPages } from "./members/member-pages.js";
 import type { Membership } from "./members/membership.js";
 import type { Suspicions } from "./members/suspicions.js";
+import { countersIn, registersIn, transactionsIn } from "./namespaced-registers.js";
 import type { Picks } from "./picks/picks.js";
+import type { Counters } from "./registers/counters.js";
+import type { Registers } from "./registers/registers.js";
 import type { Owners } from "./rings/owners.js";
 import type { Semaphores } from "./semaphore.js";
+import type { Transactions } from "./transactions/transactions.js";
 
 /** The primitives of an instance, by the inner names of all namespaces. */
 export interface Primitives {
@@ -19,6 +23,9 @@ export interface Primitives {
   readonly membership: Membership;
   readonly memberEvents: MemberEvents;
   readonly owners: Owners;
+  readonly registers: Registers;
+  readonly counters: Counters;
+  readonly transactions: Transactions;
   readonly picks: Picks;
 }
 
@@ -36,6 +43,9 @@ export interface NamespacedPrimitives {
   readonly memberEvents: Pick<MemberEvents, "watch" | "history">;
   readonly suspicions: Pick<Suspicions, "reportByPeer">;
   readonly owners: Pick<Owners, "owning" | "timeSlices">;
+  readonly registers: Pick<Registers, "get" | "put" | "delete" | "inspect" | "change">;
+  readonly counters: Pick<Counters, "get" | "add">;
+  readonly transactions: Omit<Transactions, "end" | "sawStored">;
   readonly picks: Pick<Picks, "pick">;
 }
 
@@ -52,7 +62,11 @@ export function inNamespace(namespace: Namespace, primitives: Primitives): Names
   const memberLists = memberListsIn(namespace, membership);
   const { suspicions } = membership;
   const members = { membership, memberLists, memberEvents, suspicions };
-  return { namespace, locks, semaphores, elections, ...members, owners, picks };
+  const registers = registersIn(namespace, primitives.registers);
+  const counters = countersIn(namespace, primitives.counters);
+  const transactions = transactionsIn(namespace, primitives.transactions);
+  const values = { registers, counters, transactions };
+  return { namespace, locks, semaphores, elections, ...members, owners, picks, ...values };
 }
 
 /** Each primitive only when it is asked for: a request uses one. */
@@ -97,6 +111,18 @@ class View implements NamespacedPrimitives {
 
   get owners() {
     return ownersIn(this.namespace, this.primitives.owners);
+  }
+
+  get counters() {
+    return countersIn(this.namespace, this.primitives.counters);
+  }
+
+  get registers() {
+    return registersIn(this.namespace, this.primitives.registers);
+  }
+
+  get transactions() {
+    return transactionsIn(this.namespace, this.primitives.transactions);
   }
 
   get picks() {

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.js";
-import { BATCHES, type Call } from "../scripts/scripts.js";
+import { BATCHES, type Call, RUNS_MAX } from "../scripts/scripts.js";
 import { RedisReplyError } from "./connection.js";
 import type { Settle } from "./wire.js";
 
@@ -77,7 +77,8 @@ const isAlike = (one: Waiting, other: Waiting) =>
   one.call.keys.length === other.call.keys.length &&
   one.call.args.length === other.call.args.length;
 
-const hasRoom = (calls: number, { keys }: Call<unknown>) => (calls + 1) * keys.length <= KEYS_MAX;
+const hasRoom = (calls: number, { keys, script }: Call<unknown>) =>
+  (calls + 1) * keys.length <= KEYS_MAX && calls < (RUNS_MAX.get(script.name) ?? KEYS_MAX);
 
 /** Several calls of one script as one; all have the same number of keys, and of arguments. lua/lib/batch.lua describes it. */
 export function all(calls: readonly Call<unknown>[]): Call<unknown[]> {

@@ -17,6 +17,10 @@ export class Keys {
   readonly held: string;
   /** Prefix of the keys of waiters; leases.lua describes what follows it. */
   readonly waiting: string;
+  /** Names of the registers of which something was accepted, of those that may be removed, and of those that end. */
+  readonly registers: string;
+  readonly registersGone: string;
+  readonly registersEnding: string;
 
   constructor(private readonly prefix: string) {
     this.configuration = `${prefix}configuration`;
@@ -28,6 +32,9 @@ export class Keys {
     this.incarnation = `${prefix}incarnation`;
     this.held = `${prefix}held`;
     this.waiting = `${prefix}waiting/`;
+    this.registers = `${prefix}registers`;
+    this.registersGone = `${prefix}registers/gone`;
+    this.registersEnding = `${prefix}registers/ending`;
   }
 
   /** An acceptor's state of the agreement on one version of the configuration. */
@@ -45,6 +52,12 @@ export class Keys {
   get tombstonePattern(): string {
     return `${escapeGlob(this.prefix)}gone/*`;
   }
+
+  /** A register, by its name: its kind, its namespace and its key, which may have slashes. */
+  readonly register = (name: string) => `${this.prefix}register/${name}`;
+
+  /** The channel on which a new version of a register is published. */
+  readonly registerChannel = (name: string) => `${this.prefix}registers/changed/${name}`;
 
   /** A writer's hold. The keys of readers' holds begin with it, as leases.lua describes. */
   readonly hold = (resource: string) => `${this.prefix}hold/${resource}`;

@@ -39,6 +39,16 @@ const NAMES = {
     "set-limit",
   ],
   queue: ["take-ticket", "leave-queue", "keep-waiting"],
+  registers: [
+    "prepare-register",
+    "accept-register",
+    "read-register",
+    "due-registers",
+    "raise-register-floor",
+    "remove-register",
+    "restore-register",
+    "drop-registers",
+  ],
   members: [
     "announce-incarnation",
     "claim-incarnation",
@@ -134,6 +144,9 @@ export const BATCHES: ReadonlyMap<string, Script> = new Map(
       ["leases", "renew-lease"],
       ["queue", "leave-queue"],
       ["queue", "take-ticket"],
+      ["registers", "prepare-register"],
+      ["registers", "accept-register"],
+      ["registers", "read-register"],
     ] as const
   ).map(([folder, name]) => {
     const { first, own } = load(folder, name);
@@ -141,6 +154,16 @@ export const BATCHES: ReadonlyMap<string, Script> = new Map(
     return [name, scriptOf(`${name} batch`, `${first}\n${text}`)];
   }),
 );
+
+/**
+ * How many runs a batch may have of scripts that may send or receive 64 KB each: some 4 ms of a primary's time. By name; others
+ * are bounded by their keys alone.
+ */
+export const RUNS_MAX: ReadonlyMap<string, number> = new Map([
+  ["prepare-register", 8],
+  ["accept-register", 8],
+  ["read-register", 8],
+]);
 
 /** A call of a script by its name; without `parse` the reply says nothing. */
 export function scriptCall<T>(

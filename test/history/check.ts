@@ -6,6 +6,7 @@ import type { History, Operation } from "./operation.js";
 import { checkOrder } from "./order.js";
 import { checkOwners } from "./owners.js";
 import { checkRecovery } from "./recovery.js";
+import { checkRegisters } from "./registers.js";
 import { checkTokens } from "./tokens.js";
 
 /** A promise that was broken, and the operations that show it. */
@@ -30,6 +31,8 @@ export type Promised =
   | "members"
   /** The same ringId gives the same owner for a key; a member that is gone owns nothing. */
   | "owners"
+  /** Registers are linearizable, each by itself, and an etag names one version ever. */
+  | "registers"
   /** Nothing hangs. */
   | "deadlines"
   /** After the faults stop everything works again. */
@@ -44,6 +47,7 @@ export function check(history: History): Violation[] {
     ...checkOrder(history),
     ...checkMembers(history),
     ...checkOwners(history),
+    ...checkRegisters(history),
     ...checkDeadlines(history),
     ...checkRecovery(history),
   ];

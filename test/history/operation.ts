@@ -93,7 +93,24 @@ export type Request =
       readonly service: string;
       readonly key: string;
       readonly viewAgeMsMax: number;
-    };
+    }
+  /** Registers. Values are unique among all that are put. `etag`: only where the register has it; null: where there is none. */
+  | {
+      readonly kind: "put";
+      readonly key: string;
+      readonly value: string;
+      readonly ttlMs?: number;
+      readonly etag?: string | null;
+      /** The same for each try of one change. */
+      readonly idempotencyKey?: string;
+    }
+  | {
+      readonly kind: "delete";
+      readonly key: string;
+      readonly etag?: string;
+      readonly idempotencyKey?: string;
+    }
+  | { readonly kind: "read"; readonly key: string };
 
 export type Outcome =
   /** Acquire. `validUntilMs`: until when the client may trust the lease, `startMs + waitedMs + validForMs`. */
@@ -126,10 +143,22 @@ export type Outcome =
       readonly members: readonly { readonly id: string; readonly incarnation: number }[];
     }
   | { readonly kind: "owned"; readonly owner: string; readonly ringId: string }
+  /** Put, and a delete of something. */
+  | { readonly kind: "changed"; readonly number: number; readonly etag: string | null }
+  /** Put and delete: the register has another version; null: there is none. */
+  | { readonly kind: "mismatch"; readonly current: Version | null }
+  /** Read, and a delete of nothing; null: there is none. */
+  | { readonly kind: "found"; readonly version: (Version & { readonly value: string }) | null }
   /** The service answered with an error: what was asked may still have been done, unless the code says otherwise. */
   | { readonly kind: "failed"; readonly code: string }
   /** No answer: the connection broke, or the instance was killed. It may be done even later. */
   | { readonly kind: "no_answer"; readonly why: string };
+
+/** Of a register. */
+export interface Version {
+  readonly number: number;
+  readonly etag: string;
+}
 
 export type WorldEvent =
   /** For readers only. */

@@ -63,7 +63,18 @@ function tellRequest(request: Request): string {
       return `list ${request.service}`;
     case "owner":
       return `owner of ${request.key} in ${request.service}`;
+    case "put":
+      return `put ${request.value} into ${request.key}${request.ttlMs ? ` for ${request.ttlMs} ms` : ""}${tellCondition(request)}`;
+    case "delete":
+      return `delete ${request.key}${tellCondition(request)}`;
+    case "read":
+      return `read ${request.key}`;
   }
+}
+
+function tellCondition({ etag, idempotencyKey }: { etag?: string | null; idempotencyKey?: string }): string {
+  const condition = etag === undefined ? "" : etag === null ? ", if there is none" : `, if it has ${etag}`;
+  return idempotencyKey === undefined ? condition : `${condition}, as ${idempotencyKey}`;
 }
 
 function tellWanted(wanted: Wanted): string {
@@ -97,6 +108,12 @@ function tellOutcome(outcome: Outcome): string {
       return `[${outcome.members.map(({ id, incarnation }) => `${id} (${incarnation})`).join(", ")}]`;
     case "owned":
       return `${outcome.owner}, ring ${outcome.ringId}`;
+    case "changed":
+      return `changed, version ${outcome.number}${outcome.etag ? `, etag ${outcome.etag}` : ""}`;
+    case "mismatch":
+      return `refused, ${tellVersion(outcome.current)}`;
+    case "found":
+      return `${outcome.version ? `${outcome.version.value}, ` : ""}${tellVersion(outcome.version)}`;
     case "held":
       return "held by another";
     case "failed":
@@ -104,6 +121,10 @@ function tellOutcome(outcome: Outcome): string {
     case "no_answer":
       return `no answer, ${outcome.why}`;
   }
+}
+
+function tellVersion(version: { readonly number: number; readonly etag: string } | null): string {
+  return version ? `version ${version.number}, etag ${version.etag}` : "there is none";
 }
 
 function tellEvent(event: WorldEvent): string {

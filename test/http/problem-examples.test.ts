@@ -4,6 +4,7 @@ import { ERROR_CODES, type ErrorCode } from "../../src/errors.js";
 import { problemExamples } from "../../src/http/problem.js";
 import { problemRequestId } from "../../src/http/problem-examples.js";
 import { systemIds } from "../../src/ids.js";
+import { STORED_MAX } from "../../src/primitives/transactions/transactions.js";
 import { accessBy, bearer, EVERYTHING, type Keys } from "../helpers/access.js";
 import { type Answer, Contract } from "../helpers/contract.js";
 import { startPrimaries, type TestPrimaries } from "../helpers/primaries.js";
@@ -27,6 +28,7 @@ type Provoke = (instance: Instance) => Promise<Pick<Answer, "status" | "body">>;
 
 const KEY = "the-key-of-the-operator";
 const LOCK = "/v1/locks/orders-42";
+const REGISTER = "/v1/registers/config";
 const MEMBER = "/v1/services/search/members/search-1";
 const member = { address: "10.0.0.7:9000" };
 const holding = { ttlMs: 20_000, owner: "worker-7", metadata: { build: "7f3a" } };
@@ -58,7 +60,13 @@ const limited = async (limits: Limits, ask: (call: (name: string) => Promise<Ans
   );
 };
 
-const PROVOCATIONS: Record<Exclude<ErrorCode, "overloaded">, Provoke> = {
+/** The path of a transaction. */
+async function begun({ call }: Instance, participants = ["stock"]): Promise<string> {
+  const { body } = await call("POST", "/v1/transactions", { participants, deadlineMs: 20_000 });
+  return `/v1/transactions/${(body as { id: string }).id}`;
+}
+
+const PROVOCATIONS: Record<Exclude<ErrorCode, "overloaded" | "contended" | "outcome_unknown">, Provoke> = {
   invalid_request: ({ call }) => call("POST", `${LOCK}/acquire`, { ttlMs: 50, waitMS: 20_000 }),
   not_found: ({ call }) => call("GET", "/nothing"),
   method_not_allowed: ({ call }) => call("POST", "/v1/primaries"),
@@ -110,6 +118,39 @@ const PROVOCATIONS: Record<Exclude<ErrorCode, "overloaded">, Provoke> = {
     await Promise.all(paths.map((path) => call("PUT", path, { ...member, weight: 256 })));
     return call("GET", "/v1/services/search/owner?key=user:42");
   },
+  idempotency_mismatch: async ({ call }) => {
+    const headers = { "idempotency-key": "c7b1" };
+    await call("PUT", REGISTER, { value: 1 }, headers);
+    return call("PUT", REGISTER, { value: 2 }, headers);
+  },
+  too_many_keyed: async ({ call }) => {
+    const put = (i: number) => call("PUT", `${REGISTER}2`, { value: i }, { "idempotency-key": `k${i}` });
+    for (let i = 0; i < 64; i++) await put(i);
+    return put(64);
+  },
+  already_decided: async (instance) => {
+    const path = await begun(instance);
+    await instance.call("POST", `${path}/vote`, { participant: "stock", vote: "yes" });
+    return instance.call("POST", `${path}/abort`, { reason: "late" });
+  },
+  not_decided: async (instance) =>
+    instance.call("POST", `${await begun(instance)}/acknowledge`, { participant: "stock" }),
+  contrary_vote: async (instance) => {
+    const path = await begun(instance, ["stock", "payment"]);
+    await instance.call("POST", `${path}/vote`, { participant: "stock", vote: "yes" });
+    return instance.call("POST", `${path}/vote`, { participant: "stock", vote: "no" });
+  },
+  unknown_participant: async (instance) =>
+    instance.call("POST", `${await begun(instance)}/vote`, { participant: "shipping", vote: "yes" }),
+  decision_forgotten: ({ call }) =>
+    call("POST", "/v1/transactions/01900000-0000-7000-8000-000000000000/vote", {
+      participant: "stock",
+      vote: "yes",
+    }),
+  too_many_transactions: async (instance) => {
+    instance.service.transactions.sawStored(STORED_MAX);
+    return instance.call("POST", "/v1/transactions", { participants: ["stock"], deadlineMs: 30_000 });
+  },
   lease_lost: async ({ call }) => {
     const { body } = await call("POST", `${LOCK}/acquire`, holding);
     const reason = "worker-7 was taken down by hand";
@@ -144,8 +185,10 @@ const PROVOCATIONS: Record<Exclude<ErrorCode, "overloaded">, Provoke> = {
   },
 };
 
-// That of `overloaded` is in admission.test.ts, where there is an overload.
-const CODES = ERROR_CODES.filter((code) => code !== "overloaded");
+// That of `overloaded` is in admission.test.ts, where there is an overload; the others are in primitives/registers.
+const CODES = ERROR_CODES.filter(
+  (code) => code !== "overloaded" && code !== "contended" && code !== "outcome_unknown",
+);
 
 test.each(CODES)("the example of %s says what a request is told", async (code) => {
   await using instance = await startInstance(primaries.urls, { env: { QUORATE_OPERATOR_KEY: KEY } });

@@ -6,6 +6,8 @@ import { type ParityOptions, parity } from "./parity.js";
 import { type QueueOptions, queue, type Waiter } from "./queue.js";
 import { readmission } from "./readmission.js";
 import type { ReadmissionOptions } from "./readmission-world.js";
+import { registers } from "./registers.js";
+import type { RegistersOptions } from "./registers-world.js";
 import { repair } from "./repair.js";
 import type { RepairOptions } from "./repair-world.js";
 import { semaphore } from "./semaphore.js";
@@ -105,6 +107,22 @@ const woken: WakingOptions["requests"] = [
 
 const handed: HandOnOptions = { variant: "right", waiters: ["stays", "stays", "stays"], up: 2 };
 
+const register: RegistersOptions = {
+  variant: "right",
+  clients: ["append", "append", "read"],
+  from: "nothing",
+  restarts: 0,
+  restartsWith: "nothing",
+  removals: false,
+};
+const removed: RegistersOptions = {
+  ...register,
+  clients: ["append", "delete", "read"],
+  from: "a deleted one",
+  removals: true,
+};
+const kept: RegistersOptions = { ...removed, restarts: 1, restartsWith: "nothing or a state of before" };
+
 /** Smallest first: what these do not use of the time is left for the others. */
 export const RIGHT: readonly Entry[] = [
   entry(waking({ variant: "right", requests: woken })),
@@ -129,6 +147,13 @@ export const RIGHT: readonly Entry[] = [
   entry(repair({ ...renewed, othersRenewals: 1, modes: ["reader", "writer"] })),
   entry(repair({ ...renewed, wipes: 1 })),
   entry(repair({ ...late, ending: "break", clocks: "wrong" })),
+  entry(registers({ ...register, clients: ["append", "append", "append"] })),
+  entry(registers({ ...removed, clients: ["append", "delete", "append", "append"] })),
+  entry(registers({ ...register, clients: ["append", "append"], restarts: 2 })),
+  entry(registers(kept)),
+  entry(registers({ ...removed, from: "nothing" })),
+  entry(registers({ ...removed, clients: ["append", "delete", "append", "read"], restarts: 1 })),
+  entry(registers({ ...register, restarts: 1 })),
   entry(readmission(reconcilers)),
   entry(readmission({ ...reconcilers, ballots: 2 })),
   entry(readmission({ ...reconcilers, wipes: 2 })),
@@ -167,6 +192,11 @@ export const RIGHT: readonly Entry[] = [
   entry(repair({ ...renewed, from: "acquired", ending: "break", wipes: 1 })),
   entry(repair({ ...renewed, from: "acquired", second: "gives up at once", ending: "release" })),
   entry(repair({ ...renewed, from: "acquired", second: "asks" })),
+  entry(registers({ ...register, clients: ["append", "append", "read", "read"] })),
+  entry(registers({ ...register, restarts: 1, restartsWith: "nothing or a state of before" })),
+  entry(registers({ ...kept, clients: ["append", "delete", "append", "read"] })),
+  entry(registers({ ...removed, clients: ["append", "delete", "append", "read"], from: "nothing" })),
+  entry(registers({ ...removed, from: "nothing", restarts: 1 })),
   entry(tokenRule({ ...rule, clients: 3, counterMax: 0 })),
   entry(tokenRule({ ...rule, primaries: 5, counterMax: 0 })),
   entry(readmission({ ...one, reconcilers: 2, wipes: 2, marksLost: true })),
@@ -197,6 +227,32 @@ export const WRONG: readonly Entry[] = [
       variant: "floors read before counters",
     }),
   ),
+  entry(registers({ ...register, variant: "a ballot reused for another value" })),
+  entry(registers({ ...register, variant: "accept without compare" })),
+  entry(registers({ ...register, variant: "read from one primary" })),
+  entry(registers({ ...register, variant: "a quorum of one" })),
+  entry(registers({ ...register, variant: "a TTL in Redis" })),
+  entry(registers({ ...removed, variant: "a key deleted without raising the floor" })),
+  entry(
+    registers({
+      ...removed,
+      clients: ["append", "delete", "append", "append"],
+      variant: "a key deleted below a promise",
+    }),
+  ),
+  entry(registers({ ...removed, variant: "a key deleted that only a majority know as deleted" })),
+  entry(
+    registers({
+      ...register,
+      removals: true,
+      variant: "a promise without a value dropped without raising the floor",
+    }),
+  ),
+  entry(registers({ ...register, restarts: 1, variant: "a primary that forgot goes on" })),
+  entry(registers({ ...register, restarts: 1, variant: "no fence" })),
+  entry(registers({ ...register, restarts: 1, variant: "an accept that goes on in the next configuration" })),
+  entry(registers({ ...kept, variant: "readmission that keeps its own registers" })),
+  entry(registers({ ...kept, variant: "copying by the highest ballot alone" })),
   entry(readmission({ ...one, clocks: "right", variant: "no quarantine" })),
   entry(
     readmission({

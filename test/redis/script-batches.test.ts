@@ -216,6 +216,9 @@ describe("a batch", () => {
       "renew-lease",
       "leave-queue",
       "take-ticket",
+      "prepare-register",
+      "accept-register",
+      "read-register",
     ]);
   });
 });

@@ -44,6 +44,16 @@ import {
   putMember,
 } from "../../src/scripts/member-calls.js";
 import { keepWaiting, leaveQueue, takeTicket } from "../../src/scripts/queue-calls.js";
+import {
+  acceptRegister,
+  dropRegisters,
+  dueRegisters,
+  prepareRegister,
+  raiseRegisterFloor,
+  readRegister,
+  removeRegister,
+  restoreRegister,
+} from "../../src/scripts/register-calls.js";
 import { listReports, noteProbed, putReport } from "../../src/scripts/report-calls.js";
 import { type Call, SCRIPTS } from "../../src/scripts/scripts.js";
 import { findSlots, inspectSemaphore, setLimit } from "../../src/scripts/semaphore-calls.js";
@@ -72,6 +82,8 @@ const attempt = {
 const renewal = { owner: "", metadata: "", mode: "exclusive", chosen: true, revision: "" } as const;
 const configuration = { version: 2 } as Parameters<typeof commitConfiguration>[1];
 
+const ballot = `000000000007:${"a".repeat(24)}`;
+const proposal = { etag: ballot, leftMs: 1_000, isLive: true, text: "1 - -\n{}" };
 const member = memberRecord({ id: "search-1" });
 
 const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
@@ -109,6 +121,18 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
     1_000,
     many((i) => ({ leaseId: "lease", resource: `lock/${i}` })),
   ),
+  "prepare-register": prepareRegister(keys, "value/default/a", ballot),
+  "accept-register": acceptRegister(keys, "value/default/a", ballot, proposal),
+  "read-register": readRegister(keys, "value/default/a"),
+  "due-registers": dueRegisters(keys, 60_000, 100),
+  "raise-register-floor": raiseRegisterFloor(ballot),
+  "remove-register": removeRegister(keys, "value/default/a", ballot),
+  "restore-register": restoreRegister(keys, "value/default/a", {
+    ...proposal,
+    promised: ballot,
+    accepted: ballot,
+  }),
+  "drop-registers": dropRegisters(many((i) => keys.register(`value/default/${i}`))),
   "set-limit": setLimit(keys, "pool", 7, 1_000),
   "sweep-held": sweepHeld(keys),
   "announce-incarnation": announceIncarnation(keys, 7),
@@ -188,6 +212,7 @@ const isOfLeases = (name: string) => SCRIPTS[name as keyof typeof SCRIPTS].text.
 const QUEUES = luaText("queues");
 const LIMITS = luaText("limits");
 const COUNTERS = luaText("counters");
+const REGISTERS = luaText("registers");
 const HOLDS = luaText("holds");
 const LIFETIMES = luaText("lifetimes");
 const GUARDS = luaText("guards");
@@ -295,6 +320,7 @@ test("the prelude stands in front of each, behind it its plain path and the libr
       ...(text.includes(LIMITS) ? [LIMITS] : []),
       ...(isOfLeases(name) ? [LEASES] : []),
       ...(isOfQueues(name) ? [LIVENESS_LUA, QUEUES] : []),
+      ...(text.includes(REGISTERS) ? [REGISTERS] : []),
       ...(text.includes(LIFETIMES) ? [LIFETIMES] : []),
       ...(text.includes(EVENTS) ? [EVENTS] : []),
       ...(text.includes(GUARDS) ? [GUARDS] : []),
@@ -302,7 +328,7 @@ test("the prelude stands in front of each, behind it its plain path and the libr
     const body = [...between, own].join("\n");
     expect(text.endsWith(`\n${body}`), name).toBe(true);
     const prelude = luaText("prelude");
-    const onlyEpoch = prelude.replace(", 'floor', 'quarantine_until', 'leases_until'", "");
+    const onlyEpoch = prelude.replace(", 'floor', 'quarantine_until', 'leases_until', 'register_floor'", "");
     expect(onlyEpoch).not.toBe(prelude);
     expect(text.slice(0, -body.length - 1), name).toBe(body.includes("fence[") ? prelude : onlyEpoch);
     expect(sha1).toBe(createHash("sha1").update(text).digest("hex"));

@@ -50,7 +50,7 @@ export class Asking {
       ...(value !== undefined && { value }),
     };
     const startMs = this.universe.scheduler.nowMs();
-    const outcome = await this.#ask(instance, request, async () => {
+    const outcome = await this.ask(instance, request, async () => {
       const acquired = wanted.election
         ? await this.#campaign(instance, wanted.name, { ttlMs, leaseId, waitMs, value })
         : await this.#acquire(instance, wanted, { ttlMs, leaseId, waitMs });
@@ -98,7 +98,7 @@ export class Asking {
     const { wanted, leaseId, token, ttlMs } = held;
     this.#touch(instance, wanted, ttlMs);
     const startMs = this.universe.scheduler.nowMs();
-    const outcome = await this.#ask(
+    const outcome = await this.ask(
       instance,
       { kind: "renew", ...wanted, leaseId, token, ttlMs },
       async () => {
@@ -136,7 +136,7 @@ export class Asking {
     { wanted: { name }, leaseId, token }: Held,
     value: string,
   ): Promise<void> {
-    await this.#ask(instance, { kind: "proclaim", name, leaseId, token, value }, async () => {
+    await this.ask(instance, { kind: "proclaim", name, leaseId, token, value }, async () => {
       await instance.core.elections.proclaim({ name, leaseId, value });
       return { kind: "proclaimed" };
     });
@@ -144,7 +144,7 @@ export class Asking {
 
   /** Looks who leads. */
   async leader(instance: Instance, name: string): Promise<void> {
-    await this.#ask(instance, { kind: "leader", name }, async () => {
+    await this.ask(instance, { kind: "leader", name }, async () => {
       const { leader, known } = await instance.core.elections.inspect(name);
       if (!known) return { kind: "unknown" };
       if (!leader) return { kind: "led", leader };
@@ -155,7 +155,7 @@ export class Asking {
 
   async release(instance: Instance, { wanted, leaseId, ttlMs }: Held): Promise<Outcome["kind"]> {
     this.#touch(instance, wanted, ttlMs);
-    const outcome = await this.#ask(instance, { kind: "release", ...wanted, leaseId }, async () => ({
+    const outcome = await this.ask(instance, { kind: "release", ...wanted, leaseId }, async () => ({
       kind: "released",
       was: await this.#release(instance, wanted, leaseId),
     }));
@@ -174,7 +174,7 @@ export class Asking {
   }
 
   async register(instance: Instance, member: string, ttlMs: number): Promise<number | null> {
-    const outcome = await this.#ask(
+    const outcome = await this.ask(
       instance,
       { kind: "register", service: SERVICE, member, ttlMs },
       async () => {
@@ -193,7 +193,7 @@ export class Asking {
     ttlMs: number,
     incarnation: number | undefined,
   ): Promise<boolean | null> {
-    const outcome = await this.#ask(
+    const outcome = await this.ask(
       instance,
       { kind: "heartbeat", service: SERVICE, member, ttlMs },
       async () => {
@@ -206,7 +206,7 @@ export class Asking {
   }
 
   async leave(instance: Instance, member: string): Promise<void> {
-    await this.#ask(instance, { kind: "leave", service: SERVICE, member }, async () => {
+    await this.ask(instance, { kind: "leave", service: SERVICE, member }, async () => {
       const was = await instance.core.membership.leave(SERVICE, member);
       instance.core.membership.views.forget(SERVICE);
       return { kind: "left", was };
@@ -214,7 +214,7 @@ export class Asking {
   }
 
   async list(instance: Instance): Promise<void> {
-    await this.#ask(instance, { kind: "list", service: SERVICE }, async () => {
+    await this.ask(instance, { kind: "list", service: SERVICE }, async () => {
       const members = await instance.core.membership.list(SERVICE);
       return { kind: "listed", members: members.map(({ id, incarnation }) => ({ id, incarnation })) };
     });
@@ -222,7 +222,7 @@ export class Asking {
 
   async owner(instance: Instance, key: string): Promise<void> {
     const request: Request = { kind: "owner", service: SERVICE, key, viewAgeMsMax: VIEW_AGE_MS_MAX };
-    await this.#ask(instance, request, async () => {
+    await this.ask(instance, request, async () => {
       const { ring } = await instance.core.owners.owning(SERVICE);
       const [owner] = ring.replicas(key, 1);
       return { kind: "owned", owner: owner?.id ?? "", ringId: ring.ringId };
@@ -233,7 +233,7 @@ export class Asking {
     return this.variant.locks?.(instance) ?? instance.core.locks;
   }
 
-  async #ask(instance: Instance, request: Request, run: () => Promise<Outcome>): Promise<Outcome> {
+  async ask(instance: Instance, request: Request, run: () => Promise<Outcome>): Promise<Outcome> {
     const answered = this.universe.recorder.asks(
       {
         client: this.client,

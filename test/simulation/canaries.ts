@@ -6,6 +6,7 @@ import { countingVotes } from "./counting-votes.js";
 import { LAST_FIRST, patched } from "./patched.js";
 import { plainRedlock } from "./plain-redlock.js";
 import { crowded, undisturbed, withFirstStart } from "./plan.js";
+import { REGISTER_CANARIES } from "./register-canaries.js";
 import { REGRESSIONS } from "./regressions.js";
 import { leasesOf, PRODUCTION, type Variant } from "./variant.js";
 
@@ -161,6 +162,7 @@ export const CANARIES: readonly Canary[] = [
     replan: (plan) => ({ ...crowded(plan, "permits"), weather: { ...plan.weather, delayMs: [0.1, 15] } }),
     ...countingVotes,
   },
+  ...REGISTER_CANARIES,
 ];
 
 /** A majority that says "at least t" is taken for one that says "exactly t". */

@@ -3,6 +3,7 @@ import { Asking, type Held } from "./asking.js";
 import type { Instance } from "./instance.js";
 import type { Plan } from "./plan.js";
 import type { Chance } from "./random.js";
+import { registerClient } from "./register-clients.js";
 import type { Universe } from "./universe.js";
 import type { Variant } from "./variant.js";
 
@@ -24,6 +25,7 @@ export async function runClients(dependencies: Dependencies): Promise<Held[]> {
   const [held] = await Promise.all([
     each(plan.clients, (place) => lockClient(dependencies, `c${place + 1}`)),
     each(plan.members, (place) => member(dependencies, `m${place + 1}`)),
+    each(plan.registers, (place) => registerClient(dependencies, `r${place + 1}`)),
     observer(dependencies),
   ]);
   return held.flat();
@@ -222,7 +224,7 @@ async function observer({ universe, plan, variant, faultsEndMs, chance: all }: D
   }
 }
 
-function someInstance({ alive }: Universe, chance: Chance): Instance | null {
+export function someInstance({ alive }: Universe, chance: Chance): Instance | null {
   return alive.length === 0 ? null : chance.pick(alive);
 }
 

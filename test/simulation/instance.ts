@@ -75,6 +75,8 @@ export class Instance {
           log(`${name}: ${primary.address} is ${state}${reason ? ` (${reason})` : ""}`),
       },
     );
+    // What was deleted goes while a run lasts.
+    Object.defineProperty(this.core.registerUpkeep, "goneForMs", { value: GONE_FOR_MS });
   }
 
   get alive(): boolean {
@@ -163,4 +165,5 @@ function idsFrom(chance: Chance): Ids {
   };
 }
 
+const GONE_FOR_MS = 200;
 const LETTERS = "abcdefghijklmnopqrstuvwxyz";

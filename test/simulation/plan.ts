@@ -48,6 +48,8 @@ export interface Plan {
   /** What all clients want, and nothing else: permits of one semaphore, to wait for one name, or to lead. Null: a mixture. */
   readonly crowd: Crowd | null;
   readonly members: number;
+  /** Clients of registers. */
+  readonly registers: number;
   readonly settings: InstanceSettings;
   readonly weather: Weather;
   readonly faults: readonly Fault[];
@@ -73,6 +75,7 @@ export function planOf(seed: number): Plan {
     names: chance.whole(1, 2),
     crowd: null,
     members: chance.whole(1, 3),
+    registers: 0,
     settings: {
       ttlMaxMs: chance.pick([3_000, 5_000]),
       commandTimeoutMs: chance.pick([40, 100]),
@@ -92,7 +95,24 @@ export function planOf(seed: number): Plan {
     ]),
     memberTtlMs: pace * chance.pick([400, 800]),
   };
-  return compared(upgraded(warmStarted(gathered(plan))));
+  return compared(upgraded(warmStarted(withRegisters(gathered(plan)))));
+}
+
+/** Registers beside everything else, in some runs; in others nothing but them, of one key. */
+function withRegisters(plan: Plan): Plan {
+  if (plan.crowd !== null) return plan;
+  switch (new Chance(plan.seed, "registers").weighted({ none: 5, some: 3, only: 2 })) {
+    case "none":
+      return plan;
+    case "some":
+      return { ...plan, registers: 2 };
+    case "only":
+      return onlyRegisters(plan);
+  }
+}
+
+export function onlyRegisters(plan: Plan): Plan {
+  return { ...plan, crowd: null, clients: 0, members: 0, registers: 4, thinkMs: plan.thinkMs / 4 };
 }
 
 /** In some runs copies are compared all the time. */

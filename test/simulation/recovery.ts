@@ -1,5 +1,6 @@
 import { Asking, type Held } from "./asking.js";
 import { type Dependencies, ELECTION } from "./clients.js";
+import { probeRegisters } from "./register-clients.js";
 
 /** After the faults: everything must work again, on every instance, within `RECOVERY_MS`. Returns what was left over. */
 export async function recover(dependencies: Dependencies, held: readonly Held[]): Promise<Leftover[]> {
@@ -22,6 +23,7 @@ export async function recover(dependencies: Dependencies, held: readonly Held[])
     Promise.all(names.map((name) => probeLock(dependencies, name, healedMs))),
     probeElection(dependencies, healedMs),
     probeMembers(dependencies),
+    ...(plan.registers > 0 ? [probeRegisters(dependencies)] : []),
     watching,
   ]);
   return [...ofLocks.flat(), ...ofElection];

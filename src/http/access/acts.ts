@@ -16,7 +16,7 @@ export interface ActTerms {
   /** The field of the answer with the fencing token. */
   readonly token?: "fencingToken" | "term";
   /** What else the audit tells. Never a secret. */
-  readonly details?: (done: Done) => Pick<AuditEvent, "member" | "limit" | "reason">;
+  readonly details?: (done: Done) => Partial<Pick<AuditEvent, "names" | "member" | "limit" | "reason">>;
   readonly quota?: {
     readonly effect: "begins" | "extends" | "ends";
     readonly what: Quoted;
@@ -46,7 +46,7 @@ const aliveOf = ({ body, answer }: Done) => {
 const memberId = ({ params }: Done) => ({ member: params?.id });
 const always = (outcome: string) => () => outcome;
 /** If the answer's field says so. */
-const ifSo = (field: "released" | "resigned" | "left") => (done: Done) =>
+const ifSo = (field: "released" | "resigned" | "left" | "deleted") => (done: Done) =>
   done.answer?.[field] ? field : null;
 /** Keeping alive what has been granted is no event: there would be thousands of lines for each that is one. */
 const never = () => null;
@@ -71,6 +71,20 @@ export const ACTS = {
   update: { outcome: always("updated"), details: memberId },
   heartbeat: { outcome: never, details: memberId, quota: member("extends") },
   heartbeats: { outcome: never, extendsMembers: aliveOf },
+  put: { outcome: always("changed") },
+  add: { outcome: always("changed") },
+  delete: { outcome: ifSo("deleted") },
+  // Its id may be made for it: the request names none.
+  "begin-transaction": {
+    outcome: always("begun"),
+    details: ({ answer }) => ({ names: [answer?.id as string] }),
+  },
+  vote: { outcome: ({ body }) => (body?.vote === "yes" ? "voted yes" : "voted no") },
+  "abort-transaction": {
+    outcome: always("aborted"),
+    details: ({ body }) => ({ reason: body?.reason as string }),
+  },
+  acknowledge: { outcome: always("acknowledged") },
   leave: { outcome: ifSo("left"), details: memberId, quota: member("ends") },
   // Many peers of one dead member say so again and again.
   suspect: { outcome: never, details: memberId },

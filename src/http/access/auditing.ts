@@ -79,6 +79,6 @@ const DENIALS: ReadonlySet<ErrorCode> = new Set([
   "quota_exceeded",
 ]);
 /** After these nobody knows whether something was changed. */
-const IN_DOUBT: ReadonlySet<ErrorCode> = new Set(["no_quorum", "internal"]);
+const IN_DOUBT: ReadonlySet<ErrorCode> = new Set(["no_quorum", "outcome_unknown", "internal"]);
 const UNKNOWN = "request";
 const NONE: readonly string[] = Object.freeze([]);

@@ -10,8 +10,11 @@ import { refuseLostNumbers } from "./json-text.js";
  * nothing, and only those without one by counting (a web stream, some 180 us); one that ends too early; and one whose
  * bytes or numbers would not arrive as they were sent.
  */
-export function readBody(c: Context, isBatch: boolean): Promise<string | null> | string | null {
-  const bytesMax = isBatch ? BATCH_BODY_BYTES_MAX : BODY_BYTES_MAX;
+export function readBody(
+  c: Context,
+  isBatch: boolean,
+  bytesMax = isBatch ? BATCH_BODY_BYTES_MAX : BODY_BYTES_MAX,
+): Promise<string | null> | string | null {
   const length = headerOf(c, "content-length");
   const chunked = length === undefined && headerOf(c, "transfer-encoding") !== undefined;
   if (!chunked && Number(length ?? 0) === 0) return null;

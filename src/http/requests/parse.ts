@@ -44,7 +44,10 @@ export function parserOf<S extends Schemas>(
   const refusesQuery = path.startsWith("/v1/") && !query;
   const schema = body?.content["application/json"].schema;
   return {
-    params: (c) => (params && check("param", params, c.req.param())) as Parsed<S>["params"],
+    params: (c) => {
+      if (params && c.req.url.includes("%")) refuseMalformedPath(c);
+      return (params && check("param", params, c.req.param())) as Parsed<S>["params"];
+    },
     rest: (c, text, params) => {
       if (refusesQuery) refuseQuery(c);
       return {
@@ -79,6 +82,16 @@ function jsonOf(c: Context, text: string | null): unknown {
 }
 
 const JSON_TYPE = /^application\/([a-z.-]+\+)?json(;\s*[a-z0-9-]+=[^;]+)*$/i;
+
+/** The framework would take what it cannot decode as it is: another name than the one that was meant. */
+function refuseMalformedPath(c: Context): void {
+  try {
+    decodeURIComponent(c.req.url.split("?", 1)[0] ?? "");
+  } catch (cause) {
+    const message = "The path is not well-formed: percent-encode the bytes of a name's UTF-8.";
+    throw new CoordinationError("invalid_request", message, { cause });
+  }
+}
 
 /** Costs nothing where there is no query, as in nearly every request. */
 function refuseQuery(c: Context): void {

@@ -62,6 +62,13 @@ async function registered() {
   await call("PUT", path, { address: "10.0.0.7:9000", metadata });
   return path;
 }
+/** A transaction of one participant; with a vote it is decided. */
+async function begun(voted = false) {
+  const { body } = await call("POST", "/transactions", { participants: ["stock"], deadlineMs: 60_000 });
+  const id = body.id as string;
+  if (voted) await call("POST", `/transactions/${id}/vote`, { participant: "stock", vote: "yes" });
+  return { id, path: `/transactions/${id}` };
+}
 const several = () => [freshName("several"), freshName("several")];
 
 /** For each route that does more than read: how it succeeds, and the line of that; null: none. */
@@ -171,6 +178,47 @@ const SCENARIOS: Record<
     await registered();
     const beats = [{ service: "search", id: "search-1" }];
     return { act: () => call("POST", "/heartbeats", { beats }), line: null };
+  },
+  putRegister: async () => ({
+    act: () => call("PUT", "/registers/config%2Fregion", { value: metadata }),
+    line: { what: "registers.put", names: ["config/region"], outcome: "changed" },
+  }),
+  addToCounter: async () => ({
+    act: () => call("POST", "/counters/invoices/add", { by: 1 }),
+    line: { what: "registers.add", names: ["invoices"], outcome: "changed" },
+  }),
+  deleteRegister: async () => {
+    const name = freshName("register");
+    await call("PUT", `/registers/${name}`, { value: metadata });
+    return {
+      act: () => call("DELETE", `/registers/${name}`),
+      line: { what: "registers.delete", names: [name], outcome: "deleted" },
+    };
+  },
+  beginTransaction: async () => ({
+    act: () => call("POST", "/transactions", { participants: ["stock"], deadlineMs: 60_000 }),
+    line: { what: "transactions.begin-transaction", names: [expect.any(String)], outcome: "begun" },
+  }),
+  voteOnTransaction: async () => {
+    const { id, path } = await begun();
+    return {
+      act: () => call("POST", `${path}/vote`, { participant: "stock", vote: "yes" }),
+      line: { what: "transactions.vote", names: [id], outcome: "voted yes" },
+    };
+  },
+  acknowledgeTransaction: async () => {
+    const { id, path } = await begun(true);
+    return {
+      act: () => call("POST", `${path}/acknowledge`, { participant: "stock" }),
+      line: { what: "transactions.acknowledge", names: [id], outcome: "acknowledged" },
+    };
+  },
+  abortTransaction: async () => {
+    const { id, path } = await begun();
+    return {
+      act: () => call("POST", `${path}/abort`, { reason: "no stock" }),
+      line: { what: "transactions.abort-transaction", names: [id], outcome: "aborted", reason: "no stock" },
+    };
   },
   suspectMember: async () => {
     const path = await registered();

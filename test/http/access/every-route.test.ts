@@ -166,7 +166,7 @@ describe("every route under /v1", () => {
   test("is asked for here", () => {
     expect(underV1.length).toBeGreaterThan(25);
     expect(new Set(underV1.map(({ needs }) => needs?.kind))).toEqual(
-      new Set(["locks", "semaphores", "elections", "members", "*"]),
+      new Set(["locks", "semaphores", "elections", "members", "registers", "transactions", "*"]),
     );
     expect(underV1.filter(({ needs }) => !needs)).toEqual([]);
     expect(

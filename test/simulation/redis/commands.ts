@@ -29,6 +29,10 @@ const READS: Readonly<Record<string, Command>> = {
     return [String(Math.floor(micros / 1e6)), String(micros % 1e6)];
   },
   GET: (keys, [key = ""]) => textOf(keys.get(key)),
+  GETRANGE: (keys, [key = "", first, last]) => {
+    const bytes = Buffer.from(textOf(keys.get(key)) ?? "");
+    return bytes.subarray(...rangeOf(bytes.length, integer(first), integer(last))).toString();
+  },
   EXISTS: (keys, args) => args.filter((key) => keys.get(key)).length,
   PTTL: (keys, [key = ""], nowMs) => {
     const atMs = keys.expiresAtMs(key);
@@ -78,6 +82,10 @@ const READS: Readonly<Record<string, Command>> = {
       .filter((member) => isAbove(member, low) && isBelow(member, high));
     return limited(found, options);
   },
+  ZLEXCOUNT: (keys, [key = "", low = "", high = ""]) =>
+    [...(scoresOf(keys.get(key))?.keys() ?? [])].filter(
+      (member) => isAbove(member, low) && isBelow(member, high),
+    ).length,
   ZRANGEBYSCORE: (keys, [key = "", low = "", high = "", ...options]) => {
     const found = ordered(scoresOf(keys.get(key)))
       .filter(([, score]) => isWithin(score, low, high))
@@ -124,6 +132,16 @@ const WRITES: Readonly<Record<string, Command>> = {
       keys.set(key, { type: "string", text }, Math.floor(nowMs) + ttlMs);
     } else throw new Error("the simulated SET knows NX and PX only");
     return OK;
+  },
+  SETRANGE: (keys, [key = "", at, text = ""]) => {
+    const from = integer(at);
+    const before = Buffer.from(textOf(keys.get(key)) ?? "");
+    if (from + Buffer.byteLength(text) > before.length)
+      throw new Error("the simulated SETRANGE makes no text longer");
+    const whole = Buffer.from(before);
+    whole.write(text, from);
+    keys.set(key, { type: "string", text: whole.toString() }, keys.expiresAtMs(key));
+    return whole.length;
   },
   DEL: (keys, args) => args.filter((key) => keys.delete(key)).length,
   UNLINK: (keys, args) => args.filter((key) => keys.delete(key)).length,
@@ -241,6 +259,12 @@ function ranged<T>(all: readonly T[], first: number, last: number): T[] {
   const place = (at: number) => (at < 0 ? Math.max(0, all.length + at) : at);
   if (last < 0 && all.length + last < 0) return [];
   return all.slice(place(first), place(last) + 1);
+}
+
+/** From where to where, of so many. */
+function rangeOf(length: number, first: number, last: number): [number, number] {
+  const place = (at: number) => (at < 0 ? Math.max(0, length + at) : at);
+  return [place(first), place(last) + 1];
 }
 
 function limited(found: readonly string[], options: readonly string[]): string[] {

@@ -78,6 +78,7 @@ describe("commands", () => {
       () => ["SET", key(), field()],
       () => ["SET", key(), field(), "PX", chance.pick([100_000, 0, "x"])],
       () => ["GET", key()],
+      () => ["GETRANGE", key(), chance.whole(0, 2), chance.pick([-1, -2, 0, 1])],
       () => ["DEL", key(), key()],
       () => ["UNLINK", key()],
       () => ["EXISTS", key(), key()],
@@ -129,6 +130,14 @@ describe("commands", () => {
     const [cursor, found] = page as [string, string[]];
     return [cursor, [...found].sort()];
   }
+
+  it("write over a part of a text, and let it live as long", async () => {
+    await same("SET", "a", "größe und mehr", "PX", 100_000);
+    await same("SETRANGE", "a", 0, "GRO");
+    await same("GETRANGE", "a", 0, 4);
+    await same("SETRANGE", "a", 9, "-und");
+    await same("GET", "a");
+  });
 
   it("find by patterns what was escaped in them", async () => {
     for (const key of ["q*:hold/a", "q:hold/a", "q*:hold/b", "x"]) await same("SET", key, 1);

@@ -5,7 +5,7 @@
 -- Errors: FENCED if another configuration epoch is stored, or none; then nothing was read or written.
 -- Lua loses digits of numbers above 10^14 in tostring, `..` and cjson, so counters are sent as text made by `int`.
 
-local fence = redis.call('HMGET', KEYS[1], 'stamp', 'floor', 'quarantine_until', 'leases_until')
+local fence = redis.call('HMGET', KEYS[1], 'stamp', 'floor', 'quarantine_until', 'leases_until', 'register_floor')
 if fence[1] ~= ARGV[1] then return redis.error_reply('FENCED this primary holds another configuration') end
 
 local function int(number) return string.format('%.0f', number) end

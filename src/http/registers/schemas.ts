@@ -1,0 +1,86 @@
+import { z } from "@hono/zod-openapi";
+import { answer, json, request } from "../fields.js";
+
+/** Largest value, bytes of JSON without spaces. */
+export const VALUE_BYTES_MAX = 64 * 1024;
+/** Largest body: the same value may be written with spaces and escapes. */
+export const VALUE_BODY_BYTES_MAX = 2 * VALUE_BYTES_MAX;
+export const KEY_BYTES_MAX = 512;
+const TTL_MS_MAX = 365 * 86_400_000;
+
+const isKey = (text: string) => Buffer.byteLength(text) <= KEY_BYTES_MAX && !/[\p{Cc}\p{Cs}]/u.test(text);
+
+export const RegisterParams = z.object({
+  key: z
+    .string()
+    .min(1)
+    .refine(isKey, `1 to ${KEY_BYTES_MAX} bytes of UTF-8 without control characters`)
+    .openapi({
+      description: `Any text of 1 to ${KEY_BYTES_MAX} bytes of UTF-8 without control characters, percent-encoded: %2F for a slash.`,
+      example: "config/region",
+    }),
+});
+
+const ETAGS = /^\s*(\*|(W\/)?"[^"]*"(\s*,\s*(W\/)?"[^"]*"){0,15})\s*$/;
+
+export const IdempotencyHeaders = z.object({
+  "idempotency-key": z
+    .string()
+    .regex(/^[\x21-\x7e]{1,255}$/, "1 to 255 printable ASCII characters without spaces")
+    .optional()
+    .openapi({
+      description:
+        "A key of your own, new for each change: a request that is sent again with it within 10 minutes changes nothing more, and gets the answer of the first.",
+    }),
+});
+
+export const ChangeHeaders = IdempotencyHeaders.extend({
+  "if-match": z.string().regex(ETAGS, 'entity tags in quotes, or "*"').optional().openapi({
+    description:
+      "Only if it has this ETag, or one of these; *: only if it is there. Else the answer is version_mismatch.",
+  }),
+  "if-none-match": z
+    .string()
+    .regex(/^\s*\*\s*$/, "*")
+    .optional()
+    .openapi({
+      description: "*: only if it is not there. Else the answer is version_mismatch.",
+    }),
+});
+
+export const PutBody = request("PutRegisterRequest", "To set a register.", {
+  value: json(VALUE_BYTES_MAX, "Its value", { leader: "eu-1" }).refine(
+    (given) => given !== undefined,
+    "must be there",
+  ),
+  ttlMs: z.int().min(100).max(TTL_MS_MAX).optional().openapi({
+    description: "Time after which it is deleted, ms. Without it, it stays.",
+    example: 60_000,
+  }),
+});
+
+const key = z.string().openapi({ description: "Its key.", example: "config/region" });
+
+const version = z.int().min(1).openapi({
+  format: "int64",
+  description:
+    "Grows by one with each change. A register that is made anew after it was deleted may begin at 1 again; an ETag never comes again.",
+  example: 7,
+});
+
+export const ChangedRegisterSchema = answer("ChangedRegister", "A register that was set.", { key, version });
+
+export const RegisterSchema = answer("Register", "A register.", {
+  key,
+  value: z.unknown().openapi({ description: "Its value.", example: { leader: "eu-1" } }),
+  version,
+  expiresInMs: z
+    .int()
+    .min(0)
+    .nullable()
+    .openapi({ description: "Time until it is deleted, ms. null: it stays.", example: null }),
+});
+
+export const DeletedRegisterSchema = answer("DeletedRegister", "The outcome of deleting a register.", {
+  deleted: z.boolean().openapi({ description: "Whether it was there until now." }),
+});

@@ -1,0 +1,65 @@
+import type { Answer } from "../typed-examples.js";
+import type { TransactionSchema } from "./schemas.js";
+
+const id = "019b7ada-7028-7c3a-9d41-5f2ac1a58b7e";
+const payload = { order: 42 };
+const participants = ["stock", "payment"];
+
+export const begins = {
+  begin: { value: { participants, deadlineMs: 30_000, payload } },
+  own: { summary: "With an id of its own", value: { id, participants, deadlineMs: 30_000, payload } },
+};
+export const votes = {
+  yes: { value: { participant: "payment", vote: "yes" as const } },
+  no: { value: { participant: "stock", vote: "no" as const, reason: "out of stock" } },
+};
+export const aborts = { abort: { value: { reason: "the customer has left" } } };
+export const acknowledgements = { acknowledge: { value: { participant: "stock" } } };
+
+type Transaction = Answer<typeof TransactionSchema>;
+const participant = (name: string, vote: "yes" | "no" | null, acknowledged = false) => ({
+  name,
+  vote,
+  acknowledged,
+});
+
+const active: Transaction = {
+  id,
+  state: "active",
+  decision: null,
+  reason: null,
+  participants: [participant("stock", "yes"), participant("payment", null)],
+  payload,
+  deadlineInMs: 21_400,
+};
+const committed: Transaction = {
+  ...active,
+  state: "committed",
+  decision: "committed",
+  participants: [participant("stock", "yes"), participant("payment", "yes")],
+  deadlineInMs: null,
+};
+const aborted: Transaction = {
+  ...active,
+  state: "aborted",
+  decision: "aborted",
+  reason: "out of stock",
+  participants: [participant("stock", "no"), participant("payment", null)],
+  deadlineInMs: null,
+};
+
+export const begun = {
+  active: { value: { ...active, participants: participants.map((one) => participant(one, null)) } },
+};
+export const voted = { committed: { summary: "The last yes", value: committed }, active: { value: active } };
+export const abortedByHand = { aborted: { value: { ...aborted, reason: "the customer has left" } } };
+export const acknowledged = {
+  committed: {
+    value: { ...committed, participants: [participant("stock", "yes", true), participant("payment", "yes")] },
+  },
+};
+export const transactions = {
+  active: { value: active },
+  committed: { value: committed },
+  aborted: { value: aborted },
+};

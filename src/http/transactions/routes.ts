@@ -1,0 +1,208 @@
+import { createHash } from "node:crypto";
+import type { Context } from "hono";
+import { UUID_V7 } from "../../algorithms/two-phase.js";
+import {
+  alreadyDecided,
+  decisionForgotten,
+  refusedBy,
+  tooManyTransactions,
+} from "../../primitives/transactions/transaction-failures.js";
+import type { Inspected, Outcome, Told } from "../../primitives/transactions/transactions.js";
+import { grantedTo, lacks, permittedOf } from "../access/authorization.js";
+import type { Dependencies, Env } from "../context.js";
+import type { Routes } from "../registration.js";
+import { invalidFields } from "../requests/invalid.js";
+import { body, json } from "../responses/content.js";
+import { Reply } from "../responses/reply.js";
+import { inFlightOf } from "../server/admission.js";
+import * as examples from "./examples.js";
+import {
+  AbortBody,
+  AcknowledgeBody,
+  BeginBody,
+  TransactionParams,
+  TransactionQuery,
+  TransactionSchema,
+  VoteBody,
+} from "./schemas.js";
+
+export function transactionRoutes(routes: Routes, dependencies: Dependencies): void {
+  beginRoute(routes);
+  readRoute(routes, dependencies);
+  voteRoute(routes);
+  acknowledgeRoute(routes);
+  abortRoute(routes);
+}
+
+function beginRoute(routes: Routes): void {
+  routes.add({
+    method: "post",
+    path: "/v1/transactions",
+    operationId: "beginTransaction",
+    needs: { action: "use", act: "begin-transaction", kind: "transactions", names: "listed" },
+    tags: ["transactions"],
+    summary: "Begin a transaction",
+    description:
+      "Participants prepare what they have to do, vote, wait for the decision, do it, and acknowledge. It is committed once all have voted yes, and aborted by the first no, by an abort, or at its deadline.",
+    request: { body: body(BeginBody, examples.begins) },
+    answer: json("It had been begun by the same request.", TransactionSchema, examples.begun),
+    otherAnswers: { 201: json("It is begun.", TransactionSchema, examples.begun) },
+    problems: [...PROBLEMS, "too_many_transactions", "idempotency_mismatch"],
+    handle: async ({ body: { id: chosen, participants, deadlineMs, payload } }, { transactions }, c) => {
+      const id = chosen === undefined ? transactions.newId() : idOf(chosen);
+      if (chosen !== undefined) assertGranted(c, id);
+      const text = payload === undefined ? null : JSON.stringify(payload);
+      const begunBy = digest(JSON.stringify([participants, deadlineMs, text]));
+      const outcome = await transactions.begin(id, { participants, payload: text, begunBy }, deadlineMs);
+      const told = toldBy(outcome);
+      const answer = toJson(id, told);
+      const headers = { "content-type": "application/json" };
+      const isNew = outcome.kind === "told" && outcome.isNew;
+      return new Reply(isNew ? 201 : 200, JSON.stringify(answer), headers, answer);
+    },
+  });
+}
+
+function readRoute(routes: Routes, { clock, stopping, revocations }: Dependencies): void {
+  routes.add({
+    method: "get",
+    path: "/v1/transactions/{id}",
+    operationId: "getTransaction",
+    needs: { action: "read", kind: "transactions", names: { inPath: "id" } },
+    tags: ["transactions"],
+    summary: "Read a transaction, or wait for its decision",
+    description:
+      "With waitMs the answer comes as soon as it is decided, or as it is after that time. It changes nothing: one whose deadline has passed is active until a vote or the service, within some seconds, aborts it.",
+    request: { params: TransactionParams, query: TransactionQuery },
+    answer: json("The transaction.", TransactionSchema, examples.transactions),
+    problems: ["not_found", "decision_forgotten", "no_quorum", "contended", "outcome_unknown"],
+    handle: async ({ params, query: { waitMs = 0 } }, { transactions }, c) => {
+      const id = idOf(params.id);
+      const deadlineMs = clock.monotonicMs() + waitMs;
+      const wait = (signal: AbortSignal): Promise<Inspected> =>
+        transactions.decided(id, deadlineMs, signal, inFlightOf(c));
+      const { told } =
+        waitMs === 0
+          ? await transactions.get(id)
+          : await revocations.during(permittedOf(c), c.req.raw.signal, (allowed) =>
+              stopping.during(allowed, wait),
+            );
+      if (told?.transaction.state === "active" && waitMs > 0) stopping.assertNot();
+      if (told === null)
+        throw transactions.isOld(id) ? decisionForgotten() : refusedBy("unknown_transaction");
+      return toJson(id, told);
+    },
+  });
+}
+
+function voteRoute(routes: Routes): void {
+  routes.add({
+    method: "post",
+    path: "/v1/transactions/{id}/vote",
+    operationId: "voteOnTransaction",
+    needs: { action: "use", act: "vote", kind: "transactions", names: { inPath: "id" } },
+    tags: ["transactions"],
+    summary: "Vote on a transaction",
+    description:
+      "The last yes commits it, a no aborts it. The same vote can be sent again. A vote for an id that nobody has begun leaves it aborted, so that it cannot begin any more.",
+    request: { params: TransactionParams, body: body(VoteBody, examples.votes) },
+    answer: json("The vote counts.", TransactionSchema, examples.voted),
+    problems: [...PROBLEMS, "too_many_transactions", "contrary_vote", "unknown_participant"],
+    handle: async ({ params, body: { participant, vote, reason } }, { transactions }) => {
+      const id = idOf(params.id);
+      return toJson(id, toldBy(await transactions.vote(id, participant, vote, reason ?? null)));
+    },
+  });
+}
+
+function acknowledgeRoute(routes: Routes): void {
+  routes.add({
+    method: "post",
+    path: "/v1/transactions/{id}/acknowledge",
+    operationId: "acknowledgeTransaction",
+    needs: { action: "use", act: "acknowledge", kind: "transactions", names: { inPath: "id" } },
+    tags: ["transactions"],
+    summary: "Say that a participant has done what was decided",
+    description: "Once all have, the transaction is ended, and remembered for 24 hours more.",
+    request: { params: TransactionParams, body: body(AcknowledgeBody, examples.acknowledgements) },
+    answer: json("It is noted.", TransactionSchema, examples.acknowledged),
+    problems: [...PROBLEMS, "not_found", "not_decided", "unknown_participant"],
+    handle: async ({ params, body: { participant } }, { transactions }) => {
+      const id = idOf(params.id);
+      return toJson(id, toldBy(await transactions.acknowledge(id, participant)));
+    },
+  });
+}
+
+function abortRoute(routes: Routes): void {
+  routes.add({
+    method: "post",
+    path: "/v1/transactions/{id}/abort",
+    operationId: "abortTransaction",
+    needs: { action: "use", act: "abort-transaction", kind: "transactions", names: { inPath: "id" } },
+    tags: ["transactions"],
+    summary: "Abort a transaction",
+    description: "Unless it is committed. An id that nobody has begun is aborted as well.",
+    request: { params: TransactionParams, body: body(AbortBody, examples.aborts) },
+    answer: json("It is aborted.", TransactionSchema, examples.abortedByHand),
+    problems: [...PROBLEMS, "too_many_transactions"],
+    handle: async ({ params, body: { reason } }, { transactions }) => {
+      const id = idOf(params.id);
+      return toJson(id, toldBy(await transactions.abort(id, reason)));
+    },
+  });
+}
+
+const PROBLEMS = [
+  "already_decided",
+  "decision_forgotten",
+  "no_quorum",
+  "contended",
+  "outcome_unknown",
+] as const;
+
+function idOf(text: string): string {
+  if (!UUID_V7.test(text))
+    throw invalidFields([{ field: "id", detail: "must be a UUID of version 7 in lower case" }]);
+  return text;
+}
+
+/** An id in a body is judged as those in paths are. */
+function assertGranted(c: Context<Env>, id: string): void {
+  if (grantedTo(c).match(id)) return;
+  const { namespace, kind, action } = permittedOf(c);
+  throw lacks({ namespace, kind, action, name: id });
+}
+
+function toldBy(outcome: Outcome): Told {
+  switch (outcome.kind) {
+    case "told":
+      return outcome;
+    case "forgotten":
+      throw decisionForgotten();
+    case "ahead":
+      throw invalidFields([{ field: "id", detail: "has a time in it that is more than an hour ahead" }]);
+    case "full":
+      throw tooManyTransactions();
+    case "refused": {
+      if (outcome.why !== "already_decided") throw refusedBy(outcome.why);
+      throw alreadyDecided(outcome.transaction?.decision ?? "aborted");
+    }
+  }
+}
+
+function toJson(id: string, { transaction, deadlineInMs }: Told) {
+  const { begunBy: _digest, payload, participants, ...told } = transaction;
+  return {
+    id,
+    ...told,
+    participants: participants.map((one) => ({ ...one })),
+    payload: payload === null ? null : (JSON.parse(payload) as unknown),
+    deadlineInMs: deadlineInMs === null ? null : Math.ceil(deadlineInMs),
+  };
+}
+
+/** Of what began a transaction, to tell it from another: 128 bits. */
+function digest(text: string): string {
+  return createHash("sha256").update(text).digest().subarray(0, 16).toString("base64url");
+}

@@ -1,0 +1,83 @@
+import { z } from "@hono/zod-openapi";
+import { answer, json, label, name, request, waitMsInQuery } from "../fields.js";
+
+export const PARTICIPANTS_MAX = 64;
+export const PAYLOAD_BYTES_MAX = 16 * 1024;
+const DEADLINE_MS_MAX = 86_400_000;
+
+const id = () =>
+  name(
+    "A UUID of version 7, which begins with the time when it was made.",
+    "019b7ada-7028-7c3a-9d41-5f2ac1a58b7e",
+  );
+
+export const TransactionParams = z.object({ id: id() });
+
+const participant = name("A participant.", "stock");
+
+export const BeginBody = request("BeginTransactionRequest", "To begin a transaction.", {
+  id: id().optional().openapi({
+    description:
+      "An id of your own, a UUID of version 7: then the request can be sent again. Without it, one is made.",
+  }),
+  participants: z
+    .array(participant)
+    .min(1)
+    .max(PARTICIPANTS_MAX)
+    .refine((names) => new Set(names).size === names.length, "no name twice")
+    .openapi({ description: "All of them must vote yes for it to commit.", example: ["stock", "payment"] }),
+  deadlineMs: z.int().min(100).max(DEADLINE_MS_MAX).openapi({
+    description: "Time from now after which it is aborted, unless it was committed before, ms.",
+    example: 30_000,
+  }),
+  payload: json(PAYLOAD_BYTES_MAX, "What the participants have to know", { order: 42 }).optional(),
+});
+
+export const VoteBody = request("VoteRequest", "The vote of a participant.", {
+  participant,
+  vote: z.enum(["yes", "no"]).openapi({
+    description:
+      "yes: whatever happens, it can commit, and will do what is decided. It cannot be taken back. no: the transaction is aborted.",
+  }),
+  reason: label(256, "Why not", "out of stock").optional(),
+});
+
+export const AbortBody = request("AbortRequest", "To abort a transaction.", {
+  reason: label(256, "Why.", "the customer has left"),
+});
+
+export const AcknowledgeBody = request("AcknowledgeRequest", "A participant has done what was decided.", {
+  participant,
+});
+
+export const TransactionQuery = z.strictObject({
+  waitMs: waitMsInQuery("How long to wait for the decision"),
+});
+
+export const TransactionSchema = answer("Transaction", "A transaction.", {
+  id: z.string().openapi({ description: "Its id.", example: "019b7ada-7028-7c3a-9d41-5f2ac1a58b7e" }),
+  state: z.enum(["active", "committed", "aborted", "ended"]).openapi({
+    description: "ended: it is decided, and every participant has acknowledged that.",
+  }),
+  decision: z
+    .enum(["committed", "aborted"])
+    .nullable()
+    .openapi({ description: "Once there is one, it never changes. null: not yet." }),
+  reason: z.string().nullable().openapi({ description: "Why it was aborted.", example: null }),
+  participants: z
+    .array(
+      answer("Participant", "A participant of a transaction.", {
+        name: z.string().openapi({ description: "Its name.", example: "stock" }),
+        vote: z.enum(["yes", "no"]).nullable().openapi({ description: "null: it has not voted." }),
+        acknowledged: z.boolean().openapi({ description: "Whether it has done what was decided." }),
+      }),
+    )
+    .openapi({ description: "None where a vote or an abort came for an id that nobody had begun." }),
+  payload: z
+    .unknown()
+    .openapi({ description: "As it was given; null: there is none.", example: { order: 42 } }),
+  deadlineInMs: z.int().min(0).nullable().openapi({
+    description: "Time left to decide it, ms. null: it is decided.",
+    example: 21_400,
+  }),
+});

@@ -1,0 +1,146 @@
+import { fullJitterMs } from "../../algorithms/backoff.js";
+import type { Ballot } from "../../algorithms/ballot.js";
+import { hasEnded, isDecided, type Keyed, longestLeftMs } from "../../algorithms/register.js";
+import type { Clock, Random } from "../../clock.js";
+import type { Ids } from "../../ids.js";
+import type { Primaries } from "../../quorum/primaries.js";
+import { type Accepted, RegisterRound } from "../../quorum/register-rounds.js";
+import type { Keys } from "../../scripts/keys.js";
+import type { Proposal } from "../../scripts/register-calls.js";
+import { Ballots } from "./ballots.js";
+import { KeyQueues } from "./key-queues.js";
+import {
+  appliedIn,
+  type Changed,
+  type Decision,
+  type Found,
+  foundIn,
+  leftAfter,
+  type Moment,
+  type Proposed,
+  proposing,
+  repeatedIn,
+  type State,
+  tombstoneOf,
+  versionFor,
+} from "./proposals.js";
+import { contended, outcomeUnknown } from "./register-failures.js";
+
+export interface ChangeOptions {
+  readonly keyed?: Keyed | null | undefined;
+  /** Ends the change while nothing was proposed. */
+  readonly signal?: AbortSignal | undefined;
+  /** `fn` decides what becomes of a version whose time is over. Else it is deleted first. */
+  readonly seesEnd?: boolean;
+}
+
+/**
+ * Changes of registers: prepare and accept on a majority, each ballot used once. From this one operation everything else
+ * follows. Source: Rystsov, "CASPaxos".
+ */
+export class Changes {
+  readonly #ballots: Ballots;
+  readonly #queues = new KeyQueues(WAITING_MAX, () => contended(RETRY_AFTER_MS));
+
+  constructor(
+    private readonly primaries: Primaries,
+    private readonly keys: Keys,
+    private readonly clock: Clock,
+    private readonly random: Random,
+    ids: Pick<Ids, "hexNonce">,
+  ) {
+    this.#ballots = new Ballots(clock, ids);
+  }
+
+  /**
+   * Applies `fn` to the register, once, and returns what became of it. `fn` is pure: it may be called for several tries.
+   * Throws `no_quorum` and `contended` (nothing was proposed), `outcome_unknown` and `too_many_keyed`.
+   */
+  change<R>(
+    name: string,
+    fn: (state: State, moment: Moment) => Decision<R>,
+    options: ChangeOptions = {},
+  ): Promise<Changed<R>> {
+    return this.#queues.run(
+      name,
+      () => this.primaries.steadily(() => this.#change(name, fn, options)),
+      options.signal,
+    );
+  }
+
+  /** A primary refuses ballots below this one. */
+  saw(floor: Ballot): void {
+    this.#ballots.saw(floor);
+  }
+
+  async #change<R>(
+    name: string,
+    fn: (state: State, moment: Moment) => Decision<R>,
+    { keyed = null, signal, seesEnd = false }: ChangeOptions,
+  ): Promise<Changed<R>> {
+    let proposed: Proposed<R> | null = null;
+    let lacksQuorum = false;
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      if (attempt > 0) await this.#pause(attempt, proposed ? undefined : signal);
+      const round = new RegisterRound(this.primaries, this.keys, name);
+      const ballot = this.#ballots.next();
+      const askedMs = this.clock.monotonicMs();
+      const prepared = await round.prepare(ballot);
+      lacksQuorum = prepared.kind === "no_quorum";
+      if (lacksQuorum && !proposed) break;
+      if (prepared.kind === "refused") this.#ballots.saw(prepared.promised);
+      if (prepared.kind !== "promised") continue;
+
+      const found = foundIn(prepared.promises);
+      const { latest, copies, state } = found;
+      const isOver = latest !== null && hasEnded(copies, latest, this.primaries.majority);
+      if (isOver && !seesEnd) {
+        // That is a change of its own; what was asked for is applied to what it leaves.
+        await this.#accept(round, ballot, tombstoneOf(state, ballot));
+        continue;
+      }
+      const before: Changed<R> | null =
+        (proposed && appliedIn<R>(proposed, found)) ?? (keyed && repeatedIn(keyed, state));
+      const decision: Changed<R> | Decision<R> = before ?? fn(state, { isOver, nowMs: found.latestMs });
+      if (decision.kind !== "write") {
+        if (!(await this.#settle(round, ballot, found, askedMs))) continue;
+        return decision.kind === "keep" ? { kind: "kept", state, result: decision.result } : decision;
+      }
+      const { version, proposal } = versionFor(decision, found, proposed?.etag ?? ballot, keyed);
+      proposed = proposing(proposed, version, found, decision.result);
+      const accepted = await this.#accept(round, ballot, proposal);
+      const { number, etag } = version;
+      if (accepted === "accepted") return { kind: "written", number, etag, result: decision.result };
+      // Accepted by none, it has no effect.
+      if (accepted === "refused" && etag === ballot) proposed = null;
+    }
+    if (proposed) throw outcomeUnknown();
+    throw lacksQuorum ? this.primaries.noQuorum() : contended(RETRY_AFTER_MS);
+  }
+
+  /** Makes sure that what was found is decided: a majority have it already, or accept it unchanged. */
+  async #settle(round: RegisterRound, ballot: Ballot, found: Found, askedMs: number): Promise<boolean> {
+    const { copies, latest } = found;
+    if (isDecided(copies, latest, this.primaries.majority)) return true;
+    if (!latest) return false;
+    const leftMs = leftAfter(longestLeftMs(copies, latest), this.clock.monotonicMs() - askedMs);
+    return (await this.#accept(round, ballot, { ...latest, leftMs })) === "accepted";
+  }
+
+  async #accept(round: RegisterRound, ballot: Ballot, proposal: Proposal): Promise<Accepted["kind"]> {
+    const accepted = await round.accept(ballot, proposal);
+    if (accepted.kind !== "accepted") this.#ballots.saw(accepted.promised);
+    return accepted.kind;
+  }
+
+  #pause(attempt: number, signal: AbortSignal | undefined): Promise<void> {
+    return this.clock.sleep(fullJitterMs(attempt, PAUSE_MS.base, PAUSE_MS.cap, this.random()), signal);
+  }
+}
+
+/** Tries of one change: each takes two round trips at least, and up to twice the command timeout. */
+const ATTEMPTS_MAX = 12;
+const PAUSE_MS = { base: 2, cap: 100 };
+/** Changes of one register that wait in one instance. */
+const WAITING_MAX = 1_000;
+const RETRY_AFTER_MS = 1_000;

@@ -1,0 +1,50 @@
+import { CoordinationError } from "../../errors.js";
+
+/** Failures of changes of registers. None names the key. */
+
+/** `current`: the version that the register has; null: there is none. */
+export function registerMismatch(
+  current: { readonly version: number; readonly etag: string } | null,
+): CoordinationError {
+  const has = current ? `has version ${current.version} now` : "does not exist now";
+  return new CoordinationError(
+    "version_mismatch",
+    `The register ${has}. Nothing was changed: read it again, and decide anew.`,
+    { help: current ? { version: current.version, etag: `"${current.etag}"` } : {} },
+  );
+}
+
+export function idempotencyMismatch(): CoordinationError {
+  return new CoordinationError(
+    "idempotency_mismatch",
+    "This Idempotency-Key was used for another change of the same register. Use a new key for each change.",
+  );
+}
+
+export function tooManyKeyed(keyedMax: number): CoordinationError {
+  return new CoordinationError(
+    "too_many_keyed",
+    `A register remembers ${keyedMax} changes with an Idempotency-Key for 10 minutes, and has as many. Change it later, or without a key.`,
+    { help: { retryAfterMs: 10_000 } },
+  );
+}
+
+/** No change was proposed. */
+export function contended(retryAfterMs: number): CoordinationError {
+  return new CoordinationError(
+    "contended",
+    "Others change this register at the same time, and came first again and again. Nothing was changed. Try again after retryAfterMs.",
+    { help: { retryAfterMs } },
+  );
+}
+
+export function outcomeUnknown(): CoordinationError {
+  return new CoordinationError(
+    "outcome_unknown",
+    "The change may have been made, or may still be: the primaries did not answer in time, or others made more changes than are remembered. Read the register. With an Idempotency-Key the same request can be sent again.",
+  );
+}
+
+export function noRegister(): CoordinationError {
+  return new CoordinationError("not_found", "There is no register with this key.");
+}

@@ -1,0 +1,200 @@
+import type { Ballot } from "../../algorithms/ballot.js";
+import { hasEnded, isDecided, type Keyed, latestOf, longestLeftMs } from "../../algorithms/register.js";
+import type { Clock } from "../../clock.js";
+import type { Primaries } from "../../quorum/primaries.js";
+import { RegisterRound } from "../../quorum/register-rounds.js";
+import type { Keys } from "../../scripts/keys.js";
+import { readRegister } from "../../scripts/register-calls.js";
+import type { InFlight } from "../leases/lease-terms.js";
+import { SharedReads } from "../reads/shared-reads.js";
+import { type Versioned, Watches } from "../reads/watch.js";
+import type { Changes } from "./changes.js";
+import { leftAfter, type State, stateOf } from "./proposals.js";
+
+/** A live version of a register. */
+export interface Register {
+  readonly json: string;
+  readonly number: number;
+  readonly etag: Ballot;
+  /** Null: it does not end. */
+  readonly expiresInMs: number | null;
+}
+
+/** A register as those see it who wait for a change. */
+export interface Inspected extends Versioned {
+  /** The etag, or `NO_REGISTER`. */
+  readonly version: string;
+  readonly register: Register | null;
+}
+
+/** The version of a register that is not there. */
+export const NO_REGISTER = "none";
+
+/** Which version a change is to replace. */
+export interface Condition {
+  /** One of these, or any where it is `*`. */
+  readonly ifMatch?: "*" | readonly string[] | undefined;
+  /** None. */
+  readonly ifNoneMatch?: "*" | undefined;
+}
+
+export interface ChangeRequest extends Condition {
+  readonly keyed?: Keyed | null | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export type Put =
+  | { readonly kind: "put"; readonly created: boolean; readonly number: number; readonly etag: Ballot }
+  | Refused;
+
+export type Deleted =
+  | { readonly kind: "deleted"; readonly number: number }
+  /** There was none. */
+  | { readonly kind: "absent" }
+  | Refused;
+
+/** Nothing was changed. */
+type Refused =
+  /** `current`: what is there instead; null: nothing. */
+  Mismatch | { readonly kind: "key_mismatch" };
+
+interface Mismatch {
+  readonly kind: "mismatch";
+  readonly current: { readonly version: number; readonly etag: Ballot } | null;
+}
+
+/** Registers that clients name: linearizable, each by itself. By the names of registers. */
+export class Registers {
+  readonly #reads: SharedReads<Inspected>;
+  readonly #watches: Watches<Inspected>;
+
+  constructor(
+    readonly changes: Changes,
+    private readonly primaries: Primaries,
+    private readonly keys: Keys,
+    private readonly clock: Clock,
+  ) {
+    this.#reads = new SharedReads(clock, READS_AT_ONCE_MAX);
+    this.#watches = new Watches(clock, (name) => this.inspect(name));
+  }
+
+  /** Null: there is none. Throws `no_quorum` and `contended`. */
+  async get(name: string): Promise<Register | null> {
+    return toRegister(await this.state(name));
+  }
+
+  /** As `Changes.change` fails. */
+  async put(
+    name: string,
+    { json, ttlMs }: { readonly json: string; readonly ttlMs: number | null },
+    request: ChangeRequest = {},
+  ): Promise<Put> {
+    const changed = await this.changes.change<boolean | Mismatch>(
+      name,
+      ({ version }) => {
+        const current = version?.json == null ? null : version;
+        if (!isMet(request, current?.etag ?? null)) return { kind: "keep", result: mismatch(current) };
+        const created = current === null;
+        return { kind: "write", json, ttlMs, result: created, told: created ? CREATED : REPLACED };
+      },
+      request,
+    );
+    if (changed.kind === "key_mismatch") return changed;
+    if (changed.kind === "repeated") return { ...changed, kind: "put", created: changed.told === CREATED };
+    if (typeof changed.result !== "boolean") return changed.result;
+    const { number, etag } = changed as Extract<typeof changed, { kind: "written" }>;
+    return { kind: "put", created: changed.result, number, etag };
+  }
+
+  /** As `Changes.change` fails. */
+  async delete(name: string, request: ChangeRequest = {}): Promise<Deleted> {
+    const changed = await this.changes.change<Mismatch | null>(
+      name,
+      ({ version }) => {
+        const current = version?.json == null ? null : version;
+        if (!isMet(request, current?.etag ?? null)) return { kind: "keep", result: mismatch(current) };
+        if (current === null) return { kind: "keep", result: null };
+        return { kind: "write", json: null, ttlMs: null, result: null, told: DELETED };
+      },
+      request,
+    );
+    if (changed.kind === "key_mismatch") return changed;
+    if (changed.kind !== "kept") return { kind: "deleted", number: changed.number };
+    return changed.result ?? { kind: "absent" };
+  }
+
+  /** The same for those who wait for a change. Concurrent callers get the same object. */
+  inspect(name: string): Promise<Inspected> {
+    return this.#reads.read(name, async () => {
+      const register = await this.get(name);
+      return { version: register?.etag ?? NO_REGISTER, register };
+    });
+  }
+
+  /** The register once its version is not `version`, or when `deadlineMs` has passed. Throws as `get` does. */
+  change(
+    name: string,
+    version: string | null,
+    deadlineMs: number,
+    signal?: AbortSignal,
+    inFlight?: InFlight,
+  ): Promise<Inspected> {
+    return this.#watches.change(name, version, deadlineMs, signal, inFlight);
+  }
+
+  /**
+   * What is decided, after this call began: one round trip where a majority agree, else the latest is passed on to the others,
+   * and where that is too late, a change that changes nothing. A version that has ended is deleted first, unless its reader
+   * `seesEnd`.
+   */
+  async state(name: string, seesEnd = false): Promise<State> {
+    const round = new RegisterRound(this.primaries, this.keys, name);
+    const askedMs = this.clock.monotonicMs();
+    const copies = await round.read();
+    if (!copies) return this.#settled(name, seesEnd);
+    const latest = latestOf(copies);
+    const { majority } = this.primaries;
+    if (latest && !seesEnd && hasEnded(copies, latest, majority)) return this.#settled(name, seesEnd);
+    if (isDecided(copies, latest, majority)) return stateOf(copies, latest);
+    if (!latest) return this.#settled(name, seesEnd);
+    const leftMs = leftAfter(longestLeftMs(copies, latest), this.clock.monotonicMs() - askedMs);
+    const { kind } = await round.accept(latest.accepted, { ...latest, leftMs });
+    return kind === "accepted" ? stateOf(copies, latest) : this.#settled(name, seesEnd);
+  }
+
+  /** Brings primaries up to date that have missed the latest version of a register. Throws `no_quorum`. */
+  async complete(name: string): Promise<void> {
+    const round = new RegisterRound(this.primaries, this.keys, name);
+    const copies = await round.all(readRegister(this.keys, name));
+    const latest = copies && latestOf(copies);
+    if (latest && copies.some((copy) => copy?.accepted !== latest.accepted))
+      await round.accept(latest.accepted, { ...latest, leftMs: longestLeftMs(copies, latest) });
+  }
+
+  async #settled(name: string, seesEnd: boolean): Promise<State> {
+    const changed = await this.changes.change(name, () => ({ kind: "keep", result: null }), { seesEnd });
+    return (changed as Extract<typeof changed, { kind: "kept" }>).state;
+  }
+}
+
+export function toRegister({ version, leftMs }: State): Register | null {
+  if (version === null || version.json === null) return null;
+  const { json, number, etag } = version;
+  return { json, number, etag, expiresInMs: leftMs };
+}
+
+function isMet({ ifMatch, ifNoneMatch }: Condition, current: Ballot | null): boolean {
+  if (ifNoneMatch && current !== null) return false;
+  if (ifMatch === undefined) return true;
+  return current !== null && (ifMatch === "*" || ifMatch.includes(current));
+}
+
+function mismatch(current: { readonly number: number; readonly etag: Ballot } | null): Mismatch {
+  return { kind: "mismatch", current: current && { version: current.number, etag: current.etag } };
+}
+
+/** Registers that are read at the same time for those who wait: a read is a script of some microseconds per primary. */
+const READS_AT_ONCE_MAX = 256;
+const CREATED = "created";
+const REPLACED = "replaced";
+const DELETED = "deleted";

@@ -1,0 +1,119 @@
+import { type Ballot, floorOf, higherBallot, NO_BALLOT, roundOf } from "../../algorithms/ballot.js";
+import type { Copy } from "../../algorithms/register.js";
+import type { Clock, Random } from "../../clock.js";
+import type { Primaries } from "../../quorum/primaries.js";
+import { RegisterRound } from "../../quorum/register-rounds.js";
+import type { Keys } from "../../scripts/keys.js";
+import {
+  type DueRegisters,
+  dueRegisters,
+  raiseRegisterFloor,
+  readRegister,
+  removeRegister,
+} from "../../scripts/register-calls.js";
+import { isTransaction } from "../../scripts/register-kinds.js";
+import type { Transactions } from "../transactions/transactions.js";
+import type { Registers } from "./registers.js";
+
+/**
+ * Deletes registers whose time is over, whether anybody reads them or not, and removes what is left of those that were deleted.
+ * Any number of instances may do so at once.
+ *
+ * What is left of a register are its tombstones, and ballots that were promised. They go only in one configuration in which all
+ * primaries take part, so that none can bring back an older value: first all say that nothing of it is live; then the floor of
+ * ballots is raised on all, above all that they promised and accepted for it; then each removes it, unless it has changed. So a
+ * message that is late, or a change that began before, meets the floor.
+ */
+export class RegisterUpkeep {
+  #closed = false;
+
+  constructor(
+    private readonly registers: Registers,
+    private readonly primaries: Primaries,
+    private readonly keys: Keys,
+    private readonly clock: Clock,
+    private readonly random: Random,
+    /** Registers of other kinds than values that end in a way of their own. */
+    private readonly transactions: Pick<Transactions, "end" | "sawStored">,
+    /** For how long it waits until it removes what was deleted, ms. */
+    private readonly goneForMs = GONE_FOR_MS,
+  ) {
+    void this.#watch();
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  async #watch(): Promise<void> {
+    while (!this.#closed) {
+      await this.clock.sleep(INTERVAL_MS * (0.5 + this.random()));
+      // What could not be done now is due again.
+      while (!this.#closed && (await this.run().catch(() => false)));
+    }
+  }
+
+  /** Does what is due, up to a bound. Returns whether more may be due. */
+  async run(): Promise<boolean> {
+    const due = await this.primaries.askAll(dueRegisters(this.keys, this.goneForMs, AT_ONCE));
+    if (due.length > 0) this.transactions.sawStored(Math.max(...due.map(({ transactions }) => transactions)));
+    const ended = namesIn(due, "ended");
+    await Promise.all(ended.map((name) => this.#end(name)));
+    const gone = namesIn(due, "gone");
+    const removed = gone.length > 0 && (await this.#remove(gone));
+    return ended.length === AT_ONCE || (removed && gone.length === AT_ONCE);
+  }
+
+  /** Reading it deletes it; a primary that has missed that is told. */
+  async #end(name: string): Promise<void> {
+    if (isTransaction(name)) await this.transactions.end(name);
+    else await this.registers.state(name);
+    await this.registers.complete(name);
+  }
+
+  /** Returns whether something was removed. */
+  async #remove(names: readonly string[]): Promise<boolean> {
+    const round = new RegisterRound(this.primaries, this.keys);
+    if (!round.isWhole) return false;
+    const read = await Promise.all(
+      names.map(async (name) => ({ name, copies: await round.all(readRegister(this.keys, name, true)) })),
+    );
+    const gone = read.flatMap(({ name, copies }) => (copies && isGone(copies) ? [{ name, copies }] : []));
+    // Where one has something live, it has missed the deletion, or another has: one of them is behind.
+    for (const { name, copies } of read)
+      if (copies && !isGone(copies)) await this.registers.complete(name).catch(() => {});
+    if (gone.length === 0) return false;
+    const floor = floorAbove(gone.flatMap(({ copies }) => copies));
+    if (!(await round.all(raiseRegisterFloor(floor)))) return false;
+    this.registers.changes.saw(floor);
+    await Promise.all(
+      gone.map(({ name, copies }) =>
+        round.each((index) => removeRegister(this.keys, name, copies[index]?.accepted ?? null)),
+      ),
+    );
+    return true;
+  }
+}
+
+function namesIn(due: readonly DueRegisters[], which: "ended" | "gone"): string[] {
+  return [...new Set(due.flatMap((one) => one[which]))].slice(0, AT_ONCE);
+}
+
+/** Whether nothing of a register is live on any primary. */
+const isGone = (copies: readonly (Copy | null)[]) => copies.every((copy) => !copy?.isLive);
+
+/** Above all that was promised or accepted; rounded up, so that floors are few and primaries agree on them. */
+function floorAbove(copies: readonly (Copy | null)[]): Ballot {
+  const highest = copies.reduce<Ballot>(
+    (max, copy) => higherBallot(max, higherBallot(copy?.promised ?? null, copy?.accepted ?? null)) ?? max,
+    NO_BALLOT,
+  );
+  return floorOf((Math.floor(roundOf(highest) / FLOOR_STEP) + 1) * FLOOR_STEP);
+}
+
+const INTERVAL_MS = 1_000;
+/** Longer than any change lasts: so its tries find what they made. */
+const GONE_FOR_MS = 60_000;
+const AT_ONCE = 100;
+/** Some 16 s by the wall clock with which ballots begin, less than `GONE_FOR_MS`: so a floor is seldom ahead of new ballots. */
+const FLOOR_STEP = 2 ** 18;

@@ -1,0 +1,178 @@
+import type { Ballot } from "../algorithms/ballot.js";
+import { configurationOf } from "../algorithms/configuration.js";
+import { type Copy, isDecided, latestOf } from "../algorithms/register.js";
+import { type Answer, failed } from "../redis/answer.js";
+import { PrimaryFailure } from "../redis/failures.js";
+import type { Primary } from "../redis/primary.js";
+import type { Keys } from "../scripts/keys.js";
+import {
+  acceptRegister,
+  type Proposal,
+  prepareRegister,
+  type RegisterPromise,
+  readRegister,
+} from "../scripts/register-calls.js";
+import type { Call } from "../scripts/scripts.js";
+import { type Judge, Votes } from "./answers.js";
+import type { Primaries } from "./primaries.js";
+
+export type Prepared =
+  /** By a majority, in the order in which they answered. */
+  | { readonly kind: "promised"; readonly promises: readonly Promised[] }
+  /** No majority can promise it any more, since this ballot was promised. */
+  | { readonly kind: "refused"; readonly promised: Ballot }
+  | { readonly kind: "no_quorum" };
+
+export type Promised = Extract<RegisterPromise, { kind: "promised" }>;
+
+export type Accepted =
+  | { readonly kind: "accepted" }
+  /** No primary has accepted it, and none will. */
+  | { readonly kind: "refused"; readonly promised: Ballot | null }
+  /** It may have been accepted by some, or still be: whoever reads next finds out. */
+  | { readonly kind: "unknown"; readonly promised: Ballot | null };
+
+/**
+ * The primaries as they were when a change or a read of a register began: all its votes come from one configuration. Votes of
+ * two could be put together to a majority of which one primary has forgotten its vote by now.
+ */
+export class RegisterRound {
+  /** By primary; null: it takes no part. */
+  readonly #epochs: readonly (string | null)[];
+
+  constructor(
+    private readonly primaries: Primaries,
+    private readonly keys: Keys,
+    private readonly name = "",
+  ) {
+    const epochs = primaries.all.map(({ configurationEpoch }) => configurationEpoch);
+    const common = mostCommon(epochs.flatMap((epoch) => (epoch === null ? [] : [configurationOf(epoch)])));
+    this.#epochs = epochs.map((epoch) =>
+      epoch !== null && configurationOf(epoch) === common ? epoch : null,
+    );
+  }
+
+  /** Whether all primaries take part. */
+  get isWhole(): boolean {
+    return this.#epochs.every((epoch) => epoch !== null);
+  }
+
+  /** The values of all primaries, in their order; null: one of them did not answer. */
+  all<T>(call: Call<T>): Promise<readonly T[] | null> {
+    return this.#ask<T, readonly T[] | null>(call, ({ values, replied, pending }) => {
+      if (pending > 0) return undefined;
+      return replied === this.#epochs.length ? values : null;
+    });
+  }
+
+  /** Another question to each; what they answer is not waited for longer than the command timeout, and may fail. */
+  async each(callOf: (index: number) => Call<unknown>): Promise<void> {
+    const { all } = this.primaries;
+    await Promise.all(
+      all.map(
+        (primary, index) =>
+          new Promise<void>((resolve) => {
+            this.#askOne(primary, index, callOf(index), () => resolve());
+          }),
+      ),
+    );
+  }
+
+  prepare(ballot: Ballot): Promise<Prepared> {
+    const { majority } = this.primaries;
+    return this.#ask<RegisterPromise, Prepared>(
+      prepareRegister(this.keys, this.name, ballot),
+      ({ values, pending }) => {
+        const promises = values.filter((reply) => reply.kind === "promised");
+        if (promises.length >= majority) return { kind: "promised", promises };
+        if (promises.length + pending >= majority) return undefined;
+        const refusals = values.flatMap((reply) => (reply.kind === "refused" ? [reply.promised] : []));
+        const promised = highestOf(refusals);
+        return promised === null ? { kind: "no_quorum" } : { kind: "refused", promised };
+      },
+    );
+  }
+
+  /** `done`: gets what each primary said, once all have answered or failed. */
+  accept(
+    ballot: Ballot,
+    proposal: Proposal,
+    done?: (answers: readonly (Answer<Ballot | null> | undefined)[]) => void,
+  ): Promise<Accepted> {
+    const { majority } = this.primaries;
+    return this.#ask<Ballot | null, Accepted>(
+      acceptRegister(this.keys, this.name, ballot, proposal),
+      ({ values, answers, pending }) => {
+        const accepted = values.filter((promised) => promised === null).length;
+        if (accepted >= majority) return { kind: "accepted" };
+        if (accepted + pending >= majority) return undefined;
+        const promised = highestOf(values.filter((one) => one !== null));
+        // Those that are still to answer may have accepted it; only what was not even sent has no effect.
+        const mayHave = accepted + pending > 0 || answers.some((one) => one?.ok === false && mayHaveRun(one));
+        return { kind: mayHave ? "unknown" : "refused", promised };
+      },
+      done,
+    );
+  }
+
+  /**
+   * What the primaries have accepted: of a majority as soon as it agrees, else of all that answer. Null: no majority did.
+   */
+  read(): Promise<readonly (Copy | null)[] | null> {
+    const { majority } = this.primaries;
+    return this.#ask<Copy | null, readonly (Copy | null)[] | null>(
+      readRegister(this.keys, this.name),
+      ({ values, pending }) => {
+        if (isAgreed(values, majority)) return values;
+        if (pending > 0) return undefined;
+        return values.length >= majority ? values : null;
+      },
+    );
+  }
+
+  async #ask<T, V>(
+    call: Call<T>,
+    judge: Judge<T, V>,
+    done?: (answers: readonly (Answer<T> | undefined)[]) => void,
+  ): Promise<V> {
+    const { all } = this.primaries;
+    const votes = new Votes<T>(all.length);
+    all.forEach((primary, index) => {
+      this.#askOne(primary, index, call, (answer) => votes.note(index, answer));
+    });
+    if (done) votes.whenComplete(({ answers }) => done(answers));
+    const verdict = await votes.until(judge);
+    if (verdict === undefined) throw new Error("the judge of a round decides when all have answered");
+    return verdict;
+  }
+
+  #askOne<T>(primary: Primary, index: number, call: Call<T>, answered: (answer: Answer<T>) => void): void {
+    const epoch = this.#epochs[index];
+    if (epoch !== null && epoch === primary.configurationEpoch) primary.ask(call, answered);
+    else answered(NOT_ASKED);
+  }
+}
+
+const NOT_ASKED = failed(new PrimaryFailure("not_sent", "it takes no part in this configuration"));
+
+const mayHaveRun = (answer: Answer<unknown>) => !answer.ok && answer.failure.kind === "unknown";
+
+const isAgreed = (copies: readonly (Copy | null)[], majority: number): boolean =>
+  isDecided(copies, latestOf(copies), majority);
+
+function highestOf(ballots: readonly Ballot[]): Ballot | null {
+  let highest: Ballot | null = null;
+  for (const ballot of ballots) if (highest === null || ballot > highest) highest = ballot;
+  return highest;
+}
+
+/** Most often all are the same. */
+function mostCommon(texts: readonly string[]): string | null {
+  let best: string | null = null;
+  let times = 0;
+  for (const text of texts) {
+    const count = texts.filter((other) => other === text).length;
+    if (count > times) [best, times] = [text, count];
+  }
+  return best;
+}

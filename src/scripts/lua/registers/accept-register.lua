@@ -1,0 +1,35 @@
+-- Second half of a change of a register: accepts a version, unless a higher ballot was promised. The same message twice does
+-- no harm, nor does one that passes on what was accepted elsewhere.
+--   KEYS[2]  the register (string)
+--   KEYS[3]  registers that may be removed, by when they were noted (sorted set)
+--   KEYS[4]  names of all registers of which something was accepted (sorted set)
+--   KEYS[5]  registers whose version ends, by when (sorted set)
+--   ARGV[2]  ballot        ARGV[3]  name of the register     ARGV[4]  etag
+--   ARGV[5]  time left, ms, or '': the version does not end
+--   ARGV[6]  1: live; 0: a tombstone                         ARGV[7]  version
+--   ARGV[8]  channel on which a new version is published
+-- Returns {1}: accepted; {0, ballot promised}: a higher one was promised.
+-- Needs: registers
+
+local head = head_of(KEYS[2])
+local promised, accepted = promised_in(head), accepted_in(head)
+if accepted == ARGV[2] and string.sub(head, 128, 128) == '0' then return { 1 } end
+if promised > ARGV[2] then return { 0, promised } end
+
+local is_new = string.sub(head, 75, 111) ~= ARGV[4]
+local ended, ends = string.sub(head, 112, 126), NEVER
+-- A version that this primary has already ends when it noted: accepting it again must not let it live longer.
+if ARGV[5] ~= '' then
+  if is_new or ended == NEVER then ends = string.format('%015.0f', now() + math.max(0, tonumber(ARGV[5]))) else ends = ended end
+end
+redis.call('SET', KEYS[2], ARGV[2] .. ARGV[2] .. ARGV[4] .. ends .. ARGV[6] .. '0' .. ARGV[7])
+if not is_new then return { 1 } end
+
+local was_live = string.sub(head, 127, 127) == '1'
+if ARGV[6] == '0' then redis.call('ZADD', KEYS[3], int(now()), ARGV[3])
+elseif head ~= '' and not was_live then redis.call('ZREM', KEYS[3], ARGV[3]) end
+if accepted == NONE then redis.call('ZADD', KEYS[4], 0, ARGV[3]) end
+if ends ~= NEVER then redis.call('ZADD', KEYS[5], ends, ARGV[3])
+elseif head ~= '' and ended ~= NEVER then redis.call('ZREM', KEYS[5], ARGV[3]) end
+redis.call('PUBLISH', ARGV[8], ARGV[3])
+return { 1 }
