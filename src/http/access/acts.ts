@@ -4,6 +4,7 @@ import type { Quoted } from "../../access/quotas.js";
 /** A request and its answer, as far as they matter here. Whether a field is there depends on the act. */
 export interface Done {
   readonly params?: Readonly<Record<string, string>> | undefined;
+  readonly query?: Readonly<Record<string, unknown>> | undefined;
   readonly body?: Readonly<Record<string, unknown>> | undefined;
   /** Undefined: not known yet. */
   readonly answer?: Readonly<Record<string, unknown>> | undefined;
@@ -22,6 +23,8 @@ export interface ActTerms {
     readonly what: Quoted;
     /** The id of the lease or member; undefined: not known yet. */
     readonly idOf: (done: Done) => string | undefined;
+    /** Of what ends: for how long its place is kept all the same; undefined: not at all. */
+    readonly keptForMs?: (done: Done) => number | undefined;
   };
   /** Members that live on by one request. */
   readonly extendsMembers?: (done: Done) => readonly { readonly id: string; readonly ttlMs: number }[];
@@ -43,6 +46,9 @@ const aliveOf = ({ body, answer }: Done) => {
     ttlMs === undefined ? [] : [{ id: memberIn(beats[index]), ttlMs }],
   );
 };
+/** A member that restarts is listed until its grace is over. */
+const keptForMs = ({ query, answer }: Done) =>
+  answer?.left && query?.restart ? (query.restartGraceMs as number) : undefined;
 const memberId = ({ params }: Done) => ({ member: params?.id });
 const always = (outcome: string) => () => outcome;
 /** If the answer's field says so. */
@@ -85,7 +91,7 @@ export const ACTS = {
     details: ({ body }) => ({ reason: body?.reason as string }),
   },
   acknowledge: { outcome: always("acknowledged") },
-  leave: { outcome: ifSo("left"), details: memberId, quota: member("ends") },
+  leave: { outcome: ifSo("left"), details: memberId, quota: { ...member("ends"), keptForMs } },
   // Many peers of one dead member say so again and again.
   suspect: { outcome: never, details: memberId },
 } as const satisfies Readonly<Record<string, ActTerms>>;

@@ -137,9 +137,13 @@ export class KeyLimits {
     if (!quota || id === undefined) return;
     const { effect, what } = quota;
     const ttlMs = done.answer?.ttlMs as number;
+    const keptForMs = quota.keptForMs?.(done);
     if (effect === "begins") reservation?.take(id, ttlMs);
     else if (effect === "extends") this.#quotas.extend(principal, namespace, what, id, ttlMs);
-    else this.#quotas.end(namespace, what, id);
+    else {
+      this.#quotas.end(namespace, what, id);
+      if (keptForMs !== undefined) this.#quotas.extend(principal, namespace, what, id, keptForMs);
+    }
   }
 }
 

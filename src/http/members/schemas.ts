@@ -118,7 +118,7 @@ export const LeaveQuery = (graceMsMax: number) =>
         description:
           "Whether its process comes back: then its place in the ring is kept for restartGraceMs, and it is listed as suspect until it is registered again.",
       }),
-    restartGraceMs: numberInQuery(1_000, graceMsMax).optional().openapi({
+    restartGraceMs: numberInQuery(1_000, graceMsMax).default(RESTART_GRACE_MS).openapi({
       type: "integer",
       minimum: 1_000,
       maximum: graceMsMax,
@@ -135,7 +135,7 @@ const numberInQuery = (min: number, max: number) =>
     .pipe(z.int().min(min).max(max));
 
 /** Long enough for most processes to start. */
-export const RESTART_GRACE_MS = 30_000;
+const RESTART_GRACE_MS = 30_000;
 
 const memberStatus = z.enum(["up", "suspect", "draining"]).openapi("MemberStatus", {
   description:

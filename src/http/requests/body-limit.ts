@@ -38,7 +38,7 @@ function toText(bytes: ArrayBufferLike | Uint8Array, isBatch: boolean): string |
   // Many clients send a content type without a body when they have nothing to say.
   if (bytes.byteLength === 0) return null;
   const text = asText(bytes);
-  // The schema of a batch knows every number in it, and refuses those that do not fit.
+  // The schema of a batch refuses what fits no number; a load may be rounded, and to look at every digit of 2 MB costs too much.
   if (!isBatch) refuseLostNumbers(text);
   return text;
 }

@@ -152,6 +152,8 @@ export class Membership {
       const { record, unanswered, isLive } = known;
       if (record && incarnation !== undefined && record.incarnation > incarnation) throw superseded(id);
       if (record ? !isLive : unanswered === 0) return false;
+      // Another process, which is to stay.
+      if (record && record.incarnation < (incarnation ?? 0)) return false;
       if (record && restartGraceMs !== undefined) {
         if (await this.#keepPlace(service, id, restartGraceMs, incarnation)) return true;
         continue;

@@ -151,6 +151,20 @@ describe("live members", () => {
     expect((await register("three")).status).toBe(201);
   });
 
+  test("count while the place of one that restarts is kept", async () => {
+    const service = `/v1/namespaces/m3/services/${freshName()}/members`;
+    const register = (id: string) => call("member", "PUT", `${service}/${id}`, { address: "10.0.0.7:9000" });
+    const leave = (id: string, query: string) => call("member", "DELETE", `${service}/${id}?${query}`);
+    for (const id of ["one", "two"]) expect((await register(id)).status).toBe(201);
+    expect((await leave("one", "restart=true")).body).toEqual({ left: true });
+    expect((await register("three")).body.code).toBe("quota_exceeded");
+    expect((await register("one")).status).toBeLessThan(300);
+    await leave("two", "restart=false&restartGraceMs=20000");
+    expect((await register("three")).status).toBe(201);
+    await leave("three", "restart=true&restartGraceMs=1000");
+    await expect.poll(async () => (await register("four")).status, { timeout: 5_000 }).toBe(201);
+  });
+
   test("count for the key whose heartbeats keep them alive, alone or with others", async () => {
     const service = freshName();
     const path = `/v1/namespaces/m2/services/${service}/members`;

@@ -455,6 +455,25 @@ describe("a leave", () => {
     expect((await leave(freshName(), "nobody", "?restart=true")).body).toEqual({ left: false });
   });
 
+  test.each(["", "&restart=true"])("of a later incarnation than there is ends nothing%s", async (how) => {
+    const service = freshName();
+    const { body: before } = await register(service, "m");
+    const left = await leave(service, "m", `?incarnation=${before.incarnation + 1}${how}`);
+    expect(left.body).toEqual({ left: false });
+    const { body: after } = await instance.call("GET", path(service, "m"));
+    expect([after.incarnation, after.status]).toEqual([before.incarnation, "up"]);
+  });
+
+  test("for a restart that is called off: heartbeats decide again", async () => {
+    const service = freshName();
+    await register(service, "m", { ttlMs: 20_000 });
+    await leave(service, "m", "?restart=true&restartGraceMs=1000");
+    const up = await instance.call("PATCH", path(service, "m"), { status: "up" });
+    expect([up.body.status, up.body.endsInMs]).toEqual(["up", null]);
+    await new Promise((over) => setTimeout(over, 1_500));
+    expect((await instance.call("GET", path(service, "m"))).status).toBe(200);
+  });
+
   test("after one for a restart ends it at once", async () => {
     const service = freshName();
     await register(service, "m");
