@@ -3,6 +3,7 @@ import { LeaseVotes } from "../../src/quorum/lease-votes.js";
 import { Primaries } from "../../src/quorum/primaries.js";
 import { Keys } from "../../src/scripts/keys.js";
 import { countingVotes } from "./counting-votes.js";
+import { MEMBER_CANARIES } from "./member-canaries.js";
 import { LAST_FIRST, patched } from "./patched.js";
 import { plainRedlock } from "./plain-redlock.js";
 import { crowded, undisturbed, withFirstStart } from "./plan.js";
@@ -161,6 +162,7 @@ export const CANARIES: readonly Canary[] = [
     replan: (plan) => ({ ...crowded(plan, "permits"), weather: { ...plan.weather, delayMs: [0.1, 15] } }),
     ...countingVotes,
   },
+  ...MEMBER_CANARIES,
 ];
 
 /** A majority that says "at least t" is taken for one that says "exactly t". */

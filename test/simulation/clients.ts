@@ -1,5 +1,6 @@
 import { namesOf, type Wanted } from "../history/operation.js";
 import { Asking, type Held } from "./asking.js";
+import { changeMembers } from "./changing-members.js";
 import type { Instance } from "./instance.js";
 import type { Plan } from "./plan.js";
 import type { Chance } from "./random.js";
@@ -25,6 +26,7 @@ export async function runClients(dependencies: Dependencies): Promise<Held[]> {
     each(plan.clients, (place) => lockClient(dependencies, `c${place + 1}`)),
     each(plan.members, (place) => member(dependencies, `m${place + 1}`)),
     observer(dependencies),
+    changeMembers(dependencies),
   ]);
   return held.flat();
 }
@@ -222,7 +224,7 @@ async function observer({ universe, plan, variant, faultsEndMs, chance: all }: D
   }
 }
 
-function someInstance({ alive }: Universe, chance: Chance): Instance | null {
+export function someInstance({ alive }: Universe, chance: Chance): Instance | null {
   return alive.length === 0 ? null : chance.pick(alive);
 }
 

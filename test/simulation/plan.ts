@@ -48,6 +48,8 @@ export interface Plan {
   /** What all clients want, and nothing else: permits of one semaphore, to wait for one name, or to lead. Null: a mixture. */
   readonly crowd: Crowd | null;
   readonly members: number;
+  /** Members of another service, which are changed, drained and restarted as well. */
+  readonly changing: number;
   readonly settings: InstanceSettings;
   readonly weather: Weather;
   readonly faults: readonly Fault[];
@@ -73,6 +75,7 @@ export function planOf(seed: number): Plan {
     names: chance.whole(1, 2),
     crowd: null,
     members: chance.whole(1, 3),
+    changing: 0,
     settings: {
       ttlMaxMs: chance.pick([3_000, 5_000]),
       commandTimeoutMs: chance.pick([40, 100]),
@@ -92,7 +95,16 @@ export function planOf(seed: number): Plan {
     ]),
     memberTtlMs: pace * chance.pick([400, 800]),
   };
-  return compared(upgraded(warmStarted(gathered(plan))));
+  return changed(compared(upgraded(warmStarted(gathered(plan)))));
+}
+
+/** In some runs members are changed. */
+function changed(plan: Plan): Plan {
+  return new Chance(plan.seed, "changes").happens(0.15) ? withChanges(plan) : plan;
+}
+
+export function withChanges(plan: Plan): Plan {
+  return { ...plan, changing: new Chance(plan.seed, "changing").whole(1, 2) };
 }
 
 /** In some runs copies are compared all the time. */

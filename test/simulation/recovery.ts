@@ -1,4 +1,4 @@
-import { Asking, type Held } from "./asking.js";
+import { Asking, CHANGING, type Held } from "./asking.js";
 import { type Dependencies, ELECTION } from "./clients.js";
 
 /** After the faults: everything must work again, on every instance, within `RECOVERY_MS`. Returns what was left over. */
@@ -41,7 +41,9 @@ async function watchTheDead({ universe, variant, plan }: Dependencies): Promise<
   for (let look = 0; scheduler.nowMs() < endMs; look++) {
     await scheduler.sleep(WATCH_EVERY_MS);
     const instance = universe.alive[look % universe.alive.length];
-    if (instance) await asking.list(instance);
+    if (!instance) continue;
+    await asking.list(instance);
+    if (plan.changing > 0) await new Asking(universe, variant, "watcher", false, CHANGING).list(instance);
   }
 }
 
