@@ -100,7 +100,7 @@ export function planOf(seed: number): Plan {
 
 /** In some runs members are changed. */
 function changed(plan: Plan): Plan {
-  return new Chance(plan.seed, "changes").happens(0.15) ? withChanges(plan) : plan;
+  return new Chance(plan.seed, "member changes").happens(0.15) ? withChanges(plan) : plan;
 }
 
 export function withChanges(plan: Plan): Plan {
