@@ -15,7 +15,7 @@ export function cliTypes(document: string): string {
 /** What the client sends and receives. */
 const USED = [
   ...["AcquireRequest", "AcquirePermitsRequest", "CampaignRequest", "RegisterRequest", "PickRequest"],
-  ...["Lease", "Permits", "Term", "Election", "Registered", "Pulse", "Members", "Picked"],
+  ...["Lease", "Permits", "Term", "Election", "Registered", "LoadReport", "Pulse", "Members", "Picked"],
 ];
 
 /** What the command line receives. */

@@ -115,13 +115,6 @@ export class EventWindow<E extends WindowEvent> {
     return [...this.#told].filter((item) => !isBehind(item)).map(({ event }) => event);
   }
 
-  /** All that was told of a member, with when each primary stored it, by its own clock. */
-  history(member: string): { readonly event: E; readonly atMs: number }[] {
-    return [...this.#told]
-      .filter(({ event }) => event.id === member)
-      .map((item) => ({ event: item.event, atMs: storedAtMs(item) }));
-  }
-
   #log(primary: number): Log<E> {
     return this.#logs[primary] as Log<E>;
   }

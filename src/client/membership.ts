@@ -2,12 +2,14 @@
 import { wasSent } from "./attempt.js";
 import { QuorateError } from "./errors.js";
 import { ATTEMPT_MS, type CallOptions, type Transport } from "./transport.js";
-import type { Pulse, Registered, RegisterRequest } from "./types.js";
+import type { LoadReport, Pulse, Registered, RegisterRequest } from "./types.js";
 import { sleep } from "./world.js";
 
 export interface MemberOptions extends RegisterRequest, CallOptions {
   /** The id of the member: no two processes may have the same at a time. */
   readonly id: string;
+  /** What each heartbeat reports of its load, for picks by `least-load` and `sticky`. Where it throws, or is refused, a heartbeat has none. */
+  readonly load?: (() => LoadReport) | undefined;
 }
 
 export interface DrainOptions extends CallOptions {
@@ -33,6 +35,7 @@ export class Membership implements AsyncDisposable {
     private readonly transport: Transport,
     private readonly path: string,
     private readonly registration: RegisterRequest,
+    private readonly load: MemberOptions["load"],
     private last: Registration,
   ) {
     this.#beating = this.#beat();
@@ -42,11 +45,11 @@ export class Membership implements AsyncDisposable {
   static async join(
     transport: Transport,
     service: string,
-    { id, timeoutMs, signal, ...registration }: MemberOptions,
+    { id, load, timeoutMs, signal, ...registration }: MemberOptions,
   ): Promise<Membership> {
     const path = `/services/${encodeURIComponent(service)}/members/${encodeURIComponent(id)}`;
     const last = await register(transport, path, registration, { timeoutMs, signal });
-    return new Membership(transport, path, registration, last);
+    return new Membership(transport, path, registration, load, last);
   }
 
   /** The last registration, as the service answered it. */
@@ -117,14 +120,14 @@ export class Membership implements AsyncDisposable {
     }
   }
 
-  async #heartbeat(): Promise<void> {
+  async #heartbeat(load = this.#loadNow()): Promise<void> {
     const { transport, path, member } = this;
     const { incarnation, heartbeatIntervalMs } = member;
     try {
       await transport.send<Pulse>({
         method: "POST",
         path: `${path}/heartbeat`,
-        body: () => ({ incarnation }),
+        body: () => ({ incarnation, load: load ?? undefined }),
         urgent: true,
         deadlineMs: transport.world.clock.monotonicMs() + member.ttlMs,
         limitMs: () => Math.min(ATTEMPT_MS, heartbeatIntervalMs / 2),
@@ -137,6 +140,17 @@ export class Membership implements AsyncDisposable {
         this.#registering = this.#registerAgain();
         await this.#registering;
       } else if (error.code === "superseded") this.#end(error);
+      // Above 1, for instance.
+      else if (error.code === "invalid_request" && load) await this.#heartbeat(null);
+    }
+  }
+
+  /** A member whose load cannot be told lives nevertheless. */
+  #loadNow(): LoadReport | null {
+    try {
+      return this.load?.() ?? null;
+    } catch {
+      return null;
     }
   }
 

@@ -193,7 +193,7 @@ export type { PickOptions } from "./picks.js";
 export type { Renewal } from "./renewal.js";
 export type { RingOptions, ServiceRing } from "./ring.js";
 export type { CallOptions, Deployment } from "./transport.js";
-export type { Election, Lease as LockGrant, Member, Permits, Picked, Term } from "./types.js";
+export type { Election, Lease as LockGrant, LoadReport, Member, Permits, Picked, Term } from "./types.js";
 export type { Grant } from "./validity.js";
 export type { WatchedMembers, WatchOptions } from "./watch.js";
 export type { Clock, World } from "./world.js";

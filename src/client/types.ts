@@ -212,6 +212,20 @@ export type Registered = {
   readonly heartbeatIntervalMs: number;
 };
 
+/** What a member reports of its load; whatever is left out is unknown. */
+export type LoadReport = {
+  /** Used share of its processor time, 0 to 1. */
+  readonly cpu?: number | undefined;
+  /** Used share of its memory, 0 to 1. */
+  readonly memory?: number | undefined;
+  /** Used share of its disk, 0 to 1. */
+  readonly disk?: number | undefined;
+  /** How many requests it is working on. */
+  readonly inFlight?: number | undefined;
+  /** Up to 8 numbers of its own, by name. */
+  readonly custom?: { readonly [name: string]: number } | undefined;
+};
+
 /** The member whose heartbeat it was. */
 export type Pulse = {
   /** Raised by each registration: distinguishes a process from its successor under the same id. */

@@ -8,6 +8,7 @@ import { methodNotAllowed, NOT_FOUND } from "./failures.js";
 import { lockRoutes } from "./locks/routes.js";
 import { severalLockRoutes } from "./locks/several-routes.js";
 import { memberEventsRoute } from "./members/events-route.js";
+import { memberHistoryRoute } from "./members/history-route.js";
 import { heartbeatRoutes } from "./members/heartbeat-routes.js";
 import { memberListRoute } from "./members/list-route.js";
 import { memberRoutes } from "./members/routes.js";
@@ -34,6 +35,7 @@ export function createApp(services: Services): App {
   heartbeatRoutes(routes);
   memberListRoute(routes, services);
   memberEventsRoute(routes, services);
+  memberHistoryRoute(routes);
   ownerRoutes(routes);
   pickRoutes(routes);
   discoveryRoutes(routes);

@@ -33,7 +33,7 @@ export interface NamespacedPrimitives {
     "views" | "reads" | "expiry" | "pages" | "listWatches" | "suspicions"
   >;
   readonly memberLists: MemberLists;
-  readonly memberEvents: Pick<MemberEvents, "watch">;
+  readonly memberEvents: Pick<MemberEvents, "watch" | "history">;
   readonly suspicions: Pick<Suspicions, "reportByPeer">;
   readonly owners: Pick<Owners, "owning" | "timeSlices">;
   readonly picks: Pick<Picks, "pick">;
@@ -84,7 +84,11 @@ class View implements NamespacedPrimitives {
 
   get memberEvents(): NamespacedPrimitives["memberEvents"] {
     const { namespace, primitives } = this;
-    return { watch: (service, since) => primitives.memberEvents.watch(namespace.inner(service), since) };
+    const { memberEvents } = primitives;
+    return {
+      watch: (service, since) => memberEvents.watch(namespace.inner(service), since),
+      history: (service, id) => memberEvents.history(namespace.inner(service), id),
+    };
   }
 
   get suspicions() {

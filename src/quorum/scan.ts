@@ -35,7 +35,7 @@ export async function holdersOn(primary: Primary, keys: Keys, resource: string):
 }
 
 /** Runs every call in the epochs of the first: else the primary could forget its data between two parts, unnoticed. */
-function steadilyOn(primary: Primary): Run {
+export function steadilyOn(primary: Primary): Run {
   const { connectionEpoch, configurationEpoch } = primary;
   if (connectionEpoch === null || configurationEpoch === null)
     throw new PrimaryFailure("not_sent", primary.status.reason ?? "");

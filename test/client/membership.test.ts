@@ -21,7 +21,13 @@ function member(
   });
   const quorate = new Quorate({ urls: ["http://a"] }, service.world);
   const join = () => quorate.join("search", { id: "search-1", address: ADDRESS, ttlMs: 9_000 });
-  return { service, clock: service.clock, join, methods: () => service.received.map(({ method }) => method) };
+  return {
+    service,
+    quorate,
+    clock: service.clock,
+    join,
+    methods: () => service.received.map(({ method }) => method),
+  };
 }
 
 describe("a member", () => {
@@ -43,6 +49,39 @@ describe("a member", () => {
       { method: "DELETE", path: `${path}?incarnation=1` },
     ]);
     expect(clock.pending).toBe(0);
+  });
+
+  test("reports its load with each heartbeat, and not in its registration", async () => {
+    const { service, quorate, clock } = member();
+    let inFlight = 0;
+    const load = () => {
+      inFlight++;
+      if (inFlight === 2) throw new Error("cannot be told");
+      return { inFlight };
+    };
+    await quorate.join("search", { id: "search-1", address: ADDRESS, load });
+    await clock.advance(9_000);
+    expect(service.received.map(({ body }) => body)).toEqual([
+      { address: ADDRESS },
+      { incarnation: 1, load: { inFlight: 1 } },
+      { incarnation: 1 },
+      { incarnation: 1, load: { inFlight: 3 } },
+    ]);
+  });
+
+  test("whose load is refused lives on without it", async () => {
+    const { service, quorate, clock } = member(({ method, body }) =>
+      method === "POST" && body.load ? problem(400, "invalid_request") : "as usual",
+    );
+    await quorate.join("search", { id: "search-1", address: ADDRESS, load: () => ({ cpu: 1.5 }) });
+    await clock.advance(6_000);
+    const beats = service.received.filter(({ method }) => method === "POST").map(({ body }) => body);
+    expect(beats).toEqual([
+      { incarnation: 1, load: { cpu: 1.5 } },
+      { incarnation: 1 },
+      { incarnation: 1, load: { cpu: 1.5 } },
+      { incarnation: 1 },
+    ]);
   });
 
   test("that was forgotten registers again, and goes on as its new incarnation", async () => {

@@ -147,8 +147,19 @@ describe("two processes with one id", () => {
 describe("a primary that lacks a member", () => {
   const missing = (place: number, service: string) =>
     pair.primaries.all[place]?.cli("DEL", `${pair.one.prefix}member/${service}/m`);
+  // Its record is kept for longer.
+  const untilDeadline = `
+    local time, deadline = redis.call('TIME'), redis.call('HGET', KEYS[1], 'deadline')
+    return deadline and string.format('%.0f', deadline - time[1] * 1000 - time[2] / 1000) or '0'`;
   const lives = async (place: number, service: string) =>
-    Number(await pair.primaries.all[place]?.cli("PTTL", `${pair.one.prefix}member/${service}/m`));
+    Number(
+      await pair.primaries.all[place]?.cli(
+        "EVAL",
+        untilDeadline,
+        "1",
+        `${pair.one.prefix}member/${service}/m`,
+      ),
+    );
 
   test("gets it back from a read, for what is left of its time and no longer", async () => {
     const service = freshName();

@@ -115,7 +115,8 @@ export async function startInstance(
       service.close();
     },
   };
-  await until(() => countUp(instance) >= (options.up ?? urls.length), "enough primaries are up");
+  // On a busy machine as well, where dozens start together.
+  await until(() => countUp(instance) >= (options.up ?? urls.length), "enough primaries are up", 30_000);
   return instance;
 }
 

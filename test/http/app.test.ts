@@ -49,7 +49,7 @@ describe("a method that a path does not have", () => {
     ["GET", "/v1/semaphores/a/acquire", "POST"],
     ["GET", "/v1/elections/a/campaign", "POST"],
     ["POST", "/v1/elections/a/events", "GET"],
-    ["PATCH", "/v1/services/s/members/m", "DELETE, GET, PUT"],
+    ["POST", "/v1/services/s/members/m", "DELETE, GET, PATCH, PUT"],
     ["GET", "/v1/services/s/members/m/heartbeat", "POST"],
     ["POST", "/v1/services/s/members", "GET"],
     ["DELETE", "/v1/services", "GET"],

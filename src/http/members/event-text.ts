@@ -81,7 +81,8 @@ function said({ address, weight, zone, tags, metadata }: Registration) {
   return { address, weight, zone, tags, metadata };
 }
 
-function toldStatus(event: StoredEvent) {
+/** Of the member, by this event. */
+export function toldStatus(event: StoredEvent) {
   if (event.kind === "left" || event.kind === "expired") return event.kind;
   return statusOf(event);
 }

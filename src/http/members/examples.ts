@@ -1,4 +1,5 @@
 import type { Answer, Request } from "../typed-examples.js";
+import type { HistorySchema } from "./history-route.js";
 import type * as schemas from "./schemas.js";
 
 const register: Request<typeof schemas.registerBody> = {
@@ -138,5 +139,31 @@ export const events = {
       'event: bookmark\nid: 8Qm2Xv0amau9wg1x.0\ndata: {"service":"search"}\n',
       "",
     ].join("\n"),
+  },
+};
+
+export const histories = {
+  expired: {
+    summary: "It sent no more heartbeats",
+    value: {
+      history: [
+        {
+          atMs: 1_795_222_235_131,
+          event: "joined",
+          why: "registered",
+          incarnation: 1795222235123,
+          revision: 1,
+          status: "up",
+        },
+        {
+          atMs: 1_795_222_391_406,
+          event: "expired",
+          why: "no heartbeat for its time to live",
+          incarnation: 1795222235123,
+          revision: 1,
+          status: "expired",
+        },
+      ],
+    } satisfies Answer<typeof HistorySchema>,
   },
 };

@@ -86,10 +86,6 @@ export class EventFeed implements TailReader {
     return positionText(this.#window.position());
   }
 
-  history(member: string): readonly { event: StoredEvent; atMs: number }[] {
-    return this.#window.history(member);
-  }
-
   restarted(primary: number, incarnation: string): void {
     this.#window.restart(primary, incarnation);
     this.#incarnations[primary] = incarnation;

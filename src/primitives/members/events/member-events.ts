@@ -6,10 +6,12 @@ import type { Membership } from "../membership.js";
 import { EventFeed } from "./event-feed.js";
 import { EventTails } from "./event-tails.js";
 import { EventWatch } from "./event-watch.js";
+import { type History, MemberHistories } from "./member-histories.js";
 
 /** The events of the members of services, for any number of watchers: one feed per service that is watched here. */
 export class MemberEvents {
   readonly #tails: EventTails;
+  readonly #histories: MemberHistories;
   readonly #feeds = new Map<string, { readonly feed: EventFeed; users: number }>();
 
   constructor(
@@ -19,6 +21,7 @@ export class MemberEvents {
     private readonly clock: Clock,
   ) {
     this.#tails = new EventTails(primaries.all, keys, clock);
+    this.#histories = new MemberHistories(primaries, keys, clock);
   }
 
   /** From the position that a watcher was told; null, or too old: from a snapshot. Throws `no_quorum` and `overloaded`. */
@@ -31,6 +34,11 @@ export class MemberEvents {
       release();
       throw error;
     }
+  }
+
+  /** What happened to a member, or to one that is gone. Throws `no_quorum`. */
+  history(service: string, id: string): Promise<History> {
+    return this.#histories.read(service, id);
   }
 
   /** How many services are watched now, or were a moment ago. */
