@@ -1,5 +1,7 @@
+import { checkChanges } from "./changes.js";
 import { checkDeadlines } from "./deadlines.js";
 import { checkElections } from "./elections.js";
+import { checkExpiry } from "./expiry.js";
 import { checkHolds } from "./holds.js";
 import { checkMembers } from "./members.js";
 import type { History, Operation } from "./operation.js";
@@ -27,7 +29,7 @@ export type Promised =
   | "elections"
   /** Who waits in line is not overtaken. */
   | "order"
-  /** A live member is never missing, a dead one is gone in time, a leave is seen. */
+  /** A live member is never missing, a dead one is gone in time, a leave is seen, a change is never undone. */
   | "members"
   /** The same ringId gives the same owner for a key; a member that is gone owns nothing. */
   | "owners"
@@ -46,6 +48,8 @@ export function check(history: History): Violation[] {
     ...checkElections(history),
     ...checkOrder(history),
     ...checkMembers(history),
+    ...checkExpiry(history),
+    ...checkChanges(history),
     ...checkOwners(history),
     ...checkRegisters(history),
     ...checkDeadlines(history),

@@ -779,3 +779,70 @@ describe("telling", () => {
     expect(() => answered({ kind: "held" })).toThrow("operation 1 was answered before");
   });
 });
+
+describe("changes and expiry of members", () => {
+  const change = (weight: number): Request => ({ kind: "change", ...member, weight });
+  const changed = (revision: number): Outcome => ({ kind: "updated", incarnation: 1, revision });
+  const seen = (revision: number, weight: number, draining = false): Outcome => ({
+    kind: "listed",
+    members: [{ id: "m", incarnation: 1, version: { revision, weight, draining } }],
+  });
+  const registered: Line = [0, 1, register, { ...alive(), revision: 1 } as Outcome];
+  const expired = (atMs: number, revision = 1): WorldEvent => ({
+    kind: "expired",
+    atMs,
+    instance: "i1",
+    service: "s",
+    member: "m",
+    incarnation: 1,
+    revision,
+  });
+
+  it("finds two changes of one revision, and one that goes back", () => {
+    expect(broken([registered, [10, 20, change(2), changed(2)], [15, 25, change(3), changed(2)]])).toEqual([
+      "members: two changes were acknowledged as revision 2",
+    ]);
+    expect(broken([registered, [10, 20, change(2), changed(3)], [25, 30, change(3), changed(2)]])).toEqual([
+      "members: a change got revision 2 after one that had got 3",
+    ]);
+  });
+
+  it("finds a change that a later list lacks, unless another change made it so", () => {
+    const first: Line = [10, 20, change(2), changed(2)];
+    expect(broken([registered, first, [30, 31, list, seen(1, 1)]])).toEqual([
+      "members: m was seen in revision 1 after 2 was acknowledged",
+    ]);
+    expect(broken([registered, first, [30, 31, list, seen(3, 1)]])).toEqual([
+      "members: the weight 2 of m was acknowledged and is gone",
+    ]);
+    expect(broken([registered, first, [25, 40, change(3), noQuorum], [30, 31, list, seen(3, 3)]])).toEqual(
+      [],
+    );
+    expect(broken([registered, first, [15, 31, list, seen(1, 1)]])).toEqual([]);
+  });
+
+  it("finds a drain that is undone", () => {
+    const drain: Line = [10, 20, { kind: "change", ...member, status: "draining" }, changed(2)];
+    expect(broken([registered, drain, [30, 31, list, seen(2, 1, true)]])).toEqual([]);
+    expect(broken([registered, drain, [30, 31, list, seen(3, 1)]])).toEqual([
+      "members: the status draining of m was acknowledged and is gone",
+    ]);
+  });
+
+  it("finds a member that is said to have expired while it is alive, or is alive after that", () => {
+    const found = (atMs: number) => [
+      `members: m of s was said to have expired at ${atMs.toFixed(1)}, and is alive`,
+    ];
+    expect(broken([registered], [expired(500)])).toEqual(found(500));
+    expect(broken([registered], [expired(1_000)])).toEqual([]);
+    const later = (revision: number): Line => [1_500, 1_501, heartbeat, { ...alive(), revision } as Outcome];
+    expect(broken([registered, later(1)], [expired(1_000)])).toEqual(found(1_000));
+    expect(broken([registered, later(2)], [expired(1_000)])).toEqual([]);
+  });
+
+  it("keeps the place of one that restarts for its grace, and no longer than that", () => {
+    const restart: Line = [10, 20, { ...leave, restartGraceMs: 3_000 } as Request, left];
+    expect(broken([registered, restart, [2_500, 2_501, list, listed(1)]])).toEqual([]);
+    expect(broken([registered, restart, [4_500, 4_501, list, listed(1)]])).toHaveLength(1);
+  });
+});

@@ -14,8 +14,10 @@ interface Sight {
   readonly complete: boolean;
 }
 
-type Asked<R extends "register" | "heartbeat" | "leave"> = ReturnType<typeof asked<R>>[number];
-type LifeSign = Asked<"register" | "heartbeat">;
+type Asked<R extends "register" | "heartbeat" | "leave" | "change"> = ReturnType<typeof asked<R>>[number];
+/** Whatever lets a member live on; one that restarts lives on for its grace. */
+type LifeSign = Asked<"register" | "heartbeat"> | Restart;
+type Restart = Asked<"leave"> & { readonly request: { readonly restartGraceMs: number } };
 type Acknowledged = Done<"register", "alive"> | Done<"heartbeat", "alive">;
 
 /** What was asked for one member; each list in the order of the starts. */
@@ -30,7 +32,10 @@ interface Life {
   /** By place in `registers`: when the last of them was over; infinite when nobody knows what came of one. */
   readonly registeredMs: readonly number[];
   readonly byIncarnation: ReadonlyMap<number, Done<"register", "alive">>;
+  /** For good. */
   readonly leaves: readonly Asked<"leave">[];
+  /** What ends it at a given time, if not before: restarts, and drains for some time. */
+  readonly ends: readonly Operation[];
 }
 
 /**
@@ -40,7 +45,7 @@ interface Life {
  */
 export function checkMembers(history: History): Violation[] {
   const lives = new Map(
-    [...groupBy(asked(history.operations, "register", "heartbeat", "leave"), serviceOf)].map(
+    [...groupBy(asked(history.operations, "register", "heartbeat", "leave", "change"), serviceOf)].map(
       ([service, operations]) => [service, livesOf(operations)],
     ),
   );
@@ -76,9 +81,10 @@ function sightsOf(operations: readonly Operation[]): Sight[] {
   return [...lists, ...owners];
 }
 
-function livesOf(operations: readonly Asked<"register" | "heartbeat" | "leave">[]): Life[] {
+function livesOf(operations: readonly Asked<"register" | "heartbeat" | "leave" | "change">[]): Life[] {
   return [...groupBy(operations, ({ request }) => request.member)].map(([id, ofMember]) => {
-    const signs = asked(ofMember, "register", "heartbeat");
+    const restarts = asked(ofMember, "leave").filter(isRestart);
+    const signs = ofMember.filter(isLifeSign);
     const registers = asked(ofMember, "register");
     const acknowledged = signs.filter(
       (sign): sign is typeof sign & Acknowledged => sign.outcome?.kind === "alive",
@@ -88,10 +94,10 @@ function livesOf(operations: readonly Asked<"register" | "heartbeat" | "leave">[
       signs,
       // Clocks may differ by 1 %.
       goneMs: highestSoFar(signs, (sign) =>
-        isAnswered(sign) ? sign.endMs + sign.request.ttlMs * 1.01 + GONE_WITHIN_MS : Number.POSITIVE_INFINITY,
+        isAnswered(sign) ? sign.endMs + lifeMs(sign) * 1.01 + GONE_WITHIN_MS : Number.POSITIVE_INFINITY,
       ),
       acknowledged,
-      ttlMsMax: Math.max(0, ...new Set(signs.map(({ request }) => request.ttlMs))),
+      ttlMsMax: Math.max(0, ...new Set(signs.map(lifeMs))),
       registers,
       registeredMs: highestSoFar(registers, ({ outcome, endMs }) =>
         outcome?.kind === "alive" && endMs !== null ? endMs : Number.POSITIVE_INFINITY,
@@ -99,7 +105,11 @@ function livesOf(operations: readonly Asked<"register" | "heartbeat" | "leave">[
       byIncarnation: new Map(
         done(ofMember, "register", "alive").map((one) => [one.outcome.incarnation, one]),
       ),
-      leaves: asked(ofMember, "leave"),
+      leaves: asked(ofMember, "leave").filter((leave) => !isRestart(leave)),
+      ends: [
+        ...restarts,
+        ...asked(ofMember, "change").filter(({ request }) => request.drainMs !== undefined),
+      ],
     };
   });
 }
@@ -112,7 +122,7 @@ function unknown(sight: Sight, lives: readonly Life[]): Violation[] {
 
 /** The acknowledgement that says that this member must be seen, if there is one. */
 function proofOfLife({ fromMs, toMs }: Sight, life: Life, history: History): Acknowledged | undefined {
-  const { acknowledged, leaves, byIncarnation, ttlMsMax } = life;
+  const { acknowledged, leaves, ends, byIncarnation, ttlMsMax } = life;
   for (let place = startedBefore(acknowledged, fromMs) - 1; place >= 0; place--) {
     const sign = acknowledged[place] as Acknowledged;
     if (sign.startMs + ttlMsMax < toMs) return undefined;
@@ -122,7 +132,7 @@ function proofOfLife({ fromMs, toMs }: Sight, life: Life, history: History): Ack
     const registered = byIncarnation.get(sign.outcome.incarnation);
     const mayHaveLeft = (leave: Operation) =>
       leave.startMs < toMs && !(registered && isAnswered(leave) && leave.endMs < registered.startMs);
-    if (!leaves.some(mayHaveLeft)) return sign;
+    if (![...leaves, ...ends].some(mayHaveLeft)) return sign;
   }
   return undefined;
 }
@@ -258,7 +268,7 @@ function highestSoFar<T>(all: readonly T[], rank: (one: T) => number): number[] 
   });
 }
 
-function isExcused({ events }: History, fromMs: number, toMs: number): boolean {
+export function isExcused({ events }: History, fromMs: number, toMs: number): boolean {
   return events.some((event) => {
     if (event.kind === "clock_jump") return event.atMs <= toMs && event.membersUntilMs >= fromMs;
     return event.kind === "majority_lost" && fromMs <= event.atMs && event.atMs <= toMs;
@@ -266,9 +276,20 @@ function isExcused({ events }: History, fromMs: number, toMs: number): boolean {
 }
 
 /** Whether the service itself came to an end with it: nothing of it is done any later by the service. */
-function isAnswered(operation: Operation): operation is Operation & { endMs: number } {
+export function isAnswered(operation: Operation): operation is Operation & { endMs: number } {
   return operation.outcome !== null && operation.outcome.kind !== "no_answer";
 }
 
-const serviceOf = ({ request }: Asked<"register" | "heartbeat" | "leave">) => request.service;
+const isRestart = (leave: Asked<"leave">): leave is Restart => leave.request.restartGraceMs !== undefined;
+
+function isLifeSign(operation: Asked<"register" | "heartbeat" | "leave" | "change">): operation is LifeSign {
+  const { request } = operation;
+  return request.kind === "leave" ? request.restartGraceMs !== undefined : request.kind !== "change";
+}
+
+function lifeMs({ request }: LifeSign): number {
+  return request.kind === "leave" ? request.restartGraceMs : request.ttlMs;
+}
+
+const serviceOf = ({ request }: Asked<"register" | "heartbeat" | "leave" | "change">) => request.service;
 const GONE_WITHIN_MS = 1_000;

@@ -85,7 +85,22 @@ export type Request =
       /** What the member was registered with. */
       readonly ttlMs: number;
     }
-  | { readonly kind: "leave"; readonly service: string; readonly member: string }
+  /** `restartGraceMs`: for how long its place is kept, for its next registration. */
+  | {
+      readonly kind: "leave";
+      readonly service: string;
+      readonly member: string;
+      readonly restartGraceMs?: number;
+    }
+  /** Weights are unique among those that a member is given. `drainMs`: it is removed after that time. */
+  | {
+      readonly kind: "change";
+      readonly service: string;
+      readonly member: string;
+      readonly weight?: number;
+      readonly status?: "up" | "draining";
+      readonly drainMs?: number;
+    }
   | { readonly kind: "list"; readonly service: string }
   /** `viewAgeMsMax`: how old the view may be that it is answered from. */
   | {
@@ -135,12 +150,14 @@ export type Outcome =
   /** Leader: no majority agree on who leads, or on that nobody does. */
   | { readonly kind: "unknown" }
   /** Register and heartbeat. */
-  | { readonly kind: "alive"; readonly incarnation: number }
+  | { readonly kind: "alive"; readonly incarnation: number; readonly revision?: number }
+  /** Change. */
+  | { readonly kind: "updated"; readonly incarnation: number; readonly revision: number }
   /** Leave; `was`: it was registered until now. */
   | { readonly kind: "left"; readonly was: boolean }
   | {
       readonly kind: "listed";
-      readonly members: readonly { readonly id: string; readonly incarnation: number }[];
+      readonly members: readonly Seen[];
     }
   | { readonly kind: "owned"; readonly owner: string; readonly ringId: string }
   /** Put, and a delete of something. */
@@ -158,6 +175,14 @@ export type Outcome =
 export interface Version {
   readonly number: number;
   readonly etag: string;
+}
+
+/** A member in a list. */
+export interface Seen {
+  readonly id: string;
+  readonly incarnation: number;
+  /** Where changes are looked at. */
+  readonly version?: { readonly revision: number; readonly weight: number; readonly draining: boolean };
 }
 
 export type WorldEvent =
@@ -190,6 +215,16 @@ export type WorldEvent =
    * keep members for so much longer.
    */
   | { readonly kind: "late_message"; readonly atMs: number; readonly untilMs: number; readonly text: string }
+  /** An instance found that a majority say that this incarnation has expired. The same may be told more than once. */
+  | {
+      readonly kind: "expired";
+      readonly atMs: number;
+      readonly instance: string;
+      readonly service: string;
+      readonly member: string;
+      readonly incarnation: number;
+      readonly revision: number;
+    }
   /** A primary lost the leases that it had stored, or takes part without them: it was restarted, emptied or a replica. */
   | { readonly kind: "forgot"; readonly atMs: number; readonly text: string }
   /** Nothing is wrong in this time, and whoever waits stands in line so long after it asked. */

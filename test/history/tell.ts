@@ -5,6 +5,7 @@ import {
   type Operation,
   type Outcome,
   type Request,
+  type Seen,
   type Wanted,
   type WorldEvent,
 } from "./operation.js";
@@ -58,7 +59,12 @@ function tellRequest(request: Request): string {
     case "heartbeat":
       return `${request.kind} ${request.member} of ${request.service}, ttl ${request.ttlMs} ms`;
     case "leave":
-      return `leave ${request.member} of ${request.service}`;
+      return `leave ${request.member} of ${request.service}${request.restartGraceMs === undefined ? "" : `, to be back within ${request.restartGraceMs} ms`}`;
+    case "change": {
+      const { weight, status, drainMs } = request;
+      const what = [weight !== undefined && `weight ${weight}`, status, drainMs && `for ${drainMs} ms`];
+      return `change ${request.member} of ${request.service}: ${what.filter(Boolean).join(", ")}`;
+    }
     case "list":
       return `list ${request.service}`;
     case "owner":
@@ -104,8 +110,10 @@ function tellOutcome(outcome: Outcome): string {
       return outcome.was ? outcome.kind : "there was nothing";
     case "alive":
       return `alive, incarnation ${outcome.incarnation}`;
+    case "updated":
+      return `updated, incarnation ${outcome.incarnation}, revision ${outcome.revision}`;
     case "listed":
-      return `[${outcome.members.map(({ id, incarnation }) => `${id} (${incarnation})`).join(", ")}]`;
+      return `[${outcome.members.map(tellSeen).join(", ")}]`;
     case "owned":
       return `${outcome.owner}, ring ${outcome.ringId}`;
     case "changed":
@@ -127,6 +135,12 @@ function tellVersion(version: { readonly number: number; readonly etag: string }
   return version ? `version ${version.number}, etag ${version.etag}` : "there is none";
 }
 
+function tellSeen({ id, incarnation, version }: Seen): string {
+  if (!version) return `${id} (${incarnation})`;
+  const { revision, weight, draining } = version;
+  return `${id} (${incarnation}, revision ${revision}, weight ${weight}${draining ? ", draining" : ""})`;
+}
+
 function tellEvent(event: WorldEvent): string {
   switch (event.kind) {
     case "note":
@@ -137,6 +151,8 @@ function tellEvent(event: WorldEvent): string {
       return `${event.text} (members${event.leases ? " and leases" : ""} from before may be lost)`;
     case "late_message":
       return `${event.text} (members may be kept for ${(event.untilMs - event.atMs).toFixed(1)} ms longer)`;
+    case "expired":
+      return `${event.instance} hears that ${event.member} of ${event.service} has expired (${event.incarnation}, revision ${event.revision})`;
     case "forgot":
       return event.text;
     case "undisturbed":

@@ -1,12 +1,16 @@
 import { CoordinationError } from "../../src/errors.js";
 import type { Grant, Held as Refusal } from "../../src/primitives/leases/lease-terms.js";
 import type { Locks } from "../../src/primitives/lock.js";
-import { namesOf, type Outcome, type Request, type Wanted } from "../history/operation.js";
+import type { Member } from "../../src/primitives/members/member.js";
+import { namesOf, type Outcome, type Request, type Seen, type Wanted } from "../history/operation.js";
 import type { Instance } from "./instance.js";
 import type { Universe } from "./universe.js";
 import type { Variant } from "./variant.js";
 
 type Ask<R extends Request["kind"]> = Extract<Request, { kind: R }>;
+
+/** Of a member. */
+export type Change = Pick<Ask<"change">, "weight" | "status" | "drainMs">;
 
 /** What a client has in its hands after a grant. */
 export interface Held {
@@ -24,6 +28,7 @@ export class Asking {
     private readonly variant: Variant,
     private readonly client: string,
     private readonly mustSucceed = false,
+    private readonly service = SERVICE,
   ) {}
 
   async acquire(
@@ -176,11 +181,12 @@ export class Asking {
   async register(instance: Instance, member: string, ttlMs: number): Promise<number | null> {
     const outcome = await this.ask(
       instance,
-      { kind: "register", service: SERVICE, member, ttlMs },
+      { kind: "register", service: this.service, member, ttlMs },
       async () => {
-        const registered = await instance.core.membership.register(SERVICE, member, ttlMs, REGISTRATION);
-        instance.core.membership.views.forget(SERVICE);
-        return { kind: "alive", incarnation: registered.member.incarnation };
+        const registered = await instance.core.membership.register(this.service, member, ttlMs, REGISTRATION);
+        instance.core.membership.views.forget(this.service);
+        const { incarnation, revision } = registered.member;
+        return { kind: "alive", incarnation, revision };
       },
     );
     return outcome.kind === "alive" ? outcome.incarnation : null;
@@ -195,35 +201,47 @@ export class Asking {
   ): Promise<boolean | null> {
     const outcome = await this.ask(
       instance,
-      { kind: "heartbeat", service: SERVICE, member, ttlMs },
+      { kind: "heartbeat", service: this.service, member, ttlMs },
       async () => {
-        const pulse = await instance.core.membership.heartbeat({ service: SERVICE, id: member, incarnation });
-        return { kind: "alive", incarnation: pulse.incarnation };
+        const pulse = await instance.core.membership.heartbeat({
+          service: this.service,
+          id: member,
+          incarnation,
+        });
+        return { kind: "alive", incarnation: pulse.incarnation, revision: pulse.revision };
       },
     );
     if (outcome.kind === "failed" && outcome.code !== "no_quorum") return false;
     return outcome.kind === "alive" ? true : null;
   }
 
-  async leave(instance: Instance, member: string): Promise<void> {
-    await this.ask(instance, { kind: "leave", service: SERVICE, member }, async () => {
-      const was = await instance.core.membership.leave(SERVICE, member);
-      instance.core.membership.views.forget(SERVICE);
+  async leave(instance: Instance, member: string, how: { restartGraceMs?: number } = {}): Promise<void> {
+    await this.ask(instance, { kind: "leave", service: this.service, member, ...how }, async () => {
+      const was = await instance.core.membership.leave(this.service, member, how);
+      instance.core.membership.views.forget(this.service);
       return { kind: "left", was };
     });
   }
 
+  async change(instance: Instance, member: string, change: Change): Promise<void> {
+    const { service } = this;
+    await this.ask(instance, { kind: "change", service, member, ...change }, async () => {
+      const { incarnation, revision } = await instance.core.membership.update(service, member, change);
+      return { kind: "updated", incarnation, revision };
+    });
+  }
+
   async list(instance: Instance): Promise<void> {
-    await this.ask(instance, { kind: "list", service: SERVICE }, async () => {
-      const members = await instance.core.membership.list(SERVICE);
-      return { kind: "listed", members: members.map(({ id, incarnation }) => ({ id, incarnation })) };
+    await this.ask(instance, { kind: "list", service: this.service }, async () => {
+      const members = await instance.core.membership.list(this.service);
+      return { kind: "listed", members: members.map((one) => seenOf(one, this.service)) };
     });
   }
 
   async owner(instance: Instance, key: string): Promise<void> {
-    const request: Request = { kind: "owner", service: SERVICE, key, viewAgeMsMax: VIEW_AGE_MS_MAX };
+    const request: Request = { kind: "owner", service: this.service, key, viewAgeMsMax: VIEW_AGE_MS_MAX };
     await this.ask(instance, request, async () => {
-      const { ring } = await instance.core.owners.owning(SERVICE);
+      const { ring } = await instance.core.owners.owning(this.service);
       const [owner] = ring.replicas(key, 1);
       return { kind: "owned", owner: owner?.id ?? "", ringId: ring.ringId };
     });
@@ -254,6 +272,11 @@ export class Asking {
   }
 }
 
+function seenOf({ id, incarnation, revision, weight, status }: Member, service: string): Seen {
+  if (service === SERVICE) return { id, incarnation };
+  return { id, incarnation, version: { revision, weight, draining: status === "draining" } };
+}
+
 /** As HTTP tells it: what is no CoordinationError is a mistake of ours. */
 function failureOf(error: unknown): Outcome {
   if (error instanceof CoordinationError) return { kind: "failed", code: error.code };
@@ -261,6 +284,8 @@ function failureOf(error: unknown): Outcome {
 }
 
 const SERVICE = "s";
+/** Of members that are changed. */
+export const CHANGING = "changing";
 const REGISTRATION = { address: "a:1", weight: 1, zone: null, tags: [], metadata: null };
 /** The default of the configuration, and what the clocks of instances differ by. */
 const VIEW_AGE_MS_MAX = 255;

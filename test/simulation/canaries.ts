@@ -3,6 +3,7 @@ import { LeaseVotes } from "../../src/quorum/lease-votes.js";
 import { Primaries } from "../../src/quorum/primaries.js";
 import { Keys } from "../../src/scripts/keys.js";
 import { countingVotes } from "./counting-votes.js";
+import { MEMBER_CANARIES } from "./member-canaries.js";
 import { LAST_FIRST, patched } from "./patched.js";
 import { plainRedlock } from "./plain-redlock.js";
 import { crowded, undisturbed, withFirstStart } from "./plan.js";
@@ -163,6 +164,7 @@ export const CANARIES: readonly Canary[] = [
     ...countingVotes,
   },
   ...REGISTER_CANARIES,
+  ...MEMBER_CANARIES,
 ];
 
 /** A majority that says "at least t" is taken for one that says "exactly t". */

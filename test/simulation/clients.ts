@@ -1,5 +1,6 @@
 import { namesOf, type Wanted } from "../history/operation.js";
 import { Asking, type Held } from "./asking.js";
+import { changeMembers } from "./changing-members.js";
 import type { Instance } from "./instance.js";
 import type { Plan } from "./plan.js";
 import type { Chance } from "./random.js";
@@ -27,6 +28,7 @@ export async function runClients(dependencies: Dependencies): Promise<Held[]> {
     each(plan.members, (place) => member(dependencies, `m${place + 1}`)),
     each(plan.registers, (place) => registerClient(dependencies, `r${place + 1}`)),
     observer(dependencies),
+    changeMembers(dependencies),
   ]);
   return held.flat();
 }

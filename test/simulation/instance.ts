@@ -1,6 +1,7 @@
 import type { Clock } from "../../src/clock.js";
 import { readConfig } from "../../src/config.js";
 import type { Ids } from "../../src/ids.js";
+import type { ExpiryObserver } from "../../src/primitives/members/expiry.js";
 import type { Connection } from "../../src/redis/connection.js";
 import { type Core, createCore } from "../../src/service.js";
 import type { Network } from "./network.js";
@@ -43,6 +44,7 @@ export class Instance {
     chance: Chance,
     readonly settings: InstanceSettings,
     log: (line: string) => void,
+    expired: ExpiryObserver["expired"] = () => {},
   ) {
     this.#speed = 1 + chance.between(-0.002, 0.002);
     // Of another machine: its wall clock may be off by some ms.
@@ -70,6 +72,7 @@ export class Instance {
       },
       {
         called: () => {},
+        members: { expired, reported: () => {}, probed: () => {} },
         dropped: () => {},
         changed: (primary, { state, reason }) =>
           log(`${name}: ${primary.address} is ${state}${reason ? ` (${reason})` : ""}`),

@@ -50,6 +50,8 @@ export interface Plan {
   readonly members: number;
   /** Clients of registers. */
   readonly registers: number;
+  /** Members of another service, which are changed, drained and restarted as well. */
+  readonly changing: number;
   readonly settings: InstanceSettings;
   readonly weather: Weather;
   readonly faults: readonly Fault[];
@@ -76,6 +78,7 @@ export function planOf(seed: number): Plan {
     crowd: null,
     members: chance.whole(1, 3),
     registers: 0,
+    changing: 0,
     settings: {
       ttlMaxMs: chance.pick([3_000, 5_000]),
       commandTimeoutMs: chance.pick([40, 100]),
@@ -95,7 +98,7 @@ export function planOf(seed: number): Plan {
     ]),
     memberTtlMs: pace * chance.pick([400, 800]),
   };
-  return compared(upgraded(warmStarted(withRegisters(gathered(plan)))));
+  return changed(compared(upgraded(warmStarted(withRegisters(gathered(plan))))));
 }
 
 /** Registers beside everything else, in some runs; in others nothing but them, of one key. */
@@ -113,6 +116,15 @@ function withRegisters(plan: Plan): Plan {
 
 export function onlyRegisters(plan: Plan): Plan {
   return { ...plan, crowd: null, clients: 0, members: 0, registers: 4, thinkMs: plan.thinkMs / 4 };
+}
+
+/** In some runs members are changed. */
+function changed(plan: Plan): Plan {
+  return new Chance(plan.seed, "member changes").happens(0.15) ? withChanges(plan) : plan;
+}
+
+export function withChanges(plan: Plan): Plan {
+  return { ...plan, changing: new Chance(plan.seed, "changing").whole(1, 2) };
 }
 
 /** In some runs copies are compared all the time. */

@@ -1,4 +1,4 @@
-import { Asking, type Held } from "./asking.js";
+import { Asking, CHANGING, type Held } from "./asking.js";
 import { type Dependencies, ELECTION } from "./clients.js";
 import { probeRegisters } from "./register-clients.js";
 
@@ -43,7 +43,9 @@ async function watchTheDead({ universe, variant, plan }: Dependencies): Promise<
   for (let look = 0; scheduler.nowMs() < endMs; look++) {
     await scheduler.sleep(WATCH_EVERY_MS);
     const instance = universe.alive[look % universe.alive.length];
-    if (instance) await asking.list(instance);
+    if (!instance) continue;
+    await asking.list(instance);
+    if (plan.changing > 0) await new Asking(universe, variant, "watcher", false, CHANGING).list(instance);
   }
 }
 

@@ -1,4 +1,5 @@
 import { PROTOCOL } from "../../src/algorithms/configuration.js";
+import type { MemberRecord } from "../../src/scripts/member-calls.js";
 import type { Recorder } from "../history/recorder.js";
 import { Instance } from "./instance.js";
 import { Network } from "./network.js";
@@ -29,6 +30,7 @@ export class Universe {
   #protocol: number | undefined;
   #grants = 0;
   #values = 0;
+  #weights = 1;
 
   constructor(
     private readonly plan: Plan,
@@ -79,6 +81,12 @@ export class Universe {
     return `v${this.#values}`;
   }
 
+  /** For a member: one that none had before. */
+  newWeight(): number {
+    this.#weights += 1;
+    return this.#weights;
+  }
+
   /** Whether every instance has every primary. */
   get isUp(): boolean {
     return this.instances.every(({ core }) => core.primaries.all.every(({ up }) => up));
@@ -98,7 +106,16 @@ export class Universe {
     const chance = this.#chance.stream(name);
     const { scheduler, network, primaries } = this;
     const settings = { ...this.plan.settings, ...(this.#protocol && { protocol: this.#protocol }) };
-    const instance = new Instance(name, scheduler, network, primaries, chance, settings, this.log);
+    const instance = new Instance(
+      name,
+      scheduler,
+      network,
+      primaries,
+      chance,
+      settings,
+      this.log,
+      (service, record) => this.#expired(name, service, record),
+    );
     this.variant.change?.(instance.core, instance);
     this.instances.push(instance);
     if (this.#mayBeginAsFirst) this.#promisesEnd(true, `all primaries forgot, and ${name} knows of nothing`);
@@ -206,6 +223,11 @@ export class Universe {
     const names = [...this.#lost.keys()].map(({ name }) => name).join(", ");
     // Where a majority lost their high-water marks as well, the longest time to live is waited for.
     this.#promisesEnd(empty < this.majority || this.#mayBeginAsFirst, `${names} lost data together`);
+  }
+
+  #expired(instance: string, service: string, { id, incarnation, revision }: MemberRecord): void {
+    const atMs = this.scheduler.nowMs();
+    this.recorder.happened({ kind: "expired", atMs, instance, service, member: id, incarnation, revision });
   }
 
   #forgets({ name }: SimulatedPrimary): void {
