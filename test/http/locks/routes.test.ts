@@ -249,7 +249,11 @@ describe("what acquire does not take", () => {
 
   test("an URL that is badly encoded breaks nothing", async () => {
     const { status, body } = await instance.call("GET", "/v1/locks/%zz");
-    expect([status, body.code, body.field]).toEqual([400, "invalid_request", "name"]);
+    expect([status, body.code, body.detail]).toEqual([
+      400,
+      "invalid_request",
+      expect.stringContaining("percent-encode"),
+    ]);
   });
 
   test("but labels and metadata up to their limit, and of any characters", async () => {
