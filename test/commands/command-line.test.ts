@@ -45,7 +45,7 @@ describe("the command line of a long run", { timeout: 60_000 }, () => {
       run("simulate", "--seed", "7", "--history"),
       run("simulate", "--seed", "7", "--trace"),
     ]);
-    const asked = /primary \d: acquire/;
+    const asked = /primary \d: (acquire|prepare)/;
     expect(history.out).toContain("seed 7");
     expect(history.out).not.toMatch(asked);
     expect(trace.out).toMatch(asked);

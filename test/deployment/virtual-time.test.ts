@@ -99,6 +99,7 @@ describe("a readmission", () => {
     counters: (command) => command === "HSCAN",
     members: (command, args) => command === "SCAN" && args.includes(keys.memberPattern),
     tombstones: (command, args) => command === "SCAN" && args.includes(keys.tombstonePattern),
+    registers: (command, args) => command === "ZSCAN" && args.includes(keys.registers),
   };
 
   test.each(SECTIONS.map(({ name }) => name))(
