@@ -88,26 +88,6 @@ export async function asksWhileAllForget(dependencies: Dependencies): Promise<He
   return typeof held === "object" ? [held] : [];
 }
 
-/** A heartbeat reaches one primary, the member expires on the others, and leaves while that primary is unreachable. */
-export async function leavesUnseen({ plan, ...rest }: Dependencies): Promise<Held[]> {
-  const { p, q, r, one, two, sleep, link, client } = partsOf({ plan, ...rest });
-  const member = client("m1");
-  const incarnation = await member.register(one, "m1", MEMBER_TTL_MS);
-  await sleep(500);
-  for (const primary of [q, r]) link(one, primary).requests.close();
-  await member.heartbeat(one, "m1", MEMBER_TTL_MS, incarnation ?? undefined);
-  await sleep(350);
-  for (const primary of [q, r]) link(one, primary).requests.open();
-  await untilUp(rest.universe, one);
-  link(one, p).requests.close();
-  await member.leave(one, "m1");
-  for (let look = 0; look < 10; look++) {
-    await client("observer").list(two);
-    await sleep(5);
-  }
-  return [];
-}
-
 /** An instance freezes during a request, and another request for the same lease is granted meanwhile. */
 export async function grantedTooLate(dependencies: Dependencies): Promise<Held[]> {
   const { one, two, three, sleep, client } = partsOf(dependencies);
@@ -150,25 +130,6 @@ export async function readmittedAfterLeave(dependencies: Dependencies): Promise<
   return listWithout(r, three, dependencies);
 }
 
-/**
- * A member dies. One primary dies as a replica of another whose clock is ahead, and starts again only when the time that is
- * left of the copied record seems to be one that its own clock may have written.
- */
-export async function readmittedLate(dependencies: Dependencies): Promise<Held[]> {
-  const { p, q, r, one, three, sleep, client } = partsOf(dependencies);
-  const { universe } = dependencies;
-  q.jump(p.clockMs + READMITTED_LATE_MS - q.clockMs);
-  await client("m1").register(one, "m1", MEMBER_TTL_MS);
-  p.kill();
-  universe.copied(p, q);
-  await sleep(READMITTED_LATE_MS);
-  universe.start(p);
-  await sleep(10);
-  await untilUp(universe, three);
-  // Only one of those that know that the member is dead answers.
-  return listWithout(r, three, dependencies);
-}
-
 /** Lists the members while the instance does not reach one primary. */
 async function listWithout(
   primary: SimulatedPrimary,
@@ -190,5 +151,3 @@ async function untilUp({ scheduler }: Universe, { core }: Instance): Promise<voi
 }
 
 const MEMBER_TTL_MS = 800;
-/** By so much the clocks differ: more than the time after which a member must be gone. */
-const READMITTED_LATE_MS = 2_200;
