@@ -56,9 +56,6 @@ export class Keys {
   /** A register, by its name: its kind, its namespace and its key, which may have slashes. */
   readonly register = (name: string) => `${this.prefix}register/${name}`;
 
-  /** The channel on which a new version of a register is published. */
-  readonly registerChannel = (name: string) => `${this.prefix}registers/changed/${name}`;
-
   /** A writer's hold. The keys of readers' holds begin with it, as leases.lua describes. */
   readonly hold = (resource: string) => `${this.prefix}hold/${resource}`;
 

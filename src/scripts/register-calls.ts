@@ -45,7 +45,7 @@ export function acceptRegister(
   return scriptCall(
     "accept-register",
     [keys.register(name), keys.registersGone, keys.registers, keys.registersEnding],
-    [ballot, name, etag, left, isLive ? "1" : "0", text, keys.registerChannel(name)],
+    [ballot, name, etag, left, isLive ? "1" : "0", text],
     (reply) => {
       const [accepted, promised] = reply as [number, Ballot];
       return accepted === 1 ? null : promised;

@@ -1,4 +1,3 @@
-import { z } from "@hono/zod-openapi";
 import type { ElectionState } from "../../primitives/election.js";
 import type { NamespacedPrimitives } from "../../primitives/namespaced.js";
 import { permittedOf } from "../access/authorization.js";
@@ -6,7 +5,7 @@ import type { Dependencies } from "../context.js";
 import { ACQUIRE_PROBLEMS, grantedOr } from "../leases/held.js";
 import { ReleaseBody } from "../leases/schemas.js";
 import type { Routes } from "../registration.js";
-import { body, json } from "../responses/content.js";
+import { body, json, streamed } from "../responses/content.js";
 import { EVENT_STREAM_HEADERS, eventStream } from "../responses/event-stream.js";
 import { Reply } from "../responses/reply.js";
 import { ofClient } from "../server/client.js";
@@ -137,15 +136,7 @@ function eventsRoute(routes: Routes, dependencies: Dependencies): void {
     description:
       "Server-sent events, as a browser's EventSource reads them: `state`, with the answer of GET of the election, at the beginning and whenever leader, term or value have changed. Changes within 200 ms of each other may come as one. Send the id of the last event as Last-Event-ID to go on from there, at any instance. A comment comes every 10 to 15 s. While no majority of the primaries answers, no state is sent.",
     request: { params: ElectionParams, headers: EventsHeaders, query: EventsQuery },
-    answer: {
-      description: "Events, until the client disconnects or this instance stops.",
-      content: {
-        "text/event-stream": {
-          schema: z.string().openapi({ description: "A stream of events." }),
-          examples: examples.events,
-        },
-      },
-    },
+    answer: streamed(examples.events),
     isStream: true,
     problems: ["no_quorum"],
     handle: async ({ params: { name }, query, headers }, { elections }, c) => {

@@ -1,8 +1,8 @@
-import { z } from "@hono/zod-openapi";
 import type { EventWatch } from "../../primitives/members/events/event-watch.js";
 import { permittedOf } from "../access/authorization.js";
 import type { Dependencies } from "../context.js";
 import type { Routes } from "../registration.js";
+import { streamed } from "../responses/content.js";
 import {
   EVENT_STREAM_HEADERS,
   eventStream,
@@ -28,15 +28,7 @@ export function memberEventsRoute(routes: Routes, dependencies: Dependencies): v
     description:
       "Server-sent events, as a browser's EventSource reads them. First a snapshot: one `member` for each live member, then `synced`, with their number and the ringId. Then what happens, once a majority of the primaries hold it: `joined`, `updated`, `suspect`, `draining`, `left`, `expired`, with `data` {id, service, member, why}, in order for each member. This id is made of what happened, the same at every instance: whatever comes twice has the same id. `ring-changed` names the latest ringId; it may skip some, and has no id. The stream's own `id:` is a position. Send the last one as Last-Event-ID to go on from there, at any instance: what was missed comes first, then a `bookmark`. `bookmark` also tells an idle stream its position. An id that is too old gets `reset`, and a snapshot: forget what you knew. A comment comes every 10 to 15 s, unless a bookmark does. A reader that is too slow is ended, with a comment that says so. While no majority answers, nothing is told.",
     request: { params: ServiceParams, headers: EventsHeaders, query: EventsQuery },
-    answer: {
-      description: "Events, until the client disconnects or this instance stops.",
-      content: {
-        "text/event-stream": {
-          schema: z.string().openapi({ description: "A stream of events." }),
-          examples: examples.events,
-        },
-      },
-    },
+    answer: streamed(examples.events),
     isStream: true,
     problems: ["no_quorum"],
     handle: async ({ params: { service }, query, headers }, { memberEvents, namespace }, c) => {

@@ -1,4 +1,4 @@
-import type { z } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
 
 /** Examples by name, in the order in which they are shown. */
 export type Examples<V> = Readonly<Record<string, { readonly summary?: string; readonly value: V }>>;
@@ -11,6 +11,16 @@ export function body<T extends z.ZodType>(schema: T, examples: Examples<z.input<
 /** A JSON answer. */
 export function json<T extends z.ZodType>(description: string, schema: T, examples: Examples<z.output<T>>) {
   return { description, content: { "application/json": { schema, examples } } } as const;
+}
+
+/** An answer of server-sent events. */
+export function streamed(examples: Examples<string>) {
+  return {
+    description: "Events, until the client disconnects or this instance stops.",
+    content: {
+      "text/event-stream": { schema: z.string().openapi({ description: "A stream of events." }), examples },
+    },
+  } as const;
 }
 
 export type Body<T extends z.ZodType> = ReturnType<typeof body<T>>;

@@ -7,7 +7,6 @@
 --   ARGV[2]  ballot        ARGV[3]  name of the register     ARGV[4]  etag
 --   ARGV[5]  time left, ms, or '': the version does not end
 --   ARGV[6]  1: live; 0: a tombstone                         ARGV[7]  version
---   ARGV[8]  channel on which a new version is published
 -- Returns {1}: accepted; {0, ballot promised}: a higher one was promised.
 -- Needs: registers
 
@@ -31,5 +30,4 @@ elseif head ~= '' and not was_live then redis.call('ZREM', KEYS[3], ARGV[3]) end
 if accepted == NONE then redis.call('ZADD', KEYS[4], 0, ARGV[3]) end
 if ends ~= NEVER then redis.call('ZADD', KEYS[5], ends, ARGV[3])
 elseif head ~= '' and ended ~= NEVER then redis.call('ZREM', KEYS[5], ARGV[3]) end
-redis.call('PUBLISH', ARGV[8], ARGV[3])
 return { 1 }
