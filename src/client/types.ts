@@ -210,6 +210,8 @@ export type Registered = {
   readonly load: Load;
   /** How often to send heartbeats: a third of ttlMs, ms. */
   readonly heartbeatIntervalMs: number;
+  /** The secret of one registration, told only to whoever registers. With it and the incarnation a request comes from that very process, and not from somebody who knows the id of the member; any other is refused. */
+  readonly memberKey: MemberKey;
 };
 
 /** What a member reports of its load; whatever is left out is unknown. */
@@ -361,6 +363,9 @@ export type Load = {
   /** Numbers of its own, by name. */
   readonly custom: { readonly [name: string]: number };
 } | null;
+
+/** The secret of one registration, told only to whoever registers. With it and the incarnation a request comes from that very process, and not from somebody who knows the id of the member; any other is refused. */
+export type MemberKey = string;
 
 /** A live member of a service. */
 export type Member = {
