@@ -39,8 +39,10 @@ import type { SuspicionObserver } from "./primitives/members/suspicions.js";
 import type { Primitives } from "./primitives/namespaced.js";
 import { Picks } from "./primitives/picks/picks.js";
 import { WaitQueue } from "./primitives/queue/wait-queue.js";
+import { Barriers } from "./primitives/registers/barriers.js";
 import { Changes } from "./primitives/registers/changes.js";
 import { Counters } from "./primitives/registers/counters.js";
+import { Latches } from "./primitives/registers/latches.js";
 import { Registers } from "./primitives/registers/registers.js";
 import { RegisterUpkeep } from "./primitives/registers/upkeep.js";
 import { Owners } from "./primitives/rings/owners.js";
@@ -271,6 +273,8 @@ export function createCore(
     owners,
     registers,
     counters: new Counters(registers),
+    barriers: new Barriers(registers),
+    latches: new Latches(registers),
     transactions,
     registerUpkeep: upkeep,
     picks: new Picks(membership.views, owners, clock, random),

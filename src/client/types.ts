@@ -464,7 +464,7 @@ export interface ProblemFields {
   };
   lease_mismatch: object;
   limit_mismatch: {
-    /** The limit of the semaphore. */
+    /** The limit of the semaphore, or the count of the barrier or latch. */
     readonly limit: number;
   };
   superseded: object;

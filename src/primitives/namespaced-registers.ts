@@ -1,7 +1,9 @@
 import type { Namespace } from "../namespace.js";
 import { registerName } from "../scripts/register-kinds.js";
 import type { NamespacedPrimitives } from "./namespaced.js";
+import type { Barriers } from "./registers/barriers.js";
 import type { Counters } from "./registers/counters.js";
+import type { Latches } from "./registers/latches.js";
 import type { Registers } from "./registers/registers.js";
 import type { Transactions } from "./transactions/transactions.js";
 
@@ -23,6 +25,23 @@ export function countersIn(namespace: Namespace, counters: Counters): Namespaced
   return {
     get: (name) => counters.get(inner(name)),
     add: (name, ...by) => counters.add(inner(name), ...by),
+  };
+}
+
+export function barriersIn(namespace: Namespace, barriers: Barriers): NamespacedPrimitives["barriers"] {
+  return {
+    arrive: (name, ...its) => barriers.arrive(registerName("barrier", namespace.name, name), ...its),
+  };
+}
+
+export function latchesIn(namespace: Namespace, latches: Latches): NamespacedPrimitives["latches"] {
+  const inner = (name: string) => registerName("latch", namespace.name, name);
+  return {
+    put: (name, ...count) => latches.put(inner(name), ...count),
+    countDown: (name, request) => latches.countDown(inner(name), request),
+    get: (name) => latches.get(inner(name)),
+    opened: (name, ...until) => latches.opened(inner(name), ...until),
+    delete: (name, signal) => latches.delete(inner(name), signal),
   };
 }
 

@@ -7,9 +7,11 @@ import type { ListWatches } from "./members/list-watches.js";
 import type { MemberPages } from "./members/member-pages.js";
 import type { Membership } from "./members/membership.js";
 import type { Suspicions } from "./members/suspicions.js";
-import { countersIn, registersIn, transactionsIn } from "./namespaced-registers.js";
+import { barriersIn, countersIn, latchesIn, registersIn, transactionsIn } from "./namespaced-registers.js";
 import type { Picks } from "./picks/picks.js";
+import type { Barriers } from "./registers/barriers.js";
 import type { Counters } from "./registers/counters.js";
+import type { Latches } from "./registers/latches.js";
 import type { Registers } from "./registers/registers.js";
 import type { Owners } from "./rings/owners.js";
 import type { Semaphores } from "./semaphore.js";
@@ -25,6 +27,8 @@ export interface Primitives {
   readonly owners: Owners;
   readonly registers: Registers;
   readonly counters: Counters;
+  readonly barriers: Barriers;
+  readonly latches: Latches;
   readonly transactions: Transactions;
   readonly picks: Picks;
 }
@@ -45,6 +49,8 @@ export interface NamespacedPrimitives {
   readonly owners: Pick<Owners, "owning" | "timeSlices">;
   readonly registers: Pick<Registers, "get" | "put" | "delete" | "inspect" | "change">;
   readonly counters: Pick<Counters, "get" | "add">;
+  readonly barriers: Pick<Barriers, "arrive">;
+  readonly latches: Pick<Latches, keyof Latches>;
   readonly transactions: Omit<Transactions, "end" | "sawStored">;
   readonly picks: Pick<Picks, "pick">;
 }
@@ -65,7 +71,9 @@ export function inNamespace(namespace: Namespace, primitives: Primitives): Names
   const registers = registersIn(namespace, primitives.registers);
   const counters = countersIn(namespace, primitives.counters);
   const transactions = transactionsIn(namespace, primitives.transactions);
-  const values = { registers, counters, transactions };
+  const barriers = barriersIn(namespace, primitives.barriers);
+  const latches = latchesIn(namespace, primitives.latches);
+  const values = { registers, counters, barriers, latches, transactions };
   return { namespace, locks, semaphores, elections, ...members, owners, picks, ...values };
 }
 
@@ -115,6 +123,14 @@ class View implements NamespacedPrimitives {
 
   get counters() {
     return countersIn(this.namespace, this.primitives.counters);
+  }
+
+  get barriers() {
+    return barriersIn(this.namespace, this.primitives.barriers);
+  }
+
+  get latches() {
+    return latchesIn(this.namespace, this.primitives.latches);
   }
 
   get registers() {
