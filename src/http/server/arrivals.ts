@@ -42,7 +42,7 @@ export function outgoingOf(c: Context): ServerResponse | undefined {
 /** A header that a request has once at most; the framework's `c.req.header` builds an object to look it up. */
 export function headerOf(
   c: Context,
-  name: "x-request-id" | "traceparent" | "content-length" | "transfer-encoding",
+  name: "x-request-id" | "traceparent" | "content-type" | "content-length" | "transfer-encoding",
 ): string | undefined {
   const incoming = incomingOf(c);
   return incoming ? (incoming.headers[name] as string | undefined) : c.req.header(name);
