@@ -41,6 +41,7 @@ import { Picks } from "./primitives/picks/picks.js";
 import { WaitQueue } from "./primitives/queue/wait-queue.js";
 import { Changes } from "./primitives/registers/changes.js";
 import { Counters } from "./primitives/registers/counters.js";
+import { RegisterPages } from "./primitives/registers/register-pages.js";
 import { Registers } from "./primitives/registers/registers.js";
 import { RegisterUpkeep } from "./primitives/registers/upkeep.js";
 import { Owners } from "./primitives/rings/owners.js";
@@ -270,6 +271,7 @@ export function createCore(
     antiEntropy,
     owners,
     registers,
+    registerPages: new RegisterPages(registers, primaries, keys, clock),
     counters: new Counters(registers),
     transactions,
     registerUpkeep: upkeep,

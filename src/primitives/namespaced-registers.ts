@@ -2,6 +2,7 @@ import type { Namespace } from "../namespace.js";
 import { registerName } from "../scripts/register-kinds.js";
 import type { NamespacedPrimitives } from "./namespaced.js";
 import type { Counters } from "./registers/counters.js";
+import type { RegisterPages } from "./registers/register-pages.js";
 import type { Registers } from "./registers/registers.js";
 import type { Transactions } from "./transactions/transactions.js";
 
@@ -15,6 +16,27 @@ export function registersIn(namespace: Namespace, registers: Registers): Namespa
     delete: (key, request) => registers.delete(inner(key), request),
     inspect: (key) => registers.inspect(inner(key)),
     change: (key, ...until) => registers.change(inner(key), ...until),
+  };
+}
+
+export function registerPagesIn(
+  namespace: Namespace,
+  pages: RegisterPages,
+): NamespacedPrimitives["registerPages"] {
+  const inner = (key: string) => registerName("value", namespace.name, key);
+  const outer = (name: string) => name.slice(inner("").length);
+  return {
+    page: async (beginning, after, most) => {
+      const { registers, cursor } = await pages.page(
+        inner(beginning),
+        after === null ? null : inner(after),
+        most,
+      );
+      return {
+        registers: registers.map((one) => ({ ...one, name: outer(one.name) })),
+        cursor: cursor === null ? null : outer(cursor),
+      };
+    },
   };
 }
 
