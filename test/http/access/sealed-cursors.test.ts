@@ -25,7 +25,7 @@ describe("a sealed cursor", () => {
       .filter((text) => Buffer.byteLength(text) <= 512);
     fc.assert(
       fc.property(key, (text) => {
-        fc.pre(!text.includes("\0") && text.isWellFormed());
+        fc.pre(!/[\0\p{Cs}]/u.test(text));
         const sealed = cursors().seal(text, "l", 512);
         expect(sealed).toHaveLength(cursors().seal("a", "l", 512).length);
         expect(isSealed(sealed, 512)).toBe(true);
