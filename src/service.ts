@@ -27,6 +27,7 @@ import { Stopping } from "./http/server/stopping.js";
 import type { Ids } from "./ids.js";
 import { AntiEntropy, type AntiEntropyObserver } from "./primitives/anti-entropy/anti-entropy.js";
 import { MemberCopies } from "./primitives/anti-entropy/member-copies.js";
+import { ConsensusElections } from "./primitives/consensus-elections.js";
 import { Elections } from "./primitives/election.js";
 import type { LeaseObserver } from "./primitives/leases/lease-observer.js";
 import { Leases } from "./primitives/leases/leases.js";
@@ -269,6 +270,7 @@ export function createCore(
     locks: new Locks(leases, primaries, keys, clock),
     semaphores: new Semaphores(leases, primaries, keys, random, clock, config),
     elections: new Elections(leases, clock, ids),
+    consensusElections: new ConsensusElections(registers, primaries, clock, ids, config.ttlMaxMs),
     waiting,
     antiEntropy,
     owners,

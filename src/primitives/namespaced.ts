@@ -10,6 +10,7 @@ import type { Suspicions } from "./members/suspicions.js";
 import {
   allOnRegistersIn,
   barriersIn,
+  consensusElectionsIn,
   countersIn,
   latchesIn,
   type NamespacedOnRegisters,
@@ -113,6 +114,10 @@ class View implements NamespacedPrimitives {
 
   get counters() {
     return countersIn(this.namespace, this.primitives.counters);
+  }
+
+  get consensusElections() {
+    return consensusElectionsIn(this.namespace, this.primitives.consensusElections);
   }
 
   get barriers() {
