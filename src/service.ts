@@ -44,6 +44,7 @@ import { Barriers } from "./primitives/registers/barriers.js";
 import { Changes } from "./primitives/registers/changes.js";
 import { Counters } from "./primitives/registers/counters.js";
 import { Latches } from "./primitives/registers/latches.js";
+import { RegisterPages } from "./primitives/registers/register-pages.js";
 import { Registers } from "./primitives/registers/registers.js";
 import { RegisterUpkeep } from "./primitives/registers/upkeep.js";
 import { Owners } from "./primitives/rings/owners.js";
@@ -274,6 +275,7 @@ export function createCore(
     antiEntropy,
     owners,
     registers,
+    registerPages: new RegisterPages(registers, primaries, keys, clock),
     counters: new Counters(registers),
     barriers: new Barriers(registers),
     latches: new Latches(registers),

@@ -5,6 +5,7 @@ import type { Term } from "./election.js";
 import type { Barriers } from "./registers/barriers.js";
 import type { Counters } from "./registers/counters.js";
 import type { Latches } from "./registers/latches.js";
+import type { RegisterPages } from "./registers/register-pages.js";
 import type { Registers } from "./registers/registers.js";
 import type { Transactions } from "./transactions/transactions.js";
 
@@ -12,6 +13,7 @@ import type { Transactions } from "./transactions/transactions.js";
 
 export interface OnRegisters {
   readonly registers: Registers;
+  readonly registerPages: RegisterPages;
   readonly counters: Counters;
   readonly barriers: Barriers;
   readonly latches: Latches;
@@ -22,6 +24,7 @@ export interface OnRegisters {
 /** The same as one namespace sees it. */
 export interface NamespacedOnRegisters {
   readonly registers: Pick<Registers, "get" | "put" | "delete" | "inspect" | "change">;
+  readonly registerPages: Pick<RegisterPages, "page">;
   readonly counters: Pick<Counters, "get" | "add">;
   readonly barriers: Pick<Barriers, "arrive">;
   readonly latches: Pick<Latches, keyof Latches>;
@@ -32,6 +35,7 @@ export interface NamespacedOnRegisters {
 export function allOnRegistersIn(namespace: Namespace, primitives: OnRegisters): NamespacedOnRegisters {
   return {
     registers: registersIn(namespace, primitives.registers),
+    registerPages: registerPagesIn(namespace, primitives.registerPages),
     counters: countersIn(namespace, primitives.counters),
     barriers: barriersIn(namespace, primitives.barriers),
     latches: latchesIn(namespace, primitives.latches),
@@ -48,6 +52,27 @@ export function registersIn(namespace: Namespace, registers: Registers): Namespa
     delete: (key, request) => registers.delete(inner(key), request),
     inspect: (key) => registers.inspect(inner(key)),
     change: (key, ...until) => registers.change(inner(key), ...until),
+  };
+}
+
+export function registerPagesIn(
+  namespace: Namespace,
+  pages: RegisterPages,
+): NamespacedOnRegisters["registerPages"] {
+  const inner = (key: string) => registerName("value", namespace.name, key);
+  const outer = (name: string) => name.slice(inner("").length);
+  return {
+    page: async (beginning, after, most) => {
+      const { registers, cursor } = await pages.page(
+        inner(beginning),
+        after === null ? null : inner(after),
+        most,
+      );
+      return {
+        registers: registers.map((one) => ({ ...one, name: outer(one.name) })),
+        cursor: cursor === null ? null : outer(cursor),
+      };
+    },
   };
 }
 

@@ -15,6 +15,7 @@ import {
   latchesIn,
   type NamespacedOnRegisters,
   type OnRegisters,
+  registerPagesIn,
   registersIn,
   transactionsIn,
 } from "./namespaced-registers.js";
@@ -129,6 +130,10 @@ class View implements NamespacedPrimitives {
 
   get registers() {
     return registersIn(this.namespace, this.primitives.registers);
+  }
+
+  get registerPages() {
+    return registerPagesIn(this.namespace, this.primitives.registerPages);
   }
 
   get transactions() {

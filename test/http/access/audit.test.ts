@@ -17,7 +17,10 @@ let instance: Instance;
 beforeAll(async () => {
   keyed = await accessBy({ ops: [EVERYTHING], nobody: [] });
   const log = { error: () => {} };
-  const audit = new Audit({ write: (line) => lines.push(line) > 0 }, systemClock, log);
+  // Each line at a second of its own: of denials, only so many a second have one.
+  let nowMs = 0;
+  const clock = { ...systemClock, monotonicMs: () => (nowMs += 1000) };
+  const audit = new Audit({ write: (line) => lines.push(line) > 0 }, clock, log);
   const world = { access: keyed.access, audit };
   instance = await startInstance((await sharedPrimaries()).urls, { world });
 });
