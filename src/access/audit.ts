@@ -16,6 +16,8 @@ export interface AuditEvent {
   readonly token?: number | undefined;
   /** Id of the member of the service. */
   readonly member?: string | undefined;
+  /** Id of the hook of the service. */
+  readonly hook?: string | undefined;
   /** The new limit of a semaphore. */
   readonly limit?: number | undefined;
   /** Why an operator broke a lease. */

@@ -1,5 +1,6 @@
 import type { Namespace } from "../namespace.js";
 import type { Elections } from "./election.js";
+import type { Hooks } from "./hooks/hooks.js";
 import type { Held } from "./leases/lease-terms.js";
 import type { Locks } from "./lock.js";
 import type { MemberEvents } from "./members/events/member-events.js";
@@ -7,6 +8,7 @@ import type { ListWatches } from "./members/list-watches.js";
 import type { MemberPages } from "./members/member-pages.js";
 import type { Membership } from "./members/membership.js";
 import type { Suspicions } from "./members/suspicions.js";
+import { type HooksOfServices, hooksIn } from "./namespaced-hooks.js";
 import { countersIn, registersIn, transactionsIn } from "./namespaced-registers.js";
 import type { Picks } from "./picks/picks.js";
 import type { Counters } from "./registers/counters.js";
@@ -22,6 +24,7 @@ export interface Primitives {
   readonly elections: Elections;
   readonly membership: Membership;
   readonly memberEvents: MemberEvents;
+  readonly hooks: Hooks;
   readonly owners: Owners;
   readonly registers: Registers;
   readonly counters: Counters;
@@ -42,6 +45,7 @@ export interface NamespacedPrimitives {
   readonly memberLists: MemberLists;
   readonly memberEvents: Pick<MemberEvents, "watch" | "history">;
   readonly suspicions: Pick<Suspicions, "reportByPeer">;
+  readonly hooks: HooksOfServices;
   readonly owners: Pick<Owners, "owning" | "timeSlices">;
   readonly registers: Pick<Registers, "get" | "put" | "delete" | "inspect" | "change">;
   readonly counters: Pick<Counters, "get" | "add">;
@@ -61,7 +65,8 @@ export function inNamespace(namespace: Namespace, primitives: Primitives): Names
   const { locks, semaphores, elections, membership, memberEvents, owners, picks } = primitives;
   const memberLists = memberListsIn(namespace, membership);
   const { suspicions } = membership;
-  const members = { membership, memberLists, memberEvents, suspicions };
+  const hooks = hooksIn(namespace, primitives.hooks);
+  const members = { membership, memberLists, memberEvents, suspicions, hooks };
   const registers = registersIn(namespace, primitives.registers);
   const counters = countersIn(namespace, primitives.counters);
   const transactions = transactionsIn(namespace, primitives.transactions);
@@ -107,6 +112,10 @@ class View implements NamespacedPrimitives {
 
   get suspicions() {
     return suspicionsIn(this.namespace, this.primitives.membership);
+  }
+
+  get hooks() {
+    return hooksIn(this.namespace, this.primitives.hooks);
   }
 
   get owners() {

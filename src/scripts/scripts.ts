@@ -44,6 +44,7 @@ const NAMES = {
     "accept-register",
     "read-register",
     "due-registers",
+    "register-names",
     "raise-register-floor",
     "remove-register",
     "restore-register",

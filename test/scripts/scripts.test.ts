@@ -51,9 +51,11 @@ import {
   prepareRegister,
   raiseRegisterFloor,
   readRegister,
+  registerNames,
   removeRegister,
   restoreRegister,
 } from "../../src/scripts/register-calls.js";
+import { HOOKS } from "../../src/scripts/register-kinds.js";
 import { listReports, noteProbed, putReport } from "../../src/scripts/report-calls.js";
 import { type Call, SCRIPTS } from "../../src/scripts/scripts.js";
 import { findSlots, inspectSemaphore, setLimit } from "../../src/scripts/semaphore-calls.js";
@@ -125,6 +127,7 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "accept-register": acceptRegister(keys, "value/default/a", ballot, proposal),
   "read-register": readRegister(keys, "value/default/a"),
   "due-registers": dueRegisters(keys, 60_000, 100),
+  "register-names": registerNames(keys, HOOKS, 100),
   "raise-register-floor": raiseRegisterFloor(ballot),
   "remove-register": removeRegister(keys, "value/default/a", ballot),
   "restore-register": restoreRegister(keys, "value/default/a", {

@@ -18,8 +18,9 @@ export interface Start {
   /** Null: the events that were missed say it all. */
   readonly snapshot: Snapshot | null;
   readonly missed: readonly StoredEvent[];
-  /** Who is suspect now, whatever was missed. */
+  /** Who is suspect now, whatever was missed, and the events that told of it. */
   readonly suspects: readonly string[];
+  readonly suspected: readonly StoredEvent[];
   /** How often the feed had to begin anew by then: whoever has seen fewer is told so. */
   readonly generation: number;
 }
@@ -77,6 +78,7 @@ export class EventFeed implements TailReader {
       snapshot: missed ? null : this.#state.snapshot(),
       missed: missed ?? [],
       suspects: this.#suspects.ids,
+      suspected: this.#suspects.now((id) => this.#state.eventOf(id)),
       generation: this.#generation,
     };
   }
