@@ -12,7 +12,5 @@ export function tooManyHooks(of: "service" | "deployment"): CoordinationError {
     of === "service"
       ? `This service has ${HOOKS_MAX} hooks, as many as one may have.`
       : `${SERVICES_WITH_HOOKS_MAX} services have hooks, as many as may have some.`;
-  return new CoordinationError("too_many", `${why} Delete one that is not needed any more.`, {
-    help: { retryAfterMs: 60_000 },
-  });
+  return new CoordinationError("too_many", `${why} Delete one that is not needed any more.`);
 }
