@@ -38,8 +38,11 @@ import { Membership } from "./primitives/members/membership.js";
 import type { Primitives } from "./primitives/namespaced.js";
 import { Picks } from "./primitives/picks/picks.js";
 import { WaitQueue } from "./primitives/queue/wait-queue.js";
+import { Barriers } from "./primitives/registers/barriers.js";
 import { Changes } from "./primitives/registers/changes.js";
 import { Counters } from "./primitives/registers/counters.js";
+import { Latches } from "./primitives/registers/latches.js";
+import { RegisterPages } from "./primitives/registers/register-pages.js";
 import { Registers } from "./primitives/registers/registers.js";
 import { RegisterUpkeep } from "./primitives/registers/upkeep.js";
 import { Owners } from "./primitives/rings/owners.js";
@@ -250,7 +253,10 @@ export function createCore(
     antiEntropy,
     owners,
     registers,
+    registerPages: new RegisterPages(registers, primaries, keys, clock),
     counters: new Counters(registers),
+    barriers: new Barriers(registers),
+    latches: new Latches(registers),
     transactions,
     registerUpkeep: upkeep,
     picks: new Picks(membership.views, owners, clock, random),

@@ -43,6 +43,7 @@ const NAMES = {
     "prepare-register",
     "accept-register",
     "read-register",
+    "list-registers",
     "due-registers",
     "register-names",
     "raise-register-floor",
