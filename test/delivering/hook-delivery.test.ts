@@ -33,7 +33,7 @@ const message = (id: string, position: string | null, kind?: StoredEvent["kind"]
 const messages = (...all: ReturnType<typeof message>[]): Told => ({ kind: "messages", messages: all });
 
 /** A hook whose events, receiver and progress are those of the test. */
-function delivery({ events = null as Hook["events"], random = () => 0.5 } = {}) {
+function delivery({ events = null as Hook["events"], random = (): number => 0.5 } = {}) {
   const clock = new FakeClock();
   const asked: (string | null)[] = [];
   const queue: Told[] = [];
