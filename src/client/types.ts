@@ -46,6 +46,8 @@ export type CampaignRequest = {
   readonly candidate?: string | undefined;
   /** What the leader publishes; up to 4096 bytes of JSON. */
   readonly value?: unknown;
+  /** Whether it is an election by consensus: one leader per term whatever clocks do. Elections by consensus have names of their own: say it in each request. */
+  readonly consensus?: boolean | undefined;
 };
 
 /** To register a member of a service. */
@@ -210,6 +212,8 @@ export type Registered = {
   readonly load: Load;
   /** How often to send heartbeats: a third of ttlMs, ms. */
   readonly heartbeatIntervalMs: number;
+  /** The secret of one registration, told only to whoever registers. With it and the incarnation a request comes from that very process, and not from somebody who knows the id of the member; any other is refused. */
+  readonly memberKey: MemberKey;
 };
 
 /** What a member reports of its load; whatever is left out is unknown. */
@@ -362,6 +366,9 @@ export type Load = {
   readonly custom: { readonly [name: string]: number };
 } | null;
 
+/** The secret of one registration, told only to whoever registers. With it and the incarnation a request comes from that very process, and not from somebody who knows the id of the member; any other is refused. */
+export type MemberKey = string;
+
 /** A live member of a service. */
 export type Member = {
   /** Its id, unique in the service. */
@@ -459,7 +466,7 @@ export interface ProblemFields {
   };
   lease_mismatch: object;
   limit_mismatch: {
-    /** The limit of the semaphore. */
+    /** The limit of the semaphore, or the count of the barrier or latch. */
     readonly limit: number;
   };
   superseded: object;

@@ -11,7 +11,7 @@ export interface MemberRecord {
   readonly left: boolean;
   /** It expired: this primary's deadline had passed, or another's. */
   readonly expired: "own" | "copied" | null;
-  /** Distinguishes two registrations with the same incarnation. */
+  /** Distinguishes two registrations with the same incarnation. Made of the memberKey, which it does not tell: member-key.ts. */
   readonly nonce: string;
   readonly ttlMs: number;
   /** Time until this primary's deadline, ms; below zero where it has passed. Of a tombstone: until it ends. */
@@ -113,7 +113,7 @@ export type Pulse = Pick<MemberRecord, "incarnation" | "revision" | "ttlMs">;
 
 export type HeartbeatVote =
   | ({ readonly kind: "renewed" } & Pulse)
-  | { readonly kind: "other" | "left"; readonly incarnation: number }
+  | { readonly kind: "other" | "left" | "wrong-key"; readonly incarnation: number }
   | { readonly kind: "expired"; readonly incarnation: number; readonly revision: number }
   | { readonly kind: "missing" };
 
@@ -125,6 +125,8 @@ export interface Heartbeat {
   readonly incarnation?: number | undefined;
   /** The load that the member reports, as JSON; without it the stored one stays. */
   readonly load?: string | undefined;
+  /** The nonce that the registration must have: its caller knows the memberKey. Only with `incarnation`; without it, anybody may. */
+  readonly nonce?: string | undefined;
 }
 
 /** The votes are in the order of the heartbeats. */
@@ -141,8 +143,8 @@ export function heartbeat(keys: Keys, heartbeats: readonly Heartbeat[]): Call<He
     used.push(keys.members(service), keys.left(service));
     let text = "";
     for (const index of indices) {
-      const { id, incarnation = "", load = "" } = heartbeats[index] as Heartbeat;
-      text += `${id}\n${incarnation}\n${load}\n`;
+      const { id, incarnation = "", load = "", nonce = "" } = heartbeats[index] as Heartbeat;
+      text += `${id}\n${incarnation}\n${load}\n${nonce}\n`;
     }
     args.push(service, keys.memberPrefix(service), text);
   }
@@ -169,6 +171,8 @@ function toHeartbeatVote(line: string): HeartbeatVote {
       return { kind: "missing" };
     case "-3":
       return { kind: "expired", incarnation: Number(incarnation), revision: Number(revision) };
+    case "-4":
+      return { kind: "wrong-key", incarnation: Number(incarnation) };
     default:
       return { kind: kind === "0" ? "other" : "left", incarnation: Number(incarnation) };
   }

@@ -58,11 +58,14 @@ const member3: typeof member1 = {
   lastHeartbeatAgeMs: 1_731,
 };
 
+export const memberKey = "pL0aVb7tQh2ZsX5yKc9wRg";
+
 const registered: Answer<typeof schemas.RegisteredSchema> = {
   ...member1,
   lastHeartbeatAgeMs: 0,
   load: null,
   heartbeatIntervalMs: 5_000,
+  memberKey,
 };
 export const registrations = { registered: { value: registered } };
 

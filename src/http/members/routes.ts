@@ -38,8 +38,8 @@ export function memberRoutes(routes: Routes, dependencies: Dependencies): void {
       const { probe } = body;
       if (probe) probing.check(probe);
       const registration = { address, weight, zone, tags, metadata, ...(probe && { probe }) };
-      const { member, isNew } = await membership.register(service, id, ttlMs, registration);
-      const answer = { ...member, heartbeatIntervalMs: heartbeatIntervalMsOf(member.ttlMs) };
+      const { member, memberKey, isNew } = await membership.register(service, id, ttlMs, registration);
+      const answer = { ...member, heartbeatIntervalMs: heartbeatIntervalMsOf(member.ttlMs), memberKey };
       return withVersion(answer, isNew ? 201 : 200);
     },
   });

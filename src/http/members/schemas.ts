@@ -152,10 +152,21 @@ export const MemberSchema = answer("Member", "A live member of a service.", {
 
 export const heartbeatIntervalMs = ms("How often to send heartbeats: a third of ttlMs", 5000);
 
+/** As long as ids.ts makes them. */
+export const memberKey = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{22}$/, "the memberKey of a registration")
+  .openapi("MemberKey", {
+    description:
+      "The secret of one registration, told only to whoever registers. With it and the incarnation a request comes from that very process, and not from somebody who knows the id of the member; any other is refused.",
+    example: "pL0aVb7tQh2ZsX5yKc9wRg",
+  });
+
 // Not an extension of Member: generators would make a nameless part of what it adds.
 export const RegisteredSchema = answer("Registered", "A member, as it was registered.", {
   ...MemberSchema.shape,
   heartbeatIntervalMs,
+  memberKey,
 });
 
 /** Two heartbeats may be lost before the member is gone. */

@@ -131,6 +131,19 @@ describe("heartbeat", () => {
     expect(await run(heartbeat(keys, heartbeats)), "all of them together").toEqual(votes);
   });
 
+  test("with the nonce of another registration renews nothing", async () => {
+    const service = freshName();
+    await run(putMember(keys, service, { ...MEMBER, expiresInMs: 1_000 }));
+    const beat = async (incarnation: number, nonce: string) =>
+      (await run(heartbeat(keys, [{ service, id: "m", incarnation, nonce, load: "{}" }])))[0];
+    expect(await beat(5, "other")).toEqual({ kind: "wrong-key", incarnation: 5 });
+    expect(await beat(4, "other")).toEqual({ kind: "other", incarnation: 5 });
+    const [untouched] = await members(service, ["m"]);
+    expect(untouched?.expiresInMs).toBeLessThanOrEqual(1_000);
+    expect(untouched?.load).toBe("");
+    expect(await beat(5, MEMBER.nonce)).toMatchObject({ kind: "renewed" });
+  });
+
   test("stores the load that it reports, which stays with the incarnation", async () => {
     const service = freshName();
     const loads = async () => (await members(service, ["m"])).map(({ load }) => load);
