@@ -29,6 +29,7 @@ import { Stopping } from "./http/server/stopping.js";
 import type { Ids } from "./ids.js";
 import { AntiEntropy } from "./primitives/anti-entropy/anti-entropy.js";
 import { MemberCopies } from "./primitives/anti-entropy/member-copies.js";
+import { ConsensusElections } from "./primitives/consensus-elections.js";
 import { Elections } from "./primitives/election.js";
 import { Hooks } from "./primitives/hooks/hooks.js";
 import { Leases } from "./primitives/leases/leases.js";
@@ -249,6 +250,7 @@ export function createCore(
     locks,
     semaphores: new Semaphores(leases, primaries, keys, random, clock, config),
     elections: new Elections(leases, clock, ids),
+    consensusElections: new ConsensusElections(registers, primaries, clock, ids, config.ttlMaxMs),
     waiting,
     antiEntropy,
     owners,

@@ -46,6 +46,8 @@ export type CampaignRequest = {
   readonly candidate?: string | undefined;
   /** What the leader publishes; up to 4096 bytes of JSON. */
   readonly value?: unknown;
+  /** Whether it is an election by consensus: one leader per term whatever clocks do. Elections by consensus have names of their own: say it in each request. */
+  readonly consensus?: boolean | undefined;
 };
 
 /** To register a member of a service. */

@@ -1,5 +1,7 @@
 import type { Namespace } from "../namespace.js";
 import { registerName } from "../scripts/register-kinds.js";
+import type { ConsensusElections } from "./consensus-elections.js";
+import type { Term } from "./election.js";
 import type { Barriers } from "./registers/barriers.js";
 import type { Counters } from "./registers/counters.js";
 import type { Latches } from "./registers/latches.js";
@@ -16,6 +18,7 @@ export interface OnRegisters {
   readonly barriers: Barriers;
   readonly latches: Latches;
   readonly transactions: Transactions;
+  readonly consensusElections: ConsensusElections;
 }
 
 /** The same as one namespace sees it. */
@@ -26,6 +29,7 @@ export interface NamespacedOnRegisters {
   readonly barriers: Pick<Barriers, "arrive">;
   readonly latches: Pick<Latches, keyof Latches>;
   readonly transactions: Omit<Transactions, "end" | "sawStored">;
+  readonly consensusElections: Pick<ConsensusElections, keyof ConsensusElections>;
 }
 
 export function allOnRegistersIn(namespace: Namespace, primitives: OnRegisters): NamespacedOnRegisters {
@@ -36,6 +40,7 @@ export function allOnRegistersIn(namespace: Namespace, primitives: OnRegisters):
     barriers: barriersIn(namespace, primitives.barriers),
     latches: latchesIn(namespace, primitives.latches),
     transactions: transactionsIn(namespace, primitives.transactions),
+    consensusElections: consensusElectionsIn(namespace, primitives.consensusElections),
   };
 }
 
@@ -93,6 +98,26 @@ export function latchesIn(namespace: Namespace, latches: Latches): NamespacedOnR
     get: (name) => latches.get(inner(name)),
     opened: (name, ...until) => latches.opened(inner(name), ...until),
     delete: (name, signal) => latches.delete(inner(name), signal),
+  };
+}
+
+export function consensusElectionsIn(
+  namespace: Namespace,
+  elections: ConsensusElections,
+): NamespacedOnRegisters["consensusElections"] {
+  const inner = (name: string) => registerName("election", namespace.name, name);
+  const outer = (term: Term, name: string): Term => ({ ...term, name });
+  return {
+    campaign: async (request) => {
+      const outcome = await elections.campaign({ ...request, name: inner(request.name) });
+      return outcome.kind === "held" ? outcome : { ...outcome, lease: outer(outcome.lease, request.name) };
+    },
+    renew: async (request) =>
+      outer(await elections.renew({ ...request, name: inner(request.name) }), request.name),
+    proclaim: (request) => elections.proclaim({ ...request, name: inner(request.name) }),
+    resign: (name, leaseId) => elections.resign(inner(name), leaseId),
+    inspect: (name) => elections.inspect(inner(name)),
+    change: (name, ...until) => elections.change(inner(name), ...until),
   };
 }
 

@@ -12,6 +12,7 @@ import { type HooksOfServices, hooksIn } from "./namespaced-hooks.js";
 import {
   allOnRegistersIn,
   barriersIn,
+  consensusElectionsIn,
   countersIn,
   latchesIn,
   type NamespacedOnRegisters,
@@ -122,6 +123,10 @@ class View implements NamespacedPrimitives {
 
   get counters() {
     return countersIn(this.namespace, this.primitives.counters);
+  }
+
+  get consensusElections() {
+    return consensusElectionsIn(this.namespace, this.primitives.consensusElections);
   }
 
   get barriers() {

@@ -235,7 +235,14 @@ describe("a hook", () => {
   test("gets what it missed, and who is suspect now", async () => {
     const { one, clock, queue, what, stored } = delivery();
     const suspected = [event("m2", "suspect")];
-    queue.push({ kind: "missed", missed: [event("m1")], suspects: ["m2"], suspected, position: "at-5" });
+    queue.push({
+      kind: "missed",
+      missed: [event("m1")],
+      suspects: ["m2"],
+      suspected,
+      ringId: "ring",
+      position: "at-5",
+    });
     void one.run();
     await clock.advance(300);
     expect(what()).toEqual(["joined m1", "suspect m2"]);

@@ -16,10 +16,6 @@ export class FeedSuspects {
     private readonly clock: Clock,
   ) {}
 
-  get ids(): string[] {
-    return [...this.#known.keys()];
-  }
-
   /** Those who are suspect now, each by the event that told of it. `eventOf`: of a live member. */
   now(eventOf: (id: string) => StoredEvent | undefined): StoredEvent[] {
     return [...this.#known].flatMap(([id, known]) => suspectEvent(eventOf(id), known) ?? []);
