@@ -1,10 +1,10 @@
 // Starts what has died: a hook of the service tells it which member has expired.
 //
-//   QUORATE_HOOK_SECRET=whsec_… node on-expired.mjs PORT
+//   HOOK_SECRET=whsec_… node on-expired.mjs PORT
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
 
-const secret = Buffer.from(process.env.QUORATE_HOOK_SECRET.replace("whsec_", ""), "base64");
+const secret = Buffer.from(process.env.HOOK_SECRET.replace("whsec_", ""), "base64");
 const done = new Set();
 
 const server = createServer(async (request, response) => {

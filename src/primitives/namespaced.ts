@@ -1,6 +1,5 @@
 import type { Namespace } from "../namespace.js";
 import type { Elections } from "./election.js";
-import type { Hooks } from "./hooks/hooks.js";
 import type { Held } from "./leases/lease-terms.js";
 import type { Locks } from "./lock.js";
 import type { MemberEvents } from "./members/events/member-events.js";
@@ -8,7 +7,7 @@ import type { ListWatches } from "./members/list-watches.js";
 import type { MemberPages } from "./members/member-pages.js";
 import type { Membership } from "./members/membership.js";
 import type { Suspicions } from "./members/suspicions.js";
-import { type HooksOfServices, hooksIn } from "./namespaced-hooks.js";
+import { hooksIn } from "./namespaced-hooks.js";
 import {
   allOnRegistersIn,
   barriersIn,
@@ -32,7 +31,6 @@ export interface Primitives extends OnRegisters {
   readonly elections: Elections;
   readonly membership: Membership;
   readonly memberEvents: MemberEvents;
-  readonly hooks: Hooks;
   readonly owners: Owners;
   readonly picks: Picks;
 }
@@ -50,7 +48,6 @@ export interface NamespacedPrimitives extends NamespacedOnRegisters {
   readonly memberLists: MemberLists;
   readonly memberEvents: Pick<MemberEvents, "watch" | "history">;
   readonly suspicions: Pick<Suspicions, "reportByPeer">;
-  readonly hooks: HooksOfServices;
   readonly owners: Pick<Owners, "owning" | "timeSlices">;
   readonly picks: Pick<Picks, "pick">;
 }
@@ -67,8 +64,7 @@ export function inNamespace(namespace: Namespace, primitives: Primitives): Names
   const { locks, semaphores, elections, membership, memberEvents, owners, picks } = primitives;
   const memberLists = memberListsIn(namespace, membership);
   const { suspicions } = membership;
-  const hooks = hooksIn(namespace, primitives.hooks);
-  const members = { membership, memberLists, memberEvents, suspicions, hooks };
+  const members = { membership, memberLists, memberEvents, suspicions };
   const onRegisters = allOnRegistersIn(namespace, primitives);
   return { namespace, locks, semaphores, elections, ...members, owners, picks, ...onRegisters };
 }

@@ -162,7 +162,7 @@ describe("on-expired.mjs", () => {
     const operator = { authorization: `Bearer ${key}` };
     const made = await hooked.call("PUT", "/v1/services/search/hooks/restart", { url }, operator);
     const program = checkout.start("examples/javascript", [process.execPath, "on-expired.mjs", `${port}`], {
-      QUORATE_HOOK_SECRET: made.body.secret,
+      HOOK_SECRET: made.body.secret,
     });
     await hooked.call("PUT", "/v1/services/search/members/search-1", { address: "a:1", ttlMs: 1_000 });
     await until(() => program.lines().length > 0, "it is told", PATIENCE_MS);
