@@ -7,6 +7,7 @@ import type { ListWatches } from "./members/list-watches.js";
 import type { MemberPages } from "./members/member-pages.js";
 import type { Membership } from "./members/membership.js";
 import type { Suspicions } from "./members/suspicions.js";
+import { hooksIn } from "./namespaced-hooks.js";
 import {
   allOnRegistersIn,
   barriersIn,
@@ -106,6 +107,10 @@ class View implements NamespacedPrimitives {
 
   get suspicions() {
     return suspicionsIn(this.namespace, this.primitives.membership);
+  }
+
+  get hooks() {
+    return hooksIn(this.namespace, this.primitives.hooks);
   }
 
   get owners() {
