@@ -41,6 +41,8 @@ import { Picks } from "./primitives/picks/picks.js";
 import { WaitQueue } from "./primitives/queue/wait-queue.js";
 import { Changes } from "./primitives/registers/changes.js";
 import { Counters } from "./primitives/registers/counters.js";
+import { RegisterEvents } from "./primitives/registers/events/register-events.js";
+import { RegisterNews } from "./primitives/registers/register-news.js";
 import { RegisterPages } from "./primitives/registers/register-pages.js";
 import { Registers } from "./primitives/registers/registers.js";
 import { RegisterUpkeep } from "./primitives/registers/upkeep.js";
@@ -53,6 +55,7 @@ import { Primaries } from "./quorum/primaries.js";
 import type { Connect } from "./redis/connection.js";
 import { Notifications } from "./redis/notifications.js";
 import { Primary, type PrimaryObserver } from "./redis/primary.js";
+import { Subscriptions } from "./redis/subscriptions.js";
 import { Keys } from "./scripts/keys.js";
 import { addressOf } from "./setting-values.js";
 
@@ -241,8 +244,13 @@ export function createCore(
     observer.leases,
   );
   const leases = new Leases(votes, waiting, primaries.all.length, clock, random, ids, observer.leases);
-  const registers = new Registers(new Changes(primaries, keys, clock, random, ids), primaries, keys, clock);
-  const transactions = new Transactions(registers, clock, ids);
+  const subscriptions = new Subscriptions(redis.urls, connect, config.connectTimeoutMs);
+  const news = new RegisterNews(subscriptions, keys, primaries.majority);
+  const changes = new Changes(primaries, keys, clock, random, ids);
+  const registers = new Registers(changes, primaries, keys, clock, news);
+  const pages = new RegisterPages(registers, primaries, keys, clock);
+  const registerEvents = new RegisterEvents(registers, pages, news, primaries.majority, clock);
+  const transactions = new Transactions(registers, clock, ids, news);
   const upkeep = new RegisterUpkeep(registers, primaries, keys, clock, random, transactions);
   const probing = new Probing(config.probeAllow, instance, {
     membership,
@@ -271,7 +279,8 @@ export function createCore(
     antiEntropy,
     owners,
     registers,
-    registerPages: new RegisterPages(registers, primaries, keys, clock),
+    registerPages: pages,
+    registerEvents,
     counters: new Counters(registers),
     transactions,
     registerUpkeep: upkeep,
@@ -283,7 +292,9 @@ export function createCore(
       probing.stop();
       reconciler.close();
       upkeep.close();
+      registerEvents.close();
       notifications.close();
+      subscriptions.close();
       primaries.close();
     },
   };

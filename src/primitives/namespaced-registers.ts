@@ -2,6 +2,7 @@ import type { Namespace } from "../namespace.js";
 import { registerName } from "../scripts/register-kinds.js";
 import type { NamespacedPrimitives } from "./namespaced.js";
 import type { Counters } from "./registers/counters.js";
+import type { RegisterEvents } from "./registers/events/register-events.js";
 import type { RegisterPages } from "./registers/register-pages.js";
 import type { Registers } from "./registers/registers.js";
 import type { Transactions } from "./transactions/transactions.js";
@@ -37,6 +38,18 @@ export function registerPagesIn(
         cursor: cursor === null ? null : outer(cursor),
       };
     },
+  };
+}
+
+export function registerEventsIn(
+  namespace: Namespace,
+  events: RegisterEvents,
+): NamespacedPrimitives["registerEvents"] {
+  const inner = (key: string) => registerName("value", namespace.name, key);
+  const keyOf = (name: string) => name.slice(inner("").length);
+  return {
+    watch: (beginning, isFor) => events.watch(inner(beginning), (name) => isFor(keyOf(name))),
+    keyOf,
   };
 }
 

@@ -7,9 +7,16 @@ import type { ListWatches } from "./members/list-watches.js";
 import type { MemberPages } from "./members/member-pages.js";
 import type { Membership } from "./members/membership.js";
 import type { Suspicions } from "./members/suspicions.js";
-import { countersIn, registerPagesIn, registersIn, transactionsIn } from "./namespaced-registers.js";
+import {
+  countersIn,
+  registerEventsIn,
+  registerPagesIn,
+  registersIn,
+  transactionsIn,
+} from "./namespaced-registers.js";
 import type { Picks } from "./picks/picks.js";
 import type { Counters } from "./registers/counters.js";
+import type { RegisterEvents } from "./registers/events/register-events.js";
 import type { RegisterPages } from "./registers/register-pages.js";
 import type { Registers } from "./registers/registers.js";
 import type { Owners } from "./rings/owners.js";
@@ -26,6 +33,7 @@ export interface Primitives {
   readonly owners: Owners;
   readonly registers: Registers;
   readonly registerPages: RegisterPages;
+  readonly registerEvents: RegisterEvents;
   readonly counters: Counters;
   readonly transactions: Transactions;
   readonly picks: Picks;
@@ -47,6 +55,8 @@ export interface NamespacedPrimitives {
   readonly owners: Pick<Owners, "owning" | "timeSlices">;
   readonly registers: Pick<Registers, "get" | "put" | "delete" | "inspect" | "change">;
   readonly registerPages: Pick<RegisterPages, "page">;
+  /** `keyOf`: the key of a register that a watcher is told of. */
+  readonly registerEvents: Pick<RegisterEvents, "watch"> & { keyOf(name: string): string };
   readonly counters: Pick<Counters, "get" | "add">;
   readonly transactions: Omit<Transactions, "end" | "sawStored">;
   readonly picks: Pick<Picks, "pick">;
@@ -69,7 +79,8 @@ export function inNamespace(namespace: Namespace, primitives: Primitives): Names
   const counters = countersIn(namespace, primitives.counters);
   const transactions = transactionsIn(namespace, primitives.transactions);
   const registerPages = registerPagesIn(namespace, primitives.registerPages);
-  const values = { registers, registerPages, counters, transactions };
+  const registerEvents = registerEventsIn(namespace, primitives.registerEvents);
+  const values = { registers, registerPages, registerEvents, counters, transactions };
   return { namespace, locks, semaphores, elections, ...members, owners, picks, ...values };
 }
 
@@ -123,6 +134,10 @@ class View implements NamespacedPrimitives {
 
   get registers() {
     return registersIn(this.namespace, this.primitives.registers);
+  }
+
+  get registerEvents() {
+    return registerEventsIn(this.namespace, this.primitives.registerEvents);
   }
 
   get registerPages() {
