@@ -37,18 +37,12 @@ import type { GuardObserver } from "./primitives/members/guards.js";
 import { Membership } from "./primitives/members/membership.js";
 import type { SuspicionObserver } from "./primitives/members/suspicions.js";
 import type { Primitives } from "./primitives/namespaced.js";
+import { allOnRegisters } from "./primitives/on-registers.js";
 import { Picks } from "./primitives/picks/picks.js";
 import { WaitQueue } from "./primitives/queue/wait-queue.js";
-import { Changes } from "./primitives/registers/changes.js";
-import { Counters } from "./primitives/registers/counters.js";
-import { RegisterEvents } from "./primitives/registers/events/register-events.js";
-import { RegisterNews } from "./primitives/registers/register-news.js";
-import { RegisterPages } from "./primitives/registers/register-pages.js";
-import { Registers } from "./primitives/registers/registers.js";
-import { RegisterUpkeep } from "./primitives/registers/upkeep.js";
+import type { RegisterUpkeep } from "./primitives/registers/upkeep.js";
 import { Owners } from "./primitives/rings/owners.js";
 import { Semaphores } from "./primitives/semaphore.js";
-import { Transactions } from "./primitives/transactions/transactions.js";
 import { Probing, type ProbingObserver } from "./probing/probing.js";
 import { LeaseVotes } from "./quorum/lease-votes.js";
 import { Primaries } from "./quorum/primaries.js";
@@ -245,13 +239,7 @@ export function createCore(
   );
   const leases = new Leases(votes, waiting, primaries.all.length, clock, random, ids, observer.leases);
   const subscriptions = new Subscriptions(redis.urls, connect, config.connectTimeoutMs);
-  const news = new RegisterNews(subscriptions, keys, primaries.majority);
-  const changes = new Changes(primaries, keys, clock, random, ids);
-  const registers = new Registers(changes, primaries, keys, clock, news);
-  const pages = new RegisterPages(registers, primaries, keys, clock);
-  const registerEvents = new RegisterEvents(registers, pages, news, primaries.majority, clock);
-  const transactions = new Transactions(registers, clock, ids, news);
-  const upkeep = new RegisterUpkeep(registers, primaries, keys, clock, random, transactions);
+  const onRegisters = allOnRegisters(primaries, subscriptions, { keys, clock, random, ids }, config);
   const probing = new Probing(config.probeAllow, instance, {
     membership,
     primaries,
@@ -278,12 +266,7 @@ export function createCore(
     waiting,
     antiEntropy,
     owners,
-    registers,
-    registerPages: pages,
-    registerEvents,
-    counters: new Counters(registers),
-    transactions,
-    registerUpkeep: upkeep,
+    ...onRegisters,
     picks: new Picks(membership.views, owners, clock, random),
     probing,
     close: () => {
@@ -291,8 +274,8 @@ export function createCore(
       antiEntropy.close();
       probing.stop();
       reconciler.close();
-      upkeep.close();
-      registerEvents.close();
+      onRegisters.registerUpkeep.close();
+      onRegisters.registerEvents.close();
       notifications.close();
       subscriptions.close();
       primaries.close();

@@ -8,39 +8,35 @@ import type { MemberPages } from "./members/member-pages.js";
 import type { Membership } from "./members/membership.js";
 import type { Suspicions } from "./members/suspicions.js";
 import {
+  allOnRegistersIn,
+  barriersIn,
+  consensusElectionsIn,
   countersIn,
+  latchesIn,
+  type NamespacedOnRegisters,
+  type OnRegisters,
   registerEventsIn,
   registerPagesIn,
   registersIn,
   transactionsIn,
 } from "./namespaced-registers.js";
 import type { Picks } from "./picks/picks.js";
-import type { Counters } from "./registers/counters.js";
-import type { RegisterEvents } from "./registers/events/register-events.js";
-import type { RegisterPages } from "./registers/register-pages.js";
-import type { Registers } from "./registers/registers.js";
 import type { Owners } from "./rings/owners.js";
 import type { Semaphores } from "./semaphore.js";
-import type { Transactions } from "./transactions/transactions.js";
 
 /** The primitives of an instance, by the inner names of all namespaces. */
-export interface Primitives {
+export interface Primitives extends OnRegisters {
   readonly locks: Locks;
   readonly semaphores: Semaphores;
   readonly elections: Elections;
   readonly membership: Membership;
   readonly memberEvents: MemberEvents;
   readonly owners: Owners;
-  readonly registers: Registers;
-  readonly registerPages: RegisterPages;
-  readonly registerEvents: RegisterEvents;
-  readonly counters: Counters;
-  readonly transactions: Transactions;
   readonly picks: Picks;
 }
 
 /** The primitives as one namespace sees them: by the names and leaseIds of the API. */
-export interface NamespacedPrimitives {
+export interface NamespacedPrimitives extends NamespacedOnRegisters {
   readonly namespace: Namespace;
   readonly locks: Pick<Locks, keyof Locks>;
   readonly semaphores: Pick<Semaphores, keyof Semaphores>;
@@ -53,12 +49,6 @@ export interface NamespacedPrimitives {
   readonly memberEvents: Pick<MemberEvents, "watch" | "history">;
   readonly suspicions: Pick<Suspicions, "reportByPeer">;
   readonly owners: Pick<Owners, "owning" | "timeSlices">;
-  readonly registers: Pick<Registers, "get" | "put" | "delete" | "inspect" | "change">;
-  readonly registerPages: Pick<RegisterPages, "page">;
-  /** `keyOf`: the key of a register that a watcher is told of. */
-  readonly registerEvents: Pick<RegisterEvents, "watch"> & { keyOf(name: string): string };
-  readonly counters: Pick<Counters, "get" | "add">;
-  readonly transactions: Omit<Transactions, "end" | "sawStored">;
   readonly picks: Pick<Picks, "pick">;
 }
 
@@ -75,13 +65,8 @@ export function inNamespace(namespace: Namespace, primitives: Primitives): Names
   const memberLists = memberListsIn(namespace, membership);
   const { suspicions } = membership;
   const members = { membership, memberLists, memberEvents, suspicions };
-  const registers = registersIn(namespace, primitives.registers);
-  const counters = countersIn(namespace, primitives.counters);
-  const transactions = transactionsIn(namespace, primitives.transactions);
-  const registerPages = registerPagesIn(namespace, primitives.registerPages);
-  const registerEvents = registerEventsIn(namespace, primitives.registerEvents);
-  const values = { registers, registerPages, registerEvents, counters, transactions };
-  return { namespace, locks, semaphores, elections, ...members, owners, picks, ...values };
+  const onRegisters = allOnRegistersIn(namespace, primitives);
+  return { namespace, locks, semaphores, elections, ...members, owners, picks, ...onRegisters };
 }
 
 /** Each primitive only when it is asked for: a request uses one. */
@@ -130,6 +115,18 @@ class View implements NamespacedPrimitives {
 
   get counters() {
     return countersIn(this.namespace, this.primitives.counters);
+  }
+
+  get consensusElections() {
+    return consensusElectionsIn(this.namespace, this.primitives.consensusElections);
+  }
+
+  get barriers() {
+    return barriersIn(this.namespace, this.primitives.barriers);
+  }
+
+  get latches() {
+    return latchesIn(this.namespace, this.primitives.latches);
   }
 
   get registers() {
