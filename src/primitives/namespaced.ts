@@ -16,6 +16,7 @@ import {
   latchesIn,
   type NamespacedOnRegisters,
   type OnRegisters,
+  registerEventsIn,
   registerPagesIn,
   registersIn,
   transactionsIn,
@@ -135,6 +136,10 @@ class View implements NamespacedPrimitives {
 
   get registers() {
     return registersIn(this.namespace, this.primitives.registers);
+  }
+
+  get registerEvents() {
+    return registerEventsIn(this.namespace, this.primitives.registerEvents);
   }
 
   get registerPages() {
