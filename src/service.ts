@@ -29,32 +29,25 @@ import { Stopping } from "./http/server/stopping.js";
 import type { Ids } from "./ids.js";
 import { AntiEntropy } from "./primitives/anti-entropy/anti-entropy.js";
 import { MemberCopies } from "./primitives/anti-entropy/member-copies.js";
-import { ConsensusElections } from "./primitives/consensus-elections.js";
 import { Elections } from "./primitives/election.js";
-import { Hooks } from "./primitives/hooks/hooks.js";
 import { Leases } from "./primitives/leases/leases.js";
 import { Locks } from "./primitives/lock.js";
 import { MemberEvents } from "./primitives/members/events/member-events.js";
 import { Membership } from "./primitives/members/membership.js";
 import type { Primitives } from "./primitives/namespaced.js";
+import { allOnRegisters } from "./primitives/on-registers.js";
 import { Picks } from "./primitives/picks/picks.js";
 import { WaitQueue } from "./primitives/queue/wait-queue.js";
-import { Barriers } from "./primitives/registers/barriers.js";
-import { Changes } from "./primitives/registers/changes.js";
-import { Counters } from "./primitives/registers/counters.js";
-import { Latches } from "./primitives/registers/latches.js";
-import { RegisterPages } from "./primitives/registers/register-pages.js";
-import { Registers } from "./primitives/registers/registers.js";
-import { RegisterUpkeep } from "./primitives/registers/upkeep.js";
+import type { RegisterUpkeep } from "./primitives/registers/upkeep.js";
 import { Owners } from "./primitives/rings/owners.js";
 import { Semaphores } from "./primitives/semaphore.js";
-import { Transactions } from "./primitives/transactions/transactions.js";
 import { Probing } from "./probing/probing.js";
 import { LeaseVotes } from "./quorum/lease-votes.js";
 import { Primaries } from "./quorum/primaries.js";
 import type { Connect } from "./redis/connection.js";
 import { Notifications } from "./redis/notifications.js";
 import { Primary } from "./redis/primary.js";
+import { Subscriptions } from "./redis/subscriptions.js";
 import { Keys } from "./scripts/keys.js";
 import { addressOf } from "./setting-values.js";
 
@@ -211,9 +204,10 @@ export function createCore(
     observer.leases,
   );
   const leases = new Leases(votes, waiting, primaries.all.length, clock, random, ids, observer.leases);
-  const registers = new Registers(new Changes(primaries, keys, clock, random, ids), primaries, keys, clock);
-  const transactions = new Transactions(registers, clock, ids);
-  const upkeep = new RegisterUpkeep(registers, primaries, keys, clock, random, transactions);
+  const subscriptions = new Subscriptions(redis.urls, connect, config.connectTimeoutMs);
+  const memberEvents = new MemberEvents(primaries, membership, keys, clock);
+  const parts = { keys, clock, random, ids };
+  const onRegisters = allOnRegisters(primaries, subscriptions, memberEvents, parts, config);
   const probing = new Probing(config.probeAllow, instance, {
     membership,
     primaries,
@@ -222,11 +216,9 @@ export function createCore(
     random,
     observer: observer.members,
   });
-  const memberEvents = new MemberEvents(primaries, membership, keys, clock);
-  const hooks = new Hooks(registers, memberEvents, primaries, keys, ids);
   const locks = new Locks(leases, primaries, keys, clock);
   const hookDeliveries = new HookDeliveries(config.hookAllow, instance, {
-    hooks,
+    hooks: onRegisters.hooks,
     membership,
     events: memberEvents,
     locks,
@@ -246,21 +238,13 @@ export function createCore(
     primaries,
     membership,
     memberEvents,
-    hooks,
     locks,
     semaphores: new Semaphores(leases, primaries, keys, random, clock, config),
     elections: new Elections(leases, clock, ids),
-    consensusElections: new ConsensusElections(registers, primaries, clock, ids, config.ttlMaxMs),
     waiting,
     antiEntropy,
     owners,
-    registers,
-    registerPages: new RegisterPages(registers, primaries, keys, clock),
-    counters: new Counters(registers),
-    barriers: new Barriers(registers),
-    latches: new Latches(registers),
-    transactions,
-    registerUpkeep: upkeep,
+    ...onRegisters,
     picks: new Picks(membership.views, owners, clock, random),
     probing,
     hookDeliveries,
@@ -270,8 +254,10 @@ export function createCore(
       probing.stop();
       hookDeliveries.stop();
       reconciler.close();
-      upkeep.close();
+      onRegisters.registerUpkeep.close();
+      onRegisters.registerEvents.close();
       notifications.close();
+      subscriptions.close();
       primaries.close();
     },
   };

@@ -6,6 +6,7 @@ import type { Hooks } from "./hooks/hooks.js";
 import { type HooksOfServices, hooksIn } from "./namespaced-hooks.js";
 import type { Barriers } from "./registers/barriers.js";
 import type { Counters } from "./registers/counters.js";
+import type { RegisterEvents } from "./registers/events/register-events.js";
 import type { Latches } from "./registers/latches.js";
 import type { RegisterPages } from "./registers/register-pages.js";
 import type { Registers } from "./registers/registers.js";
@@ -16,6 +17,7 @@ import type { Transactions } from "./transactions/transactions.js";
 export interface OnRegisters {
   readonly registers: Registers;
   readonly registerPages: RegisterPages;
+  readonly registerEvents: RegisterEvents;
   readonly counters: Counters;
   readonly barriers: Barriers;
   readonly latches: Latches;
@@ -28,6 +30,8 @@ export interface OnRegisters {
 export interface NamespacedOnRegisters {
   readonly registers: Pick<Registers, "get" | "put" | "delete" | "inspect" | "change">;
   readonly registerPages: Pick<RegisterPages, "page">;
+  /** `keyOf`: the key of a register that a watcher is told of. */
+  readonly registerEvents: Pick<RegisterEvents, "watch"> & { keyOf(name: string): string };
   readonly counters: Pick<Counters, "get" | "add">;
   readonly barriers: Pick<Barriers, "arrive">;
   readonly latches: Pick<Latches, keyof Latches>;
@@ -40,6 +44,7 @@ export function allOnRegistersIn(namespace: Namespace, primitives: OnRegisters):
   return {
     registers: registersIn(namespace, primitives.registers),
     registerPages: registerPagesIn(namespace, primitives.registerPages),
+    registerEvents: registerEventsIn(namespace, primitives.registerEvents),
     counters: countersIn(namespace, primitives.counters),
     barriers: barriersIn(namespace, primitives.barriers),
     latches: latchesIn(namespace, primitives.latches),
@@ -78,6 +83,18 @@ export function registerPagesIn(
         cursor: cursor === null ? null : outer(cursor),
       };
     },
+  };
+}
+
+export function registerEventsIn(
+  namespace: Namespace,
+  events: RegisterEvents,
+): NamespacedOnRegisters["registerEvents"] {
+  const inner = (key: string) => registerName("value", namespace.name, key);
+  const keyOf = (name: string) => name.slice(inner("").length);
+  return {
+    watch: (beginning, isFor) => events.watch(inner(beginning), (name) => isFor(keyOf(name))),
+    keyOf,
   };
 }
 
