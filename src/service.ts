@@ -41,6 +41,7 @@ import { Picks } from "./primitives/picks/picks.js";
 import { WaitQueue } from "./primitives/queue/wait-queue.js";
 import { Changes } from "./primitives/registers/changes.js";
 import { Counters } from "./primitives/registers/counters.js";
+import { RegisterTransactions } from "./primitives/registers/register-transactions.js";
 import { Registers } from "./primitives/registers/registers.js";
 import { RegisterUpkeep } from "./primitives/registers/upkeep.js";
 import { Owners } from "./primitives/rings/owners.js";
@@ -240,9 +241,12 @@ export function createCore(
     observer.leases,
   );
   const leases = new Leases(votes, waiting, primaries.all.length, clock, random, ids, observer.leases);
-  const registers = new Registers(new Changes(primaries, keys, clock, random, ids), primaries, keys, clock);
+  const changes = new Changes(primaries, keys, clock, random, ids);
+  const registers = new Registers(changes, primaries, keys, clock, random);
+  const registerTransactions = new RegisterTransactions(registers, clock, random, ids);
   const transactions = new Transactions(registers, clock, ids);
-  const upkeep = new RegisterUpkeep(registers, primaries, keys, clock, random, transactions);
+  const ends = { transactions, registerTransactions };
+  const upkeep = new RegisterUpkeep(registers, primaries, keys, clock, random, ends);
   const probing = new Probing(config.probeAllow, instance, {
     membership,
     primaries,
@@ -270,6 +274,7 @@ export function createCore(
     antiEntropy,
     owners,
     registers,
+    registerTransactions,
     counters: new Counters(registers),
     transactions,
     registerUpkeep: upkeep,

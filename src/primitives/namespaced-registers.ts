@@ -2,6 +2,7 @@ import type { Namespace } from "../namespace.js";
 import { registerName } from "../scripts/register-kinds.js";
 import type { NamespacedPrimitives } from "./namespaced.js";
 import type { Counters } from "./registers/counters.js";
+import type { RegisterTransactions } from "./registers/register-transactions.js";
 import type { Registers } from "./registers/registers.js";
 import type { Transactions } from "./transactions/transactions.js";
 
@@ -15,6 +16,32 @@ export function registersIn(namespace: Namespace, registers: Registers): Namespa
     delete: (key, request) => registers.delete(inner(key), request),
     inspect: (key) => registers.inspect(inner(key)),
     change: (key, ...until) => registers.change(inner(key), ...until),
+  };
+}
+
+export function registerTransactionsIn(
+  namespace: Namespace,
+  transactions: RegisterTransactions,
+): NamespacedPrimitives["registerTransactions"] {
+  const inner = (key: string) => registerName("value", namespace.name, key);
+  const before = inner("").length;
+  const outer = <T>(all: ReadonlyMap<string, T>) =>
+    new Map([...all].map(([name, value]) => [name.slice(before), value]));
+  return {
+    commit: async (request) => {
+      const parts = request.parts.map((part) => ({ ...part, name: inner(part.name) }));
+      const outcome = await transactions.commit({ ...request, parts });
+      switch (outcome.kind) {
+        case "committed":
+          return { ...outcome, changed: outer(outcome.changed), found: outer(outcome.found) };
+        case "repeated":
+          return { ...outcome, changed: outer(outcome.changed) };
+        case "mismatch":
+          return { ...outcome, name: outcome.name.slice(before) };
+        case "key_mismatch":
+          return outcome;
+      }
+    },
   };
 }
 

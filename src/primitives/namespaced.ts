@@ -7,9 +7,10 @@ import type { ListWatches } from "./members/list-watches.js";
 import type { MemberPages } from "./members/member-pages.js";
 import type { Membership } from "./members/membership.js";
 import type { Suspicions } from "./members/suspicions.js";
-import { countersIn, registersIn, transactionsIn } from "./namespaced-registers.js";
+import { countersIn, registersIn, registerTransactionsIn, transactionsIn } from "./namespaced-registers.js";
 import type { Picks } from "./picks/picks.js";
 import type { Counters } from "./registers/counters.js";
+import type { RegisterTransactions } from "./registers/register-transactions.js";
 import type { Registers } from "./registers/registers.js";
 import type { Owners } from "./rings/owners.js";
 import type { Semaphores } from "./semaphore.js";
@@ -24,6 +25,7 @@ export interface Primitives {
   readonly memberEvents: MemberEvents;
   readonly owners: Owners;
   readonly registers: Registers;
+  readonly registerTransactions: RegisterTransactions;
   readonly counters: Counters;
   readonly transactions: Transactions;
   readonly picks: Picks;
@@ -44,6 +46,7 @@ export interface NamespacedPrimitives {
   readonly suspicions: Pick<Suspicions, "reportByPeer">;
   readonly owners: Pick<Owners, "owning" | "timeSlices">;
   readonly registers: Pick<Registers, "get" | "put" | "delete" | "inspect" | "change">;
+  readonly registerTransactions: Pick<RegisterTransactions, "commit">;
   readonly counters: Pick<Counters, "get" | "add">;
   readonly transactions: Omit<Transactions, "end" | "sawStored">;
   readonly picks: Pick<Picks, "pick">;
@@ -63,9 +66,10 @@ export function inNamespace(namespace: Namespace, primitives: Primitives): Names
   const { suspicions } = membership;
   const members = { membership, memberLists, memberEvents, suspicions };
   const registers = registersIn(namespace, primitives.registers);
+  const registerTransactions = registerTransactionsIn(namespace, primitives.registerTransactions);
   const counters = countersIn(namespace, primitives.counters);
   const transactions = transactionsIn(namespace, primitives.transactions);
-  const values = { registers, counters, transactions };
+  const values = { registers, registerTransactions, counters, transactions };
   return { namespace, locks, semaphores, elections, ...members, owners, picks, ...values };
 }
 
@@ -119,6 +123,10 @@ class View implements NamespacedPrimitives {
 
   get registers() {
     return registersIn(this.namespace, this.primitives.registers);
+  }
+
+  get registerTransactions() {
+    return registerTransactionsIn(this.namespace, this.primitives.registerTransactions);
   }
 
   get transactions() {

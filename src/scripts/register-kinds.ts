@@ -2,11 +2,14 @@
  * What registers are for: those that clients name, and those on which other primitives keep their state. The name of a register
  * is its kind, its namespace and its key, so that none meets another; a namespace has no slash, a key may have some.
  */
-export type RegisterKind = "value" | "counter" | "latch" | "barrier" | "election" | "transaction";
+export type RegisterKind = "value" | "counter" | "latch" | "barrier" | "election" | "transaction" | "record";
 
 export function registerName(kind: RegisterKind, namespace: string, key: string): string {
   return `${kind}/${namespace}/${key}`;
 }
+
+/** Whether it is the record of a transaction of several registers. */
+export const isRecord = (name: string): boolean => name.startsWith("record/");
 
 /** The first name that a transaction can have, and the first one after those of all. */
 export const TRANSACTIONS = ["transaction/", "transaction0"] as const;

@@ -38,6 +38,15 @@ export function contended(retryAfterMs: number): CoordinationError {
   );
 }
 
+/** A transaction of several registers. */
+export function notCompleted(): CoordinationError {
+  return new CoordinationError(
+    "contended",
+    "The transaction could not be completed in time: others change these registers, or primaries do not answer. Nothing was changed. Try again after retryAfterMs.",
+    { help: { retryAfterMs: 1_000 } },
+  );
+}
+
 export function outcomeUnknown(): CoordinationError {
   return new CoordinationError(
     "outcome_unknown",
