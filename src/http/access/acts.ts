@@ -77,6 +77,9 @@ export const ACTS = {
   update: { outcome: always("updated"), details: memberId },
   heartbeat: { outcome: never, details: memberId, quota: member("extends") },
   heartbeats: { outcome: never, extendsMembers: aliveOf },
+  transact: {
+    outcome: ({ answer }) => ((answer?.changes as readonly unknown[])?.length > 0 ? "changed" : null),
+  },
   put: { outcome: always("changed") },
   add: { outcome: always("changed") },
   delete: { outcome: ifSo("deleted") },
