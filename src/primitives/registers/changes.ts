@@ -183,7 +183,7 @@ interface Blocked {
 }
 
 /** Intents that one change settles. */
-const INTENTS_MAX = 12;
+const INTENTS_MAX = 4;
 /** Tries of one change: each takes two round trips at least, and up to twice the command timeout. */
 const ATTEMPTS_MAX = 12;
 const PAUSE_MS = { base: 2, cap: 100 };

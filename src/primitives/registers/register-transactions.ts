@@ -62,10 +62,11 @@ export class RegisterTransactions {
   /** Throws as `Changes.change` does: nothing was changed, except where it throws `outcome_unknown`. */
   async commit({ parts, keyed, signal }: TransactionRequest): Promise<TransactionOutcome> {
     const ordered = [...parts].sort((a, b) => (a.name < b.name ? -1 : 1));
+    const deadlineMs = this.clock.monotonicMs() + LASTS_MS_MAX;
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       if (attempt > 0)
         await this.clock.sleep(fullJitterMs(attempt, PAUSE_MS.base, PAUSE_MS.cap, this.random()), signal);
-      const outcome = await this.#attempt(ordered, keyed, signal);
+      const outcome = await this.#attempt(ordered, keyed, deadlineMs, signal);
       if (outcome.kind === "repeated") return repeatedBy(outcome.change, keyed, ordered);
       const before = outcome.kind === "mismatch" && keyed && (await this.#before(ordered, keyed));
       if (before) return before;
@@ -86,7 +87,12 @@ export class RegisterTransactions {
     if (record && record.state !== "active") await this.#finish(recordName, record);
   }
 
-  async #attempt(parts: readonly Part[], keyed: Keyed | null, signal?: AbortSignal): Promise<Attempted> {
+  async #attempt(
+    parts: readonly Part[],
+    keyed: Keyed | null,
+    deadlineMs: number,
+    signal?: AbortSignal,
+  ): Promise<Attempted> {
     const recordName = registerName("record", "-", this.ids.hexNonce());
     const names = parts.map(({ name }) => name);
     const abandon = () =>
@@ -97,6 +103,7 @@ export class RegisterTransactions {
       const creation = await this.#create(recordName, names);
       const placed = new Map<string, Placed>();
       for (const part of parts) {
+        if (this.clock.monotonicMs() > deadlineMs) throw notCompleted();
         const intent = this.#intentOf(part, recordName, creation, homeOf(parts) === part.name ? keyed : null);
         const its = await this.#place(part, intent, signal);
         if (its.kind !== "there") {
@@ -244,5 +251,7 @@ const KEEP = Object.freeze({ kind: "keep", result: false });
 /** Tries of one request: each is aborted only by a writer that waited for it. */
 const ATTEMPTS_MAX = 4;
 const PAUSE_MS = { base: 10, cap: 500 };
+/** After that no register is waited for any more, ms. */
+const LASTS_MS_MAX = 5_000;
 /** A transaction that was not decided by then is aborted, if nobody waits for it before, ms. */
 const ACTIVE_MS = 10_000;
