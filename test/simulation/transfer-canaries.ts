@@ -12,7 +12,7 @@ export const TRANSFER_CANARIES: readonly Canary[] = [
   {
     name: "an intent whose transaction is unknown taken for aborted",
     breaks,
-    from: 1,
+    from: 60,
     // Readers that stop between the register and the record: by then the record may have gone.
     replan: (plan) => hurried(onlyTransfers(plan)),
     change: (core) => seeBy(core, (record) => record ?? ABORTED),
@@ -20,7 +20,7 @@ export const TRANSFER_CANARIES: readonly Canary[] = [
   {
     name: "a reader shows the new value of an active transaction",
     breaks,
-    from: 1,
+    from: 20,
     replan: onlyTransfers,
     change: (core) =>
       seeBy(core, (record) => (record?.state === "active" ? { ...record, state: "committed" } : record)),
