@@ -30,6 +30,12 @@ export function toVersion(text: string, etag: Ballot, isLive: boolean): Version 
   return { ...plain, json: text.slice(next + 1) || null, intent };
 }
 
+/** Whether a transaction has an intent with it. */
+export function hasIntent(text: string): boolean {
+  const line = text.slice(0, text.indexOf("\n"));
+  return line.split(" ", 4).length === 4;
+}
+
 /** Without spaces in any of them. */
 type Fields = readonly [key: string, body: string, number: number, etag: Ballot, atMs: number, told: string];
 

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Intent, place, settled } from "../../src/algorithms/intent.js";
 import { fateOf, KEYED_MAX, KEYED_MS, nextVersion, type Version } from "../../src/algorithms/register.js";
-import { toText, toVersion } from "../../src/algorithms/register-text.js";
+import { hasIntent, toText, toVersion } from "../../src/algorithms/register-text.js";
 
 const ballot = (round: number): string =>
   `${round.toString(16).padStart(12, "0")}:${round.toString(16).padStart(24, "0")}`;
@@ -129,6 +129,8 @@ describe("an intent", () => {
           }),
         };
         expect(toVersion(toText(version), version.etag, true)).toEqual(version);
+        expect(hasIntent(toText(version))).toBe(true);
+        expect(hasIntent(toText({ ...version, intent: undefined }))).toBe(false);
       }),
     );
     const deletes = { ...first, intent: intent({ write: { json: null, ttlMs: null } }) };

@@ -82,6 +82,8 @@ export const ACTS = {
   },
   put: { outcome: always("changed") },
   add: { outcome: always("changed") },
+  "count-down": { outcome: always("changed") },
+  arrive: { outcome: always("arrived") },
   delete: { outcome: ifSo("deleted") },
   // Its id may be made for it: the request names none.
   "begin-transaction": {
