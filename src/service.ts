@@ -27,7 +27,6 @@ import { Stopping } from "./http/server/stopping.js";
 import type { Ids } from "./ids.js";
 import { AntiEntropy, type AntiEntropyObserver } from "./primitives/anti-entropy/anti-entropy.js";
 import { MemberCopies } from "./primitives/anti-entropy/member-copies.js";
-import { ConsensusElections } from "./primitives/consensus-elections.js";
 import { Elections } from "./primitives/election.js";
 import type { LeaseObserver } from "./primitives/leases/lease-observer.js";
 import { Leases } from "./primitives/leases/leases.js";
@@ -40,23 +39,16 @@ import type { SuspicionObserver } from "./primitives/members/suspicions.js";
 import type { Primitives } from "./primitives/namespaced.js";
 import { Picks } from "./primitives/picks/picks.js";
 import { WaitQueue } from "./primitives/queue/wait-queue.js";
-import { Barriers } from "./primitives/registers/barriers.js";
-import { Changes } from "./primitives/registers/changes.js";
-import { Counters } from "./primitives/registers/counters.js";
-import { Latches } from "./primitives/registers/latches.js";
-import { RegisterPages } from "./primitives/registers/register-pages.js";
-import { RegisterTransactions } from "./primitives/registers/register-transactions.js";
-import { Registers } from "./primitives/registers/registers.js";
-import { RegisterUpkeep } from "./primitives/registers/upkeep.js";
+import type { RegisterUpkeep } from "./primitives/registers/upkeep.js";
 import { Owners } from "./primitives/rings/owners.js";
 import { Semaphores } from "./primitives/semaphore.js";
-import { Transactions } from "./primitives/transactions/transactions.js";
 import { Probing, type ProbingObserver } from "./probing/probing.js";
 import { LeaseVotes } from "./quorum/lease-votes.js";
 import { Primaries } from "./quorum/primaries.js";
 import type { Connect } from "./redis/connection.js";
 import { Notifications } from "./redis/notifications.js";
 import { Primary, type PrimaryObserver } from "./redis/primary.js";
+import { createOnRegisters } from "./registers-of-instance.js";
 import { Keys } from "./scripts/keys.js";
 import { addressOf } from "./setting-values.js";
 
@@ -245,12 +237,7 @@ export function createCore(
     observer.leases,
   );
   const leases = new Leases(votes, waiting, primaries.all.length, clock, random, ids, observer.leases);
-  const changes = new Changes(primaries, keys, clock, random, ids);
-  const registers = new Registers(changes, primaries, keys, clock, random);
-  const registerTransactions = new RegisterTransactions(registers, clock, random, ids);
-  const transactions = new Transactions(registers, clock, ids);
-  const ends = { transactions, registerTransactions };
-  const upkeep = new RegisterUpkeep(registers, primaries, keys, clock, random, ends);
+  const onRegisters = createOnRegisters(primaries, keys, { clock, random, ids }, config);
   const probing = new Probing(config.probeAllow, instance, {
     membership,
     primaries,
@@ -274,18 +261,10 @@ export function createCore(
     locks: new Locks(leases, primaries, keys, clock),
     semaphores: new Semaphores(leases, primaries, keys, random, clock, config),
     elections: new Elections(leases, clock, ids),
-    consensusElections: new ConsensusElections(registers, primaries, clock, ids, config.ttlMaxMs),
     waiting,
     antiEntropy,
     owners,
-    registers,
-    registerTransactions,
-    registerPages: new RegisterPages(registers, primaries, keys, clock),
-    counters: new Counters(registers),
-    barriers: new Barriers(registers),
-    latches: new Latches(registers),
-    transactions,
-    registerUpkeep: upkeep,
+    ...onRegisters,
     picks: new Picks(membership.views, owners, clock, random),
     probing,
     close: () => {
@@ -293,7 +272,7 @@ export function createCore(
       antiEntropy.close();
       probing.stop();
       reconciler.close();
-      upkeep.close();
+      onRegisters.registerUpkeep.close();
       notifications.close();
       primaries.close();
     },
