@@ -21,7 +21,7 @@ export function createOnRegisters(
   keys: Keys,
   { clock, random, ids }: { readonly clock: Clock; readonly random: Random; readonly ids: Ids },
   { ttlMaxMs }: Pick<Config, "ttlMaxMs">,
-): OnRegisters & { readonly registerUpkeep: RegisterUpkeep } {
+): Omit<OnRegisters, "hooks"> & { readonly registerUpkeep: RegisterUpkeep } {
   const changes = new Changes(primaries, keys, clock, random, ids);
   const registers = new Registers(changes, primaries, keys, clock, random);
   const registerTransactions = new RegisterTransactions(registers, clock, random, ids);

@@ -2,6 +2,8 @@ import type { Namespace } from "../namespace.js";
 import { registerName } from "../scripts/register-kinds.js";
 import type { ConsensusElections } from "./consensus-elections.js";
 import type { Term } from "./election.js";
+import type { Hooks } from "./hooks/hooks.js";
+import { type HooksOfServices, hooksIn } from "./namespaced-hooks.js";
 import type { Barriers } from "./registers/barriers.js";
 import type { Counters } from "./registers/counters.js";
 import type { Latches } from "./registers/latches.js";
@@ -20,6 +22,7 @@ export interface OnRegisters {
   readonly barriers: Barriers;
   readonly latches: Latches;
   readonly transactions: Transactions;
+  readonly hooks: Hooks;
   readonly consensusElections: ConsensusElections;
 }
 
@@ -31,6 +34,7 @@ export interface NamespacedOnRegisters {
   readonly counters: Pick<Counters, "get" | "add">;
   readonly barriers: Pick<Barriers, "arrive">;
   readonly latches: Pick<Latches, keyof Latches>;
+  readonly hooks: HooksOfServices;
   readonly transactions: Omit<Transactions, "end" | "sawStored">;
   readonly consensusElections: Pick<ConsensusElections, keyof ConsensusElections>;
 }
@@ -43,9 +47,54 @@ export function allOnRegistersIn(namespace: Namespace, primitives: OnRegisters):
     counters: countersIn(namespace, primitives.counters),
     barriers: barriersIn(namespace, primitives.barriers),
     latches: latchesIn(namespace, primitives.latches),
+    hooks: hooksIn(namespace, primitives.hooks),
     transactions: transactionsIn(namespace, primitives.transactions),
     consensusElections: consensusElectionsIn(namespace, primitives.consensusElections),
   };
+}
+
+/** Each only when it is asked for: a request uses one. */
+export class OnRegistersView implements NamespacedOnRegisters {
+  constructor(
+    private readonly within: Namespace,
+    private readonly onRegisters: OnRegisters,
+  ) {}
+
+  get counters() {
+    return countersIn(this.within, this.onRegisters.counters);
+  }
+
+  get consensusElections() {
+    return consensusElectionsIn(this.within, this.onRegisters.consensusElections);
+  }
+
+  get barriers() {
+    return barriersIn(this.within, this.onRegisters.barriers);
+  }
+
+  get latches() {
+    return latchesIn(this.within, this.onRegisters.latches);
+  }
+
+  get registers() {
+    return registersIn(this.within, this.onRegisters.registers);
+  }
+
+  get registerPages() {
+    return registerPagesIn(this.within, this.onRegisters.registerPages);
+  }
+
+  get registerTransactions() {
+    return registerTransactionsIn(this.within, this.onRegisters.registerTransactions);
+  }
+
+  get transactions() {
+    return transactionsIn(this.within, this.onRegisters.transactions);
+  }
+
+  get hooks() {
+    return hooksIn(this.within, this.onRegisters.hooks);
+  }
 }
 
 export function registersIn(namespace: Namespace, registers: Registers): NamespacedOnRegisters["registers"] {

@@ -9,16 +9,9 @@ import type { Membership } from "./members/membership.js";
 import type { Suspicions } from "./members/suspicions.js";
 import {
   allOnRegistersIn,
-  barriersIn,
-  consensusElectionsIn,
-  countersIn,
-  latchesIn,
   type NamespacedOnRegisters,
   type OnRegisters,
-  registerPagesIn,
-  registersIn,
-  registerTransactionsIn,
-  transactionsIn,
+  OnRegistersView,
 } from "./namespaced-registers.js";
 import type { Picks } from "./picks/picks.js";
 import type { Owners } from "./rings/owners.js";
@@ -70,11 +63,13 @@ export function inNamespace(namespace: Namespace, primitives: Primitives): Names
 }
 
 /** Each primitive only when it is asked for: a request uses one. */
-class View implements NamespacedPrimitives {
+class View extends OnRegistersView implements NamespacedPrimitives {
   constructor(
     readonly namespace: Namespace,
     private readonly primitives: Primitives,
-  ) {}
+  ) {
+    super(namespace, primitives);
+  }
 
   get locks() {
     return locksIn(this.namespace, this.primitives.locks);
@@ -111,38 +106,6 @@ class View implements NamespacedPrimitives {
 
   get owners() {
     return ownersIn(this.namespace, this.primitives.owners);
-  }
-
-  get counters() {
-    return countersIn(this.namespace, this.primitives.counters);
-  }
-
-  get consensusElections() {
-    return consensusElectionsIn(this.namespace, this.primitives.consensusElections);
-  }
-
-  get barriers() {
-    return barriersIn(this.namespace, this.primitives.barriers);
-  }
-
-  get latches() {
-    return latchesIn(this.namespace, this.primitives.latches);
-  }
-
-  get registers() {
-    return registersIn(this.namespace, this.primitives.registers);
-  }
-
-  get registerPages() {
-    return registerPagesIn(this.namespace, this.primitives.registerPages);
-  }
-
-  get registerTransactions() {
-    return registerTransactionsIn(this.namespace, this.primitives.registerTransactions);
-  }
-
-  get transactions() {
-    return transactionsIn(this.namespace, this.primitives.transactions);
   }
 
   get picks() {
