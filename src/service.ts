@@ -30,12 +30,12 @@ import type { Ids } from "./ids.js";
 import { AntiEntropy } from "./primitives/anti-entropy/anti-entropy.js";
 import { MemberCopies } from "./primitives/anti-entropy/member-copies.js";
 import { Elections } from "./primitives/election.js";
-import { Hooks } from "./primitives/hooks/hooks.js";
 import { Leases } from "./primitives/leases/leases.js";
 import { Locks } from "./primitives/lock.js";
 import { MemberEvents } from "./primitives/members/events/member-events.js";
 import { Membership } from "./primitives/members/membership.js";
 import type { Primitives } from "./primitives/namespaced.js";
+import { allOnRegisters } from "./primitives/on-registers.js";
 import { Picks } from "./primitives/picks/picks.js";
 import { WaitQueue } from "./primitives/queue/wait-queue.js";
 import type { RegisterUpkeep } from "./primitives/registers/upkeep.js";
@@ -47,7 +47,7 @@ import { Primaries } from "./quorum/primaries.js";
 import type { Connect } from "./redis/connection.js";
 import { Notifications } from "./redis/notifications.js";
 import { Primary } from "./redis/primary.js";
-import { createOnRegisters } from "./registers-of-instance.js";
+import { Subscriptions } from "./redis/subscriptions.js";
 import { Keys } from "./scripts/keys.js";
 import { addressOf } from "./setting-values.js";
 
@@ -204,7 +204,10 @@ export function createCore(
     observer.leases,
   );
   const leases = new Leases(votes, waiting, primaries.all.length, clock, random, ids, observer.leases);
-  const onRegisters = createOnRegisters(primaries, keys, { clock, random, ids }, config);
+  const subscriptions = new Subscriptions(redis.urls, connect, config.connectTimeoutMs);
+  const memberEvents = new MemberEvents(primaries, membership, keys, clock);
+  const parts = { keys, clock, random, ids };
+  const onRegisters = allOnRegisters(primaries, subscriptions, memberEvents, parts, config);
   const probing = new Probing(config.probeAllow, instance, {
     membership,
     primaries,
@@ -213,11 +216,9 @@ export function createCore(
     random,
     observer: observer.members,
   });
-  const memberEvents = new MemberEvents(primaries, membership, keys, clock);
-  const hooks = new Hooks(onRegisters.registers, memberEvents, primaries, keys, ids);
   const locks = new Locks(leases, primaries, keys, clock);
   const hookDeliveries = new HookDeliveries(config.hookAllow, instance, {
-    hooks,
+    hooks: onRegisters.hooks,
     membership,
     events: memberEvents,
     locks,
@@ -237,7 +238,6 @@ export function createCore(
     primaries,
     membership,
     memberEvents,
-    hooks,
     locks,
     semaphores: new Semaphores(leases, primaries, keys, random, clock, config),
     elections: new Elections(leases, clock, ids),
@@ -255,7 +255,9 @@ export function createCore(
       hookDeliveries.stop();
       reconciler.close();
       onRegisters.registerUpkeep.close();
+      onRegisters.registerEvents.close();
       notifications.close();
+      subscriptions.close();
       primaries.close();
     },
   };

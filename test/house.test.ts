@@ -19,14 +19,7 @@ const scripts = files.filter(({ file }) => file.endsWith(".lua"));
 const FLOORS = [
   ["main.ts"],
   ["workers/"],
-  [
-    "service.ts",
-    "registers-of-instance.ts",
-    "core-observer.ts",
-    "audit-of-instance.ts",
-    "trust.ts",
-    "tls-of-instance.ts",
-  ],
+  ["service.ts", "core-observer.ts", "audit-of-instance.ts", "trust.ts", "tls-of-instance.ts"],
   ["http/"],
   ["probing/", "delivering/"],
   ["primitives/"],

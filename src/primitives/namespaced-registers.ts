@@ -6,6 +6,7 @@ import type { Hooks } from "./hooks/hooks.js";
 import { type HooksOfServices, hooksIn } from "./namespaced-hooks.js";
 import type { Barriers } from "./registers/barriers.js";
 import type { Counters } from "./registers/counters.js";
+import type { RegisterEvents } from "./registers/events/register-events.js";
 import type { Latches } from "./registers/latches.js";
 import type { RegisterPages } from "./registers/register-pages.js";
 import type { RegisterTransactions } from "./registers/register-transactions.js";
@@ -18,6 +19,7 @@ export interface OnRegisters {
   readonly registers: Registers;
   readonly registerPages: RegisterPages;
   readonly registerTransactions: RegisterTransactions;
+  readonly registerEvents: RegisterEvents;
   readonly counters: Counters;
   readonly barriers: Barriers;
   readonly latches: Latches;
@@ -31,6 +33,8 @@ export interface NamespacedOnRegisters {
   readonly registers: Pick<Registers, "get" | "put" | "delete" | "inspect" | "change">;
   readonly registerPages: Pick<RegisterPages, "page">;
   readonly registerTransactions: Pick<RegisterTransactions, "commit">;
+  /** `keyOf`: the key of a register that a watcher is told of. */
+  readonly registerEvents: Pick<RegisterEvents, "watch"> & { keyOf(name: string): string };
   readonly counters: Pick<Counters, "get" | "add">;
   readonly barriers: Pick<Barriers, "arrive">;
   readonly latches: Pick<Latches, keyof Latches>;
@@ -44,6 +48,7 @@ export function allOnRegistersIn(namespace: Namespace, primitives: OnRegisters):
     registers: registersIn(namespace, primitives.registers),
     registerPages: registerPagesIn(namespace, primitives.registerPages),
     registerTransactions: registerTransactionsIn(namespace, primitives.registerTransactions),
+    registerEvents: registerEventsIn(namespace, primitives.registerEvents),
     counters: countersIn(namespace, primitives.counters),
     barriers: barriersIn(namespace, primitives.barriers),
     latches: latchesIn(namespace, primitives.latches),
@@ -51,50 +56,6 @@ export function allOnRegistersIn(namespace: Namespace, primitives: OnRegisters):
     transactions: transactionsIn(namespace, primitives.transactions),
     consensusElections: consensusElectionsIn(namespace, primitives.consensusElections),
   };
-}
-
-/** Each only when it is asked for: a request uses one. */
-export class OnRegistersView implements NamespacedOnRegisters {
-  constructor(
-    private readonly within: Namespace,
-    private readonly onRegisters: OnRegisters,
-  ) {}
-
-  get counters() {
-    return countersIn(this.within, this.onRegisters.counters);
-  }
-
-  get consensusElections() {
-    return consensusElectionsIn(this.within, this.onRegisters.consensusElections);
-  }
-
-  get barriers() {
-    return barriersIn(this.within, this.onRegisters.barriers);
-  }
-
-  get latches() {
-    return latchesIn(this.within, this.onRegisters.latches);
-  }
-
-  get registers() {
-    return registersIn(this.within, this.onRegisters.registers);
-  }
-
-  get registerPages() {
-    return registerPagesIn(this.within, this.onRegisters.registerPages);
-  }
-
-  get registerTransactions() {
-    return registerTransactionsIn(this.within, this.onRegisters.registerTransactions);
-  }
-
-  get transactions() {
-    return transactionsIn(this.within, this.onRegisters.transactions);
-  }
-
-  get hooks() {
-    return hooksIn(this.within, this.onRegisters.hooks);
-  }
 }
 
 export function registersIn(namespace: Namespace, registers: Registers): NamespacedOnRegisters["registers"] {
@@ -152,6 +113,18 @@ export function registerPagesIn(
         cursor: cursor === null ? null : outer(cursor),
       };
     },
+  };
+}
+
+export function registerEventsIn(
+  namespace: Namespace,
+  events: RegisterEvents,
+): NamespacedOnRegisters["registerEvents"] {
+  const inner = (key: string) => registerName("value", namespace.name, key);
+  const keyOf = (name: string) => name.slice(inner("").length);
+  return {
+    watch: (beginning, isFor) => events.watch(inner(beginning), (name) => isFor(keyOf(name))),
+    keyOf,
   };
 }
 

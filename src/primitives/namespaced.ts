@@ -7,11 +7,21 @@ import type { ListWatches } from "./members/list-watches.js";
 import type { MemberPages } from "./members/member-pages.js";
 import type { Membership } from "./members/membership.js";
 import type { Suspicions } from "./members/suspicions.js";
+import { hooksIn } from "./namespaced-hooks.js";
+import { memberListsIn, membershipIn, suspicionsIn } from "./namespaced-members.js";
 import {
   allOnRegistersIn,
+  barriersIn,
+  consensusElectionsIn,
+  countersIn,
+  latchesIn,
   type NamespacedOnRegisters,
   type OnRegisters,
-  OnRegistersView,
+  registerEventsIn,
+  registerPagesIn,
+  registersIn,
+  registerTransactionsIn,
+  transactionsIn,
 } from "./namespaced-registers.js";
 import type { Picks } from "./picks/picks.js";
 import type { Owners } from "./rings/owners.js";
@@ -63,13 +73,11 @@ export function inNamespace(namespace: Namespace, primitives: Primitives): Names
 }
 
 /** Each primitive only when it is asked for: a request uses one. */
-class View extends OnRegistersView implements NamespacedPrimitives {
+class View implements NamespacedPrimitives {
   constructor(
     readonly namespace: Namespace,
     private readonly primitives: Primitives,
-  ) {
-    super(namespace, primitives);
-  }
+  ) {}
 
   get locks() {
     return locksIn(this.namespace, this.primitives.locks);
@@ -104,8 +112,48 @@ class View extends OnRegistersView implements NamespacedPrimitives {
     return suspicionsIn(this.namespace, this.primitives.membership);
   }
 
+  get hooks() {
+    return hooksIn(this.namespace, this.primitives.hooks);
+  }
+
   get owners() {
     return ownersIn(this.namespace, this.primitives.owners);
+  }
+
+  get counters() {
+    return countersIn(this.namespace, this.primitives.counters);
+  }
+
+  get consensusElections() {
+    return consensusElectionsIn(this.namespace, this.primitives.consensusElections);
+  }
+
+  get barriers() {
+    return barriersIn(this.namespace, this.primitives.barriers);
+  }
+
+  get latches() {
+    return latchesIn(this.namespace, this.primitives.latches);
+  }
+
+  get registers() {
+    return registersIn(this.namespace, this.primitives.registers);
+  }
+
+  get registerEvents() {
+    return registerEventsIn(this.namespace, this.primitives.registerEvents);
+  }
+
+  get registerTransactions() {
+    return registerTransactionsIn(this.namespace, this.primitives.registerTransactions);
+  }
+
+  get registerPages() {
+    return registerPagesIn(this.namespace, this.primitives.registerPages);
+  }
+
+  get transactions() {
+    return transactionsIn(this.namespace, this.primitives.transactions);
   }
 
   get picks() {
@@ -181,42 +229,6 @@ function electionsIn(namespace: Namespace, elections: Elections): NamespacedPrim
     resign: (name, leaseId) => elections.resign(inner(name), inner(leaseId)),
     inspect: (name) => elections.inspect(inner(name)),
     change: (name, ...until) => elections.change(inner(name), ...until),
-  };
-}
-
-/** Members belong to a service: only its name has the namespace. */
-function membershipIn(namespace: Namespace, membership: Membership): NamespacedPrimitives["membership"] {
-  const inner = (service: string) => namespace.inner(service);
-  return {
-    register: (service, ...member) => membership.register(inner(service), ...member),
-    heartbeat: (one) => membership.heartbeat({ ...one, service: inner(one.service) }),
-    heartbeats: (all) => membership.heartbeats(all.map((one) => ({ ...one, service: inner(one.service) }))),
-    update: (service, ...change) => membership.update(inner(service), ...change),
-    leave: (service, id, how) => membership.leave(inner(service), id, how),
-    list: (service) => membership.list(inner(service)),
-    get: (service, id) => membership.get(inner(service), id),
-    services: async (after, limit) => {
-      const { services, cursor } = await membership.services(after && inner(after), limit, namespace);
-      return {
-        services: services.map(({ service, members }) => ({ service: namespace.outer(service), members })),
-        cursor: cursor && namespace.outer(cursor),
-      };
-    },
-  };
-}
-
-function memberListsIn(namespace: Namespace, { pages, listWatches }: Membership): MemberLists {
-  const inner = (service: string) => namespace.inner(service);
-  return {
-    page: (service, ...which) => pages.page(inner(service), ...which),
-    first: (service, ...which) => pages.first(inner(service), ...which),
-    change: (service, ...until) => listWatches.change(inner(service), ...until),
-  };
-}
-
-function suspicionsIn(namespace: Namespace, { suspicions }: Membership): NamespacedPrimitives["suspicions"] {
-  return {
-    reportByPeer: (service, id, report) => suspicions.reportByPeer(namespace.inner(service), id, report),
   };
 }
 

@@ -20,6 +20,11 @@ export function registerName(kind: RegisterKind, namespace: string, key: string)
 /** Whether it is the record of a transaction of several registers. */
 export const isRecord = (name: string): boolean => name.startsWith("record/");
 
+/** The kind and the namespace of the names that begin so: registers are published together with those of their group. */
+export function groupOf(name: string): string {
+  return name.slice(0, name.indexOf("/", name.indexOf("/") + 1));
+}
+
 /** The first name that a transaction can have, and the first one after those of all. */
 export const TRANSACTIONS = ["transaction/", "transaction0"] as const;
 

@@ -127,7 +127,11 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "prepare-register": prepareRegister(keys, "value/default/a", ballot),
   "accept-register": acceptRegister(keys, "value/default/a", ballot, proposal),
   "read-register": readRegister(keys, "value/default/a"),
-  "list-registers": listRegisters(keys, "[value/default/a", "value/default/a", 10),
+  "list-registers": listRegisters(keys, {
+    from: "[value/default/a",
+    beginning: "value/default/a",
+    most: 10,
+  }),
   "due-registers": dueRegisters(keys, 60_000, 100),
   "register-names": registerNames(keys, HOOKS, 100),
   "raise-register-floor": raiseRegisterFloor(ballot),

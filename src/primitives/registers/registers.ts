@@ -11,6 +11,7 @@ import { type Versioned, Watches } from "../reads/watch.js";
 import type { Changes } from "./changes.js";
 import { Intents } from "./intents.js";
 import { leftAfter, type State, stateOf } from "./proposals.js";
+import type { RegisterNews } from "./register-news.js";
 
 /** A live version of a register. */
 export interface Register {
@@ -76,9 +77,11 @@ export class Registers {
     private readonly keys: Keys,
     private readonly clock: Clock,
     random: Random,
+    news?: Pick<RegisterNews, "listen">,
   ) {
     this.#reads = new SharedReads(clock, READS_AT_ONCE_MAX);
-    this.#watches = new Watches(clock, (name) => this.inspect(name));
+    const listen = news && ((name: string, wake: () => void) => news.listen(name, wake));
+    this.#watches = new Watches(clock, (name) => this.inspect(name), listen);
     this.intents = new Intents(changes, (name, seesEnd) => this.raw(name, seesEnd), clock, random);
     changes.settleBy(this.intents);
   }
