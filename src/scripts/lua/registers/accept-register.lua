@@ -25,8 +25,9 @@ if ARGV[5] ~= '' then
   if not is_same or ended == NEVER then ends = string.format('%015.0f', now() + math.max(0, tonumber(ARGV[5]))) else ends = ended end
 end
 redis.call('SET', KEYS[2], ARGV[2] .. ARGV[2] .. ARGV[4] .. ends .. ARGV[6] .. '0' .. ARGV[7])
--- The intent of a transaction makes even what is not there live, since it must not be removed.
-if is_same and was_live == (ARGV[6] == '1') then return { 1 } end
+-- One version may be accepted in two forms: with the intent of a transaction, which makes even what is not there live, or where
+-- a change that was tried again after another made something else.
+if is_same and ends == ended and was_live == (ARGV[6] == '1') then return { 1 } end
 
 if ARGV[6] == '0' then redis.call('ZADD', KEYS[3], int(now()), ARGV[3])
 elseif head ~= '' and not was_live then redis.call('ZREM', KEYS[3], ARGV[3]) end
