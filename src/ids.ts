@@ -5,6 +5,8 @@ import { withoutNamespace } from "./namespace.js";
 export interface Ids {
   /** The secret of one lease, made by the service: 128 random bits. */
   leaseId(): string;
+  /** The secret of one registration of a member: 128 random bits. */
+  memberKey(): string;
   /** Distinguishes one attempt, registration or request from all others. */
   nonce(): string;
   /** Like a nonce, but 24 lower-case hex digits, whose order is the same in every locale: for ballots. */
@@ -13,6 +15,7 @@ export interface Ids {
 
 export const systemIds: Ids = Object.freeze({
   leaseId: () => MADE_HERE + random(16, "base64url"),
+  memberKey: () => random(16, "base64url"),
   nonce: () => random(12, "base64url"),
   hexNonce: () => random(12, "hex"),
 });

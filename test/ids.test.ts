@@ -21,6 +21,12 @@ test.each([
   expect(madeHere(leaseId)).toBe(false);
 });
 
+test("a memberKey has 128 random bits, as the API takes it", () => {
+  const made = Array.from({ length: 1_000 }, () => systemIds.memberKey());
+  expect(new Set(made).size).toBe(made.length);
+  for (const memberKey of made) expect(memberKey).toMatch(/^[A-Za-z0-9_-]{22}$/);
+});
+
 test("nonces do not repeat, and fit into a request id", () => {
   const made = Array.from({ length: 1_000 }, () => systemIds.nonce());
   expect(new Set(made).size).toBe(made.length);

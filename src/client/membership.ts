@@ -122,12 +122,12 @@ export class Membership implements AsyncDisposable {
 
   async #heartbeat(load = this.#loadNow()): Promise<void> {
     const { transport, path, member } = this;
-    const { incarnation, heartbeatIntervalMs } = member;
+    const { incarnation, memberKey, heartbeatIntervalMs } = member;
     try {
       await transport.send<Pulse>({
         method: "POST",
         path: `${path}/heartbeat`,
-        body: () => ({ incarnation, load: load ?? undefined }),
+        body: () => ({ incarnation, memberKey, load: load ?? undefined }),
         urgent: true,
         deadlineMs: transport.world.clock.monotonicMs() + member.ttlMs,
         limitMs: () => Math.min(ATTEMPT_MS, heartbeatIntervalMs / 2),

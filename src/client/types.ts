@@ -46,6 +46,8 @@ export type CampaignRequest = {
   readonly candidate?: string | undefined;
   /** What the leader publishes; up to 4096 bytes of JSON. */
   readonly value?: unknown;
+  /** Whether it is an election by consensus: one leader per term whatever clocks do. Elections by consensus have names of their own: say it in each request. */
+  readonly consensus?: boolean | undefined;
 };
 
 /** To register a member of a service. */
@@ -210,6 +212,8 @@ export type Registered = {
   readonly load: Load;
   /** How often to send heartbeats: a third of ttlMs, ms. */
   readonly heartbeatIntervalMs: number;
+  /** The secret of one registration, told only to whoever registers. With it and the incarnation a request comes from that very process, and not from somebody who knows the id of the member; any other is refused. */
+  readonly memberKey: MemberKey;
 };
 
 /** What a member reports of its load; whatever is left out is unknown. */
@@ -244,6 +248,8 @@ export type Pulse = {
 export type Members = {
   /** A page of them. */
   readonly members: readonly Member[];
+  /** With includeGone: those of the page that have left or expired, in the order of their ids. */
+  readonly gone?: readonly GoneMember[];
   /** Identifies the content of the ring: the same ringId gives the same owners, everywhere. */
   readonly ringId: string;
   /** Send it to get the next page. null: this is the last page. */
@@ -360,6 +366,9 @@ export type Load = {
   readonly custom: { readonly [name: string]: number };
 } | null;
 
+/** The secret of one registration, told only to whoever registers. With it and the incarnation a request comes from that very process, and not from somebody who knows the id of the member; any other is refused. */
+export type MemberKey = string;
+
 /** A live member of a service. */
 export type Member = {
   /** Its id, unique in the service. */
@@ -392,8 +401,37 @@ export type Member = {
   readonly load: Load;
 };
 
+/** A former member of a service. */
+export type GoneMember = {
+  /** Its id, unique in the service. */
+  readonly id: string;
+  /** left: it said so, or had drained. expired: its heartbeats stopped. */
+  readonly status: GoneStatus;
+  /** Raised by each registration: distinguishes a process from its successor under the same id. */
+  readonly incarnation: number;
+  /** Raised by each change within one incarnation. */
+  readonly revision: number;
+  /** Where it could be reached. null: that was forgotten before it left. */
+  readonly address: string | null;
+  /** Where it runs. */
+  readonly zone: string | null;
+  /** Its tags. */
+  readonly tags: readonly string[];
+  /** What it lets others see. */
+  readonly metadata?: unknown;
+  /** Why it is gone, for people. Empty: not known. */
+  readonly why: string;
+  /** For how long it has been gone, ms. null: not known. */
+  readonly goneForMs: number | null;
+  /** When it is listed no more, ms. */
+  readonly forgottenInMs: number;
+};
+
 /** zone: some of the members are of another zone, as there are too few in the one that was asked for. suspect, draining: all members that could be picked are so. */
 export type PickFallback = "zone" | "suspect" | "draining";
+
+/** left: it said so, or had drained. expired: its heartbeats stopped. */
+export type GoneStatus = "left" | "expired";
 
 /** The fields that a problem has beside its code, by code. */
 export interface ProblemFields {
@@ -428,7 +466,7 @@ export interface ProblemFields {
   };
   lease_mismatch: object;
   limit_mismatch: {
-    /** The limit of the semaphore. */
+    /** The limit of the semaphore, or the count of the barrier or latch. */
     readonly limit: number;
   };
   superseded: object;

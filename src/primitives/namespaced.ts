@@ -7,30 +7,35 @@ import type { ListWatches } from "./members/list-watches.js";
 import type { MemberPages } from "./members/member-pages.js";
 import type { Membership } from "./members/membership.js";
 import type { Suspicions } from "./members/suspicions.js";
-import { countersIn, registersIn, transactionsIn } from "./namespaced-registers.js";
+import {
+  allOnRegistersIn,
+  barriersIn,
+  consensusElectionsIn,
+  countersIn,
+  latchesIn,
+  type NamespacedOnRegisters,
+  type OnRegisters,
+  registerPagesIn,
+  registersIn,
+  transactionsIn,
+} from "./namespaced-registers.js";
 import type { Picks } from "./picks/picks.js";
-import type { Counters } from "./registers/counters.js";
-import type { Registers } from "./registers/registers.js";
 import type { Owners } from "./rings/owners.js";
 import type { Semaphores } from "./semaphore.js";
-import type { Transactions } from "./transactions/transactions.js";
 
 /** The primitives of an instance, by the inner names of all namespaces. */
-export interface Primitives {
+export interface Primitives extends OnRegisters {
   readonly locks: Locks;
   readonly semaphores: Semaphores;
   readonly elections: Elections;
   readonly membership: Membership;
   readonly memberEvents: MemberEvents;
   readonly owners: Owners;
-  readonly registers: Registers;
-  readonly counters: Counters;
-  readonly transactions: Transactions;
   readonly picks: Picks;
 }
 
 /** The primitives as one namespace sees them: by the names and leaseIds of the API. */
-export interface NamespacedPrimitives {
+export interface NamespacedPrimitives extends NamespacedOnRegisters {
   readonly namespace: Namespace;
   readonly locks: Pick<Locks, keyof Locks>;
   readonly semaphores: Pick<Semaphores, keyof Semaphores>;
@@ -43,9 +48,6 @@ export interface NamespacedPrimitives {
   readonly memberEvents: Pick<MemberEvents, "watch" | "history">;
   readonly suspicions: Pick<Suspicions, "reportByPeer">;
   readonly owners: Pick<Owners, "owning" | "timeSlices">;
-  readonly registers: Pick<Registers, "get" | "put" | "delete" | "inspect" | "change">;
-  readonly counters: Pick<Counters, "get" | "add">;
-  readonly transactions: Omit<Transactions, "end" | "sawStored">;
   readonly picks: Pick<Picks, "pick">;
 }
 
@@ -62,11 +64,8 @@ export function inNamespace(namespace: Namespace, primitives: Primitives): Names
   const memberLists = memberListsIn(namespace, membership);
   const { suspicions } = membership;
   const members = { membership, memberLists, memberEvents, suspicions };
-  const registers = registersIn(namespace, primitives.registers);
-  const counters = countersIn(namespace, primitives.counters);
-  const transactions = transactionsIn(namespace, primitives.transactions);
-  const values = { registers, counters, transactions };
-  return { namespace, locks, semaphores, elections, ...members, owners, picks, ...values };
+  const onRegisters = allOnRegistersIn(namespace, primitives);
+  return { namespace, locks, semaphores, elections, ...members, owners, picks, ...onRegisters };
 }
 
 /** Each primitive only when it is asked for: a request uses one. */
@@ -117,8 +116,24 @@ class View implements NamespacedPrimitives {
     return countersIn(this.namespace, this.primitives.counters);
   }
 
+  get consensusElections() {
+    return consensusElectionsIn(this.namespace, this.primitives.consensusElections);
+  }
+
+  get barriers() {
+    return barriersIn(this.namespace, this.primitives.barriers);
+  }
+
+  get latches() {
+    return latchesIn(this.namespace, this.primitives.latches);
+  }
+
   get registers() {
     return registersIn(this.namespace, this.primitives.registers);
+  }
+
+  get registerPages() {
+    return registerPagesIn(this.namespace, this.primitives.registerPages);
   }
 
   get transactions() {

@@ -11,7 +11,7 @@ export interface MemberRecord {
   readonly left: boolean;
   /** It expired: this primary's deadline had passed, or another's. */
   readonly expired: "own" | "copied" | null;
-  /** Distinguishes two registrations with the same incarnation. */
+  /** Distinguishes two registrations with the same incarnation. Made of the memberKey, which it does not tell: member-key.ts. */
   readonly nonce: string;
   readonly ttlMs: number;
   /** Time until this primary's deadline, ms; below zero where it has passed. Of a tombstone: until it ends. */
@@ -25,6 +25,8 @@ export interface MemberRecord {
   readonly change: string;
   /** Time after which it ends, whatever its heartbeats do, ms; null: it has no such end. */
   readonly endsInMs: number | null;
+  /** Of a tombstone: for how long it has been one, ms; null: not known. Missing: it is live. */
+  readonly goneForMs?: number | null;
   readonly event: MemberEvent;
   /** Whether others have reported it: then it may be suspect. Missing: not known. */
   readonly reported?: boolean;
@@ -83,10 +85,11 @@ export function putMember(
   what: PutWhat = "record",
 ): Call<{ superseded: number | null }> {
   const { id, incarnation, revision, nonce, ttlMs, expiresInMs, registered, heartbeatAgeMs } = record;
-  const { status, change, endsInMs } = record;
+  const { status, change, endsInMs, goneForMs } = record;
   const left = record.left ? "1" : record.expired ? "2" : "0";
   const life = [ttlMs, expiresInMs, registered, heartbeatAgeMs];
-  const changed = [status, change, endsInMs ?? "", PUT_CODES[what]];
+  const ends = (left === "0" ? endsInMs : goneForMs) ?? "";
+  const changed = [status, change, ends, PUT_CODES[what]];
   return scriptCall(
     "put-member",
     [
@@ -110,7 +113,7 @@ export type Pulse = Pick<MemberRecord, "incarnation" | "revision" | "ttlMs">;
 
 export type HeartbeatVote =
   | ({ readonly kind: "renewed" } & Pulse)
-  | { readonly kind: "other" | "left"; readonly incarnation: number }
+  | { readonly kind: "other" | "left" | "wrong-key"; readonly incarnation: number }
   | { readonly kind: "expired"; readonly incarnation: number; readonly revision: number }
   | { readonly kind: "missing" };
 
@@ -122,6 +125,8 @@ export interface Heartbeat {
   readonly incarnation?: number | undefined;
   /** The load that the member reports, as JSON; without it the stored one stays. */
   readonly load?: string | undefined;
+  /** The nonce that the registration must have: its caller knows the memberKey. Only with `incarnation`; without it, anybody may. */
+  readonly nonce?: string | undefined;
 }
 
 /** The votes are in the order of the heartbeats. */
@@ -138,8 +143,8 @@ export function heartbeat(keys: Keys, heartbeats: readonly Heartbeat[]): Call<He
     used.push(keys.members(service), keys.left(service));
     let text = "";
     for (const index of indices) {
-      const { id, incarnation = "", load = "" } = heartbeats[index] as Heartbeat;
-      text += `${id}\n${incarnation}\n${load}\n`;
+      const { id, incarnation = "", load = "", nonce = "" } = heartbeats[index] as Heartbeat;
+      text += `${id}\n${incarnation}\n${load}\n${nonce}\n`;
     }
     args.push(service, keys.memberPrefix(service), text);
   }
@@ -166,6 +171,8 @@ function toHeartbeatVote(line: string): HeartbeatVote {
       return { kind: "missing" };
     case "-3":
       return { kind: "expired", incarnation: Number(incarnation), revision: Number(revision) };
+    case "-4":
+      return { kind: "wrong-key", incarnation: Number(incarnation) };
     default:
       return { kind: kind === "0" ? "other" : "left", incarnation: Number(incarnation) };
   }
@@ -250,7 +257,7 @@ export function countMembers(keys: Keys, services: readonly string[]): Call<numb
 function parseMember(fields: readonly unknown[]): MemberRecord {
   const [id, incarnation, revision, left, nonce, ttlMs, expiresInMs, heartbeatAgeMs, registered, reported] =
     fields as string[];
-  const [status, change, endsInMs, event, copied, load] = fields.slice(10) as string[];
+  const [status, change, endsInMs, event, copied, load, goneForMs] = fields.slice(10) as string[];
   return {
     id: id as string,
     incarnation: Number(incarnation),
@@ -265,6 +272,7 @@ function parseMember(fields: readonly unknown[]): MemberRecord {
     status: status as MemberRecord["status"],
     change: change as string,
     endsInMs: endsInMs === "" ? null : Number(endsInMs),
+    ...(left !== "0" && { goneForMs: goneForMs === "" ? null : Number(goneForMs) }),
     event: parseEvent(event as string, { left: left === "1", revision: Number(revision) }),
     reported: Number(reported) === 1,
     load: load as string,

@@ -80,6 +80,24 @@ test("no leaseId is in logs, metrics, problems and what is shown of locks, whate
     await call("POST", `${path}/proclaim`, { leaseId, value: 3 });
   };
 
+  /** The life of a member, and what others see of it. */
+  const member = async (name: string) => {
+    const path = `/v1/services/${name}/members/m`;
+    const { body } = await instance.call("PUT", path, { address: "10.0.0.7:9000" });
+    const { incarnation, memberKey } = body;
+    if (memberKey) secrets.add(memberKey);
+    const key = { incarnation: incarnation ?? 1, memberKey: memberKey ?? "x".repeat(22) };
+    await call("POST", `${path}/heartbeat`, key);
+    await call("POST", `${path}/heartbeat`, { ...key, incarnation: undefined });
+    await call("POST", `/v1/services/${name}/members/n/heartbeat`, key);
+    await call("POST", "/v1/heartbeats", { beats: [{ service: name, id: "m", ...key }] });
+    const { body: later } = await instance.call("PUT", path, { address: "10.0.0.7:9000" });
+    if (later.memberKey) secrets.add(later.memberKey);
+    await call("POST", `${path}/heartbeat`, { incarnation: later.incarnation, memberKey: key.memberKey });
+    for (const where of [path, `/v1/services/${name}/members`, `${path}/history`]) await call("GET", where);
+    await call("DELETE", path);
+  };
+
   /** The life of a lock by both kinds of leaseId, with everything that a caller can do wrong. */
   const lifecycle = async (name: string) => {
     for (const chosen of [chosenId(), undefined]) {
@@ -118,6 +136,7 @@ test("no leaseId is in logs, metrics, problems and what is shown of locks, whate
       await call("POST", "/v1/locks/renew", { names, leaseId: both, ttlMs });
       await permits(name);
       await term(name);
+      await member(name);
       const url = await instance.url();
       const path = `/v1/locks/${name}/acquire`;
       const json = { "content-type": "application/json" };
@@ -173,6 +192,7 @@ test("no leaseId is in logs, metrics, problems and what is shown of locks, whate
     "no_quorum",
     "not_found",
     "shutting_down",
+    "unknown_member",
   ]);
   expect(shown.map(({ status }) => status)).toEqual(expect.arrayContaining([200, 413, 415]));
   const logged = instance.logged.join("\n");

@@ -163,6 +163,7 @@ export class Instance {
 function idsFrom(chance: Chance): Ids {
   return {
     leaseId: () => `q-${chance.digits(22, LETTERS)}`,
+    memberKey: () => chance.digits(12, LETTERS),
     nonce: () => chance.digits(12, LETTERS),
     hexNonce: () => chance.digits(24, "0123456789abcdef"),
   };

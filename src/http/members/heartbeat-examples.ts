@@ -1,6 +1,6 @@
 import type { z } from "@hono/zod-openapi";
 import type { Answer } from "../typed-examples.js";
-import { member1, ringId } from "./examples.js";
+import { member1, memberKey, ringId } from "./examples.js";
 import type * as schemas from "./heartbeat-schemas.js";
 
 const load = { cpu: 0.42, memory: 0.61, inFlight: 12, custom: { queued: 3 } };
@@ -10,6 +10,10 @@ export const heartbeatRequests = {
   incarnation: {
     summary: "Only the process that this registration was for, and its load",
     value: { incarnation: member1.incarnation, load },
+  },
+  memberKey: {
+    summary: "From the member itself",
+    value: { incarnation: member1.incarnation, memberKey },
   },
 };
 

@@ -1,4 +1,5 @@
 import type { z } from "@hono/zod-openapi";
+import { nonceOf } from "../../primitives/members/member-key.js";
 import type { HeartbeatOutcome } from "../../primitives/members/pulses.js";
 import type { Routes } from "../registration.js";
 import { body, json } from "../responses/content.js";
@@ -49,10 +50,12 @@ export function heartbeatRoutes(routes: Routes): void {
 
 type Beat = z.output<typeof HeartbeatsBody>["beats"][number];
 
-function toHeartbeat({ service, id, incarnation, load }: Beat) {
-  if (load === undefined) return { service, id, incarnation };
+function toHeartbeat({ service, id, incarnation, memberKey, load }: Beat) {
+  const nonce = memberKey === undefined ? undefined : nonceOf(memberKey);
+  if (load === undefined) return { service, id, incarnation, nonce };
   const { cpu = null, memory = null, disk = null, inFlight = null, custom = {} } = load;
-  return { service, id, incarnation, load: JSON.stringify({ cpu, memory, disk, inFlight, custom }) };
+  const text = JSON.stringify({ cpu, memory, disk, inFlight, custom });
+  return { service, id, incarnation, nonce, load: text };
 }
 
 function toPulse({ incarnation, revision, ttlMs, ringId }: Extract<HeartbeatOutcome, { ttlMs: number }>) {

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { answer, ms, name, request } from "../fields.js";
 import { LoadBody } from "./load-schemas.js";
-import { heartbeatIntervalMs, incarnation, MemberSchema, ringId } from "./schemas.js";
+import { heartbeatIntervalMs, incarnation, MemberSchema, memberKey, ringId } from "./schemas.js";
 
 /** How many heartbeats one request may have. */
 export const HEARTBEATS_MAX = 1_000;
@@ -10,10 +10,19 @@ const heartbeat = {
     description:
       "The incarnation of the registration; if there is a later one, the answer to this heartbeat is `superseded`.",
   }),
+  memberKey: memberKey.optional(),
   load: LoadBody.optional(),
 };
 
-export const HeartbeatBody = request("HeartbeatRequest", "To say that a member is alive.", heartbeat);
+type Keyed = { readonly incarnation?: number | undefined; readonly memberKey?: string | undefined };
+const keyIsOfIncarnation = ({ incarnation, memberKey }: Keyed) =>
+  memberKey === undefined || incarnation !== undefined;
+const NEEDS_INCARNATION = { path: ["memberKey"], message: "only with the incarnation that it belongs to" };
+
+export const HeartbeatBody = request("HeartbeatRequest", "To say that a member is alive.", heartbeat).refine(
+  keyIsOfIncarnation,
+  NEEDS_INCARNATION,
+);
 
 export const HeartbeatsBody = request("HeartbeatsRequest", "To say that many members are alive.", {
   beats: z
@@ -22,7 +31,7 @@ export const HeartbeatsBody = request("HeartbeatsRequest", "To say that many mem
         service: name("Name of the service.", "search"),
         id: name("Id of the member.", "search-1"),
         ...heartbeat,
-      }),
+      }).refine(keyIsOfIncarnation, NEEDS_INCARNATION),
     )
     .min(1)
     .max(HEARTBEATS_MAX)
@@ -55,7 +64,7 @@ const AliveSchema = answer("HeartbeatAlive", "The member stays alive.", {
 });
 
 /** The problems that a single heartbeat of several may have. */
-export const HEARTBEAT_CODES = ["unknown_member", "superseded", "no_quorum"] as const;
+export const HEARTBEAT_CODES = ["unknown_member", "superseded", "forbidden", "no_quorum"] as const;
 
 const FailedSchema = answer("HeartbeatFailed", "This heartbeat failed; the others are not affected.", {
   outcome: only("failed"),

@@ -4,15 +4,13 @@ import type { Routes } from "../registration.js";
 import { body, json } from "../responses/content.js";
 import { changeRoutes } from "./change-routes.js";
 import * as examples from "./examples.js";
+import { SERVICES_PAGE_MAX, ServicesQuery, ServicesSchema } from "./list-schemas.js";
 import {
   heartbeatIntervalMsOf,
   MemberParams,
   MemberSchema,
   RegisteredSchema,
   registerBody,
-  SERVICES_PAGE_MAX,
-  ServicesQuery,
-  ServicesSchema,
   SuspectBody,
   SuspicionSchema,
 } from "./schemas.js";
@@ -40,8 +38,8 @@ export function memberRoutes(routes: Routes, dependencies: Dependencies): void {
       const { probe } = body;
       if (probe) probing.check(probe);
       const registration = { address, weight, zone, tags, metadata, ...(probe && { probe }) };
-      const { member, isNew } = await membership.register(service, id, ttlMs, registration);
-      const answer = { ...member, heartbeatIntervalMs: heartbeatIntervalMsOf(member.ttlMs) };
+      const { member, memberKey, isNew } = await membership.register(service, id, ttlMs, registration);
+      const answer = { ...member, heartbeatIntervalMs: heartbeatIntervalMsOf(member.ttlMs), memberKey };
       return withVersion(answer, isNew ? 201 : 200);
     },
   });

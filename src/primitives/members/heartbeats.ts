@@ -118,8 +118,8 @@ interface Waiting {
 }
 
 /**
- * The renewal that a majority agrees on, unless a primary knows a later incarnation, or that it left. Where one says that it
- * has expired, only renewals of a later revision count. `at`: which of the heartbeats that went together.
+ * The renewal that a majority agrees on, unless a primary knows a later incarnation, or that it left, or another memberKey. Where
+ * one says that it has expired, only renewals of a later revision count. `at`: which of the heartbeats that went together.
  */
 function pulseOf(
   votes: readonly (readonly HeartbeatVote[])[],
@@ -136,7 +136,7 @@ function pulseOf(
     if (vote.incarnation > newest) [newest, renewals, isRefused, expired] = [vote.incarnation, [], false, 0];
     if (vote.kind === "renewed") renewals.push(vote);
     else if (vote.kind === "expired") expired = Math.max(expired, vote.revision);
-    // It left, or another incarnation than was asked for.
+    // It left, or another incarnation or memberKey than was asked for.
     else isRefused = true;
   }
   const counting = renewals.filter(({ revision }) => revision > expired);

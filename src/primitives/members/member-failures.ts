@@ -17,6 +17,13 @@ export function superseded(id: string): CoordinationError {
   );
 }
 
+export function wrongMemberKey(id: string): CoordinationError {
+  return new CoordinationError(
+    "forbidden",
+    `This memberKey is not that of the registration of member ${id}: its own registration (PUT) returned another. Nothing was renewed.`,
+  );
+}
+
 /** What distinguishes two states of a member. */
 export interface Version {
   readonly incarnation: number;

@@ -1,6 +1,5 @@
 import { repliedByMajority } from "../../algorithms/tally.js";
 import type { Clock } from "../../clock.js";
-import type { Ids } from "../../ids.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import type { Keys } from "../../scripts/keys.js";
 import {
@@ -34,7 +33,6 @@ export class MemberRecords {
     private readonly keys: Keys,
     private readonly reads: MemberReads,
     private readonly clock: Pick<Clock, "monotonicMs">,
-    private readonly ids: Pick<Ids, "nonce">,
   ) {}
 
   /** The newest record. Throws `no_quorum`. */
@@ -62,6 +60,7 @@ export class MemberRecords {
     ttlMs: number,
     registration: Registration | null,
     event: MemberEvent,
+    nonce: string,
   ): Promise<MemberRecord | null> {
     const record: MemberRecord = {
       id,
@@ -70,7 +69,7 @@ export class MemberRecords {
       revision: 1,
       left: false,
       expired: null,
-      nonce: this.ids.nonce(),
+      nonce,
       ttlMs,
       expiresInMs: ttlMs,
       heartbeatAgeMs: 0,

@@ -10,10 +10,11 @@ import { noteProbed } from "../../scripts/report-calls.js";
 import { SharedReads } from "../reads/shared-reads.js";
 import { Expiry, type ExpiryObserver } from "./expiry.js";
 import { type GuardObserver, Guards } from "./guards.js";
-import { ListWatches } from "./list-watches.js";
+import { type JudgedCensus, ListWatches } from "./list-watches.js";
 import { type Member, type Registration, toMember } from "./member.js";
 import { type ChangeOf, type MemberChange, MemberChanges } from "./member-changes.js";
 import { superseded, tooManyMembers, unknownMember } from "./member-failures.js";
+import { nonceOf } from "./member-key.js";
 import { MemberPages } from "./member-pages.js";
 import { MemberReads } from "./member-reads.js";
 import { MemberRecords } from "./member-records.js";
@@ -31,7 +32,7 @@ export class Membership {
   readonly reads: MemberReads;
   readonly #records: MemberRecords;
   readonly #changes: MemberChanges;
-  readonly #lists: SharedReads<Member[]>;
+  readonly #lists: SharedReads<JudgedCensus>;
   readonly #members: SharedReads<Member>;
   /** For lists in pages. */
   readonly pages: MemberPages;
@@ -50,7 +51,7 @@ export class Membership {
     private readonly primaries: Primaries,
     private readonly keys: Keys,
     clock: Clock,
-    ids: Ids,
+    private readonly ids: Ids,
     private readonly settings: MembershipSettings,
     random: Random,
     observer?: SuspicionObserver & ExpiryObserver & GuardObserver,
@@ -59,13 +60,13 @@ export class Membership {
     const guards = new Guards(primaries, keys, observer);
     const { guardPercent } = settings;
     this.expiry = new Expiry(primaries, keys, clock, random, this.reads, guards, guardPercent, observer);
-    this.#records = new MemberRecords(primaries, keys, this.reads, clock, ids);
+    this.#records = new MemberRecords(primaries, keys, this.reads, clock);
     this.#changes = new MemberChanges(this.#records, clock, ids);
     this.#lists = new SharedReads(clock, LISTS_AT_ONCE_MAX);
     this.#members = new SharedReads(clock, MEMBERS_AT_ONCE_MAX);
     this.suspicions = new Suspicions(primaries, keys, clock, this.reads, observer);
     this.pages = new MemberPages(this.reads, this.suspicions, clock, ids);
-    this.listWatches = new ListWatches((service) => this.list(service), this.pages, clock);
+    this.listWatches = new ListWatches((service) => this.#census(service), this.pages, clock);
     this.#services = new ServicePages(this.reads, primaries, keys, clock);
     this.#ringIds = new RingIds(this.reads, clock);
     this.#pulses = new Pulses(
@@ -80,24 +81,30 @@ export class Membership {
     this.views = new MemberViews((service) => this.list(service), clock, settings.viewAgeMsMax);
   }
 
-  /** Begins a new incarnation of the member. Throws `superseded`, `too_many` and `no_quorum`. */
+  /**
+   * Begins a new incarnation of the member. `memberKey`: the secret of this registration, which nobody can read later. Throws
+   * `superseded`, `too_many` and `no_quorum`.
+   */
   async register(
     service: string,
     id: string,
     ttlMs: number,
     registration: Registration,
-  ): Promise<{ member: Member; isNew: boolean }> {
+  ): Promise<{ member: Member; memberKey: string; isNew: boolean }> {
     for (let attempt = 0; attempt < REGISTER_ATTEMPTS_MAX; attempt++) {
       const known = await this.#records.find(service, id);
       const isNew = !known.isLive;
+      const memberKey = this.ids.memberKey();
+      const nonce = nonceOf(memberKey);
+      const event = isNew ? JOINED : REGISTERED_AGAIN;
       const [record] = await Promise.all([
-        this.#records.next(service, id, known, ttlMs, registration, isNew ? JOINED : REGISTERED_AGAIN),
+        this.#records.next(service, id, known, ttlMs, registration, event, nonce),
         isNew && this.#assertRoom(service),
         registration.probe && this.primaries.askMajority(noteProbed(this.keys, service)),
       ]);
       if (record && (await this.#records.put(service, record))) {
         this.#changed(service);
-        return { member: toMember(record), isNew };
+        return { member: toMember(record), memberKey, isNew };
       }
     }
     throw new CoordinationError(
@@ -159,7 +166,8 @@ export class Membership {
         continue;
       }
       const { ttlMaxMs } = this.settings;
-      const leaving = record ?? (await this.#records.next(service, id, known, ttlMaxMs, null, LEFT));
+      const leaving =
+        record ?? (await this.#records.next(service, id, known, ttlMaxMs, null, LEFT, this.ids.nonce()));
       if (!leaving) continue;
       // The tombstone outlives every live record of this incarnation that a primary may still have.
       const expiresInMs = Math.max(leaving.ttlMs, leaving.expiresInMs) + TOMBSTONE_MARGIN_MS;
@@ -180,10 +188,14 @@ export class Membership {
   }
 
   /** All live members, in the order of their ids. Throws `no_quorum`. */
-  list(service: string): Promise<Member[]> {
+  async list(service: string): Promise<readonly Member[]> {
+    return (await this.#census(service)).live;
+  }
+
+  #census(service: string): Promise<JudgedCensus> {
     return this.#lists.read(service, async () => {
-      const ids = await this.reads.ids(service);
-      return this.suspicions.judge(service, await this.reads.live(service, ids));
+      const { live, gone } = await this.reads.all(service, await this.reads.ids(service));
+      return { live: await this.suspicions.judge(service, live), gone };
     });
   }
 

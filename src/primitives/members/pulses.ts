@@ -6,7 +6,7 @@ import type { Keys } from "../../scripts/keys.js";
 import type { Heartbeat, MemberRecord, Pulse } from "../../scripts/member-calls.js";
 import { Heartbeats } from "./heartbeats.js";
 import type { MemberChanges } from "./member-changes.js";
-import { superseded, unknownMember } from "./member-failures.js";
+import { superseded, unknownMember, wrongMemberKey } from "./member-failures.js";
 import { liveRecordOf, type MemberReads } from "./member-reads.js";
 import type { MemberRecords } from "./member-records.js";
 import type { RingIds } from "./ring-ids.js";
@@ -93,13 +93,14 @@ export class Pulses {
   }
 
   async #reviveOne(
-    { service, id, incarnation }: Heartbeat,
+    { service, id, incarnation, nonce }: Heartbeat,
     known: Merged<MemberRecord> | undefined,
   ): Promise<Pulse> {
     const record = known?.record;
     if (record && incarnation !== undefined && record.incarnation > incarnation) throw superseded(id);
     const live = known && liveRecordOf(known);
     if (!live || live.incarnation < (incarnation ?? 0)) throw unknownMember(service, id);
+    if (nonce !== undefined && nonce !== live.nonce) throw wrongMemberKey(id);
     const renewed = { ...live, expiresInMs: live.ttlMs, heartbeatAgeMs: 0 };
     if (!known.isDisputed && (await this.records.put(service, renewed))) return live;
     return this.changes.outlive(service, id, incarnation);

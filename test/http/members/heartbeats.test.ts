@@ -139,6 +139,73 @@ describe("many heartbeats in one request", () => {
   });
 });
 
+describe("a memberKey", () => {
+  const registered = async (service: string, id: string) =>
+    (await instance.call("PUT", path(service, id), { address: "10.0.0.7:9000" })).body;
+
+  test("is told to whoever registers, and to nobody else", async () => {
+    const service = freshName();
+    const { memberKey } = await registered(service, "m");
+    expect(memberKey).toMatch(/^[A-Za-z0-9_-]{22}$/);
+    expect((await registered(service, "m")).memberKey).not.toBe(memberKey);
+    for (const where of [
+      path(service, "m"),
+      `/v1/services/${service}/members`,
+      `${path(service, "m")}/history`,
+    ])
+      expect(JSON.stringify((await instance.call("GET", where)).body)).not.toContain("memberKey");
+    const changed = await instance.call("PATCH", path(service, "m"), { weight: 2 });
+    expect(changed.body).not.toHaveProperty("memberKey");
+  });
+
+  test("keeps its member alive with the incarnation, alone and with others, also after a change", async () => {
+    const service = freshName();
+    const { incarnation, memberKey } = await registered(service, "m");
+    expect((await beat(service, "m", { incarnation, memberKey })).status).toBe(200);
+    await instance.call("PATCH", path(service, "m"), { weight: 2 });
+    const { outcomes } = (await send([{ service, id: "m", incarnation, memberKey }])).body;
+    expect(outcomes).toMatchObject([{ outcome: "alive", incarnation, revision: 2 }]);
+  });
+
+  test("of another member or process renews nothing", async () => {
+    const service = freshName();
+    const earlier = await registered(service, "m");
+    const { incarnation, memberKey } = await registered(service, "m");
+    const other = await registered(service, "n");
+    const load = { cpu: 0.5 };
+    for (const wrong of [other.memberKey, earlier.memberKey]) {
+      const refused = await beat(service, "m", { incarnation, memberKey: wrong, load });
+      expect([refused.status, refused.body.code]).toEqual([403, "forbidden"]);
+      expect(JSON.stringify(refused.body)).not.toContain(wrong);
+    }
+    const { outcomes } = (
+      await send([
+        { service, id: "m", incarnation, memberKey: other.memberKey, load },
+        { service, id: "n", incarnation: other.incarnation, memberKey: other.memberKey, load },
+        { service, id: "m2", incarnation, memberKey },
+      ])
+    ).body;
+    expect(outcomes).toMatchObject([{ code: "forbidden" }, { outcome: "alive" }, { code: "unknown_member" }]);
+    expect(await loadOf(service, "m")).toBeNull();
+    const old = await beat(service, "m", { incarnation: earlier.incarnation, memberKey: earlier.memberKey });
+    expect([old.status, old.body.code]).toEqual([409, "superseded"]);
+    // Who knows no key may keep it alive all the same.
+    expect((await beat(service, "m", {})).status).toBe(200);
+  });
+
+  test.each([
+    ["without the incarnation", { memberKey: "x".repeat(22) }],
+    ["that is too short", { incarnation: 1, memberKey: "x".repeat(21) }],
+    ["that is no text", { incarnation: 1, memberKey: 7 }],
+  ])("%s is refused", async (_, body) => {
+    const service = freshName();
+    const alone = await beat(service, "m", body);
+    expect([alone.status, alone.body.code, alone.body.field]).toEqual([400, "invalid_request", "memberKey"]);
+    const among = await send([{ service, id: "m", ...body }]);
+    expect([among.status, among.body.field]).toEqual([400, "beats.0.memberKey"]);
+  });
+});
+
 describe("the load of a member", () => {
   const full = {
     cpu: 0.25,

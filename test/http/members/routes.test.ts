@@ -34,6 +34,7 @@ describe("an answer to registering", () => {
     });
     expect(status).toBe(201);
     expect(body).toEqual({
+      memberKey: expect.any(String),
       id: "search-1",
       address: ADDRESS,
       weight: 2.5,

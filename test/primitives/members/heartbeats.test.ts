@@ -30,14 +30,14 @@ beforeEach(() => {
       const values: never[] = [];
       const { args } = question as Call<unknown>;
       left.push({
-        // Of each heartbeat the first of three lines.
+        // Of each heartbeat the first of four lines.
         services: args.filter((_, at) => at % 3 === 0),
         ids: args
           .filter((_, at) => at % 3 === 2)
           .join("")
           .split("\n")
           .slice(0, -1)
-          .filter((_, at) => at % 3 === 0),
+          .filter((_, at) => at % 4 === 0),
         answer: (votes) => {
           values.push(votes as never);
           const heard = { values, answers: [], replied: values.length, pending: 3 - values.length };

@@ -5,22 +5,24 @@
 --   KEYS[2i + 2]  deadlines of the members of the i-th service (sorted set)
 --   KEYS[2i + 3]  deadlines of its tombstones (sorted set)
 --   ARGV[3i - 1]  its name    ARGV[3i]  prefix of the keys of its records
---   ARGV[3i + 1]  its heartbeats, each of three lines: id, incarnation (empty for the stored one, whichever it is), load as
---                 JSON (empty to leave it as it is)
+--   ARGV[3i + 1]  its heartbeats, each of four lines: id, incarnation (empty for the stored one, whichever it is), load as
+--                 JSON (empty to leave it as it is), nonce that the registration must have (empty: any)
 -- Needs: lifetimes
 -- Returns one line per heartbeat, in this order: '1 incarnation revision ttlMs': renewed, one that drains or restarts until its
 -- end at most; '0 incarnation': another incarnation is stored; '-1': nothing is stored, or its deadline has passed;
--- '-2 incarnation': it left; '-3 incarnation revision': it has expired here.
+-- '-2 incarnation': it left; '-3 incarnation revision': it has expired here; '-4 incarnation': the registration has another nonce.
 
 local time = now()
 
 -- Also returns for how long it lives from now, in ms, if it was renewed; and whether an earlier version has stored it.
-local function renew(record, incarnation, load)
+local function renew(record, incarnation, load, nonce)
   local stored = redis.call('HMGET', record, 'incarnation', 'revision', 'ttl', 'left', 'ends', 'deadline')
   if not stored[1] then return '-1' end
   if incarnation ~= '' and incarnation ~= stored[1] then return '0 ' .. stored[1] end
   if stored[4] == '1' then return '-2 ' .. stored[1] end
   if stored[4] == '2' then return '-3 ' .. stored[1] .. ' ' .. stored[2] end
+  -- Asked for only where it matters: most heartbeats name none.
+  if nonce ~= '' and redis.call('HGET', record, 'nonce') ~= nonce then return '-4 ' .. stored[1] end
   local life, left = tonumber(stored[3]), left_of(record, stored[6])
   if left <= 0 then return '-1' end
   -- The place of one that restarts is kept for longer than its time to live, maybe.
@@ -49,8 +51,8 @@ local replies = {}
 for i = 1, (#KEYS - 3) / 2 do
   local service, prefix, heartbeats = unpack(ARGV, 3 * i - 1, 3 * i + 1)
   local ids, scored, longest = {}, {}, 0
-  for id, incarnation, load in string.gmatch(heartbeats, '([^\n]*)\n([^\n]*)\n([^\n]*)\n') do
-    local reply, ttl, is_older = renew(prefix .. id, incarnation, load)
+  for id, incarnation, load, nonce in string.gmatch(heartbeats, '([^\n]*)\n([^\n]*)\n([^\n]*)\n([^\n]*)\n') do
+    local reply, ttl, is_older = renew(prefix .. id, incarnation, load, nonce)
     replies[#replies + 1] = reply
     if ttl then
       ids[#ids + 1] = id
