@@ -185,10 +185,13 @@ function majority(asked: readonly Promise<unknown>[]): Promise<void> {
   let missing = Math.floor(asked.length / 2) + 1;
   return new Promise((resolve) => {
     for (const one of asked)
-      void one.then(() => {
-        missing -= 1;
-        if (missing === 0) resolve();
-      });
+      one.then(
+        () => {
+          missing -= 1;
+          if (missing === 0) resolve();
+        },
+        () => {},
+      );
   });
 }
 
