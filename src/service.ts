@@ -28,6 +28,7 @@ import type { Ids } from "./ids.js";
 import { AntiEntropy, type AntiEntropyObserver } from "./primitives/anti-entropy/anti-entropy.js";
 import { MemberCopies } from "./primitives/anti-entropy/member-copies.js";
 import { Elections } from "./primitives/election.js";
+import { BoundLeases } from "./primitives/leases/bound-leases.js";
 import type { LeaseObserver } from "./primitives/leases/lease-observer.js";
 import { Leases } from "./primitives/leases/leases.js";
 import { Locks } from "./primitives/lock.js";
@@ -219,9 +220,10 @@ export function createCore(
   const onAdopted = (version: number) => observer.configured?.(version);
   const reconciler = new Reconciler(all, { keys, clock, random, ids, settings, log, onAdopted });
   const primaries = new Primaries(all, reconciler);
-  const membership = new Membership(primaries, keys, clock, ids, config, random, observer.members);
-  membership.expiry.start();
   const votes = new LeaseVotes(primaries, keys, ids, config, (rounds) => observer.granted?.(rounds));
+  const bound = new BoundLeases(primaries, keys, votes, clock, config, observer.leases);
+  const membership = new Membership(primaries, keys, clock, ids, config, random, bound, observer.members);
+  membership.expiry.start();
   const instance = ids.nonce();
   const notifications = new Notifications(
     redis.urls,
@@ -239,7 +241,7 @@ export function createCore(
     config,
     observer.leases,
   );
-  const leases = new Leases(votes, waiting, primaries.all.length, clock, random, ids, observer.leases);
+  const leases = new Leases(votes, waiting, primaries.all.length, clock, random, ids, bound, observer.leases);
   const registers = new Registers(new Changes(primaries, keys, clock, random, ids), primaries, keys, clock);
   const transactions = new Transactions(registers, clock, ids);
   const upkeep = new RegisterUpkeep(registers, primaries, keys, clock, random, transactions);

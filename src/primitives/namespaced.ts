@@ -1,12 +1,14 @@
 import type { Namespace } from "../namespace.js";
+import type { Heartbeat } from "../scripts/member-calls.js";
 import type { Elections } from "./election.js";
-import type { Held } from "./leases/lease-terms.js";
+import type { Held, LeaseRequest } from "./leases/lease-terms.js";
 import type { Locks } from "./lock.js";
 import type { MemberEvents } from "./members/events/member-events.js";
 import type { ListWatches } from "./members/list-watches.js";
 import type { MemberPages } from "./members/member-pages.js";
 import type { Membership } from "./members/membership.js";
 import type { Suspicions } from "./members/suspicions.js";
+import { boundIn, mayUseIn } from "./namespaced-bound.js";
 import { countersIn, registersIn, transactionsIn } from "./namespaced-registers.js";
 import type { Picks } from "./picks/picks.js";
 import type { Counters } from "./registers/counters.js";
@@ -204,10 +206,15 @@ function electionsIn(namespace: Namespace, elections: Elections): NamespacedPrim
 /** Members belong to a service: only its name has the namespace. */
 function membershipIn(namespace: Namespace, membership: Membership): NamespacedPrimitives["membership"] {
   const inner = (service: string) => namespace.inner(service);
+  const innerBeat = (one: Heartbeat) => ({ ...one, service: inner(one.service) });
   return {
     register: (service, ...member) => membership.register(inner(service), ...member),
-    heartbeat: (one) => membership.heartbeat({ ...one, service: inner(one.service) }),
-    heartbeats: (all) => membership.heartbeats(all.map((one) => ({ ...one, service: inner(one.service) }))),
+    heartbeat: async (one, mayUse) =>
+      boundIn(namespace, await membership.heartbeat(innerBeat(one), mayUseIn(namespace, mayUse))),
+    heartbeats: async (all, mayUse) => {
+      const outcomes = await membership.heartbeats(all.map(innerBeat), mayUseIn(namespace, mayUse));
+      return outcomes.map((outcome) => boundIn(namespace, outcome));
+    },
     update: (service, ...change) => membership.update(inner(service), ...change),
     leave: (service, id, how) => membership.leave(inner(service), id, how),
     list: (service) => membership.list(inner(service)),
@@ -258,9 +265,10 @@ function innerLease<R extends Leased>(namespace: Namespace, request: R): R {
 }
 
 /** A request for a lease, whose leaseId is generated in the namespace if the caller chose none. */
-function innerRequest<R extends { readonly leaseId?: string | undefined }>(namespace: Namespace, request: R) {
+function innerRequest<R extends Pick<LeaseRequest, "leaseId" | "member">>(namespace: Namespace, request: R) {
   const leaseId = request.leaseId === undefined ? undefined : namespace.inner(request.leaseId);
-  return { ...request, leaseId, namespace };
+  const member = request.member && { ...request.member, service: namespace.inner(request.member.service) };
+  return { ...request, leaseId, member, namespace };
 }
 
 function outerLease<L extends Leased>(namespace: Namespace, lease: L): L {

@@ -2,13 +2,13 @@ import type { Clock, Random } from "../clock.js";
 import { CoordinationError } from "../errors.js";
 import type { Member, ProbeTerms } from "../primitives/members/member.js";
 import type { Membership } from "../primitives/members/membership.js";
+import { Places } from "../primitives/places.js";
 import type { Primaries } from "../quorum/primaries.js";
 import { scanOn } from "../quorum/scan.js";
 import type { Keys } from "../scripts/keys.js";
 import { noteProbed } from "../scripts/report-calls.js";
 import { Instances } from "./instances.js";
 import { MemberProbe } from "./member-probe.js";
-import { Places } from "./places.js";
 import { type ProbeOutcome, type ProbeResult, probe } from "./probe.js";
 import { ProbeAllow, type ProbeTarget, readTarget } from "./probe-allow.js";
 

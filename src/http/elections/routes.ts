@@ -2,6 +2,7 @@ import type { ElectionState } from "../../primitives/election.js";
 import type { NamespacedPrimitives } from "../../primitives/namespaced.js";
 import { permittedOf } from "../access/authorization.js";
 import type { Dependencies } from "../context.js";
+import { memberOf } from "../leases/binding.js";
 import { ACQUIRE_PROBLEMS, grantedOr } from "../leases/held.js";
 import { ReleaseBody } from "../leases/schemas.js";
 import type { Routes } from "../registration.js";
@@ -45,7 +46,10 @@ function termRoutes(routes: Routes, dependencies: Dependencies): void {
     answer: json("It leads.", TermSchema, examples.terms),
     problems: ACQUIRE_PROBLEMS,
     handle: async ({ params: { name }, body }, { elections }, c) =>
-      grantedOr(`${name} has a leader`, await elections.campaign({ ...body, name, ...ofClient(c) })),
+      grantedOr(
+        `${name} has a leader`,
+        await elections.campaign({ ...body, member: memberOf(c, body.member), name, ...ofClient(c) }),
+      ),
   });
   routes.add({
     method: "post",
