@@ -159,15 +159,18 @@ export class BoundLeases {
       if (outcome.kind === "extended") {
         const validMs = validForMs(lease.ttlMs, this.clock.monotonicMs() - startedMs);
         this.observer?.holds(lease.queues, lease.leaseId, lease.ttlMs);
+        this.observer?.beaten(validMs > 0 ? "held" : "unknown");
         return validMs > 0 ? { kind: "held", validForMs: validMs } : null;
       }
       this.observer?.ended(lease.leaseId);
       const why = outcome.kind === "lost" ? outcome.why : ({ kind: "expired" } as const);
       if (why.kind === "released") return { kind: "released" };
+      this.observer?.beaten("lost");
       return { kind: "lost", lost: lost(why, lease.token).help.lost ?? { why: "expired" } };
     } catch (error) {
-      if (error instanceof CoordinationError && error.code === "no_quorum") return null;
-      throw error;
+      if (!(error instanceof CoordinationError && error.code === "no_quorum")) throw error;
+      this.observer?.beaten("unknown");
+      return null;
     }
   }
 
