@@ -1,8 +1,10 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { wasSent } from "./attempt.js";
+import { Bound } from "./bound.js";
 import { QuorateError } from "./errors.js";
+import type { Renewal } from "./renewal.js";
 import { ATTEMPT_MS, type CallOptions, type Transport } from "./transport.js";
-import type { LoadReport, Pulse, Registered, RegisterRequest } from "./types.js";
+import type { LeaseMember, LoadReport, Pulse, Registered, RegisterRequest } from "./types.js";
 import { sleep } from "./world.js";
 
 export interface MemberOptions extends RegisterRequest, CallOptions {
@@ -29,10 +31,12 @@ export class Membership implements AsyncDisposable {
   readonly #superseded = new AbortController();
   readonly #beating: Promise<void>;
   #registering: Promise<void> = Promise.resolve();
+  readonly #bound = new Bound();
   #isDraining = false;
 
   private constructor(
     private readonly transport: Transport,
+    private readonly service: string,
     private readonly path: string,
     private readonly registration: RegisterRequest,
     private readonly load: MemberOptions["load"],
@@ -49,7 +53,7 @@ export class Membership implements AsyncDisposable {
   ): Promise<Membership> {
     const path = `/services/${encodeURIComponent(service)}/members/${encodeURIComponent(id)}`;
     const last = await register(transport, path, registration, { timeoutMs, signal });
-    return new Membership(transport, path, registration, load, last);
+    return new Membership(transport, service, path, registration, load, last);
   }
 
   /** The last registration, as the service answered it. */
@@ -60,6 +64,17 @@ export class Membership implements AsyncDisposable {
   /** Aborts when another process has taken the id: its reason is `superseded`. This one is no member any more. */
   get signal(): AbortSignal {
     return this.#superseded.signal;
+  }
+
+  /** What leases are bound to: this registration, and no later one. */
+  get proof(): LeaseMember {
+    const { id, incarnation, memberKey } = this.member;
+    return { service: this.service, id, incarnation, memberKey };
+  }
+
+  /** Keeps leases that are bound to this member: its heartbeats renew them. */
+  get renewal(): Renewal {
+    return this.#bound.renewal;
   }
 
   /**
@@ -124,7 +139,7 @@ export class Membership implements AsyncDisposable {
     const { transport, path, member } = this;
     const { incarnation, memberKey, heartbeatIntervalMs } = member;
     try {
-      await transport.send<Pulse>({
+      const { body, sentAtMs } = await transport.send<Pulse>({
         method: "POST",
         path: `${path}/heartbeat`,
         body: () => ({ incarnation, memberKey, load: load ?? undefined }),
@@ -133,6 +148,7 @@ export class Membership implements AsyncDisposable {
         limitMs: () => Math.min(ATTEMPT_MS, heartbeatIntervalMs / 2),
         signal: this.#stop.signal,
       });
+      if (body.leases) this.#bound.told(body.leases, sentAtMs);
     } catch (error) {
       if (!(error instanceof QuorateError)) return;
       // Not to be aborted, so that leaving comes after it.
