@@ -356,6 +356,33 @@ describe("a request that names a member", () => {
   });
 });
 
+test("a batch of heartbeats renews 4,096 leases, and says whose it left out", async () => {
+  const service = freshName();
+  const members = await Promise.all(Array.from({ length: 17 }, (_, i) => register(service, `m-${i}`)));
+  const keys = new Keys(instance.prefix);
+  const redis = urls.map((url) => new Redis(url, { protocol: 2 }));
+  const text = (i: number) => {
+    const resources = [`lock/${service}-${i}`];
+    return `7 ${JSON.stringify({ ttlMs: 1_000, mode: "exclusive", resources, fingerprint: null, limit: null })}`;
+  };
+  try {
+    // None of them is held: each is found to have ended.
+    for (const { id, incarnation } of members) {
+      const list = keys.bound(service, id, incarnation);
+      const fields = Array.from({ length: 256 }, (_, i) => [`q-${String(i).padStart(22, "x")}`, text(i)]);
+      await Promise.all(redis.map((one) => one.hset(list, ...fields.flat())));
+    }
+  } finally {
+    for (const one of redis) one.disconnect();
+  }
+  const { outcomes } = (await instance.call("POST", "/v1/heartbeats", { beats: members })).body;
+  const lostOf = outcomes.map(({ leases }: { leases?: { lost: object[] } }) => leases?.lost.length);
+  expect(lostOf).toEqual([...Array.from({ length: 16 }, () => 256), undefined]);
+  expect(outcomes[16]).toMatchObject({ outcome: "failed", code: "too_many", retryAfterMs: 100 });
+  const alone = await beat(members[16] as Proof);
+  expect(alone.body.leases.lost).toHaveLength(256);
+});
+
 describe("grants", () => {
   const use = (kind: "locks" | "members", ...names: string[]) => ({
     namespace: "default",
