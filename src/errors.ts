@@ -54,7 +54,7 @@ export interface ErrorHelp {
   readonly holder?: unknown;
   /** Position in the queue when the time to wait was over; 1: the next. */
   readonly queuePosition?: number;
-  /** The limit of the semaphore. */
+  /** The limit of the semaphore, or the count of the barrier or latch. */
   readonly limit?: number;
   /** The ETag of what is stored now, and the version of a register or the revision of a member; missing: nothing is. */
   readonly etag?: string;

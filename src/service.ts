@@ -27,6 +27,7 @@ import { Stopping } from "./http/server/stopping.js";
 import type { Ids } from "./ids.js";
 import { AntiEntropy, type AntiEntropyObserver } from "./primitives/anti-entropy/anti-entropy.js";
 import { MemberCopies } from "./primitives/anti-entropy/member-copies.js";
+import { ConsensusElections } from "./primitives/consensus-elections.js";
 import { Elections } from "./primitives/election.js";
 import { BoundLeases } from "./primitives/leases/bound-leases.js";
 import type { LeaseObserver } from "./primitives/leases/lease-observer.js";
@@ -40,8 +41,11 @@ import type { SuspicionObserver } from "./primitives/members/suspicions.js";
 import type { Primitives } from "./primitives/namespaced.js";
 import { Picks } from "./primitives/picks/picks.js";
 import { WaitQueue } from "./primitives/queue/wait-queue.js";
+import { Barriers } from "./primitives/registers/barriers.js";
 import { Changes } from "./primitives/registers/changes.js";
 import { Counters } from "./primitives/registers/counters.js";
+import { Latches } from "./primitives/registers/latches.js";
+import { RegisterPages } from "./primitives/registers/register-pages.js";
 import { Registers } from "./primitives/registers/registers.js";
 import { RegisterUpkeep } from "./primitives/registers/upkeep.js";
 import { Owners } from "./primitives/rings/owners.js";
@@ -268,11 +272,15 @@ export function createCore(
     locks: new Locks(leases, primaries, keys, clock),
     semaphores: new Semaphores(leases, primaries, keys, random, clock, config),
     elections: new Elections(leases, clock, ids),
+    consensusElections: new ConsensusElections(registers, primaries, clock, ids, config.ttlMaxMs),
     waiting,
     antiEntropy,
     owners,
     registers,
+    registerPages: new RegisterPages(registers, primaries, keys, clock),
     counters: new Counters(registers),
+    barriers: new Barriers(registers),
+    latches: new Latches(registers),
     transactions,
     registerUpkeep: upkeep,
     picks: new Picks(membership.views, owners, clock, random),

@@ -76,6 +76,11 @@ export async function startNoOp(cleanup: Cleanup): Promise<ServerProcess> {
   return cleanup.add(await startPeer("bench/peers/no-op.ts", {}));
 }
 
+/** `urls`: of the primaries. */
+export async function startNoOpRoute(urls: readonly string[], cleanup: Cleanup): Promise<ServerProcess> {
+  return cleanup.add(await startPeer("bench/peers/no-op-route.ts", { REDIS_URLS: urls.join(",") }));
+}
+
 /** etcd and ZooKeeper, where they are installed. */
 export async function startClusters(
   bench: Bench,

@@ -1,8 +1,9 @@
 import { times } from "../comparison/rounds.js";
 import { call } from "../load/client.js";
 import { type Deployment, startDeployment } from "../machine/deployment.js";
+import type { ServerProcess } from "../machine/process.js";
 import { type Area, BEFORE, NOW } from "./area.js";
-import { byLoad, closed, services, startNoOp } from "./contenders.js";
+import { byLoad, closed, services, startNoOp, startNoOpRoute } from "./contenders.js";
 
 const CLIENTS = 64;
 
@@ -61,23 +62,34 @@ export const picks: Area = {
   name: "picks",
   about: "picks among 64 members, by all strategies in turn",
   prepare: async (bench, cleanup) => {
-    const { instances } = await startDeployment(bench, cleanup);
+    const { urls, instances } = await startDeployment(bench, cleanup);
     await register(instances, CLIENTS);
     // The state before may have no picks.
     const now = instances.filter(({ isBefore }) => !isBefore);
-    const contenders = services(bench, now, (url) => closed({ kind: "picks", url }, CLIENTS));
-    if (bench.peers) {
-      const noOp = await startNoOp(cleanup);
-      const job = closed({ kind: "picks", url: noOp.url }, CLIENTS);
-      contenders.push(byLoad(bench, { id: "no-op", label: "no-op POST, validated" }, job, noOp));
-    }
+    const noOp = bench.peers ? await startNoOp(cleanup) : null;
+    const noOpRoute = bench.peers ? await startNoOpRoute(urls, cleanup) : null;
+    const by = (clients: number, suffix: string, label: string) => {
+      const job = (url: string) => closed({ kind: "picks", url }, clients);
+      const contenders = services(bench, now, job, { suffix, label });
+      const peer = (id: string, of: string, server: ServerProcess) =>
+        byLoad(bench, { id: id + suffix, label: of + label }, job(server.url), server);
+      if (noOpRoute) contenders.push(peer("route", "no-op route of the service", noOpRoute));
+      if (noOp) contenders.push(peer("no-op", "no-op POST of the framework", noOp));
+      return contenders;
+    };
     return {
       settings: ["64 clients, 10,000 keys, 64 members", "three primaries without persistence"],
-      contenders,
+      contenders: [...by(CLIENTS, "", ""), ...by(1, "-alone", ", one client")],
       figures: [
-        times("picks against no-op POSTs with the same validation", "perSecond", [NOW, "no-op"], {
+        times("picks against the same POST with nothing behind it", "perSecond", [NOW, "route"], {
           atLeast: 0.7,
         }),
+        times("picks against POSTs that the framework alone answers", "perSecond", [NOW, "no-op"]),
+        times("one client: picks against the same POST", "perSecond", [`${NOW}-alone`, "route-alone"]),
+        times("one client: picks against POSTs of the framework", "perSecond", [
+          `${NOW}-alone`,
+          "no-op-alone",
+        ]),
       ],
     };
   },

@@ -33,8 +33,10 @@ const member = {
   incarnation: 1_700_000_000_000,
   revision: 1,
   ttlMs: 600_000,
-  expiresInMs: 590_000,
-  heartbeatAgeMs: 10_000,
+  status: "up",
+  lastHeartbeatAgeMs: 10_000,
+  endsInMs: null,
+  load: null,
 };
 const app = new Hono();
 

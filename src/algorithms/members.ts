@@ -102,7 +102,11 @@ function mergeOne<T extends Versioned>(
 
   const stored = known.filter((record) => record.expired === null);
   const live = stored.filter((record) => record.expiresInMs > 0);
-  if (live.length === 0) return { state: "lapsed", record: newest(known), staleAt: [], ...PLAIN };
+  if (live.length === 0) {
+    // A tombstone only where there is nothing else.
+    const record = newest(stored.length > 0 ? stored : known);
+    return { state: "lapsed", record, staleAt: [], ...PLAIN };
+  }
 
   const record = newest(stored);
   // A majority that stored a later revision had no tombstone of their own then: those are void.

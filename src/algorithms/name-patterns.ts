@@ -42,6 +42,8 @@ export class NamePatterns {
     const [first = "", last = ""] = [beginnings[0], beginnings.at(-1)];
     let length = 0;
     while (length < first.length && first[length] === last[length]) length++;
+    // Half of a character is no beginning of a text.
+    if (/[\ud800-\udbff]/.test(first[length - 1] ?? "")) length--;
     return first.slice(0, length);
   }
 

@@ -68,6 +68,8 @@ export type Election = {
 export type Members = {
   /** A page of them. */
   readonly members: readonly Member[];
+  /** With includeGone: those of the page that have left or expired, in the order of their ids. */
+  readonly gone?: readonly GoneMember[];
   /** Identifies the content of the ring: the same ringId gives the same owners, everywhere. */
   readonly ringId: string;
   /** Send it to get the next page. null: this is the last page. */
@@ -277,6 +279,32 @@ export type Member = {
   readonly load: Load;
 };
 
+/** A former member of a service. */
+export type GoneMember = {
+  /** Its id, unique in the service. */
+  readonly id: string;
+  /** left: it said so, or had drained. expired: its heartbeats stopped. */
+  readonly status: GoneStatus;
+  /** Raised by each registration: distinguishes a process from its successor under the same id. */
+  readonly incarnation: number;
+  /** Raised by each change within one incarnation. */
+  readonly revision: number;
+  /** Where it could be reached. null: that was forgotten before it left. */
+  readonly address: string | null;
+  /** Where it runs. */
+  readonly zone: string | null;
+  /** Its tags. */
+  readonly tags: readonly string[];
+  /** What it lets others see. */
+  readonly metadata?: unknown;
+  /** Why it is gone, for people. Empty: not known. */
+  readonly why: string;
+  /** For how long it has been gone, ms. null: not known. */
+  readonly goneForMs: number | null;
+  /** When it is listed no more, ms. */
+  readonly forgottenInMs: number;
+};
+
 /** A service that has members. */
 export type ListedService = {
   /** Its name. */
@@ -349,6 +377,9 @@ export type Load = {
   /** Numbers of its own, by name. */
   readonly custom: { readonly [name: string]: number };
 } | null;
+
+/** left: it said so, or had drained. expired: its heartbeats stopped. */
+export type GoneStatus = "left" | "expired";
 
 /** Of the latest calls of this instance, ms; null: there were none. */
 export type Latencies = {

@@ -52,6 +52,8 @@ export type CampaignRequest = {
   readonly candidate?: string | undefined;
   /** What the leader publishes; up to 4096 bytes of JSON. */
   readonly value?: unknown;
+  /** Whether it is an election by consensus: one leader per term whatever clocks do. Elections by consensus have names of their own: say it in each request. */
+  readonly consensus?: boolean | undefined;
 };
 
 /** To register a member of a service. */
@@ -254,6 +256,8 @@ export type Pulse = {
 export type Members = {
   /** A page of them. */
   readonly members: readonly Member[];
+  /** With includeGone: those of the page that have left or expired, in the order of their ids. */
+  readonly gone?: readonly GoneMember[];
   /** Identifies the content of the ring: the same ringId gives the same owners, everywhere. */
   readonly ringId: string;
   /** Send it to get the next page. null: this is the last page. */
@@ -272,6 +276,100 @@ export type Picked = {
   readonly fallbacks: readonly PickFallback[];
   /** Age of the view of the members from which this was answered, ms. */
   readonly ageMs: number;
+};
+
+/** A register. */
+export type Register = {
+  /** Its key. */
+  readonly key: string;
+  /** Its value. */
+  readonly value?: unknown;
+  /** Grows by one with each change. A register that is made anew after it was deleted may begin at 1 again; an ETag never comes again. */
+  readonly version: number;
+  /** Time until it is deleted, ms. null: it stays. */
+  readonly expiresInMs: number | null;
+};
+
+/** A register that was set. */
+export type ChangedRegister = {
+  /** Its key. */
+  readonly key: string;
+  /** Grows by one with each change. A register that is made anew after it was deleted may begin at 1 again; an ETag never comes again. */
+  readonly version: number;
+};
+
+/** To arrive at a barrier. */
+export type ArriveRequest = {
+  /** Who arrives: counts once in each generation. */
+  readonly id: string;
+  /** The one that an earlier answer told, to wait on, or the next one after it was released. Then the request can be sent again: an older generation is answered as released. Without it: the one that others arrive at now. */
+  readonly generation?: number | undefined;
+  /** How many have to arrive. All name the same. */
+  readonly count: number;
+  /** For how long it counts if it does not arrive again, ms; at least for as long as it waits. */
+  readonly ttlMs: number;
+  /** How long to wait for the others, ms; 0: not at all. */
+  readonly waitMs?: number | undefined;
+};
+
+/** How an arrival stands. */
+export type Arrived = {
+  /** The one at which it has arrived. */
+  readonly generation: number;
+  /** How many have arrived and still count. */
+  readonly arrived: number;
+  /** Whether all have arrived: go on. */
+  readonly released: boolean;
+};
+
+/** A latch. */
+export type Latch = {
+  /** Its name. */
+  readonly name: string;
+  /** How often it has to be counted down until it opens. */
+  readonly count: number;
+  /** How often it still has to be. 0: it is open. */
+  readonly remaining: number;
+};
+
+/** To begin a transaction. */
+export type BeginTransactionRequest = {
+  /** An id of your own, a UUID of version 7: then the request can be sent again. Without it, one is made. */
+  readonly id?: string | undefined;
+  /** All of them must vote yes for it to commit. */
+  readonly participants: readonly string[];
+  /** Time from now after which it is aborted, unless it was committed before, ms. */
+  readonly deadlineMs: number;
+  /** What the participants have to know; up to 16384 bytes of JSON. */
+  readonly payload?: unknown;
+};
+
+/** The vote of a participant. */
+export type VoteRequest = {
+  /** A participant. */
+  readonly participant: string;
+  /** yes: whatever happens, it can commit, and will do what is decided. It cannot be taken back. no: the transaction is aborted. */
+  readonly vote: "yes" | "no";
+  /** Why not */
+  readonly reason?: string | undefined;
+};
+
+/** A transaction. */
+export type Transaction = {
+  /** Its id. */
+  readonly id: string;
+  /** ended: it is decided, and every participant has acknowledged that. */
+  readonly state: "active" | "committed" | "aborted" | "ended";
+  /** Once there is one, it never changes. null: not yet. */
+  readonly decision: "committed" | "aborted" | null;
+  /** Why it was aborted. */
+  readonly reason: string | null;
+  /** None where a vote or an abort came for an id that nobody had begun. */
+  readonly participants: readonly Participant[];
+  /** As it was given; null: there is none. */
+  readonly payload?: unknown;
+  /** Time left to decide it, ms. null: it is decided. */
+  readonly deadlineInMs: number | null;
 };
 
 /** A field or parameter of the request that is wrong. */
@@ -425,8 +523,44 @@ export type Member = {
   readonly load: Load;
 };
 
+/** A former member of a service. */
+export type GoneMember = {
+  /** Its id, unique in the service. */
+  readonly id: string;
+  /** left: it said so, or had drained. expired: its heartbeats stopped. */
+  readonly status: GoneStatus;
+  /** Raised by each registration: distinguishes a process from its successor under the same id. */
+  readonly incarnation: number;
+  /** Raised by each change within one incarnation. */
+  readonly revision: number;
+  /** Where it could be reached. null: that was forgotten before it left. */
+  readonly address: string | null;
+  /** Where it runs. */
+  readonly zone: string | null;
+  /** Its tags. */
+  readonly tags: readonly string[];
+  /** What it lets others see. */
+  readonly metadata?: unknown;
+  /** Why it is gone, for people. Empty: not known. */
+  readonly why: string;
+  /** For how long it has been gone, ms. null: not known. */
+  readonly goneForMs: number | null;
+  /** When it is listed no more, ms. */
+  readonly forgottenInMs: number;
+};
+
 /** zone: some of the members are of another zone, as there are too few in the one that was asked for. suspect, draining: all members that could be picked are so. */
 export type PickFallback = "zone" | "suspect" | "draining";
+
+/** A participant of a transaction. */
+export type Participant = {
+  /** Its name. */
+  readonly name: string;
+  /** null: it has not voted. */
+  readonly vote: "yes" | "no" | null;
+  /** Whether it has done what was decided. */
+  readonly acknowledged: boolean;
+};
 
 /** A lease that was renewed. */
 export type BoundHeld = {
@@ -453,6 +587,9 @@ export type BoundLost = {
   /** What is known about why a lease was lost. */
   readonly lost: Loss;
 };
+
+/** left: it said so, or had drained. expired: its heartbeats stopped. */
+export type GoneStatus = "left" | "expired";
 
 /** What it holds. */
 export type LeaseKind = "locks" | "semaphores" | "elections";
@@ -490,7 +627,7 @@ export interface ProblemFields {
   };
   lease_mismatch: object;
   limit_mismatch: {
-    /** The limit of the semaphore. */
+    /** The limit of the semaphore, or the count of the barrier or latch. */
     readonly limit: number;
   };
   superseded: object;

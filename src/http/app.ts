@@ -1,11 +1,13 @@
 import type { Context } from "hono";
 import type { CoordinationError } from "../errors.js";
+import { barrierRoutes } from "./barriers/routes.js";
 import type { App, Env, Services } from "./context.js";
 import { counterRoutes } from "./counters/routes.js";
 import { discoveryRoutes } from "./discovery/routes.js";
 import { docsRoutes } from "./docs/routes.js";
 import { electionRoutes } from "./elections/routes.js";
 import { methodNotAllowed, NOT_FOUND } from "./failures.js";
+import { latchRoutes } from "./latches/routes.js";
 import { lockRoutes } from "./locks/routes.js";
 import { severalLockRoutes } from "./locks/several-routes.js";
 import { memberEventsRoute } from "./members/events-route.js";
@@ -42,6 +44,8 @@ export function createApp(services: Services): App {
   ownerRoutes(routes);
   registerRoutes(routes, services);
   counterRoutes(routes);
+  barrierRoutes(routes, services);
+  latchRoutes(routes, services);
   transactionRoutes(routes, services);
   pickRoutes(routes);
   discoveryRoutes(routes);

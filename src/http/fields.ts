@@ -89,6 +89,15 @@ export const wholeInQuery = (
 export const waitMsInQuery = (what: string) =>
   wholeInQuery(`${what}, ms.`, { min: 0, max: WAIT_MS_MAX, fallback: 0 });
 
+/** True or false in a query. */
+export const booleanInQuery = (description: string) =>
+  z
+    .enum(["true", "false"])
+    .transform((text) => text === "true")
+    .pipe(z.boolean())
+    .optional()
+    .openapi({ type: "boolean", default: false, description });
+
 /** How many things a page of an answer has at most. */
 export const limitInQuery = (what: string, max: number, fallback = max) =>
   wholeInQuery(what, { min: 1, max, fallback });

@@ -104,7 +104,11 @@ const FIELDS: Readonly<Partial<Record<ErrorCode, z.ZodRawShape>>> = {
   already_decided: {
     decision: z.enum(["committed", "aborted"]).openapi({ description: "It never changes." }),
   },
-  limit_mismatch: { limit: z.int().openapi({ description: "The limit of the semaphore." }) },
+  limit_mismatch: {
+    limit: z
+      .int()
+      .openapi({ description: "The limit of the semaphore, or the count of the barrier or latch." }),
+  },
   rate_limited: { retryAfterMs },
   quota_exceeded: { retryAfterMs },
   too_many: { retryAfterMs: sometimesRetryAfterMs },

@@ -17,7 +17,7 @@ const TABLE = {
   request_timeout: [408, "The request did not arrive in time"],
   held: [409, "Another lease holds it"],
   lease_mismatch: [409, "This leaseId is for something else"],
-  limit_mismatch: [409, "The semaphore has another limit"],
+  limit_mismatch: [409, "It has another limit or count"],
   superseded: [409, "A later registration has replaced it"],
   already_decided: [409, "The transaction is decided"],
   not_decided: [409, "The transaction is not decided yet"],

@@ -1,13 +1,50 @@
 import type { Namespace } from "../namespace.js";
 import { registerName } from "../scripts/register-kinds.js";
-import type { NamespacedPrimitives } from "./namespaced.js";
+import type { ConsensusElections } from "./consensus-elections.js";
+import type { Term } from "./election.js";
+import type { Barriers } from "./registers/barriers.js";
 import type { Counters } from "./registers/counters.js";
+import type { Latches } from "./registers/latches.js";
+import type { RegisterPages } from "./registers/register-pages.js";
 import type { Registers } from "./registers/registers.js";
 import type { Transactions } from "./transactions/transactions.js";
 
 /** What is kept in registers, in a namespace. Their names have it in a place of its own: a key may be any text. */
 
-export function registersIn(namespace: Namespace, registers: Registers): NamespacedPrimitives["registers"] {
+export interface OnRegisters {
+  readonly registers: Registers;
+  readonly registerPages: RegisterPages;
+  readonly counters: Counters;
+  readonly barriers: Barriers;
+  readonly latches: Latches;
+  readonly transactions: Transactions;
+  readonly consensusElections: ConsensusElections;
+}
+
+/** The same as one namespace sees it. */
+export interface NamespacedOnRegisters {
+  readonly registers: Pick<Registers, "get" | "put" | "delete" | "inspect" | "change">;
+  readonly registerPages: Pick<RegisterPages, "page">;
+  readonly counters: Pick<Counters, "get" | "add">;
+  readonly barriers: Pick<Barriers, "arrive">;
+  readonly latches: Pick<Latches, keyof Latches>;
+  readonly transactions: Omit<Transactions, "end" | "sawStored">;
+  readonly consensusElections: Pick<ConsensusElections, keyof ConsensusElections>;
+}
+
+export function allOnRegistersIn(namespace: Namespace, primitives: OnRegisters): NamespacedOnRegisters {
+  return {
+    registers: registersIn(namespace, primitives.registers),
+    registerPages: registerPagesIn(namespace, primitives.registerPages),
+    counters: countersIn(namespace, primitives.counters),
+    barriers: barriersIn(namespace, primitives.barriers),
+    latches: latchesIn(namespace, primitives.latches),
+    transactions: transactionsIn(namespace, primitives.transactions),
+    consensusElections: consensusElectionsIn(namespace, primitives.consensusElections),
+  };
+}
+
+export function registersIn(namespace: Namespace, registers: Registers): NamespacedOnRegisters["registers"] {
   const inner = (key: string) => registerName("value", namespace.name, key);
   return {
     get: (key) => registers.get(inner(key)),
@@ -18,7 +55,28 @@ export function registersIn(namespace: Namespace, registers: Registers): Namespa
   };
 }
 
-export function countersIn(namespace: Namespace, counters: Counters): NamespacedPrimitives["counters"] {
+export function registerPagesIn(
+  namespace: Namespace,
+  pages: RegisterPages,
+): NamespacedOnRegisters["registerPages"] {
+  const inner = (key: string) => registerName("value", namespace.name, key);
+  const outer = (name: string) => name.slice(inner("").length);
+  return {
+    page: async (beginning, after, most) => {
+      const { registers, cursor } = await pages.page(
+        inner(beginning),
+        after === null ? null : inner(after),
+        most,
+      );
+      return {
+        registers: registers.map((one) => ({ ...one, name: outer(one.name) })),
+        cursor: cursor === null ? null : outer(cursor),
+      };
+    },
+  };
+}
+
+export function countersIn(namespace: Namespace, counters: Counters): NamespacedOnRegisters["counters"] {
   const inner = (name: string) => registerName("counter", namespace.name, name);
   return {
     get: (name) => counters.get(inner(name)),
@@ -26,10 +84,47 @@ export function countersIn(namespace: Namespace, counters: Counters): Namespaced
   };
 }
 
+export function barriersIn(namespace: Namespace, barriers: Barriers): NamespacedOnRegisters["barriers"] {
+  return {
+    arrive: (name, ...its) => barriers.arrive(registerName("barrier", namespace.name, name), ...its),
+  };
+}
+
+export function latchesIn(namespace: Namespace, latches: Latches): NamespacedOnRegisters["latches"] {
+  const inner = (name: string) => registerName("latch", namespace.name, name);
+  return {
+    put: (name, ...count) => latches.put(inner(name), ...count),
+    countDown: (name, request) => latches.countDown(inner(name), request),
+    get: (name) => latches.get(inner(name)),
+    opened: (name, ...until) => latches.opened(inner(name), ...until),
+    delete: (name, signal) => latches.delete(inner(name), signal),
+  };
+}
+
+export function consensusElectionsIn(
+  namespace: Namespace,
+  elections: ConsensusElections,
+): NamespacedOnRegisters["consensusElections"] {
+  const inner = (name: string) => registerName("election", namespace.name, name);
+  const outer = (term: Term, name: string): Term => ({ ...term, name });
+  return {
+    campaign: async (request) => {
+      const outcome = await elections.campaign({ ...request, name: inner(request.name) });
+      return outcome.kind === "held" ? outcome : { ...outcome, lease: outer(outcome.lease, request.name) };
+    },
+    renew: async (request) =>
+      outer(await elections.renew({ ...request, name: inner(request.name) }), request.name),
+    proclaim: (request) => elections.proclaim({ ...request, name: inner(request.name) }),
+    resign: (name, leaseId) => elections.resign(inner(name), leaseId),
+    inspect: (name) => elections.inspect(inner(name)),
+    change: (name, ...until) => elections.change(inner(name), ...until),
+  };
+}
+
 export function transactionsIn(
   namespace: Namespace,
   transactions: Transactions,
-): NamespacedPrimitives["transactions"] {
+): NamespacedOnRegisters["transactions"] {
   const inner = (id: string) => registerName("transaction", namespace.name, id);
   return {
     newId: () => transactions.newId(),

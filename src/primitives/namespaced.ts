@@ -1,5 +1,4 @@
 import type { Namespace } from "../namespace.js";
-import type { Heartbeat } from "../scripts/member-calls.js";
 import type { Elections } from "./election.js";
 import type { Held, LeaseRequest } from "./leases/lease-terms.js";
 import type { Locks } from "./lock.js";
@@ -8,31 +7,36 @@ import type { ListWatches } from "./members/list-watches.js";
 import type { MemberPages } from "./members/member-pages.js";
 import type { Membership } from "./members/membership.js";
 import type { Suspicions } from "./members/suspicions.js";
-import { boundIn, mayUseIn } from "./namespaced-bound.js";
-import { countersIn, registersIn, transactionsIn } from "./namespaced-registers.js";
+import { memberListsIn, membershipIn, suspicionsIn } from "./namespaced-members.js";
+import {
+  allOnRegistersIn,
+  barriersIn,
+  consensusElectionsIn,
+  countersIn,
+  latchesIn,
+  type NamespacedOnRegisters,
+  type OnRegisters,
+  registerPagesIn,
+  registersIn,
+  transactionsIn,
+} from "./namespaced-registers.js";
 import type { Picks } from "./picks/picks.js";
-import type { Counters } from "./registers/counters.js";
-import type { Registers } from "./registers/registers.js";
 import type { Owners } from "./rings/owners.js";
 import type { Semaphores } from "./semaphore.js";
-import type { Transactions } from "./transactions/transactions.js";
 
 /** The primitives of an instance, by the inner names of all namespaces. */
-export interface Primitives {
+export interface Primitives extends OnRegisters {
   readonly locks: Locks;
   readonly semaphores: Semaphores;
   readonly elections: Elections;
   readonly membership: Membership;
   readonly memberEvents: MemberEvents;
   readonly owners: Owners;
-  readonly registers: Registers;
-  readonly counters: Counters;
-  readonly transactions: Transactions;
   readonly picks: Picks;
 }
 
 /** The primitives as one namespace sees them: by the names and leaseIds of the API. */
-export interface NamespacedPrimitives {
+export interface NamespacedPrimitives extends NamespacedOnRegisters {
   readonly namespace: Namespace;
   readonly locks: Pick<Locks, keyof Locks>;
   readonly semaphores: Pick<Semaphores, keyof Semaphores>;
@@ -45,9 +49,6 @@ export interface NamespacedPrimitives {
   readonly memberEvents: Pick<MemberEvents, "watch" | "history">;
   readonly suspicions: Pick<Suspicions, "reportByPeer">;
   readonly owners: Pick<Owners, "owning" | "timeSlices">;
-  readonly registers: Pick<Registers, "get" | "put" | "delete" | "inspect" | "change">;
-  readonly counters: Pick<Counters, "get" | "add">;
-  readonly transactions: Omit<Transactions, "end" | "sawStored">;
   readonly picks: Pick<Picks, "pick">;
 }
 
@@ -64,11 +65,8 @@ export function inNamespace(namespace: Namespace, primitives: Primitives): Names
   const memberLists = memberListsIn(namespace, membership);
   const { suspicions } = membership;
   const members = { membership, memberLists, memberEvents, suspicions };
-  const registers = registersIn(namespace, primitives.registers);
-  const counters = countersIn(namespace, primitives.counters);
-  const transactions = transactionsIn(namespace, primitives.transactions);
-  const values = { registers, counters, transactions };
-  return { namespace, locks, semaphores, elections, ...members, owners, picks, ...values };
+  const onRegisters = allOnRegistersIn(namespace, primitives);
+  return { namespace, locks, semaphores, elections, ...members, owners, picks, ...onRegisters };
 }
 
 /** Each primitive only when it is asked for: a request uses one. */
@@ -119,8 +117,24 @@ class View implements NamespacedPrimitives {
     return countersIn(this.namespace, this.primitives.counters);
   }
 
+  get consensusElections() {
+    return consensusElectionsIn(this.namespace, this.primitives.consensusElections);
+  }
+
+  get barriers() {
+    return barriersIn(this.namespace, this.primitives.barriers);
+  }
+
+  get latches() {
+    return latchesIn(this.namespace, this.primitives.latches);
+  }
+
   get registers() {
     return registersIn(this.namespace, this.primitives.registers);
+  }
+
+  get registerPages() {
+    return registerPagesIn(this.namespace, this.primitives.registerPages);
   }
 
   get transactions() {
@@ -200,47 +214,6 @@ function electionsIn(namespace: Namespace, elections: Elections): NamespacedPrim
     resign: (name, leaseId) => elections.resign(inner(name), inner(leaseId)),
     inspect: (name) => elections.inspect(inner(name)),
     change: (name, ...until) => elections.change(inner(name), ...until),
-  };
-}
-
-/** Members belong to a service: only its name has the namespace. */
-function membershipIn(namespace: Namespace, membership: Membership): NamespacedPrimitives["membership"] {
-  const inner = (service: string) => namespace.inner(service);
-  const innerBeat = (one: Heartbeat) => ({ ...one, service: inner(one.service) });
-  return {
-    register: (service, ...member) => membership.register(inner(service), ...member),
-    heartbeat: async (one, mayUse) =>
-      boundIn(namespace, await membership.heartbeat(innerBeat(one), mayUseIn(namespace, mayUse))),
-    heartbeats: async (all, mayUse) => {
-      const outcomes = await membership.heartbeats(all.map(innerBeat), mayUseIn(namespace, mayUse));
-      return outcomes.map((outcome) => boundIn(namespace, outcome));
-    },
-    update: (service, ...change) => membership.update(inner(service), ...change),
-    leave: (service, id, how) => membership.leave(inner(service), id, how),
-    list: (service) => membership.list(inner(service)),
-    get: (service, id) => membership.get(inner(service), id),
-    services: async (after, limit) => {
-      const { services, cursor } = await membership.services(after && inner(after), limit, namespace);
-      return {
-        services: services.map(({ service, members }) => ({ service: namespace.outer(service), members })),
-        cursor: cursor && namespace.outer(cursor),
-      };
-    },
-  };
-}
-
-function memberListsIn(namespace: Namespace, { pages, listWatches }: Membership): MemberLists {
-  const inner = (service: string) => namespace.inner(service);
-  return {
-    page: (service, ...which) => pages.page(inner(service), ...which),
-    first: (service, ...which) => pages.first(inner(service), ...which),
-    change: (service, ...until) => listWatches.change(inner(service), ...until),
-  };
-}
-
-function suspicionsIn(namespace: Namespace, { suspicions }: Membership): NamespacedPrimitives["suspicions"] {
-  return {
-    reportByPeer: (service, id, report) => suspicions.reportByPeer(namespace.inner(service), id, report),
   };
 }
 

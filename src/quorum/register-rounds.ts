@@ -120,14 +120,17 @@ export class RegisterRound {
    */
   read(): Promise<readonly (Copy | null)[] | null> {
     const { majority } = this.primaries;
-    return this.#ask<Copy | null, readonly (Copy | null)[] | null>(
-      readRegister(this.keys, this.name),
-      ({ values, pending }) => {
-        if (isAgreed(values, majority)) return values;
-        if (pending > 0) return undefined;
-        return values.length >= majority ? values : null;
-      },
-    );
+    return this.most(readRegister(this.keys, this.name), (values) => isAgreed(values, majority));
+  }
+
+  /** The values of a majority as soon as they are `enough`, else of all that answer. Null: no majority did. */
+  most<T>(call: Call<T>, enough: (values: readonly T[]) => boolean): Promise<readonly T[] | null> {
+    const { majority } = this.primaries;
+    return this.#ask<T, readonly T[] | null>(call, ({ values, pending }) => {
+      const isMajority = values.length >= majority;
+      if (pending === 0) return isMajority ? values : null;
+      return isMajority && enough(values) ? values : undefined;
+    });
   }
 
   async #ask<T, V>(

@@ -25,6 +25,8 @@ export interface MemberRecord {
   readonly change: string;
   /** Time after which it ends, whatever its heartbeats do, ms; null: it has no such end. */
   readonly endsInMs: number | null;
+  /** Of a tombstone: for how long it has been one, ms; null: not known. Missing: it is live. */
+  readonly goneForMs?: number | null;
   readonly event: MemberEvent;
   /** Whether others have reported it: then it may be suspect. Missing: not known. */
   readonly reported?: boolean;
@@ -83,10 +85,11 @@ export function putMember(
   what: PutWhat = "record",
 ): Call<{ superseded: number | null }> {
   const { id, incarnation, revision, nonce, ttlMs, expiresInMs, registered, heartbeatAgeMs } = record;
-  const { status, change, endsInMs } = record;
+  const { status, change, endsInMs, goneForMs } = record;
   const left = record.left ? "1" : record.expired ? "2" : "0";
   const life = [ttlMs, expiresInMs, registered, heartbeatAgeMs];
-  const changed = [status, change, endsInMs ?? "", PUT_CODES[what]];
+  const ends = (left === "0" ? endsInMs : goneForMs) ?? "";
+  const changed = [status, change, ends, PUT_CODES[what]];
   return scriptCall(
     "put-member",
     [
@@ -256,7 +259,7 @@ export function countMembers(keys: Keys, services: readonly string[]): Call<numb
 function parseMember(fields: readonly unknown[]): MemberRecord {
   const [id, incarnation, revision, left, nonce, ttlMs, expiresInMs, heartbeatAgeMs, registered, reported] =
     fields as string[];
-  const [status, change, endsInMs, event, copied, load] = fields.slice(10) as string[];
+  const [status, change, endsInMs, event, copied, load, goneForMs] = fields.slice(10) as string[];
   return {
     id: id as string,
     incarnation: Number(incarnation),
@@ -271,6 +274,7 @@ function parseMember(fields: readonly unknown[]): MemberRecord {
     status: status as MemberRecord["status"],
     change: change as string,
     endsInMs: endsInMs === "" ? null : Number(endsInMs),
+    ...(left !== "0" && { goneForMs: goneForMs === "" ? null : Number(goneForMs) }),
     event: parseEvent(event as string, { left: left === "1", revision: Number(revision) }),
     reported: Number(reported) === 1,
     load: load as string,

@@ -43,6 +43,7 @@ const NAMES = {
     "prepare-register",
     "accept-register",
     "read-register",
+    "list-registers",
     "due-registers",
     "raise-register-floor",
     "remove-register",

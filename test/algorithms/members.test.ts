@@ -59,7 +59,8 @@ describe("replies of the primaries, one column each: what is known, and who is b
     ["3.1@-5 3.1 3.1@-9", "live", "3.1", [0, 2]],
     ["3.2@-5 3.1 -", "live", "3.2", [0, 1, 2]],
     ["3.1@-5 3.1@-1 -", "lapsed", "3.1@-1", []],
-    ["3.1@-5 3.1e -", "lapsed", "3.1e", []],
+    ["3.1@-5 3.1e -", "lapsed", "3.1@-5", []],
+    ["- 3.1e -", "lapsed", "3.1e", []],
     // Expired, as a majority of all say.
     ["3.1e 3.1e 3.1", "expired", "3.1e", [2]],
     ["3.1e 3.1e 3.2", "expired", "3.1e", [2]],

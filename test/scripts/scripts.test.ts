@@ -55,6 +55,7 @@ import {
   removeRegister,
   restoreRegister,
 } from "../../src/scripts/register-calls.js";
+import { listRegisters } from "../../src/scripts/register-list-calls.js";
 import { listReports, noteProbed, putReport } from "../../src/scripts/report-calls.js";
 import { type Call, SCRIPTS } from "../../src/scripts/scripts.js";
 import { findSlots, inspectSemaphore, setLimit } from "../../src/scripts/semaphore-calls.js";
@@ -128,6 +129,7 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "prepare-register": prepareRegister(keys, "value/default/a", ballot),
   "accept-register": acceptRegister(keys, "value/default/a", ballot, proposal),
   "read-register": readRegister(keys, "value/default/a"),
+  "list-registers": listRegisters(keys, "[value/default/a", "value/default/a", 10),
   "due-registers": dueRegisters(keys, 60_000, 100),
   "raise-register-floor": raiseRegisterFloor(ballot),
   "remove-register": removeRegister(keys, "value/default/a", ballot),

@@ -79,6 +79,8 @@ export const ACTS = {
   heartbeats: { outcome: never, extendsMembers: aliveOf },
   put: { outcome: always("changed") },
   add: { outcome: always("changed") },
+  "count-down": { outcome: always("changed") },
+  arrive: { outcome: always("arrived") },
   delete: { outcome: ifSo("deleted") },
   // Its id may be made for it: the request names none.
   "begin-transaction": {

@@ -15,6 +15,8 @@ export interface Listed<T> {
   /** Examines `most` names at most, from the first after `cursor` on that begins with the prefix. */
   readonly read: (prefix: string, cursor: string | null, most: number) => Promise<Page<T>>;
   readonly nameOf: (item: T) => string;
+  /** Size of an item in an answer, bytes; undefined: all are small. */
+  readonly bytesOf?: (item: T) => number;
   readonly prefix: string;
   readonly cursor: string | undefined;
   readonly limit: number;
@@ -27,23 +29,31 @@ export interface Listed<T> {
  */
 export async function readablePage<T>(
   c: Context<Env>,
-  cursors: SealedCursors,
-  { read, nameOf, prefix, cursor, limit }: Listed<T>,
+  cursors: Pick<SealedCursors, "plain" | "seal" | "open">,
+  { read, nameOf, bytesOf = () => 0, prefix, cursor, limit }: Listed<T>,
 ): Promise<Page<T>> {
   const { namespace, kind } = permittedOf(c);
   const granted = grantedTo(c);
   const list = [namespace, kind, prefix].join("\n");
   let after = cursor === undefined ? null : cursors.open(cursor, list);
-  if (granted.all) return read(prefix, after, limit);
+  const toPlain = (name: string | null) => name && cursors.plain(name);
+  if (granted.all) {
+    const page = await read(prefix, after, limit);
+    return { ...page, cursor: toPlain(page.cursor) };
+  }
   const beginning = longer(prefix, granted.commonBeginning);
   if (beginning === null) return { items: [], cursor: null };
   const found: T[] = [];
+  let bytes = 0;
   for (let reads = 0; reads < READS_MAX; reads++) {
     const page = await read(beginning, after, EXAMINED_AT_ONCE);
-    found.push(...page.items.filter((item) => granted.match(nameOf(item))));
-    const last = found[limit - 1];
-    if (last !== undefined && found.length > limit)
-      return { items: found.slice(0, limit), cursor: nameOf(last) };
+    for (const item of page.items.filter((one) => granted.match(nameOf(one)))) {
+      const last = found.at(-1);
+      bytes += bytesOf(item);
+      const isFull = found.length === limit || bytes > PAGE_BYTES_MAX;
+      if (last !== undefined && isFull) return { items: found, cursor: toPlain(nameOf(last)) };
+      found.push(item);
+    }
     after = page.cursor;
     if (after === null) return { items: found, cursor: null };
   }
@@ -59,3 +69,4 @@ function longer(one: string, other: string): string | null {
 /** As many as one read examines at most: some 2 ms of the time of a primary. */
 const EXAMINED_AT_ONCE = 500;
 const READS_MAX = 20;
+const PAGE_BYTES_MAX = 1_000_000;

@@ -15,26 +15,33 @@ export class SealedCursors {
     private readonly ids: Pick<Ids, "nonce">,
   ) {}
 
-  /** `list`: what it may be opened for, such as one namespace and one prefix. */
-  seal(name: string, list: string): string {
+  /** `list`: what it may be opened for, such as one namespace and one prefix. `bytesMax`: of the names of that list. */
+  seal(name: string, list: string, bytesMax = NAME_BYTES_MAX): string {
     const nonce = Buffer.from(this.ids.nonce(), "base64url").subarray(0, NONCE_BYTES);
     const cipher = createCipheriv(ALGORITHM, this.#keyNow(), nonce).setAAD(Buffer.from(list));
     // Of one length, which would tell something of the name.
-    const sealed = [cipher.update(name.padEnd(NAME_LENGTH_MAX)), cipher.final(), cipher.getAuthTag()];
+    const padded = Buffer.alloc(bytesMax, PADDING);
+    padded.write(name);
+    const sealed = [cipher.update(padded), cipher.final(), cipher.getAuthTag()];
     return MARK + Buffer.concat([nonce, ...sealed]).toString("base64url");
   }
 
+  /** The cursor of a name that the caller may read: that name. */
+  plain(name: string): string {
+    return name;
+  }
+
   /** The name in a cursor; one that is not sealed is the name itself. Throws `invalid_request`. */
-  open(cursor: string, list: string): string {
-    if (!isSealed(cursor)) return cursor;
+  open(cursor: string, list: string, bytesMax = NAME_BYTES_MAX): string {
+    if (!isSealed(cursor, bytesMax)) return cursor;
     const bytes = Buffer.from(cursor.slice(MARK.length), "base64url");
     const decipher = createDecipheriv(ALGORITHM, this.#keyNow(), bytes.subarray(0, NONCE_BYTES));
     decipher.setAAD(Buffer.from(list)).setAuthTag(bytes.subarray(-TAG_BYTES));
     try {
       const opened = [decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()];
-      return Buffer.concat(opened).toString().trimEnd();
+      return Buffer.concat(opened).toString().replace(/\0+$/, "");
     } catch {
-      throw invalidFields([{ field: "cursor", detail: "is not one of this list: begin again without it" }]);
+      throw notOfThisList();
     }
   }
 
@@ -49,11 +56,17 @@ export class SealedCursors {
 const ALGORITHM = "aes-256-gcm";
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
-const NAME_LENGTH_MAX = 128;
+const NAME_BYTES_MAX = 128;
+/** No name has it. */
+const PADDING = "\0";
 /** No name begins with it. */
 const MARK = ".";
 
-const LENGTH = MARK.length + Math.ceil(((NONCE_BYTES + NAME_LENGTH_MAX + TAG_BYTES) * 4) / 3);
+export function isSealed(cursor: string, bytesMax = NAME_BYTES_MAX): boolean {
+  const length = MARK.length + Math.ceil(((NONCE_BYTES + bytesMax + TAG_BYTES) * 4) / 3);
+  return cursor.length === length && cursor.startsWith(MARK) && /^[\w-]+$/.test(cursor.slice(MARK.length));
+}
 
-export const isSealed = (cursor: string): boolean =>
-  cursor.length === LENGTH && cursor.startsWith(MARK) && /^[\w-]+$/.test(cursor.slice(MARK.length));
+export function notOfThisList() {
+  return invalidFields([{ field: "cursor", detail: "is not one of this list: begin again without it" }]);
+}

@@ -12,6 +12,7 @@ import {
   position,
   renewal,
 } from "../leases/schemas.js";
+import { BlockingReadQuery, EventsQuery } from "../watching/schemas.js";
 
 export const ElectionParams = z.object({
   name: name("Name of the election.", "billing"),
@@ -32,11 +33,29 @@ const published = z.unknown().openapi({
   example: { url: "http://10.0.0.7:9000" },
 });
 
+const BY_CONSENSUS =
+  "Whether it is an election by consensus: one leader per term whatever clocks do. Elections by consensus have names of their own: say it in each request.";
+
+const consensus = z.boolean().optional().openapi({ description: BY_CONSENSUS, example: false });
+
+const consensusInQuery = z
+  .enum(["true", "false"])
+  .optional()
+  .transform((text) => text === "true")
+  .openapi({ type: "boolean", default: false, description: BY_CONSENSUS });
+
+export const ElectionQuery = BlockingReadQuery.extend({ consensus: consensusInQuery });
+export const ElectionEventsQuery = EventsQuery.extend({ consensus: consensusInQuery });
+
 export const campaignBody = (ttlMaxMs: number) =>
   request("CampaignRequest", "To become the leader.", {
     ...leaseRequest(ttlMaxMs),
     candidate: label(256, "A label that others see.", "worker-7").optional(),
     value: value.optional(),
+    consensus,
+  }).refine(({ member, consensus = false }) => member === undefined || !consensus, {
+    path: ["member"],
+    message: "not with consensus: its leader renews by itself",
   });
 
 export const renewTermBody = (ttlMaxMs: number) => {
@@ -45,13 +64,17 @@ export const renewTermBody = (ttlMaxMs: number) => {
   return request("RenewTermRequest", "To renew a term.", {
     ...rest,
     term: term.optional().openapi({ description }),
+    consensus,
   });
 };
 
 export const ProclaimBody = request("ProclaimRequest", "To publish another value as the leader.", {
   leaseId,
   value: value.refine((given) => given !== undefined, "must be there"),
+  consensus,
 });
+
+export const ResignBody = request("ResignRequest", "To stop leading.", { leaseId, consensus });
 
 export const TermSchema = answer("Term", "The term of a leader.", {
   ...grant,

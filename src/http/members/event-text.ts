@@ -20,16 +20,20 @@ export function* toldText(service: string, told: Exclude<Told, { kind: "behind" 
     }
     case "missed":
       yield* inParts(told.missed, (event) => toEvent(event.kind, null, eventJson(service, event)));
-      yield bookmark(service, told.position, told.suspects);
+      yield bookmark(service, told.position, told);
       return;
     case "messages":
       yield told.messages.map((message) => messageText(service, message)).join("");
   }
 }
 
-/** Says how far its reader is; to one that has come back also who is suspect, whatever it has missed. */
-export function bookmark(service: string, position: string | null, suspects?: readonly string[]): string {
-  return toEvent("bookmark", position, JSON.stringify({ service: nameOf(service), suspects }));
+/** Says how far its reader is; to one that has come back also what it cannot have missed: who is suspect, and the ring. */
+export function bookmark(
+  service: string,
+  position: string | null,
+  { suspects, ringId }: { readonly suspects?: readonly string[]; readonly ringId?: string } = {},
+): string {
+  return toEvent("bookmark", position, JSON.stringify({ service: nameOf(service), suspects, ringId }));
 }
 
 function* inParts(events: readonly StoredEvent[], toText: (event: StoredEvent) => string): Generator<string> {

@@ -1,5 +1,6 @@
 import type { Answer, Request } from "../typed-examples.js";
 import type { HistorySchema } from "./history-route.js";
+import type { MembersSchema } from "./list-schemas.js";
 import type * as schemas from "./schemas.js";
 
 const register: Request<typeof schemas.registerBody> = {
@@ -109,13 +110,36 @@ export const oneMember = { member: { value: member1 } };
 // Of exactly these members and zones: anybody can compute it.
 export const ringId = "db98c2ea3cd8c6a7";
 
-const members: Answer<typeof schemas.MembersSchema> = {
+const members: Answer<typeof MembersSchema> = {
   members: [member1, member2, member3],
   ringId,
   cursor: null,
   guardEndsInMs: null,
 };
-export const memberLists = { members: { value: members } };
+export const memberLists = {
+  members: { value: members },
+  includeGone: {
+    summary: "With includeGone",
+    value: {
+      ...members,
+      gone: [
+        {
+          id: "search-0",
+          status: "expired",
+          incarnation: 1_795_222_201_876,
+          revision: 2,
+          address: "10.0.0.6:9000",
+          zone: "eu-1b",
+          tags: [],
+          metadata: null,
+          why: "no heartbeat for its time to live",
+          goneForMs: 12_000,
+          forgottenInMs: 63_000,
+        },
+      ],
+    } satisfies Answer<typeof MembersSchema>,
+  },
+};
 
 export const serviceLists = {
   services: { value: { services: [{ service: "search", members: 3 }], cursor: null } },

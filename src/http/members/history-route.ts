@@ -6,7 +6,7 @@ import type { Routes } from "../registration.js";
 import { json } from "../responses/content.js";
 import { toldStatus } from "./event-text.js";
 import * as examples from "./examples.js";
-import { incarnation, MemberParams } from "./schemas.js";
+import { anyStatus, incarnation, MemberParams } from "./schemas.js";
 
 const ChangeSchema = answer("MemberChange", "What happened to a member.", {
   atMs: z.int().openapi({
@@ -20,9 +20,7 @@ const ChangeSchema = answer("MemberChange", "What happened to a member.", {
   why: z.string().openapi({ description: "Why, for people.", example: "registered" }),
   incarnation,
   revision: z.int().openapi({ description: "Of that incarnation.", example: 1 }),
-  status: z
-    .enum(["up", "suspect", "draining", "left", "expired"])
-    .openapi({ description: "What it was from then on.", example: "up" }),
+  status: anyStatus,
 });
 
 export const HistorySchema = answer("MemberHistory", "What happened to a member.", {

@@ -8,7 +8,8 @@ import { json } from "../responses/content.js";
 import { blockingRead, type Watched } from "../watching/blocking-read.js";
 import { BlockingReadHeaders } from "../watching/schemas.js";
 import * as examples from "./examples.js";
-import { MEMBERS_PAGE_MAX, MembersQuery, MembersSchema, ServiceParams } from "./schemas.js";
+import { MEMBERS_PAGE_MAX, MembersQuery, MembersSchema } from "./list-schemas.js";
+import { ServiceParams } from "./schemas.js";
 
 export function memberListRoute(routes: Routes, dependencies: Dependencies): void {
   routes.add({
@@ -19,7 +20,7 @@ export function memberListRoute(routes: Routes, dependencies: Dependencies): voi
     tags: ["members"],
     summary: "List the members of a service, or wait until that changes",
     description:
-      "By id, in pages: ask for the next page with the cursor of the last, and the same filters, until that is null. A page has limit members, or fewer if they would exceed 1 MB. Each page is a quorum read: the list shows every registration and departure before the first request; of later changes it shows departures, and may or may not show new members. The ringId identifies the ring of all members of the service, whatever the filters. If it changes from one page to the next, the pages are a mixture: begin again without a cursor. The first page has an ETag, which names all members that match the filters, on whichever page they are: it changes with who they are and with their revisions and status, not with ages or load, nor with other members. With If-None-Match and waitMs the answer comes as soon as the ETag has changed, or after waitMs, less up to a sixteenth at random, as a 304. Later pages have no ETag and do not wait.",
+      "By id, in pages: ask for the next page with the cursor of the last, and the same filters, until that is null. A page has limit members, or fewer if they would exceed 1 MB. Each page is a quorum read: the list shows every registration and departure before the first request; of later changes it shows departures, and may or may not show new members. The ringId identifies the ring of all members of the service, whatever the filters. If it changes from one page to the next, the pages are a mixture: begin again without a cursor. The first page has an ETag, which names all members that match the filters, on whichever page they are: it changes with who they are and with their revisions and status, not with ages or load, nor with other members. With includeGone, those that have left or expired are in gone, for ttlMs and a minute after; they count for limit, filters and ETag as the others do. With If-None-Match and waitMs the answer comes as soon as the ETag has changed, or after waitMs, less up to a sixteenth at random, as a 304. Later pages have no ETag and do not wait.",
     request: { params: ServiceParams, query: MembersQuery, headers: BlockingReadHeaders },
     answer: {
       ...json(

@@ -4,15 +4,13 @@ import type { Routes } from "../registration.js";
 import { body, json } from "../responses/content.js";
 import { changeRoutes } from "./change-routes.js";
 import * as examples from "./examples.js";
+import { SERVICES_PAGE_MAX, ServicesQuery, ServicesSchema } from "./list-schemas.js";
 import {
   heartbeatIntervalMsOf,
   MemberParams,
   MemberSchema,
   RegisteredSchema,
   registerBody,
-  SERVICES_PAGE_MAX,
-  ServicesQuery,
-  ServicesSchema,
   SuspectBody,
   SuspicionSchema,
 } from "./schemas.js";

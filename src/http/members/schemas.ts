@@ -1,17 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import {
-  answer,
-  cursorOfNames,
-  json,
-  label,
-  limitInQuery,
-  ms,
-  name,
-  nextCursor,
-  nextName,
-  request,
-  waitMsInQuery,
-} from "../fields.js";
+import { answer, booleanInQuery, json, label, ms, name, request } from "../fields.js";
 import { LoadSchema } from "./load-schemas.js";
 import { ProbeSchema, probeInRequest } from "./probe-schemas.js";
 
@@ -24,7 +12,7 @@ export const MemberParams = z.object({
   id: name("Id of the member, unique in its service.", "search-1"),
 });
 
-const registration = {
+export const registration = {
   address: label(
     512,
     "Where the member can be reached; Quorate never connects to it, unless probe says so.",
@@ -108,16 +96,9 @@ export const LeaveQuery = (graceMsMax: number) =>
       format: "int64",
       description: "The incarnation that is meant; if there is a later one, the answer is a 409.",
     }),
-    restart: z
-      .enum(["true", "false"])
-      .transform((text) => text === "true")
-      .optional()
-      .openapi({
-        type: "boolean",
-        default: false,
-        description:
-          "Whether its process comes back: then its place in the ring is kept for restartGraceMs, and it is listed as suspect until it is registered again.",
-      }),
+    restart: booleanInQuery(
+      "Whether its process comes back: then its place in the ring is kept for restartGraceMs, and it is listed as suspect until it is registered again.",
+    ),
     restartGraceMs: numberInQuery(1_000, graceMsMax).default(RESTART_GRACE_MS).openapi({
       type: "integer",
       minimum: 1_000,
@@ -140,6 +121,10 @@ const RESTART_GRACE_MS = 30_000;
 const memberStatus = z.enum(["up", "suspect", "draining"]).openapi("MemberStatus", {
   description:
     "suspect: several others could not reach it, or it restarts. It stays in the ring; prefer others. draining: it ends its work, and has no place in the ring. Members that have left or expired are not listed.",
+});
+
+export const anyStatus = z.enum([...memberStatus.options, "left", "expired"]).openapi("AnyMemberStatus", {
+  description: "That of a member, or of one that is gone.",
 });
 
 export const MemberSchema = answer("Member", "A live member of a service.", {
@@ -217,61 +202,4 @@ export const SuspicionSchema = answer("Suspicion", "What is held against a membe
 export const ringId = z.string().openapi({
   description: "Identifies the content of the ring: the same ringId gives the same owners, everywhere.",
   example: "6f1c2a9b4d3e8f70",
-});
-
-export const MEMBERS_PAGE_MAX = 1_000;
-export const SERVICES_PAGE_MAX = 1_000;
-
-export const MembersQuery = z
-  .strictObject({
-    cursor: z
-      .string()
-      .regex(/^[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/, "the cursor of a page")
-      .optional()
-      .openapi({
-        description: "The cursor of the previous page.",
-        example: "Qm9yZWFsaXM0.search-2",
-      }),
-    limit: limitInQuery("How many members a page has at most.", MEMBERS_PAGE_MAX),
-    status: memberStatus.optional().openapi({ param: { description: "Only members with this status." } }),
-    zone: label(64, "Only members in this zone.", "eu-1a").optional(),
-    tag: label(64, "Only members with this tag.", "canary").optional(),
-    waitMs: waitMsInQuery("On the first page, with If-None-Match: how long to wait for a change"),
-  })
-  .refine(({ cursor, waitMs = 0 }) => cursor === undefined || waitMs === 0, {
-    path: ["waitMs"],
-    message: "only the first page can be waited for: leave out the cursor, or waitMs",
-  });
-
-export const MembersSchema = answer(
-  "Members",
-  "One page of the live members of a service, in the order of their ids.",
-  {
-    members: z.array(MemberSchema).readonly().openapi({ description: "A page of them." }),
-    ringId,
-    cursor: nextCursor,
-    guardEndsInMs: z.int().min(0).nullable().openapi({
-      description:
-        "More of the service would have expired together than is likely: those without heartbeats are kept, as suspect, for so many ms more. null: nobody is kept.",
-      example: null,
-    }),
-  },
-);
-
-export const ServicesQuery = z.strictObject({
-  cursor: cursorOfNames("search").optional(),
-  limit: limitInQuery("How many services this page examines at most.", SERVICES_PAGE_MAX),
-});
-
-export const ServicesSchema = answer("Services", "One page of the services that have members.", {
-  services: z
-    .array(
-      answer("ListedService", "A service that has members.", {
-        service: z.string().openapi({ description: "Its name.", example: "search" }),
-        members: z.int().openapi({ description: "As a majority of the primaries counts them.", example: 3 }),
-      }),
-    )
-    .readonly()
-    .openapi({ description: "A page of them." }),
-  cursor: nextName,
 });

@@ -21,6 +21,12 @@ export const registers = {
   ending: { summary: "It ends", value: { ...register, expiresInMs: 41_300 } },
 };
 
+const pageOne: Answer<typeof schemas.RegistersSchema> = {
+  registers: [{ ...register, etag: `"${registerEtag}"` }],
+  cursor: null,
+};
+export const registerLists = { last: { summary: "The last page", value: pageOne } };
+
 export const deletions = {
   deleted: { summary: "It was there", value: { deleted: true } },
   absent: { summary: "There was none", value: { deleted: false } },

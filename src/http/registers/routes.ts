@@ -14,6 +14,7 @@ import { Reply } from "../responses/reply.js";
 import { blockingRead, type Watched } from "../watching/blocking-read.js";
 import { BlockingReadHeaders, BlockingReadQuery } from "../watching/schemas.js";
 import * as examples from "./examples.js";
+import { listRegistersRoute } from "./list-route.js";
 import {
   ChangedRegisterSchema,
   ChangeHeaders,
@@ -28,6 +29,7 @@ export function registerRoutes(routes: Routes, dependencies: Dependencies): void
   readRoute(routes, dependencies);
   putRoute(routes);
   deleteRoute(routes);
+  listRegistersRoute(routes, dependencies);
 }
 
 function readRoute(routes: Routes, dependencies: Dependencies): void {

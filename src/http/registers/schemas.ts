@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { answer, json, request } from "../fields.js";
+import { answer, json, limitInQuery, nextName, request } from "../fields.js";
 
 /** Largest value, bytes of JSON without spaces. */
 export const VALUE_BYTES_MAX = 64 * 1024;
@@ -8,7 +8,8 @@ export const VALUE_BODY_BYTES_MAX = 2 * VALUE_BYTES_MAX;
 export const KEY_BYTES_MAX = 512;
 const TTL_MS_MAX = 365 * 86_400_000;
 
-const isKey = (text: string) => Buffer.byteLength(text) <= KEY_BYTES_MAX && !/[\p{Cc}\p{Cs}]/u.test(text);
+export const isKey = (text: string): boolean =>
+  Buffer.byteLength(text) <= KEY_BYTES_MAX && !/[\p{Cc}\p{Cs}]/u.test(text);
 
 export const RegisterParams = z.object({
   key: z
@@ -19,6 +20,24 @@ export const RegisterParams = z.object({
       description: `Any text of 1 to ${KEY_BYTES_MAX} bytes of UTF-8 without control characters, percent-encoded: %2F for a slash.`,
       example: "config/region",
     }),
+});
+
+/** Registers that a page looks at. */
+export const PAGE_MAX = 1_000;
+export const PAGE = 100;
+
+export const ListRegistersQuery = z.strictObject({
+  prefix: z
+    .string()
+    .refine(isKey, `at most ${KEY_BYTES_MAX} bytes of UTF-8 without control characters`)
+    .optional()
+    .openapi({ description: "Only keys with this prefix.", example: "config/" }),
+  cursor: z
+    .string()
+    .regex(/^[k.][\w-]{1,1023}$/, "the cursor of a page")
+    .optional()
+    .openapi({ description: "The cursor of the previous page.", example: "kY29uZmlnL3JlZ2lvbg" }),
+  limit: limitInQuery("How many registers this page looks at, at most.", PAGE_MAX, PAGE),
 });
 
 const ETAGS = /^\s*(\*|(W\/)?"[^"]*"(\s*,\s*(W\/)?"[^"]*"){0,15})\s*$/;
@@ -80,6 +99,25 @@ export const RegisterSchema = answer("Register", "A register.", {
     .nullable()
     .openapi({ description: "Time until it is deleted, ms. null: it stays.", example: null }),
 });
+
+export const RegistersSchema = answer(
+  "Registers",
+  "One page of registers, in the byte order of their keys.",
+  {
+    registers: z
+      .array(
+        answer("ListedRegister", "A register in a list.", {
+          ...RegisterSchema.shape,
+          etag: z.string().openapi({
+            description: "Names this version, as for If-Match, with its quotes.",
+            example: '"1d06f14b8a20:5f2ac1a58b7e4b1d9c3e6f70"',
+          }),
+        }),
+      )
+      .openapi({ description: "Fewer than limit where they would exceed 1 MB, or where some were deleted." }),
+    cursor: nextName,
+  },
+);
 
 export const DeletedRegisterSchema = answer("DeletedRegister", "The outcome of deleting a register.", {
   deleted: z.boolean().openapi({ description: "Whether it was there until now." }),

@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import { CoordinationError } from "../../errors.js";
 import { UNSUPPORTED_MEDIA_TYPE } from "../failures.js";
 import type { Body } from "../responses/content.js";
+import { headerOf } from "../server/arrivals.js";
 import { invalid, invalidFields, type Misfit, noSuchParameter } from "./invalid.js";
 import { queryOf } from "./query.js";
 
@@ -69,7 +70,7 @@ export function check<S extends z.ZodType>(part: Misfit["part"], schema: S, give
 
 /** No body is an empty object: then the schema says which field is missing, if any. */
 function jsonOf(c: Context, text: string | null): unknown {
-  const type = c.req.header("content-type");
+  const type = headerOf(c, "content-type");
   if (type ? !JSON_TYPE.test(type) : text !== null) {
     throw UNSUPPORTED_MEDIA_TYPE;
   }

@@ -12,7 +12,7 @@ export function arrivalOf({ method, url = "", headers }: IncomingMessage): Arriv
   if (!url.startsWith("/v1/") && isApart(url)) return null;
   const bytes = bytesOf(headers["content-length"]);
   const units = bytes < UNIT_BYTES ? 1 : Math.min(UNITS_MAX, 1 + Math.floor(bytes / UNIT_BYTES));
-  const leaves = method === "DELETE" && !REGISTER.test(url);
+  const leaves = method === "DELETE" && !STORED.test(url);
   const urgent = leaves || (method === "POST" && URGENT.test(url));
   return { priority: urgent ? "urgent" : "ordinary", units };
 }
@@ -21,7 +21,7 @@ export function arrivalOf({ method, url = "", headers }: IncomingMessage): Arriv
 const URGENT = /^[^?]*\/(?:renew|release|heartbeats?|resign|proclaim)(?:\?|$)/;
 
 /** What is deleted there was not held. */
-const REGISTER = /^[^?]*\/registers\//;
+const STORED = /^[^?]*\/(?:registers|latches)\//;
 
 /** Whether the body may say that the client can wait. */
 export function mayWait({ method, headers }: IncomingMessage): boolean {
@@ -42,7 +42,7 @@ export function outgoingOf(c: Context): ServerResponse | undefined {
 /** A header that a request has once at most; the framework's `c.req.header` builds an object to look it up. */
 export function headerOf(
   c: Context,
-  name: "x-request-id" | "traceparent" | "content-length" | "transfer-encoding",
+  name: "x-request-id" | "traceparent" | "content-type" | "content-length" | "transfer-encoding",
 ): string | undefined {
   const incoming = incomingOf(c);
   return incoming ? (incoming.headers[name] as string | undefined) : c.req.header(name);

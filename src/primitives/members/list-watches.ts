@@ -1,14 +1,21 @@
 import type { Clock } from "../../clock.js";
 import type { InFlight } from "../leases/lease-terms.js";
 import { type Versioned, Watches } from "../reads/watch.js";
+import { type GoneMember, toGone } from "./gone-member.js";
 import type { Member } from "./member.js";
 import { filterKey, type MemberFilter, matches, versionOf } from "./member-filter.js";
 import type { FirstPage, MemberPages } from "./member-pages.js";
+import type { Census } from "./member-reads.js";
 
 /** The part of a service that a reader waits for a change of. */
 export interface ListAsked {
   readonly limit: number;
   readonly filter: MemberFilter;
+}
+
+/** All members of a service, with the status of those that live. */
+export interface JudgedCensus extends Pick<Census, "gone"> {
+  readonly live: readonly Member[];
 }
 
 /**
@@ -19,7 +26,7 @@ export class ListWatches {
   readonly #watches: Watches<ListState>;
 
   constructor(
-    list: (service: string) => Promise<readonly Member[]>,
+    list: (service: string) => Promise<JudgedCensus>,
     private readonly pages: Pick<MemberPages, "first">,
     private readonly clock: Clock,
   ) {
@@ -49,9 +56,13 @@ export class ListWatches {
 class ListState implements Versioned {
   readonly version: string;
   readonly #versions = new Map<string, string>();
+  readonly #live: readonly Member[];
+  readonly #gone: readonly GoneMember[];
 
-  constructor(private readonly members: readonly Member[]) {
-    this.version = versionOf(members);
+  constructor({ live, gone }: JudgedCensus) {
+    this.#live = live;
+    this.#gone = gone.map(toGone);
+    this.version = versionOf([...this.#live, ...this.#gone]);
   }
 
   /** Made once for all readers with the same filter. */
@@ -59,7 +70,8 @@ class ListState implements Versioned {
     const key = filterKey(filter);
     const known = this.#versions.get(key);
     if (known !== undefined) return known;
-    const version = versionOf(this.members.filter((member) => matches(member, filter)));
+    const asked = filter.includeGone ? [...this.#live, ...this.#gone] : this.#live;
+    const version = versionOf(asked.filter((member) => matches(member, filter)));
     this.#versions.set(key, version);
     return version;
   }

@@ -1,23 +1,26 @@
 import { createHash } from "node:crypto";
+import type { GoneMember } from "./gone-member.js";
 import type { Member } from "./member.js";
 
 /** Which members of a service a reader asks for: those that have all of this. */
 export interface MemberFilter {
-  readonly status?: Member["status"] | undefined;
+  readonly status?: Member["status"] | GoneMember["status"] | undefined;
   readonly zone?: string | undefined;
   readonly tag?: string | undefined;
+  /** Those that have left or expired as well. */
+  readonly includeGone?: boolean | undefined;
 }
 
 export const EVERYBODY: MemberFilter = Object.freeze({});
 
 /** `EVERYBODY` where nothing is asked for. */
-export function filterOf({ status, zone, tag }: MemberFilter): MemberFilter {
-  const isOpen = status === undefined && zone === undefined && tag === undefined;
-  return isOpen ? EVERYBODY : { status, zone, tag };
+export function filterOf({ status, zone, tag, includeGone = false }: MemberFilter): MemberFilter {
+  const isOpen = status === undefined && zone === undefined && tag === undefined && !includeGone;
+  return isOpen ? EVERYBODY : { status, zone, tag, includeGone };
 }
 
 export function matches(
-  member: Pick<Member, "status" | "zone" | "tags">,
+  member: Pick<Member | GoneMember, "status" | "zone" | "tags">,
   { status, zone, tag }: MemberFilter,
 ): boolean {
   return (
@@ -28,8 +31,8 @@ export function matches(
 }
 
 /** The same text for the same filter, and another for another. */
-export function filterKey({ status, zone, tag }: MemberFilter): string {
-  return JSON.stringify([status ?? null, zone ?? null, tag ?? null]);
+export function filterKey({ status, zone, tag, includeGone }: MemberFilter): string {
+  return JSON.stringify([status ?? null, zone ?? null, tag ?? null, includeGone === true]);
 }
 
 /**
@@ -37,7 +40,7 @@ export function filterKey({ status, zone, tag }: MemberFilter): string {
  * not with what changes by itself, such as ages and load.
  */
 export function versionOf(
-  members: Iterable<Pick<Member, "id" | "incarnation" | "revision" | "status">>,
+  members: Iterable<Pick<Member | GoneMember, "id" | "incarnation" | "revision" | "status">>,
 ): string {
   const hash = createHash("sha256");
   for (const { id, incarnation, revision, status } of members)

@@ -5,14 +5,17 @@ import { MEMBERS_AT_ONCE_MAX, type MemberRecord } from "../../scripts/member-cal
 import { BoundedCache } from "../reads/bounded-cache.js";
 import { SharedReads } from "../reads/shared-reads.js";
 import type { Versioned } from "../reads/watch.js";
+import { type GoneMember, isGone, toGone } from "./gone-member.js";
 import { type Member, toMember, toRingMember } from "./member.js";
 import { EVERYBODY, filterKey, type MemberFilter, matches, versionOf } from "./member-filter.js";
-import { liveOf, type MemberReads } from "./member-reads.js";
+import { goneOf, type Known, liveOf, type MemberReads } from "./member-reads.js";
 import type { Suspicions } from "./suspicions.js";
 
 export interface MemberPage {
   /** Those that match the filter. */
   readonly members: readonly Member[];
+  /** The former members that match it. Missing: they were not asked for. */
+  readonly gone?: readonly GoneMember[];
   /** Of all members of the service as they were at the first page, except for the changes that later pages have found. */
   readonly ringId: string;
   /** For the next page; null: this is the last. */
@@ -41,7 +44,7 @@ export class MemberPages {
   readonly #kept: BoundedCache<View>;
 
   constructor(
-    private readonly reads: Pick<MemberReads, "ids" | "records" | "live">,
+    private readonly reads: Pick<MemberReads, "ids" | "records" | "all">,
     private readonly suspicions: Pick<Suspicions, "judge">,
     private readonly clock: Clock,
     private readonly ids: Pick<Ids, "nonce">,
@@ -79,10 +82,13 @@ export class MemberPages {
     const part = await this.#part(service, view.ids, limit, filter);
     // What is left out of these records cannot be told from a tag.
     const what = filter.tag === undefined ? "ring" : "all";
-    const rest = await this.reads.live(service, view.ids.slice(part.lookedAt), what);
-    const others = await this.suspicions.judge(service, rest);
+    const rest = await this.reads.all(service, view.ids.slice(part.lookedAt), what);
+    const others = await this.suspicions.judge(service, rest.live);
     view.ring ??= ringMembersOf(others);
-    const version = versionOf([...part.members, ...others.filter((member) => matches(member, filter))]);
+    const live = [...part.members, ...others.filter((member) => matches(member, filter))];
+    const former = filter.includeGone ? rest.gone.map(toGone) : [];
+    const gone = [...(part.gone ?? []), ...former.filter((member) => matches(member, filter))];
+    const version = versionOf([...live, ...gone]);
     return { ...(await this.#pageOf(service, view, view.ids, part)), version };
   }
 
@@ -95,13 +101,13 @@ export class MemberPages {
 
   /** `ids`: those of the view from which the part was read. */
   async #pageOf(service: string, view: View, ids: readonly string[], part: Part): Promise<MemberPage> {
-    const { members, lookedAt, live, guardEndsInMs } = part;
+    const { members, gone, lookedAt, live, guardEndsInMs } = part;
     const ringId = await this.#ringId(service, view, ids.slice(0, lookedAt), live);
     const last = ids[lookedAt - 1];
     const isLast = lookedAt >= ids.length || last === undefined;
     if (!isLast) this.#keep(view);
     const cursor = isLast ? null : `${view.nonce}${SEPARATOR}${last}`;
-    return { members, ringId, cursor, guardEndsInMs: guardEndsInMs || null };
+    return { members, ...(gone && { gone }), ringId, cursor, guardEndsInMs: guardEndsInMs || null };
   }
 
   #viewNow(service: string): Promise<View> {
@@ -116,32 +122,45 @@ export class MemberPages {
 
   /** The matching members of the first ids: as many as fill a page. */
   async #part(service: string, ids: readonly string[], limit: number, filter: MemberFilter): Promise<Part> {
-    const members: Member[] = [];
-    const live: Member[] = [];
+    const [members, gone, live]: [Member[], GoneMember[], Member[]] = [[], [], []];
+    const found = { members, ...(filter.includeGone && { gone }), live };
+    const count = () => members.length + gone.length;
     let lookedAt = 0;
     let bytes = 0;
     let guardEndsInMs = 0;
     while (lookedAt < ids.length) {
       // More than the page lacks: some may be tombstones. And who matches is known only then.
-      const wanted = filter === EVERYBODY ? Math.max(limit - members.length, PART_MIN) : MEMBERS_AT_ONCE_MAX;
+      const wanted = filter === EVERYBODY ? Math.max(limit - count(), PART_MIN) : MEMBERS_AT_ONCE_MAX;
       const part = ids.slice(lookedAt, lookedAt + wanted);
       const known = await this.reads.records(service, part);
       guardEndsInMs = Math.max(guardEndsInMs, known.guardEndsInMs);
-      const records = liveOf(known.merged);
-      const judged = await this.suspicions.judge(service, records);
-      for (const [at, member] of judged.entries()) {
-        const record = records[at] as MemberRecord;
+      for (const [record, member] of await this.#seen(service, known, filter)) {
         if (matches(member, filter)) {
           bytes += bytesOf(record);
-          const isFull = members.length === limit || (bytes > PAGE_BYTES_MAX && members.length > 0);
-          if (isFull) return { members, live, lookedAt: lookedAt + part.indexOf(record.id), guardEndsInMs };
-          members.push(member);
+          const isFull = count() === limit || (bytes > PAGE_BYTES_MAX && count() > 0);
+          if (isFull) return { ...found, lookedAt: lookedAt + part.indexOf(record.id), guardEndsInMs };
+          if (isGone(member)) gone.push(member);
+          else members.push(member);
         }
-        live.push(member);
+        if (!isGone(member)) live.push(member);
       }
       lookedAt += known.lookedAt;
     }
-    return { members, live, lookedAt, guardEndsInMs };
+    return { ...found, lookedAt, guardEndsInMs };
+  }
+
+  /** Those that the filter may match, in the order of their ids. */
+  async #seen(
+    service: string,
+    { merged }: Known,
+    filter: MemberFilter,
+  ): Promise<readonly (readonly [MemberRecord, Member | GoneMember])[]> {
+    const live = liveOf(merged);
+    const judged = await this.suspicions.judge(service, live);
+    const seen = live.map((record, at) => [record, judged[at] as Member] as const);
+    if (!filter.includeGone) return seen;
+    const gone = goneOf(merged).map((record) => [record, toGone(record)] as const);
+    return [...seen, ...gone].sort(([one], [other]) => (one.id < other.id ? -1 : 1));
   }
 
   /** Names the ring of all members of the list, with what this page found. A hash of all of them, made anew only after a change. */
@@ -153,7 +172,7 @@ export class MemberPages {
   ): Promise<string> {
     if (view.ring === null) {
       const rest = view.ids.filter((id) => id > (looked.at(-1) ?? "") || id < (looked[0] ?? ""));
-      const others = await this.reads.live(service, rest, "ring");
+      const { live: others } = await this.reads.all(service, rest, "ring");
       view.ring ??= ringMembersOf(others.map(toMember));
     }
     const found = ringMembersOf(live);
@@ -196,6 +215,8 @@ interface View {
 interface Part {
   /** Those that match the filter. */
   readonly members: readonly Member[];
+  /** Former members that match it; missing: they were not asked for. */
+  readonly gone?: readonly GoneMember[];
   /** All that live among the ids that were looked at. */
   readonly live: readonly Member[];
   readonly lookedAt: number;

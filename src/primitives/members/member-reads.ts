@@ -13,6 +13,13 @@ import {
 } from "../../scripts/member-calls.js";
 import { Repairs } from "./read-repairs.js";
 
+/** Members, by what became of them. */
+export interface Census {
+  readonly live: readonly MemberRecord[];
+  /** The tombstones of those that left or expired, as long as they are kept. */
+  readonly gone: readonly MemberRecord[];
+}
+
 /** What a majority knows about some members. */
 export interface Known {
   readonly merged: readonly Merged<MemberRecord>[];
@@ -96,15 +103,25 @@ export class MemberReads {
     return { merged, lookedAt, nextIncarnation, guardEndsInMs, unanswered };
   }
 
-  /** The live members among all these ids, in their order. Throws `no_quorum`. */
-  async live(service: string, ids: readonly string[], what: "all" | "ring" = "all"): Promise<MemberRecord[]> {
-    const found: MemberRecord[] = [];
+  /** The members among all these ids, in their order. Throws `no_quorum`. */
+  async all(service: string, ids: readonly string[], what: "all" | "ring" = "all"): Promise<Census> {
+    const found: { live: MemberRecord[]; gone: MemberRecord[] } = { live: [], gone: [] };
     for (let at = 0; at < ids.length; ) {
       const { merged, lookedAt } = await this.records(service, ids.slice(at, at + MEMBERS_AT_ONCE_MAX), what);
-      found.push(...liveOf(merged));
+      found.live.push(...liveOf(merged));
+      found.gone.push(...goneOf(merged));
       at += lookedAt;
     }
     return found;
+  }
+
+  /** Those that live. Throws `no_quorum`. */
+  async live(
+    service: string,
+    ids: readonly string[],
+    what: "all" | "ring" = "all",
+  ): Promise<readonly MemberRecord[]> {
+    return (await this.all(service, ids, what)).live;
   }
 
   /** The union of the sets of a majority, each read completely on its primary. */
@@ -128,6 +145,13 @@ function keptByGuard(one: Merged<MemberRecord>): Merged<MemberRecord> {
 /** The live members, in the order of their ids. */
 export function liveOf(merged: readonly Merged<MemberRecord>[]): MemberRecord[] {
   return merged.flatMap((one) => liveRecordOf(one) ?? []).sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** The tombstones, in the order of their ids: of those that left or expired, and of whom nothing else is known any more. */
+export function goneOf(merged: readonly Merged<MemberRecord>[]): MemberRecord[] {
+  const isGone = ({ state, record }: Merged<MemberRecord>) =>
+    state === "left" || state === "expired" || (state === "lapsed" && record.expired !== null);
+  return merged.flatMap((one) => (isGone(one) ? one.record : [])).sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 /** The record of a member that lives; null: it does not. */

@@ -11,7 +11,7 @@ import type { BoundLeases, MayUse } from "../leases/bound-leases.js";
 import { SharedReads } from "../reads/shared-reads.js";
 import { Expiry, type ExpiryObserver } from "./expiry.js";
 import { type GuardObserver, Guards } from "./guards.js";
-import { ListWatches } from "./list-watches.js";
+import { type JudgedCensus, ListWatches } from "./list-watches.js";
 import { type Member, type Registration, toMember } from "./member.js";
 import { type ChangeOf, type MemberChange, MemberChanges } from "./member-changes.js";
 import { superseded, tooManyMembers, unknownMember } from "./member-failures.js";
@@ -33,7 +33,7 @@ export class Membership {
   readonly reads: MemberReads;
   readonly #records: MemberRecords;
   readonly #changes: MemberChanges;
-  readonly #lists: SharedReads<Member[]>;
+  readonly #lists: SharedReads<JudgedCensus>;
   readonly #members: SharedReads<Member>;
   /** For lists in pages. */
   readonly pages: MemberPages;
@@ -68,7 +68,7 @@ export class Membership {
     this.#members = new SharedReads(clock, MEMBERS_AT_ONCE_MAX);
     this.suspicions = new Suspicions(primaries, keys, clock, this.reads, observer);
     this.pages = new MemberPages(this.reads, this.suspicions, clock, ids);
-    this.listWatches = new ListWatches((service) => this.list(service), this.pages, clock);
+    this.listWatches = new ListWatches((service) => this.#census(service), this.pages, clock);
     this.#services = new ServicePages(this.reads, primaries, keys, clock);
     this.#ringIds = new RingIds(this.reads, clock);
     this.#pulses = new Pulses(
@@ -191,10 +191,14 @@ export class Membership {
   }
 
   /** All live members, in the order of their ids. Throws `no_quorum`. */
-  list(service: string): Promise<Member[]> {
+  async list(service: string): Promise<readonly Member[]> {
+    return (await this.#census(service)).live;
+  }
+
+  #census(service: string): Promise<JudgedCensus> {
     return this.#lists.read(service, async () => {
-      const ids = await this.reads.ids(service);
-      return this.suspicions.judge(service, await this.reads.live(service, ids));
+      const { live, gone } = await this.reads.all(service, await this.reads.ids(service));
+      return { live: await this.suspicions.judge(service, live), gone };
     });
   }
 

@@ -26,8 +26,10 @@ export class GivenAway {
     const name = nameOf(service, id);
     const picked = this.#picks.get(name);
     const atMs = this.clock.monotonicMs();
-    if (picked) Object.assign(picked, { count: this.#left(picked) + 1, atMs });
-    else this.#picks.set(name, { count: 1, atMs }, 1);
+    if (picked) {
+      picked.count = this.#left(picked) + 1;
+      picked.atMs = atMs;
+    } else this.#picks.set(name, { count: 1, atMs }, 1);
   }
 
   /** How many members are known now. */

@@ -48,3 +48,31 @@ export function outcomeUnknown(): CoordinationError {
 export function noRegister(): CoordinationError {
   return new CoordinationError("not_found", "There is no register with this key.");
 }
+
+/** @param count that of those who wait there. */
+export function barrierMismatch(count: number): CoordinationError {
+  return new CoordinationError(
+    "limit_mismatch",
+    `Others wait at this barrier until ${count} have arrived, and all must name the same count. Another one can be named once they were released, or their arrivals have ended.`,
+    { help: { limit: count } },
+  );
+}
+
+export function noGeneration(): CoordinationError {
+  return new CoordinationError(
+    "not_found",
+    "The barrier has not come to this generation, or was forgotten since, as one is 24 hours after the last arrival. Arrive without a generation.",
+  );
+}
+
+export function latchMismatch(count: number): CoordinationError {
+  return new CoordinationError(
+    "limit_mismatch",
+    `This latch counts from ${count}. Nothing was changed: delete it first, or use another name.`,
+    { help: { limit: count } },
+  );
+}
+
+export function noLatch(): CoordinationError {
+  return new CoordinationError("not_found", "There is no latch of this name: set its count first (PUT).");
+}

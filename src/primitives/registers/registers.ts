@@ -143,6 +143,21 @@ export class Registers {
   }
 
   /**
+   * The register once it is the one that its reader waits for, or as it is when `deadlineMs` has passed; null: there is none.
+   * `isIt`: asked once per version. Throws as `get` does.
+   */
+  async until(
+    name: string,
+    isIt: (register: Register | null) => boolean,
+    deadlineMs: number,
+    signal?: AbortSignal,
+    inFlight?: InFlight,
+  ): Promise<Register | null> {
+    const isTheOne = (inspected: Inspected) => isIt(inspected.register);
+    return (await this.#watches.until(name, isTheOne, deadlineMs, signal, inFlight)).register;
+  }
+
+  /**
    * What is decided, after this call began: one round trip where a majority agree, else the latest is passed on to the others,
    * and where that is too late, a change that changes nothing. A version that has ended is deleted first, unless its reader
    * `seesEnd`.

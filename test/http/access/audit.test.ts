@@ -17,7 +17,10 @@ let instance: Instance;
 beforeAll(async () => {
   keyed = await accessBy({ ops: [EVERYTHING], nobody: [] });
   const log = { error: () => {} };
-  const audit = new Audit({ write: (line) => lines.push(line) > 0 }, systemClock, log);
+  // Each line at a second of its own: of denials, only so many a second have one.
+  let nowMs = 0;
+  const clock = { ...systemClock, monotonicMs: () => (nowMs += 1000) };
+  const audit = new Audit({ write: (line) => lines.push(line) > 0 }, clock, log);
   const world = { access: keyed.access, audit };
   instance = await startInstance((await sharedPrimaries()).urls, { world });
 });
@@ -187,6 +190,30 @@ const SCENARIOS: Record<
     act: () => call("POST", "/counters/invoices/add", { by: 1 }),
     line: { what: "registers.add", names: ["invoices"], outcome: "changed" },
   }),
+  arrive: async () => ({
+    act: () => call("POST", "/barriers/import-done/arrive", { id: "worker-1", count: 3, ttlMs: 10_000 }),
+    line: { what: "registers.arrive", names: ["import-done"], outcome: "arrived" },
+  }),
+  putLatch: async () => ({
+    act: () => call("PUT", "/latches/migrated", { count: 3 }),
+    line: { what: "registers.put", names: ["migrated"], outcome: "changed" },
+  }),
+  countDown: async () => {
+    const name = freshName("latch");
+    await call("PUT", `/latches/${name}`, { count: 3 });
+    return {
+      act: () => call("POST", `/latches/${name}/count-down`),
+      line: { what: "registers.count-down", names: [name], outcome: "changed" },
+    };
+  },
+  deleteLatch: async () => {
+    const name = freshName("latch");
+    await call("PUT", `/latches/${name}`, { count: 3 });
+    return {
+      act: () => call("DELETE", `/latches/${name}`),
+      line: { what: "registers.delete", names: [name], outcome: "deleted" },
+    };
+  },
   deleteRegister: async () => {
     const name = freshName("register");
     await call("PUT", `/registers/${name}`, { value: metadata });

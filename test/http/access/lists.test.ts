@@ -7,7 +7,7 @@ import { type Instance, startInstance } from "../../helpers/service.js";
 // What a key may not read has no effect on what it is shown: not on pages, not on their number, not on cursors.
 
 const grant = (more: Partial<Grant>): Grant[] => [
-  { namespace: "*", kinds: ["locks", "members"], names: ["*"], actions: ["read"], ...more },
+  { namespace: "*", kinds: ["locks", "members", "registers"], names: ["*"], actions: ["read"], ...more },
 ];
 
 const KEYS = {
@@ -57,7 +57,8 @@ async function hold(namespace: string, name: string): Promise<void> {
     { address: "x" },
     bearer("ops"),
   );
-  expect([lock.status, member.status]).toEqual([200, 201]);
+  const register = await instance.call("PUT", `${base}/registers/${name}`, { value: 1 }, bearer("ops"));
+  expect([lock.status, member.status, register.status]).toEqual([200, 201, 201]);
 }
 
 interface ShownPage {
@@ -69,7 +70,7 @@ interface ShownPage {
 async function pages(
   key: string,
   namespace: string,
-  list: "locks" | "services",
+  list: "locks" | "services" | "registers",
   query = "",
 ): Promise<ShownPage[]> {
   const shown: ShownPage[] = [];
@@ -84,14 +85,20 @@ async function pages(
       bearer(key),
     );
     expect(status).toBe(200);
-    const items = body[list] as { name?: string; service?: string }[];
-    shown.push({ names: items.map(({ name, service }) => name ?? service ?? ""), cursor: body.cursor });
+    const items = body[list] as { name?: string; service?: string; key?: string }[];
+    const names = items.map(({ name, service, key: its }) => name ?? service ?? its ?? "");
+    shown.push({ names, cursor: list === "registers" ? keyIn(body.cursor) : body.cursor });
     cursor = body.cursor;
   } while (cursor !== null);
   return shown;
 }
 
-describe.each(["locks", "services"] as const)("a list of %s", (list) => {
+/** The cursor of a list of registers is a key that may be read, behind a mark. */
+function keyIn(cursor: string | null): string | null {
+  return cursor?.startsWith("k") ? Buffer.from(cursor.slice(1), "base64url").toString() : cursor;
+}
+
+describe.each(["locks", "services", "registers"] as const)("a list of %s", (list) => {
   test("shows what the key may read, all of it once, and no name besides", async () => {
     const visible = {
       orders: ["orders-1-eu", "orders-2", "orders-3-eu"],

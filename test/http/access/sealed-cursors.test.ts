@@ -19,6 +19,21 @@ describe("a sealed cursor", () => {
     );
   });
 
+  test("keeps any key, whatever it begins or ends with", () => {
+    const key = fc
+      .string({ unit: "grapheme", minLength: 1 })
+      .filter((text) => Buffer.byteLength(text) <= 512);
+    fc.assert(
+      fc.property(key, (text) => {
+        fc.pre(!/[\0\p{Cs}]/u.test(text));
+        const sealed = cursors().seal(text, "l", 512);
+        expect(sealed).toHaveLength(cursors().seal("a", "l", 512).length);
+        expect(isSealed(sealed, 512)).toBe(true);
+        expect(cursors().open(sealed, "l", 512)).toBe(text);
+      }),
+    );
+  });
+
   test("has one length, and is another each time", () => {
     const sealed = ["a", "a", "orders-42", "x".repeat(128)].map((text) => cursors().seal(text, "l"));
     expect(new Set(sealed.map(({ length }) => length)).size).toBe(1);

@@ -330,6 +330,13 @@ describe("a request that names a member", () => {
     expect([status, body.code, body.field]).toEqual([400, "invalid_request", field]);
   });
 
+  test("in an election by consensus is refused: no heartbeat renews its term", async () => {
+    const member = await register();
+    const request = { ttlMs: 1_000, consensus: true, member };
+    const { status, body } = await instance.call("POST", `/v1/elections/${freshName()}/campaign`, request);
+    expect([status, body.code, body.field]).toEqual([400, "invalid_request", "member"]);
+  });
+
   test("may bind 256 leases to it, and no more before one is released", async () => {
     const member = await register();
     const prefix = freshName();

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { Pair } from "../../helpers/pair.js";
 import { freshName } from "../../helpers/service.js";
 
@@ -59,11 +59,111 @@ describe("a list with filters", () => {
     [`tag=${"x".repeat(65)}`, "tag", "must be text of 1 to 64 characters"],
     ["tag=a&tag=b", "tag", "may be given once only"],
     ["waitMs=25001", "waitMs", "must be a whole number from 0 to 25000"],
+    ["status=left", "status", "left and expired only with includeGone=true"],
+    ["includeGone=yes", "includeGone", "must be true or false"],
     ["waitMs=100&cursor=x.a", "waitMs", "only the first page can be waited for"],
   ])("%s is refused, and %s named", async (query, field, detail) => {
     const { status, body } = await list("search", `?${query}`);
     expect([status, body.code, body.field]).toEqual([400, "invalid_request", field]);
     expect(body.detail).toContain(detail);
+  });
+});
+
+describe("a list with those that are gone", () => {
+  const goneOf = ({ body }: { body: { gone: { id: string; status: string }[] } }) =>
+    body.gone.map(({ id, status }) => `${id} ${status}`);
+
+  /** Of a service in which a lives, b left, c expired and d has drained. */
+  async function oneOfFour(): Promise<string> {
+    const service = freshName("fleet");
+    const zone = { zone: "z1", tags: ["ssd"] };
+    await put(service, "c", { ...zone, ttlMs: 1_000, metadata: { build: "7f" } });
+    for (const id of ["a", "b", "d"]) await put(service, id, id === "b" ? {} : zone);
+    await pair.one.call("PATCH", `/v1/services/${service}/members/d`, { status: "draining", drainMs: 900 });
+    await leave(service, "b");
+    await vi.waitFor(
+      async () => expect(goneOf(await list(service, "?includeGone=true"))).toHaveLength(3),
+      5_000,
+    );
+    return service;
+  }
+
+  test("says of each what it was, why it is gone, and since when", async () => {
+    const service = await oneOfFour();
+    const found = await list(service, "?includeGone=true", {}, pair.other);
+    expect([idsOf(found), goneOf(found)]).toEqual([["a"], ["b left", "c expired", "d left"]]);
+    expect(found.body.gone[1]).toEqual({
+      id: "c",
+      status: "expired",
+      incarnation: expect.any(Number),
+      revision: 1,
+      address: "10.0.0.7:9000",
+      zone: "z1",
+      tags: ["ssd"],
+      metadata: { build: "7f" },
+      why: "no heartbeat for its time to live",
+      goneForMs: expect.any(Number),
+      forgottenInMs: expect.any(Number),
+    });
+    for (const { goneForMs, forgottenInMs } of found.body.gone) {
+      expect(goneForMs).toBeLessThan(30_000);
+      expect(forgottenInMs).toBeGreaterThan(25_000);
+    }
+    expect(found.body.gone.map(({ why }: { why: string }) => why)).toMatchObject({
+      0: "left",
+      2: "it has drained",
+    });
+    expect((await list(service)).body).not.toHaveProperty("gone");
+    expect((await list(service)).body.ringId).toBe(found.body.ringId);
+  });
+
+  test.each([
+    ["status=expired", [], ["c expired"]],
+    ["status=left", [], ["b left", "d left"]],
+    ["status=up", ["a"], []],
+    ["zone=z1", ["a"], ["c expired", "d left"]],
+    ["tag=ssd&status=left", [], ["d left"]],
+  ])("by %s has those that match", async (query, ids, gone) => {
+    const found = await list(await oneOfFour(), `?includeGone=true&${query}`);
+    expect([idsOf(found), goneOf(found)]).toEqual([ids, gone]);
+  });
+
+  test("has pages in which both count", async () => {
+    const service = await oneOfFour();
+    const seen: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const page = await list(
+        service,
+        `?includeGone=true&limit=2${cursor === null ? "" : `&cursor=${cursor}`}`,
+      );
+      expect(page.body.members.length + page.body.gone.length).toBeLessThanOrEqual(2);
+      seen.push(...idsOf(page), ...page.body.gone.map(({ id }: { id: string }) => id));
+      cursor = page.body.cursor;
+    } while (cursor !== null);
+    expect(seen).toEqual(["a", "b", "c", "d"]);
+  });
+
+  test("has an ETag that changes with them, which that of the others does not", async () => {
+    const service = await threeMembers();
+    await leave(service, "c");
+    const query = "?zone=z2&includeGone=true";
+    const [live, all] = [await etagOf(service, "?zone=z2"), await etagOf(service, query)];
+    await put(service, "c", { zone: "z2" });
+    await leave(service, "c");
+    expect(await etagOf(service, "?zone=z2")).toBe(live);
+    expect(await etagOf(service, query)).not.toBe(all);
+    expect(await etagOf(service, `${query}&limit=1`)).toBe(await etagOf(service, query));
+  });
+
+  test("is waited for", async () => {
+    const service = await threeMembers();
+    const query = "?status=left&includeGone=true";
+    const known = await etagOf(service, query);
+    const waiting = list(service, `${query}&waitMs=20000`, { "if-none-match": known }, pair.other);
+    await put(service, "d");
+    await leave(service, "b");
+    expect(goneOf(await waiting)).toEqual(["b left"]);
   });
 });
 

@@ -1,10 +1,13 @@
 import { beforeEach, expect, test } from "vitest";
-import { ListWatches } from "../../../src/primitives/members/list-watches.js";
+import { toGone } from "../../../src/primitives/members/gone-member.js";
+import { type JudgedCensus, ListWatches } from "../../../src/primitives/members/list-watches.js";
 import type { Member } from "../../../src/primitives/members/member.js";
 import { filterKey, filterOf, matches, versionOf } from "../../../src/primitives/members/member-filter.js";
 import type { FirstPage } from "../../../src/primitives/members/member-pages.js";
 import { SharedReads } from "../../../src/primitives/reads/shared-reads.js";
+import type { MemberRecord } from "../../../src/scripts/member-calls.js";
 import { FakeClock, settled } from "../../helpers/fake-clock.js";
+import { memberRecord } from "../../helpers/member-record.js";
 
 // Blocking reads of lists, in virtual time, of members that come from no primary.
 
@@ -13,28 +16,31 @@ const member = (id: string, more: Partial<Member> = {}) =>
 
 let clock: FakeClock;
 let members: Member[];
+let gone: MemberRecord[];
 let reads: { lists: number; pages: number };
 let watches: ListWatches;
 beforeEach(() => {
   clock = new FakeClock();
   members = [member("a"), member("b", { zone: "z2" })];
+  gone = [];
   reads = { lists: 0, pages: 0 };
   // As in production: whoever asks for the same at the same time shares a read.
-  const lists = new SharedReads<Member[]>(clock, 4);
+  const lists = new SharedReads<JudgedCensus>(clock, 4);
   const pages = new SharedReads<FirstPage>(clock, 4);
   watches = new ListWatches(
     (service) =>
       lists.read(service, async () => {
         reads.lists++;
-        return [...members];
+        return { live: [...members], gone: [...gone] };
       }),
     {
       first: (service, limit, filter = {}) =>
         pages.read(`${service} ${limit} ${filterKey(filter)}`, async () => {
           reads.pages++;
-          const found = members.filter((each) => matches(each, filter));
+          const all = filter.includeGone ? [...members, ...gone.map(toGone)] : members;
+          const found = all.filter((each) => matches(each, filter));
           return {
-            members: found,
+            members: found as Member[],
             ringId: "r",
             cursor: null,
             guardEndsInMs: null,
@@ -47,8 +53,8 @@ beforeEach(() => {
 });
 
 /** What a reader that knows the list as it is now has been told. */
-function wait(zone: string | undefined, waitMs = 20_000) {
-  const filter = filterOf({ zone });
+function wait(zone: string | undefined, waitMs = 20_000, includeGone = false) {
+  const filter = filterOf({ zone, includeGone });
   const known = versionOf(members.filter((each) => matches(each, filter)));
   const told: { page?: FirstPage } = {};
   void watches
@@ -84,6 +90,15 @@ test("without a change the answer comes at the deadline", async () => {
   expect(all.page?.members).toHaveLength(2);
   await clock.advance(1_000);
   expect(clock.pending).toBe(0);
+});
+
+test("a former member is a change for those who ask for them, and for no others", async () => {
+  const [live, all] = [wait(undefined), wait(undefined, 20_000, true)];
+  await clock.advance(500);
+  gone = [memberRecord({ id: "g", left: true })];
+  await clock.advance(300);
+  expect(all.page?.members).toHaveLength(3);
+  expect(live).toEqual({});
 });
 
 test("thousands of readers, each with a filter of its own, cost no more reads than one, and are all told", async () => {

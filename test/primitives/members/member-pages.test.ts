@@ -34,9 +34,9 @@ beforeEach(() => {
         guardEndsInMs: 0,
         unanswered: 0,
       }),
-      live: async (_, ids) => {
+      all: async (_, ids) => {
         reads.live++;
-        return ids.filter((id) => weights.has(id)).map(record);
+        return { live: ids.filter((id) => weights.has(id)).map(record), gone: [] };
       },
     },
     { judge: async (_, records) => records.map(toMember) },

@@ -518,6 +518,51 @@ describe("a member whose deadline has passed", () => {
   });
 });
 
+describe("a tombstone", () => {
+  const put = (service: string, fields: Partial<MemberRecord>) =>
+    run(putMember(keys, service, { ...MEMBER, ...fields }));
+  const sweep = async () => {
+    for (let part = await run(expireMembers(keys, 100)); part.nextInMs === 0; )
+      part = await run(expireMembers(keys, 100));
+  };
+
+  test("says since when it is one, also as a copy; one of an earlier version does not", async () => {
+    const service = freshName();
+    await put(service, { id: "left", left: true });
+    await put(service, { id: "copied", expired: "own", goneForMs: 5_000 });
+    await put(service, { id: "expired", expiresInMs: 1 });
+    await put(service, { id: "old", left: true });
+    await server.redis.hdel(keys.member(service, "old"), "gone");
+    await sleep(20);
+    await sweep();
+    const gone = Object.fromEntries((await members(service)).map(({ id, goneForMs }) => [id, goneForMs]));
+    expect(gone).toEqual({
+      left: expect.closeTo(20, -3),
+      copied: expect.closeTo(5_020, -3),
+      expired: expect.closeTo(0, -3),
+      old: null,
+    });
+  });
+
+  test("is listed as long as it is stored, and leaves nothing behind", async () => {
+    const service = freshName();
+    await put(service, { id: "live" });
+    await put(service, { id: "left", left: true, expiresInMs: 300 });
+    await put(service, { id: "expired", expiresInMs: 1 });
+    await sleep(5);
+    await sweep();
+    expect((await inSet(keys.members(service))).sort()).toEqual(["expired", "left", "live"]);
+    const score = Number(await server.redis.zscore(keys.members(service), "expired"));
+    const storedMs = await server.redis.pttl(keys.member(service, "expired"));
+    expect(Math.abs(score - Date.now() - storedMs)).toBeLessThan(2_000);
+    await sleep(310);
+    await sweep();
+    expect(await server.redis.zcard(keys.members(service))).toBe(2);
+    expect(await server.redis.zcard(keys.left(service))).toBe(1);
+    expect(await server.redis.exists(keys.member(service, "left"))).toBe(0);
+  });
+});
+
 describe("an incarnation that a registration announces", () => {
   const claim = (service: string, incarnation: number, nonce: string) =>
     run(claimIncarnation(keys, service, { id: "m", incarnation, nonce }));

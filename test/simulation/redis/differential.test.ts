@@ -283,6 +283,7 @@ describe("everything that primaries were asked in simulated runs", () => {
     "list-holders",
     "describe-holders",
     "list-locks",
+    "list-registers",
     "proclaim",
     "set-limit",
     "inspect-semaphore",

@@ -20,6 +20,7 @@ export interface Start {
   readonly missed: readonly StoredEvent[];
   /** Who is suspect now, whatever was missed. */
   readonly suspects: readonly string[];
+  readonly ringId: string;
   /** How often the feed had to begin anew by then: whoever has seen fewer is told so. */
   readonly generation: number;
 }
@@ -76,7 +77,8 @@ export class EventFeed implements TailReader {
       position: this.position,
       snapshot: missed ? null : this.#state.snapshot(),
       missed: missed ?? [],
-      suspects: this.#suspects.ids,
+      suspects: this.#state.suspects(),
+      ringId: this.#state.snapshot().ringId,
       generation: this.#generation,
     };
   }

@@ -16,10 +16,6 @@ export class FeedSuspects {
     private readonly clock: Clock,
   ) {}
 
-  get ids(): string[] {
-    return [...this.#known.keys()];
-  }
-
   /** All are told anew. */
   forget(): void {
     this.#known = new Map();

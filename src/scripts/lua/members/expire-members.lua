@@ -40,7 +40,7 @@ local function look(service, id, members, tombstones)
       local life = tonumber(stored[3]) + tonumber(ARGV[5])
       ends = time + life
       local event = event_of(stored[5], stored[6])
-      redis.call('HSET', record, 'left', '2', 'deadline', int(ends), 'event', event)
+      redis.call('HSET', record, 'left', '2', 'deadline', int(ends), 'event', event, 'gone', int(time))
       redis.call('HDEL', record, 'copied', 'claim')
       redis.call('PEXPIRE', record, int(life))
       redis.call('ZADD', tombstones, int(ends), id)

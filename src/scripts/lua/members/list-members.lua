@@ -14,7 +14,7 @@
 -- revision, left, nonce, time to live in ms, time left in ms, age of the last heartbeat in ms, what was registered as
 -- JSON, whether there are reports against it: 1 or 0, status, nonce of its last change, time after which it ends whatever its
 -- heartbeats do in ms or '', what happened to make it so or '', '1' for the tombstone of one that expired elsewhere or '', the
--- load that was reported as JSON or ''} ...}.
+-- load that was reported as JSON or '', for how long a tombstone has been one in ms or ''} ...}.
 -- Time left: until the deadline on this primary, below zero where that has passed.
 
 local time, bytes, most = now(), 0, tonumber(ARGV[4])
@@ -37,7 +37,7 @@ end
 for i = 7, #ARGV do
   local key = ARGV[2] .. ARGV[i]
   local stored = redis.call('HMGET', key, 'incarnation', 'revision', 'left', 'nonce', 'ttl', 'heartbeat', 'registered',
-    'status', 'change', 'ends', 'event', 'deadline', 'copied', 'load')
+    'status', 'change', 'ends', 'event', 'deadline', 'copied', 'load', 'gone')
   if stored[1] then
     local left = left_of(key, stored[12])
     local registered, load = stored[7], stored[14] or ''
@@ -46,7 +46,7 @@ for i = 7, #ARGV do
       int(left), time - tonumber(stored[6]), registered, reported(ARGV[i]),
       -- A record of an earlier version has none of these.
       stored[8] or 'up', stored[9] or '', stored[10] and int(tonumber(stored[10]) - time) or '', stored[11] or '',
-      stored[13] or '', load }
+      stored[13] or '', load, stored[15] and int(time - tonumber(stored[15])) or '' }
     if replies[3] == 0 and stored[3] == '0' and left <= 0 then
       replies[3] = held_for(KEYS[4], KEYS[5], KEYS[6], stored[5], ARGV[5], ARGV[6]) or 0
     end

@@ -12,7 +12,7 @@
 --   ARGV[10] what was registered, JSON            ARGV[11] age of the last heartbeat, ms
 --   ARGV[12] status: 'up', 'draining' or 'restarting'
 --   ARGV[13] nonce of the change that made this revision, '' for a registration; differs between two of one revision
---   ARGV[14] time after which it ends, whatever its heartbeats do, ms; '' for none
+--   ARGV[14] time after which it ends, whatever its heartbeats do, ms; '' for none. Of a tombstone: for how long it has been gone
 --   ARGV[15] '1': the change itself, which is stored only where its claim stands (claim-change.lua); '2': a majority have this
 --            revision, and it replaces an earlier one that expired; else ''
 --   ARGV[16] what happened to make it so: a kind, a space, and why
@@ -87,6 +87,7 @@ if ends_in and is_live then
   redis.call('HSET', KEYS[2], 'ends', int(time + ends_in))
   life = math.min(life, ends_in)
 end
+if not is_live then redis.call('HSET', KEYS[2], 'gone', int(time - (ends_in or 0))) end
 if stored[9] and tonumber(string.match(stored[9], '^%d+')) > incarnation then
   redis.call('HSET', KEYS[2], 'announced', stored[9])
 end

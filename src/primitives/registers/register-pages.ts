@@ -1,0 +1,156 @@
+import { type Copy, hasEnded, isDecided, latestOf } from "../../algorithms/register.js";
+import { compareInUtf8 } from "../../algorithms/utf8-order.js";
+import type { Clock } from "../../clock.js";
+import type { Primaries } from "../../quorum/primaries.js";
+import { RegisterRound } from "../../quorum/register-rounds.js";
+import type { Keys } from "../../scripts/keys.js";
+import { type ListedCopies, listRegisters, PART_NAMES_MAX } from "../../scripts/register-list-calls.js";
+import { SharedReads } from "../reads/shared-reads.js";
+import { stateOf } from "./proposals.js";
+import { type Register, type Registers, toRegister } from "./registers.js";
+
+/** A register in a list. */
+export interface ListedRegister extends Register {
+  readonly name: string;
+}
+
+export interface RegisterPage {
+  readonly registers: readonly ListedRegister[];
+  /** The last name that was looked at; null: there are no more. */
+  readonly cursor: string | null;
+}
+
+/**
+ * Registers in the order of their names, a page at a time. Each is as a read of it alone would have told it after this call
+ * began; all together are no snapshot. By the names of registers, whose order is that of their UTF-8 bytes.
+ *
+ * Each primary lists a part of its own. The parts together are cut where the shortest of them ends, since beyond it the vote of
+ * its primary would be missing. What a majority have not accepted alike is read singly, which may finish a change.
+ */
+export class RegisterPages {
+  readonly #pages: SharedReads<RegisterPage>;
+
+  constructor(
+    private readonly registers: Pick<Registers, "state">,
+    private readonly primaries: Primaries,
+    private readonly keys: Keys,
+    clock: Pick<Clock, "soon">,
+  ) {
+    this.#pages = new SharedReads(clock, PAGES_AT_ONCE_MAX);
+  }
+
+  /**
+   * Those after the name `after` that begin with `beginning`; looks at `most` names at most, those of registers that were deleted
+   * included. Requests for one page at the same time share its reads. Throws `no_quorum` and `contended`.
+   */
+  page(beginning: string, after: string | null, most: number): Promise<RegisterPage> {
+    const key = [beginning, after ?? "", most].join("\n");
+    return this.#pages.read(key, () => this.#read(beginning, after, most));
+  }
+
+  async #read(beginning: string, after: string | null, most: number): Promise<RegisterPage> {
+    const registers: ListedRegister[] = [];
+    let [bytes, left, last] = [0, most, after];
+    while (left > 0) {
+      const part = await this.primaries.steadily(() => this.#part(beginning, last, left));
+      left -= Math.max(1, part.entries.length);
+      const found = await Promise.all(part.entries.map((entry) => this.#register(entry)));
+      for (const [index, { name }] of part.entries.entries()) {
+        const register = found[index];
+        if (register) {
+          bytes += bytesOf(register);
+          if (bytes > PAGE_BYTES_MAX && registers.length > 0) return { registers, cursor: last };
+          registers.push(register);
+        }
+        last = name;
+      }
+      if (part.upTo === null) return { registers, cursor: null };
+      last = part.upTo;
+    }
+    return { registers, cursor: last };
+  }
+
+  async #part(beginning: string, after: string | null, left: number): Promise<Part> {
+    const { majority } = this.primaries;
+    const isAfter = after !== null && compareInUtf8(after, beginning) >= 0;
+    const from = isAfter ? `(${after}` : `[${beginning}`;
+    const call = listRegisters(this.keys, from, beginning, Math.min(left, PART_NAMES_MAX));
+    const round = new RegisterRound(this.primaries, this.keys);
+    const lists = await round.most(call, (values) =>
+      partOf(values, left).entries.every(({ copies }) => isDecided(copies, latestOf(copies), majority)),
+    );
+    if (!lists) throw this.primaries.noQuorum();
+    return upToSingles(partOf(lists, left), majority);
+  }
+
+  async #register({ name, copies }: Entry): Promise<ListedRegister | null> {
+    const latest = latestOf(copies);
+    const isSettled = isSettledIn(copies, latest, this.primaries.majority);
+    const register = toRegister(isSettled ? stateOf(copies, latest) : await this.registers.state(name));
+    return register && { ...register, name };
+  }
+}
+
+/** What the primaries that answered have of one register; null: nothing. */
+type Copies = readonly (Copy | null)[];
+
+interface Entry {
+  readonly name: string;
+  readonly copies: Copies;
+}
+
+interface Part {
+  readonly entries: readonly Entry[];
+  /** The last name that was looked at; null: there are no more. */
+  readonly upTo: string | null;
+}
+
+/** What several primaries listed, as far as all of them have looked, and `most` names at most. */
+function partOf(lists: readonly ListedCopies[], most: number): Part {
+  const ends = lists.flatMap(({ upTo }) => (upTo === null ? [] : [upTo])).sort(compareInUtf8);
+  const [end = null] = ends;
+  const looked = namesIn(lists).filter((name) => end === null || compareInUtf8(name, end) <= 0);
+  const entries = looked.slice(0, most).map((name) => ({
+    name,
+    copies: lists.map(({ copies }) => copies.get(name) ?? null),
+  }));
+  return { entries, upTo: looked.length > most ? (entries.at(-1)?.name ?? end) : end };
+}
+
+/** In order. Most often all have the same: sorting a thousand takes some milliseconds. */
+function namesIn(lists: readonly ListedCopies[]): readonly string[] {
+  const [first = [], ...others] = lists.map(({ copies }) => [...copies.keys()]);
+  const isSame = (names: readonly string[]) =>
+    names.length === first.length && names.every((name, index) => name === first[index]);
+  if (others.every(isSame)) return first;
+  return [...new Set([...first, ...others.flat()])].sort(compareInUtf8);
+}
+
+/** The part up to as many registers as may be read singly. */
+function upToSingles({ entries, upTo }: Part, majority: number): Part {
+  let singles = 0;
+  for (const [index, { copies }] of entries.entries()) {
+    if (isSettledIn(copies, latestOf(copies), majority)) continue;
+    singles += 1;
+    if (singles <= SINGLES_MAX) continue;
+    const before = entries.slice(0, index);
+    return { entries: before, upTo: before.at(-1)?.name ?? null };
+  }
+  return { entries, upTo };
+}
+
+/** Whether these copies tell what a read would. */
+const isSettledIn = (copies: Copies, latest: Copy | null, majority: number): boolean =>
+  isDecided(copies, latest, majority) && !(latest && hasEnded(copies, latest, majority));
+
+/** Approximate size in an answer. */
+const bytesOf = ({ name, json }: ListedRegister): number =>
+  Buffer.byteLength(json) + Buffer.byteLength(name) + ENTRY_BYTES;
+
+/** Names and numbers of a register in JSON. */
+const ENTRY_BYTES = 150;
+/** Of the registers of a page. */
+const PAGE_BYTES_MAX = 1_000_000;
+const PAGES_AT_ONCE_MAX = 8;
+/** Registers of a part that are read singly, each in a round trip of its own or more. */
+const SINGLES_MAX = 50;

@@ -1,0 +1,45 @@
+import type { Ballot } from "../algorithms/ballot.js";
+import type { Copy } from "../algorithms/register.js";
+import type { Keys } from "./keys.js";
+import { type Call, scriptCall } from "./scripts.js";
+
+/** What one primary has accepted of the registers in a part of a list. */
+export interface ListedCopies {
+  /** By name, in byte order of the names. */
+  readonly copies: ReadonlyMap<string, Copy>;
+  /** The last name that was looked at; null: all were. */
+  readonly upTo: string | null;
+}
+
+/** `from`: where to begin, as ZRANGEBYLEX has it. `beginning`: what all names begin with. */
+export function listRegisters(keys: Keys, from: string, beginning: string, most: number): Call<ListedCopies> {
+  const args = [keys.register(""), from, beginning, most, PART_BYTES_MAX];
+  return scriptCall("list-registers", [keys.registers], args, (reply) => {
+    const [now, upTo, ...listed] = reply as [string, string, ...string[]];
+    const nowMs = Number(now);
+    const copies = new Map<string, Copy>();
+    for (let at = 0; at + 1 < listed.length; at += 2)
+      copies.set(listed[at] as string, copyIn(listed[at + 1] as string, nowMs));
+    return { copies, upTo: upTo === "" ? null : upTo };
+  });
+}
+
+/** A register as lua/lib/registers.lua describes it. */
+function copyIn(stored: string, nowMs: number): Copy {
+  const ends = stored.slice(111, 126);
+  return {
+    promised: stored.slice(0, 37) as Ballot,
+    accepted: stored.slice(37, 74) as Ballot,
+    etag: stored.slice(74, 111) as Ballot,
+    leftMs: ends === NEVER ? null : Number(ends) - nowMs,
+    isLive: stored[126] === "1",
+    isCopied: stored[127] === "1",
+    text: stored.slice(128),
+  };
+}
+
+const NEVER = "000000000000000";
+
+/** Names in a part at most, and bytes after which it ends: some 2 ms of a primary's time. */
+export const PART_NAMES_MAX = 1_000;
+const PART_BYTES_MAX = 256 * 1024;
