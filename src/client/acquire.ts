@@ -11,7 +11,7 @@ import type { Grant } from "./validity.js";
 export async function acquire<G extends Grant>(
   transport: Transport,
   kind: LeaseKind,
-  { waitMs = 0, ...fields }: { readonly waitMs?: number | undefined; readonly member?: object | undefined },
+  { waitMs = 0, ...fields }: { readonly waitMs?: number | undefined },
   { timeoutMs = TIMEOUT_MS, signal }: CallOptions,
 ): Promise<Lease<G>> {
   signal?.throwIfAborted();
@@ -29,8 +29,7 @@ export async function acquire<G extends Grant>(
       deadlineMs: waitUntilMs + timeoutMs,
       limitMs: () => (leftMs() > SLICE_MS ? SLICE_MS : leftMs() + ATTEMPT_MS),
       onFailure: (error) => {
-        // What is bound to a member may be refused after it was granted.
-        isUncertain ||= fields.member !== undefined || !hasNoEffect(error);
+        isUncertain ||= !hasNoEffect(error);
       },
       signal,
     });

@@ -8,7 +8,7 @@ import type { CampaignRequest, Election, Term } from "./types.js";
 import { watchful } from "./watchful.js";
 
 export interface LeadOptions<T>
-  extends Omit<CampaignRequest, "leaseId" | "waitMs" | "member" | "consensus">,
+  extends Omit<CampaignRequest, "leaseId" | "waitMs" | "consensus">,
     CallOptions {
   /**
    * What to do while leading. It should end when `stop` aborts: the term was lost, or `lead` is to end. Only then the next

@@ -31,15 +31,10 @@ export interface QuorateOptions extends Deployment {
 export interface LeaseOptions extends CallOptions {
   /** Whether the lease is renewed until it is released or lost. */
   readonly keep?: boolean | undefined;
-  /**
-   * A member of this process, whose heartbeats keep the lease instead: with one request for all leases. `ttlMs` should not be below that of
-   * the member.
-   */
-  readonly member?: Membership | undefined;
 }
 
-export type LockOptions = Omit<AcquireRequest, "leaseId" | "member"> & LeaseOptions;
-export type PermitOptions = Omit<AcquirePermitsRequest, "leaseId" | "member"> & LeaseOptions;
+export type LockOptions = Omit<AcquireRequest, "leaseId"> & LeaseOptions;
+export type PermitOptions = Omit<AcquirePermitsRequest, "leaseId"> & LeaseOptions;
 
 /**
  * A client of Quorate. It asks the instance that answered last, and the next one when that fails.
@@ -171,12 +166,10 @@ export class Quorate {
 
   async #acquire<G extends Grant>(
     kind: LeaseKind,
-    { keep, member, timeoutMs, signal, ...fields }: LeaseOptions & { readonly waitMs?: number | undefined },
+    { keep, timeoutMs, signal, ...fields }: LeaseOptions & { readonly waitMs?: number | undefined },
   ): Promise<Lease<G>> {
-    const asked = { ...fields, member: member?.proof };
-    const lease = await acquire<G>(this.#transport, kind, asked, { timeoutMs, signal });
-    if (member) lease.keep(member.renewal);
-    else if (keep) lease.keep(this.#renewal);
+    const lease = await acquire<G>(this.#transport, kind, fields, { timeoutMs, signal });
+    if (keep) lease.keep(this.#renewal);
     return lease;
   }
 }

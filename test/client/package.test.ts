@@ -124,7 +124,13 @@ describe("the package", () => {
     );
     const { analysis } = JSON.parse(stdout);
     expect(Object.keys(analysis.entrypoints)).toEqual(
-      expect.arrayContaining(["./client", "./client/consensus", "./client/worker", "./redlock"]),
+      expect.arrayContaining([
+        "./client",
+        "./client/bound",
+        "./client/consensus",
+        "./client/worker",
+        "./redlock",
+      ]),
     );
   }, 60_000);
 
@@ -332,7 +338,7 @@ describe("its types", () => {
   });
 });
 
-test.each(["quorate", "consensus"])(
+test.each(["quorate", "consensus", "bound"])(
   "the client %s has at most 10 KB, minified and gzipped",
   async (entry) => {
     const { outputFiles } = await build({

@@ -84,10 +84,7 @@ export class Membership {
     this.views = new MemberViews((service) => this.list(service), clock, settings.viewAgeMsMax);
   }
 
-  /**
-   * Begins a new incarnation of the member. `memberKey`: the secret of this registration, which nobody can read later. Throws
-   * `superseded`, `too_many` and `no_quorum`.
-   */
+  /** Begins a new incarnation of the member, with a secret of its own. Throws `superseded`, `too_many` and `no_quorum`. */
   async register(
     service: string,
     id: string,
@@ -98,10 +95,9 @@ export class Membership {
       const known = await this.#records.find(service, id);
       const isNew = !known.isLive;
       const memberKey = this.ids.memberKey();
-      const nonce = nonceOf(memberKey);
       const event = isNew ? JOINED : REGISTERED_AGAIN;
       const [record] = await Promise.all([
-        this.#records.next(service, id, known, ttlMs, registration, event, nonce),
+        this.#records.next(service, id, known, ttlMs, registration, event, nonceOf(memberKey)),
         isNew && this.#assertRoom(service),
         registration.probe && this.primaries.askMajority(noteProbed(this.keys, service)),
       ]);

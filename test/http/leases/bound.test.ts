@@ -68,9 +68,9 @@ describe("a lease that is bound to a member", () => {
   test("is renewed by its heartbeats, and told without its leaseId", async () => {
     const member = await register();
     const name = freshName();
-    const { status, body } = await acquire(name, { ttlMs: 1_000, member });
+    const { status, body } = await acquire(name, { ttlMs: 5_000, member });
     expect(status).toBe(200);
-    await sleep(300);
+    await sleep(1_000);
     const { body: alive } = await beat(member);
     expect(alive.leases).toEqual({
       held: [
@@ -84,21 +84,21 @@ describe("a lease that is bound to a member", () => {
       ],
       lost: [],
     });
-    expect(alive.leases.held[0].validForMs).toBeLessThanOrEqual(1_000);
+    expect(alive.leases.held[0].validForMs).toBeLessThanOrEqual(5_000);
     expect(JSON.stringify(alive)).not.toContain(body.leaseId);
-    expect(await leftOf(name)).toBeGreaterThan(750);
+    expect(await leftOf(name)).toBeGreaterThan(4_000);
   });
 
   test("lives as long as they go on, in any instance, and ends without them", async () => {
     await using other = await startInstance(urls, { prefix: instance.prefix });
     const member = await register();
     const name = freshName();
-    const { body } = await acquire(name, { ttlMs: 1_000, member });
-    for (const at of [other, instance, other]) {
-      await sleep(600);
+    const { body } = await acquire(name, { ttlMs: 2_000, member });
+    for (const at of [other, instance]) {
+      await sleep(1_200);
       expect((await beat(member, at)).body.leases.held).toMatchObject([{ fencingToken: body.fencingToken }]);
     }
-    await sleep(1_100);
+    await sleep(2_100);
     expect(await leftOf(name)).toBeNull();
     const ended = (await beat(member)).body.leases;
     expect(ended).toMatchObject({
@@ -199,7 +199,7 @@ describe("a lease that is bound to a member", () => {
     await acquire(kept, { member });
     const mine = await acquire(taken, { ttlMs: 200, member });
     await sleep(250);
-    const theirs = await acquire(taken, {});
+    const theirs = await acquire(taken, { waitMs: 5_000 });
     const { held, lost } = (await beat(member)).body.leases;
     expect(held).toMatchObject([{ names: [kept] }]);
     expect(lost).toMatchObject([
@@ -421,7 +421,7 @@ describe("grants", () => {
       expect(body.detail).toContain(`"${foreign}"`);
     }
     for (const name of [orders, stock]) expect((await take(name, member, "worker")).status).toBe(200);
-    await sleep(300);
+    await sleep(1_000);
     const { incarnation, memberKey } = member;
     const told = await own.call(
       "POST",
@@ -431,8 +431,8 @@ describe("grants", () => {
     );
     expect(told.body.leases.held).toMatchObject([{ names: [orders] }]);
     expect(told.body.leases.lost).toEqual([]);
-    expect(await leftOf(orders)).toBeGreaterThan(4_750);
-    expect(await leftOf(stock)).toBeLessThanOrEqual(4_700);
+    expect(await leftOf(orders)).toBeGreaterThan(4_000);
+    expect(await leftOf(stock)).toBeLessThanOrEqual(4_000);
   });
 });
 
