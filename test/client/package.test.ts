@@ -338,7 +338,7 @@ describe("its types", () => {
   });
 });
 
-test.each(["quorate", "consensus", "bound"])(
+test.each(["quorate", "consensus"])(
   "the client %s has at most 10 KB, minified and gzipped",
   async (entry) => {
     const { outputFiles } = await build({
