@@ -608,6 +608,8 @@ export interface ProblemFields {
     readonly version?: number;
     /** The revision of a member. */
     readonly revision?: number;
+    /** The check of a transaction that does not hold. */
+    readonly field?: string;
   };
   idempotency_mismatch: object;
   too_many_keyed: {
