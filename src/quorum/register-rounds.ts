@@ -65,6 +65,13 @@ export class RegisterRound {
     });
   }
 
+  /** What each primary answers, in their order, once all have answered or failed. */
+  answers<T>(call: Call<T>): Promise<readonly (Answer<T> | undefined)[]> {
+    return this.#ask<T, readonly (Answer<T> | undefined)[]>(call, ({ answers, pending }) =>
+      pending > 0 ? undefined : answers,
+    );
+  }
+
   /** Another question to each; what they answer is not waited for longer than the command timeout, and may fail. */
   async each(callOf: (index: number) => Call<unknown>): Promise<void> {
     const { all } = this.primaries;

@@ -13,10 +13,12 @@ import {
 } from "../../scripts/register-calls.js";
 import { isTransaction } from "../../scripts/register-kinds.js";
 import type { Transactions } from "../transactions/transactions.js";
+import type { Lags } from "./lags.js";
 import type { Registers } from "./registers.js";
 
 /**
- * Deletes registers whose time is over, whether anybody reads them or not, and removes what is left of those that were deleted.
+ * Deletes registers whose time is over, whether anybody reads them or not, removes what is left of those that were deleted, and
+ * sends again what single primaries missed.
  * Any number of instances may do so at once.
  *
  * What is left of a register are its tombstones, and ballots that were promised. They go only in one configuration in which all
@@ -37,6 +39,7 @@ export class RegisterUpkeep {
     private readonly transactions: Pick<Transactions, "end" | "sawStored">,
     /** For how long it waits until it removes what was deleted, ms. */
     private readonly goneForMs = GONE_FOR_MS,
+    private readonly lags?: Pick<Lags, "catchUp">,
   ) {
     void this.#watch();
   }
@@ -61,7 +64,8 @@ export class RegisterUpkeep {
     await Promise.all(ended.map((name) => this.#end(name)));
     const gone = namesIn(due, "gone");
     const removed = gone.length > 0 && (await this.#remove(gone));
-    return ended.length === AT_ONCE || (removed && gone.length === AT_ONCE);
+    const lagging = (await this.lags?.catchUp(this.registers)) ?? false;
+    return lagging || ended.length === AT_ONCE || (removed && gone.length === AT_ONCE);
   }
 
   /** Reading it deletes it; a primary that has missed that is told. */
@@ -80,8 +84,7 @@ export class RegisterUpkeep {
     );
     const gone = read.flatMap(({ name, copies }) => (copies && isGone(copies) ? [{ name, copies }] : []));
     // Where one has something live, it has missed the deletion, or another has: one of them is behind.
-    for (const { name, copies } of read)
-      if (copies && !isGone(copies)) await this.registers.complete(name).catch(() => {});
+    for (const { name, copies } of read) if (copies && !isGone(copies)) await this.registers.complete(name);
     if (gone.length === 0) return false;
     const floor = floorAbove(gone.flatMap(({ copies }) => copies));
     if (!(await round.all(raiseRegisterFloor(floor)))) return false;

@@ -17,7 +17,8 @@ local promised, accepted = promised_in(head), accepted_in(head)
 if accepted == ARGV[2] and string.sub(head, 128, 128) == '0' then return { 1 } end
 if promised > ARGV[2] then return { 0, promised } end
 
-local is_new = string.sub(head, 75, 111) ~= ARGV[4]
+-- A change that was tried again after another has the etag of its first try, and may have made something else.
+local is_new = string.sub(head, 75, 111) ~= ARGV[4] or redis.call('GETRANGE', KEYS[2], HEAD, -1) ~= ARGV[7]
 local ended, ends = string.sub(head, 112, 126), NEVER
 -- A version that this primary has already ends when it noted: accepting it again must not let it live longer.
 if ARGV[5] ~= '' then
