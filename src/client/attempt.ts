@@ -8,12 +8,14 @@ export interface HttpRequest {
   readonly body?: string;
   /** A field that every answer to it has: one without it is not from Quorate. */
   readonly answerHas?: string | undefined;
+  /** The answer is server-sent events: its body is not read. */
+  readonly isStream?: boolean | undefined;
 }
 
 export interface HttpAnswer {
   readonly status: number;
   readonly etag: string | null;
-  /** The parsed JSON; null: there was none. */
+  /** The parsed JSON; null: there was none. Of a stream: the body itself. */
   readonly body: unknown;
 }
 
@@ -34,7 +36,7 @@ export function attempt(
       reject(failure("unreachable", `${url} did not answer within ${Math.round(limitMs)} ms.`, {})),
     );
     let pending = true;
-    receive(fetch, url, { ...request, signal: given.signal }, request.answerHas).then(
+    receive(fetch, url, { ...request, signal: given.signal }, request).then(
       (answer) => {
         pending = false;
         resolve(answer);
@@ -56,12 +58,13 @@ async function receive(
   fetch: World["fetch"],
   url: string,
   init: RequestInit,
-  has: string | undefined,
+  { answerHas: has, isStream }: HttpRequest,
 ): Promise<HttpAnswer> {
   let response: Response;
   let text: string;
   try {
     response = await fetch(url, init);
+    if (isStream && isOfEvents(response)) return { status: response.status, etag: null, body: response.body };
     text = await response.text();
   } catch (error) {
     throw failure("unreachable", `${url} could not be reached, or broke off: ${reasonOf(error)}.`, {}, error);
@@ -69,7 +72,11 @@ async function receive(
   const { status, headers } = response;
   const body = parsed(text);
   // Only a 304 has no body.
-  const isExpected = body === null ? status === 304 : isObject(body) && (has === undefined || has in body);
+  const isExpected = isStream
+    ? false
+    : body === null
+      ? status === 304
+      : isObject(body) && (has === undefined || has in body);
   if (status >= 400 || !isExpected) throw refusal(url, response, body);
   return { status, etag: headers.get("etag"), body };
 }
@@ -101,6 +108,9 @@ function parsed(text: string): unknown {
     return undefined;
   }
 }
+
+const isOfEvents = ({ status, headers }: Response) =>
+  status === 200 && headers.get("content-type")?.startsWith("text/event-stream");
 
 const isObject = (body: unknown) => typeof body === "object" && body !== null;
 

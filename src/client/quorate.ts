@@ -1,7 +1,8 @@
 import { acquire } from "./acquire.js";
 import { type LeadOptions, lead, observe, proclaim } from "./elections.js";
-import { lockKind, permitsKind } from "./kinds.js";
+import { lockKind, permitsKind, termKind } from "./kinds.js";
 import type { Lease, LeaseKind } from "./lease.js";
+import type { WatchedMembers } from "./member-state.js";
 import { type MemberOptions, Membership } from "./membership.js";
 import { type PickOptions, pick } from "./picks.js";
 import { type Renewal, renewInLoop } from "./renewal.js";
@@ -17,7 +18,7 @@ import type {
   Term,
 } from "./types.js";
 import type { Grant } from "./validity.js";
-import { type WatchedMembers, type WatchOptions, watch } from "./watch.js";
+import { type WatchOptions, watch } from "./watch.js";
 import { systemWorld, type World } from "./world.js";
 
 export interface QuorateOptions extends Deployment {
@@ -103,7 +104,7 @@ export class Quorate {
    * });
    */
   lead<T>(name: string, options: LeadOptions<T>): Promise<T | undefined> {
-    return lead(this.#transport, this.#renewal, name, options);
+    return lead(this.#transport, this.#renewal, termKind(name), options);
   }
 
   /** Replaces the value of the leader. Throws `lease_lost` where the term is over. */
@@ -153,8 +154,8 @@ export class Quorate {
   }
 
   /**
-   * The members of a service: now, and whenever one comes, goes or changes. It goes on after failures, until the signal
-   * aborts.
+   * The members of a service: now, and whenever one comes, goes or changes, with what happened. It goes on after failures,
+   * until the signal aborts.
    *
    * @example
    * for await (const { members } of quorate.watch("search", { status: "up" })) balance(members);
@@ -188,6 +189,7 @@ async function during<G extends Grant, T>(
 export type { LeadOptions } from "./elections.js";
 export { type ErrorCode, QuorateError, type QuorateErrorOf } from "./errors.js";
 export type { Lease } from "./lease.js";
+export type { MemberEvent, WatchedMember, WatchedMembers } from "./member-state.js";
 export type { DrainOptions, LeaveOptions, MemberOptions, Membership } from "./membership.js";
 export type { PickOptions } from "./picks.js";
 export type { Renewal } from "./renewal.js";
@@ -195,5 +197,5 @@ export type { RingOptions, ServiceRing } from "./ring.js";
 export type { CallOptions, Deployment } from "./transport.js";
 export type { Election, Lease as LockGrant, LoadReport, Member, Permits, Picked, Term } from "./types.js";
 export type { Grant } from "./validity.js";
-export type { WatchedMembers, WatchOptions } from "./watch.js";
+export type { WatchOptions } from "./watch.js";
 export type { Clock, World } from "./world.js";

@@ -23,6 +23,8 @@ export interface Call {
   readonly deadlineMs: number;
   /** A field that every answer to it has. */
   readonly answerHas?: string;
+  /** The answer is server-sent events, and its body is a `ReadableStream`. */
+  readonly isStream?: boolean;
   /** How long to wait for the answer of one instance before the next is asked, ms; asked for before each attempt. */
   readonly limitMs: () => number;
   /** Repeats without regard to Retry-After: for what the service admits before all else. */
@@ -129,10 +131,16 @@ export class Transport {
   }
 
   #attempt(base: string, call: Call, leftMs: number): Promise<HttpAnswer> {
-    const { method, path, headers, body, answerHas, signal } = call;
+    const { method, path, headers, body, answerHas, isStream, signal } = call;
     const own = body ? this.#jsonHeaders : this.#headers;
     const all = headers ? { ...own, ...headers } : own;
-    const request = { method, headers: all, answerHas, ...(body && { body: JSON.stringify(body()) }) };
+    const request = {
+      method,
+      headers: all,
+      answerHas,
+      isStream,
+      ...(body && { body: JSON.stringify(body()) }),
+    };
     const limitMs = Math.max(0, Math.min(call.limitMs(), leftMs));
     return attempt(this.world, base + path, request, limitMs, signal);
   }

@@ -6,6 +6,8 @@ export interface World {
   readonly random: () => number;
   /** The secret of one lease: 128 random bits. */
   readonly leaseId: () => string;
+  /** Whether `fetch` gives answers as they come. Where it does not, watching is asking again and again. */
+  readonly streams?: boolean;
 }
 
 export interface Clock {
@@ -31,6 +33,7 @@ export const systemWorld: World = Object.freeze({
   },
   random: Math.random,
   leaseId: randomIds(),
+  streams: "body" in (globalThis.Response?.prototype ?? {}),
 } satisfies World);
 
 /** Ids of 132 random bits. Random bytes are drawn for many at once, which costs as much as for one. */

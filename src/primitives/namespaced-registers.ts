@@ -2,6 +2,8 @@ import type { Namespace } from "../namespace.js";
 import { registerName } from "../scripts/register-kinds.js";
 import type { ConsensusElections } from "./consensus-elections.js";
 import type { Term } from "./election.js";
+import type { Hooks } from "./hooks/hooks.js";
+import { type HooksOfServices, hooksIn } from "./namespaced-hooks.js";
 import type { Barriers } from "./registers/barriers.js";
 import type { Counters } from "./registers/counters.js";
 import type { RegisterEvents } from "./registers/events/register-events.js";
@@ -20,6 +22,7 @@ export interface OnRegisters {
   readonly barriers: Barriers;
   readonly latches: Latches;
   readonly transactions: Transactions;
+  readonly hooks: Hooks;
   readonly consensusElections: ConsensusElections;
 }
 
@@ -32,6 +35,7 @@ export interface NamespacedOnRegisters {
   readonly counters: Pick<Counters, "get" | "add" | "lacking">;
   readonly barriers: Pick<Barriers, "arrive">;
   readonly latches: Pick<Latches, keyof Latches>;
+  readonly hooks: HooksOfServices;
   readonly transactions: Omit<Transactions, "end" | "sawStored">;
   readonly consensusElections: Pick<ConsensusElections, keyof ConsensusElections>;
 }
@@ -44,6 +48,7 @@ export function allOnRegistersIn(namespace: Namespace, primitives: OnRegisters):
     counters: countersIn(namespace, primitives.counters),
     barriers: barriersIn(namespace, primitives.barriers),
     latches: latchesIn(namespace, primitives.latches),
+    hooks: hooksIn(namespace, primitives.hooks),
     transactions: transactionsIn(namespace, primitives.transactions),
     consensusElections: consensusElectionsIn(namespace, primitives.consensusElections),
   };

@@ -4,6 +4,8 @@ import type { Primaries } from "../quorum/primaries.js";
 import type { Subscriptions } from "../redis/subscriptions.js";
 import type { Keys } from "../scripts/keys.js";
 import { ConsensusElections } from "./consensus-elections.js";
+import { Hooks } from "./hooks/hooks.js";
+import type { MemberEvents } from "./members/events/member-events.js";
 import type { OnRegisters } from "./namespaced-registers.js";
 import { Barriers } from "./registers/barriers.js";
 import { Changes } from "./registers/changes.js";
@@ -26,6 +28,7 @@ export interface AllOnRegisters extends OnRegisters {
 export function allOnRegisters(
   primaries: Primaries,
   subscriptions: Subscriptions,
+  memberEvents: MemberEvents,
   { keys, clock, random, ids }: { keys: Keys; clock: Clock; random: Random; ids: Ids },
   { ttlMaxMs }: { readonly ttlMaxMs: number },
 ): AllOnRegisters {
@@ -43,6 +46,7 @@ export function allOnRegisters(
     counters: new Counters(registers),
     barriers: new Barriers(registers),
     latches: new Latches(registers),
+    hooks: new Hooks(registers, memberEvents, primaries, keys, ids),
     transactions,
     consensusElections: new ConsensusElections(registers, primaries, clock, ids, ttlMaxMs),
     registerUpkeep: new RegisterUpkeep(

@@ -96,6 +96,15 @@ export function dueRegisters(keys: Keys, goneForMs: number, most: number): Call<
   });
 }
 
+/** Names of registers between these two, in their order; a name may be that of one that was deleted. */
+export function registerNames(
+  keys: Keys,
+  [first, end]: readonly [string, string],
+  most: number,
+): Call<readonly string[]> {
+  return scriptCall("register-names", [keys.registers], [first, end, most], (reply) => reply as string[]);
+}
+
 /** Returns the floor from now on. */
 export function raiseRegisterFloor(floor: Ballot): Call<Ballot> {
   return scriptCall("raise-register-floor", [], [floor], (reply) => (reply as [Ballot])[0]);

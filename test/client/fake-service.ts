@@ -16,8 +16,67 @@ export interface Received {
 /** What becomes of a request: an answer, or an Error where the connection fails; undefined: nothing, ever. */
 export type Reply =
   | { readonly status: number; readonly body?: object; readonly headers?: object }
+  | FakeStream
   | Error
   | undefined;
+
+/** An answer that comes in parts, when a test wants. */
+export class FakeStream {
+  readonly #parts: (string | Error | null)[] = [];
+  #wake = () => {};
+  /** Whether its reader has gone. */
+  isCancelled = false;
+
+  constructor(...parts: readonly string[]) {
+    for (const part of parts) this.send(part);
+  }
+
+  /** An event as an instance sends it. */
+  event(type: string, data: object, id?: string): this {
+    return this.send(
+      `event: ${type}\n${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`,
+    );
+  }
+
+  send(text: string): this {
+    return this.#put(text);
+  }
+
+  end(): this {
+    return this.#put(null);
+  }
+
+  break(): this {
+    return this.#put(new TypeError("terminated"));
+  }
+
+  #put(part: string | Error | null): this {
+    this.#parts.push(part);
+    this.#wake();
+    return this;
+  }
+
+  readonly response = {
+    status: 200,
+    headers: new Headers({ "content-type": "text/event-stream" }),
+    body: {
+      getReader: () => ({
+        read: async () => {
+          while (this.#parts.length === 0)
+            await new Promise<void>((wake) => {
+              this.#wake = wake;
+            });
+          const part = this.#parts.shift();
+          if (part instanceof Error) throw part;
+          return { done: part === null, value: new TextEncoder().encode(part ?? "") };
+        },
+        cancel: async () => {
+          this.isCancelled = true;
+        },
+      }),
+    },
+  } as unknown as Response;
+}
 
 /**
  * Instances that a test plays, in virtual time. They never notice that a client has gone, as if the network kept it from
@@ -50,6 +109,7 @@ export class FakeService {
       const reply = await this.reply(request);
       if (reply === undefined) return new Promise<never>(() => {});
       if (reply instanceof Error) throw reply;
+      if (reply instanceof FakeStream) return reply.response;
       const { status, body, headers } = reply;
       // A Response would need more than promises to be read.
       const text = body === undefined ? "" : JSON.stringify(body);

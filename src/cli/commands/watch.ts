@@ -1,15 +1,17 @@
 import type { Command } from "commander";
+import type { QuorateError } from "../../client/errors.js";
+import type { WatchedMember, WatchedMembers } from "../../client/member-state.js";
 import type { Transport } from "../../client/transport.js";
+import { watch } from "../../client/watch.js";
 import { wallClockMs } from "../../client/world.js";
 import { wrongUse } from "../failure.js";
 import { follow } from "../follow.js";
 import { type CommonOptions, type Define, transportOf } from "../invocation.js";
 import { json as jsonCell, NO_LABEL } from "../kinds/cells.js";
-import { inWords, memberChanges } from "../kinds/member-changes.js";
-import { listMembers } from "../kinds/member-list.js";
+import { eventInWords, inWords, memberChanges } from "../kinds/member-changes.js";
 import { segment } from "../names.js";
 import { printable, printJsonLine, printLine } from "../output.js";
-import type { Election, Member, Members } from "../types.js";
+import type { Election } from "../types.js";
 
 export const define: Define = (command, { env }) => {
   command
@@ -36,7 +38,7 @@ export const define: Define = (command, { env }) => {
   command
     .command("members <services...>")
     .alias("member")
-    .summary("follow the members of services, one line for each that comes, goes or changes")
+    .summary("follow the members of services, one line for whatever happens to one, and why")
     .action(async (services: string[], _: object, its: Command) => {
       const options = its.optsWithGlobals<CommonOptions>();
       const transport = transportOf(options, env);
@@ -56,25 +58,37 @@ const troubled =
   ({ message }: Error) =>
     void process.stderr.write(`quorate: ${name}: ${printable(message)} It is asked again\n`);
 
-/** `10:31:02  search  search-1  joined: is up at 10.0.0.7:9000` */
-async function watchMembers(transport: Transport, service: string, isJson: boolean): Promise<never> {
-  let before: readonly Member[] | null = null;
-  const changed = async () => {
-    // The first page tells of a change on any of them.
-    const list = await listMembers(transport, service, undefined);
+/** `10:31:02  search  search-1  expired: no heartbeat for its time to live` */
+async function watchMembers(transport: Transport, service: string, isJson: boolean): Promise<void> {
+  let before: readonly WatchedMember[] | null = null;
+  let isTroubled = false;
+  const answers = (failure: QuorateError | null) => {
+    if (failure && !before) throw failure;
+    if (failure && !isTroubled) troubled(service)(failure);
+    isTroubled = failure !== null;
+  };
+  for await (const list of watch(transport, service, {}, answers)) {
     if (isJson) printJsonLine({ service, ...list });
     else {
       const time = TIME.format(wallClockMs());
-      const news = before
-        ? memberChanges(before, list.members)
-        : list.members.map((member) => ({ id: member.id, change: inWords(member) }));
-      for (const { id, change } of news) printLine(printable(`${time}  ${service}  ${id}  ${change}`));
-      if (!before && news.length === 0) printLine(`${time}  ${service}  (no members)`);
+      for (const { id, news } of newsOf(before, list))
+        printLine(printable(`${time}  ${service}  ${id}  ${news}`));
+      if (!before && list.members.length === 0) printLine(`${time}  ${service}  (no members)`);
     }
     before = list.members;
-  };
-  const members = { path: `/services/${segment(service)}/members`, field: "members" };
-  return follow<Members>(transport, members, { changed, troubled: troubled(service) });
+  }
+}
+
+interface News {
+  readonly id: string;
+  readonly news: string;
+}
+
+/** What happened, as it happened; where that is not known, what has changed. */
+function newsOf(before: readonly WatchedMember[] | null, { members, events }: WatchedMembers): News[] {
+  if (!before) return members.map((member) => ({ id: member.id, news: inWords(member) }));
+  if (events.length > 0) return events.map((event) => ({ id: event.member.id, news: eventInWords(event) }));
+  return memberChanges(before, members).map(({ id, change }) => ({ id, news: change }));
 }
 
 /** `10:31:02  billing  worker-7 leads, term 5: {"url":"…"}` */

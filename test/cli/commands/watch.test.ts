@@ -51,10 +51,12 @@ describe("members that are watched", () => {
     await put(service, "b");
     await tells(`${service}  b  joined: is up at b:9000`);
     await instance.call("PATCH", `/v1/services/${service}/members/b`, { status: "draining" });
-    await tells(`${service}  b  drains`);
+    await tells(`${service}  b  draining: drains; changed: status`);
+    await instance.call("PATCH", `/v1/services/${service}/members/b`, { weight: 2, zone: "z" });
+    await tells(`${service}  b  updated: changed: weight, zone; drains, weight 2, zone z, tags -`);
     await instance.call("DELETE", `/v1/services/${service}/members/a`);
-    await tells(`${service}  a  is gone`);
-    expect(lines(cli)).toHaveLength(4);
+    await tells(`${service}  a  left`);
+    expect(lines(cli)).toHaveLength(5);
     cli.child.kill("SIGINT");
     expect([await cli.ended, cli.err()]).toEqual(["SIGINT", ""]);
   }, 60_000);
@@ -70,7 +72,34 @@ describe("members that are watched", () => {
       [service, 0],
       [service, 1],
     ]);
+    expect(lists.map(({ events }) => events.map((one: { event: string }) => one.event))).toEqual([
+      [],
+      ["joined"],
+    ]);
   }, 60_000);
+
+  test("are followed at another instance when the one that was asked is away, and if none answers it says so", async () => {
+    const { urls } = await sharedPrimaries();
+    const service = freshName("search");
+    const [first, last] = [
+      await startInstance(urls, { prefix: instance.prefix }),
+      await startInstance(urls, { prefix: instance.prefix }),
+    ];
+    const cli = watchKind("members", `${await first.url()},${await last.url()}`, service);
+    await until(() => cli.out() !== "", "it tells that there is nobody", 30_000);
+    await first[Symbol.asyncDispose]();
+    await put(service, "a");
+    await until(() => cli.out().includes("a  joined"), "the other instance tells", 30_000);
+    expect(cli.err()).toBe("");
+    await last[Symbol.asyncDispose]();
+    await until(() => cli.err() !== "", "it says that nobody answers", 30_000);
+    expect(cli.err()).toMatch(new RegExp(`^quorate: ${service}: .* It is asked again\n$`));
+  }, 90_000);
+
+  test("that cannot be read at the beginning end it with 69", async () => {
+    const { code, err } = await against("http://127.0.0.1:9", "watch", "members", "search");
+    expect([code, err]).toEqual([69, expect.stringMatching(/^quorate: [^\n]+\n$/)]);
+  }, 40_000);
 });
 
 describe("elections that are watched", () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { inWords, memberChanges } from "../../../src/cli/kinds/member-changes.js";
+import { eventInWords, inWords, memberChanges } from "../../../src/cli/kinds/member-changes.js";
 import type { Member } from "../../../src/cli/types.js";
 
 const member = (id: string, more: Partial<Member> = {}): Member =>
@@ -35,4 +35,16 @@ test("what has changed between two lists is told by id, and what only aged is no
     { id: "g", change: "joined: is up at g:9000" },
   ]);
   expect(inWords(member("h", { status: "draining" }))).toBe("drains at h:9000");
+});
+
+test.each([
+  ["joined", "registered", "joined: is up at a:9000"],
+  ["updated", "changed: weight", "updated: changed: weight; is up, weight 1, zone -, tags -"],
+  ["updated", "", "updated; is up, weight 1, zone -, tags -"],
+  ["suspect", "reported by b, c", "suspect: reported by b, c"],
+  ["left", "left", "left"],
+  ["left", "it has drained", "left: it has drained"],
+  ["expired", "no heartbeat for its time to live", "expired: no heartbeat for its time to live"],
+] as const)("that a member has %s, since %j, is told as: %s", (event, why, line) => {
+  expect(eventInWords({ event, why, member: member("a") })).toBe(line);
 });

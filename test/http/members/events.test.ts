@@ -146,7 +146,11 @@ describe("a stream of the members of a service", () => {
     expect(later.events()[0]?.data.member).toMatchObject({ id: "a", status: "suspect" });
     using back = await follow(service, pair.other, { "last-event-id": lastId(stream) });
     await untilType(back, "bookmark");
-    expect(back.events().at(-1)?.data).toEqual({ service, suspects: ["a"] });
+    expect(back.events().at(-1)?.data).toEqual({
+      service,
+      suspects: ["a"],
+      ringId: expect.stringMatching(/^[0-9a-f]{16}$/),
+    });
 
     await put(service, "a");
     await untilTold(stream, "updated a");

@@ -46,6 +46,11 @@ export class FeedState {
     return { members: this.#snapshot, ringId: this.#mayHaveNewRing ? this.#nameRing() : this.#ringId };
   }
 
+  /** Ids of those that others cannot reach, or that restart. */
+  suspects(): string[] {
+    return this.snapshot().members.flatMap((event) => (statusOf(event) === "suspect" ? event.id : []));
+  }
+
   get mayHaveNewRing(): boolean {
     return this.#mayHaveNewRing;
   }
