@@ -1,6 +1,8 @@
 import {
   type Configuration,
   entryOf,
+  epochOf,
+  isFencedOut,
   type Judgement,
   judge,
   type Step,
@@ -28,6 +30,8 @@ export class Reconciler {
   #members: readonly ObservedPrimary[] = [];
   #round: Promise<void> | null = null;
   #again = false;
+  /** Whether absent primaries are to be fenced out in the next round. */
+  #fencesOut = false;
   #closed = false;
   readonly #startedMs: number;
   readonly #majority: number;
@@ -104,6 +108,19 @@ export class Reconciler {
         resolve(true);
       });
     });
+  }
+
+  /** How many primaries the configuration with this epoch fences out, if it is the one in use; else 0. */
+  fencedOut(configuration: string): number {
+    const current = this.#current;
+    if (!current || epochOf(current) !== configuration) return 0;
+    return current.primaries.filter(isFencedOut).length;
+  }
+
+  /** Fences out the primaries that are absent, if a majority are there and none is being readmitted. */
+  fenceOutAbsent(): Promise<void> {
+    this.#fencesOut = true;
+    return this.refresh();
   }
 
   close(): void {
@@ -184,6 +201,10 @@ export class Reconciler {
     // Copies only from primaries that are fenced, and only if these are a majority.
     if (members.length < this.#majority) return { changed: false };
     if (!isOlder) for (const target of copying) this.#readmission.begin(current, members, target);
+    const fencesOut = this.#fencesOut && members.length === all(observed).length;
+    this.#fencesOut = false;
+    if (!isOlder && fencesOut && (await this.#epochs.fenceOut(current, members, this.#majority)))
+      return { changed: true };
     const changed = await this.#readmission.fence(current, members, lost, copying, this.#majority);
     return isOlder && !changed ? { changed, stalled: RAISING } : { changed };
   }

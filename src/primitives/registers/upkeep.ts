@@ -22,12 +22,14 @@ import type { Registers } from "./registers.js";
  * Any number of instances may do so at once.
  *
  * What is left of a register are its tombstones, and ballots that were promised. They go only in one configuration in which all
- * primaries take part, so that none can bring back an older value: first all say that nothing of it is live; then the floor of
+ * primaries take part, so that none can bring back an older value; where that would let too much stay, absent primaries are fenced
+ * out, and take part again with a copy of the others: first all say that nothing of it is live; then the floor of
  * ballots is raised on all, above all that they promised and accepted for it; then each removes it, unless it has changed. So a
  * message that is late, or a change that began before, meets the floor.
  */
 export class RegisterUpkeep {
   #closed = false;
+  #fencedOutAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly registers: Registers,
@@ -40,6 +42,8 @@ export class RegisterUpkeep {
     /** For how long it waits until it removes what was deleted, ms. */
     private readonly goneForMs = GONE_FOR_MS,
     private readonly lags?: Pick<Lags, "catchUp">,
+    /** How much of what was deleted may stay. */
+    private readonly goneMax = GONE_MAX,
   ) {
     void this.#watch();
   }
@@ -62,6 +66,7 @@ export class RegisterUpkeep {
     if (due.length > 0) this.transactions.sawStored(Math.max(...due.map(({ transactions }) => transactions)));
     const ended = namesIn(due, "ended");
     await Promise.all(ended.map((name) => this.#end(name)));
+    await this.#fenceOutAbsent(Math.max(0, ...due.map(({ goneCount }) => goneCount)));
     const gone = namesIn(due, "gone");
     const removed = gone.length > 0 && (await this.#remove(gone));
     const lagging = (await this.lags?.catchUp(this.registers)) ?? false;
@@ -73,6 +78,15 @@ export class RegisterUpkeep {
     if (isTransaction(name)) await this.transactions.end(name);
     else await this.registers.state(name);
     await this.registers.complete(name);
+  }
+
+  /** What was deleted stays while a primary is absent that may not know of it; but no more of it than that. */
+  async #fenceOutAbsent(goneCount: number): Promise<void> {
+    const nowMs = this.clock.monotonicMs();
+    if (goneCount < this.goneMax || new RegisterRound(this.primaries, this.keys).isWhole) return;
+    if (nowMs - this.#fencedOutAtMs < FENCE_OUT_INTERVAL_MS) return;
+    this.#fencedOutAtMs = nowMs;
+    await this.primaries.fenceOutAbsent();
   }
 
   /** Returns whether something was removed. */
@@ -103,10 +117,10 @@ function namesIn(due: readonly DueRegisters[], which: "ended" | "gone"): string[
 }
 
 /** Whether nothing of a register is live on any primary. */
-const isGone = (copies: readonly (Copy | null)[]) => copies.every((copy) => !copy?.isLive);
+const isGone = (copies: readonly (Copy | null | undefined)[]) => copies.every((copy) => !copy?.isLive);
 
 /** Above all that was promised or accepted; rounded up, so that floors are few and primaries agree on them. */
-function floorAbove(copies: readonly (Copy | null)[]): Ballot {
+function floorAbove(copies: readonly (Copy | null | undefined)[]): Ballot {
   const highest = copies.reduce<Ballot>(
     (max, copy) => higherBallot(max, higherBallot(copy?.promised ?? null, copy?.accepted ?? null)) ?? max,
     NO_BALLOT,
@@ -118,5 +132,9 @@ const INTERVAL_MS = 1_000;
 /** Longer than any change lasts: so its tries find what they made. */
 const GONE_FOR_MS = 60_000;
 const AT_ONCE = 100;
+/** On one primary, some 0.5 KB each. */
+const GONE_MAX = 100_000;
+/** A primary that is absent only for this instance is readmitted by another. */
+const FENCE_OUT_INTERVAL_MS = 10_000;
 /** Some 16 s by the wall clock with which ballots begin, less than `GONE_FOR_MS`: so a floor is seldom ahead of new ballots. */
 const FLOOR_STEP = 2 ** 18;
