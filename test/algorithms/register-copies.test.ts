@@ -26,11 +26,7 @@ describe("copies of a register", () => {
       ["0 stale"],
     ],
     ["one ballot, another text", [copy(2), copy(2, 2, "x"), copy(2)], ["1 diverged"]],
-    [
-      "one ballot, another text at the first",
-      [copy(2, 2, "x"), copy(2), copy(2)],
-      ["0 diverged"],
-    ],
+    ["one ballot, another text at the first", [copy(2, 2, "x"), copy(2), copy(2)], ["0 diverged"]],
     ["the latest on one alone", [copy(2), copy(1), copy(1)], ["0 unconfirmed"]],
     ["the latest on one, nothing elsewhere", [copy(2), null, null], ["0 unconfirmed"]],
     ["the latest on one, and one does not answer", [copy(2), copy(1), undefined], []],
