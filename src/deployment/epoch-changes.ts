@@ -2,11 +2,10 @@ import {
   type Configuration,
   configurationEpochOf,
   entryOf,
-  isFencedOut,
   PROTOCOL,
   type Stored,
-  withoutAbsent,
 } from "../algorithms/configuration.js";
+import { isFencedOut, withoutAbsent } from "../algorithms/fenced-out.js";
 import { change } from "../quorum/agreement.js";
 import { commitConfiguration } from "../scripts/configuration-calls.js";
 import { runOn } from "./copy-end.js";

@@ -1,12 +1,11 @@
 import {
   type Configuration,
   entryOf,
-  epochOf,
-  isFencedOut,
   type Judgement,
   judge,
   type Step,
 } from "../algorithms/configuration.js";
+import { fencedOutIn } from "../algorithms/fenced-out.js";
 import { majorityOf } from "../algorithms/tally.js";
 import type { Primary } from "../redis/primary.js";
 import { ColdStart, type Progress } from "./cold-start.js";
@@ -73,7 +72,7 @@ export class Reconciler {
     return this.#current?.deployment ?? null;
   }
 
-  /** No counter given out since the last cold start is below this, as far as this instance knows. */
+  /** As far as this instance knows. */
   get floor(): number {
     return this.#current?.floor ?? 0;
   }
@@ -110,14 +109,9 @@ export class Reconciler {
     });
   }
 
-  /** How many primaries the configuration with this epoch fences out, if it is the one in use; else 0. */
-  fencedOut(configuration: string): number {
-    const current = this.#current;
-    if (!current || epochOf(current) !== configuration) return 0;
-    return current.primaries.filter(isFencedOut).length;
-  }
+  readonly fencedOut = (configuration: string): number => fencedOutIn(this.#current, configuration);
 
-  /** Fences out the primaries that are absent, if a majority are there and none is being readmitted. */
+  /** If a majority are there and none is being readmitted. */
   fenceOutAbsent(): Promise<void> {
     this.#fencesOut = true;
     return this.refresh();
@@ -201,9 +195,9 @@ export class Reconciler {
     // Copies only from primaries that are fenced, and only if these are a majority.
     if (members.length < this.#majority) return { changed: false };
     if (!isOlder) for (const target of copying) this.#readmission.begin(current, members, target);
-    const fencesOut = this.#fencesOut && members.length === all(observed).length;
+    const fencesOut = this.#fencesOut && !isOlder && members.length === all(observed).length;
     this.#fencesOut = false;
-    if (!isOlder && fencesOut && (await this.#epochs.fenceOut(current, members, this.#majority)))
+    if (fencesOut && (await this.#epochs.fenceOut(current, members, this.#majority)))
       return { changed: true };
     const changed = await this.#readmission.fence(current, members, lost, copying, this.#majority);
     return isOlder && !changed ? { changed, stalled: RAISING } : { changed };

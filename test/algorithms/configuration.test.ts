@@ -4,14 +4,13 @@ import {
   configurationEpochOf,
   type Entry,
   entryOf,
-  isFencedOut,
   type Judgement,
   judge,
   type Observation,
   PROTOCOL,
   quarantineAfter,
-  withoutAbsent,
 } from "../../src/algorithms/configuration.js";
+import { isFencedOut, withoutAbsent } from "../../src/algorithms/fenced-out.js";
 
 // Three primaries, a, b and c. What each is seen to be is one text: its run, or `-` when it is not seen; then what it
 // stores, if anything: a configuration of the table below, `copying` when its data are not complete, `marked` when it

@@ -27,11 +27,14 @@ export const PAGE_MAX = 1_000;
 export const PAGE = 100;
 
 export const AcksQuery = z.strictObject({
-  acks: z.enum(["majority", "all"]).optional().openapi({
-    description:
-      "all: the answer waits until every primary has acknowledged the change or failed to, and tells which are missing. The change is made all the same once a majority have it.",
-    example: "all",
-  }),
+  acks: z
+    .enum(["majority", "all"])
+    .openapi("Acks", {
+      description:
+        "all: the answer waits until every primary has acknowledged the change or failed to, and tells which are missing. The change is made all the same once a majority have it.",
+      example: "all",
+    })
+    .optional(),
 });
 
 export const missing = z.array(z.string()).optional().openapi({
