@@ -7,6 +7,7 @@ import {
 } from "../algorithms/configuration.js";
 import { fencedOutIn } from "../algorithms/fenced-out.js";
 import { majorityOf } from "../algorithms/tally.js";
+import type { Clock } from "../clock.js";
 import type { Primary } from "../redis/primary.js";
 import { ColdStart, type Progress } from "./cold-start.js";
 import type { ReconcilerDependencies } from "./dependencies.js";
@@ -29,7 +30,6 @@ export class Reconciler {
   #members: readonly ObservedPrimary[] = [];
   #round: Promise<void> | null = null;
   #again = false;
-  /** Whether absent primaries are to be fenced out in the next round. */
   #fencesOut = false;
   #closed = false;
   readonly #startedMs: number;
@@ -100,13 +100,7 @@ export class Reconciler {
    * that.
    */
   catchUp(): Promise<boolean> {
-    return new Promise((resolve) => {
-      const cancel = this.dependencies.clock.after(CATCH_UP_MS_MAX, () => resolve(false));
-      void this.refresh().then(() => {
-        cancel();
-        resolve(true);
-      });
-    });
+    return endsWithin(this.dependencies.clock, CATCH_UP_MS_MAX, this.refresh());
   }
 
   readonly fencedOut = (configuration: string): number => fencedOutIn(this.#current, configuration);
@@ -136,10 +130,7 @@ export class Reconciler {
     for (let step = 0; this.#again && step < STEPS_MAX && !this.#closed; step++) {
       this.#again = false;
       const observed = await Promise.all(this.primaries.map((primary) => this.#prober.probe(primary)));
-      const mistake = sameServerTwice(observed);
-      const judgement = mistake
-        ? { kind: "refuse" as const, reason: mistake }
-        : judge(observed, this.#majority, this.#epochs.protocol);
+      const judgement = judgementOf(observed, this.#majority, this.#epochs.protocol);
       if (judgement.kind !== "current") this.#members = [];
       const { changed, stalled } = await this.#act(judgement, observed);
       if (stalled) this.#stall(observed, stalled);
@@ -231,6 +222,26 @@ export class Reconciler {
     if (this.dependencies.clock.monotonicMs() - this.#startedMs < WATCH_INTERVAL_MS) return;
     for (const { primary } of all(observed)) primary.exclude("readmitting", reason);
   }
+}
+
+function judgementOf(
+  observed: readonly (ObservedPrimary | null)[],
+  majority: number,
+  protocol: number,
+): Judgement {
+  const mistake = sameServerTwice(observed);
+  return mistake ? { kind: "refuse", reason: mistake } : judge(observed, majority, protocol);
+}
+
+/** Whether the work ends within this time. */
+function endsWithin(clock: Clock, ms: number, work: Promise<void>): Promise<boolean> {
+  return new Promise((resolve) => {
+    const cancel = clock.after(ms, () => resolve(false));
+    void work.then(() => {
+      cancel();
+      resolve(true);
+    });
+  });
 }
 
 /** The primaries that were observed: in a cold start all of them, as `judge` promises. */
