@@ -34,7 +34,7 @@ const PRINTED = [
     "PickRequest",
     "Picked",
   ],
-  ...["Broken", "Primaries", "Ready"],
+  ...["Broken", "Primaries", "Ready", "Register", "Registers", "Transaction"],
 ];
 
 const fileWith = (types: string) =>

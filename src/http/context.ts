@@ -4,6 +4,8 @@ import type { Principal } from "../access/key-ring.js";
 import type { Rate } from "../access/rates.js";
 import type { Clock, Random } from "../clock.js";
 import type { Config } from "../config.js";
+import type { CallbackDeliveries } from "../delivering/callback-deliveries.js";
+import type { HookDeliveries } from "../delivering/hook-deliveries.js";
 import type { ServerReports } from "../deployment/server-reports.js";
 import type { ErrorCode } from "../errors.js";
 import type { Ids } from "../ids.js";
@@ -47,6 +49,8 @@ export interface Dependencies {
   readonly ids: Ids;
   readonly stopping: Stopping;
   readonly probing: Pick<Probing, "check">;
+  readonly hookDeliveries: Pick<HookDeliveries, "check">;
+  readonly callbackDeliveries: Pick<CallbackDeliveries, "check" | "begin">;
   readonly identity: Identity;
   readonly keyLimits: KeyLimits;
   readonly auditing: Auditing;

@@ -7,6 +7,7 @@ import type { ListWatches } from "./members/list-watches.js";
 import type { MemberPages } from "./members/member-pages.js";
 import type { Membership } from "./members/membership.js";
 import type { Suspicions } from "./members/suspicions.js";
+import { hooksIn } from "./namespaced-hooks.js";
 import { memberListsIn, membershipIn, suspicionsIn } from "./namespaced-members.js";
 import {
   allOnRegistersIn,
@@ -16,8 +17,10 @@ import {
   latchesIn,
   type NamespacedOnRegisters,
   type OnRegisters,
+  registerEventsIn,
   registerPagesIn,
   registersIn,
+  registerTransactionsIn,
   transactionsIn,
 } from "./namespaced-registers.js";
 import type { Picks } from "./picks/picks.js";
@@ -109,6 +112,10 @@ class View implements NamespacedPrimitives {
     return suspicionsIn(this.namespace, this.primitives.membership);
   }
 
+  get hooks() {
+    return hooksIn(this.namespace, this.primitives.hooks);
+  }
+
   get owners() {
     return ownersIn(this.namespace, this.primitives.owners);
   }
@@ -131,6 +138,14 @@ class View implements NamespacedPrimitives {
 
   get registers() {
     return registersIn(this.namespace, this.primitives.registers);
+  }
+
+  get registerEvents() {
+    return registerEventsIn(this.namespace, this.primitives.registerEvents);
+  }
+
+  get registerTransactions() {
+    return registerTransactionsIn(this.namespace, this.primitives.registerTransactions);
   }
 
   get registerPages() {

@@ -19,7 +19,7 @@ describe("against real instances", () => {
     const { registers } = one;
     expect(await registers.get(key)).toBeUndefined();
     const first = await registers.set(key, { leader: "eu-1" }, { ifMatch: null });
-    expect(await other.registers.get(key)).toMatchObject({ key, value: { leader: "eu-1" }, ...first });
+    expect(await other.registers.get(key)).toMatchObject({ value: { leader: "eu-1" }, ...first });
     await expect(registers.set(key, 2, { ifMatch: null })).rejects.toMatchObject({
       code: "version_mismatch",
       version: 1,

@@ -101,6 +101,8 @@ export type Request =
       readonly status?: "up" | "draining";
       readonly drainMs?: number;
     }
+  /** `reporter`, a member, says that it cannot reach the other. */
+  | { readonly kind: "suspect"; readonly service: string; readonly member: string; readonly reporter: string }
   | { readonly kind: "list"; readonly service: string }
   /** `viewAgeMsMax`: how old the view may be that it is answered from. */
   | {
@@ -125,7 +127,17 @@ export type Request =
       readonly etag?: string;
       readonly idempotencyKey?: string;
     }
-  | { readonly kind: "read"; readonly key: string };
+  | { readonly kind: "read"; readonly key: string }
+  /** Registers that are changed together: the accounts of all clients, whose values are balances. */
+  | {
+      readonly kind: "transfer";
+      readonly checks: readonly { readonly key: string; readonly etag: string | null }[];
+      readonly reads: readonly string[];
+      readonly puts: readonly { readonly key: string; readonly value: string }[];
+      readonly idempotencyKey?: string;
+    }
+  /** One account. */
+  | { readonly kind: "look"; readonly key: string };
 
 export type Outcome =
   /** Acquire. `validUntilMs`: until when the client may trust the lease, `startMs + waitedMs + validForMs`. */
@@ -151,6 +163,8 @@ export type Outcome =
   | { readonly kind: "unknown" }
   /** Register and heartbeat. */
   | { readonly kind: "alive"; readonly incarnation: number; readonly revision?: number }
+  /** Suspect. */
+  | { readonly kind: "reported" }
   /** Change. */
   | { readonly kind: "updated"; readonly incarnation: number; readonly revision: number }
   /** Leave; `was`: it was registered until now. */
@@ -164,8 +178,16 @@ export type Outcome =
   | { readonly kind: "changed"; readonly number: number; readonly etag: string | null }
   /** Put and delete: the register has another version; null: there is none. */
   | { readonly kind: "mismatch"; readonly current: Version | null }
-  /** Read, and a delete of nothing; null: there is none. */
-  | { readonly kind: "found"; readonly version: (Version & { readonly value: string }) | null }
+  /** Read, look, and a delete of nothing; null: there is none. */
+  | { readonly kind: "found"; readonly version: Found | null }
+  /** Transfer: the new versions, by key; `found`: what was read before, or null where an earlier try was told that. */
+  | {
+      readonly kind: "transferred";
+      readonly changed: Readonly<Record<string, Version>>;
+      readonly found: Readonly<Record<string, Found | null>> | null;
+    }
+  /** Transfer: this register is not as it was checked for. */
+  | { readonly kind: "unlike"; readonly key: string; readonly current: Version | null }
   /** The service answered with an error: what was asked may still have been done, unless the code says otherwise. */
   | { readonly kind: "failed"; readonly code: string }
   /** No answer: the connection broke, or the instance was killed. It may be done even later. */
@@ -176,6 +198,8 @@ export interface Version {
   readonly number: number;
   readonly etag: string;
 }
+
+export type Found = Version & { readonly value: string };
 
 /** A member in a list. */
 export interface Seen {
@@ -225,6 +249,24 @@ export type WorldEvent =
       readonly incarnation: number;
       readonly revision: number;
     }
+  /** A watcher of members was told this. `id`: of the event. `stream`: counts its connections. */
+  | {
+      readonly kind: "told";
+      readonly atMs: number;
+      readonly watcher: string;
+      readonly stream: number;
+      readonly instance: string;
+      readonly event: "member" | "joined" | "updated" | "suspect" | "draining" | "left" | "expired";
+      readonly id: string;
+      readonly service: string;
+      readonly member: string;
+      readonly incarnation: number;
+      readonly revision: number;
+    }
+  /** What a watcher was told before is void: it gets a snapshot. */
+  | { readonly kind: "told_anew"; readonly atMs: number; readonly watcher: string; readonly stream: number }
+  /** Members that would have expired together may be kept for so much longer, from the beginning on. */
+  | { readonly kind: "guarded"; readonly atMs: number; readonly keptMs: number }
   /** A primary lost the leases that it had stored, or takes part without them: it was restarted, emptied or a replica. */
   | { readonly kind: "forgot"; readonly atMs: number; readonly text: string }
   /** Nothing is wrong in this time, and whoever waits stands in line so long after it asked. */

@@ -65,6 +65,8 @@ function tellRequest(request: Request): string {
       const what = [weight !== undefined && `weight ${weight}`, status, drainMs && `for ${drainMs} ms`];
       return `change ${request.member} of ${request.service}: ${what.filter(Boolean).join(", ")}`;
     }
+    case "suspect":
+      return `suspect ${request.member} of ${request.service}, says ${request.reporter}`;
     case "list":
       return `list ${request.service}`;
     case "owner":
@@ -74,7 +76,17 @@ function tellRequest(request: Request): string {
     case "delete":
       return `delete ${request.key}${tellCondition(request)}`;
     case "read":
-      return `read ${request.key}`;
+    case "look":
+      return `${request.kind} ${request.key}`;
+    case "transfer": {
+      const { checks, reads, puts, idempotencyKey } = request;
+      const what = [
+        ...checks.map(({ key, etag }) => `if ${key} has ${etag ?? "nothing"}`),
+        reads.length > 0 && `read ${reads.join(", ")}`,
+        ...puts.map(({ key, value }) => `put ${value} into ${key}`),
+      ];
+      return `transfer: ${what.filter(Boolean).join("; ")}${idempotencyKey === undefined ? "" : `, as ${idempotencyKey}`}`;
+    }
   }
 }
 
@@ -98,7 +110,8 @@ function tellOutcome(outcome: Outcome): string {
     case "renewed":
       return `renewed, valid until ${outcome.validUntilMs.toFixed(1)}${outcome.value === undefined ? "" : `, value ${outcome.value}`}`;
     case "proclaimed":
-      return "proclaimed";
+    case "reported":
+      return outcome.kind;
     case "led":
       return outcome.leader
         ? `${outcome.leader.candidate} leads in term ${outcome.leader.term}, value ${outcome.leader.value}`
@@ -122,6 +135,16 @@ function tellOutcome(outcome: Outcome): string {
       return `refused, ${tellVersion(outcome.current)}`;
     case "found":
       return `${outcome.version ? `${outcome.version.value}, ` : ""}${tellVersion(outcome.version)}`;
+    case "transferred": {
+      const { changed, found } = outcome;
+      const made = Object.entries(changed).map(([key, version]) => `${key} ${tellVersion(version)}`);
+      const read = Object.entries(found ?? {}).map(
+        ([key, version]) => `${key} was ${version ? `${version.value}, ` : ""}${tellVersion(version)}`,
+      );
+      return ["done", ...made, ...read].join("; ");
+    }
+    case "unlike":
+      return `refused, ${outcome.key}: ${tellVersion(outcome.current)}`;
     case "held":
       return "held by another";
     case "failed":
@@ -153,6 +176,12 @@ function tellEvent(event: WorldEvent): string {
       return `${event.text} (members may be kept for ${(event.untilMs - event.atMs).toFixed(1)} ms longer)`;
     case "expired":
       return `${event.instance} hears that ${event.member} of ${event.service} has expired (${event.incarnation}, revision ${event.revision})`;
+    case "told":
+      return `${event.watcher} (stream ${event.stream} of ${event.instance}) is told ${event.event} ${event.member} of ${event.service} (${event.incarnation}, revision ${event.revision})`;
+    case "told_anew":
+      return `${event.watcher} (stream ${event.stream}) is told to begin anew`;
+    case "guarded":
+      return `members may be kept for ${event.keptMs} ms longer`;
     case "forgot":
       return event.text;
     case "undisturbed":

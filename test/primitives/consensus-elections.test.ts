@@ -115,6 +115,17 @@ describe("an election by consensus", () => {
     expect(outcome.kind).toBe("acquired");
   });
 
+  test("does not go to a candidate that has gone", async () => {
+    const name = fresh();
+    const term = await lead(at(0), name, { ttlMs: 60_000 });
+    const gone = new AbortController();
+    const waiting = campaign(at(1), name, { waitMs: 20_000, signal: gone.signal });
+    gone.abort();
+    expect((await waiting).kind).toBe("held");
+    await at(0).resign(name, term.leaseId);
+    expect(await at(0).inspect(name)).toMatchObject({ leader: null });
+  });
+
   test("never stores a leaseId", async () => {
     const name = fresh();
     const { leaseId } = await lead(at(0), name);
@@ -148,7 +159,8 @@ describe("one leader per term", () => {
   /** Elections whose changes write what follows from an earlier read, whatever the register has become since. */
   function withoutCompare({ service: { registers, primaries } }: Instance): Elections {
     const change = async <R>(name: string, fn: (state: State, moment: Moment) => Decision<R>) => {
-      const moment = { isOver: false, nowMs: systemClock.wallMicros() / 1_000 };
+      const nowMs = systemClock.wallMicros() / 1_000;
+      const moment = { isOver: false, nowMs, earliestMs: nowMs };
       const decision = fn(await registers.state(name), moment);
       await systemClock.sleep(100);
       return registers.changes.change(name, () => decision);

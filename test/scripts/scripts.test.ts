@@ -14,6 +14,7 @@ import {
   summarizeState,
 } from "../../src/scripts/configuration-calls.js";
 import { readEvents } from "../../src/scripts/event-calls.js";
+import { expireMembers } from "../../src/scripts/expiry-calls.js";
 import { beginGuard, readGuard } from "../../src/scripts/guard-calls.js";
 import {
   describeHolders,
@@ -39,7 +40,6 @@ import {
   claimChange,
   claimIncarnation,
   countMembers,
-  expireMembers,
   heartbeat,
   listMembers,
   putMember,
@@ -52,9 +52,11 @@ import {
   prepareRegister,
   raiseRegisterFloor,
   readRegister,
+  registerNames,
   removeRegister,
   restoreRegister,
 } from "../../src/scripts/register-calls.js";
+import { HOOKS } from "../../src/scripts/register-kinds.js";
 import { listRegisters } from "../../src/scripts/register-list-calls.js";
 import { listReports, noteProbed, putReport } from "../../src/scripts/report-calls.js";
 import { type Call, SCRIPTS } from "../../src/scripts/scripts.js";
@@ -129,8 +131,13 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "prepare-register": prepareRegister(keys, "value/default/a", ballot),
   "accept-register": acceptRegister(keys, "value/default/a", ballot, proposal),
   "read-register": readRegister(keys, "value/default/a"),
-  "list-registers": listRegisters(keys, "[value/default/a", "value/default/a", 10),
+  "list-registers": listRegisters(keys, {
+    from: "[value/default/a",
+    beginning: "value/default/a",
+    most: 10,
+  }),
   "due-registers": dueRegisters(keys, 60_000, 100),
+  "register-names": registerNames(keys, HOOKS, 100),
   "raise-register-floor": raiseRegisterFloor(ballot),
   "remove-register": removeRegister(keys, "value/default/a", ballot),
   "restore-register": restoreRegister(keys, "value/default/a", {
@@ -295,6 +302,7 @@ function sample(group: string): unknown[] {
     if (/^-?\d+$/.test(item)) return Number(item);
     if (/^'[^']*'$/.test(item)) return item.slice(1, -1);
     const [nested] = groups(item);
+    if (nested !== undefined && /\bthe lines \{/.test(item)) return [sample(nested).join("\n")];
     if (nested !== undefined) return [sample(nested)];
     if (/\bholds as `describe` has them/.test(item)) return [[sample(DESCRIBED)]];
     return /\bhold as `describe` has it/.test(item) ? sample(DESCRIBED) : ["7"];

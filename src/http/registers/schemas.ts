@@ -6,7 +6,7 @@ export const VALUE_BYTES_MAX = 64 * 1024;
 /** Largest body: the same value may be written with spaces and escapes. */
 export const VALUE_BODY_BYTES_MAX = 2 * VALUE_BYTES_MAX;
 export const KEY_BYTES_MAX = 512;
-const TTL_MS_MAX = 365 * 86_400_000;
+export const TTL_MS_MAX = 365 * 86_400_000;
 
 export const isKey = (text: string): boolean =>
   Buffer.byteLength(text) <= KEY_BYTES_MAX && !/[\p{Cc}\p{Cs}]/u.test(text);
@@ -26,12 +26,16 @@ export const RegisterParams = z.object({
 export const PAGE_MAX = 1_000;
 export const PAGE = 100;
 
+const prefix = z
+  .string()
+  .refine(isKey, `at most ${KEY_BYTES_MAX} bytes of UTF-8 without control characters`)
+  .optional()
+  .openapi({ description: "Only keys with this prefix.", example: "config/" });
+
+export const FollowRegistersQuery = z.strictObject({ prefix });
+
 export const ListRegistersQuery = z.strictObject({
-  prefix: z
-    .string()
-    .refine(isKey, `at most ${KEY_BYTES_MAX} bytes of UTF-8 without control characters`)
-    .optional()
-    .openapi({ description: "Only keys with this prefix.", example: "config/" }),
+  prefix,
   cursor: z
     .string()
     .regex(/^[k.][\w-]{1,1023}$/, "the cursor of a page")

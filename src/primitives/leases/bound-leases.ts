@@ -1,6 +1,7 @@
 import { validForMs } from "../../algorithms/validity.js";
 import type { Clock } from "../../clock.js";
 import { CoordinationError } from "../../errors.js";
+import { Places } from "../../outbound/places.js";
 import { type Answers, answerOf } from "../../quorum/answers.js";
 import type { LeaseVotes } from "../../quorum/lease-votes.js";
 import type { Primaries } from "../../quorum/primaries.js";
@@ -17,7 +18,6 @@ import type { Keys } from "../../scripts/keys.js";
 import type { Mode } from "../../scripts/lease-calls.js";
 import { type LeaseKind, namesOf } from "../../scripts/resource-kinds.js";
 import { superseded, tooManyBound, unknownMember, wrongMemberKey } from "../members/member-failures.js";
-import { Places } from "../places.js";
 import { lost } from "./lease-failures.js";
 import type { LeaseObserver } from "./lease-observer.js";
 
