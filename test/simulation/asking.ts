@@ -295,7 +295,7 @@ function failureOf(error: unknown): Outcome {
   return { kind: "failed", code: `internal: ${error instanceof Error ? error.stack : error}` };
 }
 
-export const SERVICE = "s";
+const SERVICE = "s";
 /** Of members that are changed. */
 export const CHANGING = "changing";
 export const REGISTRATION = { address: "a:1", weight: 1, zone: null, tags: [], metadata: null };
