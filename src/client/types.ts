@@ -354,6 +354,10 @@ export type BeginTransactionRequest = {
   readonly deadlineMs: number;
   /** What the participants have to know; up to 16384 bytes of JSON. */
   readonly payload?: unknown;
+  /** URLs of participants, by name, that do not ask by themselves: the service calls them for their votes, and then with the decision until they have acknowledged it. */
+  readonly callbacks?: { readonly [name: string]: string } | undefined;
+  /** By which the calls are signed, whsec_ and 24 to 64 bytes in base64: with callbacks only, and always with them. */
+  readonly callbackSecret?: string | undefined;
 };
 
 /** The vote of a participant. */

@@ -11,7 +11,8 @@ export type RegisterKind =
   | "transaction"
   | "record"
   | "hooks"
-  | "hook-progress";
+  | "hook-progress"
+  | "callbacks";
 
 export function registerName(kind: RegisterKind, namespace: string, key: string): string {
   return `${kind}/${namespace}/${key}`;
@@ -32,3 +33,6 @@ export const isTransaction = (name: string): boolean => name.startsWith("transac
 
 /** The first name that the hooks of a service can have, and the first one after those of all. */
 export const HOOKS = ["hooks/", "hooks0"] as const;
+
+/** The same of transactions whose participants are called. */
+export const CALLBACKS = ["callbacks/", "callbacks0"] as const;

@@ -13,6 +13,7 @@ import {
   summarizeState,
 } from "../../src/scripts/configuration-calls.js";
 import { readEvents } from "../../src/scripts/event-calls.js";
+import { expireMembers } from "../../src/scripts/expiry-calls.js";
 import { beginGuard, readGuard } from "../../src/scripts/guard-calls.js";
 import {
   describeHolders,
@@ -38,7 +39,6 @@ import {
   claimChange,
   claimIncarnation,
   countMembers,
-  expireMembers,
   heartbeat,
   listMembers,
   putMember,
@@ -286,6 +286,7 @@ function sample(group: string): unknown[] {
     if (/^-?\d+$/.test(item)) return Number(item);
     if (/^'[^']*'$/.test(item)) return item.slice(1, -1);
     const [nested] = groups(item);
+    if (nested !== undefined && /\bthe lines \{/.test(item)) return [sample(nested).join("\n")];
     if (nested !== undefined) return [sample(nested)];
     if (/\bholds as `describe` has them/.test(item)) return [[sample(DESCRIBED)]];
     return /\bhold as `describe` has it/.test(item) ? sample(DESCRIBED) : ["7"];

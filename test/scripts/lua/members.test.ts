@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { scanBy } from "../../../src/quorum/scan.js";
+import { expireMembers } from "../../../src/scripts/expiry-calls.js";
 import {
   announceIncarnation,
   claimChange,
   claimIncarnation,
   countMembers,
-  expireMembers,
   heartbeat,
   listMembers,
   type MemberRecord,
