@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { accessBy, bearer } from "../../helpers/access.js";
 import { Pair } from "../../helpers/pair.js";
-import { freshName } from "../../helpers/service.js";
+import { freshName, startInstance } from "../../helpers/service.js";
+import { sharedPrimaries } from "../../helpers/shared-primaries.js";
 
 const pair = new Pair();
 const transact = (body: object, at = pair.one) => at.call("POST", "/v1/registers/transactions", body);
@@ -100,3 +102,20 @@ async function lateWrites(isChecked: boolean): Promise<number> {
   await Promise.all(writing);
   return late;
 }
+
+test("to check the term of an election takes a grant for that election, too", async () => {
+  using keyed = await accessBy({
+    both: [
+      { namespace: "default", kinds: ["registers"], names: ["*"], actions: ["use"] },
+      { namespace: "default", kinds: ["elections"], names: ["mine-*"], actions: ["use"] },
+    ],
+  });
+  await using instance = await startInstance((await sharedPrimaries()).urls, {
+    world: { access: keyed.access },
+  });
+  const body = (election: string) => ({ checks: [{ election, term: 1 }], changes: [{ key: "k", value: 1 }] });
+  const transact = (election: string) =>
+    instance.call("POST", "/v1/registers/transactions", body(election), bearer("both"));
+  expect(await transact("mine-a")).toMatchObject({ status: 412 });
+  expect(await transact("theirs")).toMatchObject({ status: 403, body: { code: "forbidden" } });
+});
