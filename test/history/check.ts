@@ -4,7 +4,7 @@ import { checkElections } from "./elections.js";
 import { checkExpiry } from "./expiry.js";
 import { checkHolds } from "./holds.js";
 import { checkMembers } from "./members.js";
-import { withoutLostOffices } from "./offices.js";
+import { withoutLostOffices, withoutOffices } from "./offices.js";
 import type { History, Operation } from "./operation.js";
 import { checkOrder } from "./order.js";
 import { checkOwners } from "./owners.js";
@@ -54,7 +54,7 @@ export function check(history: History): Violation[] {
     ...checkTokens(kept),
     ...checkHolds(kept),
     ...checkElections(kept),
-    ...checkOrder(history),
+    ...checkOrder(withoutOffices(history)),
     ...checkMembers(history),
     ...checkExpiry(history),
     ...checkChanges(history),
