@@ -1,8 +1,7 @@
-import { Places } from "../../algorithms/places.js";
+import { Places, Places } from "../../algorithms/places.js";
 import { validForMs } from "../../algorithms/validity.js";
 import type { Clock } from "../../clock.js";
 import { CoordinationError } from "../../errors.js";
-import { Places } from "../../outbound/places.js";
 import { type Answers, answerOf } from "../../quorum/answers.js";
 import type { LeaseVotes } from "../../quorum/lease-votes.js";
 import type { Primaries } from "../../quorum/primaries.js";
