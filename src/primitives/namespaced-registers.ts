@@ -12,6 +12,7 @@ import type { Latches } from "./registers/latches.js";
 import type { RegisterPages } from "./registers/register-pages.js";
 import type { RegisterTransactions } from "./registers/register-transactions.js";
 import type { Registers } from "./registers/registers.js";
+import type { TransactionPage, TransactionPages } from "./transactions/transaction-pages.js";
 import type { Transactions } from "./transactions/transactions.js";
 
 /** What is kept in registers, in a namespace. Their names have it in a place of its own: a key may be any text. */
@@ -25,6 +26,7 @@ export interface OnRegisters {
   readonly barriers: Barriers;
   readonly latches: Latches;
   readonly transactions: Transactions;
+  readonly transactionPages: TransactionPages;
   readonly hooks: Hooks;
   readonly consensusElections: ConsensusElections;
 }
@@ -40,6 +42,9 @@ export interface NamespacedOnRegisters {
   readonly barriers: Pick<Barriers, "arrive">;
   readonly latches: Pick<Latches, keyof Latches>;
   readonly hooks: HooksOfServices;
+  readonly transactionPages: {
+    undecided(prefix: string, after: string | null, most: number): Promise<TransactionPage>;
+  };
   readonly transactions: Omit<Transactions, "end" | "sawStored">;
   readonly consensusElections: Pick<ConsensusElections, keyof ConsensusElections>;
 }
@@ -54,6 +59,7 @@ export function allOnRegistersIn(namespace: Namespace, primitives: OnRegisters):
     barriers: barriersIn(namespace, primitives.barriers),
     latches: latchesIn(namespace, primitives.latches),
     hooks: hooksIn(namespace, primitives.hooks),
+    transactionPages: transactionPagesIn(namespace, primitives.transactionPages),
     transactions: transactionsIn(namespace, primitives.transactions),
     consensusElections: consensusElectionsIn(namespace, primitives.consensusElections),
   };
@@ -175,6 +181,23 @@ export function consensusElectionsIn(
     resign: (name, leaseId) => elections.resign(inner(name), leaseId),
     inspect: (name) => elections.inspect(inner(name)),
     change: (name, ...until) => elections.change(inner(name), ...until),
+  };
+}
+
+export function transactionPagesIn(
+  namespace: Namespace,
+  pages: TransactionPages,
+): NamespacedOnRegisters["transactionPages"] {
+  const group = registerName("transaction", namespace.name, "");
+  const outer = (name: string) => name.slice(group.length);
+  return {
+    undecided: async (prefix, after, most) => {
+      const { transactions, cursor } = await pages.undecided(group, prefix, after && group + after, most);
+      return {
+        transactions: transactions.map((one) => ({ ...one, name: outer(one.name) })),
+        cursor: cursor && outer(cursor),
+      };
+    },
   };
 }
 

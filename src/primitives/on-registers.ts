@@ -18,6 +18,7 @@ import { RegisterPages } from "./registers/register-pages.js";
 import { RegisterTransactions } from "./registers/register-transactions.js";
 import { Registers } from "./registers/registers.js";
 import { RegisterUpkeep } from "./registers/upkeep.js";
+import { TransactionPages } from "./transactions/transaction-pages.js";
 import { Transactions } from "./transactions/transactions.js";
 
 /** Registers and all that is made of them, put together. */
@@ -41,6 +42,9 @@ export function allOnRegisters(
   const registerTransactions = new RegisterTransactions(registers, clock, random, ids);
   const registerPages = new RegisterPages(registers, primaries, keys, clock);
   const transactions = new Transactions(registers, clock, ids, news);
+  // A transaction whose time is over is decided, not deleted.
+  const undeleted = { state: (name: string) => registers.state(name, true) };
+  const transactionPages = new RegisterPages(undeleted, primaries, keys, clock);
   const ends = { transactions, registerTransactions };
   return {
     registers,
@@ -52,6 +56,7 @@ export function allOnRegisters(
     latches: new Latches(registers),
     hooks: new Hooks(registers, memberEvents, primaries, keys, ids),
     transactions,
+    transactionPages: new TransactionPages(transactionPages, clock),
     consensusElections: new ConsensusElections(registers, primaries, clock, ids, ttlMaxMs),
     registerUpkeep: new RegisterUpkeep(registers, primaries, keys, clock, random, ends, undefined, lags),
     lags,
