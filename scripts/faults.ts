@@ -7,13 +7,14 @@ import { z } from "zod";
 import type { Happened } from "../test/faults/run.js";
 import { commandLine, flag, positive, whole } from "./command-line.js";
 
-const USAGE = `npm run test:faults -- [--minutes M] [--seed S] [--primaries N] [--load L] [--containers] [--history FILE]
+const USAGE = `npm run test:faults -- [--minutes M] [--seed S] [--primaries N] [--load L] [--guard] [--containers] [--history FILE]
 npm run test:faults -- --compare ...     the same faults against the service and against plain redlock
 npm run test:faults -- --figures [--seconds 10]     what one primary that is paused or dead costs, and no schedule
   --minutes     for how long there are faults (1)
   --seed        decides what goes wrong, and when (1)
   --primaries   3, 5 or 7 (3)
   --load        multiplies the clients (2)
+  --guard       with the guard against mass expiry, for which members may be kept for longer
   --containers  Redis in containers, in place of processes
   --history     writes all that clients asked and were told to FILE, and the logs of the instances to FILE.log`;
 
@@ -27,6 +28,7 @@ const values = commandLine(USAGE, {
   load: whole(1).default(2),
   compare: flag,
   figures: flag,
+  guard: flag,
   containers: flag,
   seconds: positive.default(10),
   history: z.string().optional(),
@@ -66,7 +68,7 @@ try {
     print(comparison(runs));
     violations += runs[0].violations.length;
   } else {
-    const run = await runFaults({ ...options, subject: "service" });
+    const run = await runFaults({ ...options, guard: values.guard, subject: "service" });
     print(report(run));
     violations += run.violations.length;
     if (values.history) {

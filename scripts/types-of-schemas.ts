@@ -16,6 +16,8 @@ export function cliTypes(document: string): string {
 const USED = [
   ...["AcquireRequest", "AcquirePermitsRequest", "CampaignRequest", "RegisterRequest", "PickRequest"],
   ...["Lease", "Permits", "Term", "Election", "Registered", "LoadReport", "Pulse", "Members", "Picked"],
+  ...["Register", "ChangedRegister", "ArriveRequest", "Arrived", "Latch"],
+  ...["BeginTransactionRequest", "VoteRequest", "Transaction"],
 ];
 
 /** What the command line receives. */
@@ -32,7 +34,7 @@ const PRINTED = [
     "PickRequest",
     "Picked",
   ],
-  ...["Broken", "Primaries", "Ready"],
+  ...["Broken", "Primaries", "Ready", "Register", "Registers", "Transaction"],
 ];
 
 const fileWith = (types: string) =>

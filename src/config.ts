@@ -2,12 +2,12 @@ import { z } from "zod";
 import {
   checkJwks,
   isLoopback,
+  toAllowList,
   toAudit,
   toBlocks,
   toHosts,
   toMetricsPrefixes,
   toOpen,
-  toProbeAllow,
   toUrls,
 } from "./setting-values.js";
 
@@ -72,7 +72,9 @@ const SETTINGS = z.object({
   /** If more than this share of a service would expire together, its members are kept for a while, percent. */
   guardPercent: whole(50, 1, 100),
   /** Addresses, blocks and hosts that probes of members may connect to; empty: there are none. */
-  probeAllow: z.string().transform(toProbeAllow).default(Object.freeze([])),
+  probeAllow: z.string().transform(toAllowList("QUORATE_PROBE_ALLOW")).default(Object.freeze([])),
+  /** The same for the URLs that are told of events. */
+  hookAllow: z.string().transform(toAllowList("QUORATE_HOOK_ALLOW")).default(Object.freeze([])),
   /** Names that have metrics of their own, by how they begin. */
   metricsPrefixes: z.string().transform(toMetricsPrefixes).default(Object.freeze([])),
   logLevel: oneOf(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),

@@ -1,9 +1,11 @@
 import type { IncomingMessage } from "node:http";
 import type { Logger } from "pino";
 import { Access, accessSettings } from "./access/access.js";
-import { type Audit, configurationAdopted } from "./access/audit.js";
+import type { Audit } from "./access/audit.js";
 import type { Clock, Random } from "./clock.js";
 import type { Config } from "./config.js";
+import { type CoreObserver, coreObserver } from "./core-observer.js";
+import { HookDeliveries } from "./delivering/hook-deliveries.js";
 import type { ReconcilerLog } from "./deployment/dependencies.js";
 import { Reconciler } from "./deployment/reconciler.js";
 import { ServerReports } from "./deployment/server-reports.js";
@@ -25,37 +27,27 @@ import type { Gate } from "./http/server/gate.js";
 import { hostGate } from "./http/server/hosts.js";
 import { Stopping } from "./http/server/stopping.js";
 import type { Ids } from "./ids.js";
-import { AntiEntropy, type AntiEntropyObserver } from "./primitives/anti-entropy/anti-entropy.js";
+import { AntiEntropy } from "./primitives/anti-entropy/anti-entropy.js";
 import { MemberCopies } from "./primitives/anti-entropy/member-copies.js";
-import { ConsensusElections } from "./primitives/consensus-elections.js";
 import { Elections } from "./primitives/election.js";
-import type { LeaseObserver } from "./primitives/leases/lease-observer.js";
 import { Leases } from "./primitives/leases/leases.js";
 import { Locks } from "./primitives/lock.js";
 import { MemberEvents } from "./primitives/members/events/member-events.js";
-import type { ExpiryObserver } from "./primitives/members/expiry.js";
-import type { GuardObserver } from "./primitives/members/guards.js";
 import { Membership } from "./primitives/members/membership.js";
-import type { SuspicionObserver } from "./primitives/members/suspicions.js";
 import type { Primitives } from "./primitives/namespaced.js";
+import { allOnRegisters } from "./primitives/on-registers.js";
 import { Picks } from "./primitives/picks/picks.js";
 import { WaitQueue } from "./primitives/queue/wait-queue.js";
-import { Barriers } from "./primitives/registers/barriers.js";
-import { Changes } from "./primitives/registers/changes.js";
-import { Counters } from "./primitives/registers/counters.js";
-import { Latches } from "./primitives/registers/latches.js";
-import { RegisterPages } from "./primitives/registers/register-pages.js";
-import { Registers } from "./primitives/registers/registers.js";
-import { RegisterUpkeep } from "./primitives/registers/upkeep.js";
+import type { RegisterUpkeep } from "./primitives/registers/upkeep.js";
 import { Owners } from "./primitives/rings/owners.js";
 import { Semaphores } from "./primitives/semaphore.js";
-import { Transactions } from "./primitives/transactions/transactions.js";
-import { Probing, type ProbingObserver } from "./probing/probing.js";
+import { Probing } from "./probing/probing.js";
 import { LeaseVotes } from "./quorum/lease-votes.js";
 import { Primaries } from "./quorum/primaries.js";
 import type { Connect } from "./redis/connection.js";
 import { Notifications } from "./redis/notifications.js";
-import { Primary, type PrimaryObserver } from "./redis/primary.js";
+import { Primary } from "./redis/primary.js";
+import { Subscriptions } from "./redis/subscriptions.js";
 import { Keys } from "./scripts/keys.js";
 import { addressOf } from "./setting-values.js";
 
@@ -101,37 +93,11 @@ export function createService(config: Config, redis: RedisServers, world: World)
   const { clock, random, log, ids, port } = world;
   const metrics = new Metrics(config.metricsPrefixes, clock);
   const admission = new Admission(clock, world.random, config, redis.urls.map(addressOf), metrics, log);
-  const core = createCore(config, redis, world, {
-    leases: metrics.contention,
-    antiEntropy: metrics,
-    members: {
-      marked: (primary, members) => metrics.marked(primary, members),
-      reported: (by, suspect) => metrics.members.reported(by, suspect),
-      probed: (kind, outcome) => metrics.members.probed(kind, outcome),
-      guarded: (service, forMs) => {
-        metrics.members.guarded();
-        log.warn({ service, forMs }, "so much of a service would expire together that its members are kept");
-      },
-    },
-    configured: (version) => world.audit?.record(configurationAdopted(version)),
-    granted: (rounds) => metrics.granted(rounds),
-    called: (primary, script, ms, outcome) => {
-      metrics.called(primary, script, ms, outcome);
-      if (outcome === "ok" || outcome === "unknown") admission.called(primary.address, ms);
-    },
-    dropped: (primary) => metrics.dropped(primary),
-    changed: (primary, status) => {
-      const { state, reason } = status;
-      metrics.changed(primary, status);
-      const line = { primary: primary.address, state, ...(reason && { reason }) };
-      if (state === "refusing") log.warn(line, "primary refuses writes");
-      else if (primary.up) log.info(line, "primary participates");
-      else log.warn(line, "primary does not participate");
-    },
-  });
-  const { primaries, waiting, probing } = core;
+  const core = createCore(config, redis, world, coreObserver(metrics, admission, world));
+  const { primaries, waiting, probing, hookDeliveries } = core;
   const { logDropped, audit } = world;
-  metrics.observe({ primaries, waiting, probing, limiter: admission.limiter, logDropped, audit });
+  const { limiter } = admission;
+  metrics.observe({ primaries, waiting, probing, hookDeliveries, limiter, logDropped, audit });
   const stopping = new Stopping();
   const clientOf = clientBehind(config.trustedProxies);
   const isOpen = openPaths(config);
@@ -161,9 +127,11 @@ export function createService(config: Config, redis: RedisServers, world: World)
     ids,
     stopping,
     probing,
+    hookDeliveries,
     ...guards,
   };
   probing.start();
+  hookDeliveries.start();
   const app = createApp({ ...core, ...dependencies });
   return {
     ...core,
@@ -177,6 +145,7 @@ export function createService(config: Config, redis: RedisServers, world: World)
       stopping.begin();
       waiting.stop();
       probing.stop();
+      hookDeliveries.stop();
     },
   };
 }
@@ -194,17 +163,8 @@ export interface Core extends Primitives {
   readonly antiEntropy: AntiEntropy;
   readonly registerUpkeep: RegisterUpkeep;
   readonly probing: Probing;
+  readonly hookDeliveries: HookDeliveries;
   close(): void;
-}
-
-/** Receives events about the primaries and leases, and how many round trips each grant took. */
-export interface CoreObserver extends PrimaryObserver {
-  readonly leases?: LeaseObserver;
-  readonly antiEntropy?: AntiEntropyObserver;
-  /** This instance uses another configuration of the primaries from now on. */
-  configured?(version: number): void;
-  readonly members?: ExpiryObserver & GuardObserver & SuspicionObserver & ProbingObserver;
-  granted?(rounds: number): void;
 }
 
 /** Config -> primaries -> primitives. */
@@ -244,9 +204,10 @@ export function createCore(
     observer.leases,
   );
   const leases = new Leases(votes, waiting, primaries.all.length, clock, random, ids, observer.leases);
-  const registers = new Registers(new Changes(primaries, keys, clock, random, ids), primaries, keys, clock);
-  const transactions = new Transactions(registers, clock, ids);
-  const upkeep = new RegisterUpkeep(registers, primaries, keys, clock, random, transactions);
+  const subscriptions = new Subscriptions(redis.urls, connect, config.connectTimeoutMs);
+  const memberEvents = new MemberEvents(primaries, membership, keys, clock);
+  const parts = { keys, clock, random, ids };
+  const onRegisters = allOnRegisters(primaries, subscriptions, memberEvents, parts, config);
   const probing = new Probing(config.probeAllow, instance, {
     membership,
     primaries,
@@ -254,6 +215,16 @@ export function createCore(
     clock,
     random,
     observer: observer.members,
+  });
+  const locks = new Locks(leases, primaries, keys, clock);
+  const hookDeliveries = new HookDeliveries(config.hookAllow, instance, {
+    hooks: onRegisters.hooks,
+    membership,
+    events: memberEvents,
+    locks,
+    clock,
+    random,
+    observer: observer.hooks,
   });
   const owners = new Owners(membership.views, clock);
   const antiEntropy = new AntiEntropy(
@@ -266,30 +237,27 @@ export function createCore(
   return {
     primaries,
     membership,
-    memberEvents: new MemberEvents(primaries, membership, keys, clock),
-    locks: new Locks(leases, primaries, keys, clock),
+    memberEvents,
+    locks,
     semaphores: new Semaphores(leases, primaries, keys, random, clock, config),
     elections: new Elections(leases, clock, ids),
-    consensusElections: new ConsensusElections(registers, primaries, clock, ids, config.ttlMaxMs),
     waiting,
     antiEntropy,
     owners,
-    registers,
-    registerPages: new RegisterPages(registers, primaries, keys, clock),
-    counters: new Counters(registers),
-    barriers: new Barriers(registers),
-    latches: new Latches(registers),
-    transactions,
-    registerUpkeep: upkeep,
+    ...onRegisters,
     picks: new Picks(membership.views, owners, clock, random),
     probing,
+    hookDeliveries,
     close: () => {
       membership.expiry.close();
       antiEntropy.close();
       probing.stop();
+      hookDeliveries.stop();
       reconciler.close();
-      upkeep.close();
+      onRegisters.registerUpkeep.close();
+      onRegisters.registerEvents.close();
       notifications.close();
+      subscriptions.close();
       primaries.close();
     },
   };

@@ -61,18 +61,20 @@ export function toBlocks(text: string, { addIssue }: z.RefinementCtx): readonly 
   return Object.freeze(blocks);
 }
 
-/** Blocks that members' probes may connect to, and names that resolve into one of them. */
-export function toProbeAllow(text: string, { addIssue }: z.RefinementCtx): readonly string[] {
-  const entries = text.split(",").flatMap((entry) => entry.trim().toLowerCase() || []);
-  for (const entry of entries)
-    if (!isAddressBlock(entry) && !HOST.test(entry))
-      addIssue(
-        `QUORATE_PROBE_ALLOW has "${entry}", which is neither like 10.0.0.1 or 10.0.0.0/8 nor like search.internal`,
-      );
-  if (entries.length > 0 && !entries.some(isAddressBlock))
-    addIssue("QUORATE_PROBE_ALLOW has no block like 10.0.0.0/8: the addresses of its hosts must be in one");
-  return Object.freeze(entries);
-}
+/** What this service may connect to: blocks of addresses, and names that resolve into one of them. `name`: of the setting. */
+export const toAllowList =
+  (name: string) =>
+  (text: string, { addIssue }: z.RefinementCtx): readonly string[] => {
+    const entries = text.split(",").flatMap((entry) => entry.trim().toLowerCase() || []);
+    for (const entry of entries)
+      if (!isAddressBlock(entry) && !HOST.test(entry))
+        addIssue(
+          `${name} has "${entry}", which is neither like 10.0.0.1 or 10.0.0.0/8 nor like search.internal`,
+        );
+    if (entries.length > 0 && !entries.some(isAddressBlock))
+      addIssue(`${name} has no block like 10.0.0.0/8: the addresses of its hosts must be in one`);
+    return Object.freeze(entries);
+  };
 
 /** A name whose last label is no number, or it would be an address to some. */
 const HOST =

@@ -49,6 +49,7 @@ describe("the configuration", () => {
       workers: 1,
       allowedHosts: undefined,
       probeAllow: [],
+      hookAllow: [],
       metricsPrefixes: [],
       logLevel: "info",
       operatorKey: undefined,
@@ -99,6 +100,7 @@ describe("the configuration", () => {
         QUORATE_WORKERS: "4",
         QUORATE_ALLOWED_HOSTS: "quorate.example, Quorate-1:8080",
         QUORATE_PROBE_ALLOW: "10.0.0.0/8, fd00::/8,Search.Internal",
+        QUORATE_HOOK_ALLOW: "10.0.1.0/24,Pager.Internal",
         QUORATE_METRICS_PREFIXES: "orders-, team-a/jobs-,team-a/,orders-",
         QUORATE_LOG_LEVEL: "debug",
         QUORATE_OPERATOR_KEY: "0123456789abcdef",
@@ -144,6 +146,7 @@ describe("the configuration", () => {
       workers: 4,
       allowedHosts: ["quorate.example", "quorate-1:8080"],
       probeAllow: ["10.0.0.0/8", "fd00::/8", "search.internal"],
+      hookAllow: ["10.0.1.0/24", "pager.internal"],
       metricsPrefixes: [
         { namespace: "default", prefix: "orders-" },
         { namespace: "team-a", prefix: "jobs-" },
@@ -451,6 +454,11 @@ describe("one clear line tells of", () => {
     [
       { QUORATE_PROBE_ALLOW: "search.internal" },
       "QUORATE_PROBE_ALLOW has no block like 10.0.0.0/8: the addresses of its hosts must be in one",
+    ],
+    [
+      { QUORATE_HOOK_ALLOW: "https://pager.internal" },
+      'QUORATE_HOOK_ALLOW has "https://pager.internal", which is neither like 10.0.0.1 or 10.0.0.0/8 nor like search.internal',
+      "QUORATE_HOOK_ALLOW has no block like 10.0.0.0/8: the addresses of its hosts must be in one",
     ],
     [
       { QUORATE_METRICS_PREFIXES: "orders-,a b,/x" },

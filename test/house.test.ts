@@ -19,9 +19,9 @@ const scripts = files.filter(({ file }) => file.endsWith(".lua"));
 const FLOORS = [
   ["main.ts"],
   ["workers/"],
-  ["service.ts", "audit-of-instance.ts", "trust.ts", "tls-of-instance.ts"],
+  ["service.ts", "core-observer.ts", "audit-of-instance.ts", "trust.ts", "tls-of-instance.ts"],
   ["http/"],
-  ["probing/"],
+  ["probing/", "delivering/"],
   ["primitives/"],
   ["deployment/"],
   ["quorum/"],
@@ -29,7 +29,7 @@ const FLOORS = [
   ["scripts/"],
   ["access/"],
   ["algorithms/"],
-  ["tls/"],
+  ["tls/", "outbound/"],
   ["config.ts", "setting-values.ts", "clock.ts", "ids.ts", "namespace.ts", "errors.ts", "log.ts"],
 ];
 /** What stands apart: it reaches the service only by its public API. */

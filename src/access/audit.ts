@@ -16,6 +16,8 @@ export interface AuditEvent {
   readonly token?: number | undefined;
   /** Id of the member of the service. */
   readonly member?: string | undefined;
+  /** Id of the hook of the service. */
+  readonly hook?: string | undefined;
   /** The new limit of a semaphore. */
   readonly limit?: number | undefined;
   /** Why an operator broke a lease. */
@@ -113,9 +115,9 @@ export class Audit {
 
 /** Field by field: whatever else an event has by mistake, such as the leaseId of a lease, does not get in. */
 function lineOf(event: AuditEvent, omitted: number | undefined, time: Date): string {
-  const { keyId, namespace, what, names, member, outcome, token, limit, reason, version } = event;
+  const { keyId, namespace, what, names, member, hook, outcome, token, limit, reason, version } = event;
   const { requestId, address, traceparent } = event;
-  const change = { keyId, namespace, what, names, member, outcome, token, limit, reason, version };
+  const change = { keyId, namespace, what, names, member, hook, outcome, token, limit, reason, version };
   return `${JSON.stringify({ time, ...change, requestId, address, traceparent, omitted })}\n`;
 }
 

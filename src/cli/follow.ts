@@ -7,6 +7,8 @@ export interface Follower<T> {
   readonly changed: (state: T) => Promise<void> | void;
   /** Called once when no instance answers any more, though it is asked again and again. */
   readonly troubled: (error: QuorateError) => void;
+  /** Called where it is not there, at the beginning or any more. Without it, that is a failure. */
+  readonly missing?: () => void;
 }
 
 /** What is followed by blocking reads. */
@@ -21,7 +23,7 @@ export interface Followed {
 export async function follow<T extends object>(
   transport: Transport,
   followed: Followed,
-  { changed, troubled }: Follower<T>,
+  { changed, troubled, missing }: Follower<T>,
 ): Promise<never> {
   const { clock, random } = transport.world;
   let etag: string | null = null;
@@ -39,6 +41,12 @@ export async function follow<T extends object>(
       // A proxy may keep the tag from us, or answer without waiting.
       if (clock.monotonicMs() - answer.sentAtMs < WAIT_MS / 2) await pause();
     } catch (error) {
+      if (missing && error instanceof QuorateError && error.code === "not_found") {
+        if (etag === MISSING) await pause();
+        else missing();
+        etag = MISSING;
+        continue;
+      }
       if (etag === null || !(error instanceof QuorateError && isCurable(error))) throw error;
       if (!isTroubled) troubled(error);
       isTroubled = true;
@@ -60,6 +68,8 @@ function next<T>(transport: Transport, { path, field }: Followed, etag: string |
   });
 }
 
+/** The ETag of a register that is not there. */
+const MISSING = '"none"';
 /** Not longer, so that a reader is told within 20 s that nobody answers. */
 const WAIT_MS = 8_000;
 const PAUSE_MS = 1_000;

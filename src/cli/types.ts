@@ -170,6 +170,44 @@ export type Ready = {
   readonly worker?: number;
 };
 
+/** A register. */
+export type Register = {
+  /** Its key. */
+  readonly key: string;
+  /** Its value. */
+  readonly value?: unknown;
+  /** Grows by one with each change. A register that is made anew after it was deleted may begin at 1 again; an ETag never comes again. */
+  readonly version: number;
+  /** Time until it is deleted, ms. null: it stays. */
+  readonly expiresInMs: number | null;
+};
+
+/** One page of registers, in the byte order of their keys. */
+export type Registers = {
+  /** Fewer than limit where they would exceed 1 MB, or where some were deleted. */
+  readonly registers: readonly ListedRegister[];
+  /** Where the next page begins: send it to get that. null: this is the last page. A page may be empty though another follows. */
+  readonly cursor: string | null;
+};
+
+/** A transaction. */
+export type Transaction = {
+  /** Its id. */
+  readonly id: string;
+  /** ended: it is decided, and every participant has acknowledged that. */
+  readonly state: "active" | "committed" | "aborted" | "ended";
+  /** Once there is one, it never changes. null: not yet. */
+  readonly decision: "committed" | "aborted" | null;
+  /** Why it was aborted. */
+  readonly reason: string | null;
+  /** None where a vote or an abort came for an id that nobody had begun. */
+  readonly participants: readonly Participant[];
+  /** As it was given; null: there is none. */
+  readonly payload?: unknown;
+  /** Time left to decide it, ms. null: it is decided. */
+  readonly deadlineInMs: number | null;
+};
+
 /** exclusive: held by one holder. shared: together with other shared holders. */
 export type Mode = "exclusive" | "shared";
 
@@ -347,6 +385,30 @@ export type Primary = {
   readonly copies: Copies;
   /** What the server says of itself, up to 2 s ago. null: it does not answer. */
   readonly server: Server;
+};
+
+/** A register in a list. */
+export type ListedRegister = {
+  /** Its key. */
+  readonly key: string;
+  /** Its value. */
+  readonly value?: unknown;
+  /** Grows by one with each change. A register that is made anew after it was deleted may begin at 1 again; an ETag never comes again. */
+  readonly version: number;
+  /** Time until it is deleted, ms. null: it stays. */
+  readonly expiresInMs: number | null;
+  /** Names this version, as for If-Match, with its quotes. */
+  readonly etag: string;
+};
+
+/** A participant of a transaction. */
+export type Participant = {
+  /** Its name. */
+  readonly name: string;
+  /** null: it has not voted. */
+  readonly vote: "yes" | "no" | null;
+  /** Whether it has done what was decided. */
+  readonly acknowledged: boolean;
 };
 
 /** How instances are to find out whether a member can be reached: with http or tcp. */

@@ -1,14 +1,15 @@
 import { acquire } from "./acquire.js";
 import { changes, mayChange, pause } from "./changes.js";
 import { QuorateError } from "./errors.js";
-import { termKind } from "./kinds.js";
-import type { Lease } from "./lease.js";
+import type { Lease, LeaseKind } from "./lease.js";
 import type { Renewal } from "./renewal.js";
 import type { CallOptions, Transport } from "./transport.js";
 import type { CampaignRequest, Election, Term } from "./types.js";
 import { watchful } from "./watchful.js";
 
-export interface LeadOptions<T> extends Omit<CampaignRequest, "leaseId" | "waitMs">, CallOptions {
+export interface LeadOptions<T>
+  extends Omit<CampaignRequest, "leaseId" | "waitMs" | "consensus">,
+    CallOptions {
   /**
    * What to do while leading. It should end when `stop` aborts: the term was lost, or `lead` is to end. Only then the next
    * candidate is let in: the term is renewed until this has settled.
@@ -25,11 +26,11 @@ export interface LeadOptions<T> extends Omit<CampaignRequest, "leaseId" | "waitM
 export async function lead<T>(
   transport: Transport,
   renewal: Renewal,
-  name: string,
+  kind: LeaseKind,
   { onElected, onLost, timeoutMs, signal, ...request }: LeadOptions<T>,
 ): Promise<T | undefined> {
   while (!signal?.aborted) {
-    const term = await campaign(transport, name, request, { timeoutMs, signal });
+    const term = await campaign(transport, kind, request, { timeoutMs, signal });
     if (!term) break;
     term.keep(renewal);
     const { signal: ofTerm } = term;
@@ -62,14 +63,14 @@ function isOfAbort(error: unknown, { aborted, reason }: AbortSignal): boolean {
 /** The next term of this candidate, however long it takes; undefined: the signal aborted. */
 async function campaign(
   transport: Transport,
-  name: string,
+  kind: LeaseKind,
   request: Omit<CampaignRequest, "waitMs">,
   { timeoutMs, signal }: CallOptions,
 ): Promise<Lease<Term> | undefined> {
   for (;;) {
     try {
       const waiting = { ...request, waitMs: CAMPAIGN_MS };
-      return await acquire<Term>(transport, termKind(name), waiting, { timeoutMs, signal });
+      return await acquire<Term>(transport, kind, waiting, { timeoutMs, signal });
     } catch (error) {
       if (signal?.aborted) return undefined;
       if (!(error instanceof QuorateError && (mayChange(error) || mayBeElected(error)))) throw error;
@@ -78,13 +79,17 @@ async function campaign(
   }
 }
 
-/** Who leads, now and whenever that changes: leader, term or value. A reader that is slow gets the newest only. */
+/**
+ * Who leads, now and whenever that changes: leader, term or value. A reader that is slow gets the newest only. `query`: empty, or
+ * a parameter and `&`.
+ */
 export function observe(
   transport: Transport,
   name: string,
   options: CallOptions,
+  query = "",
 ): AsyncGenerator<Election, never, void> {
-  const path = `/elections/${encodeURIComponent(name)}?`;
+  const path = `/elections/${encodeURIComponent(name)}?${query}`;
   return changes<Election>(transport, path, "leader", options);
 }
 
@@ -93,12 +98,13 @@ export async function proclaim(
   term: Lease<Term>,
   value: unknown,
   { timeoutMs, signal }: CallOptions,
+  more?: object,
 ): Promise<void> {
   const { leaseId, grant, signal: ofTerm } = term;
   await transport.send({
     method: "POST",
     path: `/elections/${encodeURIComponent(grant.name)}/proclaim`,
-    body: () => ({ leaseId, value }),
+    body: () => ({ ...more, leaseId, value }),
     ...transport.limits({ timeoutMs, signal: signal ? eitherOf(ofTerm, signal) : ofTerm }),
   });
 }

@@ -1,6 +1,6 @@
 import { acquire } from "./acquire.js";
 import { type LeadOptions, lead, observe, proclaim } from "./elections.js";
-import { lockKind, permitsKind } from "./kinds.js";
+import { lockKind, permitsKind, termKind } from "./kinds.js";
 import type { Lease, LeaseKind } from "./lease.js";
 import type { WatchedMembers } from "./member-state.js";
 import { type MemberOptions, Membership } from "./membership.js";
@@ -104,7 +104,7 @@ export class Quorate {
    * });
    */
   lead<T>(name: string, options: LeadOptions<T>): Promise<T | undefined> {
-    return lead(this.#transport, this.#renewal, name, options);
+    return lead(this.#transport, this.#renewal, termKind(name), options);
   }
 
   /** Replaces the value of the leader. Throws `lease_lost` where the term is over. */

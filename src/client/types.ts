@@ -270,6 +270,100 @@ export type Picked = {
   readonly ageMs: number;
 };
 
+/** A register. */
+export type Register = {
+  /** Its key. */
+  readonly key: string;
+  /** Its value. */
+  readonly value?: unknown;
+  /** Grows by one with each change. A register that is made anew after it was deleted may begin at 1 again; an ETag never comes again. */
+  readonly version: number;
+  /** Time until it is deleted, ms. null: it stays. */
+  readonly expiresInMs: number | null;
+};
+
+/** A register that was set. */
+export type ChangedRegister = {
+  /** Its key. */
+  readonly key: string;
+  /** Grows by one with each change. A register that is made anew after it was deleted may begin at 1 again; an ETag never comes again. */
+  readonly version: number;
+};
+
+/** To arrive at a barrier. */
+export type ArriveRequest = {
+  /** Who arrives: counts once in each generation. */
+  readonly id: string;
+  /** The one that an earlier answer told, to wait on, or the next one after it was released. Then the request can be sent again: an older generation is answered as released. Without it: the one that others arrive at now. */
+  readonly generation?: number | undefined;
+  /** How many have to arrive. All name the same. */
+  readonly count: number;
+  /** For how long it counts if it does not arrive again, ms; at least for as long as it waits. */
+  readonly ttlMs: number;
+  /** How long to wait for the others, ms; 0: not at all. */
+  readonly waitMs?: number | undefined;
+};
+
+/** How an arrival stands. */
+export type Arrived = {
+  /** The one at which it has arrived. */
+  readonly generation: number;
+  /** How many have arrived and still count. */
+  readonly arrived: number;
+  /** Whether all have arrived: go on. */
+  readonly released: boolean;
+};
+
+/** A latch. */
+export type Latch = {
+  /** Its name. */
+  readonly name: string;
+  /** How often it has to be counted down until it opens. */
+  readonly count: number;
+  /** How often it still has to be. 0: it is open. */
+  readonly remaining: number;
+};
+
+/** To begin a transaction. */
+export type BeginTransactionRequest = {
+  /** An id of your own, a UUID of version 7: then the request can be sent again. Without it, one is made. */
+  readonly id?: string | undefined;
+  /** All of them must vote yes for it to commit. */
+  readonly participants: readonly string[];
+  /** Time from now after which it is aborted, unless it was committed before, ms. */
+  readonly deadlineMs: number;
+  /** What the participants have to know; up to 16384 bytes of JSON. */
+  readonly payload?: unknown;
+};
+
+/** The vote of a participant. */
+export type VoteRequest = {
+  /** A participant. */
+  readonly participant: string;
+  /** yes: whatever happens, it can commit, and will do what is decided. It cannot be taken back. no: the transaction is aborted. */
+  readonly vote: "yes" | "no";
+  /** Why not */
+  readonly reason?: string | undefined;
+};
+
+/** A transaction. */
+export type Transaction = {
+  /** Its id. */
+  readonly id: string;
+  /** ended: it is decided, and every participant has acknowledged that. */
+  readonly state: "active" | "committed" | "aborted" | "ended";
+  /** Once there is one, it never changes. null: not yet. */
+  readonly decision: "committed" | "aborted" | null;
+  /** Why it was aborted. */
+  readonly reason: string | null;
+  /** None where a vote or an abort came for an id that nobody had begun. */
+  readonly participants: readonly Participant[];
+  /** As it was given; null: there is none. */
+  readonly payload?: unknown;
+  /** Time left to decide it, ms. null: it is decided. */
+  readonly deadlineInMs: number | null;
+};
+
 /** A field or parameter of the request that is wrong. */
 export type WrongField = {
   /** Its path, such as members.0.id; empty: the body itself. */
@@ -429,6 +523,16 @@ export type GoneMember = {
 
 /** zone: some of the members are of another zone, as there are too few in the one that was asked for. suspect, draining: all members that could be picked are so. */
 export type PickFallback = "zone" | "suspect" | "draining";
+
+/** A participant of a transaction. */
+export type Participant = {
+  /** Its name. */
+  readonly name: string;
+  /** null: it has not voted. */
+  readonly vote: "yes" | "no" | null;
+  /** Whether it has done what was decided. */
+  readonly acknowledged: boolean;
+};
 
 /** left: it said so, or had drained. expired: its heartbeats stopped. */
 export type GoneStatus = "left" | "expired";

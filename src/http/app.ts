@@ -7,6 +7,7 @@ import { discoveryRoutes } from "./discovery/routes.js";
 import { docsRoutes } from "./docs/routes.js";
 import { electionRoutes } from "./elections/routes.js";
 import { methodNotAllowed, NOT_FOUND } from "./failures.js";
+import { hookRoutes } from "./hooks/routes.js";
 import { latchRoutes } from "./latches/routes.js";
 import { lockRoutes } from "./locks/routes.js";
 import { severalLockRoutes } from "./locks/several-routes.js";
@@ -41,6 +42,7 @@ export function createApp(services: Services): App {
   memberListRoute(routes, services);
   memberEventsRoute(routes, services);
   memberHistoryRoute(routes);
+  hookRoutes(routes, services);
   ownerRoutes(routes);
   registerRoutes(routes, services);
   counterRoutes(routes);

@@ -4,6 +4,7 @@ import type { Principal } from "../access/key-ring.js";
 import type { Rate } from "../access/rates.js";
 import type { Clock, Random } from "../clock.js";
 import type { Config } from "../config.js";
+import type { HookDeliveries } from "../delivering/hook-deliveries.js";
 import type { ServerReports } from "../deployment/server-reports.js";
 import type { ErrorCode } from "../errors.js";
 import type { Ids } from "../ids.js";
@@ -47,6 +48,7 @@ export interface Dependencies {
   readonly ids: Ids;
   readonly stopping: Stopping;
   readonly probing: Pick<Probing, "check">;
+  readonly hookDeliveries: Pick<HookDeliveries, "check">;
   readonly identity: Identity;
   readonly keyLimits: KeyLimits;
   readonly auditing: Auditing;

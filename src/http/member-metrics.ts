@@ -10,6 +10,10 @@ const COUNTED = {
     ["kind", "outcome"],
     "Probes of members, by kind and outcome: ok, failed, timeout, forbidden (by QUORATE_PROBE_ALLOW), late (this instance was paused)",
   ),
+  quorate_hook_attempts_total: counter(
+    ["outcome"],
+    "Attempts to tell a hook of an event, by outcome: delivered, refused (by its status), failed, timeout, forbidden (by QUORATE_HOOK_ALLOW)",
+  ),
   quorate_guards_total: counter(
     [],
     "Times that so much of a service would have expired together that its members were kept for a while",
@@ -30,6 +34,10 @@ export class MemberMetrics {
 
   probed(kind: string, outcome: string): void {
     this.#counted.quorate_probes_total.inc({ kind, outcome });
+  }
+
+  hookAttempted(outcome: string): void {
+    this.#counted.quorate_hook_attempts_total.inc({ outcome });
   }
 
   guarded(): void {

@@ -28,6 +28,7 @@ export function describe(app: App): Record<string, unknown> {
       { name: "semaphores", description: "A limited number of permits; never more than the limit are held." },
       { name: "elections", description: "One leader at a time, with a term that only grows and a value." },
       { name: "members", description: "Instances of services, kept alive by heartbeats." },
+      { name: "hooks", description: "URLs that are told what happens to the members of a service." },
       { name: "shard owners", description: "Which member owns a key, by a consistent-hash ring." },
       {
         name: "registers",

@@ -67,8 +67,9 @@ export class ConsensusElections
         throw tooSlow(request.ttlMs);
       }
       const replaceableMs = this.#beats.replaceableMs(name, office);
-      if (this.clock.monotonicMs() >= deadlineMs || signal?.aborted) return this.#held(name, office);
+      if (this.clock.monotonicMs() >= deadlineMs) return this.#held(name, office);
       await this.#vacant(name, Math.min(deadlineMs, replaceableMs), signal, inFlight);
+      if (signal?.aborted) return this.#held(name, office);
     }
   }
 
@@ -124,11 +125,7 @@ export class ConsensusElections
     }
   }
 
-  async #try(
-    { name, candidate, value, ttlMs, signal }: CampaignRequest,
-    leaseId: string,
-    still: Beat | null,
-  ) {
+  async #try({ name, candidate, value, ttlMs }: CampaignRequest, leaseId: string, still: Beat | null) {
     const lease = digestOf(leaseId);
     const candidacy = { lease, candidate: candidate ?? null, value: metadataText(value), ttlMs, still };
     const changed = await this.registers.changes.change<{ stood: Stood; office: Office }>(
@@ -139,7 +136,6 @@ export class ConsensusElections
         if (stood.kind === "leads") return writing(stood.next, { stood, office: stood.next });
         return { kind: "keep", result: { stood, office: office as Office } };
       },
-      { signal },
     );
     const { stood, office } = (changed as { readonly result: { stood: Stood; office: Office } }).result;
     if (stood.kind === "ended") throw office.leader ? taken(office) : usedUp();

@@ -2,8 +2,11 @@ import type { Namespace } from "../namespace.js";
 import { registerName } from "../scripts/register-kinds.js";
 import type { ConsensusElections } from "./consensus-elections.js";
 import type { Term } from "./election.js";
+import type { Hooks } from "./hooks/hooks.js";
+import { type HooksOfServices, hooksIn } from "./namespaced-hooks.js";
 import type { Barriers } from "./registers/barriers.js";
 import type { Counters } from "./registers/counters.js";
+import type { RegisterEvents } from "./registers/events/register-events.js";
 import type { Latches } from "./registers/latches.js";
 import type { RegisterPages } from "./registers/register-pages.js";
 import type { Registers } from "./registers/registers.js";
@@ -14,10 +17,12 @@ import type { Transactions } from "./transactions/transactions.js";
 export interface OnRegisters {
   readonly registers: Registers;
   readonly registerPages: RegisterPages;
+  readonly registerEvents: RegisterEvents;
   readonly counters: Counters;
   readonly barriers: Barriers;
   readonly latches: Latches;
   readonly transactions: Transactions;
+  readonly hooks: Hooks;
   readonly consensusElections: ConsensusElections;
 }
 
@@ -25,9 +30,12 @@ export interface OnRegisters {
 export interface NamespacedOnRegisters {
   readonly registers: Pick<Registers, "get" | "put" | "delete" | "inspect" | "change">;
   readonly registerPages: Pick<RegisterPages, "page">;
+  /** `keyOf`: the key of a register that a watcher is told of. */
+  readonly registerEvents: Pick<RegisterEvents, "watch"> & { keyOf(name: string): string };
   readonly counters: Pick<Counters, "get" | "add">;
   readonly barriers: Pick<Barriers, "arrive">;
   readonly latches: Pick<Latches, keyof Latches>;
+  readonly hooks: HooksOfServices;
   readonly transactions: Omit<Transactions, "end" | "sawStored">;
   readonly consensusElections: Pick<ConsensusElections, keyof ConsensusElections>;
 }
@@ -36,9 +44,11 @@ export function allOnRegistersIn(namespace: Namespace, primitives: OnRegisters):
   return {
     registers: registersIn(namespace, primitives.registers),
     registerPages: registerPagesIn(namespace, primitives.registerPages),
+    registerEvents: registerEventsIn(namespace, primitives.registerEvents),
     counters: countersIn(namespace, primitives.counters),
     barriers: barriersIn(namespace, primitives.barriers),
     latches: latchesIn(namespace, primitives.latches),
+    hooks: hooksIn(namespace, primitives.hooks),
     transactions: transactionsIn(namespace, primitives.transactions),
     consensusElections: consensusElectionsIn(namespace, primitives.consensusElections),
   };
@@ -73,6 +83,18 @@ export function registerPagesIn(
         cursor: cursor === null ? null : outer(cursor),
       };
     },
+  };
+}
+
+export function registerEventsIn(
+  namespace: Namespace,
+  events: RegisterEvents,
+): NamespacedOnRegisters["registerEvents"] {
+  const inner = (key: string) => registerName("value", namespace.name, key);
+  const keyOf = (name: string) => name.slice(inner("").length);
+  return {
+    watch: (beginning, isFor) => events.watch(inner(beginning), (name) => isFor(keyOf(name))),
+    keyOf,
   };
 }
 

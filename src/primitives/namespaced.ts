@@ -7,6 +7,8 @@ import type { ListWatches } from "./members/list-watches.js";
 import type { MemberPages } from "./members/member-pages.js";
 import type { Membership } from "./members/membership.js";
 import type { Suspicions } from "./members/suspicions.js";
+import { hooksIn } from "./namespaced-hooks.js";
+import { memberListsIn, membershipIn, suspicionsIn } from "./namespaced-members.js";
 import {
   allOnRegistersIn,
   barriersIn,
@@ -15,6 +17,7 @@ import {
   latchesIn,
   type NamespacedOnRegisters,
   type OnRegisters,
+  registerEventsIn,
   registerPagesIn,
   registersIn,
   transactionsIn,
@@ -108,6 +111,10 @@ class View implements NamespacedPrimitives {
     return suspicionsIn(this.namespace, this.primitives.membership);
   }
 
+  get hooks() {
+    return hooksIn(this.namespace, this.primitives.hooks);
+  }
+
   get owners() {
     return ownersIn(this.namespace, this.primitives.owners);
   }
@@ -130,6 +137,10 @@ class View implements NamespacedPrimitives {
 
   get registers() {
     return registersIn(this.namespace, this.primitives.registers);
+  }
+
+  get registerEvents() {
+    return registerEventsIn(this.namespace, this.primitives.registerEvents);
   }
 
   get registerPages() {
@@ -213,42 +224,6 @@ function electionsIn(namespace: Namespace, elections: Elections): NamespacedPrim
     resign: (name, leaseId) => elections.resign(inner(name), inner(leaseId)),
     inspect: (name) => elections.inspect(inner(name)),
     change: (name, ...until) => elections.change(inner(name), ...until),
-  };
-}
-
-/** Members belong to a service: only its name has the namespace. */
-function membershipIn(namespace: Namespace, membership: Membership): NamespacedPrimitives["membership"] {
-  const inner = (service: string) => namespace.inner(service);
-  return {
-    register: (service, ...member) => membership.register(inner(service), ...member),
-    heartbeat: (one) => membership.heartbeat({ ...one, service: inner(one.service) }),
-    heartbeats: (all) => membership.heartbeats(all.map((one) => ({ ...one, service: inner(one.service) }))),
-    update: (service, ...change) => membership.update(inner(service), ...change),
-    leave: (service, id, how) => membership.leave(inner(service), id, how),
-    list: (service) => membership.list(inner(service)),
-    get: (service, id) => membership.get(inner(service), id),
-    services: async (after, limit) => {
-      const { services, cursor } = await membership.services(after && inner(after), limit, namespace);
-      return {
-        services: services.map(({ service, members }) => ({ service: namespace.outer(service), members })),
-        cursor: cursor && namespace.outer(cursor),
-      };
-    },
-  };
-}
-
-function memberListsIn(namespace: Namespace, { pages, listWatches }: Membership): MemberLists {
-  const inner = (service: string) => namespace.inner(service);
-  return {
-    page: (service, ...which) => pages.page(inner(service), ...which),
-    first: (service, ...which) => pages.first(inner(service), ...which),
-    change: (service, ...until) => listWatches.change(inner(service), ...until),
-  };
-}
-
-function suspicionsIn(namespace: Namespace, { suspicions }: Membership): NamespacedPrimitives["suspicions"] {
-  return {
-    reportByPeer: (service, id, report) => suspicions.reportByPeer(namespace.inner(service), id, report),
   };
 }
 

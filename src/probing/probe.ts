@@ -1,8 +1,16 @@
-import { lookup } from "node:dns/promises";
 import { request } from "node:http";
-import { connect, isIP, type LookupFunction, type Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import type { Clock } from "../clock.js";
-import type { ProbeAllow, ProbeTarget } from "./probe-allow.js";
+import type { AllowList } from "../outbound/allow-list.js";
+import {
+  allowedAddress,
+  authority,
+  HEADER_BYTES_MAX,
+  NEVER_RESOLVED,
+  type Resolve,
+  resolveByDns,
+} from "../outbound/destination.js";
+import type { ProbeTarget } from "./probe-target.js";
 
 /**
  * How a probe ended. `forbidden`: the name resolves to an address that is not allowed, so nothing was connected to. `late`:
@@ -16,11 +24,6 @@ export interface ProbeResult {
   readonly detail: string;
 }
 
-/** Finds the address of a name. */
-export type Resolve = (host: string) => Promise<string>;
-
-export const resolveByDns: Resolve = async (host) => (await lookup(host)).address;
-
 /**
  * Connects to a target once and says how that ended. A name is resolved once, the address that was found is judged, and
  * that same address is connected to. HTTP: any status from 200 to 299 is success; redirects are not followed, and no
@@ -29,7 +32,7 @@ export const resolveByDns: Resolve = async (host) => (await lookup(host)).addres
 export async function probe(
   target: ProbeTarget,
   timeoutMs: number,
-  allow: Pick<ProbeAllow, "hasAddress">,
+  allow: Pick<AllowList, "hasAddress">,
   clock: Pick<Clock, "monotonicMs" | "after">,
   resolve: Resolve = resolveByDns,
 ): Promise<ProbeResult> {
@@ -57,13 +60,13 @@ export async function probe(
 
 async function attemptAt(
   target: ProbeTarget,
-  allow: Pick<ProbeAllow, "hasAddress">,
+  allow: Pick<AllowList, "hasAddress">,
   resolve: Resolve,
   signal: AbortSignal,
 ): Promise<ProbeResult> {
   try {
-    const address = isIP(target.host) === 0 ? await resolve(target.host) : target.host;
-    if (!allow.hasAddress(address)) return { outcome: "forbidden", detail: "its address is not allowed" };
+    const address = await allowedAddress(target.host, allow, resolve);
+    if (address === null) return { outcome: "forbidden", detail: "its address is not allowed" };
     if (signal.aborted) return { outcome: "timeout", detail: "resolving took too long" };
     return target.kind === "tcp" ? await tcp(target, address, signal) : await http(target, address, signal);
   } catch (error) {
@@ -88,10 +91,14 @@ function http({ host, port, path }: ProbeTarget, address: string, signal: AbortS
       port,
       path,
       method: "GET",
-      headers: { host: authority(host, port), "user-agent": "quorate-probe", connection: "close" },
+      headers: {
+        host: authority({ secure: false, host, port }),
+        "user-agent": "quorate-probe",
+        connection: "close",
+      },
       agent: false,
       maxHeaderSize: HEADER_BYTES_MAX,
-      lookup: NEVER,
+      lookup: NEVER_RESOLVED,
     });
     const end = () => void asked.destroy();
     signal.addEventListener("abort", end, { once: true });
@@ -106,14 +113,4 @@ function http({ host, port, path }: ProbeTarget, address: string, signal: AbortS
   });
 }
 
-const authority = (host: string, port: number) => {
-  const name = isIP(host) === 6 ? `[${host}]` : host;
-  return port === 80 ? name : `${name}:${port}`;
-};
-
-/** There is an address already: no name may be looked up a second time. */
-const NEVER: LookupFunction = (_host, _options, found) => found(new Error("no second look-up"), "", 0);
-
-/** Of an answer: what is beyond them is not read. */
-const HEADER_BYTES_MAX = 8_192;
 const LATE_MS = 100;

@@ -1,16 +1,18 @@
+import { REPORTERS_NEEDED } from "../algorithms/suspicion.js";
 import type { Clock, Random } from "../clock.js";
 import { CoordinationError } from "../errors.js";
+import { AllowList } from "../outbound/allow-list.js";
+import { Instances } from "../primitives/instances.js";
 import type { Member, ProbeTerms } from "../primitives/members/member.js";
 import type { Membership } from "../primitives/members/membership.js";
 import type { Primaries } from "../quorum/primaries.js";
 import { scanOn } from "../quorum/scan.js";
 import type { Keys } from "../scripts/keys.js";
 import { noteProbed } from "../scripts/report-calls.js";
-import { Instances } from "./instances.js";
 import { MemberProbe } from "./member-probe.js";
 import { Places } from "./places.js";
 import { type ProbeOutcome, type ProbeResult, probe } from "./probe.js";
-import { ProbeAllow, type ProbeTarget, readTarget } from "./probe-allow.js";
+import { type ProbeTarget, readTarget } from "./probe-target.js";
 
 export interface ProbingDependencies {
   readonly membership: Membership;
@@ -31,7 +33,7 @@ export interface ProbingObserver {
 
 /** Probes the members that ask for it, in turn with the other instances. Where nothing is allowed it does nothing at all. */
 export class Probing {
-  readonly #allow: ProbeAllow;
+  readonly #allow: AllowList;
   readonly #instances: Instances;
   readonly #look: Look;
   readonly #probes = new Map<string, MemberProbe>();
@@ -45,10 +47,10 @@ export class Probing {
     id: string,
     private readonly dependencies: ProbingDependencies,
   ) {
-    this.#allow = new ProbeAllow(allow);
+    this.#allow = new AllowList(allow);
     const { clock } = dependencies;
     this.#look = dependencies.look ?? ((target, timeoutMs) => probe(target, timeoutMs, this.#allow, clock));
-    this.#instances = new Instances(dependencies.membership, id);
+    this.#instances = new Instances("instances", dependencies.membership, id);
   }
 
   /** How many members this instance probes. */
@@ -96,7 +98,7 @@ export class Probing {
       const members = (await membership.list(service)).filter((member) => member.probe !== undefined);
       if (members.length > 0) await this.#note(service);
       for (const member of members) {
-        const turns = this.#instances.takingTurns(`${service}/${member.id}`);
+        const turns = this.#instances.of(`${service}/${member.id}`, REPORTERS_NEEDED);
         if (!turns.includes(this.#instances.id) || wanted.size >= MEMBERS_MAX) continue;
         const key = `${service}/${member.id}/${member.incarnation}/${JSON.stringify(member.probe)}`;
         wanted.add(key);

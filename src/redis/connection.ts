@@ -13,6 +13,8 @@ export interface Connection {
   onChange(listener: (ready: boolean, reason?: Error) => void): void;
   /** Called whenever bytes arrive, also those of an incomplete reply. Absent: replies arrive whole. */
   onBytes?(listener: () => void): void;
+  /** Channels were added to those of its subscription, or removed. */
+  resubscribe?(added: readonly string[], removed: readonly string[]): void;
   close(): void;
 }
 
@@ -24,10 +26,15 @@ export interface ConnectOptions {
   /** For rediss://; read anew for each connection. */
   readonly tls?: ConnectionOptions;
   /** For a connection that only subscribes. */
-  readonly subscription?: {
-    readonly channel: string;
-    readonly onMessage: (message: string) => void;
-  };
+  readonly subscription?: Subscription;
+}
+
+export interface Subscription {
+  /** May change: `resubscribe` is called then. */
+  readonly channels: ReadonlySet<string>;
+  readonly onMessage: (message: string, channel: string) => void;
+  /** These are subscribed now: what was published before may have been missed. */
+  readonly onSubscribed?: (channels: readonly string[]) => void;
 }
 
 /** Redis replied with an error. */
@@ -71,16 +78,18 @@ export const connectByIoredis: Connect = (url, { connectTimeoutMs, name, tls, su
       for (const listener of byteListeners) listener();
     });
   });
+  // It fails only if the connection was lost; the next connection subscribes again.
+  const subscribe = (channels: readonly string[], subscribed: () => void) => {
+    const told = () => {
+      subscription?.onSubscribed?.(channels);
+      subscribed();
+    };
+    if (channels.length === 0) return subscribed();
+    redis.subscribe(...channels).then(told, () => {});
+  };
   if (subscription) {
-    const { channel, onMessage } = subscription;
-    redis.on("message", (_, message: string) => onMessage(message));
-    // It fails only if the connection was lost; the next connection subscribes again.
-    redis.on("ready", () => {
-      redis.subscribe(channel).then(
-        () => tell(true),
-        () => {},
-      );
-    });
+    redis.on("message", (channel: string, message: string) => subscription.onMessage(message, channel));
+    redis.on("ready", () => subscribe([...subscription.channels], () => tell(true)));
   } else redis.on("ready", () => tell(true));
   redis.on("close", () => tell(false));
   const outbox = new Outbox(redis);
@@ -94,6 +103,11 @@ export const connectByIoredis: Connect = (url, { connectTimeoutMs, name, tls, su
     },
     onChange: (listener) => void listeners.push(listener),
     onBytes: (listener) => void byteListeners.push(listener),
+    resubscribe: (added, removed) => {
+      if (redis.status !== "ready") return;
+      subscribe(added, () => {});
+      if (removed.length > 0) redis.unsubscribe(...removed).catch(() => {});
+    },
     call: (command, ...args) => outbox.send(command, args).catch(told),
     close: () => redis.disconnect(),
   };

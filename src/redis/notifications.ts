@@ -44,7 +44,7 @@ export class Notifications {
         connectTimeoutMs: this.connectTimeoutMs,
         name: "quorate-wakes",
         subscription: {
-          channel: this.channel,
+          channels: new Set([this.channel]),
           onMessage: (message) => onNotification(index, parse(message)),
         },
       });

@@ -56,6 +56,9 @@ export class Keys {
   /** A register, by its name: its kind, its namespace and its key, which may have slashes. */
   readonly register = (name: string) => `${this.prefix}register/${name}`;
 
+  /** The channel on which new versions of the registers of a group are published: its kind and its namespace. */
+  readonly registerChannel = (group: string) => `${this.prefix}registers/changed/${group}`;
+
   /** A writer's hold. The keys of readers' holds begin with it, as leases.lua describes. */
   readonly hold = (resource: string) => `${this.prefix}hold/${resource}`;
 

@@ -1,7 +1,7 @@
 import { type Ballot, NO_BALLOT } from "../algorithms/ballot.js";
 import type { Copy } from "../algorithms/register.js";
 import type { Keys } from "./keys.js";
-import { TRANSACTIONS } from "./register-kinds.js";
+import { groupOf, TRANSACTIONS } from "./register-kinds.js";
 import { type Call, isOne, scriptCall } from "./scripts.js";
 
 /** A primary's reply to `prepareRegister`. */
@@ -45,7 +45,7 @@ export function acceptRegister(
   return scriptCall(
     "accept-register",
     [keys.register(name), keys.registersGone, keys.registers, keys.registersEnding],
-    [ballot, name, etag, left, isLive ? "1" : "0", text],
+    [ballot, name, etag, left, isLive ? "1" : "0", text, keys.registerChannel(groupOf(name))],
     (reply) => {
       const [accepted, promised] = reply as [number, Ballot];
       return accepted === 1 ? null : promised;
@@ -94,6 +94,15 @@ export function dueRegisters(keys: Keys, goneForMs: number, most: number): Call<
     const [goneCount, transactions, ended, ...names] = reply as [number, number, number, ...string[]];
     return { goneCount, transactions, ended: names.slice(0, ended), gone: names.slice(ended) };
   });
+}
+
+/** Names of registers between these two, in their order; a name may be that of one that was deleted. */
+export function registerNames(
+  keys: Keys,
+  [first, end]: readonly [string, string],
+  most: number,
+): Call<readonly string[]> {
+  return scriptCall("register-names", [keys.registers], [first, end, most], (reply) => reply as string[]);
 }
 
 /** Returns the floor from now on. */

@@ -11,9 +11,22 @@ export interface ListedCopies {
   readonly upTo: string | null;
 }
 
-/** `from`: where to begin, as ZRANGEBYLEX has it. `beginning`: what all names begin with. */
-export function listRegisters(keys: Keys, from: string, beginning: string, most: number): Call<ListedCopies> {
-  const args = [keys.register(""), from, beginning, most, PART_BYTES_MAX];
+/** Which part of a list. */
+export interface ListPart {
+  /** Where to begin, as ZRANGEBYLEX has it. */
+  readonly from: string;
+  /** What all names begin with. */
+  readonly beginning: string;
+  readonly most: number;
+}
+
+/** `texts`: whether the versions are told as well; else their texts are empty. */
+export function listRegisters(
+  keys: Keys,
+  { from, beginning, most }: ListPart,
+  texts = true,
+): Call<ListedCopies> {
+  const args = [keys.register(""), from, beginning, most, PART_BYTES_MAX, texts ? -1 : HEAD - 1];
   return scriptCall("list-registers", [keys.registers], args, (reply) => {
     const [now, upTo, ...listed] = reply as [string, string, ...string[]];
     const nowMs = Number(now);
@@ -34,10 +47,11 @@ function copyIn(stored: string, nowMs: number): Copy {
     leftMs: ends === NEVER ? null : Number(ends) - nowMs,
     isLive: stored[126] === "1",
     isCopied: stored[127] === "1",
-    text: stored.slice(128),
+    text: stored.slice(HEAD),
   };
 }
 
+const HEAD = 128;
 const NEVER = "000000000000000";
 
 /** Names in a part at most, and bytes after which it ends: some 2 ms of a primary's time. */

@@ -45,6 +45,7 @@ const NAMES = {
     "read-register",
     "list-registers",
     "due-registers",
+    "register-names",
     "raise-register-floor",
     "remove-register",
     "restore-register",

@@ -1,11 +1,8 @@
-import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
-import { chown, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { until } from "../helpers/service.js";
 import { Checkout, has, hasPython, PATIENCE_MS, root } from "./checkout.js";
+import { hasPostgres, type RunningPostgres, startPostgres } from "./postgres.js";
 
 vi.setConfig({ testTimeout: 4 * PATIENCE_MS, hookTimeout: PATIENCE_MS });
 
@@ -79,78 +76,28 @@ describe.skipIf(!hasPython || !has("sqlite3"))("a row of SQLite (skipped without
   });
 });
 
-/** Where initdb and postgres are; Debian does not put them on the PATH. */
-async function postgresBin(): Promise<string | undefined> {
-  const debian = "/usr/lib/postgresql";
-  const versions = await readdir(debian).catch(() => []);
-  const folders = versions
-    .sort((one, other) => Number(other) - Number(one))
-    .map((v) => `${debian}/${v}/bin/`);
-  return ["", ...folders].find((folder) => has(`${folder}initdb`) && has(`${folder}postgres`));
-}
+describe.skipIf(!hasPostgres)("a row of PostgreSQL (skipped where that is not installed)", () => {
+  let postgres: RunningPostgres;
+  let env: Record<string, string>;
 
-const bin = await postgresBin();
-// It refuses to run as root. On most systems this is `nobody`.
-const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+  beforeAll(async () => {
+    postgres = await startPostgres();
+    ({ env } = postgres);
+    expect(await checkout.run(FOLDER, ["psql", "-qf", "postgresql.sql"], env)).toMatchObject({ err: "" });
+  });
 
-describe.skipIf(bin === undefined || !has("psql"))(
-  "a row of PostgreSQL (skipped where that is not installed)",
-  () => {
-    let dir: string;
-    let stop: () => Promise<void> = async () => {};
-    let env: Record<string, string>;
+  afterAll(() => postgres[Symbol.asyncDispose]());
 
-    beforeAll(async () => {
-      dir = await mkdtemp(join(tmpdir(), "quorate-postgres-"));
-      await mkdir(join(dir, "socket"));
-      if (user.uid !== undefined)
-        for (const path of [dir, join(dir, "socket")]) await chown(path, user.uid, user.gid);
-      const data = join(dir, "data");
-      execFileSync(`${bin}initdb`, ["-D", data, "-U", "test", "-A", "trust", "-E", "UTF8", "--no-sync"], {
-        ...user,
-        cwd: dir,
-        stdio: "pipe",
-      });
-      const settings = ["listen_addresses=", "fsync=off", `unix_socket_directories=${join(dir, "socket")}`];
-      const server = spawn(
-        `${bin}postgres`,
-        ["-D", data, ...settings.flatMap((setting) => ["-c", setting])],
-        {
-          ...user,
-          cwd: dir,
-          stdio: "ignore",
-        },
-      );
-      const ended = once(server, "exit");
-      stop = async () => {
-        server.kill("SIGQUIT"); // at once
-        await ended;
-      };
-      env = { PGHOST: join(dir, "socket"), PGUSER: "test", PGDATABASE: "postgres" };
-      await until(
-        async () => (await checkout.run(FOLDER, ["psql", "-c", "SELECT 1"], env)).code === 0,
-        "psql",
-        PATIENCE_MS,
-      );
-      expect(await checkout.run(FOLDER, ["psql", "-qf", "postgresql.sql"], env)).toMatchObject({ err: "" });
-    });
-
-    afterAll(async () => {
-      await stop();
-      await rm(dir, { recursive: true, force: true });
-    });
-
-    refusals(() => ({
-      query: async (sql) => {
-        const { code, lines, err } = await checkout.run(FOLDER, ["psql", "-XqAtc", sql], env);
-        if (code !== 0) throw new Error(err);
-        return lines.join("\n");
-      },
-      ship: (order, token) =>
-        checkout.run(FOLDER, ["./ship-postgresql.sh", String(order)], {
-          ...env,
-          QUORATE_FENCING_TOKEN: String(token),
-        }),
-    }));
-  },
-);
+  refusals(() => ({
+    query: async (sql) => {
+      const { code, lines, err } = await checkout.run(FOLDER, ["psql", "-XqAtc", sql], env);
+      if (code !== 0) throw new Error(err);
+      return lines.join("\n");
+    },
+    ship: (order, token) =>
+      checkout.run(FOLDER, ["./ship-postgresql.sh", String(order)], {
+        ...env,
+        QUORATE_FENCING_TOKEN: String(token),
+      }),
+  }));
+});

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { open, readFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type Instance, startInstance, until } from "../helpers/service.js";
@@ -148,3 +150,35 @@ describe("pick.mjs", () => {
     await members[1]?.ended;
   });
 });
+
+describe("on-expired.mjs", () => {
+  test("starts what has died, once, and believes nobody who has not the secret", async () => {
+    const key = "the-key-of-the-operator";
+    await using hooked = await startInstance((await sharedPrimaries()).urls, {
+      env: { QUORATE_HOOK_ALLOW: "127.0.0.0/8", QUORATE_OPERATOR_KEY: key },
+    });
+    const port = await freePort();
+    const url = `http://127.0.0.1:${port}/`;
+    const operator = { authorization: `Bearer ${key}` };
+    const made = await hooked.call("PUT", "/v1/services/search/hooks/restart", { url }, operator);
+    const program = checkout.start("examples/javascript", [process.execPath, "on-expired.mjs", `${port}`], {
+      HOOK_SECRET: made.body.secret,
+    });
+    await hooked.call("PUT", "/v1/services/search/members/search-1", { address: "a:1", ttlMs: 1_000 });
+    await until(() => program.lines().length > 0, "it is told", PATIENCE_MS);
+    const forged = { type: "expired", data: { id: "x", service: "search", member: { id: "search-2" } } };
+    const headers = { "webhook-id": "x", "webhook-timestamp": "1", "webhook-signature": "v1,AAAA" };
+    const { status } = await fetch(url, { method: "POST", headers, body: JSON.stringify(forged) });
+    expect(status).toBe(401);
+    expect(program.lines()).toEqual(["search: search-1 has died, and is started again"]);
+    program.kill("SIGKILL");
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}

@@ -24,12 +24,15 @@ export function report(run: Run): string {
     `time to the next grant after a majority was away: ${quantiles(backAfterMs(run))}`,
     `grants in one round trip: ${share(grants.inOneRound, grants.all)}`,
     `acquire, granted without waiting: ${quantiles(grantMs(run))}`,
+    `watchers of members: ${listed(countBy(toldOf(run), ({ event }) => event))}; began anew ${run.history.events.filter(({ kind }) => kind === "told_anew").length} times`,
     `slowest answer of an instance that ran: ${ms(slowestMs(run))}`,
     `violations: ${violations.length}`,
     ...violations.slice(0, 20).map((one) => tellViolation(one, eventsNear(run, one.operations))),
   ];
   return lines.join("\n");
 }
+
+const toldOf = ({ history }: Run) => history.events.filter((event) => event.kind === "told");
 
 /** Time of each acquire that was granted and did not wait in line, ms. */
 export function grantMs({ history }: Run): number[] {

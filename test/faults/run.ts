@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { GUARD_MS } from "../../src/algorithms/guard.js";
 import { check, type Violation, violation } from "../history/check.js";
 import { checkHolds } from "../history/holds.js";
 import type { History } from "../history/operation.js";
 import { Recorder } from "../history/recorder.js";
 import { Chance } from "../simulation/random.js";
+import { primariesAreFilled, watchersAgree } from "./agreement.js";
 import { startTestCluster, type TestCluster } from "./cluster/cluster.js";
 import { type Fault, schedule, skipped } from "./faults.js";
 import { GrantCounter } from "./grants.js";
@@ -13,6 +15,8 @@ export interface RunOptions extends LoadOptions {
   readonly minutes: number;
   readonly primaries: number;
   readonly kind: "process" | "container";
+  /** With the guard against mass expiry: then members may be kept for longer. */
+  readonly guard?: boolean;
   /** Settings of the instances. */
   readonly env?: Record<string, string>;
   /** The times at which faults begin, ms from the start of the load: those of another run with the same seed. */
@@ -56,11 +60,16 @@ export async function runFaults(options: RunOptions): Promise<Run> {
     primaries: options.primaries,
     kind: options.kind,
     withServices: isService,
-    // Generations of counters change under load as well. Where a majority is away for long, a guard would keep members for
-    // longer than the check allows: it has tests of its own.
-    env: { QUORATE_ROTATE_AFTER_MS: "20000", QUORATE_GUARD_PERCENT: "100", ...options.env },
+    // Generations of counters change under load as well. Where a majority is away for long, a guard keeps members for longer.
+    env: {
+      QUORATE_ROTATE_AFTER_MS: "20000",
+      ...(!options.guard && { QUORATE_GUARD_PERCENT: "100" }),
+      ...options.env,
+    },
   });
   const recorder = new Recorder(() => performance.now());
+  if (options.guard)
+    recorder.happened({ kind: "guarded", atMs: performance.now(), keptMs: GUARD_MS + 1_000 });
   const startMs = performance.now();
   const stopping = new AbortController();
   const grants = new GrantCounter(cluster.services);
@@ -85,16 +94,22 @@ export async function runFaults(options: RunOptions): Promise<Run> {
       if (one.recoveredMs === null)
         failures.push(violation("recovery", `no recovery within ${RECOVERY_MS_MAX} ms from ${one.kind}`));
       if (isService) await load.mustServe();
+      if (isService && FORGETS.test(one.kind) && one.recoveredMs !== null)
+        failures.push(...(await primariesAreFilled(cluster)));
       await sleep(200);
     }
     if (isService) {
       await cluster.recovered(RECOVERY_MS_MAX, ["up"]);
       // Whatever was held has expired by then, and all is as after a start.
       await load.mustServe();
+      stopping.abort();
+      await load.ended;
+      failures.push(...(await watchersAgree(cluster, load.watchers)));
     }
   } finally {
     stopping.abort();
     await load.ended;
+    await load.endWatching();
     await grants.look();
     grants.close();
     process.off("unhandledRejection", onUnhandled);
@@ -154,6 +169,7 @@ async function cause(
 const UNDISTURBED_MS = 5_000;
 /** From when a request leaves until it stands in line, on a machine that has other things to do. */
 const JOINS_WITHIN_MS = 1_000;
+const FORGETS = /emptied|flushed|cut_file|replica/;
 const HOLDS_BACK = /^(primary|majority)_paused|stalled|_late|cut_off|lose/;
 /** From the end of a fault until all take part again, ms; on a busy machine, so far more than it should take. */
 const RECOVERY_MS_MAX = 30_000;

@@ -10,6 +10,7 @@ import { checkOwners } from "./owners.js";
 import { checkRecovery } from "./recovery.js";
 import { checkRegisters } from "./registers.js";
 import { checkTokens } from "./tokens.js";
+import { checkWatchers } from "./watchers.js";
 
 /** A promise that was broken, and the operations that show it. */
 export interface Violation {
@@ -31,6 +32,8 @@ export type Promised =
   | "order"
   /** A live member is never missing, a dead one is gone in time, a leave is seen, a change is never undone. */
   | "members"
+  /** Each watcher is told of each member in order, of no event twice, and of the end of each incarnation once. */
+  | "watchers"
   /** The same ringId gives the same owner for a key; a member that is gone owns nothing. */
   | "owners"
   /** Registers are linearizable, each by itself, and an etag names one version ever. */
@@ -50,6 +53,7 @@ export function check(history: History): Violation[] {
     ...checkMembers(history),
     ...checkExpiry(history),
     ...checkChanges(history),
+    ...checkWatchers(history),
     ...checkOwners(history),
     ...checkRegisters(history),
     ...checkDeadlines(history),

@@ -846,3 +846,75 @@ describe("changes and expiry of members", () => {
     expect(broken([registered, restart, [4_500, 4_501, list, listed(1)]])).toHaveLength(1);
   });
 });
+
+describe("what watchers of members are told", () => {
+  const told = (
+    event: string,
+    version: string,
+    {
+      atMs = 10,
+      watcher = "w",
+      stream = 1,
+      id,
+    }: { atMs?: number; watcher?: string; stream?: number; id?: string } = {},
+  ): WorldEvent => {
+    const [incarnation, revision] = version.split(".");
+    return {
+      kind: "told",
+      atMs,
+      watcher,
+      stream,
+      instance: "i1",
+      event: event as "joined",
+      id: id ?? `s/m/${incarnation}/${revision}/${event}`,
+      service: "s",
+      member: "m",
+      incarnation: Number(incarnation),
+      revision: Number(revision),
+    };
+  };
+  const anew: WorldEvent = { kind: "told_anew", atMs: 15, watcher: "w", stream: 2 };
+  const found = (...events: readonly WorldEvent[]) => broken([], [...events]);
+
+  it("is right in order, twice after a return, and from the beginning after a reset", () => {
+    const life = ["joined 1.1", "updated 1.2", "expired 1.2", "joined 2.1", "draining 2.2", "left 2.2"];
+    const events = life.map((one) => told(...(one.split(" ") as [string, string])));
+    expect(found(...events)).toEqual([]);
+    const again = life.slice(1).map((one) => told(...(one.split(" ") as [string, string]), { stream: 2 }));
+    expect(found(...events, ...again)).toEqual([]);
+    expect(found(told("joined", "3.1"), anew, told("updated", "2.4"))).toEqual([]);
+    const suspect = told("suspect", "1.1", { id: "s/m/1/1/suspect/x" });
+    expect(found(told("joined", "1.1"), suspect, suspect)).toEqual([]);
+  });
+
+  it("finds what comes twice in one stream", () => {
+    expect(found(told("joined", "1.1"), told("joined", "1.1"))).toEqual([
+      "watchers: w was told s/m/1/1/joined twice in stream 1",
+    ]);
+  });
+
+  it("finds what goes back, and what follows the end of an incarnation", () => {
+    expect(found(told("joined", "2.1"), told("updated", "1.7"))).toHaveLength(1);
+    expect(found(told("updated", "1.3"), told("updated", "1.2"))).toHaveLength(1);
+    expect(found(told("left", "1.3"), told("updated", "1.4"))).toEqual([
+      "watchers: w was told updated of m (1, revision 4) after left of m (1, revision 3)",
+    ]);
+    expect(found(told("expired", "1.3"), told("left", "1.3"))).toHaveLength(1);
+  });
+
+  it("finds an incarnation that has expired as two events, also at two watchers", () => {
+    const other = { watcher: "v" };
+    expect(found(told("expired", "1.3"), told("expired", "1.3", other))).toEqual([]);
+    expect(found(told("expired", "1.3"), told("expired", "1.4", other))).toEqual([
+      "watchers: s/m/1 was told to have expired as s/m/1/3/expired and s/m/1/4/expired",
+    ]);
+  });
+
+  it("lets a guard keep members for longer, and no longer than that", () => {
+    const guarded: WorldEvent = { kind: "guarded", atMs: 0, keptMs: 5_000 };
+    const lived: Line = [0, 1, register, alive()];
+    expect(broken([lived, [6_500, 6_501, list, listed(1)]], [guarded])).toEqual([]);
+    expect(broken([lived, [6_500, 6_501, list, listed(1)]])).toHaveLength(1);
+    expect(broken([lived, [7_500, 7_501, list, listed(1)]], [guarded])).toHaveLength(1);
+  });
+});

@@ -187,11 +187,19 @@ function lingering(sight: Sight, life: Life, history: History): Violation[] {
     return [violation("members", what, sight.by)];
   }
   const goneMs = life.goneMs[place] ?? 0;
-  if (goneMs + keptLongerMs(history, sight, life) >= sight.fromMs) return [];
+  if (goneMs + keptLongerMs(history, sight, life) + guardedMs(history) >= sight.fromMs) return [];
   if (isExcused(history, last.startMs, sight.toMs)) return [];
   const ms = sight.fromMs - goneMs + GONE_WITHIN_MS;
   const what = `${life.id} of ${sight.service} was still seen ${ms.toFixed(1)} ms after its time to live was over`;
   return [violation("members", what, last, sight.by)];
+}
+
+/** For how much longer a guard may keep it. */
+function guardedMs({ events }: History): number {
+  return events.reduce(
+    (longest, event) => (event.kind === "guarded" ? Math.max(longest, event.keptMs) : longest),
+    0,
+  );
 }
 
 /** For how much longer than its time to live a primary may have kept it. */

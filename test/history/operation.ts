@@ -101,6 +101,8 @@ export type Request =
       readonly status?: "up" | "draining";
       readonly drainMs?: number;
     }
+  /** `reporter`, a member, says that it cannot reach the other. */
+  | { readonly kind: "suspect"; readonly service: string; readonly member: string; readonly reporter: string }
   | { readonly kind: "list"; readonly service: string }
   /** `viewAgeMsMax`: how old the view may be that it is answered from. */
   | {
@@ -151,6 +153,8 @@ export type Outcome =
   | { readonly kind: "unknown" }
   /** Register and heartbeat. */
   | { readonly kind: "alive"; readonly incarnation: number; readonly revision?: number }
+  /** Suspect. */
+  | { readonly kind: "reported" }
   /** Change. */
   | { readonly kind: "updated"; readonly incarnation: number; readonly revision: number }
   /** Leave; `was`: it was registered until now. */
@@ -225,6 +229,24 @@ export type WorldEvent =
       readonly incarnation: number;
       readonly revision: number;
     }
+  /** A watcher of members was told this. `id`: of the event. `stream`: counts its connections. */
+  | {
+      readonly kind: "told";
+      readonly atMs: number;
+      readonly watcher: string;
+      readonly stream: number;
+      readonly instance: string;
+      readonly event: "member" | "joined" | "updated" | "suspect" | "draining" | "left" | "expired";
+      readonly id: string;
+      readonly service: string;
+      readonly member: string;
+      readonly incarnation: number;
+      readonly revision: number;
+    }
+  /** What a watcher was told before is void: it gets a snapshot. */
+  | { readonly kind: "told_anew"; readonly atMs: number; readonly watcher: string; readonly stream: number }
+  /** Members that would have expired together may be kept for so much longer, from the beginning on. */
+  | { readonly kind: "guarded"; readonly atMs: number; readonly keptMs: number }
   /** A primary lost the leases that it had stored, or takes part without them: it was restarted, emptied or a replica. */
   | { readonly kind: "forgot"; readonly atMs: number; readonly text: string }
   /** Nothing is wrong in this time, and whoever waits stands in line so long after it asked. */

@@ -65,6 +65,8 @@ function tellRequest(request: Request): string {
       const what = [weight !== undefined && `weight ${weight}`, status, drainMs && `for ${drainMs} ms`];
       return `change ${request.member} of ${request.service}: ${what.filter(Boolean).join(", ")}`;
     }
+    case "suspect":
+      return `suspect ${request.member} of ${request.service}, says ${request.reporter}`;
     case "list":
       return `list ${request.service}`;
     case "owner":
@@ -98,7 +100,8 @@ function tellOutcome(outcome: Outcome): string {
     case "renewed":
       return `renewed, valid until ${outcome.validUntilMs.toFixed(1)}${outcome.value === undefined ? "" : `, value ${outcome.value}`}`;
     case "proclaimed":
-      return "proclaimed";
+    case "reported":
+      return outcome.kind;
     case "led":
       return outcome.leader
         ? `${outcome.leader.candidate} leads in term ${outcome.leader.term}, value ${outcome.leader.value}`
@@ -153,6 +156,12 @@ function tellEvent(event: WorldEvent): string {
       return `${event.text} (members may be kept for ${(event.untilMs - event.atMs).toFixed(1)} ms longer)`;
     case "expired":
       return `${event.instance} hears that ${event.member} of ${event.service} has expired (${event.incarnation}, revision ${event.revision})`;
+    case "told":
+      return `${event.watcher} (stream ${event.stream} of ${event.instance}) is told ${event.event} ${event.member} of ${event.service} (${event.incarnation}, revision ${event.revision})`;
+    case "told_anew":
+      return `${event.watcher} (stream ${event.stream}) is told to begin anew`;
+    case "guarded":
+      return `members may be kept for ${event.keptMs} ms longer`;
     case "forgot":
       return event.text;
     case "undisturbed":

@@ -82,4 +82,18 @@ describe.skipIf(!nginxInstalled)("through an nginx as it comes", () => {
     await post(`${path}/campaign`, { ttlMs: 20_000 });
     expect((await reading).status).toBe(200);
   });
+
+  test.each(["a/b", "/a//b/", "../a", "100 %", "a?b#c", "ü€", "a%2Fb", "\\", "+"])(
+    "a register has the key that was percent-encoded: %s",
+    async (text) => {
+      const key = freshName() + text;
+      const path = `/v1/registers/${encodeURIComponent(key)}`;
+      const headers = { "content-type": "application/json" };
+      const put = await fetch(nginx.url + path, { method: "PUT", headers, body: '{"value": 1}' });
+      expect(await put.json()).toEqual({ key, version: 1 });
+      expect(await (await fetch(nginx.url + path)).json()).toMatchObject({ key, value: 1 });
+      const direct = await instance.call("GET", path);
+      expect(direct.body).toMatchObject({ key, value: 1 });
+    },
+  );
 });

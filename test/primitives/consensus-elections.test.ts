@@ -115,6 +115,17 @@ describe("an election by consensus", () => {
     expect(outcome.kind).toBe("acquired");
   });
 
+  test("does not go to a candidate that has gone", async () => {
+    const name = fresh();
+    const term = await lead(at(0), name, { ttlMs: 60_000 });
+    const gone = new AbortController();
+    const waiting = campaign(at(1), name, { waitMs: 20_000, signal: gone.signal });
+    gone.abort();
+    expect((await waiting).kind).toBe("held");
+    await at(0).resign(name, term.leaseId);
+    expect(await at(0).inspect(name)).toMatchObject({ leader: null });
+  });
+
   test("never stores a leaseId", async () => {
     const name = fresh();
     const { leaseId } = await lead(at(0), name);

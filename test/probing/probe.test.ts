@@ -3,11 +3,13 @@ import { createServer as createHttp, type RequestListener } from "node:http";
 import { type AddressInfo, createServer as createTcp, type Server, type Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/clock.js";
-import { probe, type Resolve } from "../../src/probing/probe.js";
-import { ProbeAllow, type ProbeTarget, readTarget } from "../../src/probing/probe-allow.js";
+import { AllowList } from "../../src/outbound/allow-list.js";
+import type { Resolve } from "../../src/outbound/destination.js";
+import { probe } from "../../src/probing/probe.js";
+import { type ProbeTarget, readTarget } from "../../src/probing/probe-target.js";
 import { FakeClock } from "../helpers/fake-clock.js";
 
-const LOOPBACK = new ProbeAllow(["127.0.0.0/8", "target.test"]);
+const LOOPBACK = new AllowList(["127.0.0.0/8", "target.test"]);
 const servers: Server[] = [];
 afterEach(() => {
   for (const server of servers.splice(0)) server.close();
@@ -199,31 +201,6 @@ describe("a target", () => {
     ["tcp", ":80"],
   ] as const)("by %s %s is none", (kind, text) => {
     expect(readTarget(kind, text)).toBeNull();
-  });
-});
-
-describe("allowed are", () => {
-  const allow = new ProbeAllow(["10.0.0.0/8", "192.168.1.7", "fd00::/8", "Search.Internal"]);
-
-  test.each(["10.1.2.3", "192.168.1.7", "fd00::1", "search.internal"])("%s, which is listed", (host) => {
-    expect(allow.hasHost(host)).toBe(true);
-  });
-
-  test.each(["11.0.0.1", "192.168.1.8", "fe80::1", "other.internal", "sub.search.internal", "127.0.0.1", ""])(
-    "not %s, which is not",
-    (host) => {
-      expect(allow.hasHost(host)).toBe(false);
-    },
-  );
-
-  test("nothing where nothing is listed", () => {
-    expect(new ProbeAllow([]).isEmpty).toBe(true);
-    for (const host of ["127.0.0.1", "localhost", "::1"])
-      expect(new ProbeAllow([]).hasHost(host)).toBe(false);
-  });
-
-  test("no address for its name's sake", () => {
-    expect(allow.hasAddress("search.internal")).toBe(false);
   });
 });
 

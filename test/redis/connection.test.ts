@@ -170,7 +170,7 @@ describe("a connection that listens", () => {
     const connection = connectByIoredis(`redis://127.0.0.1:${port}`, {
       connectTimeoutMs: 500,
       name: "quorate-wakes",
-      subscription: { channel: "wake/me", onMessage: (message) => told.push(message) },
+      subscription: { channels: new Set(["wake/me"]), onMessage: (message) => told.push(message) },
     });
     connections.push(connection);
     return connection;

@@ -51,9 +51,11 @@ import {
   prepareRegister,
   raiseRegisterFloor,
   readRegister,
+  registerNames,
   removeRegister,
   restoreRegister,
 } from "../../src/scripts/register-calls.js";
+import { HOOKS } from "../../src/scripts/register-kinds.js";
 import { listRegisters } from "../../src/scripts/register-list-calls.js";
 import { listReports, noteProbed, putReport } from "../../src/scripts/report-calls.js";
 import { type Call, SCRIPTS } from "../../src/scripts/scripts.js";
@@ -125,8 +127,13 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "prepare-register": prepareRegister(keys, "value/default/a", ballot),
   "accept-register": acceptRegister(keys, "value/default/a", ballot, proposal),
   "read-register": readRegister(keys, "value/default/a"),
-  "list-registers": listRegisters(keys, "[value/default/a", "value/default/a", 10),
+  "list-registers": listRegisters(keys, {
+    from: "[value/default/a",
+    beginning: "value/default/a",
+    most: 10,
+  }),
   "due-registers": dueRegisters(keys, 60_000, 100),
+  "register-names": registerNames(keys, HOOKS, 100),
   "raise-register-floor": raiseRegisterFloor(ballot),
   "remove-register": removeRegister(keys, "value/default/a", ballot),
   "restore-register": restoreRegister(keys, "value/default/a", {

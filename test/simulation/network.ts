@@ -142,17 +142,17 @@ export class SimulatedConnection implements Connection, Peer {
   }
 
   listensTo(channel: string): boolean {
-    return this.options.subscription?.channel === channel;
+    return this.options.subscription?.channels.has(channel) ?? false;
   }
 
   /** What is published is told once, or lost with the connection. */
-  hear(message: string): void {
+  hear(message: string, channel: string): void {
     const { network, options } = this;
     if (network.happens(network.weather.lostReplyShare)) return;
     const generation = this.#generation;
     this.#link.replies.send(network.delayMs(), () =>
       this.instance.receive(() => {
-        if (generation === this.#generation) options.subscription?.onMessage(message);
+        if (generation === this.#generation) options.subscription?.onMessage(message, channel);
       }),
     );
   }

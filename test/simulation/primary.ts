@@ -29,7 +29,7 @@ export interface Peer {
   cut(reason: string): void;
   listensTo(channel: string): boolean;
   /** Something was published where it listens. */
-  hear(message: string): void;
+  hear(message: string, channel: string): void;
 }
 
 /** One primary of the simulation: a Redis on a machine that can pause, die and come back, with a clock of its own. */
@@ -107,7 +107,7 @@ export class SimulatedPrimary {
     for (const { channel, message } of keyspace.published)
       for (const one of [this, ...this.replicas])
         if (one === this || one.server.isReplica)
-          for (const peer of one.#listeners(channel)) peer.hear(message);
+          for (const peer of one.#listeners(channel)) peer.hear(message, channel);
     keyspace.published = [];
     this.watch?.(this, command, args, reply);
     return reply;

@@ -1,32 +1,32 @@
 import type { Command } from "commander";
-import type { Transport } from "../../client/transport.js";
-import { CliFailure, toFailure } from "../failure.js";
 import { type CommonOptions, type Define, type Invocation, transportOf } from "../invocation.js";
 import { elections } from "../kinds/elections.js";
+import { getAll } from "../kinds/get-all.js";
 import type { Kind } from "../kinds/kind.js";
 import { locks } from "../kinds/locks.js";
 import { membersOf } from "../kinds/members.js";
 import { getOwners } from "../kinds/owners.js";
+import { registers } from "../kinds/registers.js";
 import { semaphores } from "../kinds/semaphores.js";
 import { whole } from "../options.js";
-import { printJson, printTable } from "../output.js";
-import { inTurns } from "../pages.js";
 
 export const define: Define = (command, { env }) => {
   command
     .description(
-      "Prints who holds locks and permits, who leads, which members a service has, and who owns keys. --json: what the API answers, one JSON text for each name.",
+      "Prints who holds locks and permits, who leads, what registers have, which members a service has, and who owns keys. --json: what the API answers, one JSON text for each name.",
     )
     .addHelpText("after", EXAMPLES);
   named(command, "locks", "who holds locks, since when, and how many wait", locks, env);
   named(command, "semaphores", "the limits of semaphores, and who holds their permits", semaphores, env);
   named(command, "elections", "who leads, and what the leaders publish", elections, env);
+  named(command, "registers", "values of registers, by their keys", registers, env, "keys");
   command
     .command("members <service> <ids...>")
     .alias("member")
     .summary("members of a service, by their ids")
     .action(async (service: string, ids: string[], _: object, its: Command) => {
-      await get(its.optsWithGlobals(), env, membersOf(service), ids);
+      const options = its.optsWithGlobals<CommonOptions>();
+      await getAll(transportOf(options, env), membersOf(service), ids, options);
     });
   command
     .command("owners <service> <keys...>")
@@ -45,37 +45,23 @@ function named<T>(
   summary: string,
   kind: Kind<T>,
   env: Invocation["env"],
+  by = "names",
 ): void {
   command
-    .command(`${name} <names...>`)
+    .command(`${name} <${by}...>`)
     .alias(name.slice(0, -1))
     .summary(summary)
     .action(async (names: string[], _: object, its: Command) => {
-      await get(its.optsWithGlobals(), env, kind, names);
+      const options = its.optsWithGlobals<CommonOptions>();
+      await getAll(transportOf(options, env), kind, names, options);
     });
-}
-
-/** Prints those that are there. Throws where one is not. */
-async function get<T>(options: CommonOptions, env: Invocation["env"], kind: Kind<T>, names: string[]) {
-  const transport: Transport = transportOf(options, env);
-  const results = await inTurns(names, (name) => kind.read(transport, name));
-  const states = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
-  const failures = results.flatMap((result) =>
-    result.status === "rejected" ? [toFailure(result.reason)] : [],
-  );
-  if (options.json) for (const state of states) printJson(state);
-  else if (states.length > 0) printTable(kind.head, states.flatMap(kind.rows));
-  const [first, ...others] = failures;
-  if (first === undefined) return;
-  if (others.length === 0) throw first;
-  const { exitCode, message, fields } = first;
-  throw new CliFailure(exitCode, `${message}; and ${others.length} more of ${names.length} failed`, fields);
 }
 
 const EXAMPLES = `
 Examples:
   quorate get lock orders-42                    who holds it
   quorate get elections billing search --json   two JSON texts
+  quorate get register config/region --json     with its ETag, for quorate set
   quorate get members search search-1           one member of the service search
   quorate get owners search user:42 user:43     who owns these keys
   quorate get owners search - < keys.txt        the same for a file of keys`;

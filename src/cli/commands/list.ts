@@ -6,11 +6,12 @@ import { HOLDING, holding, NO_LABEL } from "../kinds/cells.js";
 import { HELD_HEAD, heldRows } from "../kinds/locks.js";
 import { listMembers } from "../kinds/member-list.js";
 import { MEMBER_HEAD, memberRow } from "../kinds/members.js";
+import { registerRow, registers as registersByKey } from "../kinds/registers.js";
 import { segment } from "../names.js";
 import { whole } from "../options.js";
 import { type Cell, printJson, printTable } from "../output.js";
 import { type Listing, type Page, pagesOf } from "../pages.js";
-import type { Holders, Locks, Members, Services } from "../types.js";
+import type { Holders, Registers as ListedRegisters, Locks, Members, Services } from "../types.js";
 
 interface Options extends CommonOptions {
   readonly prefix?: string;
@@ -39,6 +40,10 @@ export const define: Define = (command, { env }) => {
   add("locks", "lock", "the locks that are held", listLocks).option(
     "--prefix <text>",
     "only names that begin with it",
+  );
+  add("registers", "register", "registers, with their values", listRegisters).option(
+    "--prefix <text>",
+    "only keys that begin with it",
   );
   add("holders <lock>", "holder", "all who share a lock", listHolders);
   add("services", "service", "the services that have members", listServices);
@@ -71,6 +76,15 @@ async function listLocks(transport: Transport, { prefix, limit }: Options): Prom
     (page) => page.locks,
   );
   return { json: { locks, cursor }, head: HELD_HEAD, rows: locks.flatMap(heldRows) };
+}
+
+async function listRegisters(transport: Transport, { prefix, limit }: Options): Promise<Printed> {
+  const { items: registers, cursor } = await wholeList<ListedRegisters, ListedRegisters["registers"][number]>(
+    transport,
+    { path: "/registers", field: "registers", query: { prefix }, pageMax: 1_000, limit },
+    (page) => page.registers,
+  );
+  return { json: { registers, cursor }, head: registersByKey.head, rows: registers.map(registerRow) };
 }
 
 async function listHolders(

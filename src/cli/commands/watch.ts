@@ -9,14 +9,15 @@ import { follow } from "../follow.js";
 import { type CommonOptions, type Define, transportOf } from "../invocation.js";
 import { json as jsonCell, NO_LABEL } from "../kinds/cells.js";
 import { eventInWords, inWords, memberChanges } from "../kinds/member-changes.js";
+import { keyOf } from "../kinds/registers.js";
 import { segment } from "../names.js";
 import { printable, printJsonLine, printLine } from "../output.js";
-import type { Election } from "../types.js";
+import type { Election, Register } from "../types.js";
 
 export const define: Define = (command, { env }) => {
   command
     .description(
-      "Prints who leads, or the members of services, now and whenever that changes, until it is interrupted. It goes on while no instance answers. --json: what the API answers, one line for each change.",
+      "Prints who leads, registers, or the members of services, now and whenever that changes, until it is interrupted. It goes on while no instance answers. --json: what the API answers, one line for each change.",
     )
     .addHelpText("after", EXAMPLES);
   command
@@ -47,9 +48,22 @@ export const define: Define = (command, { env }) => {
         [...new Set(services)].map((service) => watchMembers(transport, service, options.json ?? false)),
       );
     });
+  command
+    .command("registers <keys...>")
+    .alias("register")
+    .summary("follow registers, one line for each change")
+    .action(async (keys: string[], _: object, its: Command) => {
+      const options = its.optsWithGlobals<CommonOptions>();
+      const transport = transportOf(options, env);
+      for (const key of keys) keyOf(key);
+      const watching = [...new Set(keys)].map((key) => watchRegister(transport, key, options.json ?? false));
+      await Promise.all(watching);
+    });
   for (const kind of ["locks", "semaphores", "owners"])
     command.command(`${kind} [names...]`, { hidden: true }).action(() => {
-      throw wrongUse(`watch: the service has events of elections and members only, not of ${kind}`);
+      throw wrongUse(
+        `watch: the service has events of elections, registers and members only, not of ${kind}`,
+      );
     });
 };
 
@@ -91,6 +105,20 @@ function newsOf(before: readonly WatchedMember[] | null, { members, events }: Wa
   return memberChanges(before, members).map(({ id, change }) => ({ id, news: change }));
 }
 
+/** `10:31:02  config/region  version 7: {"leader":"eu-1"}` */
+function watchRegister(transport: Transport, key: string, isJson: boolean): Promise<never> {
+  const print = (text: string) => printLine(printable(`${TIME.format(wallClockMs())}  ${key}  ${text}`));
+  const followed = { path: `/registers/${encodeURIComponent(key)}`, field: "value" };
+  return follow<Register>(transport, followed, {
+    changed: (register) =>
+      isJson
+        ? printJsonLine(register)
+        : print(`version ${register.version}: ${jsonCell(register.value) ?? "null"}`),
+    missing: () => (isJson ? printJsonLine({ key, version: null }) : print("(there is none)")),
+    troubled: troubled(key),
+  });
+}
+
 /** `10:31:02  billing  worker-7 leads, term 5: {"url":"…"}` */
 function lineOf({ name, leader, known }: Election): string {
   const time = TIME.format(wallClockMs());
@@ -107,4 +135,5 @@ const EXAMPLES = `
 Examples:
   quorate watch elections billing
   quorate watch members search
+  quorate watch registers config/region
   quorate watch elections billing search --json | while read -r state; do ...; done`;

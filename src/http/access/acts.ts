@@ -17,7 +17,9 @@ export interface ActTerms {
   /** The field of the answer with the fencing token. */
   readonly token?: "fencingToken" | "term";
   /** What else the audit tells. Never a secret. */
-  readonly details?: (done: Done) => Partial<Pick<AuditEvent, "names" | "member" | "limit" | "reason">>;
+  readonly details?: (
+    done: Done,
+  ) => Partial<Pick<AuditEvent, "names" | "member" | "hook" | "limit" | "reason">>;
   readonly quota?: {
     readonly effect: "begins" | "extends" | "ends";
     readonly what: Quoted;
@@ -50,6 +52,7 @@ const aliveOf = ({ body, answer }: Done) => {
 const keptForMs = ({ query, answer }: Done) =>
   answer?.left && query?.restart ? (query.restartGraceMs as number) : undefined;
 const memberId = ({ params }: Done) => ({ member: params?.id });
+const hookId = ({ params }: Done) => ({ hook: params?.id });
 const always = (outcome: string) => () => outcome;
 /** If the answer's field says so. */
 const ifSo = (field: "released" | "resigned" | "left" | "deleted") => (done: Done) =>
@@ -77,6 +80,10 @@ export const ACTS = {
   update: { outcome: always("updated"), details: memberId },
   heartbeat: { outcome: never, details: memberId, quota: member("extends") },
   heartbeats: { outcome: never, extendsMembers: aliveOf },
+  "put-hook": { outcome: always("changed"), details: hookId },
+  "delete-hook": { outcome: ifSo("deleted"), details: hookId },
+  // Operators alone may, and change nothing.
+  "look-at-hooks": { outcome: never },
   put: { outcome: always("changed") },
   add: { outcome: always("changed") },
   "count-down": { outcome: always("changed") },

@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import type { NamePatterns } from "../../algorithms/name-patterns.js";
 import type { Env } from "../context.js";
 import { grantedTo, permittedOf } from "./authorization.js";
 import type { SealedCursors } from "./sealed-cursors.js";
@@ -41,7 +42,7 @@ export async function readablePage<T>(
     const page = await read(prefix, after, limit);
     return { ...page, cursor: toPlain(page.cursor) };
   }
-  const beginning = longer(prefix, granted.commonBeginning);
+  const beginning = beginningOf(granted, prefix);
   if (beginning === null) return { items: [], cursor: null };
   const found: T[] = [];
   let bytes = 0;
@@ -59,6 +60,10 @@ export async function readablePage<T>(
   }
   return { items: found, cursor: after && cursors.seal(after, list) };
 }
+
+/** What all names begin with that are granted and have the prefix; null: there are none. */
+export const beginningOf = (granted: NamePatterns, prefix: string): string | null =>
+  longer(prefix, granted.commonBeginning);
 
 /** What a name begins with that begins with both; null: there is none. */
 function longer(one: string, other: string): string | null {

@@ -1,7 +1,7 @@
 import { Namespace } from "../../namespace.js";
 import type { Message } from "../../primitives/members/events/event-log.js";
 import type { Told } from "../../primitives/members/events/event-watch.js";
-import { type Registration, statusOf } from "../../primitives/members/member.js";
+import { toEventJson } from "../../primitives/members/events/told-event.js";
 import type { StoredEvent } from "../../scripts/event-calls.js";
 import { toEvent } from "../responses/event-stream.js";
 
@@ -66,29 +66,6 @@ function eventJson(service: string, event: StoredEvent): string {
   const text = JSON.stringify(toEventJson(service, event));
   eventTexts.set(event, text);
   return text;
-}
-
-/** An event as everybody sees it. Its id is made of what happened, so it is the same at every instance. */
-export function toEventJson(service: string, event: StoredEvent) {
-  const { id, incarnation, revision, kind, why, episode } = event;
-  const registered = JSON.parse(event.registered) as Registration | null;
-  const name = nameOf(service);
-  return {
-    id: [name, id, incarnation, revision, kind, ...(episode === undefined ? [] : [episode])].join("/"),
-    service: name,
-    member: { id, incarnation, revision, status: toldStatus(event), ...(registered && said(registered)) },
-    ...(why !== "" && { why }),
-  };
-}
-
-function said({ address, weight, zone, tags, metadata }: Registration) {
-  return { address, weight, zone, tags, metadata };
-}
-
-/** Of the member, by this event. */
-export function toldStatus(event: StoredEvent) {
-  if (event.kind === "left" || event.kind === "expired") return event.kind;
-  return statusOf(event);
 }
 
 const nameOf = (service: string) => Namespace.of(service).outer(service);

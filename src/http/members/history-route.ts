@@ -1,10 +1,10 @@
 import { z } from "@hono/zod-openapi";
 import { HISTORY_MAX } from "../../primitives/members/events/member-histories.js";
+import { toldStatus } from "../../primitives/members/events/told-event.js";
 import type { EventKind } from "../../scripts/member-event.js";
 import { answer } from "../fields.js";
 import type { Routes } from "../registration.js";
 import { json } from "../responses/content.js";
-import { toldStatus } from "./event-text.js";
 import * as examples from "./examples.js";
 import { anyStatus, incarnation, MemberParams } from "./schemas.js";
 

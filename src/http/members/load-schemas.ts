@@ -13,15 +13,26 @@ export const LoadBody = request(
     disk: share("disk").optional(),
     inFlight: inFlight().optional(),
     custom: z
-      .record(label(64, "Its name.", "queued"), z.number())
-      .refine(
-        (numbers) => Object.keys(numbers).length <= CUSTOM_MAX,
-        `must have at most ${CUSTOM_MAX} numbers`,
+      .preprocess(
+        withoutProto,
+        z
+          .record(label(64, "Its name.", "queued"), z.number())
+          .refine(
+            (numbers) => Object.keys(numbers).length <= CUSTOM_MAX,
+            `must have at most ${CUSTOM_MAX} numbers`,
+          ),
       )
       .optional()
       .openapi({ description: `Up to ${CUSTOM_MAX} numbers of its own, by name.`, example: { queued: 3 } }),
   },
 );
+
+/** Records drop it without a word. */
+function withoutProto(value: unknown, context: z.core.$RefinementCtx): unknown {
+  if (typeof value === "object" && value !== null && Object.hasOwn(value, "__proto__"))
+    context.addIssue({ code: "custom", path: ["__proto__"], message: "cannot be a name" });
+  return value;
+}
 
 const shareOrUnknown = z.number().nullable();
 

@@ -80,7 +80,8 @@ export const updateBody = (drainMsMax: number) =>
       message: "only with status draining",
     });
 
-const ETAGS = /^\s*(\*|"[^"]*"(\s*,\s*"[^"]*")*)\s*$/;
+/** A weak tag is well-formed, and matches nothing. */
+const ETAGS = /^\s*(\*|(W\/)?"[^"]*"(\s*,\s*(W\/)?"[^"]*")*)\s*$/;
 
 export const IfMatchHeaders = z.object({
   "if-match": z.string().max(256).regex(ETAGS, 'entity tags in quotes, or "*"').optional().openapi({

@@ -27,6 +27,19 @@ const pageOne: Answer<typeof schemas.RegistersSchema> = {
 };
 export const registerLists = { last: { summary: "The last page", value: pageOne } };
 
+const entry = JSON.stringify(pageOne.registers[0]);
+export const events = {
+  snapshot: {
+    summary: "The snapshot, and two changes",
+    value: [
+      `event: register\ndata: ${entry}\n\n`,
+      'event: synced\ndata: {"registers":1}\n\n',
+      `event: changed\ndata: ${entry}\n\n`,
+      'event: deleted\ndata: {"key":"config/region"}\n\n',
+    ].join(""),
+  },
+};
+
 export const deletions = {
   deleted: { summary: "It was there", value: { deleted: true } },
   absent: { summary: "There was none", value: { deleted: false } },

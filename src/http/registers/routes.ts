@@ -13,6 +13,7 @@ import { body, json } from "../responses/content.js";
 import { Reply } from "../responses/reply.js";
 import { blockingRead, type Watched } from "../watching/blocking-read.js";
 import { BlockingReadHeaders, BlockingReadQuery } from "../watching/schemas.js";
+import { registerEventsRoute } from "./events-route.js";
 import * as examples from "./examples.js";
 import { listRegistersRoute } from "./list-route.js";
 import {
@@ -30,6 +31,7 @@ export function registerRoutes(routes: Routes, dependencies: Dependencies): void
   putRoute(routes);
   deleteRoute(routes);
   listRegistersRoute(routes, dependencies);
+  registerEventsRoute(routes, dependencies);
 }
 
 function readRoute(routes: Routes, dependencies: Dependencies): void {

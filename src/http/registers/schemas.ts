@@ -26,12 +26,16 @@ export const RegisterParams = z.object({
 export const PAGE_MAX = 1_000;
 export const PAGE = 100;
 
+const prefix = z
+  .string()
+  .refine(isKey, `at most ${KEY_BYTES_MAX} bytes of UTF-8 without control characters`)
+  .optional()
+  .openapi({ description: "Only keys with this prefix.", example: "config/" });
+
+export const FollowRegistersQuery = z.strictObject({ prefix });
+
 export const ListRegistersQuery = z.strictObject({
-  prefix: z
-    .string()
-    .refine(isKey, `at most ${KEY_BYTES_MAX} bytes of UTF-8 without control characters`)
-    .optional()
-    .openapi({ description: "Only keys with this prefix.", example: "config/" }),
+  prefix,
   cursor: z
     .string()
     .regex(/^[k.][\w-]{1,1023}$/, "the cursor of a page")

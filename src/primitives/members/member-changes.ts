@@ -1,8 +1,10 @@
-import type { Clock } from "../../clock.js";
+import { fullJitterMs } from "../../algorithms/backoff.js";
+import type { Clock, Random } from "../../clock.js";
 import { CoordinationError } from "../../errors.js";
 import type { Ids } from "../../ids.js";
 import type { MemberRecord } from "../../scripts/member-calls.js";
 import type { MemberEvent } from "../../scripts/member-event.js";
+import { KeyQueues } from "../registers/key-queues.js";
 import { type Member, type Registration, toMember } from "./member.js";
 import { superseded, unknownMember, versionMismatch } from "./member-failures.js";
 import type { MemberRecords } from "./member-records.js";
@@ -26,11 +28,17 @@ export interface ChangeOf {
   readonly isExpected?: ((version: Pick<Member, "incarnation" | "revision">) => boolean) | undefined;
 }
 
-/** Changes of live members. Each raises the revision, and none is lost to another that began from the same one. */
+/**
+ * Changes of live members. Each raises the revision, and none is lost to another that began from the same one. Those of one
+ * member are made here one after the other; with those of other instances, attempts alternate.
+ */
 export class MemberChanges {
+  readonly #queues = new KeyQueues(WAITING_MAX, changedByOthers);
+
   constructor(
     private readonly records: MemberRecords,
-    private readonly clock: Pick<Clock, "monotonicMs">,
+    private readonly clock: Pick<Clock, "monotonicMs" | "after" | "sleep">,
+    private readonly random: Random,
     private readonly ids: Pick<Ids, "nonce">,
   ) {}
 
@@ -66,16 +74,31 @@ export class MemberChanges {
     return this.#change(service, id, { incarnation }, lives, { attemptsMax: OUTLIVE_ATTEMPTS_MAX, gone });
   }
 
-  async #change(
-    service: string,
-    id: string,
-    { incarnation, isExpected = () => true }: ChangeOf,
-    apply: (record: MemberRecord) => MemberRecord,
-    { attemptsMax, gone } = { attemptsMax: CHANGE_ATTEMPTS_MAX, gone: () => changedByOthers(id) },
+  /** When its turn has come. Throws `overloaded` where that takes too long. */
+  async #change(...[service, id, ...rest]: Attempts): Promise<Member> {
+    const waiting = new AbortController();
+    const cancel = this.clock.after(WAIT_MS_MAX, () => waiting.abort(changedByOthers()));
+    const attempts = () => {
+      cancel();
+      return this.#attempts(service, id, ...rest);
+    };
+    return this.#queues.run(`${service}/${id}`, attempts, waiting.signal).finally(cancel);
+  }
+
+  async #attempts(
+    ...[
+      service,
+      id,
+      { incarnation, isExpected = () => true },
+      apply,
+      { attemptsMax, gone } = { attemptsMax: CHANGE_ATTEMPTS_MAX, gone: changedByOthers },
+    ]: Attempts
   ): Promise<Member> {
     const change = this.ids.nonce();
     let above = 0;
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
+      if (attempt > 0)
+        await this.clock.sleep(fullJitterMs(attempt, PAUSE_MS.base, PAUSE_MS.cap, this.random()));
       const readAtMs = this.clock.monotonicMs();
       const known = await this.records.find(service, id);
       const { record } = known;
@@ -94,10 +117,19 @@ export class MemberChanges {
   }
 }
 
-function changedByOthers(id: string): CoordinationError {
+/** What is to be changed of whom, and how often that is tried. */
+type Attempts = [
+  service: string,
+  id: string,
+  of: ChangeOf,
+  apply: (record: MemberRecord) => MemberRecord,
+  bounds?: { readonly attemptsMax: number; readonly gone: () => CoordinationError },
+];
+
+function changedByOthers(): CoordinationError {
   return new CoordinationError(
     "overloaded",
-    `Other changes of member ${id} came first ${CHANGE_ATTEMPTS_MAX} times in a row. Try again.`,
+    "Too many others change this member at the same time, and this change was not made. Try again.",
     { help: { retryAfterMs: 200 } },
   );
 }
@@ -131,7 +163,13 @@ const OUTLIVED: MemberEvent = {
   kind: "updated",
   why: "its heartbeats arrived, though some took it for expired",
 };
-/** Each is lost only to another change of this member at the same moment. */
-const CHANGE_ATTEMPTS_MAX = 8;
+/** Each is lost only to a change of this member by another instance at the same moment. */
+const CHANGE_ATTEMPTS_MAX = 12;
+/** An attempt takes some ms. Doubled each time. */
+const PAUSE_MS = { base: 4, cap: 100 };
+/** Of one member. */
+const WAITING_MAX = 64;
+/** While primaries answer, 64 changes take less. */
+const WAIT_MS_MAX = 2_000;
 /** Another change may have come first; those that say that it has expired go on saying so. */
 const OUTLIVE_ATTEMPTS_MAX = 2;

@@ -61,7 +61,7 @@ export class Membership {
     const { guardPercent } = settings;
     this.expiry = new Expiry(primaries, keys, clock, random, this.reads, guards, guardPercent, observer);
     this.#records = new MemberRecords(primaries, keys, this.reads, clock);
-    this.#changes = new MemberChanges(this.#records, clock, ids);
+    this.#changes = new MemberChanges(this.#records, clock, random, ids);
     this.#lists = new SharedReads(clock, LISTS_AT_ONCE_MAX);
     this.#members = new SharedReads(clock, MEMBERS_AT_ONCE_MAX);
     this.suspicions = new Suspicions(primaries, keys, clock, this.reads, observer);

@@ -6,6 +6,9 @@ export interface Versioned {
   readonly version: string;
 }
 
+/** Calls `wake` whenever the state of the key may have changed, as far as that becomes known. Returns what ends it. */
+export type Listen = (key: string, wake: () => void) => () => void;
+
 /** Blocking reads: the state of something once it has changed. All who watch one key share its reads. */
 export class Watches<T extends Versioned> {
   readonly #watches = new Map<string, Watch<T>>();
@@ -13,6 +16,8 @@ export class Watches<T extends Versioned> {
   constructor(
     private readonly clock: Clock,
     private readonly read: (key: string) => Promise<T>,
+    /** Without it, changes are only found by looking often. */
+    private readonly listen?: Listen,
   ) {}
 
   /** The state once its version is not `version`, or when `deadlineMs` has passed. Throws as `read` does. */
@@ -52,6 +57,7 @@ export class Watches<T extends Versioned> {
     const watch = new Watch(
       () => this.read(key),
       this.clock,
+      this.listen && ((wake) => (this.listen as Listen)(key, wake)),
       () => this.#watches.delete(key),
     );
     this.#watches.set(key, watch);
@@ -73,13 +79,22 @@ function onceEach<T extends Versioned>(seen: string, isIt: (state: T) => boolean
 class Watch<T> {
   /** Each returns whether the state is the one that its watcher waits for. */
   readonly #waiting = new Set<(state: T) => boolean>();
+  readonly #hears: boolean;
+  #isWoken = false;
+  #endRest = () => {};
 
   constructor(
     private readonly read: () => Promise<T>,
     private readonly clock: Clock,
+    listen: ((wake: () => void) => () => void) | undefined,
     onEnd: () => void,
   ) {
-    void this.#poll().finally(onEnd);
+    this.#hears = listen !== undefined;
+    const stop = listen?.(() => this.#wake());
+    void this.#poll().finally(() => {
+      stop?.();
+      onEnd();
+    });
   }
 
   /** Null: the deadline has passed, or the signal was aborted. */
@@ -99,6 +114,8 @@ class Watch<T> {
       const abort = () => end(null);
       const cancel = this.clock.after(Math.max(0, deadlineMs - this.clock.monotonicMs()), abort);
       this.#waiting.add(see);
+      // Since its own read it may have missed some news.
+      this.#wake();
       if (signal?.aborted) abort();
       else signal?.addEventListener("abort", abort);
     });
@@ -107,7 +124,8 @@ class Watch<T> {
   async #poll(): Promise<void> {
     let tookMs = 0;
     do {
-      await this.clock.sleep(Math.min(Math.max(POLL_INTERVAL_MS, tookMs * REST), POLL_INTERVAL_MS_MAX));
+      if (this.#hears) await this.#untilWoken(Math.min(tookMs, REST_MS_MAX));
+      else await this.clock.sleep(Math.min(Math.max(POLL_INTERVAL_MS, tookMs * REST), POLL_INTERVAL_MS_MAX));
       if (this.#waiting.size === 0) return;
       const startedMs = this.clock.monotonicMs();
       // A read that fails says nothing about changes.
@@ -115,6 +133,25 @@ class Watch<T> {
       tookMs = this.clock.monotonicMs() - startedMs;
       if (state) await this.#tell(state);
     } while (this.#waiting.size > 0);
+  }
+
+  #wake(): void {
+    this.#isWoken = true;
+    this.#endRest();
+  }
+
+  /** Until there are news, or it is time to look without; not before `restMs` have passed. */
+  async #untilWoken(restMs: number): Promise<void> {
+    if (restMs > 0) await this.clock.sleep(restMs);
+    if (!this.#isWoken)
+      await new Promise<void>((resolve) => {
+        const cancel = this.clock.after(HEARING_INTERVAL_MS, resolve);
+        this.#endRest = () => {
+          cancel();
+          resolve();
+        };
+      });
+    this.#isWoken = false;
   }
 
   /** A few in each turn of the event loop: answers to a thousand watchers in one turn would stall everything else. */
@@ -130,8 +167,12 @@ class Watch<T> {
 }
 
 const POLL_INTERVAL_MS = 200;
+/** The same where news are heard: some may be lost. */
+const HEARING_INTERVAL_MS = 1_000;
 /** A large state is read for a tenth of the time at most. */
 const REST = 9;
+/** Between two reads that news have caused. */
+const REST_MS_MAX = 100;
 /** However slowly the primaries answer. */
 const POLL_INTERVAL_MS_MAX = 2_000;
 /** Some milliseconds of work: an answer of the largest size takes some 0.2 ms. */

@@ -1,10 +1,16 @@
+import type { Ballot } from "../../algorithms/ballot.js";
 import { type Copy, hasEnded, isDecided, latestOf } from "../../algorithms/register.js";
 import { compareInUtf8 } from "../../algorithms/utf8-order.js";
 import type { Clock } from "../../clock.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import { RegisterRound } from "../../quorum/register-rounds.js";
 import type { Keys } from "../../scripts/keys.js";
-import { type ListedCopies, listRegisters, PART_NAMES_MAX } from "../../scripts/register-list-calls.js";
+import {
+  type ListedCopies,
+  type ListPart,
+  listRegisters,
+  PART_NAMES_MAX,
+} from "../../scripts/register-list-calls.js";
 import { SharedReads } from "../reads/shared-reads.js";
 import { stateOf } from "./proposals.js";
 import { type Register, type Registers, toRegister } from "./registers.js";
@@ -70,11 +76,23 @@ export class RegisterPages {
     return { registers, cursor: last };
   }
 
+  /** The ETags of those after `after`, by name, as a majority have them or will have: no quorum read. Throws `no_quorum`. */
+  async heads(beginning: string, after: string | null): Promise<Heads> {
+    const call = listRegisters(this.keys, rangeOf(beginning, after, PART_NAMES_MAX), false);
+    const lists = await new RegisterRound(this.primaries, this.keys).most(call, () => true);
+    if (!lists) throw this.primaries.noQuorum();
+    const { entries, upTo } = partOf(lists, PART_NAMES_MAX);
+    const etags = new Map<string, Ballot>();
+    for (const { name, copies } of entries) {
+      const latest = latestOf(copies);
+      if (latest?.isLive) etags.set(name, latest.etag);
+    }
+    return { etags, upTo };
+  }
+
   async #part(beginning: string, after: string | null, left: number): Promise<Part> {
     const { majority } = this.primaries;
-    const isAfter = after !== null && compareInUtf8(after, beginning) >= 0;
-    const from = isAfter ? `(${after}` : `[${beginning}`;
-    const call = listRegisters(this.keys, from, beginning, Math.min(left, PART_NAMES_MAX));
+    const call = listRegisters(this.keys, rangeOf(beginning, after, Math.min(left, PART_NAMES_MAX)));
     const round = new RegisterRound(this.primaries, this.keys);
     const lists = await round.most(call, (values) =>
       partOf(values, left).entries.every(({ copies }) => isDecided(copies, latestOf(copies), majority)),
@@ -89,6 +107,19 @@ export class RegisterPages {
     const register = toRegister(isSettled ? stateOf(copies, latest) : await this.registers.state(name));
     return register && { ...register, name };
   }
+}
+
+/** The versions of the registers in a part of a list. */
+export interface Heads {
+  /** By name, of those that are live. */
+  readonly etags: ReadonlyMap<string, Ballot>;
+  /** The last name that was looked at; null: there are no more. */
+  readonly upTo: string | null;
+}
+
+function rangeOf(beginning: string, after: string | null, most: number): ListPart {
+  const isAfter = after !== null && compareInUtf8(after, beginning) >= 0;
+  return { from: isAfter ? `(${after}` : `[${beginning}`, beginning, most };
 }
 
 /** What the primaries that answered have of one register; null: nothing. */

@@ -10,6 +10,7 @@ import { SharedReads } from "../reads/shared-reads.js";
 import { type Versioned, Watches } from "../reads/watch.js";
 import type { Changes } from "./changes.js";
 import { leftAfter, type State, stateOf } from "./proposals.js";
+import type { RegisterNews } from "./register-news.js";
 
 /** A live version of a register. */
 export interface Register {
@@ -73,9 +74,11 @@ export class Registers {
     private readonly primaries: Primaries,
     private readonly keys: Keys,
     private readonly clock: Clock,
+    news?: Pick<RegisterNews, "listen">,
   ) {
     this.#reads = new SharedReads(clock, READS_AT_ONCE_MAX);
-    this.#watches = new Watches(clock, (name) => this.inspect(name));
+    const listen = news && ((name: string, wake: () => void) => news.listen(name, wake));
+    this.#watches = new Watches(clock, (name) => this.inspect(name), listen);
   }
 
   /** Null: there is none. Throws `no_quorum` and `contended`. */

@@ -20,6 +20,7 @@ import type { Ids } from "../../ids.js";
 import type { InFlight } from "../leases/lease-terms.js";
 import { type Versioned, Watches } from "../reads/watch.js";
 import type { Decision, Moment, State } from "../registers/proposals.js";
+import type { RegisterNews } from "../registers/register-news.js";
 import type { Registers } from "../registers/registers.js";
 
 /** A transaction as it is now. */
@@ -56,8 +57,10 @@ export class Transactions {
     private readonly registers: Pick<Registers, "changes" | "state">,
     private readonly clock: Clock,
     private readonly ids: Pick<Ids, "hexNonce">,
+    news?: Pick<RegisterNews, "listen">,
   ) {
-    this.#watches = new Watches(clock, (name) => this.get(name));
+    const listen = news && ((name: string, wake: () => void) => news.listen(name, wake));
+    this.#watches = new Watches(clock, (name) => this.get(name), listen);
   }
 
   newId(): string {

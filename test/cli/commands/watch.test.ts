@@ -155,8 +155,8 @@ describe("elections that are watched", () => {
 
 describe("wrong use is one line, and ends with 64:", () => {
   test.each([
-    { args: ["locks", "orders-42"], says: "has events of elections and members only" },
-    { args: ["owners", "search"], says: "has events of elections and members only" },
+    { args: ["locks", "orders-42"], says: "has events of elections, registers and members only" },
+    { args: ["owners", "search"], says: "has events of elections, registers and members only" },
     { args: ["elections"], says: "missing required argument" },
     { args: ["elections", "a", "b/c"], says: '"b/c" is no name' },
   ])("$args", async ({ args, says }) => {

@@ -16,6 +16,8 @@ export interface TestCluster extends AsyncDisposable {
   /** Null: clocks cannot be made to jump here. */
   readonly clocks: Clocks | null;
   readonly services: readonly ServiceInstance[];
+  /** What the keys of the instances begin with. */
+  readonly prefix: string;
   /** How a client reaches the primaries: each instance under its id. */
   urlsFor(client: string): string[];
   /** Waits until both instances see all primaries in one of these states. False when they do not in time. */
@@ -85,6 +87,7 @@ export async function startTestCluster(options: TestClusterOptions): Promise<Tes
       links,
       clocks,
       services,
+      prefix,
       urlsFor,
       recovered: (withinMs, states = ["up", "quarantined"]) => allSee(services, states, withinMs),
       [Symbol.asyncDispose]: close,

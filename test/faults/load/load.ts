@@ -2,10 +2,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Recorder } from "../../history/recorder.js";
 import { Chance } from "../../simulation/random.js";
 import { INSTANCES, type TestCluster } from "../cluster/cluster.js";
+import { FLEET, observe, operate, serve } from "./fleet.js";
 import { type LockClient, ServiceLocks } from "./lock-service.js";
 import { contend, type LockUser, probe, standInLine, takeFresh } from "./locks.js";
 import { live, look, type MemberUser } from "./members.js";
 import { RedlockLocks } from "./plain-redlock.js";
+import { Watcher } from "./watchers.js";
 
 export interface LoadOptions {
   readonly seed: number;
@@ -20,6 +22,9 @@ export class Load {
   readonly #closing: (() => void)[] = [];
   readonly #startMs = performance.now();
   readonly #prober: LockUser;
+  /** Of the fleet, until all is over. */
+  readonly watchers: readonly Watcher[];
+  readonly #watching = new AbortController();
   #probes = 0;
   /** Resolves when every client has come to its end. */
   readonly ended: Promise<void>;
@@ -43,8 +48,13 @@ export class Load {
         ...many(8, (i) => standInLine(this.#lockUser(`waiter-${i}`, 20), "line")),
         ...many(4, (i) => live(this.#memberUser(`member-${i}`, 100))),
         ...many(2, (i) => look(this.#memberUser(`looker-${i}`, 50), VIEW_AGE_MS_MAX)),
+        ...this.#fleet(),
       );
     }
+    const { services } = cluster;
+    this.watchers = services.flatMap((_, at) =>
+      many(1, (i) => new Watcher(`watcher-${at}-${i}`, FLEET, services, recorder, this.#watching.signal, at)),
+    );
     this.#prober = this.#lockUser("prober", 0);
     this.ended = Promise.all(clients).then(() => {
       for (const close of this.#closing) close();
@@ -66,6 +76,27 @@ export class Load {
       }
       if (performance.now() > endMs) await this.#probe(at, true);
     }
+  }
+
+  /** When all else has ended: no watcher is told anything any more. */
+  async endWatching(): Promise<void> {
+    this.#watching.abort();
+    await Promise.all(this.watchers.map(({ ended }) => ended));
+  }
+
+  #fleet(): Promise<void>[] {
+    const members = Array.from({ length: FLEET_MEMBERS * this.options.load }, (_, i) => `ship-${i}`);
+    return [
+      ...members.map((member) =>
+        serve(
+          this.#memberUser(member, 100),
+          member,
+          members.filter((other) => other !== member),
+        ),
+      ),
+      operate(this.#memberUser("operator", 200), members),
+      ...INSTANCES.map((id) => observe(this.#memberUser(`observer-${id}`, 60))),
+    ];
   }
 
   #probe(at: number, mustSucceed: boolean): Promise<boolean> {
@@ -109,6 +140,7 @@ const WITHIN_MS = 4_000;
 const PATIENCE_MS = 8_000;
 /** From the end of a fault until a lock must be granted again, ms: the longest lease, and much for a busy machine. */
 const SERVE_MS_MAX = 20_000;
+const FLEET_MEMBERS = 5;
 /** No service collects all members that ever were. */
 const SERVICE_LIFE_MS = 20_000;
 /** What the service has where nothing is set. */

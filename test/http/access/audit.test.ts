@@ -22,7 +22,8 @@ beforeAll(async () => {
   const clock = { ...systemClock, monotonicMs: () => (nowMs += 1000) };
   const audit = new Audit({ write: (line) => lines.push(line) > 0 }, clock, log);
   const world = { access: keyed.access, audit };
-  instance = await startInstance((await sharedPrimaries()).urls, { world });
+  const env = { QUORATE_HOOK_ALLOW: "127.0.0.0/8" };
+  instance = await startInstance((await sharedPrimaries()).urls, { env, world });
 });
 afterAll(async () => {
   await instance[Symbol.asyncDispose]();
@@ -63,6 +64,13 @@ async function leased(kind: string, begin: string, more: Body = {}) {
 async function registered() {
   const path = `/services/${freshName("search")}/members/search-1`;
   await call("PUT", path, { address: "10.0.0.7:9000", metadata });
+  return path;
+}
+const hook = { url: "http://127.0.0.1:9/hook" };
+async function hooked() {
+  const path = `/services/${freshName("search")}/hooks/pager`;
+  const { body } = await call("PUT", path, hook);
+  secrets.add(body.secret as string);
   return path;
 }
 /** A transaction of one participant; with a vote it is decided. */
@@ -261,6 +269,25 @@ const SCENARIOS: Record<
       act: () => call("DELETE", path),
       line: { what: "members.leave", member: "search-1", outcome: "left" },
     };
+  },
+  putHook: async () => ({
+    act: () => call("PUT", `/services/${freshName("search")}/hooks/pager`, hook),
+    line: { what: "members.put-hook", hook: "pager", outcome: "changed" },
+  }),
+  deleteHook: async () => {
+    const path = await hooked();
+    return {
+      act: () => call("DELETE", path),
+      line: { what: "members.delete-hook", hook: "pager", outcome: "deleted" },
+    };
+  },
+  getHook: async () => {
+    const path = await hooked();
+    return { act: () => call("GET", path), line: null };
+  },
+  listHooks: async () => {
+    const path = await hooked();
+    return { act: () => call("GET", path.replace("/pager", "")), line: null };
   },
 };
 

@@ -41,6 +41,29 @@ describe("changes of one member at the same moment, at several instances", () =>
     }
   });
 
+  test("are all made, however many: each waits for its turn", async () => {
+    const service = freshName();
+    await register(0, service);
+    const answers = await many(40, (i) => patch(i, service, { weight: i }));
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+    expect(new Set(answers.map(({ body }) => body.revision)).size).toBe(40);
+    const ifMatch = answers.find(({ body }) => body.revision > 40)?.headers.get("etag") as string;
+    const others = await many(40, (i) => patch(i, service, { weight: i }, { "if-match": ifMatch }));
+    expect(others.filter(({ status }) => status === 200).length).toBe(1);
+    expect(others.filter(({ status }) => status === 412).length).toBe(39);
+  });
+
+  test("are too many beyond those that may wait, which is said with a time to try again", async () => {
+    const service = freshName();
+    await register(0, service);
+    const answers = await many(80, (i) => patch(0, service, { weight: i }));
+    const refused = answers.filter(({ status }) => status !== 200);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused.length).toBeLessThanOrEqual(80 - 65);
+    for (const { status, body } of refused)
+      expect([status, body.code, body.retryAfterMs]).toEqual([503, "overloaded", 200]);
+  });
+
   test("and a leave: it is gone, whatever came first", async () => {
     for (let round = 0; round < 10; round++) {
       const service = freshName();

@@ -247,6 +247,7 @@ describe("the load of a member", () => {
     ["load.inFlight", "half a request", { inFlight: 0.5 }],
     ["load.custom", "9 numbers", { custom: { ...full.custom, ninth: 9 } }],
     ["load.custom.n", "a text among them", { custom: { n: "1" } }],
+    ["load.custom.__proto__", "a name that would be lost", { custom: JSON.parse('{"__proto__": 1}') }],
     ["load.gpu", "a field that there is not", { gpu: 0.5 }],
     ["load", "a number", 0.5],
   ])("%s does not take %s", async (field, _what, load) => {

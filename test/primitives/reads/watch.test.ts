@@ -101,3 +101,55 @@ test("the first read's failure is the answer", async () => {
   await done;
   expect(seen.error).toEqual(new Error("no answer"));
 });
+
+describe("where news are heard", () => {
+  let wakes: Map<string, () => void>;
+  beforeEach(() => {
+    wakes = new Map();
+    watches = new Watches(
+      clock,
+      async (key) => {
+        reads.push(key);
+        return { version };
+      },
+      (key, wake) => {
+        wakes.set(key, wake);
+        return () => wakes.delete(key);
+      },
+    );
+  });
+
+  test("a change is told at once", async () => {
+    const { seen } = watch("k", "a", 10_000);
+    await clock.advance(300);
+    version = "b";
+    wakes.get("k")?.();
+    await settled();
+    expect(seen.state).toEqual({ version: "b" });
+  });
+
+  test("a change that was missed between the first read and the listening is found by a second read", async () => {
+    const { seen } = watch("k", "a", 10_000);
+    version = "b";
+    await settled();
+    expect([reads, seen.state]).toEqual([["k", "k"], { version: "b" }]);
+  });
+
+  test("a change of which the news were lost is told within a second", async () => {
+    const { seen } = watch("k", "a", 10_000);
+    await clock.advance(500);
+    version = "b";
+    await clock.advance(1_000);
+    expect(seen.state).toEqual({ version: "b" });
+    expect(reads.length).toBeLessThanOrEqual(4);
+  });
+
+  test("nothing is listened to once nobody waits", async () => {
+    const { done } = watch("k", "a", 500);
+    await clock.advance(500);
+    await done;
+    await clock.advance(1_000);
+    expect(wakes.size).toBe(0);
+    expect(clock.pending).toBe(0);
+  });
+});

@@ -292,6 +292,7 @@ describe("everything that primaries were asked in simulated runs", () => {
     // Places are of each server's own time: streams are compared above.
     "read-events",
     "read-guard",
+    "register-names",
   ]);
 
   interface Asked {

@@ -18,8 +18,9 @@ export interface Start {
   /** Null: the events that were missed say it all. */
   readonly snapshot: Snapshot | null;
   readonly missed: readonly StoredEvent[];
-  /** Who is suspect now, whatever was missed. */
+  /** Who is suspect now, whatever was missed, and the events that told of it. */
   readonly suspects: readonly string[];
+  readonly suspected: readonly StoredEvent[];
   readonly ringId: string;
   /** How often the feed had to begin anew by then: whoever has seen fewer is told so. */
   readonly generation: number;
@@ -78,6 +79,7 @@ export class EventFeed implements TailReader {
       snapshot: missed ? null : this.#state.snapshot(),
       missed: missed ?? [],
       suspects: this.#state.suspects(),
+      suspected: this.#suspects.now((id) => this.#state.eventOf(id)),
       ringId: this.#state.snapshot().ringId,
       generation: this.#generation,
     };

@@ -8,7 +8,7 @@ export type Told =
   | { readonly kind: "reset"; readonly why: string }
   | { readonly kind: "snapshot"; readonly snapshot: Snapshot; readonly position: string | null }
   /** What it has missed since its position. */
-  | ({ readonly kind: "missed" } & Pick<Start, "missed" | "suspects" | "ringId" | "position">)
+  | ({ readonly kind: "missed" } & Pick<Start, "missed" | "suspects" | "suspected" | "ringId" | "position">)
   | { readonly kind: "messages"; readonly messages: readonly Message[] }
   /** It was too slow: what comes next is gone. */
   | { readonly kind: "behind" };
@@ -66,8 +66,8 @@ export class EventWatch {
 
 function firstOf({ snapshot, position, ...rest }: Start, why: string | null): Told[] {
   if (!snapshot) {
-    const { missed, suspects, ringId } = rest;
-    return [{ kind: "missed", missed, suspects, ringId, position }];
+    const { missed, suspects, suspected, ringId } = rest;
+    return [{ kind: "missed", missed, suspects, suspected, ringId, position }];
   }
   const told: Told = { kind: "snapshot", snapshot, position };
   return why === null ? [told] : [{ kind: "reset", why }, told];

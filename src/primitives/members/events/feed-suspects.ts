@@ -16,6 +16,11 @@ export class FeedSuspects {
     private readonly clock: Clock,
   ) {}
 
+  /** Those who are suspect now, each by the event that told of it. `eventOf`: of a live member. */
+  now(eventOf: (id: string) => StoredEvent | undefined): StoredEvent[] {
+    return [...this.#known].flatMap(([id, known]) => suspectEvent(eventOf(id), known) ?? []);
+  }
+
   /** All are told anew. */
   forget(): void {
     this.#known = new Map();
@@ -33,10 +38,9 @@ export class FeedSuspects {
     const before = this.#known;
     this.#known = new Map(found);
     const told: StoredEvent[] = [];
-    for (const [id, { episode, why }] of found) {
-      const event = before.has(id) ? undefined : eventOf(id);
-      if (event && event.status !== "draining")
-        told.push({ ...event, kind: "suspect", why, status: "suspect", episode });
+    for (const [id, known] of found) {
+      const event = before.has(id) ? null : suspectEvent(eventOf(id), known);
+      if (event) told.push(event);
     }
     for (const [id, { episode }] of before) {
       const event = found.has(id) ? undefined : eventOf(id);
@@ -52,6 +56,11 @@ export class FeedSuspects {
     if (event.revision === 1) this.#known.delete(event.id);
     return event.status === "up" && this.#known.has(event.id) ? { ...event, status: "suspect" } : event;
   }
+}
+
+function suspectEvent(event: StoredEvent | undefined, { episode, why }: Suspected): StoredEvent | null {
+  if (!event || event.status === "draining") return null;
+  return { ...event, kind: "suspect", why, status: "suspect", episode };
 }
 
 const LOOK_INTERVAL_MS = 1_000;

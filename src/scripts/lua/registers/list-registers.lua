@@ -3,6 +3,7 @@
 --   ARGV[2]  prefix of the keys of registers
 --   ARGV[3]  where to begin, as ZRANGEBYLEX has it     ARGV[4]  what all names begin with
 --   ARGV[5]  maximum number of names     ARGV[6]  bytes of registers after which no more are looked at
+--   ARGV[7]  last byte of each that is told: -1, or 127 for all but the version
 -- Returns {this server's clock in ms since 1970, the last name that was looked at, or '' when all were, name, register as
 -- lib/registers.lua has it, name, register ...}.
 
@@ -12,8 +13,8 @@ local found = { int(now()), #names == most and names[most] or '' }
 local bytes = 0
 for _, name in ipairs(names) do
   if bytes >= bytes_max then break end
-  local stored = redis.call('GET', ARGV[2] .. name)
-  if stored then
+  local stored = redis.call('GETRANGE', ARGV[2] .. name, 0, ARGV[7])
+  if stored ~= '' then
     found[#found + 1], found[#found + 2] = name, stored
     bytes = bytes + #stored
     if bytes >= bytes_max then found[2] = name end

@@ -1,0 +1,117 @@
+import type { Clock, Random } from "../clock.js";
+import { CoordinationError } from "../errors.js";
+import { AllowList } from "../outbound/allow-list.js";
+import { readUrl } from "../outbound/destination.js";
+import { type Post, postingBy } from "../outbound/post.js";
+import type { Hooks } from "../primitives/hooks/hooks.js";
+import { Instances } from "../primitives/instances.js";
+import type { Locks } from "../primitives/lock.js";
+import type { MemberEvents } from "../primitives/members/events/member-events.js";
+import type { Membership } from "../primitives/members/membership.js";
+import type { HookObserver } from "./hook-delivery.js";
+import { HOOK_PROTOCOLS } from "./hook-request.js";
+import { ServiceHooks } from "./service-hooks.js";
+
+export interface HookDeliveriesDependencies {
+  readonly hooks: Hooks;
+  readonly membership: Membership;
+  readonly events: Pick<MemberEvents, "watch">;
+  readonly locks: Pick<Locks, "acquire" | "renew" | "release">;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observer?: HookObserver | undefined;
+  /** Makes a request, if not over the network. */
+  readonly post?: Post;
+}
+
+/**
+ * Tells hooks what happens to the members of their services. A ring of the instances says whose a service is, and a lease sees
+ * to it that no other tells its hooks meanwhile. Where nothing is allowed it does nothing at all.
+ */
+export class HookDeliveries {
+  readonly #allow: AllowList;
+  readonly #post: Post;
+  readonly #instances: Instances;
+  readonly #services = new Map<string, ServiceHooks>();
+  readonly #stopping = new AbortController();
+
+  /** `allow`: as `QUORATE_HOOK_ALLOW` has it. `id`: of this instance. */
+  constructor(
+    allow: readonly string[],
+    id: string,
+    private readonly dependencies: HookDeliveriesDependencies,
+  ) {
+    this.#allow = new AllowList(allow);
+    this.#post = dependencies.post ?? postingBy(this.#allow, dependencies.clock);
+    this.#instances = new Instances("hooks", dependencies.membership, id);
+  }
+
+  /** How many hooks this instance tells. */
+  get hooks(): number {
+    return [...this.#services.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** Throws `invalid_request` where a URL is none, or not allowed. `field`: in the request. */
+  check(field: string, url: string): void {
+    const to = readUrl(url, HOOK_PROTOCOLS);
+    if (!to) throw refusal(field, NO_URL);
+    if (!this.#allow.hasHost(to.host)) throw refusal(field, `${to.host} ${NOT_ALLOWED}`);
+  }
+
+  start(): void {
+    if (!this.#allow.isEmpty) void this.#run();
+  }
+
+  stop(): void {
+    this.#stopping.abort();
+    for (const one of this.#services.values()) one.stop();
+    this.#services.clear();
+    this.#instances.leave().catch(() => {});
+  }
+
+  async #run(): Promise<void> {
+    const { clock } = this.dependencies;
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      // Without a majority all go on as they are.
+      await this.#round().catch(() => {});
+      await clock.sleep(ROUND_MS, signal).catch(() => {});
+    }
+  }
+
+  /** Begins with the services that are this instance's now, and ends with those that are another's. */
+  async #round(): Promise<void> {
+    await this.#instances.meet();
+    const services = await this.dependencies.hooks.services();
+    if (this.#stopping.signal.aborted) return;
+    const own = new Set(services.filter((service) => this.#instances.isOwn(service)));
+    for (const [service, one] of this.#services) {
+      if (own.has(service)) continue;
+      one.stop();
+      this.#services.delete(service);
+    }
+    for (const service of own) if (!this.#services.has(service)) this.#begin(service);
+  }
+
+  #begin(service: string): void {
+    const one = new ServiceHooks(service, this.#instances.id, {
+      ...this.dependencies,
+      allow: this.#allow,
+      post: this.#post,
+    });
+    this.#services.set(service, one);
+    void one.run();
+  }
+}
+
+function refusal(field: string, detail: string): CoordinationError {
+  return new CoordinationError("invalid_request", `${field}: ${detail}`, {
+    help: { field, errors: [{ field, detail }] },
+  });
+}
+
+const NO_URL = "must be a URL like https://pager.internal/quorate, without a user and a fragment";
+const NOT_ALLOWED = "is not allowed: an operator lists addresses and hosts in QUORATE_HOOK_ALLOW";
+
+/** How often instances look at each other and at which services have hooks. */
+const ROUND_MS = 1_500;

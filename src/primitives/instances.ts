@@ -1,0 +1,57 @@
+import { buildRing, type RingMember } from "../algorithms/ring.js";
+import { ownService } from "../namespace.js";
+import type { Membership } from "./members/membership.js";
+
+/**
+ * The instances that share a kind of work, as each of them knows them: they are members of a service of their own, and its ring
+ * says what is whose. A view may be old for a moment: then some work is done by one instance more, or one less.
+ */
+export class Instances {
+  readonly #service: string;
+  #isRegistered = false;
+  #ring = buildRing<RingMember>([]);
+
+  constructor(
+    work: string,
+    private readonly membership: Pick<Membership, "register" | "heartbeat" | "leave" | "list">,
+    /** Of this one. */
+    readonly id: string,
+  ) {
+    this.#service = ownService(work);
+  }
+
+  /** Says that this one lives, and looks which others do. Throws `no_quorum`. */
+  async meet(): Promise<void> {
+    const service = this.#service;
+    if (this.#isRegistered)
+      await this.membership.heartbeat({ service, id: this.id }).catch(() => this.#forget());
+    if (!this.#isRegistered) await this.membership.register(service, this.id, TTL_MS, NOTHING);
+    this.#isRegistered = true;
+    const members = await this.membership.list(service);
+    const ids = members.map(({ id }) => id);
+    if (ids.join() !== this.#ring.members.map(({ id }) => id).join())
+      this.#ring = buildRing(ids.map((id) => ({ id, weight: 1 })));
+  }
+
+  /** The instances that a piece of work belongs to: as many as it takes, if there are. */
+  of(work: string, count: number): readonly string[] {
+    return this.#ring.replicas(work, count).map(({ id }) => id);
+  }
+
+  /** Whether a piece of work that one instance does is this one's. */
+  isOwn(work: string): boolean {
+    return this.of(work, 1)[0] === this.id;
+  }
+
+  /** The others need not wait until this one has expired. */
+  async leave(): Promise<void> {
+    if (this.#isRegistered) await this.membership.leave(this.#service, this.id);
+  }
+
+  #forget(): void {
+    this.#isRegistered = false;
+  }
+}
+
+const TTL_MS = 5_000;
+const NOTHING = { address: "", weight: 1, zone: null, tags: [], metadata: null };

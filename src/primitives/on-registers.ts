@@ -1,0 +1,50 @@
+import type { Clock, Random } from "../clock.js";
+import type { Ids } from "../ids.js";
+import type { Primaries } from "../quorum/primaries.js";
+import type { Subscriptions } from "../redis/subscriptions.js";
+import type { Keys } from "../scripts/keys.js";
+import { ConsensusElections } from "./consensus-elections.js";
+import { Hooks } from "./hooks/hooks.js";
+import type { MemberEvents } from "./members/events/member-events.js";
+import type { OnRegisters } from "./namespaced-registers.js";
+import { Barriers } from "./registers/barriers.js";
+import { Changes } from "./registers/changes.js";
+import { Counters } from "./registers/counters.js";
+import { RegisterEvents } from "./registers/events/register-events.js";
+import { Latches } from "./registers/latches.js";
+import { RegisterNews } from "./registers/register-news.js";
+import { RegisterPages } from "./registers/register-pages.js";
+import { Registers } from "./registers/registers.js";
+import { RegisterUpkeep } from "./registers/upkeep.js";
+import { Transactions } from "./transactions/transactions.js";
+
+/** Registers and all that is made of them, put together. */
+export interface AllOnRegisters extends OnRegisters {
+  readonly registerUpkeep: RegisterUpkeep;
+}
+
+export function allOnRegisters(
+  primaries: Primaries,
+  subscriptions: Subscriptions,
+  memberEvents: MemberEvents,
+  { keys, clock, random, ids }: { keys: Keys; clock: Clock; random: Random; ids: Ids },
+  { ttlMaxMs }: { readonly ttlMaxMs: number },
+): AllOnRegisters {
+  const news = new RegisterNews(subscriptions, keys, primaries.majority);
+  const changes = new Changes(primaries, keys, clock, random, ids);
+  const registers = new Registers(changes, primaries, keys, clock, news);
+  const registerPages = new RegisterPages(registers, primaries, keys, clock);
+  const transactions = new Transactions(registers, clock, ids, news);
+  return {
+    registers,
+    registerPages,
+    registerEvents: new RegisterEvents(registers, registerPages, news, primaries.majority, clock),
+    counters: new Counters(registers),
+    barriers: new Barriers(registers),
+    latches: new Latches(registers),
+    hooks: new Hooks(registers, memberEvents, primaries, keys, ids),
+    transactions,
+    consensusElections: new ConsensusElections(registers, primaries, clock, ids, ttlMaxMs),
+    registerUpkeep: new RegisterUpkeep(registers, primaries, keys, clock, random, transactions),
+  };
+}
