@@ -75,6 +75,8 @@ const SETTINGS = z.object({
   probeAllow: z.string().transform(toAllowList("QUORATE_PROBE_ALLOW")).default(Object.freeze([])),
   /** The same for the URLs that are told of events. */
   hookAllow: z.string().transform(toAllowList("QUORATE_HOOK_ALLOW")).default(Object.freeze([])),
+  /** The same for the URLs of participants of transactions. */
+  callbackAllow: z.string().transform(toAllowList("QUORATE_CALLBACK_ALLOW")).default(Object.freeze([])),
   /** Names that have metrics of their own, by how they begin. */
   metricsPrefixes: z.string().transform(toMetricsPrefixes).default(Object.freeze([])),
   logLevel: oneOf(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),

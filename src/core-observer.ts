@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { type Audit, configurationAdopted } from "./access/audit.js";
 import type { HookObserver } from "./delivering/hook-delivery.js";
+import type { CallObserver } from "./delivering/transaction-calls.js";
 import type { Metrics } from "./http/metrics.js";
 import type { Admission } from "./http/server/admission.js";
 import type { AntiEntropyObserver } from "./primitives/anti-entropy/anti-entropy.js";
@@ -20,6 +21,7 @@ export interface CoreObserver extends PrimaryObserver {
   configured?(version: number): void;
   readonly members?: MembersObserver;
   readonly hooks?: HookObserver;
+  readonly calls?: CallObserver;
   granted?(rounds: number): void;
 }
 
@@ -36,6 +38,7 @@ export function coreObserver(
     antiEntropy: metrics,
     members: membersObserver(metrics, log),
     hooks: hookObserver(metrics, log),
+    calls: { called: (step, outcome) => metrics.members.participantCalled(step, outcome) },
     configured: (version) => audit?.record(configurationAdopted(version)),
     granted: (rounds) => metrics.granted(rounds),
     called: (primary, script, ms, outcome) => {

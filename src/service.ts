@@ -5,6 +5,7 @@ import type { Audit } from "./access/audit.js";
 import type { Clock, Random } from "./clock.js";
 import type { Config } from "./config.js";
 import { type CoreObserver, coreObserver } from "./core-observer.js";
+import { CallbackDeliveries } from "./delivering/callback-deliveries.js";
 import { HookDeliveries } from "./delivering/hook-deliveries.js";
 import type { ReconcilerLog } from "./deployment/dependencies.js";
 import { Reconciler } from "./deployment/reconciler.js";
@@ -41,6 +42,7 @@ import { WaitQueue } from "./primitives/queue/wait-queue.js";
 import type { RegisterUpkeep } from "./primitives/registers/upkeep.js";
 import { Owners } from "./primitives/rings/owners.js";
 import { Semaphores } from "./primitives/semaphore.js";
+import { Callbacks } from "./primitives/transactions/callbacks.js";
 import { Probing } from "./probing/probing.js";
 import { LeaseVotes } from "./quorum/lease-votes.js";
 import { Primaries } from "./quorum/primaries.js";
@@ -94,10 +96,11 @@ export function createService(config: Config, redis: RedisServers, world: World)
   const metrics = new Metrics(config.metricsPrefixes, clock);
   const admission = new Admission(clock, world.random, config, redis.urls.map(addressOf), metrics, log);
   const core = createCore(config, redis, world, coreObserver(metrics, admission, world));
-  const { primaries, waiting, probing, hookDeliveries } = core;
+  const { primaries, waiting, probing, hookDeliveries, callbackDeliveries } = core;
   const { logDropped, audit } = world;
   const { limiter } = admission;
-  metrics.observe({ primaries, waiting, probing, hookDeliveries, limiter, logDropped, audit });
+  const deliveries = { hookDeliveries, callbackDeliveries };
+  metrics.observe({ primaries, waiting, probing, ...deliveries, limiter, logDropped, audit });
   const stopping = new Stopping();
   const clientOf = clientBehind(config.trustedProxies);
   const isOpen = openPaths(config);
@@ -127,11 +130,12 @@ export function createService(config: Config, redis: RedisServers, world: World)
     ids,
     stopping,
     probing,
-    hookDeliveries,
+    ...deliveries,
     ...guards,
   };
   probing.start();
   hookDeliveries.start();
+  callbackDeliveries.start();
   const app = createApp({ ...core, ...dependencies });
   return {
     ...core,
@@ -146,6 +150,7 @@ export function createService(config: Config, redis: RedisServers, world: World)
       waiting.stop();
       probing.stop();
       hookDeliveries.stop();
+      callbackDeliveries.stop();
     },
   };
 }
@@ -164,6 +169,7 @@ export interface Core extends Primitives {
   readonly registerUpkeep: RegisterUpkeep;
   readonly probing: Probing;
   readonly hookDeliveries: HookDeliveries;
+  readonly callbackDeliveries: CallbackDeliveries;
   close(): void;
 }
 
@@ -226,6 +232,14 @@ export function createCore(
     random,
     observer: observer.hooks,
   });
+  const callbackDeliveries = new CallbackDeliveries(config.callbackAllow, instance, {
+    callbacks: new Callbacks(onRegisters.registers, primaries, keys),
+    transactions: onRegisters.transactions,
+    membership,
+    clock,
+    random,
+    observer: observer.calls,
+  });
   const owners = new Owners(membership.views, clock);
   const antiEntropy = new AntiEntropy(
     primaries,
@@ -248,11 +262,13 @@ export function createCore(
     picks: new Picks(membership.views, owners, clock, random),
     probing,
     hookDeliveries,
+    callbackDeliveries,
     close: () => {
       membership.expiry.close();
       antiEntropy.close();
       probing.stop();
       hookDeliveries.stop();
+      callbackDeliveries.stop();
       reconciler.close();
       onRegisters.registerUpkeep.close();
       onRegisters.registerEvents.close();

@@ -50,6 +50,7 @@ describe("the configuration", () => {
       allowedHosts: undefined,
       probeAllow: [],
       hookAllow: [],
+      callbackAllow: [],
       metricsPrefixes: [],
       logLevel: "info",
       operatorKey: undefined,
@@ -101,6 +102,7 @@ describe("the configuration", () => {
         QUORATE_ALLOWED_HOSTS: "quorate.example, Quorate-1:8080",
         QUORATE_PROBE_ALLOW: "10.0.0.0/8, fd00::/8,Search.Internal",
         QUORATE_HOOK_ALLOW: "10.0.1.0/24,Pager.Internal",
+        QUORATE_CALLBACK_ALLOW: "10.0.2.7",
         QUORATE_METRICS_PREFIXES: "orders-, team-a/jobs-,team-a/,orders-",
         QUORATE_LOG_LEVEL: "debug",
         QUORATE_OPERATOR_KEY: "0123456789abcdef",
@@ -147,6 +149,7 @@ describe("the configuration", () => {
       allowedHosts: ["quorate.example", "quorate-1:8080"],
       probeAllow: ["10.0.0.0/8", "fd00::/8", "search.internal"],
       hookAllow: ["10.0.1.0/24", "pager.internal"],
+      callbackAllow: ["10.0.2.7"],
       metricsPrefixes: [
         { namespace: "default", prefix: "orders-" },
         { namespace: "team-a", prefix: "jobs-" },

@@ -95,7 +95,8 @@ function mergeOne<T extends Versioned>(
   if (votes.count >= majority)
     return {
       state: "expired",
-      record: newest(expired),
+      // Not of a later revision, which a change that failed left on fewer.
+      record: newest(expired.filter(({ revision }) => revision === votes.revision)),
       staleAt: staleFor((record) => record.expired !== null),
       ...PLAIN,
     };

@@ -334,6 +334,10 @@ export type BeginTransactionRequest = {
   readonly deadlineMs: number;
   /** What the participants have to know; up to 16384 bytes of JSON. */
   readonly payload?: unknown;
+  /** URLs of participants, by name, that do not ask by themselves: the service calls them for their votes, and then with the decision until they have acknowledged it. */
+  readonly callbacks?: { readonly [name: string]: string } | undefined;
+  /** By which the calls are signed, whsec_ and 24 to 64 bytes in base64: with callbacks only, and always with them. */
+  readonly callbackSecret?: string | undefined;
 };
 
 /** The vote of a participant. */
@@ -604,6 +608,8 @@ export interface ProblemFields {
     readonly version?: number;
     /** The revision of a member. */
     readonly revision?: number;
+    /** The check of a transaction that does not hold. */
+    readonly field?: string;
   };
   idempotency_mismatch: object;
   too_many_keyed: {

@@ -1,15 +1,13 @@
 import type { Clock, Random } from "../clock.js";
-import { CoordinationError } from "../errors.js";
 import { AllowList } from "../outbound/allow-list.js";
-import { readUrl } from "../outbound/destination.js";
 import { type Post, postingBy } from "../outbound/post.js";
 import type { Hooks } from "../primitives/hooks/hooks.js";
 import { Instances } from "../primitives/instances.js";
 import type { Locks } from "../primitives/lock.js";
 import type { MemberEvents } from "../primitives/members/events/member-events.js";
 import type { Membership } from "../primitives/members/membership.js";
+import { assertAllowed } from "./allowed.js";
 import type { HookObserver } from "./hook-delivery.js";
-import { HOOK_PROTOCOLS } from "./hook-request.js";
 import { ServiceHooks } from "./service-hooks.js";
 
 export interface HookDeliveriesDependencies {
@@ -53,9 +51,7 @@ export class HookDeliveries {
 
   /** Throws `invalid_request` where a URL is none, or not allowed. `field`: in the request. */
   check(field: string, url: string): void {
-    const to = readUrl(url, HOOK_PROTOCOLS);
-    if (!to) throw refusal(field, NO_URL);
-    if (!this.#allow.hasHost(to.host)) throw refusal(field, `${to.host} ${NOT_ALLOWED}`);
+    assertAllowed(this.#allow, field, url, "QUORATE_HOOK_ALLOW");
   }
 
   start(): void {
@@ -103,15 +99,6 @@ export class HookDeliveries {
     void one.run();
   }
 }
-
-function refusal(field: string, detail: string): CoordinationError {
-  return new CoordinationError("invalid_request", `${field}: ${detail}`, {
-    help: { field, errors: [{ field, detail }] },
-  });
-}
-
-const NO_URL = "must be a URL like https://pager.internal/quorate, without a user and a fragment";
-const NOT_ALLOWED = "is not allowed: an operator lists addresses and hosts in QUORATE_HOOK_ALLOW";
 
 /** How often instances look at each other and at which services have hooks. */
 const ROUND_MS = 1_500;

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.js";
 import { Namespace } from "../namespace.js";
 import type { AllowList } from "../outbound/allow-list.js";
-import { readUrl } from "../outbound/destination.js";
+import { readUrl, WEB } from "../outbound/destination.js";
 import type { Post, Posted } from "../outbound/post.js";
 import type { Hook } from "../primitives/hooks/hook.js";
 import { signedHeaders } from "./signature.js";
@@ -30,7 +30,7 @@ export async function tellHook(
   { allow, post, clock }: RequestDependencies,
   signal: AbortSignal,
 ): Promise<{ readonly outcome: HookOutcome; readonly detail: string }> {
-  const to = readUrl(url, HOOK_PROTOCOLS);
+  const to = readUrl(url, WEB);
   // What was allowed at another instance, or under earlier settings, need not be allowed here.
   if (!to || !allow.hasHost(to.host)) return { outcome: "forbidden", detail: "its host is not allowed" };
   const body = JSON.stringify({ type, namespace: Namespace.of(service).name, hook, data });
@@ -44,8 +44,6 @@ export async function tellHook(
   const { status } = posted;
   return { outcome: isSuccess(status) ? "delivered" : "refused", detail: `status ${status}` };
 }
-
-export const HOOK_PROTOCOLS = ["http:", "https:"] as const;
 
 const isSuccess = (status: number) => status >= 200 && status <= 299;
 

@@ -15,7 +15,7 @@ export function signedHeaders(
   const signature = createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64");
   return {
     "content-type": "application/json",
-    "user-agent": "quorate-hook",
+    "user-agent": "quorate",
     "webhook-id": id,
     "webhook-timestamp": timestamp,
     "webhook-signature": `v1,${signature}`,

@@ -4,6 +4,7 @@ import type { Principal } from "../access/key-ring.js";
 import type { Rate } from "../access/rates.js";
 import type { Clock, Random } from "../clock.js";
 import type { Config } from "../config.js";
+import type { CallbackDeliveries } from "../delivering/callback-deliveries.js";
 import type { HookDeliveries } from "../delivering/hook-deliveries.js";
 import type { ServerReports } from "../deployment/server-reports.js";
 import type { ErrorCode } from "../errors.js";
@@ -49,6 +50,7 @@ export interface Dependencies {
   readonly stopping: Stopping;
   readonly probing: Pick<Probing, "check">;
   readonly hookDeliveries: Pick<HookDeliveries, "check">;
+  readonly callbackDeliveries: Pick<CallbackDeliveries, "check" | "begin">;
   readonly identity: Identity;
   readonly keyLimits: KeyLimits;
   readonly auditing: Auditing;

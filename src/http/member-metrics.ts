@@ -14,6 +14,10 @@ const COUNTED = {
     ["outcome"],
     "Attempts to tell a hook of an event, by outcome: delivered, refused (by its status), failed, timeout, forbidden (by QUORATE_HOOK_ALLOW)",
   ),
+  quorate_participant_calls_total: counter(
+    ["step", "outcome"],
+    "Calls of participants of transactions, by step (prepare, commit, abort) and outcome: done, refused (by its status, or no vote), failed, timeout, forbidden (by QUORATE_CALLBACK_ALLOW)",
+  ),
   quorate_guards_total: counter(
     [],
     "Times that so much of a service would have expired together that its members were kept for a while",
@@ -38,6 +42,10 @@ export class MemberMetrics {
 
   hookAttempted(outcome: string): void {
     this.#counted.quorate_hook_attempts_total.inc({ outcome });
+  }
+
+  participantCalled(step: string, outcome: string): void {
+    this.#counted.quorate_participant_calls_total.inc({ step, outcome });
   }
 
   guarded(): void {

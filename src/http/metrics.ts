@@ -90,6 +90,7 @@ const SCRAPED = {
   ),
   quorate_probed_members: gauge([], "Members that this instance probes, alone or in turn with others"),
   quorate_hooks: gauge([], "Hooks that this instance tells of events"),
+  quorate_called_transactions: gauge([], "Transactions whose participants this instance calls"),
   quorate_log_dropped_total: counter([], "Log lines dropped because their reader was too slow or has gone"),
   quorate_audit_dropped_total: counter(
     [],
@@ -117,6 +118,7 @@ interface Sources {
   readonly limiter: Limiter;
   readonly probing: { readonly members: number };
   readonly hookDeliveries: { readonly hooks: number };
+  readonly callbackDeliveries: { readonly transactions: number };
   readonly logDropped?: (() => number) | undefined;
   readonly audit?: { readonly dropped: number; readonly omitted: number } | undefined;
 }
@@ -143,7 +145,16 @@ export class Metrics implements PrimaryObserver, AdmissionObserver, AntiEntropyO
   }
 
   /** From now on with the state of the primaries, and with what each scrape reads. */
-  observe({ primaries, waiting, limiter, probing, hookDeliveries, logDropped, audit }: Sources): void {
+  observe({
+    primaries,
+    waiting,
+    limiter,
+    probing,
+    hookDeliveries,
+    callbackDeliveries,
+    logDropped,
+    audit,
+  }: Sources): void {
     // A primary that never comes up reports no change, and must be visible all the same.
     for (const primary of primaries.all) this.changed(primary, primary.status);
     for (const priority of PRIORITIES)
@@ -157,6 +168,7 @@ export class Metrics implements PrimaryObserver, AdmissionObserver, AntiEntropyO
         scraped.quorate_primary_quarantine_seconds.set({ primary: address }, status.quarantineMs / 1000);
       scraped.quorate_probed_members.set(probing.members);
       scraped.quorate_hooks.set(hookDeliveries.hooks);
+      scraped.quorate_called_transactions.set(callbackDeliveries.transactions);
       setTotal(scraped.quorate_log_dropped_total, logDropped?.());
       setTotal(scraped.quorate_audit_dropped_total, audit?.dropped);
       setTotal(scraped.quorate_audit_denials_omitted_total, audit?.omitted);

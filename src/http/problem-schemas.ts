@@ -120,6 +120,10 @@ const FIELDS: Readonly<Partial<Record<ErrorCode, z.ZodRawShape>>> = {
       .openapi({ description: "The ETag of what is stored now; also as header ETag. Missing: nothing is." }),
     version: z.int().optional().openapi({ format: "int64", description: "The version of a register." }),
     revision: z.int().optional().openapi({ description: "The revision of a member." }),
+    field: z
+      .string()
+      .optional()
+      .openapi({ description: "The check of a transaction that does not hold.", example: "checks.1.etag" }),
   },
   too_many_keyed: { retryAfterMs },
   contended: { retryAfterMs },

@@ -28,6 +28,9 @@ export function readUrl(text: string, protocols: readonly ("http:" | "https:")[]
   return { secure, host, port: number, path: pathname + search };
 }
 
+/** The protocols that requests are made by. */
+export const WEB = ["http:", "https:"] as const;
+
 /** Finds the address of a name. */
 export type Resolve = (host: string) => Promise<string>;
 

@@ -20,17 +20,26 @@ export class Instances {
     this.#service = ownService(work);
   }
 
-  /** Says that this one lives, and looks which others do. Throws `no_quorum`. */
-  async meet(): Promise<void> {
+  /**
+   * Says that this one lives, and looks which others do. Returns whether the others may have taken over what is this one's: it
+   * is new, or had expired. Throws `no_quorum`.
+   */
+  async meet(): Promise<boolean> {
     const service = this.#service;
     if (this.#isRegistered)
       await this.membership.heartbeat({ service, id: this.id }).catch(() => this.#forget());
-    if (!this.#isRegistered) await this.membership.register(service, this.id, TTL_MS, NOTHING);
+    const isNew = !this.#isRegistered;
+    if (isNew) await this.membership.register(service, this.id, TTL_MS, NOTHING);
     this.#isRegistered = true;
     const members = await this.membership.list(service);
     const ids = members.map(({ id }) => id);
     if (ids.join() !== this.#ring.members.map(({ id }) => id).join())
       this.#ring = buildRing(ids.map((id) => ({ id, weight: 1 })));
+    return isNew;
+  }
+
+  isLive(id: string): boolean {
+    return this.#ring.members.some((member) => member.id === id);
   }
 
   /** The instances that a piece of work belongs to: as many as it takes, if there are. */

@@ -9,6 +9,7 @@ import type { Counters } from "./registers/counters.js";
 import type { RegisterEvents } from "./registers/events/register-events.js";
 import type { Latches } from "./registers/latches.js";
 import type { RegisterPages } from "./registers/register-pages.js";
+import type { RegisterTransactions } from "./registers/register-transactions.js";
 import type { Registers } from "./registers/registers.js";
 import type { Transactions } from "./transactions/transactions.js";
 
@@ -17,6 +18,7 @@ import type { Transactions } from "./transactions/transactions.js";
 export interface OnRegisters {
   readonly registers: Registers;
   readonly registerPages: RegisterPages;
+  readonly registerTransactions: RegisterTransactions;
   readonly registerEvents: RegisterEvents;
   readonly counters: Counters;
   readonly barriers: Barriers;
@@ -30,6 +32,7 @@ export interface OnRegisters {
 export interface NamespacedOnRegisters {
   readonly registers: Pick<Registers, "get" | "put" | "delete" | "inspect" | "change">;
   readonly registerPages: Pick<RegisterPages, "page">;
+  readonly registerTransactions: Pick<RegisterTransactions, "commit">;
   /** `keyOf`: the key of a register that a watcher is told of. */
   readonly registerEvents: Pick<RegisterEvents, "watch"> & { keyOf(name: string): string };
   readonly counters: Pick<Counters, "get" | "add">;
@@ -44,6 +47,7 @@ export function allOnRegistersIn(namespace: Namespace, primitives: OnRegisters):
   return {
     registers: registersIn(namespace, primitives.registers),
     registerPages: registerPagesIn(namespace, primitives.registerPages),
+    registerTransactions: registerTransactionsIn(namespace, primitives.registerTransactions),
     registerEvents: registerEventsIn(namespace, primitives.registerEvents),
     counters: countersIn(namespace, primitives.counters),
     barriers: barriersIn(namespace, primitives.barriers),
@@ -62,6 +66,32 @@ export function registersIn(namespace: Namespace, registers: Registers): Namespa
     delete: (key, request) => registers.delete(inner(key), request),
     inspect: (key) => registers.inspect(inner(key)),
     change: (key, ...until) => registers.change(inner(key), ...until),
+  };
+}
+
+export function registerTransactionsIn(
+  namespace: Namespace,
+  transactions: RegisterTransactions,
+): NamespacedOnRegisters["registerTransactions"] {
+  const inner = (key: string) => registerName("value", namespace.name, key);
+  const before = inner("").length;
+  const outer = <T>(all: ReadonlyMap<string, T>) =>
+    new Map([...all].map(([name, value]) => [name.slice(before), value]));
+  return {
+    commit: async (request) => {
+      const parts = request.parts.map((part) => ({ ...part, name: inner(part.name) }));
+      const outcome = await transactions.commit({ ...request, parts });
+      switch (outcome.kind) {
+        case "committed":
+          return { ...outcome, changed: outer(outcome.changed), found: outer(outcome.found) };
+        case "repeated":
+          return { ...outcome, changed: outer(outcome.changed) };
+        case "mismatch":
+          return { ...outcome, name: outcome.name.slice(before) };
+        case "key_mismatch":
+          return outcome;
+      }
+    },
   };
 }
 

@@ -20,6 +20,7 @@ import {
   registerEventsIn,
   registerPagesIn,
   registersIn,
+  registerTransactionsIn,
   transactionsIn,
 } from "./namespaced-registers.js";
 import type { Picks } from "./picks/picks.js";
@@ -141,6 +142,10 @@ class View implements NamespacedPrimitives {
 
   get registerEvents() {
     return registerEventsIn(this.namespace, this.primitives.registerEvents);
+  }
+
+  get registerTransactions() {
+    return registerTransactionsIn(this.namespace, this.primitives.registerTransactions);
   }
 
   get registerPages() {

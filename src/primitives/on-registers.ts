@@ -14,6 +14,7 @@ import { RegisterEvents } from "./registers/events/register-events.js";
 import { Latches } from "./registers/latches.js";
 import { RegisterNews } from "./registers/register-news.js";
 import { RegisterPages } from "./registers/register-pages.js";
+import { RegisterTransactions } from "./registers/register-transactions.js";
 import { Registers } from "./registers/registers.js";
 import { RegisterUpkeep } from "./registers/upkeep.js";
 import { Transactions } from "./transactions/transactions.js";
@@ -32,12 +33,15 @@ export function allOnRegisters(
 ): AllOnRegisters {
   const news = new RegisterNews(subscriptions, keys, primaries.majority);
   const changes = new Changes(primaries, keys, clock, random, ids);
-  const registers = new Registers(changes, primaries, keys, clock, news);
+  const registers = new Registers(changes, primaries, keys, clock, random, news);
+  const registerTransactions = new RegisterTransactions(registers, clock, random, ids);
   const registerPages = new RegisterPages(registers, primaries, keys, clock);
   const transactions = new Transactions(registers, clock, ids, news);
+  const ends = { transactions, registerTransactions };
   return {
     registers,
     registerPages,
+    registerTransactions,
     registerEvents: new RegisterEvents(registers, registerPages, news, primaries.majority, clock),
     counters: new Counters(registers),
     barriers: new Barriers(registers),
@@ -45,6 +49,6 @@ export function allOnRegisters(
     hooks: new Hooks(registers, memberEvents, primaries, keys, ids),
     transactions,
     consensusElections: new ConsensusElections(registers, primaries, clock, ids, ttlMaxMs),
-    registerUpkeep: new RegisterUpkeep(registers, primaries, keys, clock, random, transactions),
+    registerUpkeep: new RegisterUpkeep(registers, primaries, keys, clock, random, ends),
   };
 }

@@ -2,6 +2,7 @@ import { REPORTERS_NEEDED } from "../algorithms/suspicion.js";
 import type { Clock, Random } from "../clock.js";
 import { CoordinationError } from "../errors.js";
 import { AllowList } from "../outbound/allow-list.js";
+import { Places } from "../outbound/places.js";
 import { Instances } from "../primitives/instances.js";
 import type { Member, ProbeTerms } from "../primitives/members/member.js";
 import type { Membership } from "../primitives/members/membership.js";
@@ -10,7 +11,6 @@ import { scanOn } from "../quorum/scan.js";
 import type { Keys } from "../scripts/keys.js";
 import { noteProbed } from "../scripts/report-calls.js";
 import { MemberProbe } from "./member-probe.js";
-import { Places } from "./places.js";
 import { type ProbeOutcome, type ProbeResult, probe } from "./probe.js";
 import { type ProbeTarget, readTarget } from "./probe-target.js";
 

@@ -9,12 +9,17 @@ export type RegisterKind =
   | "barrier"
   | "election"
   | "transaction"
+  | "record"
   | "hooks"
-  | "hook-progress";
+  | "hook-progress"
+  | "callbacks";
 
 export function registerName(kind: RegisterKind, namespace: string, key: string): string {
   return `${kind}/${namespace}/${key}`;
 }
+
+/** Whether it is the record of a transaction of several registers. */
+export const isRecord = (name: string): boolean => name.startsWith("record/");
 
 /** The kind and the namespace of the names that begin so: registers are published together with those of their group. */
 export function groupOf(name: string): string {
@@ -28,3 +33,6 @@ export const isTransaction = (name: string): boolean => name.startsWith("transac
 
 /** The first name that the hooks of a service can have, and the first one after those of all. */
 export const HOOKS = ["hooks/", "hooks0"] as const;
+
+/** The same of transactions whose participants are called. */
+export const CALLBACKS = ["callbacks/", "callbacks0"] as const;

@@ -64,6 +64,9 @@ describe("replies of the primaries, one column each: what is known, and who is b
     // Expired, as a majority of all say.
     ["3.1e 3.1e 3.1", "expired", "3.1e", [2]],
     ["3.1e 3.1e 3.2", "expired", "3.1e", [2]],
+    // A change that failed left a later one, which has ended there.
+    ["3.1e 3.1e 3.2e", "expired", "3.1e", []],
+    ["3.2e 3.1e 3.1e", "expired", "3.1e", []],
     ["3.1e 3.1e", "expired", "3.1e", []],
     ["3.1e 3.1e 4.1", "live", "4.1", [0, 1]],
     // A minority hides nobody, and is not overruled before a majority have outlived it.

@@ -41,7 +41,7 @@ export async function startReceiver(): Promise<Receiver> {
       if (typeof how !== "number") return how(request, response);
       response.writeHead(how).end();
       const { type, data } = body;
-      if (how < 300) told.set(delivery.id, data.member ? `${type} ${data.member.id}` : type);
+      if (how < 300) told.set(delivery.id, data?.member ? `${type} ${data.member.id}` : type);
     });
   });
   await once(server.listen(0, "127.0.0.1"), "listening");

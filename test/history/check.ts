@@ -10,6 +10,7 @@ import { checkOwners } from "./owners.js";
 import { checkRecovery } from "./recovery.js";
 import { checkRegisters } from "./registers.js";
 import { checkTokens } from "./tokens.js";
+import { checkTransfers } from "./transfers.js";
 import { checkWatchers } from "./watchers.js";
 
 /** A promise that was broken, and the operations that show it. */
@@ -38,6 +39,8 @@ export type Promised =
   | "owners"
   /** Registers are linearizable, each by itself, and an etag names one version ever. */
   | "registers"
+  /** Registers that change together are linearizable as one, and no money is made or lost. */
+  | "transfers"
   /** Nothing hangs. */
   | "deadlines"
   /** After the faults stop everything works again. */
@@ -56,6 +59,7 @@ export function check(history: History): Violation[] {
     ...checkWatchers(history),
     ...checkOwners(history),
     ...checkRegisters(history),
+    ...checkTransfers(history),
     ...checkDeadlines(history),
     ...checkRecovery(history),
   ];

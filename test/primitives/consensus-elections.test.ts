@@ -159,7 +159,8 @@ describe("one leader per term", () => {
   /** Elections whose changes write what follows from an earlier read, whatever the register has become since. */
   function withoutCompare({ service: { registers, primaries } }: Instance): Elections {
     const change = async <R>(name: string, fn: (state: State, moment: Moment) => Decision<R>) => {
-      const moment = { isOver: false, nowMs: systemClock.wallMicros() / 1_000 };
+      const nowMs = systemClock.wallMicros() / 1_000;
+      const moment = { isOver: false, nowMs, earliestMs: nowMs };
       const decision = fn(await registers.state(name), moment);
       await systemClock.sleep(100);
       return registers.changes.change(name, () => decision);

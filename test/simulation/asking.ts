@@ -256,7 +256,7 @@ export class Asking {
       {
         client: this.client,
         instance: instance.name,
-        withinMs: ANSWER_WITHIN_MS + (request.kind === "acquire" ? (request.waitMs ?? 0) : 0),
+        withinMs: ANSWER_WITHIN_MS + longerMs(request),
         mustSucceed: this.mustSucceed,
       },
       request,
@@ -270,6 +270,11 @@ export class Asking {
     answered(outcome);
     return outcome;
   }
+}
+
+function longerMs(request: Request): number {
+  if (request.kind === "acquire") return request.waitMs ?? 0;
+  return request.kind === "transfer" ? TRANSFER_MS_MAX : 0;
 }
 
 function seenOf({ id, incarnation, revision, weight, status }: Member, service: string): Seen {
@@ -290,3 +295,5 @@ const REGISTRATION = { address: "a:1", weight: 1, zone: null, tags: [], metadata
 /** The default of the configuration, and what the clocks of instances differ by. */
 const VIEW_AGE_MS_MAX = 255;
 const ANSWER_WITHIN_MS = 3_000;
+/** It waits for transactions that nobody goes on with. */
+const TRANSFER_MS_MAX = 6_000;

@@ -9,6 +9,7 @@ import { plainRedlock } from "./plain-redlock.js";
 import { crowded, undisturbed, withFirstStart } from "./plan.js";
 import { REGISTER_CANARIES } from "./register-canaries.js";
 import { REGRESSIONS } from "./regressions.js";
+import { TRANSFER_CANARIES } from "./transfer-canaries.js";
 import { leasesOf, PRODUCTION, type Variant } from "./variant.js";
 
 /** A variant that is wrong, and what must be found broken in it. */
@@ -164,6 +165,7 @@ export const CANARIES: readonly Canary[] = [
     ...countingVotes,
   },
   ...REGISTER_CANARIES,
+  ...TRANSFER_CANARIES,
   ...MEMBER_CANARIES,
 ];
 

@@ -50,6 +50,8 @@ export interface Plan {
   readonly members: number;
   /** Clients of registers. */
   readonly registers: number;
+  /** Clients that change several registers at once. */
+  readonly transfers: number;
   /** Members of another service, which are changed, drained and restarted as well. */
   readonly changing: number;
   readonly settings: InstanceSettings;
@@ -78,6 +80,7 @@ export function planOf(seed: number): Plan {
     crowd: null,
     members: chance.whole(1, 3),
     registers: 0,
+    transfers: 0,
     changing: 0,
     settings: {
       ttlMaxMs: chance.pick([3_000, 5_000]),
@@ -98,7 +101,7 @@ export function planOf(seed: number): Plan {
     ]),
     memberTtlMs: pace * chance.pick([400, 800]),
   };
-  return changed(compared(upgraded(warmStarted(withRegisters(gathered(plan))))));
+  return withTransfers(changed(compared(upgraded(warmStarted(withRegisters(gathered(plan)))))));
 }
 
 /** Registers beside everything else, in some runs; in others nothing but them, of one key. */
@@ -115,7 +118,33 @@ function withRegisters(plan: Plan): Plan {
 }
 
 export function onlyRegisters(plan: Plan): Plan {
-  return { ...plan, crowd: null, clients: 0, members: 0, registers: 4, thinkMs: plan.thinkMs / 4 };
+  return {
+    ...plan,
+    crowd: null,
+    clients: 0,
+    members: 0,
+    registers: 4,
+    transfers: 0,
+    thinkMs: plan.thinkMs / 4,
+  };
+}
+
+/** In some runs there is nothing but transfers between registers, or those beside registers. */
+function withTransfers(plan: Plan): Plan {
+  if (plan.crowd !== null || plan.registers === 0) return plan;
+  switch (new Chance(plan.seed, "transfers").weighted({ none: 6, some: 2, only: 2 })) {
+    case "none":
+      return plan;
+    case "some":
+      return { ...plan, transfers: 2 };
+    case "only":
+      return onlyTransfers(plan);
+  }
+}
+
+export function onlyTransfers(plan: Plan): Plan {
+  const thinkMs = plan.clients === 0 ? plan.thinkMs : plan.thinkMs / 4;
+  return { ...plan, crowd: null, clients: 0, members: 0, registers: 0, transfers: 4, thinkMs };
 }
 
 /** In some runs members are changed. */

@@ -1,27 +1,17 @@
 import { z } from "@hono/zod-openapi";
 import { HOOKS_MAX } from "../../primitives/hooks/hook.js";
 import type { EventKind } from "../../scripts/member-event.js";
-import { answer, label, name, request } from "../fields.js";
+import { answer, name, request } from "../fields.js";
+import { callableUrl, signingSecret } from "../signing-fields.js";
 
 const KINDS = ["joined", "updated", "suspect", "draining", "left", "expired"] as const satisfies EventKind[];
-const URL_LENGTH_MAX = 2_048;
-const SECRET_BYTES = { min: 24, max: 64 };
-const SECRET =
-  /^whsec_((?:[A-Za-z0-9+/]{4}){7,21}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4}))$/;
-
-function isSecret(text: string): boolean {
-  const bytes = Buffer.from(SECRET.exec(text)?.[1] ?? "", "base64").length;
-  return bytes >= SECRET_BYTES.min && bytes <= SECRET_BYTES.max;
-}
-
 export const HookParams = z.object({
   service: name("Name of the service.", "search"),
   id: name("Id of the hook, unique in its service.", "pager"),
 });
 
 const id = z.string().openapi({ description: "Its id.", example: "pager" });
-const url = label(
-  URL_LENGTH_MAX,
+const url = callableUrl(
   "Where events are sent to by POST; redirects are not followed.",
   "https://pager.internal/quorate",
 );
@@ -37,11 +27,9 @@ export const HookBody = request("PutHookRequest", "To make or change a hook.", {
     .refine((kinds) => new Set(kinds).size === kinds.length, "no kind twice")
     .optional()
     .openapi({ description: "What it is told of. Without it: everything.", example: ["expired", "left"] }),
-  secret: z.string().refine(isSecret, "whsec_ and 24 to 64 bytes in base64").optional().openapi({
-    description:
-      "By which its requests are signed: whsec_ and 24 to 64 bytes in base64. Without it, a new hook gets one that is made, and another keeps its own.",
-    example: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-  }),
+  secret: signingSecret(
+    "By which its requests are signed: whsec_ and 24 to 64 bytes in base64. Without it, a new hook gets one that is made, and another keeps its own.",
+  ).optional(),
 });
 
 const terms = {

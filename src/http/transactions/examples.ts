@@ -8,6 +8,16 @@ const participants = ["stock", "payment"];
 export const begins = {
   begin: { value: { participants, deadlineMs: 30_000, payload } },
   own: { summary: "With an id of its own", value: { id, participants, deadlineMs: 30_000, payload } },
+  called: {
+    summary: "The service calls one of the participants",
+    value: {
+      participants,
+      deadlineMs: 30_000,
+      payload,
+      callbacks: { stock: "https://stock.internal/2pc" },
+      callbackSecret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    },
+  },
 };
 export const votes = {
   yes: { value: { participant: "payment", vote: "yes" as const } },

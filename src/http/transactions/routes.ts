@@ -1,8 +1,11 @@
 import { createHash } from "node:crypto";
+import type { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { UUID_V7 } from "../../algorithms/two-phase.js";
+import type { Callees, TransactionName } from "../../primitives/transactions/callbacks.js";
 import {
   alreadyDecided,
+  callsInDoubt,
   decisionForgotten,
   refusedBy,
   tooManyTransactions,
@@ -27,14 +30,14 @@ import {
 } from "./schemas.js";
 
 export function transactionRoutes(routes: Routes, dependencies: Dependencies): void {
-  beginRoute(routes);
+  beginRoute(routes, dependencies);
   readRoute(routes, dependencies);
   voteRoute(routes);
   acknowledgeRoute(routes);
   abortRoute(routes);
 }
 
-function beginRoute(routes: Routes): void {
+function beginRoute(routes: Routes, { callbackDeliveries }: Dependencies): void {
   routes.add({
     method: "post",
     path: "/v1/transactions",
@@ -43,18 +46,22 @@ function beginRoute(routes: Routes): void {
     tags: ["transactions"],
     summary: "Begin a transaction",
     description:
-      "Participants prepare what they have to do, vote, wait for the decision, do it, and acknowledge. It is committed once all have voted yes, and aborted by the first no, by an abort, or at its deadline.",
+      "Participants prepare what they have to do, vote, wait for the decision, do it, and acknowledge. It is committed once all have voted yes, and aborted by the first no, by an abort, or at its deadline. Participants with a URL in callbacks are called by POST instead, signed as Standard Webhooks are: with the type prepare, which they answer with {vote, reason}, and then commit or abort, until they answer with a status from 200 to 299. Hosts must be listed in QUORATE_CALLBACK_ALLOW.",
     request: { body: body(BeginBody, examples.begins) },
     answer: json("It had been begun by the same request.", TransactionSchema, examples.begun),
     otherAnswers: { 201: json("It is begun.", TransactionSchema, examples.begun) },
     problems: [...PROBLEMS, "too_many_transactions", "idempotency_mismatch"],
-    handle: async ({ body: { id: chosen, participants, deadlineMs, payload } }, { transactions }, c) => {
+    handle: async ({ body }, { transactions, namespace }, c) => {
+      const { id: chosen, participants, deadlineMs, payload } = body;
       const id = chosen === undefined ? transactions.newId() : idOf(chosen);
       if (chosen !== undefined) assertGranted(c, id);
+      const callees = calleesIn(body);
+      if (callees) callbackDeliveries.check(callees.urls);
       const text = payload === undefined ? null : JSON.stringify(payload);
-      const begunBy = digest(JSON.stringify([participants, deadlineMs, text]));
+      const begunBy = digest(JSON.stringify([participants, deadlineMs, text, ...(callees ? [callees] : [])]));
       const outcome = await transactions.begin(id, { participants, payload: text, begunBy }, deadlineMs);
       const told = toldBy(outcome);
+      if (callees) await callBack(callbackDeliveries, { namespace: namespace.name, id }, callees);
       const answer = toJson(id, told);
       const headers = { "content-type": "application/json" };
       const isNew = outcome.kind === "told" && outcome.isNew;
@@ -165,6 +172,32 @@ function idOf(text: string): string {
   if (!UUID_V7.test(text))
     throw invalidFields([{ field: "id", detail: "must be a UUID of version 7 in lower case" }]);
   return text;
+}
+
+type Terms = Omit<Callees, "caller">;
+
+/** Whom the service is to call; null: nobody. */
+function calleesIn({ participants, callbacks, callbackSecret }: z.output<typeof BeginBody>): Terms | null {
+  if (callbacks === undefined && callbackSecret === undefined) return null;
+  if (callbacks === undefined || callbackSecret === undefined)
+    throw invalidFields([{ field: "callbackSecret", detail: "belongs together with callbacks" }]);
+  const stranger = Object.keys(callbacks).find((name) => !participants.includes(name));
+  if (stranger !== undefined)
+    throw invalidFields([{ field: `callbacks.${stranger}`, detail: "must be one of the participants" }]);
+  return { urls: callbacks, secret: callbackSecret };
+}
+
+/** The transaction is begun already: nobody may be told that nothing was done. */
+async function callBack(
+  deliveries: Dependencies["callbackDeliveries"],
+  name: TransactionName,
+  callees: Terms,
+): Promise<void> {
+  try {
+    await deliveries.begin(name, callees);
+  } catch (error) {
+    throw callsInDoubt(error);
+  }
 }
 
 /** An id in a body is judged as those in paths are. */

@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { answer, json, label, name, request, waitMsInQuery } from "../fields.js";
+import { callableUrl, signingSecret } from "../signing-fields.js";
 
 export const PARTICIPANTS_MAX = 64;
 export const PAYLOAD_BYTES_MAX = 16 * 1024;
@@ -31,6 +32,18 @@ export const BeginBody = request("BeginTransactionRequest", "To begin a transact
     example: 30_000,
   }),
   payload: json(PAYLOAD_BYTES_MAX, "What the participants have to know", { order: 42 }).optional(),
+  callbacks: z
+    .record(participant, callableUrl("Where the participant is called.", "https://stock.internal/2pc"))
+    .refine((urls) => Object.keys(urls).length > 0, "at least one")
+    .optional()
+    .openapi({
+      description:
+        "URLs of participants, by name, that do not ask by themselves: the service calls them for their votes, and then with the decision until they have acknowledged it.",
+      example: { stock: "https://stock.internal/2pc" },
+    }),
+  callbackSecret: signingSecret(
+    "By which the calls are signed, whsec_ and 24 to 64 bytes in base64: with callbacks only, and always with them.",
+  ).optional(),
 });
 
 export const VoteBody = request("VoteRequest", "The vote of a participant.", {

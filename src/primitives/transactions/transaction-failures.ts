@@ -52,3 +52,12 @@ export function tooManyTransactions(): CoordinationError {
     { help: { retryAfterMs: 60_000 } },
   );
 }
+
+/** It was begun, but those that are to be called for it may not be known. */
+export function callsInDoubt(cause: unknown): CoordinationError {
+  return new CoordinationError(
+    "outcome_unknown",
+    "The transaction is begun, but its participants may not be called: without their votes it is aborted at its deadline. With an id of your own the same request can be sent again.",
+    { cause },
+  );
+}

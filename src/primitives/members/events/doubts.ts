@@ -41,8 +41,10 @@ export class Doubts {
       const isSame = now?.identity === event.identity;
       const isHeld = isSame && replies - (found?.staleAt.length ?? 0) >= this.primaries.majority;
       const order = now ? compareVersions(event, now) : -1;
+      // A majority say how it ended: a change that reached fewer before that was not made.
+      const isOver = found?.state === "expired" && event.incarnation <= found.record.incarnation;
       if (isHeld) this.window.settle(event, "held", nowMs);
-      else if (order < 0 || (order === 0 && !isSame)) this.window.settle(event, "void", nowMs);
+      else if (isOver || order < 0 || (order === 0 && !isSame)) this.window.settle(event, "void", nowMs);
     }
   }
 }
