@@ -10,6 +10,7 @@ import { locks } from "./locks.js";
 import { many } from "./many.js";
 import { heartbeats, owners, picks } from "./members.js";
 import { open } from "./open.js";
+import { registers } from "./registers.js";
 import { start } from "./start.js";
 
 /** In the order in which they are measured and shown. */
@@ -22,6 +23,7 @@ export const AREAS: readonly Area[] = [
   heartbeats,
   owners,
   picks,
+  registers,
   access,
   client,
   connections,

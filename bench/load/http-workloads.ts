@@ -2,7 +2,7 @@ import { type Answer, get, HttpConnection, post } from "./http-connection.js";
 import { type Client, NAMES, Refused, TTL_MS, type Workload } from "./workload.js";
 
 /** A connection per client; `make` gives what the client does with it. */
-function overHttp(
+export function overHttp(
   urls: readonly string[],
   steps: number,
   make: (connection: HttpConnection, index: number) => Client | Promise<Client>,
@@ -89,7 +89,7 @@ const STRATEGIES = ["round-robin", "weighted", "random", "least-load", "sticky"]
 /** etcd's own lock, by its JSON gateway, with a lease per client. Clients are spread over the nodes. */
 export function etcdLocks(urls: readonly string[]): Workload {
   return overHttp(urls, 2, async (connection, index) => {
-    const { body } = await promise(connection, post("/v3/lease/grant", '{"TTL":600}'));
+    const { body } = await answerOf(connection, post("/v3/lease/grant", '{"TTL":600}'));
     const lease = (JSON.parse(body) as { ID: string }).ID;
     let key = "";
     return {
@@ -109,7 +109,7 @@ export function etcdLocks(urls: readonly string[]): Workload {
   });
 }
 
-function promise(connection: HttpConnection, request: string): Promise<Answer> {
+export function answerOf(connection: HttpConnection, request: string): Promise<Answer> {
   return new Promise((resolve, reject) =>
     connection.send(request, (error, answer) => {
       const failure = error ?? refused(answer);
@@ -119,6 +119,8 @@ function promise(connection: HttpConnection, request: string): Promise<Answer> {
   );
 }
 
-function refused({ status, body }: Answer): Error | null {
-  return status === 200 ? null : new Refused(`a request was answered with ${status}: ${body}`);
+export function refused({ status, body }: Answer): Error | null {
+  return status === 200 || status === 201
+    ? null
+    : new Refused(`a request was answered with ${status}: ${body}`);
 }

@@ -6,6 +6,7 @@ import { etcdLock, handovers, type Peer, quorate, zooKeeperLock } from "./handov
 import { etcdLocks, heartbeats, httpGets, httpLocks, owners, picks } from "./http-workloads.js";
 import { openLoop } from "./open-loop.js";
 import { majorityWrites, redisWrites, redlockLocks, scriptLocks } from "./redis-workloads.js";
+import { etcdReads, etcdWrites, registerReads, registerWrites } from "./register-workloads.js";
 import { paused, Refused, type Workload } from "./workload.js";
 import { zooKeeperLocks } from "./zookeeper-workload.js";
 
@@ -13,6 +14,8 @@ import { zooKeeperLocks } from "./zookeeper-workload.js";
 export type Work =
   | { readonly kind: "locks"; readonly url: string; readonly authorization?: string }
   | { readonly kind: "heartbeats" | "owners" | "picks" | "with-lock" | "fetch"; readonly url: string }
+  | { readonly kind: "register-writes" | "register-reads"; readonly url: string }
+  | { readonly kind: "etcd-writes" | "etcd-reads"; readonly urls: readonly string[] }
   | { readonly kind: "get"; readonly url: string; readonly path: string }
   | { readonly kind: "redlock" | "etcd" | "majority-writes"; readonly urls: readonly string[] }
   | { readonly kind: "zookeeper"; readonly servers: string }
@@ -105,6 +108,14 @@ function workloadOf(work: Work): Workload {
       return owners(work.url);
     case "picks":
       return picks(work.url);
+    case "register-writes":
+      return registerWrites(work.url);
+    case "register-reads":
+      return registerReads(work.url);
+    case "etcd-writes":
+      return etcdWrites(work.urls);
+    case "etcd-reads":
+      return etcdReads(work.urls);
     case "with-lock":
       return withLocks(work.url);
     case "fetch":

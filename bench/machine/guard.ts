@@ -36,7 +36,7 @@ export function stoppable(nodes: readonly ChildProcess[], dir: string): () => Pr
   return async () => {
     await Promise.all(
       nodes.map(async (node) => {
-        if (node.exitCode !== null) return;
+        if (node.exitCode !== null || node.signalCode !== null) return;
         const gone = once(node, "exit");
         node.kill("SIGKILL");
         await gone;

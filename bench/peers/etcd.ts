@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { send } from "../load/client.js";
+import { call, send } from "../load/client.js";
 import { stoppable } from "../machine/guard.js";
 import { freePorts } from "../machine/servers.js";
 
@@ -12,6 +12,8 @@ import { freePorts } from "../machine/servers.js";
 export interface Etcd extends AsyncDisposable {
   readonly version: string;
   readonly urls: readonly string[];
+  /** Ends the leader, as by a crash. Returns the URLs of the others. */
+  killLeader(): Promise<readonly string[]>;
 }
 
 /** Null if etcd is not installed. */
@@ -33,7 +35,17 @@ export async function startEtcd(): Promise<Etcd | null> {
     await stop();
     throw error;
   }
-  return { version, urls, [Symbol.asyncDispose]: stop };
+  const killLeader = async () => {
+    const all = await Promise.all(urls.map(statusOf));
+    const place = all.findIndex(({ leader, header }) => leader === header.member_id);
+    nodes[place]?.kill("SIGKILL");
+    return urls.filter((_, one) => one !== place);
+  };
+  return { version, urls, killLeader, [Symbol.asyncDispose]: stop };
+}
+
+function statusOf(url: string): Promise<{ leader: string; header: { member_id: string } }> {
+  return call(url, "/v3/maintenance/status", {});
 }
 
 /** Null if etcd is not installed. */

@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { Redis } from "ioredis";
 import { all } from "../../src/redis/script-batches.js";
 import { rotateCounters } from "../../src/scripts/configuration-calls.js";
+import { expireMembers } from "../../src/scripts/expiry-calls.js";
 import { inspectName } from "../../src/scripts/holder-calls.js";
 import { Keys } from "../../src/scripts/keys.js";
 import {
@@ -28,7 +29,6 @@ import {
   announceIncarnation,
   claimChange,
   claimIncarnation,
-  expireMembers,
   heartbeat,
   putMember,
 } from "../../src/scripts/member-calls.js";

@@ -1,4 +1,5 @@
 import type { Ballot } from "./ballot.js";
+import type { Intent } from "./intent.js";
 
 /**
  * Registers by CASPaxos: what one primary stores of a register, what several copies say together, and what a change makes of
@@ -8,7 +9,10 @@ import type { Ballot } from "./ballot.js";
 
 /** One version of a register: live, or the tombstone of one that was deleted. */
 export interface Version {
-  /** Grows by one with each change; begins at 1 again once nothing is left of a register that was deleted. */
+  /**
+   * Grows by one with each change; begins at 1 again once nothing is left of a register that was deleted. 0: there was nothing
+   * when an intent was noted.
+   */
   readonly number: number;
   /** The ballot that first proposed the change: it names this version, and never comes again. */
   readonly etag: Ballot;
@@ -18,6 +22,8 @@ export interface Version {
   readonly earlier: string;
   /** Changes with an idempotency key, the latest first; at most `KEYED_MAX`. */
   readonly keyed: readonly KeyedChange[];
+  /** What a transaction of several registers is about to do with this version. */
+  readonly intent?: Intent | undefined;
 }
 
 /** A change that is applied once, however often it is asked for. */
@@ -109,7 +115,10 @@ export function nextVersion(
 ): Version {
   const { json, etag, keyed } = change;
   const number = (base?.number ?? 0) + 1;
-  const earlier = base ? (codeOf(base.etag) + base.earlier).slice(0, (CHANGES_KEPT - 1) * CODE_LENGTH) : "";
+  const earlier =
+    base && base.number > 0
+      ? (codeOf(base.etag) + base.earlier).slice(0, (CHANGES_KEPT - 1) * CODE_LENGTH)
+      : "";
   const before = base?.keyed ?? NONE;
   return {
     number,
@@ -149,7 +158,7 @@ export function fateOf(
     if (bases.some(follows)) return { kind: "not_applied" };
   }
   // Whatever happened to the register since it began is known, and it did not begin after a removal of this change.
-  const isWhole = latest === null || latest.earlier.length === (latest.number - 1) * CODE_LENGTH;
+  const isWhole = latest === null || latest.earlier.length === Math.max(0, latest.number - 1) * CODE_LENGTH;
   const isFirst = bases.every((base) => base === null);
   return isFirst && isWhole && floor < etag ? { kind: "not_applied" } : { kind: "unknown" };
 }

@@ -8,6 +8,8 @@ export type AcquireRequest = {
   readonly waitMs?: number | undefined;
   /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
   readonly leaseId?: LeaseId | undefined;
+  /** The member that the lease is bound to: its heartbeats with this incarnation and memberKey renew it for ttlMs each time, and tell whether it is still held. */
+  readonly member?: LeaseMember | undefined;
   /** exclusive: held by one holder. shared: together with other shared holders. */
   readonly mode?: Mode | undefined;
   /** A label that others see. */
@@ -28,6 +30,8 @@ export type AcquirePermitsRequest = {
   readonly waitMs?: number | undefined;
   /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
   readonly leaseId?: LeaseId | undefined;
+  /** The member that the lease is bound to: its heartbeats with this incarnation and memberKey renew it for ttlMs each time, and tell whether it is still held. */
+  readonly member?: LeaseMember | undefined;
   /** A label that others see. */
   readonly owner?: string | undefined;
   /** Whatever others should see; up to 2048 bytes of JSON. */
@@ -42,6 +46,8 @@ export type CampaignRequest = {
   readonly waitMs?: number | undefined;
   /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
   readonly leaseId?: LeaseId | undefined;
+  /** The member that the lease is bound to: its heartbeats with this incarnation and memberKey renew it for ttlMs each time, and tell whether it is still held. */
+  readonly member?: LeaseMember | undefined;
   /** A label that others see. */
   readonly candidate?: string | undefined;
   /** What the leader publishes; up to 4096 bytes of JSON. */
@@ -242,6 +248,8 @@ export type Pulse = {
   readonly heartbeatIntervalMs: number;
   /** Identifies the ring of the service as this instance saw it a moment ago: a second for small deployments, 20 s with 100,000 members. If it is another than yours, read the members again. null: this instance does not know it yet. */
   readonly ringId: string | null;
+  /** Present where the heartbeat had a memberKey. A lease that is in neither list was not renewed: it ends in its time. */
+  readonly leases?: BoundLeases;
 };
 
 /** One page of the live members of a service, in the order of their ids. */
@@ -326,6 +334,26 @@ export type Latch = {
   readonly remaining: number;
 };
 
+/** To check, read and change several registers at once. */
+export type RegisterTransactionRequest = {
+  /** If one of them does not hold, nothing is changed. */
+  readonly checks?: readonly RegisterCheck[] | undefined;
+  /** Registers to read, as they are just before the changes. */
+  readonly reads?: readonly string[] | undefined;
+  /** All are made, or none. */
+  readonly changes?: readonly RegisterChange[] | undefined;
+};
+
+/** A transaction of several registers that was made. */
+export type RegisterTransaction = {
+  /** In the order of the request. */
+  readonly changes: readonly RegisterOfTransaction[];
+  /** In the order of the request. None where repeated. */
+  readonly reads: readonly ReadRegister[];
+  /** It was made by an earlier request with the same Idempotency-Key, and not again. What that one read is not remembered. */
+  readonly repeated: boolean;
+};
+
 /** To begin a transaction. */
 export type BeginTransactionRequest = {
   /** An id of your own, a UUID of version 7: then the request can be sent again. Without it, one is made. */
@@ -405,6 +433,18 @@ export type Loss = {
 /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
 export type LeaseId = string;
 
+/** The member that the lease is bound to: its heartbeats with this incarnation and memberKey renew it for ttlMs each time, and tell whether it is still held. */
+export type LeaseMember = {
+  /** Name of the service. */
+  readonly service: string;
+  /** Id of the member. */
+  readonly id: string;
+  /** Raised by each registration: distinguishes a process from its successor under the same id. */
+  readonly incarnation: number;
+  /** The secret of one registration, told only to whoever registers. With it and the incarnation a request comes from that very process, and not from somebody who knows the id of the member; any other is refused. */
+  readonly memberKey: MemberKey;
+};
+
 /** exclusive: held by one holder. shared: together with other shared holders. */
 export type Mode = "exclusive" | "shared";
 
@@ -469,6 +509,14 @@ export type Load = {
 /** The secret of one registration, told only to whoever registers. With it and the incarnation a request comes from that very process, and not from somebody who knows the id of the member; any other is refused. */
 export type MemberKey = string;
 
+/** Present where the heartbeat had a memberKey. A lease that is in neither list was not renewed: it ends in its time. */
+export type BoundLeases = {
+  /** Those that are held. */
+  readonly held: readonly BoundHeld[];
+  /** Those that ended without having been released. Each is told once, as a rule. */
+  readonly lost: readonly BoundLost[];
+};
+
 /** A live member of a service. */
 export type Member = {
   /** Its id, unique in the service. */
@@ -530,6 +578,54 @@ export type GoneMember = {
 /** zone: some of the members are of another zone, as there are too few in the one that was asked for. suspect, draining: all members that could be picked are so. */
 export type PickFallback = "zone" | "suspect" | "draining";
 
+/** What a register must be for the transaction to be made. */
+export type RegisterCheck = {
+  /** The key of a register. */
+  readonly key?: string | undefined;
+  /** Its ETag, in quotes as in the header. null: it must not be there. */
+  readonly etag?: string | null | undefined;
+  /** In place of a key: an election by consensus. */
+  readonly election?: string | undefined;
+  /** The election must be led in this term. */
+  readonly term?: number | undefined;
+};
+
+/** What a transaction does with a register: it sets or deletes it. */
+export type RegisterChange = {
+  /** The key of a register. */
+  readonly key: string;
+  /** Its new value; up to 65536 bytes of JSON. */
+  readonly value?: unknown;
+  /** Time after which it is deleted, ms. Without it, it stays. */
+  readonly ttlMs?: number | undefined;
+  /** In place of a value: it is deleted. */
+  readonly delete?: true | undefined;
+};
+
+/** A register as the transaction left it. */
+export type RegisterOfTransaction = {
+  /** Its key. */
+  readonly key: string;
+  /** null: it is not there. */
+  readonly version: number | null;
+  /** In quotes, as in the header. null: it is not there. */
+  readonly etag: string | null;
+};
+
+/** A register as the transaction found it. */
+export type ReadRegister = {
+  /** Its key. */
+  readonly key: string;
+  /** null also where it is not there: then so is its version. */
+  readonly value?: unknown;
+  /** null: it is not there. */
+  readonly version: number | null;
+  /** In quotes, as in the header. null: it is not there. */
+  readonly etag: string | null;
+  /** null: it stays. */
+  readonly expiresInMs: number | null;
+};
+
 /** A participant of a transaction. */
 export type Participant = {
   /** Its name. */
@@ -540,8 +636,37 @@ export type Participant = {
   readonly acknowledged: boolean;
 };
 
+/** A lease that was renewed. */
+export type BoundHeld = {
+  /** What it holds. */
+  readonly kind: LeaseKind;
+  /** The names that it was acquired for. */
+  readonly names: readonly string[];
+  /** Its fencing token; of an election its term. */
+  readonly fencingToken: number;
+  /** exclusive: held by one holder. shared: together with other shared holders. */
+  readonly mode: Mode;
+  /** Trust it until your own send time of the heartbeat + validForMs, on your monotonic clock. */
+  readonly validForMs: number;
+};
+
+/** A lease that has ended. */
+export type BoundLost = {
+  /** What it holds. */
+  readonly kind: LeaseKind;
+  /** The names that it was acquired for. */
+  readonly names: readonly string[];
+  /** Its fencing token; of an election its term. */
+  readonly fencingToken: number;
+  /** What is known about why a lease was lost. */
+  readonly lost: Loss;
+};
+
 /** left: it said so, or had drained. expired: its heartbeats stopped. */
 export type GoneStatus = "left" | "expired";
+
+/** What it holds. */
+export type LeaseKind = "locks" | "semaphores" | "elections";
 
 /** The fields that a problem has beside its code, by code. */
 export interface ProblemFields {
@@ -610,6 +735,8 @@ export interface ProblemFields {
     readonly version?: number;
     /** The revision of a member. */
     readonly revision?: number;
+    /** The check of a transaction that does not hold. */
+    readonly field?: string;
   };
   idempotency_mismatch: object;
   too_many_keyed: {

@@ -20,6 +20,7 @@ import { answerFailure } from "./observed.js";
 import { ownerRoutes } from "./owners/routes.js";
 import { pickRoutes } from "./picks/routes.js";
 import { registerRoutes } from "./registers/routes.js";
+import { registerTransactionRoute } from "./registers/transaction-route.js";
 import { Routes } from "./registration.js";
 import { semaphoreRoutes } from "./semaphores/routes.js";
 import { systemRoutes } from "./system/routes.js";
@@ -44,6 +45,7 @@ export function createApp(services: Services): App {
   memberHistoryRoute(routes);
   hookRoutes(routes, services);
   ownerRoutes(routes);
+  registerTransactionRoute(routes);
   registerRoutes(routes, services);
   counterRoutes(routes);
   barrierRoutes(routes, services);

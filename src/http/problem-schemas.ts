@@ -54,7 +54,7 @@ const retryAfterMs = z
   .min(0)
   .openapi({ description: "When to try again, ms; the header Retry-After rounds it up." });
 
-const LossSchema = answer("Loss", "What is known about why a lease was lost.", {
+export const LossSchema = answer("Loss", "What is known about why a lease was lost.", {
   why: z.enum(["expired", "released", "broken", "taken", "restarted"]).openapi({
     description:
       "taken: a later lease holds it or has held it. restarted: a majority of the primaries restarted since it was granted, and no later holder is known.",
@@ -120,6 +120,10 @@ const FIELDS: Readonly<Partial<Record<ErrorCode, z.ZodRawShape>>> = {
       .openapi({ description: "The ETag of what is stored now; also as header ETag. Missing: nothing is." }),
     version: z.int().optional().openapi({ format: "int64", description: "The version of a register." }),
     revision: z.int().optional().openapi({ description: "The revision of a member." }),
+    field: z
+      .string()
+      .optional()
+      .openapi({ description: "The check of a transaction that does not hold.", example: "checks.1.etag" }),
   },
   too_many_keyed: { retryAfterMs },
   contended: { retryAfterMs },

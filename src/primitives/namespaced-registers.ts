@@ -1,3 +1,4 @@
+import type { Part } from "../algorithms/intent.js";
 import type { Namespace } from "../namespace.js";
 import { registerName } from "../scripts/register-kinds.js";
 import type { ConsensusElections } from "./consensus-elections.js";
@@ -9,7 +10,9 @@ import type { Counters } from "./registers/counters.js";
 import type { RegisterEvents } from "./registers/events/register-events.js";
 import type { Latches } from "./registers/latches.js";
 import type { RegisterPages } from "./registers/register-pages.js";
+import type { RegisterTransactions } from "./registers/register-transactions.js";
 import type { Registers } from "./registers/registers.js";
+import type { TransactionPage, TransactionPages } from "./transactions/transaction-pages.js";
 import type { Transactions } from "./transactions/transactions.js";
 
 /** What is kept in registers, in a namespace. Their names have it in a place of its own: a key may be any text. */
@@ -17,11 +20,13 @@ import type { Transactions } from "./transactions/transactions.js";
 export interface OnRegisters {
   readonly registers: Registers;
   readonly registerPages: RegisterPages;
+  readonly registerTransactions: RegisterTransactions;
   readonly registerEvents: RegisterEvents;
   readonly counters: Counters;
   readonly barriers: Barriers;
   readonly latches: Latches;
   readonly transactions: Transactions;
+  readonly transactionPages: TransactionPages;
   readonly hooks: Hooks;
   readonly consensusElections: ConsensusElections;
 }
@@ -30,12 +35,16 @@ export interface OnRegisters {
 export interface NamespacedOnRegisters {
   readonly registers: Pick<Registers, "get" | "put" | "delete" | "inspect" | "change" | "lacking">;
   readonly registerPages: Pick<RegisterPages, "page">;
+  readonly registerTransactions: Pick<RegisterTransactions, "commit">;
   /** `keyOf`: the key of a register that a watcher is told of. */
   readonly registerEvents: Pick<RegisterEvents, "watch"> & { keyOf(name: string): string };
   readonly counters: Pick<Counters, "get" | "add" | "lacking">;
   readonly barriers: Pick<Barriers, "arrive">;
   readonly latches: Pick<Latches, keyof Latches>;
   readonly hooks: HooksOfServices;
+  readonly transactionPages: {
+    undecided(prefix: string, after: string | null, most: number): Promise<TransactionPage>;
+  };
   readonly transactions: Omit<Transactions, "end" | "sawStored">;
   readonly consensusElections: Pick<ConsensusElections, keyof ConsensusElections>;
 }
@@ -44,11 +53,13 @@ export function allOnRegistersIn(namespace: Namespace, primitives: OnRegisters):
   return {
     registers: registersIn(namespace, primitives.registers),
     registerPages: registerPagesIn(namespace, primitives.registerPages),
+    registerTransactions: registerTransactionsIn(namespace, primitives.registerTransactions),
     registerEvents: registerEventsIn(namespace, primitives.registerEvents),
     counters: countersIn(namespace, primitives.counters),
     barriers: barriersIn(namespace, primitives.barriers),
     latches: latchesIn(namespace, primitives.latches),
     hooks: hooksIn(namespace, primitives.hooks),
+    transactionPages: transactionPagesIn(namespace, primitives.transactionPages),
     transactions: transactionsIn(namespace, primitives.transactions),
     consensusElections: consensusElectionsIn(namespace, primitives.consensusElections),
   };
@@ -63,6 +74,34 @@ export function registersIn(namespace: Namespace, registers: Registers): Namespa
     inspect: (key) => registers.inspect(inner(key)),
     change: (key, ...until) => registers.change(inner(key), ...until),
     lacking: (key) => registers.lacking(inner(key)),
+  };
+}
+
+export function registerTransactionsIn(
+  namespace: Namespace,
+  transactions: RegisterTransactions,
+): NamespacedOnRegisters["registerTransactions"] {
+  const inner = (key: string) => registerName("value", namespace.name, key);
+  const innerOf = ({ name, term }: Part) =>
+    term === undefined ? inner(name) : registerName("election", namespace.name, name);
+  const before = inner("").length;
+  const outer = <T>(all: ReadonlyMap<string, T>) =>
+    new Map([...all].map(([name, value]) => [name.slice(before), value]));
+  return {
+    commit: async (request) => {
+      const parts = request.parts.map((part) => ({ ...part, name: innerOf(part) }));
+      const outcome = await transactions.commit({ ...request, parts });
+      switch (outcome.kind) {
+        case "committed":
+          return { ...outcome, changed: outer(outcome.changed), found: outer(outcome.found) };
+        case "repeated":
+          return { ...outcome, changed: outer(outcome.changed) };
+        case "mismatch":
+          return { ...outcome, part: request.parts[parts.indexOf(outcome.part)] ?? outcome.part };
+        case "key_mismatch":
+          return outcome;
+      }
+    },
   };
 }
 
@@ -142,6 +181,23 @@ export function consensusElectionsIn(
     resign: (name, leaseId) => elections.resign(inner(name), leaseId),
     inspect: (name) => elections.inspect(inner(name)),
     change: (name, ...until) => elections.change(inner(name), ...until),
+  };
+}
+
+export function transactionPagesIn(
+  namespace: Namespace,
+  pages: TransactionPages,
+): NamespacedOnRegisters["transactionPages"] {
+  const group = registerName("transaction", namespace.name, "");
+  const outer = (name: string) => name.slice(group.length);
+  return {
+    undecided: async (prefix, after, most) => {
+      const { transactions, cursor } = await pages.undecided(group, prefix, after && group + after, most);
+      return {
+        transactions: transactions.map((one) => ({ ...one, name: outer(one.name) })),
+        cursor: cursor && outer(cursor),
+      };
+    },
   };
 }
 

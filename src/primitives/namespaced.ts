@@ -1,6 +1,6 @@
 import type { Namespace } from "../namespace.js";
 import type { Elections } from "./election.js";
-import type { Held } from "./leases/lease-terms.js";
+import type { Held, LeaseRequest } from "./leases/lease-terms.js";
 import type { Locks } from "./lock.js";
 import type { MemberEvents } from "./members/events/member-events.js";
 import type { ListWatches } from "./members/list-watches.js";
@@ -20,6 +20,8 @@ import {
   registerEventsIn,
   registerPagesIn,
   registersIn,
+  registerTransactionsIn,
+  transactionPagesIn,
   transactionsIn,
 } from "./namespaced-registers.js";
 import type { Picks } from "./picks/picks.js";
@@ -143,8 +145,16 @@ class View implements NamespacedPrimitives {
     return registerEventsIn(this.namespace, this.primitives.registerEvents);
   }
 
+  get registerTransactions() {
+    return registerTransactionsIn(this.namespace, this.primitives.registerTransactions);
+  }
+
   get registerPages() {
     return registerPagesIn(this.namespace, this.primitives.registerPages);
+  }
+
+  get transactionPages() {
+    return transactionPagesIn(this.namespace, this.primitives.transactionPages);
   }
 
   get transactions() {
@@ -248,9 +258,10 @@ function innerLease<R extends Leased>(namespace: Namespace, request: R): R {
 }
 
 /** A request for a lease, whose leaseId is generated in the namespace if the caller chose none. */
-function innerRequest<R extends { readonly leaseId?: string | undefined }>(namespace: Namespace, request: R) {
+function innerRequest<R extends Pick<LeaseRequest, "leaseId" | "member">>(namespace: Namespace, request: R) {
   const leaseId = request.leaseId === undefined ? undefined : namespace.inner(request.leaseId);
-  return { ...request, leaseId, namespace };
+  const member = request.member && { ...request.member, service: namespace.inner(request.member.service) };
+  return { ...request, leaseId, member, namespace };
 }
 
 function outerLease<L extends Leased>(namespace: Namespace, lease: L): L {

@@ -15,8 +15,10 @@ import { Lags } from "./registers/lags.js";
 import { Latches } from "./registers/latches.js";
 import { RegisterNews } from "./registers/register-news.js";
 import { RegisterPages } from "./registers/register-pages.js";
+import { RegisterTransactions } from "./registers/register-transactions.js";
 import { Registers } from "./registers/registers.js";
 import { RegisterUpkeep } from "./registers/upkeep.js";
+import { TransactionPages } from "./transactions/transaction-pages.js";
 import { Transactions } from "./transactions/transactions.js";
 
 /** Registers and all that is made of them, put together. */
@@ -36,29 +38,27 @@ export function allOnRegisters(
   const lags = new Lags(primaries, clock.monotonicMs);
   const missed = (place: number, name: string) => lags.missed(place, name);
   const changes = new Changes(primaries, keys, clock, random, ids, missed);
-  const registers = new Registers(changes, primaries, keys, clock, news);
+  const registers = new Registers(changes, primaries, keys, clock, random, news);
+  const registerTransactions = new RegisterTransactions(registers, clock, random, ids);
   const registerPages = new RegisterPages(registers, primaries, keys, clock);
   const transactions = new Transactions(registers, clock, ids, news);
+  // A transaction whose time is over is decided, not deleted.
+  const undeleted = { state: (name: string) => registers.state(name, true) };
+  const transactionPages = new RegisterPages(undeleted, primaries, keys, clock);
+  const ends = { transactions, registerTransactions };
   return {
     registers,
     registerPages,
+    registerTransactions,
     registerEvents: new RegisterEvents(registers, registerPages, news, primaries.majority, clock),
     counters: new Counters(registers),
     barriers: new Barriers(registers),
     latches: new Latches(registers),
     hooks: new Hooks(registers, memberEvents, primaries, keys, ids),
     transactions,
+    transactionPages: new TransactionPages(transactionPages, clock),
     consensusElections: new ConsensusElections(registers, primaries, clock, ids, ttlMaxMs),
-    registerUpkeep: new RegisterUpkeep(
-      registers,
-      primaries,
-      keys,
-      clock,
-      random,
-      transactions,
-      undefined,
-      lags,
-    ),
+    registerUpkeep: new RegisterUpkeep(registers, primaries, keys, clock, random, ends, undefined, lags),
     lags,
   };
 }

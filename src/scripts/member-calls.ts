@@ -112,7 +112,8 @@ export function putMember(
 export type Pulse = Pick<MemberRecord, "incarnation" | "revision" | "ttlMs">;
 
 export type HeartbeatVote =
-  | ({ readonly kind: "renewed" } & Pulse)
+  /** `hasLeases`: some are bound to it; told only to a heartbeat with a nonce. */
+  | ({ readonly kind: "renewed"; readonly hasLeases: boolean } & Pulse)
   | { readonly kind: "other" | "left" | "wrong-key"; readonly incarnation: number }
   | { readonly kind: "expired"; readonly incarnation: number; readonly revision: number }
   | { readonly kind: "missing" };
@@ -138,7 +139,7 @@ export function heartbeat(keys: Keys, heartbeats: readonly Heartbeat[]): Call<He
     else byService.set(service, [index]);
   }
   const used = [keys.services, keys.expiring];
-  const args: string[] = [];
+  const args = [keys.boundPrefix];
   for (const [service, indices] of byService) {
     used.push(keys.members(service), keys.left(service));
     let text = "";
@@ -158,7 +159,7 @@ export function heartbeat(keys: Keys, heartbeats: readonly Heartbeat[]): Call<He
 }
 
 function toHeartbeatVote(line: string): HeartbeatVote {
-  const [kind, incarnation, revision, ttlMs] = line.split(" ");
+  const [kind, incarnation, revision, ttlMs, hasLeases] = line.split(" ");
   switch (kind) {
     case "1":
       return {
@@ -166,6 +167,7 @@ function toHeartbeatVote(line: string): HeartbeatVote {
         incarnation: Number(incarnation),
         revision: Number(revision),
         ttlMs: Number(ttlMs),
+        hasLeases: hasLeases === "1",
       };
     case "-1":
       return { kind: "missing" };
@@ -213,38 +215,11 @@ export function listMembers(
   ];
   const sets = [keys.reported(service), keys.guard(service), keys.members(service), keys.left(service)];
   return scriptCall("list-members", [keys.incarnation, ...sets], args, (reply) => {
-    const [next, lookedAt, held, ...members] = reply as [string, number, number, ...unknown[][]];
+    const [next, lookedAt, held, time, ...texts] = reply as [string, number, number, string, ...string[]];
+    const nowMs = Number(time);
     const guardEndsInMs = held === -1 ? GUARD_MS : Number(held);
-    return { nextIncarnation: Number(next), lookedAt, guardEndsInMs, members: members.map(parseMember) };
-  });
-}
-
-/** A member that a primary has turned into a tombstone. */
-export interface ExpiredMember {
-  readonly service: string;
-  readonly id: string;
-}
-
-export interface ExpiryPart {
-  /** When the next part is due; null: nothing is, as far as is known. */
-  readonly nextInMs: number | null;
-  readonly expired: readonly ExpiredMember[];
-  /** Services of which so many members would have expired together that none has. */
-  readonly toGuard: readonly string[];
-}
-
-/** Turns members whose deadline has passed into tombstones, a bounded part of them. */
-export function expireMembers(keys: Keys, guardPercent: number): Call<ExpiryPart> {
-  const prefixes = [keys.memberPrefix(), keys.members(""), keys.left("")];
-  const bounds = [TOMBSTONE_MARGIN_MS, EXPIRING_SERVICES_MAX, EXPIRING_MEMBERS_MAX, keys.events("")];
-  const args = [...prefixes, ...bounds, keys.guard(""), guardPercent, GUARDED_MEMBERS_MIN];
-  return scriptCall("expire-members", [keys.expiring, keys.services], args, (reply) => {
-    const [next, ...found] = reply as [string, ...[string, string][]];
-    return {
-      nextInMs: next === "" ? null : Number(next),
-      expired: found.flatMap(([service, id]) => (id === "" ? [] : { service, id })),
-      toGuard: found.flatMap(([service, id]) => (id === "" ? service : [])),
-    };
+    const members = texts.map((text) => parseMember(text, nowMs));
+    return { nextIncarnation: Number(next), lookedAt, guardEndsInMs, members };
   });
 }
 
@@ -254,39 +229,42 @@ export function countMembers(keys: Keys, services: readonly string[]): Call<numb
   return scriptCall("count-members", sets, [], (reply) => (reply as [number][]).map(([count]) => count));
 }
 
-function parseMember(fields: readonly unknown[]): MemberRecord {
-  const [id, incarnation, revision, left, nonce, ttlMs, expiresInMs, heartbeatAgeMs, registered, reported] =
-    fields as string[];
-  const [status, change, endsInMs, event, copied, load, goneForMs] = fields.slice(10) as string[];
+/** `nowMs`: by the clock of the primary. */
+function parseMember(text: string, nowMs: number): MemberRecord {
+  const [incarnation, revision, left, nonce, ttlMs, heartbeat, registered, ...more] = text.split(
+    "\n",
+  ) as Lines;
+  const [status, change, ends, event, deadline, copied, load, gone, reported, id] = more;
   return {
-    id: id as string,
+    id,
     incarnation: Number(incarnation),
     revision: Number(revision),
     left: left === "1",
     expired: left === "2" ? (copied === "1" ? "copied" : "own") : null,
-    nonce: nonce as string,
+    nonce,
     ttlMs: Number(ttlMs),
-    expiresInMs: Number(expiresInMs),
-    heartbeatAgeMs: Number(heartbeatAgeMs),
-    registered: registered as string,
-    status: status as MemberRecord["status"],
-    change: change as string,
-    endsInMs: endsInMs === "" ? null : Number(endsInMs),
-    ...(left !== "0" && { goneForMs: goneForMs === "" ? null : Number(goneForMs) }),
-    event: parseEvent(event as string, { left: left === "1", revision: Number(revision) }),
-    reported: Number(reported) === 1,
-    load: load as string,
+    expiresInMs: Number(deadline) - nowMs,
+    heartbeatAgeMs: nowMs - Number(heartbeat),
+    registered,
+    status: status === "" ? "up" : status,
+    change,
+    endsInMs: ends === "" ? null : Number(ends) - nowMs,
+    ...(left !== "0" && { goneForMs: gone === "" ? null : nowMs - Number(gone) }),
+    event: parseEvent(event, { left: left === "1", revision: Number(revision) }),
+    reported: reported === "1",
+    load,
   };
 }
+
+/** As list-members.lua has them. */
+type Lines = [string, string, string, string, string, string, string, MemberRecord["status"] | "", ...Rest];
+type Rest = [string, string, string, string, string, string, string, string, string];
 
 const PUT_CODES: Readonly<Record<PutWhat, string>> = { record: "", change: "1", "majority's": "2" };
 /** Longer than any claim is of use: an operation ends within a few command timeouts. */
 const CLAIM_MS = 10_000;
 /** A tombstone outlives every live record of its incarnation that a primary may still have. */
 export const TOMBSTONE_MARGIN_MS = 60_000;
-/** Looked at in one call: some tenths of a millisecond of a primary's time. */
-const EXPIRING_SERVICES_MAX = 50;
-const EXPIRING_MEMBERS_MAX = 50;
 /** Maximum members in one reply: a millisecond of a primary's time. */
 export const MEMBERS_AT_ONCE_MAX = 250;
 /** Bytes after which a reply takes no more members: it fits in a socket's buffers, and is parsed within a ms or two. */

@@ -9,6 +9,7 @@ export type RegisterKind =
   | "barrier"
   | "election"
   | "transaction"
+  | "record"
   | "hooks"
   | "hook-progress"
   | "callbacks";
@@ -16,6 +17,9 @@ export type RegisterKind =
 export function registerName(kind: RegisterKind, namespace: string, key: string): string {
   return `${kind}/${namespace}/${key}`;
 }
+
+/** Whether it is the record of a transaction of several registers. */
+export const isRecord = (name: string): boolean => name.startsWith("record/");
 
 /** The kind and the namespace of the names that begin so: registers are published together with those of their group. */
 export function groupOf(name: string): string {

@@ -24,6 +24,7 @@ describe.skipIf(!inContainers)(
         appendfsync: "always",
         save: "",
         "maxmemory-policy": "noeviction",
+        "hash-max-listpack-value": "512",
       };
       for (const primary of primaries.all) {
         const has = (await command(primary, "CONFIG", "GET", "*")) as string[];

@@ -59,7 +59,8 @@ function operation(
     .filter((parameter) => parameter.in === "query" && parameter.required)
     .map(({ name, schema }) => `${name}=${encodeURIComponent(String(schema.example))}`);
   const example = Object.values(requestBody?.content["application/json"].examples ?? {})[0]?.value;
-  const hasNamesInBody = example !== undefined && ("names" in example || "beats" in example);
+  const hasNamesInBody =
+    example !== undefined && ("names" in example || "beats" in example || "changes" in example);
   const [action, kind] = (granted ?? "").split(" ") as [Action, Kind | "*"];
   return {
     id: operationId,
@@ -79,6 +80,7 @@ function operation(
 
 function withNames(example: object, names: readonly string[]): object {
   if ("names" in example) return { ...example, names };
+  if ("changes" in example) return { changes: names.map((key) => ({ key, delete: true })) };
   if (!("beats" in example)) return example;
   return { beats: names.map((service) => ({ service, id: SECOND })) };
 }

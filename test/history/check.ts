@@ -4,12 +4,14 @@ import { checkElections } from "./elections.js";
 import { checkExpiry } from "./expiry.js";
 import { checkHolds } from "./holds.js";
 import { checkMembers } from "./members.js";
+import { withoutLostOffices, withoutOffices } from "./offices.js";
 import type { History, Operation } from "./operation.js";
 import { checkOrder } from "./order.js";
 import { checkOwners } from "./owners.js";
 import { checkRecovery } from "./recovery.js";
 import { checkRegisters } from "./registers.js";
 import { checkTokens } from "./tokens.js";
+import { checkTransfers } from "./transfers.js";
 import { checkWatchers } from "./watchers.js";
 
 /** A promise that was broken, and the operations that show it. */
@@ -38,6 +40,8 @@ export type Promised =
   | "owners"
   /** Registers are linearizable, each by itself, and an etag names one version ever. */
   | "registers"
+  /** Registers that change together are linearizable as one, and no money is made or lost. */
+  | "transfers"
   /** Nothing hangs. */
   | "deadlines"
   /** After the faults stop everything works again. */
@@ -45,17 +49,19 @@ export type Promised =
 
 /** All violations in a history; pure. `tell` (tell.ts) makes readable lines of one. */
 export function check(history: History): Violation[] {
+  const kept = withoutLostOffices(history);
   return [
-    ...checkTokens(history),
-    ...checkHolds(history),
-    ...checkElections(history),
-    ...checkOrder(history),
+    ...checkTokens(kept),
+    ...checkHolds(kept),
+    ...checkElections(kept),
+    ...checkOrder(withoutOffices(history)),
     ...checkMembers(history),
     ...checkExpiry(history),
     ...checkChanges(history),
     ...checkWatchers(history),
     ...checkOwners(history),
     ...checkRegisters(history),
+    ...checkTransfers(history),
     ...checkDeadlines(history),
     ...checkRecovery(history),
   ];

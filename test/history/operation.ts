@@ -127,7 +127,17 @@ export type Request =
       readonly etag?: string;
       readonly idempotencyKey?: string;
     }
-  | { readonly kind: "read"; readonly key: string };
+  | { readonly kind: "read"; readonly key: string }
+  /** Registers that are changed together: the accounts of all clients, whose values are balances. */
+  | {
+      readonly kind: "transfer";
+      readonly checks: readonly { readonly key: string; readonly etag: string | null }[];
+      readonly reads: readonly string[];
+      readonly puts: readonly { readonly key: string; readonly value: string }[];
+      readonly idempotencyKey?: string;
+    }
+  /** One account. */
+  | { readonly kind: "look"; readonly key: string };
 
 export type Outcome =
   /** Acquire. `validUntilMs`: until when the client may trust the lease, `startMs + waitedMs + validForMs`. */
@@ -168,8 +178,16 @@ export type Outcome =
   | { readonly kind: "changed"; readonly number: number | null; readonly etag: string | null }
   /** Put and delete: the register has another version; null: there is none. */
   | { readonly kind: "mismatch"; readonly current: Version | null }
-  /** Read, and a delete of nothing; null: there is none. */
-  | { readonly kind: "found"; readonly version: (Version & { readonly value: string }) | null }
+  /** Read, look, and a delete of nothing; null: there is none. */
+  | { readonly kind: "found"; readonly version: Found | null }
+  /** Transfer: the new versions, by key; `found`: what was read before, or null where an earlier try was told that. */
+  | {
+      readonly kind: "transferred";
+      readonly changed: Readonly<Record<string, Version>>;
+      readonly found: Readonly<Record<string, Found | null>> | null;
+    }
+  /** Transfer: this register is not as it was checked for. */
+  | { readonly kind: "unlike"; readonly key: string; readonly current: Version | null }
   /** The service answered with an error: what was asked may still have been done, unless the code says otherwise. */
   | { readonly kind: "failed"; readonly code: string }
   /** No answer: the connection broke, or the instance was killed. It may be done even later. */
@@ -180,6 +198,8 @@ export interface Version {
   readonly number: number;
   readonly etag: string;
 }
+
+export type Found = Version & { readonly value: string };
 
 /** A member in a list. */
 export interface Seen {

@@ -104,7 +104,7 @@ function callOf(input: RegisterRequest, startMs: number, told: RegisterOperation
   };
 }
 
-function mayHaveChanged(outcome: Outcome | null): boolean {
+export function mayHaveChanged(outcome: Outcome | null): boolean {
   if (outcome === null || outcome.kind === "no_answer") return true;
   return outcome.kind === "failed" && !NOTHING_DONE.includes(outcome.code);
 }

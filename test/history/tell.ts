@@ -76,7 +76,17 @@ function tellRequest(request: Request): string {
     case "delete":
       return `delete ${request.key}${tellCondition(request)}`;
     case "read":
-      return `read ${request.key}`;
+    case "look":
+      return `${request.kind} ${request.key}`;
+    case "transfer": {
+      const { checks, reads, puts, idempotencyKey } = request;
+      const what = [
+        ...checks.map(({ key, etag }) => `if ${key} has ${etag ?? "nothing"}`),
+        reads.length > 0 && `read ${reads.join(", ")}`,
+        ...puts.map(({ key, value }) => `put ${value} into ${key}`),
+      ];
+      return `transfer: ${what.filter(Boolean).join("; ")}${idempotencyKey === undefined ? "" : `, as ${idempotencyKey}`}`;
+    }
   }
 }
 
@@ -125,6 +135,16 @@ function tellOutcome(outcome: Outcome): string {
       return `refused, ${tellVersion(outcome.current)}`;
     case "found":
       return `${outcome.version ? `${outcome.version.value}, ` : ""}${tellVersion(outcome.version)}`;
+    case "transferred": {
+      const { changed, found } = outcome;
+      const made = Object.entries(changed).map(([key, version]) => `${key} ${tellVersion(version)}`);
+      const read = Object.entries(found ?? {}).map(
+        ([key, version]) => `${key} was ${version ? `${version.value}, ` : ""}${tellVersion(version)}`,
+      );
+      return ["done", ...made, ...read].join("; ");
+    }
+    case "unlike":
+      return `refused, ${outcome.key}: ${tellVersion(outcome.current)}`;
     case "held":
       return "held by another";
     case "failed":

@@ -129,7 +129,7 @@ describe("a problem", () => {
       quota_exceeded: ["retryAfterMs"],
       too_many: ["retryAfterMs?"],
       lease_lost: ["lost"],
-      version_mismatch: ["etag?", "version?", "revision?"],
+      version_mismatch: ["etag?", "version?", "revision?", "field?"],
       too_many_keyed: ["retryAfterMs"],
       no_quorum: ["retryAfterMs?"],
       contended: ["retryAfterMs"],

@@ -6,6 +6,7 @@ import { type ParityOptions, parity } from "./parity.js";
 import { type QueueOptions, queue, type Waiter } from "./queue.js";
 import { readmission } from "./readmission.js";
 import type { ReadmissionOptions } from "./readmission-world.js";
+import { registerTransactions } from "./register-transactions.js";
 import { registers } from "./registers.js";
 import type { RegistersOptions } from "./registers-world.js";
 import { repair } from "./repair.js";
@@ -193,6 +194,8 @@ export const RIGHT: readonly Entry[] = [
   entry(repair({ ...renewed, from: "acquired", second: "gives up at once", ending: "release" })),
   entry(repair({ ...renewed, from: "acquired", second: "asks" })),
   entry(registers({ ...register, clients: ["append", "append", "read", "read"] })),
+  entry(registerTransactions({ variant: "right", clients: ["move", "move", "sum", "get"] })),
+  entry(registerTransactions({ variant: "right", clients: ["left", "right", "put", "get"] })),
   entry(registers({ ...register, restarts: 1, restartsWith: "nothing or a state of before" })),
   entry(registers({ ...kept, clients: ["append", "delete", "append", "read"] })),
   entry(registers({ ...removed, clients: ["append", "delete", "append", "read"], from: "nothing" })),
@@ -227,6 +230,20 @@ export const WRONG: readonly Entry[] = [
       variant: "floors read before counters",
     }),
   ),
+  entry(
+    registerTransactions({
+      variant: "an intent whose transaction is unknown taken for aborted",
+      clients: ["move", "get"],
+    }),
+  ),
+  entry(
+    registerTransactions({
+      variant: "a reader shows the new value of an active one",
+      clients: ["move", "get"],
+    }),
+  ),
+  entry(registerTransactions({ variant: "no intents on what is read", clients: ["left", "right"] })),
+  entry(registerTransactions({ variant: "commit without comparing the creation", clients: ["move", "put"] })),
   entry(registers({ ...register, variant: "a ballot reused for another value" })),
   entry(registers({ ...register, variant: "accept without compare" })),
   entry(registers({ ...register, variant: "read from one primary" })),

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
+import { bindLease, listBound, restoreBound, unbindLeases } from "../../src/scripts/bound-calls.js";
 import {
   accept,
   admit,
@@ -13,6 +14,7 @@ import {
   summarizeState,
 } from "../../src/scripts/configuration-calls.js";
 import { readEvents } from "../../src/scripts/event-calls.js";
+import { expireMembers } from "../../src/scripts/expiry-calls.js";
 import { beginGuard, readGuard } from "../../src/scripts/guard-calls.js";
 import {
   describeHolders,
@@ -38,7 +40,6 @@ import {
   claimChange,
   claimIncarnation,
   countMembers,
-  expireMembers,
   heartbeat,
   listMembers,
   putMember,
@@ -88,6 +89,9 @@ const configuration = { version: 2 } as Parameters<typeof commitConfiguration>[1
 const ballot = `000000000007:${"a".repeat(24)}`;
 const proposal = { etag: ballot, leftMs: 1_000, isLive: true, text: "1 - -\n{}" };
 const member = memberRecord({ id: "search-1" });
+
+const boundTo = { service: "search", id: "search-1", incarnation: 5, nonce: "nonce" };
+const boundLease = { ...attempt, token: 7, ttlMs: 1_000 };
 
 const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "acquire-lease": acquireLease(keys, attempt, {
@@ -145,6 +149,18 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "set-limit": setLimit(keys, "pool", 7, 1_000),
   "sweep-held": sweepHeld(keys),
   "announce-incarnation": announceIncarnation(keys, 7),
+  "bind-lease": bindLease(keys, boundTo, boundLease, 1_000),
+  "list-bound": listBound(keys, boundTo, "0", 1_000),
+  "unbind-leases": unbindLeases(
+    keys,
+    boundTo,
+    many((i) => ({ leaseId: `${i}`, token: 7 })),
+  ),
+  "restore-bound": restoreBound(
+    keys.bound("search", "search-1", 5),
+    1_000,
+    many((i) => [`${i}`, "7 {}"]).flat(),
+  ),
   "take-turn": takeTurn(keys, "work", "nonce", 1_000),
   "claim-incarnation": claimIncarnation(keys, "search", member),
   "claim-change": claimChange(keys, "search", member, { ...member, revision: 2, change: "change" }),
@@ -286,6 +302,7 @@ function sample(group: string): unknown[] {
     if (/^-?\d+$/.test(item)) return Number(item);
     if (/^'[^']*'$/.test(item)) return item.slice(1, -1);
     const [nested] = groups(item);
+    if (nested !== undefined && /\bthe lines \{/.test(item)) return [sample(nested).join("\n")];
     if (nested !== undefined) return [sample(nested)];
     if (/\bholds as `describe` has them/.test(item)) return [[sample(DESCRIBED)]];
     return /\bhold as `describe` has it/.test(item) ? sample(DESCRIBED) : ["7"];

@@ -1,11 +1,40 @@
 import { CoordinationError } from "../../src/errors.js";
-import type { Grant, Held as Refusal } from "../../src/primitives/leases/lease-terms.js";
+import type { Campaigned } from "../../src/primitives/election.js";
+import type {
+  Grant,
+  LeaseRequest,
+  MemberProof,
+  Held as Refusal,
+} from "../../src/primitives/leases/lease-terms.js";
 import type { Locks } from "../../src/primitives/lock.js";
 import type { Member } from "../../src/primitives/members/member.js";
+import { registerName } from "../../src/scripts/register-kinds.js";
+import { OFFICE } from "../history/offices.js";
 import { namesOf, type Outcome, type Request, type Seen, type Wanted } from "../history/operation.js";
 import type { Instance } from "./instance.js";
 import type { Universe } from "./universe.js";
 import type { Variant } from "./variant.js";
+
+/** The election of this name at an instance: that of `OFFICE` is one by consensus. */
+function electionIn({ core: { elections, consensusElections } }: Instance, name: string) {
+  const isOffice = name === OFFICE;
+  const its = isOffice ? registerName("election", "default", name) : name;
+  const common = isOffice ? consensusElections : elections;
+  type Request<K extends "campaign" | "renew" | "proclaim"> = Omit<
+    Parameters<(typeof elections)[K]>[0],
+    "name" | "signal"
+  >;
+  return {
+    campaign: (request: Request<"campaign">): Promise<Campaigned> =>
+      isOffice
+        ? consensusElections.campaign({ ...request, name: its })
+        : elections.campaign({ ...request, name: its }),
+    renew: (request: Request<"renew">) => common.renew({ ...request, name: its }),
+    proclaim: (request: Request<"proclaim">) => common.proclaim({ ...request, name: its }),
+    resign: (leaseId: string) => common.resign(its, leaseId),
+    inspect: () => common.inspect(its),
+  };
+}
 
 type Ask<R extends Request["kind"]> = Extract<Request, { kind: R }>;
 
@@ -39,10 +68,12 @@ export class Asking {
       leaseId,
       waitMs,
       value,
+      member,
     }: {
       readonly leaseId?: string | undefined;
       readonly waitMs?: number;
       readonly value?: string | undefined;
+      readonly member?: MemberProof;
     } = {},
   ): Promise<Held | Outcome["kind"]> {
     this.#touch(instance, wanted, ttlMs);
@@ -58,7 +89,7 @@ export class Asking {
     const outcome = await this.ask(instance, request, async () => {
       const acquired = wanted.election
         ? await this.#campaign(instance, wanted.name, { ttlMs, leaseId, waitMs, value })
-        : await this.#acquire(instance, wanted, { ttlMs, leaseId, waitMs });
+        : await this.#acquire(instance, wanted, { ttlMs, leaseId, waitMs, member });
       if (acquired.kind === "held") return { kind: "held" };
       const { lease } = acquired;
       return {
@@ -75,7 +106,7 @@ export class Asking {
   #acquire(
     instance: Instance,
     { name, mode, permits = 1, limit, ...rest }: Wanted,
-    request: { ttlMs: number; leaseId: string | undefined; waitMs: number | undefined },
+    request: Pick<LeaseRequest, "ttlMs" | "leaseId" | "waitMs" | "member">,
   ): Promise<{ kind: "acquired"; lease: Grant } | Refusal> {
     if (limit === undefined)
       return this.#locks(instance).acquire({ names: namesOf({ name, ...rest }), mode, ...request });
@@ -92,8 +123,7 @@ export class Asking {
       value: string | undefined;
     },
   ): Promise<{ kind: "acquired"; lease: Omit<Grant, "owner"> } | Refusal> {
-    const { elections } = instance.core;
-    const outcome = await elections.campaign({ name, candidate: this.client, ...request });
+    const outcome = await electionIn(instance, name).campaign({ candidate: this.client, ...request });
     if (outcome.kind === "held") return outcome;
     return { kind: "acquired", lease: { ...outcome.lease, fencingToken: outcome.lease.term } };
   }
@@ -126,8 +156,8 @@ export class Asking {
     withToken: boolean,
   ): Promise<Outcome> {
     const startMs = this.universe.scheduler.nowMs();
-    const { elections } = instance.core;
-    const term = await elections.renew({ name, leaseId, ttlMs, term: withToken ? token : undefined });
+    const election = electionIn(instance, name);
+    const term = await election.renew({ leaseId, ttlMs, term: withToken ? token : undefined });
     return {
       kind: "renewed",
       validUntilMs: startMs + term.waitedMs + term.validForMs,
@@ -142,7 +172,7 @@ export class Asking {
     value: string,
   ): Promise<void> {
     await this.ask(instance, { kind: "proclaim", name, leaseId, token, value }, async () => {
-      await instance.core.elections.proclaim({ name, leaseId, value });
+      await electionIn(instance, name).proclaim({ leaseId, value });
       return { kind: "proclaimed" };
     });
   }
@@ -150,7 +180,7 @@ export class Asking {
   /** Looks who leads. */
   async leader(instance: Instance, name: string): Promise<void> {
     await this.ask(instance, { kind: "leader", name }, async () => {
-      const { leader, known } = await instance.core.elections.inspect(name);
+      const { leader, known } = await electionIn(instance, name).inspect();
       if (!known) return { kind: "unknown" };
       if (!leader) return { kind: "led", leader };
       const { candidate, term, value } = leader;
@@ -168,8 +198,8 @@ export class Asking {
   }
 
   #release(instance: Instance, wanted: Wanted, leaseId: string): Promise<boolean> {
-    const { elections, semaphores } = instance.core;
-    if (wanted.election) return elections.resign(wanted.name, leaseId);
+    const { semaphores } = instance.core;
+    if (wanted.election) return electionIn(instance, wanted.name).resign(leaseId);
     if (wanted.limit !== undefined) return semaphores.release(wanted.name, leaseId);
     return this.#locks(instance).release(namesOf(wanted), leaseId);
   }
@@ -256,7 +286,7 @@ export class Asking {
       {
         client: this.client,
         instance: instance.name,
-        withinMs: ANSWER_WITHIN_MS + (request.kind === "acquire" ? (request.waitMs ?? 0) : 0),
+        withinMs: ANSWER_WITHIN_MS + longerMs(request),
         mustSucceed: this.mustSucceed,
       },
       request,
@@ -270,6 +300,11 @@ export class Asking {
     answered(outcome);
     return outcome;
   }
+}
+
+function longerMs(request: Request): number {
+  if (request.kind === "acquire") return request.waitMs ?? 0;
+  return request.kind === "transfer" ? TRANSFER_MS_MAX : 0;
 }
 
 function seenOf({ id, incarnation, revision, weight, status }: Member, service: string): Seen {
@@ -286,7 +321,9 @@ function failureOf(error: unknown): Outcome {
 const SERVICE = "s";
 /** Of members that are changed. */
 export const CHANGING = "changing";
-const REGISTRATION = { address: "a:1", weight: 1, zone: null, tags: [], metadata: null };
+export const REGISTRATION = { address: "a:1", weight: 1, zone: null, tags: [], metadata: null };
 /** The default of the configuration, and what the clocks of instances differ by. */
 const VIEW_AGE_MS_MAX = 255;
 const ANSWER_WITHIN_MS = 3_000;
+/** It waits for transactions that nobody goes on with. */
+const TRANSFER_MS_MAX = 6_000;

@@ -4,11 +4,13 @@ import { Primaries } from "../../src/quorum/primaries.js";
 import { Keys } from "../../src/scripts/keys.js";
 import { countingVotes } from "./counting-votes.js";
 import { MEMBER_CANARIES } from "./member-canaries.js";
+import { OFFICE_CANARIES } from "./office-canaries.js";
 import { LAST_FIRST, patched } from "./patched.js";
 import { plainRedlock } from "./plain-redlock.js";
 import { crowded, undisturbed, withFirstStart } from "./plan.js";
 import { REGISTER_CANARIES } from "./register-canaries.js";
 import { REGRESSIONS } from "./regressions.js";
+import { TRANSFER_CANARIES } from "./transfer-canaries.js";
 import { leasesOf, PRODUCTION, type Variant } from "./variant.js";
 
 /** A variant that is wrong, and what must be found broken in it. */
@@ -166,6 +168,8 @@ export const CANARIES: readonly Canary[] = [
     ...countingVotes,
   },
   ...REGISTER_CANARIES,
+  ...TRANSFER_CANARIES,
+  ...OFFICE_CANARIES,
   ...MEMBER_CANARIES,
 ];
 

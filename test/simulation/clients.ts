@@ -1,10 +1,13 @@
+import { OFFICE } from "../history/offices.js";
 import { namesOf, type Wanted } from "../history/operation.js";
 import { Asking, type Held } from "./asking.js";
+import { boundClient } from "./bound-clients.js";
 import { changeMembers } from "./changing-members.js";
 import type { Instance } from "./instance.js";
 import type { Plan } from "./plan.js";
 import type { Chance } from "./random.js";
 import { registerClient } from "./register-clients.js";
+import { transferClient } from "./transfer-clients.js";
 import type { Universe } from "./universe.js";
 import type { Variant } from "./variant.js";
 
@@ -20,17 +23,21 @@ export interface Dependencies {
 
 /** All clients of a run, until the faults stop; then what they still hold. */
 export async function runClients(dependencies: Dependencies): Promise<Held[]> {
-  const { plan } = dependencies;
+  const { plan, variant } = dependencies;
   const each = <T>(count: number, run: (place: number) => Promise<T>) =>
     Promise.all(Array.from({ length: count }, (_, place) => run(place)));
-  const [held] = await Promise.all([
+  const [held, bound] = await Promise.all([
     each(plan.clients, (place) => lockClient(dependencies, `c${place + 1}`)),
+    // What others do not have, they cannot be asked for.
+    each(variant.locks ? 0 : plan.bound, (place) => boundClient(dependencies, `b${place + 1}`)),
     each(plan.members, (place) => member(dependencies, `m${place + 1}`)),
     each(plan.registers, (place) => registerClient(dependencies, `r${place + 1}`)),
+    each(plan.transfers, (place) => transferClient(dependencies, `t${place + 1}`)),
+    each(plan.offices, (place) => candidate(dependencies, `o${place + 1}`)),
     observer(dependencies),
     changeMembers(dependencies),
   ]);
-  return held.flat();
+  return [...held, ...bound].flat();
 }
 
 /** Takes locks, renews and gives them back, forgets some, and asks again what was not answered. */
@@ -54,14 +61,30 @@ async function lockClient(dependencies: Dependencies, name: string): Promise<Hel
   return held ? [held] : [];
 }
 
+/** Stands for the office by consensus, and does what leaders do; looks who leads. */
+async function candidate(dependencies: Dependencies, name: string): Promise<void> {
+  const { universe, plan, variant, faultsEndMs } = dependencies;
+  const chance = dependencies.chance.stream(name);
+  const asking = new Asking(universe, variant, name);
+  let held: Held | null = null;
+  while (universe.scheduler.nowMs() < faultsEndMs) {
+    await universe.scheduler.sleep(chance.between(0, plan.thinkMs));
+    const instance = someInstance(universe, chance);
+    if (!instance) continue;
+    if (chance.happens(0.2)) await asking.leader(instance, OFFICE);
+    else if (held) held = await use(dependencies, asking, instance, held, chance);
+    else held = await acquire(dependencies, asking, instance, chance, { name: OFFICE, election: true });
+  }
+}
+
 async function acquire(
   { universe, plan, variant }: Dependencies,
   asking: Asking,
   instance: Instance,
   chance: Chance,
-): Promise<Held | null> {
   // What others do not have, they cannot be asked for.
-  const wanted = variant.locks ? { name: someName(plan, chance) } : someWish(plan, chance);
+  wanted: Wanted = variant.locks ? { name: someName(plan, chance) } : someWish(plan, chance),
+): Promise<Held | null> {
   const waits = plan.crowd === "line" ? 0.9 : 0.3;
   const waitMs = !variant.locks && chance.happens(waits) ? chance.between(20, 600) : 0;
   const ttlMs = chance.pick(plan.leaseTtlsMs);
@@ -91,7 +114,7 @@ async function acquire(
   return null;
 }
 
-const someName = (plan: Plan, chance: Chance) => `n${chance.whole(1, plan.names)}`;
+export const someName = (plan: Plan, chance: Chance) => `n${chance.whole(1, plan.names)}`;
 
 function someWish(plan: Plan, chance: Chance): Wanted {
   const name = someName(plan, chance);
@@ -114,7 +137,7 @@ function someWish(plan: Plan, chance: Chance): Wanted {
   }
 }
 
-function orphan(universe: Universe, wanted: Wanted, ttlMs: number): void {
+export function orphan(universe: Universe, wanted: Wanted, ttlMs: number): void {
   for (const name of namesOf(wanted)) universe.orphan(name, ttlMs);
 }
 

@@ -50,8 +50,14 @@ export interface Plan {
   readonly members: number;
   /** Clients of registers. */
   readonly registers: number;
+  /** Clients that change several registers at once. */
+  readonly transfers: number;
+  /** Candidates of an election by consensus. */
+  readonly offices: number;
   /** Members of another service, which are changed, drained and restarted as well. */
   readonly changing: number;
+  /** Members with leases that their heartbeats keep. */
+  readonly bound: number;
   readonly settings: InstanceSettings;
   readonly weather: Weather;
   readonly faults: readonly Fault[];
@@ -78,7 +84,10 @@ export function planOf(seed: number): Plan {
     crowd: null,
     members: chance.whole(1, 3),
     registers: 0,
+    transfers: 0,
+    offices: 0,
     changing: 0,
+    bound: 0,
     settings: {
       ttlMaxMs: chance.pick([3_000, 5_000]),
       commandTimeoutMs: chance.pick([40, 100]),
@@ -98,7 +107,9 @@ export function planOf(seed: number): Plan {
     ]),
     memberTtlMs: pace * chance.pick([400, 800]),
   };
-  return changed(compared(upgraded(warmStarted(withRegisters(gathered(plan))))));
+  return bound(
+    withOffices(withTransfers(changed(compared(upgraded(warmStarted(withRegisters(gathered(plan)))))))),
+  );
 }
 
 /** Registers beside everything else, in some runs; in others nothing but them, of one key. */
@@ -115,7 +126,51 @@ function withRegisters(plan: Plan): Plan {
 }
 
 export function onlyRegisters(plan: Plan): Plan {
-  return { ...plan, crowd: null, clients: 0, members: 0, registers: 4, thinkMs: plan.thinkMs / 4 };
+  return {
+    ...plan,
+    crowd: null,
+    clients: 0,
+    members: 0,
+    registers: 4,
+    transfers: 0,
+    offices: 0,
+    thinkMs: plan.thinkMs / 4,
+  };
+}
+
+/** In some runs there is nothing but transfers between registers, or those beside registers. */
+function withTransfers(plan: Plan): Plan {
+  if (plan.crowd !== null || plan.registers === 0) return plan;
+  switch (new Chance(plan.seed, "transfers").weighted({ none: 6, some: 2, only: 2 })) {
+    case "none":
+      return plan;
+    case "some":
+      return { ...plan, transfers: 2 };
+    case "only":
+      return onlyTransfers(plan);
+  }
+}
+
+export function onlyTransfers(plan: Plan): Plan {
+  const thinkMs = plan.clients === 0 ? plan.thinkMs : plan.thinkMs / 4;
+  return { ...plan, crowd: null, clients: 0, members: 0, registers: 0, transfers: 4, offices: 0, thinkMs };
+}
+
+/** In some runs there is nothing but an election by consensus, or that beside registers. */
+function withOffices(plan: Plan): Plan {
+  if (plan.crowd !== null || plan.registers === 0 || plan.transfers > 0) return plan;
+  switch (new Chance(plan.seed, "offices").weighted({ none: 6, some: 2, only: 2 })) {
+    case "none":
+      return plan;
+    case "some":
+      return { ...plan, offices: 3 };
+    case "only":
+      return onlyOffices(plan);
+  }
+}
+
+export function onlyOffices(plan: Plan): Plan {
+  return { ...plan, crowd: null, clients: 0, members: 0, registers: 0, transfers: 0, offices: 5 };
 }
 
 /** In some runs members are changed. */
@@ -125,6 +180,15 @@ function changed(plan: Plan): Plan {
 
 export function withChanges(plan: Plan): Plan {
   return { ...plan, changing: new Chance(plan.seed, "changing").whole(1, 2) };
+}
+
+/** In some runs members have leases. */
+function bound(plan: Plan): Plan {
+  return new Chance(plan.seed, "bound leases").happens(0.15) ? withBound(plan) : plan;
+}
+
+export function withBound(plan: Plan): Plan {
+  return plan.crowd === null && plan.clients > 0 ? { ...plan, bound: 2 } : plan;
 }
 
 /** In some runs copies are compared all the time. */

@@ -1,6 +1,7 @@
 import { Asking, CHANGING, type Held } from "./asking.js";
 import { type Dependencies, ELECTION } from "./clients.js";
 import { probeRegisters } from "./register-clients.js";
+import { probeTransfers } from "./transfer-clients.js";
 
 /** After the faults: everything must work again, on every instance, within `RECOVERY_MS`. Returns what was left over. */
 export async function recover(dependencies: Dependencies, held: readonly Held[]): Promise<Leftover[]> {
@@ -24,6 +25,7 @@ export async function recover(dependencies: Dependencies, held: readonly Held[])
     probeElection(dependencies, healedMs),
     probeMembers(dependencies),
     ...(plan.registers > 0 ? [probeRegisters(dependencies)] : []),
+    ...(plan.transfers > 0 ? [probeTransfers(dependencies)] : []),
     watching,
   ]);
   return [...ofLocks.flat(), ...ofElection];

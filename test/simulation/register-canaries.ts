@@ -37,7 +37,7 @@ export const REGISTER_CANARIES: readonly Canary[] = [
     from: 1,
     replan,
     change: (core, { clock }) => {
-      const one = new Registers(core.registers.changes, ofOne(core.primaries), KEYS, clock);
+      const one = new Registers(core.registers.changes, ofOne(core.primaries), KEYS, clock, () => 0.5);
       core.registers.state = (name) => one.state(name);
     },
   },

@@ -80,6 +80,9 @@ export const ACTS = {
   update: { outcome: always("updated"), details: memberId },
   heartbeat: { outcome: never, details: memberId, quota: member("extends") },
   heartbeats: { outcome: never, extendsMembers: aliveOf },
+  transact: {
+    outcome: ({ answer }) => ((answer?.changes as readonly unknown[])?.length > 0 ? "changed" : null),
+  },
   "put-hook": { outcome: always("changed"), details: hookId },
   "delete-hook": { outcome: ifSo("deleted"), details: hookId },
   // Operators alone may, and change nothing.

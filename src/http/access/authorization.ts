@@ -38,6 +38,7 @@ type GrantOfDeployment = { readonly kind: "*" } & Doing;
 /** Where the names of a request are. A list needs some name, and shows only those that its caller may read. */
 type NamesFrom<S extends Schemas> =
   | { readonly inPath: keyof NonNullable<Parsed<S>["params"]> & string }
+  | { readonly inBody: (body: Parsed<S>["body"]) => readonly string[] }
   | (Parsed<S>["body"] extends { readonly names: readonly string[] } ? "in body" : never)
   | (Parsed<S>["body"] extends Beats ? "in beats" : never)
   | "listed";
@@ -96,10 +97,12 @@ export function authorization<S extends Schemas>(
   return {
     byPath: (c, namespace, params) => {
       if (names === null) judge(c, "*", NONE);
-      else if (typeof names === "string") judge(c, namespace, NONE);
+      else if (typeof names === "string" || "inBody" in names) judge(c, namespace, NONE);
       else judge(c, namespace, [(params as Readonly<Record<string, string>>)[names.inPath] as string]);
     },
     byBody: (c, namespace, body) => {
+      if (names !== null && typeof names === "object" && "inBody" in names)
+        judge(c, namespace, names.inBody(body));
       if (names === "in body") judge(c, namespace, (body as { readonly names: readonly string[] }).names);
       if (names === "in beats")
         judge(c, namespace, [...new Set((body as Beats).beats.map(({ service }) => service))]);

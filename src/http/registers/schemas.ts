@@ -6,7 +6,7 @@ export const VALUE_BYTES_MAX = 64 * 1024;
 /** Largest body: the same value may be written with spaces and escapes. */
 export const VALUE_BODY_BYTES_MAX = 2 * VALUE_BYTES_MAX;
 export const KEY_BYTES_MAX = 512;
-const TTL_MS_MAX = 365 * 86_400_000;
+export const TTL_MS_MAX = 365 * 86_400_000;
 
 export const isKey = (text: string): boolean =>
   Buffer.byteLength(text) <= KEY_BYTES_MAX && !/[\p{Cc}\p{Cs}]/u.test(text);

@@ -1,8 +1,9 @@
 import type { Clock, Random } from "../../clock.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import type { Primary } from "../../redis/primary.js";
+import { type ExpiredMember, expireMembers } from "../../scripts/expiry-calls.js";
 import type { Keys } from "../../scripts/keys.js";
-import { type ExpiredMember, expireMembers, type MemberRecord } from "../../scripts/member-calls.js";
+import type { MemberRecord } from "../../scripts/member-calls.js";
 import type { Guards } from "./guards.js";
 import type { MemberReads } from "./member-reads.js";
 

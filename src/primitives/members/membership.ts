@@ -4,16 +4,18 @@ import type { Ids } from "../../ids.js";
 import { Namespace } from "../../namespace.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import type { Keys } from "../../scripts/keys.js";
-import { countMembers, type Heartbeat, TOMBSTONE_MARGIN_MS } from "../../scripts/member-calls.js";
+import { countMembers, type Heartbeat } from "../../scripts/member-calls.js";
 import type { MemberEvent } from "../../scripts/member-event.js";
 import { noteProbed } from "../../scripts/report-calls.js";
+import type { BoundLeases, MayUse } from "../leases/bound-leases.js";
 import { SharedReads } from "../reads/shared-reads.js";
+import { Departures, type Leaving } from "./departures.js";
 import { Expiry, type ExpiryObserver } from "./expiry.js";
 import { type GuardObserver, Guards } from "./guards.js";
 import { type JudgedCensus, ListWatches } from "./list-watches.js";
 import { type Member, type Registration, toMember } from "./member.js";
 import { type ChangeOf, type MemberChange, MemberChanges } from "./member-changes.js";
-import { superseded, tooManyMembers, unknownMember } from "./member-failures.js";
+import { tooManyMembers, unknownMember } from "./member-failures.js";
 import { nonceOf } from "./member-key.js";
 import { MemberPages } from "./member-pages.js";
 import { MemberReads } from "./member-reads.js";
@@ -32,6 +34,7 @@ export class Membership {
   readonly reads: MemberReads;
   readonly #records: MemberRecords;
   readonly #changes: MemberChanges;
+  readonly #departures: Departures;
   readonly #lists: SharedReads<JudgedCensus>;
   readonly #members: SharedReads<Member>;
   /** For lists in pages. */
@@ -54,6 +57,7 @@ export class Membership {
     private readonly ids: Ids,
     private readonly settings: MembershipSettings,
     random: Random,
+    bound: Pick<BoundLeases, "listed" | "renew">,
     observer?: SuspicionObserver & ExpiryObserver & GuardObserver,
   ) {
     this.reads = new MemberReads(primaries, keys, clock, settings.guardPercent);
@@ -62,6 +66,7 @@ export class Membership {
     this.expiry = new Expiry(primaries, keys, clock, random, this.reads, guards, guardPercent, observer);
     this.#records = new MemberRecords(primaries, keys, this.reads, clock);
     this.#changes = new MemberChanges(this.#records, clock, random, ids);
+    this.#departures = new Departures(this.#records, this.#changes, ids, settings.ttlMaxMs);
     this.#lists = new SharedReads(clock, LISTS_AT_ONCE_MAX);
     this.#members = new SharedReads(clock, MEMBERS_AT_ONCE_MAX);
     this.suspicions = new Suspicions(primaries, keys, clock, this.reads, observer);
@@ -77,14 +82,12 @@ export class Membership {
       this.#records,
       this.#changes,
       this.#ringIds,
+      bound,
     );
     this.views = new MemberViews((service) => this.list(service), clock, settings.viewAgeMsMax);
   }
 
-  /**
-   * Begins a new incarnation of the member. `memberKey`: the secret of this registration, which nobody can read later. Throws
-   * `superseded`, `too_many` and `no_quorum`.
-   */
+  /** Begins a new incarnation of the member, with a secret of its own. Throws `superseded`, `too_many` and `no_quorum`. */
   async register(
     service: string,
     id: string,
@@ -95,10 +98,9 @@ export class Membership {
       const known = await this.#records.find(service, id);
       const isNew = !known.isLive;
       const memberKey = this.ids.memberKey();
-      const nonce = nonceOf(memberKey);
       const event = isNew ? JOINED : REGISTERED_AGAIN;
       const [record] = await Promise.all([
-        this.#records.next(service, id, known, ttlMs, registration, event, nonce),
+        this.#records.next(service, id, known, ttlMs, registration, event, nonceOf(memberKey)),
         isNew && this.#assertRoom(service),
         registration.probe && this.primaries.askMajority(noteProbed(this.keys, service)),
       ]);
@@ -114,18 +116,18 @@ export class Membership {
   }
 
   /**
-   * Keeps a member alive; without `incarnation`, whichever is registered. Throws `unknown_member`, `superseded` and
-   * `no_quorum`.
+   * Keeps a member alive; without `incarnation`, whichever is registered. With the nonce of its registration the leases that are
+   * bound to it as well, as far as the caller may use them. Throws `unknown_member`, `superseded`, `forbidden` and `no_quorum`.
    */
-  async heartbeat(heartbeat: Heartbeat): Promise<Alive> {
-    const [outcome] = await this.#pulses.of([heartbeat]);
+  async heartbeat(heartbeat: Heartbeat, mayUse?: MayUse): Promise<Alive> {
+    const [outcome] = await this.#pulses.of([heartbeat], mayUse);
     if (!outcome || "error" in outcome) throw outcome?.error;
     return outcome;
   }
 
   /** Keeps members alive, each by itself. The outcomes are in the order of the heartbeats. */
-  heartbeats(heartbeats: readonly Heartbeat[]): Promise<readonly HeartbeatOutcome[]> {
-    return this.#pulses.of(heartbeats);
+  heartbeats(heartbeats: readonly Heartbeat[], mayUse?: MayUse): Promise<readonly HeartbeatOutcome[]> {
+    return this.#pulses.of(heartbeats, mayUse);
   }
 
   /** Raises the revision of a live member. Throws `unknown_member`, `superseded`, `version_mismatch` and `no_quorum`. */
@@ -140,7 +142,7 @@ export class Membership {
    * until now, with this incarnation if one is named. Throws `superseded` and `no_quorum`.
    */
   async leave(service: string, id: string, how: Leaving = {}): Promise<boolean> {
-    const left = await this.#leave(service, id, how);
+    const left = await this.#departures.leave(service, id, how);
     this.#changed(service);
     return left;
   }
@@ -149,42 +151,6 @@ export class Membership {
   #changed(service: string): void {
     this.views.forget(service);
     this.#ringIds.changed(service);
-  }
-
-  async #leave(service: string, id: string, { incarnation, restartGraceMs }: Leaving): Promise<boolean> {
-    for (;;) {
-      let known = await this.#records.find(service, id);
-      // A primary that does not answer may still have it, from a heartbeat that reached no other.
-      if (!known.record) known = await this.#records.find(service, id, "all");
-      const { record, unanswered, isLive } = known;
-      if (record && incarnation !== undefined && record.incarnation > incarnation) throw superseded(id);
-      if (record ? !isLive : unanswered === 0) return false;
-      // Another process, which is to stay.
-      if (record && record.incarnation < (incarnation ?? 0)) return false;
-      if (record && restartGraceMs !== undefined) {
-        if (await this.#keepPlace(service, id, restartGraceMs, incarnation)) return true;
-        continue;
-      }
-      const { ttlMaxMs } = this.settings;
-      const leaving =
-        record ?? (await this.#records.next(service, id, known, ttlMaxMs, null, LEFT, this.ids.nonce()));
-      if (!leaving) continue;
-      // The tombstone outlives every live record of this incarnation that a primary may still have.
-      const expiresInMs = Math.max(leaving.ttlMs, leaving.expiresInMs) + TOMBSTONE_MARGIN_MS;
-      if (await this.#records.put(service, { ...leaving, left: true, expiresInMs, event: LEFT }))
-        return record !== undefined;
-    }
-  }
-
-  /** Whether it was still a member. */
-  async #keepPlace(service: string, id: string, graceMs: number, incarnation?: number): Promise<boolean> {
-    try {
-      await this.#changes.restart(service, id, graceMs, incarnation);
-      return true;
-    } catch (error) {
-      if (error instanceof CoordinationError && error.code === "unknown_member") return false;
-      throw error;
-    }
   }
 
   /** All live members, in the order of their ids. Throws `no_quorum`. */
@@ -229,14 +195,6 @@ export class Membership {
   }
 }
 
-/** How a member leaves. */
-export interface Leaving {
-  /** Only this incarnation, and no later one. */
-  readonly incarnation?: number | undefined;
-  /** For how long its place is kept, ms; missing: it is not. */
-  readonly restartGraceMs?: number | undefined;
-}
-
 export interface MembershipSettings {
   readonly ttlMaxMs: number;
   readonly viewAgeMsMax: number;
@@ -246,7 +204,6 @@ export interface MembershipSettings {
 
 const JOINED: MemberEvent = { kind: "joined", why: "registered" };
 const REGISTERED_AGAIN: MemberEvent = { kind: "updated", why: "registered again, with a new incarnation" };
-const LEFT: MemberEvent = { kind: "left", why: "left" };
 /** Services that are read completely at the same time, each in parts. */
 const LISTS_AT_ONCE_MAX = 4;
 /** Single members that are read at the same time: a read is three scripts of some tens of microseconds. */

@@ -1,5 +1,6 @@
 import { fullJitterMs } from "../../algorithms/backoff.js";
 import type { Ballot } from "../../algorithms/ballot.js";
+import type { Intent } from "../../algorithms/intent.js";
 import { hasEnded, isDecided, type Keyed, longestLeftMs } from "../../algorithms/register.js";
 import type { Clock, Random } from "../../clock.js";
 import type { Ids } from "../../ids.js";
@@ -18,6 +19,7 @@ import {
   leftAfter,
   type Moment,
   type Proposed,
+  proposalOf,
   proposing,
   repeatedIn,
   type State,
@@ -28,12 +30,19 @@ import { contended, outcomeUnknown } from "./register-failures.js";
 
 export interface ChangeOptions {
   readonly keyed?: Keyed | null | undefined;
-  /** Ends the change while nothing was proposed. */
+  /** Ends the change while nothing was proposed. Asked for only where there is something to wait for. */
   readonly signal?: AbortSignal | undefined;
   /** `fn` decides what becomes of a version whose time is over. Else it is deleted first. */
   readonly seesEnd?: boolean;
+  /** `fn` decides what becomes of a version with an intent. Else that is settled first. */
+  readonly seesIntent?: boolean;
   /** What is kept is sent to all primaries, also where a majority have it. */
   readonly spreads?: boolean;
+}
+
+/** What a change does about the intent of a transaction that is in its way: see intents.ts. */
+export interface Settling {
+  settle(name: string, intent: Intent, signal?: AbortSignal): Promise<void>;
 }
 
 /**
@@ -43,6 +52,7 @@ export interface ChangeOptions {
 export class Changes {
   readonly #ballots: Ballots;
   readonly #queues = new KeyQueues(WAITING_MAX, () => contended(RETRY_AFTER_MS));
+  #intents: Settling | null = null;
 
   constructor(
     private readonly primaries: Primaries,
@@ -60,16 +70,32 @@ export class Changes {
    * Applies `fn` to the register, once, and returns what became of it. `fn` is pure: it may be called for several tries.
    * Throws `no_quorum` and `contended` (nothing was proposed), `outcome_unknown` and `too_many_keyed`.
    */
-  change<R>(
+  async change<R>(
     name: string,
     fn: (state: State, moment: Moment) => Decision<R>,
     options: ChangeOptions = {},
   ): Promise<Changed<R>> {
-    return this.#queues.run(
-      name,
-      () => this.primaries.steadily(() => this.#change(name, fn, options)),
-      options.signal,
-    );
+    for (let attempt = 0; attempt < INTENTS_MAX; attempt++) {
+      const changed = await this.#queues.run(
+        name,
+        () => this.primaries.steadily(() => this.#change(name, fn, options)),
+        options,
+      );
+      if (changed.kind !== "blocked") return changed;
+      // Meanwhile others may change it: its transaction, too.
+      await this.#intents?.settle(name, changed.by, options.signal);
+    }
+    throw contended(RETRY_AFTER_MS);
+  }
+
+  /** From now on changes that meet intents settle them. */
+  settleBy(intents: Settling): void {
+    this.#intents = intents;
+  }
+
+  /** Names a version, and is never used again. */
+  newEtag(): Ballot {
+    return this.#ballots.next();
   }
 
   /** A primary refuses ballots below this one. */
@@ -80,12 +106,14 @@ export class Changes {
   async #change<R>(
     name: string,
     fn: (state: State, moment: Moment) => Decision<R>,
-    { keyed = null, signal, seesEnd = false, spreads = false }: ChangeOptions,
-  ): Promise<Changed<R>> {
+    options: ChangeOptions,
+  ): Promise<Changed<R> | Blocked> {
+    const { keyed = null, seesEnd = false, seesIntent = false, spreads = false } = options;
     let proposed: Proposed<R> | null = null;
+    let mayBeReplaced = false;
     let lacksQuorum = false;
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      if (attempt > 0) await this.#pause(attempt, proposed ? undefined : signal);
+      if (attempt > 0) await this.#pause(attempt, proposed ? undefined : options.signal);
       const round = new RegisterRound(this.primaries, this.keys, name);
       const ballot = this.#ballots.next();
       const askedMs = this.clock.monotonicMs();
@@ -98,14 +126,26 @@ export class Changes {
       const found = foundIn(prepared.promises);
       const { latest, copies, state } = found;
       const isOver = latest !== null && hasEnded(copies, latest, this.primaries.majority);
-      if (isOver && !seesEnd) {
+      const intent = state.version?.intent;
+      if (isOver && !seesEnd && !intent) {
         // That is a change of its own; what was asked for is applied to what it leaves.
         await this.#accept(name, round, ballot, tombstoneOf(state, ballot));
         continue;
       }
       const before: Changed<R> | null =
         (proposed && appliedIn<R>(proposed, found)) ?? (keyed && repeatedIn(keyed, state));
-      const decision: Changed<R> | Decision<R> = before ?? fn(state, { isOver, nowMs: found.latestMs });
+      const decision: Changed<R> | Decision<R> | Blocked =
+        before ??
+        (intent && !seesIntent
+          ? { kind: "blocked", by: intent }
+          : fn(state, { isOver, nowMs: found.latestMs, earliestMs: found.earliestMs }));
+      if (decision.kind === "replace") {
+        const { version, leftMs, result } = decision;
+        const accepted = await this.#accept(name, round, ballot, proposalOf(version, leftMs));
+        if (accepted === "accepted") return { kind: "kept", state: { version, leftMs }, result };
+        mayBeReplaced ||= accepted === "unknown";
+        continue;
+      }
       if (decision.kind !== "write") {
         if (!(await this.#settle(name, round, ballot, found, askedMs, spreads))) continue;
         return decision.kind === "keep" ? { kind: "kept", state, result: decision.result } : decision;
@@ -118,7 +158,7 @@ export class Changes {
       // Accepted by none, it has no effect.
       if (accepted === "refused" && etag === ballot) proposed = null;
     }
-    if (proposed) throw outcomeUnknown();
+    if (proposed || mayBeReplaced) throw outcomeUnknown();
     throw lacksQuorum ? this.primaries.noQuorum() : contended(RETRY_AFTER_MS);
   }
 
@@ -158,6 +198,13 @@ export class Changes {
   }
 }
 
+interface Blocked {
+  readonly kind: "blocked";
+  readonly by: Intent;
+}
+
+/** Intents that one change settles. */
+const INTENTS_MAX = 4;
 /** Tries of one change: each takes two round trips at least, and up to twice the command timeout. */
 const ATTEMPTS_MAX = 12;
 const PAUSE_MS = { base: 2, cap: 100 };

@@ -30,15 +30,24 @@ export interface Moment {
   readonly isOver: boolean;
   /** By the latest of them, ms since 1970. */
   readonly nowMs: number;
+  /** By the earliest. */
+  readonly earliestMs: number;
 }
 
 /** What a change makes of a register. `told`: what a repetition with the same idempotency key is told; no spaces. */
 export type Decision<R> =
   | { readonly kind: "keep"; readonly result: R }
-  | ({ readonly kind: "write"; readonly result: R; readonly told: string } & Write);
+  | ({ readonly kind: "write"; readonly result: R; readonly told: string } & Write)
+  /** This very version. Its change must know by what it finds whether it was made before. */
+  | {
+      readonly kind: "replace";
+      readonly version: Version;
+      readonly leftMs: number | null;
+      readonly result: R;
+    };
 
 export type Changed<R> =
-  /** `state`: as it was found; nothing was changed. */
+  /** `state`: as it is now; it was kept, or replaced. */
   | { readonly kind: "kept"; readonly state: State; readonly result: R }
   | { readonly kind: "written"; readonly number: number; readonly etag: Ballot; readonly result: R }
   /** A change with this idempotency key was made before. */
@@ -128,8 +137,10 @@ export function tombstoneOf({ version }: State, etag: Ballot): Proposal {
   return proposalOf(nextVersion(version, { json: null, etag, keyed: null }), null);
 }
 
-function proposalOf(version: Version, leftMs: number | null): Proposal {
-  return { etag: version.etag, leftMs, isLive: version.json !== null, text: toText(version) };
+export function proposalOf(version: Version, leftMs: number | null): Proposal {
+  // What has an intent is not removed, even if nothing is there.
+  const isLive = version.json !== null || version.intent !== undefined;
+  return { etag: version.etag, leftMs, isLive, text: toText(version) };
 }
 
 export function proposing<R>(
@@ -140,7 +151,7 @@ export function proposing<R>(
 ): Proposed<R> {
   return {
     etag: version.etag,
-    bases: [...(before?.bases ?? []), state.version?.etag ?? null],
+    bases: [...(before?.bases ?? []), state.version?.number ? state.version.etag : null],
     results: new Map([...(before?.results ?? []), [version.number, result]]),
   };
 }

@@ -14,6 +14,29 @@ export function registerMismatch(
   );
 }
 
+/** `index`: of the first check that does not hold. `current`: what the register has; null: there is none. */
+export function checkMismatch(
+  index: number,
+  current: { readonly version: number; readonly etag: string } | null,
+): CoordinationError {
+  const has = current ? `has version ${current.version} now` : "does not exist now";
+  const field = `checks.${index}.etag`;
+  return new CoordinationError(
+    "version_mismatch",
+    `${field}: the register ${has}. Nothing was changed: read it again, and decide anew.`,
+    { help: { field, ...(current && { version: current.version, etag: `"${current.etag}"` }) } },
+  );
+}
+
+export function termOver(index: number): CoordinationError {
+  const field = `checks.${index}.term`;
+  return new CoordinationError(
+    "version_mismatch",
+    `${field}: nobody leads in this term any more. Nothing was changed: stop what only its leader may do.`,
+    { help: { field } },
+  );
+}
+
 export function idempotencyMismatch(): CoordinationError {
   return new CoordinationError(
     "idempotency_mismatch",
@@ -35,6 +58,15 @@ export function contended(retryAfterMs: number): CoordinationError {
     "contended",
     "Others change this register at the same time, and came first again and again. Nothing was changed. Try again after retryAfterMs.",
     { help: { retryAfterMs } },
+  );
+}
+
+/** A transaction of several registers. */
+export function notCompleted(): CoordinationError {
+  return new CoordinationError(
+    "contended",
+    "The transaction could not be completed in time: others change these registers, or primaries do not answer. Nothing was changed. Try again after retryAfterMs.",
+    { help: { retryAfterMs: 1_000 } },
   );
 }
 

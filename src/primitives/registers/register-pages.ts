@@ -1,5 +1,6 @@
 import type { Ballot } from "../../algorithms/ballot.js";
 import { type Copy, hasEnded, isDecided, latestOf } from "../../algorithms/register.js";
+import { hasIntent } from "../../algorithms/register-text.js";
 import { compareInUtf8 } from "../../algorithms/utf8-order.js";
 import type { Clock } from "../../clock.js";
 import type { Primaries } from "../../quorum/primaries.js";
@@ -172,7 +173,8 @@ function upToSingles({ entries, upTo }: Part, majority: number): Part {
 
 /** Whether these copies tell what a read would. */
 const isSettledIn = (copies: Copies, latest: Copy | null, majority: number): boolean =>
-  isDecided(copies, latest, majority) && !(latest && hasEnded(copies, latest, majority));
+  isDecided(copies, latest, majority) &&
+  !(latest && (hasEnded(copies, latest, majority) || hasIntent(latest.text)));
 
 /** Approximate size in an answer. */
 const bytesOf = ({ name, json }: ListedRegister): number =>

@@ -7,7 +7,7 @@ import {
   latestOf,
   longestLeftMs,
 } from "../../algorithms/register.js";
-import type { Clock } from "../../clock.js";
+import type { Clock, Random } from "../../clock.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import { RegisterRound } from "../../quorum/register-rounds.js";
 import type { Keys } from "../../scripts/keys.js";
@@ -16,6 +16,7 @@ import type { InFlight } from "../leases/lease-terms.js";
 import { SharedReads } from "../reads/shared-reads.js";
 import { type Versioned, Watches } from "../reads/watch.js";
 import type { Changes } from "./changes.js";
+import { Intents } from "./intents.js";
 import { leftAfter, type State, stateOf } from "./proposals.js";
 import type { RegisterNews } from "./register-news.js";
 
@@ -75,17 +76,21 @@ interface Mismatch {
 export class Registers {
   readonly #reads: SharedReads<Inspected>;
   readonly #watches: Watches<Inspected>;
+  readonly intents: Intents;
 
   constructor(
     readonly changes: Changes,
     private readonly primaries: Primaries,
     private readonly keys: Keys,
     private readonly clock: Clock,
+    random: Random,
     news?: Pick<RegisterNews, "listen">,
   ) {
     this.#reads = new SharedReads(clock, READS_AT_ONCE_MAX);
     const listen = news && ((name: string, wake: () => void) => news.listen(name, wake));
     this.#watches = new Watches(clock, (name) => this.inspect(name), listen);
+    this.intents = new Intents(changes, (name, seesEnd) => this.raw(name, seesEnd), clock, random);
+    changes.settleBy(this.intents);
   }
 
   /** Null: there is none. Throws `no_quorum` and `contended`. */
@@ -168,18 +173,27 @@ export class Registers {
   }
 
   /**
-   * What is decided, after this call began: one round trip where a majority agree, else the latest is passed on to the others,
-   * and where that is too late, a change that changes nothing. A version that has ended is deleted first, unless its reader
-   * `seesEnd`.
+   * What is decided, after this call began; of a version with an intent, what its transaction has made of it. A version that
+   * has ended is deleted first, unless its reader `seesEnd`.
    */
   async state(name: string, seesEnd = false): Promise<State> {
+    const state = await this.raw(name, seesEnd);
+    return state.version?.intent ? this.intents.seen(name, state) : state;
+  }
+
+  /**
+   * The same as it is stored, with an intent: one round trip where a majority agree, else the latest is passed on to the
+   * others, and where that is too late, a change that changes nothing.
+   */
+  async raw(name: string, seesEnd = false): Promise<State> {
     const round = new RegisterRound(this.primaries, this.keys, name);
     const askedMs = this.clock.monotonicMs();
     const copies = await round.read();
     if (!copies) return this.#settled(name, seesEnd);
     const latest = latestOf(copies);
     const { majority } = this.primaries;
-    if (latest && !seesEnd && hasEnded(copies, latest, majority)) return this.#settled(name, seesEnd);
+    // One with an intent cannot end before that is settled.
+    if (latest && !seesEnd && hasEnded(copies, latest, majority)) return this.#settled(name, false, false);
     if (isDecided(copies, latest, majority)) return stateOf(copies, latest);
     if (!latest) return this.#settled(name, seesEnd);
     const leftMs = leftAfter(longestLeftMs(copies, latest), this.clock.monotonicMs() - askedMs);
@@ -200,7 +214,7 @@ export class Registers {
     const second = await this.#lacking(name);
     if (!second.lacking.some((place) => second.answered.has(place))) return second.lacking;
     // They promised more than that: then a change that changes nothing comes above it.
-    await this.changes.change(name, KEEP, { seesEnd: true, spreads: true }).catch(() => {});
+    await this.changes.change(name, KEEP, { seesEnd: true, seesIntent: true, spreads: true }).catch(() => {});
     return (await this.#lacking(name)).lacking;
   }
 
@@ -221,8 +235,8 @@ export class Registers {
     return (await this.complete(name)).flatMap((place) => this.primaries.all[place]?.address ?? []);
   }
 
-  async #settled(name: string, seesEnd: boolean): Promise<State> {
-    const changed = await this.changes.change(name, KEEP, { seesEnd });
+  async #settled(name: string, seesEnd: boolean, seesIntent = true): Promise<State> {
+    const changed = await this.changes.change(name, KEEP, { seesEnd, seesIntent });
     return (changed as Extract<typeof changed, { kind: "kept" }>).state;
   }
 }

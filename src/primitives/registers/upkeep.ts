@@ -11,9 +11,10 @@ import {
   readRegister,
   removeRegister,
 } from "../../scripts/register-calls.js";
-import { isTransaction } from "../../scripts/register-kinds.js";
+import { isRecord, isTransaction } from "../../scripts/register-kinds.js";
 import type { Transactions } from "../transactions/transactions.js";
 import type { Lags } from "./lags.js";
+import type { RegisterTransactions } from "./register-transactions.js";
 import type { Registers } from "./registers.js";
 
 /**
@@ -37,8 +38,7 @@ export class RegisterUpkeep {
     private readonly keys: Keys,
     private readonly clock: Clock,
     private readonly random: Random,
-    /** Registers of other kinds than values that end in a way of their own. */
-    private readonly transactions: Pick<Transactions, "end" | "sawStored">,
+    private readonly ends: Ends,
     /** For how long it waits until it removes what was deleted, ms. */
     private readonly goneForMs = GONE_FOR_MS,
     private readonly lags?: Pick<Lags, "catchUp">,
@@ -63,7 +63,8 @@ export class RegisterUpkeep {
   /** Does what is due, up to a bound. Returns whether more may be due. */
   async run(): Promise<boolean> {
     const due = await this.primaries.askAll(dueRegisters(this.keys, this.goneForMs, AT_ONCE));
-    if (due.length > 0) this.transactions.sawStored(Math.max(...due.map(({ transactions }) => transactions)));
+    if (due.length > 0)
+      this.ends.transactions.sawStored(Math.max(...due.map(({ transactions }) => transactions)));
     const ended = namesIn(due, "ended");
     await Promise.all(ended.map((name) => this.#end(name)));
     await this.#fenceOutAbsent(Math.max(0, ...due.map(({ goneCount }) => goneCount)));
@@ -75,7 +76,8 @@ export class RegisterUpkeep {
 
   /** Reading it deletes it; a primary that has missed that is told. */
   async #end(name: string): Promise<void> {
-    if (isTransaction(name)) await this.transactions.end(name);
+    if (isTransaction(name)) await this.ends.transactions.end(name);
+    else if (isRecord(name)) await this.ends.registerTransactions.end(name);
     else await this.registers.state(name);
     await this.registers.complete(name);
   }
@@ -110,6 +112,12 @@ export class RegisterUpkeep {
     );
     return true;
   }
+}
+
+/** Registers that end in a way of their own. */
+interface Ends {
+  readonly transactions: Pick<Transactions, "end" | "sawStored">;
+  readonly registerTransactions: Pick<RegisterTransactions, "end">;
 }
 
 function namesIn(due: readonly DueRegisters[], which: "ended" | "gone"): string[] {

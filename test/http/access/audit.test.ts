@@ -194,6 +194,10 @@ const SCENARIOS: Record<
     act: () => call("PUT", "/registers/config%2Fregion", { value: metadata }),
     line: { what: "registers.put", names: ["config/region"], outcome: "changed" },
   }),
+  transactRegisters: async () => ({
+    act: () => call("POST", "/registers/transactions", { changes: [{ key: "config/b", value: metadata }] }),
+    line: { what: "registers.transact", names: ["config/b"], outcome: "changed" },
+  }),
   addToCounter: async () => ({
     act: () => call("POST", "/counters/invoices/add", { by: 1 }),
     line: { what: "registers.add", names: ["invoices"], outcome: "changed" },

@@ -67,11 +67,11 @@ describe("a comparison of the members", () => {
     await lose(1, "a");
     expect(await compare()).toEqual(["1 missing, repaired"]);
     expect(await everywhere("a")).toEqual(["live 1", "live 1", "live 1"]);
-    // By clocks of one machine.
+    // By clocks of one machine. The way to the primary takes a while; the whole ttl again would be half a second more at least.
     const [one = 0, other = 0, third = 0] = await Promise.all(
       [0, 1, 2].map(async (place) => Number(await command(at(place), "ZSCORE", keys.members("s"), "a"))),
     );
-    expect(other).toBeLessThanOrEqual(Math.max(one, third));
+    expect(other).toBeLessThan(Math.max(one, third) + 450);
     expect(other).toBeGreaterThan(one - 10_000);
     expect(await compare()).toEqual([]);
   });

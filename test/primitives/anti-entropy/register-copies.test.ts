@@ -112,8 +112,9 @@ describe("a comparison of registers", () => {
     expect(await compare()).toEqual(["0 stale, repaired"]);
     expect(await everywhere("a")).toEqual(["deleted", "deleted", "deleted"]);
     // Nor what was removed: the rest on one primary is counted.
-    const { registers, primaries: among, transactions } = instance.service;
-    const upkeep = new RegisterUpkeep(registers, among, keys, systemClock, Math.random, transactions, 0);
+    const { service } = instance;
+    const { registers, primaries: among } = service;
+    const upkeep = new RegisterUpkeep(registers, among, keys, systemClock, Math.random, service, 0);
     upkeep.close();
     await until(async () => {
       await upkeep.run();

@@ -15,14 +15,15 @@ const keys = () => new Keys(pair.prefix);
 
 /** Removes what was deleted at once, and keeps `goneMax` of it while a primary is absent. */
 function upkeepOf(goneMax: number): RegisterUpkeep {
-  const { registers, primaries, transactions } = pair.one.service;
+  const { service } = pair.one;
+  const { registers, primaries } = service;
   const upkeep = new RegisterUpkeep(
     registers,
     primaries,
     keys(),
     systemClock,
     Math.random,
-    transactions,
+    service,
     0,
     undefined,
     goneMax,

@@ -13,14 +13,14 @@ const write = { json: "1", ttlMs: null };
 
 /** Removes what was deleted at once, not only after a minute. */
 function atOnce(): RegisterUpkeep {
-  const { registers, primaries, transactions } = pair.one.service;
+  const { registers, primaries, transactions, registerTransactions } = pair.one.service;
   const upkeep = new RegisterUpkeep(
     registers,
     primaries,
     new Keys(pair.prefix),
     systemClock,
     Math.random,
-    transactions,
+    { transactions, registerTransactions },
     0,
   );
   upkeep.close();

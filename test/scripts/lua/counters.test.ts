@@ -232,7 +232,8 @@ describe("a floor", () => {
     for (const primary of instance.service.primaries.all) {
       const original = primary.ask.bind(primary);
       primary.ask = (call, answered) => {
-        raises.push(call.script.name);
+        // What the instance asks in the background is none of the requests'.
+        if (call.script.name !== "expire-members") raises.push(call.script.name);
         original(call, answered);
       };
     }

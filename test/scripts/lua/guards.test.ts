@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeEach, describe, expect, test } from "vitest";
 import { GUARD_MS } from "../../../src/algorithms/guard.js";
+import { expireMembers } from "../../../src/scripts/expiry-calls.js";
 import { beginGuard, readGuard } from "../../../src/scripts/guard-calls.js";
-import { expireMembers, listMembers, putMember } from "../../../src/scripts/member-calls.js";
+import { listMembers, putMember } from "../../../src/scripts/member-calls.js";
 import { memberRecord } from "../../helpers/member-record.js";
 import { freshName } from "../../helpers/names.js";
 import { OneServer } from "../../helpers/one-server.js";

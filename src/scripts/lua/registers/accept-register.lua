@@ -17,17 +17,18 @@ local promised, accepted = promised_in(head), accepted_in(head)
 if accepted == ARGV[2] and string.sub(head, 128, 128) == '0' then return { 1 } end
 if promised > ARGV[2] then return { 0, promised } end
 
--- A change that was tried again after another has the etag of its first try, and may have made something else.
-local is_new = string.sub(head, 75, 111) ~= ARGV[4] or redis.call('GETRANGE', KEYS[2], HEAD, -1) ~= ARGV[7]
+local is_same = string.sub(head, 75, 111) == ARGV[4]
+local was_live = string.sub(head, 127, 127) == '1'
 local ended, ends = string.sub(head, 112, 126), NEVER
 -- A version that this primary has already ends when it noted: accepting it again must not let it live longer.
 if ARGV[5] ~= '' then
-  if is_new or ended == NEVER then ends = string.format('%015.0f', now() + math.max(0, tonumber(ARGV[5]))) else ends = ended end
+  if not is_same or ended == NEVER then ends = string.format('%015.0f', now() + math.max(0, tonumber(ARGV[5]))) else ends = ended end
 end
 redis.call('SET', KEYS[2], ARGV[2] .. ARGV[2] .. ARGV[4] .. ends .. ARGV[6] .. '0' .. ARGV[7])
-if not is_new then return { 1 } end
+-- One version may be accepted in two forms: with the intent of a transaction, which makes even what is not there live, or where
+-- a change that was tried again after another made something else.
+if is_same and ends == ended and was_live == (ARGV[6] == '1') then return { 1 } end
 
-local was_live = string.sub(head, 127, 127) == '1'
 if ARGV[6] == '0' then redis.call('ZADD', KEYS[3], int(now()), ARGV[3])
 elseif head ~= '' and not was_live then redis.call('ZREM', KEYS[3], ARGV[3]) end
 if accepted == NONE then redis.call('ZADD', KEYS[4], 0, ARGV[3]) end
