@@ -31,6 +31,7 @@ import type { Ids } from "./ids.js";
 import { AntiEntropy } from "./primitives/anti-entropy/anti-entropy.js";
 import { MemberCopies } from "./primitives/anti-entropy/member-copies.js";
 import { Elections } from "./primitives/election.js";
+import { BoundLeases } from "./primitives/leases/bound-leases.js";
 import { Leases } from "./primitives/leases/leases.js";
 import { Locks } from "./primitives/lock.js";
 import { MemberEvents } from "./primitives/members/events/member-events.js";
@@ -189,9 +190,10 @@ export function createCore(
   const onAdopted = (version: number) => observer.configured?.(version);
   const reconciler = new Reconciler(all, { keys, clock, random, ids, settings, log, onAdopted });
   const primaries = new Primaries(all, reconciler);
-  const membership = new Membership(primaries, keys, clock, ids, config, random, observer.members);
-  membership.expiry.start();
   const votes = new LeaseVotes(primaries, keys, ids, config, (rounds) => observer.granted?.(rounds));
+  const bound = new BoundLeases(primaries, keys, votes, clock, config, observer.leases);
+  const membership = new Membership(primaries, keys, clock, ids, config, random, bound, observer.members);
+  membership.expiry.start();
   const instance = ids.nonce();
   const notifications = new Notifications(
     redis.urls,
@@ -209,7 +211,7 @@ export function createCore(
     config,
     observer.leases,
   );
-  const leases = new Leases(votes, waiting, primaries.all.length, clock, random, ids, observer.leases);
+  const leases = new Leases(votes, waiting, primaries.all.length, clock, random, ids, bound, observer.leases);
   const subscriptions = new Subscriptions(redis.urls, connect, config.connectTimeoutMs);
   const memberEvents = new MemberEvents(primaries, membership, keys, clock);
   const parts = { keys, clock, random, ids };

@@ -10,6 +10,8 @@ export interface MemberOptions extends RegisterRequest, CallOptions {
   readonly id: string;
   /** What each heartbeat reports of its load, for picks by `least-load` and `sticky`. Where it throws, or is refused, a heartbeat has none. */
   readonly load?: (() => LoadReport) | undefined;
+  /** Called with the answer to each heartbeat, and with when that was sent, on the monotonic clock in ms. */
+  readonly onPulse?: ((answer: { readonly body: Pulse; readonly sentAtMs: number }) => void) | undefined;
 }
 
 export interface DrainOptions extends CallOptions {
@@ -34,22 +36,17 @@ export class Membership implements AsyncDisposable {
   private constructor(
     private readonly transport: Transport,
     private readonly path: string,
-    private readonly registration: RegisterRequest,
-    private readonly load: MemberOptions["load"],
+    private readonly options: MemberOptions,
     private last: Registration,
   ) {
     this.#beating = this.#beat();
   }
 
   /** Registers the member. Resolves once that is acknowledged. */
-  static async join(
-    transport: Transport,
-    service: string,
-    { id, load, timeoutMs, signal, ...registration }: MemberOptions,
-  ): Promise<Membership> {
-    const path = `/services/${encodeURIComponent(service)}/members/${encodeURIComponent(id)}`;
-    const last = await register(transport, path, registration, { timeoutMs, signal });
-    return new Membership(transport, path, registration, load, last);
+  static async join(transport: Transport, service: string, options: MemberOptions): Promise<Membership> {
+    const path = `/services/${encodeURIComponent(service)}/members/${encodeURIComponent(options.id)}`;
+    const last = await register(transport, path, options, options);
+    return new Membership(transport, path, options, last);
   }
 
   /** The last registration, as the service answered it. */
@@ -124,7 +121,7 @@ export class Membership implements AsyncDisposable {
     const { transport, path, member } = this;
     const { incarnation, memberKey, heartbeatIntervalMs } = member;
     try {
-      await transport.send<Pulse>({
+      const answer = await transport.send<Pulse>({
         method: "POST",
         path: `${path}/heartbeat`,
         body: () => ({ incarnation, memberKey, load: load ?? undefined }),
@@ -133,6 +130,7 @@ export class Membership implements AsyncDisposable {
         limitMs: () => Math.min(ATTEMPT_MS, heartbeatIntervalMs / 2),
         signal: this.#stop.signal,
       });
+      this.options.onPulse?.(answer);
     } catch (error) {
       if (!(error instanceof QuorateError)) return;
       // Not to be aborted, so that leaving comes after it.
@@ -148,7 +146,7 @@ export class Membership implements AsyncDisposable {
   /** A member whose load cannot be told lives nevertheless. */
   #loadNow(): LoadReport | null {
     try {
-      return this.load?.() ?? null;
+      return this.options.load?.() ?? null;
     } catch {
       return null;
     }
@@ -164,7 +162,7 @@ export class Membership implements AsyncDisposable {
     if (this.#isDraining) return this.#stop.abort();
     const timeoutMs = this.member.ttlMs;
     try {
-      this.last = await register(this.transport, this.path, this.registration, { timeoutMs });
+      this.last = await register(this.transport, this.path, this.options, { timeoutMs });
     } catch (error) {
       // The next heartbeat finds out whether it is a member.
       if (error instanceof QuorateError && error.code === "superseded") this.#end(error);
@@ -186,8 +184,8 @@ interface Registration {
 async function register(
   transport: Transport,
   path: string,
-  registration: RegisterRequest,
-  options: CallOptions,
+  { id: _, load: __, onPulse: ___, timeoutMs: ____, signal: _____, ...registration }: MemberOptions,
+  limits: CallOptions,
 ): Promise<Registration> {
   let isRepeated = false;
   const { body } = await transport.send<Registered>({
@@ -198,7 +196,7 @@ async function register(
     onFailure: (error) => {
       isRepeated ||= error instanceof QuorateError && wasSent(error);
     },
-    ...transport.limits(options),
+    ...transport.limits(limits),
   });
   return { member: body, isRepeated };
 }

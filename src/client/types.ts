@@ -8,6 +8,8 @@ export type AcquireRequest = {
   readonly waitMs?: number | undefined;
   /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
   readonly leaseId?: LeaseId | undefined;
+  /** The member that the lease is bound to: its heartbeats with this incarnation and memberKey renew it for ttlMs each time, and tell whether it is still held. */
+  readonly member?: LeaseMember | undefined;
   /** exclusive: held by one holder. shared: together with other shared holders. */
   readonly mode?: Mode | undefined;
   /** A label that others see. */
@@ -28,6 +30,8 @@ export type AcquirePermitsRequest = {
   readonly waitMs?: number | undefined;
   /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
   readonly leaseId?: LeaseId | undefined;
+  /** The member that the lease is bound to: its heartbeats with this incarnation and memberKey renew it for ttlMs each time, and tell whether it is still held. */
+  readonly member?: LeaseMember | undefined;
   /** A label that others see. */
   readonly owner?: string | undefined;
   /** Whatever others should see; up to 2048 bytes of JSON. */
@@ -42,6 +46,8 @@ export type CampaignRequest = {
   readonly waitMs?: number | undefined;
   /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
   readonly leaseId?: LeaseId | undefined;
+  /** The member that the lease is bound to: its heartbeats with this incarnation and memberKey renew it for ttlMs each time, and tell whether it is still held. */
+  readonly member?: LeaseMember | undefined;
   /** A label that others see. */
   readonly candidate?: string | undefined;
   /** What the leader publishes; up to 4096 bytes of JSON. */
@@ -242,6 +248,8 @@ export type Pulse = {
   readonly heartbeatIntervalMs: number;
   /** Identifies the ring of the service as this instance saw it a moment ago: a second for small deployments, 20 s with 100,000 members. If it is another than yours, read the members again. null: this instance does not know it yet. */
   readonly ringId: string | null;
+  /** Present where the heartbeat had a memberKey. A lease that is in neither list was not renewed: it ends in its time. */
+  readonly leases?: BoundLeases;
 };
 
 /** One page of the live members of a service, in the order of their ids. */
@@ -403,6 +411,18 @@ export type Loss = {
 /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
 export type LeaseId = string;
 
+/** The member that the lease is bound to: its heartbeats with this incarnation and memberKey renew it for ttlMs each time, and tell whether it is still held. */
+export type LeaseMember = {
+  /** Name of the service. */
+  readonly service: string;
+  /** Id of the member. */
+  readonly id: string;
+  /** Raised by each registration: distinguishes a process from its successor under the same id. */
+  readonly incarnation: number;
+  /** The secret of one registration, told only to whoever registers. With it and the incarnation a request comes from that very process, and not from somebody who knows the id of the member; any other is refused. */
+  readonly memberKey: MemberKey;
+};
+
 /** exclusive: held by one holder. shared: together with other shared holders. */
 export type Mode = "exclusive" | "shared";
 
@@ -466,6 +486,14 @@ export type Load = {
 
 /** The secret of one registration, told only to whoever registers. With it and the incarnation a request comes from that very process, and not from somebody who knows the id of the member; any other is refused. */
 export type MemberKey = string;
+
+/** Present where the heartbeat had a memberKey. A lease that is in neither list was not renewed: it ends in its time. */
+export type BoundLeases = {
+  /** Those that are held. */
+  readonly held: readonly BoundHeld[];
+  /** Those that ended without having been released. Each is told once, as a rule. */
+  readonly lost: readonly BoundLost[];
+};
 
 /** A live member of a service. */
 export type Member = {
@@ -538,8 +566,37 @@ export type Participant = {
   readonly acknowledged: boolean;
 };
 
+/** A lease that was renewed. */
+export type BoundHeld = {
+  /** What it holds. */
+  readonly kind: LeaseKind;
+  /** The names that it was acquired for. */
+  readonly names: readonly string[];
+  /** Its fencing token; of an election its term. */
+  readonly fencingToken: number;
+  /** exclusive: held by one holder. shared: together with other shared holders. */
+  readonly mode: Mode;
+  /** Trust it until your own send time of the heartbeat + validForMs, on your monotonic clock. */
+  readonly validForMs: number;
+};
+
+/** A lease that has ended. */
+export type BoundLost = {
+  /** What it holds. */
+  readonly kind: LeaseKind;
+  /** The names that it was acquired for. */
+  readonly names: readonly string[];
+  /** Its fencing token; of an election its term. */
+  readonly fencingToken: number;
+  /** What is known about why a lease was lost. */
+  readonly lost: Loss;
+};
+
 /** left: it said so, or had drained. expired: its heartbeats stopped. */
 export type GoneStatus = "left" | "expired";
+
+/** What it holds. */
+export type LeaseKind = "locks" | "semaphores" | "elections";
 
 /** The fields that a problem has beside its code, by code. */
 export interface ProblemFields {

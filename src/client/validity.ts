@@ -15,7 +15,10 @@ export interface Grant {
 }
 
 /** Until when a grant may be trusted, given when its request was sent; both on the monotonic clock, ms. */
-export function trustedUntilMs(sentAtMs: number, { waitedMs, validForMs }: Grant): number {
+export function trustedUntilMs(
+  sentAtMs: number,
+  { waitedMs, validForMs }: Pick<Grant, "waitedMs" | "validForMs">,
+): number {
   return sentAtMs + waitedMs + validForMs - TIMER_MS;
 }
 

@@ -1,6 +1,6 @@
+import { Places } from "../algorithms/places.js";
 import type { Clock, Random } from "../clock.js";
 import { AllowList } from "../outbound/allow-list.js";
-import { Places } from "../outbound/places.js";
 import { type Post, postingBy } from "../outbound/post.js";
 import { Instances } from "../primitives/instances.js";
 import type { Membership } from "../primitives/members/membership.js";

@@ -96,7 +96,9 @@ export class HookDelivery {
         else {
           this.#moved(watch.position);
           await this.#saveIfDue();
-          await watch.change(clock.monotonicMs() + SAVED_AFTER_MS.delivered, signal);
+          // Woken by the next event, and to note its place where that is due.
+          const dueMs = this.#savedAtMs + SAVED_AFTER_MS[this.#unsaved];
+          await watch.change(Math.min(dueMs, clock.monotonicMs() + IDLE_MS), signal);
         }
       }
     } finally {
@@ -213,6 +215,8 @@ const BEGINNING = "the hook is new, and nothing had happened before";
 /** How long what is not noted yet may wait; a position that stays is noted now and then all the same, so that it is kept. */
 const SAVED_AFTER_MS = { delivered: 250, moved: 5_000, nothing: 86_400_000 };
 const PAUSE_MS = 1_000;
+/** How often the place of an idle hook is looked at. */
+const IDLE_MS = 5_000;
 const BACK_OFF_MS = { base: 1_000, cap: 60_000 };
 /** In a row, before the log says so. */
 const FAILURES_TOLD = 3;

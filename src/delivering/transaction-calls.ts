@@ -1,9 +1,9 @@
 import { fullJitterMs } from "../algorithms/backoff.js";
+import type { Places } from "../algorithms/places.js";
 import type { Transaction, Vote } from "../algorithms/two-phase.js";
 import type { Clock, Random } from "../clock.js";
 import type { AllowList } from "../outbound/allow-list.js";
 import { readUrl, WEB } from "../outbound/destination.js";
-import type { Places } from "../outbound/places.js";
 import type { Post, Posted } from "../outbound/post.js";
 import type { Callbacks, Callees, TransactionName } from "../primitives/transactions/callbacks.js";
 import type { Told, Transactions } from "../primitives/transactions/transactions.js";

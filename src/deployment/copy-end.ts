@@ -32,8 +32,9 @@ export async function scanHash(
   end: CopyEnd,
   key: string,
   each: (fieldsAndValues: readonly string[]) => Promise<void>,
+  count = PAGE,
 ): Promise<void> {
-  await inPages((cursor) => commandOn(end, "HSCAN", key, cursor, "COUNT", PAGE), each);
+  await inPages((cursor) => commandOn(end, "HSCAN", key, cursor, "COUNT", count), each);
 }
 
 /** All members of a sorted set, once each. */

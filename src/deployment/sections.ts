@@ -1,5 +1,6 @@
 import { NO_BALLOT } from "../algorithms/ballot.js";
 import { scanBy } from "../quorum/scan.js";
+import { BOUND_AT_ONCE, restoreBound } from "../scripts/bound-calls.js";
 import {
   dropBorrowed,
   dropHolds,
@@ -91,6 +92,24 @@ const members: Section = {
   },
 };
 
+/** Lists of the leases that are bound to members. What the target has kept may stay: a vote on each lease decides. */
+const bound: Section = {
+  name: "bound leases",
+  copy: (source, target, keys) =>
+    scanKeys(source, keys.boundPattern, async (lists) => {
+      for (const list of lists) {
+        const leftMs = Number(await commandOn(source, "PTTL", list));
+        if (leftMs <= 0) continue;
+        await scanHash(
+          source,
+          list,
+          (leases) => runOn(target, restoreBound(list, leftMs, leases)),
+          BOUND_AT_ONCE,
+        );
+      }
+    }),
+};
+
 /** The tombstones of leases that were ended, and of attempts that were abandoned. */
 const tombstones: Section = {
   name: "tombstones",
@@ -146,7 +165,7 @@ function* inBatches<T>(all: readonly T[], size: number): Generator<readonly T[]>
 }
 
 /** In the order in which they are copied. */
-export const SECTIONS: readonly Section[] = [holds, counters, members, tombstones, registers];
+export const SECTIONS: readonly Section[] = [holds, counters, members, bound, tombstones, registers];
 
 /** Each may have 64 KB. */
 const REGISTERS_AT_ONCE = 20;

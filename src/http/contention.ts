@@ -5,7 +5,7 @@ import { Namespace } from "../namespace.js";
 import type { LeaseObserver } from "../primitives/leases/lease-observer.js";
 import type { Waiter } from "../primitives/queue/waiter.js";
 import type { MetricsPrefix } from "../setting-values.js";
-import { gauge, made, seriesCounter, seriesHistogram } from "./metric-table.js";
+import { counter, gauge, made, seriesCounter, seriesHistogram } from "./metric-table.js";
 import type { Distribution, Tally } from "./series.js";
 
 type Names = "kind" | "namespace" | "prefix";
@@ -30,6 +30,10 @@ const TABLE = {
   quorate_lease_holders: gauge(
     NAMES,
     "Leases on names with these prefixes that this instance granted or renewed, until it ends them or they expire",
+  ),
+  quorate_lease_heartbeats_total: counter(
+    ["outcome"],
+    "Renewals of leases by the heartbeats of the members that they are bound to, by outcome: held, lost, unknown (no quorum)",
   ),
 };
 
@@ -80,6 +84,10 @@ export class Contention implements LeaseObserver {
     if (isOther) return;
     const nowMs = this.clock.monotonicMs();
     this.#held.put(leaseId, key, nowMs + ttlMs, nowMs);
+  }
+
+  beaten(outcome: "held" | "lost" | "unknown"): void {
+    this.#table.quorate_lease_heartbeats_total.inc({ outcome });
   }
 
   ended(leaseId: string): void {

@@ -74,6 +74,8 @@ export interface Env {
     /** Where the requests of its key are limited. */
     rate?: Rate;
     code?: ErrorCode;
+    /** Leases that the request has renewed and that its answer does not name: secrets. */
+    kept?: readonly { readonly leaseId: string; readonly ttlMs: number }[];
   };
 }
 

@@ -54,7 +54,7 @@ const retryAfterMs = z
   .min(0)
   .openapi({ description: "When to try again, ms; the header Retry-After rounds it up." });
 
-const LossSchema = answer("Loss", "What is known about why a lease was lost.", {
+export const LossSchema = answer("Loss", "What is known about why a lease was lost.", {
   why: z.enum(["expired", "released", "broken", "taken", "restarted"]).openapi({
     description:
       "taken: a later lease holds it or has held it. restarted: a majority of the primaries restarted since it was granted, and no later holder is known.",

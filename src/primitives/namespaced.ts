@@ -1,6 +1,6 @@
 import type { Namespace } from "../namespace.js";
 import type { Elections } from "./election.js";
-import type { Held } from "./leases/lease-terms.js";
+import type { Held, LeaseRequest } from "./leases/lease-terms.js";
 import type { Locks } from "./lock.js";
 import type { MemberEvents } from "./members/events/member-events.js";
 import type { ListWatches } from "./members/list-watches.js";
@@ -258,9 +258,10 @@ function innerLease<R extends Leased>(namespace: Namespace, request: R): R {
 }
 
 /** A request for a lease, whose leaseId is generated in the namespace if the caller chose none. */
-function innerRequest<R extends { readonly leaseId?: string | undefined }>(namespace: Namespace, request: R) {
+function innerRequest<R extends Pick<LeaseRequest, "leaseId" | "member">>(namespace: Namespace, request: R) {
   const leaseId = request.leaseId === undefined ? undefined : namespace.inner(request.leaseId);
-  return { ...request, leaseId, namespace };
+  const member = request.member && { ...request.member, service: namespace.inner(request.member.service) };
+  return { ...request, leaseId, member, namespace };
 }
 
 function outerLease<L extends Leased>(namespace: Namespace, lease: L): L {

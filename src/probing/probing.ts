@@ -1,8 +1,8 @@
+import { Places } from "../algorithms/places.js";
 import { REPORTERS_NEEDED } from "../algorithms/suspicion.js";
 import type { Clock, Random } from "../clock.js";
 import { CoordinationError } from "../errors.js";
 import { AllowList } from "../outbound/allow-list.js";
-import { Places } from "../outbound/places.js";
 import { Instances } from "../primitives/instances.js";
 import type { Member, ProbeTerms } from "../primitives/members/member.js";
 import type { Membership } from "../primitives/members/membership.js";

@@ -1,5 +1,6 @@
 import { PrimaryFailure } from "../redis/failures.js";
 import type { Primary } from "../redis/primary.js";
+import { type BoundLease, type BoundTo, listBound, parseBound } from "../scripts/bound-calls.js";
 import { type HeldLease, listHolders } from "../scripts/holder-calls.js";
 import type { Keys } from "../scripts/keys.js";
 import type { Call } from "../scripts/scripts.js";
@@ -32,6 +33,17 @@ export async function scanBy(run: Run, set: string, isOver?: () => boolean, grac
 export async function holdersOn(primary: Primary, keys: Keys, resource: string): Promise<HeldLease[]> {
   const found = await allParts(steadilyOn(primary), (from) => listHolders(keys, resource, from));
   return [...new Map(found.map((lease) => [lease.leaseId, lease])).values()];
+}
+
+/** The leases in the list of a member on one primary, read in the same way. */
+export async function boundOn(
+  primary: Primary,
+  keys: Keys,
+  member: BoundTo,
+  keptMs: number,
+): Promise<BoundLease[]> {
+  const found = await allParts(steadilyOn(primary), (from) => listBound(keys, member, from, keptMs));
+  return found.map(parseBound);
 }
 
 /** Runs every call in the epochs of the first: else the primary could forget its data between two parts, unnoticed. */

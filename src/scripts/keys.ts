@@ -49,6 +49,10 @@ export class Keys {
     return `${escapeGlob(this.prefix)}member/*`;
   }
 
+  get boundPattern(): string {
+    return `${escapeGlob(this.boundPrefix)}*`;
+  }
+
   get tombstonePattern(): string {
     return `${escapeGlob(this.prefix)}gone/*`;
   }
@@ -93,6 +97,15 @@ export class Keys {
   readonly member = (service: string, id: string) => this.memberPrefix(service) + id;
 
   readonly members = (service: string) => `${this.prefix}members/${service}`;
+
+  /** Prefix of the lists of leases that are bound to members. */
+  get boundPrefix(): string {
+    return `${this.prefix}bound/`;
+  }
+
+  /** The leases that are bound to one incarnation of a member. */
+  readonly bound = (service: string, id: string, incarnation: number) =>
+    `${this.boundPrefix}${service}/${id}/${incarnation}`;
 
   /** Deadlines of the tombstones among the members. */
   readonly left = (service: string) => `${this.prefix}left/${service}`;

@@ -112,7 +112,8 @@ export function putMember(
 export type Pulse = Pick<MemberRecord, "incarnation" | "revision" | "ttlMs">;
 
 export type HeartbeatVote =
-  | ({ readonly kind: "renewed" } & Pulse)
+  /** `hasLeases`: some are bound to it; told only to a heartbeat with a nonce. */
+  | ({ readonly kind: "renewed"; readonly hasLeases: boolean } & Pulse)
   | { readonly kind: "other" | "left" | "wrong-key"; readonly incarnation: number }
   | { readonly kind: "expired"; readonly incarnation: number; readonly revision: number }
   | { readonly kind: "missing" };
@@ -138,7 +139,7 @@ export function heartbeat(keys: Keys, heartbeats: readonly Heartbeat[]): Call<He
     else byService.set(service, [index]);
   }
   const used = [keys.services, keys.expiring];
-  const args: string[] = [];
+  const args = [keys.boundPrefix];
   for (const [service, indices] of byService) {
     used.push(keys.members(service), keys.left(service));
     let text = "";
@@ -158,7 +159,7 @@ export function heartbeat(keys: Keys, heartbeats: readonly Heartbeat[]): Call<He
 }
 
 function toHeartbeatVote(line: string): HeartbeatVote {
-  const [kind, incarnation, revision, ttlMs] = line.split(" ");
+  const [kind, incarnation, revision, ttlMs, hasLeases] = line.split(" ");
   switch (kind) {
     case "1":
       return {
@@ -166,6 +167,7 @@ function toHeartbeatVote(line: string): HeartbeatVote {
         incarnation: Number(incarnation),
         revision: Number(revision),
         ttlMs: Number(ttlMs),
+        hasLeases: hasLeases === "1",
       };
     case "-1":
       return { kind: "missing" };

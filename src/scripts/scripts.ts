@@ -68,6 +68,7 @@ const NAMES = {
     "read-guard",
     "begin-guard",
   ],
+  bound: ["bind-lease", "list-bound", "unbind-leases", "restore-bound"],
   "anti-entropy": ["take-turn"],
   configuration: [
     "prepare",

@@ -124,7 +124,13 @@ describe("the package", () => {
     );
     const { analysis } = JSON.parse(stdout);
     expect(Object.keys(analysis.entrypoints)).toEqual(
-      expect.arrayContaining(["./client", "./client/consensus", "./client/worker", "./redlock"]),
+      expect.arrayContaining([
+        "./client",
+        "./client/bound",
+        "./client/consensus",
+        "./client/worker",
+        "./redlock",
+      ]),
     );
   }, 60_000);
 

@@ -190,7 +190,7 @@ describe("a hook", () => {
     await clock.advance(300);
     taken(4);
     queue.push(messages(message("m2", "at-2")));
-    await clock.advance(1_000);
+    await clock.advance(6_000);
     await run;
     const before = posts.length;
     queue.push(messages(message("m3", "at-3")));

@@ -1,4 +1,8 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { authority, hasOpenssl } from "../helpers/certificates.js";
 import { readEvents } from "../helpers/events.js";
 import type { SharedPrimaries } from "../helpers/primaries.js";
 import { startProcess } from "../helpers/process.js";
@@ -233,3 +237,43 @@ test("an instance that stops hands its hooks over at once", { timeout: 60_000 },
   await leave(service, "before", stayer);
   await until(() => receiver.told().includes("left before"), "it is told");
 });
+
+test.skipIf(!hasOpenssl)(
+  "a hook over TLS is told where its certificate is by a CA that the process trusts",
+  {
+    timeout: 60_000,
+  },
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), "quorate-hooks-"));
+    const ca = await authority("of the receivers");
+    await writeFile(join(folder, "ca.pem"), ca.cert);
+    await using trusted = await startReceiver(await ca.issue("receiver"));
+    await using other = await startReceiver(await ca.issue("other", { san: "DNS:other.internal" }));
+    const settings = {
+      ...PATIENT,
+      ...env,
+      QUORATE_HOOK_ALLOW: "127.0.0.0/8,::1,localhost",
+      QUORATE_KEY_PREFIX: ownPrefix(),
+      REDIS_URLS: primaries.urls.join(","),
+      NODE_EXTRA_CA_CERTS: join(folder, "ca.pem"),
+      NODE_OPTIONS: "--dns-result-order=ipv4first",
+    };
+    await using service = startProcess(settings);
+    const base = `${await service.listening}/v1/services/search`;
+    const call = (method: string, path: string, body?: object) =>
+      fetch(base + path, {
+        method,
+        headers: { ...operator, "content-type": "application/json" },
+        ...(body && { body: JSON.stringify(body) }),
+      });
+    for (const [id, { url }] of Object.entries({ trusted, other }))
+      expect((await call("PUT", `/hooks/${id}`, { url })).status).toBe(201);
+    await call("PUT", "/members/m1", { address: "10.0.0.7:9000" });
+    await until(() => trusted.told().length > 0, "it is told", 20_000);
+    const failed = async () =>
+      ((await (await call("GET", "/hooks/other")).json()) as { failure: string }).failure;
+    await until(async () => (await failed()) !== null, "the other fails", 20_000);
+    expect([await failed(), other.got]).toEqual(["ERR_TLS_CERT_ALTNAME_INVALID", []]);
+    await rm(folder, { recursive: true });
+  },
+);

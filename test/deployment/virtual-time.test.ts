@@ -98,6 +98,7 @@ describe("a readmission", () => {
     holds: (command, args) => command === "SCAN" && args.includes(keys.holdPattern),
     counters: (command) => command === "HSCAN",
     members: (command, args) => command === "SCAN" && args.includes(keys.memberPattern),
+    "bound leases": (command, args) => command === "SCAN" && args.includes(keys.boundPattern),
     tombstones: (command, args) => command === "SCAN" && args.includes(keys.tombstonePattern),
     registers: (command, args) => command === "ZSCAN" && args.includes(keys.registers),
   };

@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 
 /** A request that a receiver of hooks has got. */
@@ -24,11 +25,15 @@ export interface Receiver extends AsyncDisposable {
 /** A status, or whatever else is to be done. */
 type Answered = number | RequestListener;
 
-export async function startReceiver(): Promise<Receiver> {
+/** `tls`: its certificate and key, for `localhost`. */
+export async function startReceiver(tls?: {
+  readonly cert: string;
+  readonly key: string;
+}): Promise<Receiver> {
   const got: Delivery[] = [];
   const told = new Map<string, string>();
   let answer: (delivery: Delivery) => Answered = () => 200;
-  const server = createServer((request, response) => {
+  const listener: RequestListener = (request, response) => {
     let text = "";
     request.setEncoding("utf8").on("data", (part: string) => {
       text += part;
@@ -43,10 +48,11 @@ export async function startReceiver(): Promise<Receiver> {
       const { type, data } = body;
       if (how < 300) told.set(delivery.id, data?.member ? `${type} ${data.member.id}` : type);
     });
-  });
+  };
+  const server = tls ? createTlsServer(tls, listener) : createServer(listener);
   await once(server.listen(0, "127.0.0.1"), "listening");
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/quorate`,
+    url: `${tls ? "https://localhost" : "http://127.0.0.1"}:${(server.address() as AddressInfo).port}/quorate`,
     got,
     told: () => [...told.values()],
     answer: (how) => {

@@ -90,7 +90,17 @@ test("no leaseId is in logs, metrics, problems and what is shown of locks, whate
     await call("POST", `${path}/heartbeat`, key);
     await call("POST", `${path}/heartbeat`, { ...key, incarnation: undefined });
     await call("POST", `/v1/services/${name}/members/n/heartbeat`, key);
+    const bound = { ttlMs: 10_000, member: { service: name, id: "m", ...key } };
+    const lease = await lock(`${name}-bound`, "acquire", bound);
+    await lock(`${name}-other`, "acquire", { ...bound, member: { ...bound.member, id: "n" } });
+    await lock(`${name}-other`, "acquire", {
+      ...bound,
+      member: { ...bound.member, memberKey: key.memberKey.slice(1) },
+    });
     await call("POST", "/v1/heartbeats", { beats: [{ service: name, id: "m", ...key }] });
+    await lock(`${name}-bound`, "break", { reason: "stuck" });
+    await call("POST", `${path}/heartbeat`, key);
+    await lock(`${name}-bound`, "release", { leaseId: lease.body.leaseId ?? chosenId() });
     const { body: later } = await instance.call("PUT", path, { address: "10.0.0.7:9000" });
     if (later.memberKey) secrets.add(later.memberKey);
     await call("POST", `${path}/heartbeat`, { incarnation: later.incarnation, memberKey: key.memberKey });

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
+import { bindLease, listBound, restoreBound, unbindLeases } from "../../src/scripts/bound-calls.js";
 import {
   accept,
   admit,
@@ -89,6 +90,9 @@ const ballot = `000000000007:${"a".repeat(24)}`;
 const proposal = { etag: ballot, leftMs: 1_000, isLive: true, text: "1 - -\n{}" };
 const member = memberRecord({ id: "search-1" });
 
+const boundTo = { service: "search", id: "search-1", incarnation: 5, nonce: "nonce" };
+const boundLease = { ...attempt, token: 7, ttlMs: 1_000 };
+
 const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "acquire-lease": acquireLease(keys, attempt, {
     ttlMs: 1_000,
@@ -145,6 +149,18 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "set-limit": setLimit(keys, "pool", 7, 1_000),
   "sweep-held": sweepHeld(keys),
   "announce-incarnation": announceIncarnation(keys, 7),
+  "bind-lease": bindLease(keys, boundTo, boundLease, 1_000),
+  "list-bound": listBound(keys, boundTo, "0", 1_000),
+  "unbind-leases": unbindLeases(
+    keys,
+    boundTo,
+    many((i) => ({ leaseId: `${i}`, token: 7 })),
+  ),
+  "restore-bound": restoreBound(
+    keys.bound("search", "search-1", 5),
+    1_000,
+    many((i) => [`${i}`, "7 {}"]).flat(),
+  ),
   "take-turn": takeTurn(keys, "work", "nonce", 1_000),
   "claim-incarnation": claimIncarnation(keys, "search", member),
   "claim-change": claimChange(keys, "search", member, { ...member, revision: 2, change: "change" }),

@@ -1,5 +1,10 @@
 import { CoordinationError } from "../../src/errors.js";
-import type { Grant, Held as Refusal } from "../../src/primitives/leases/lease-terms.js";
+import type {
+  Grant,
+  LeaseRequest,
+  MemberProof,
+  Held as Refusal,
+} from "../../src/primitives/leases/lease-terms.js";
 import type { Locks } from "../../src/primitives/lock.js";
 import type { Member } from "../../src/primitives/members/member.js";
 import { namesOf, type Outcome, type Request, type Seen, type Wanted } from "../history/operation.js";
@@ -39,10 +44,12 @@ export class Asking {
       leaseId,
       waitMs,
       value,
+      member,
     }: {
       readonly leaseId?: string | undefined;
       readonly waitMs?: number;
       readonly value?: string | undefined;
+      readonly member?: MemberProof;
     } = {},
   ): Promise<Held | Outcome["kind"]> {
     this.#touch(instance, wanted, ttlMs);
@@ -58,7 +65,7 @@ export class Asking {
     const outcome = await this.ask(instance, request, async () => {
       const acquired = wanted.election
         ? await this.#campaign(instance, wanted.name, { ttlMs, leaseId, waitMs, value })
-        : await this.#acquire(instance, wanted, { ttlMs, leaseId, waitMs });
+        : await this.#acquire(instance, wanted, { ttlMs, leaseId, waitMs, member });
       if (acquired.kind === "held") return { kind: "held" };
       const { lease } = acquired;
       return {
@@ -75,7 +82,7 @@ export class Asking {
   #acquire(
     instance: Instance,
     { name, mode, permits = 1, limit, ...rest }: Wanted,
-    request: { ttlMs: number; leaseId: string | undefined; waitMs: number | undefined },
+    request: Pick<LeaseRequest, "ttlMs" | "leaseId" | "waitMs" | "member">,
   ): Promise<{ kind: "acquired"; lease: Grant } | Refusal> {
     if (limit === undefined)
       return this.#locks(instance).acquire({ names: namesOf({ name, ...rest }), mode, ...request });
@@ -288,10 +295,10 @@ function failureOf(error: unknown): Outcome {
   return { kind: "failed", code: `internal: ${error instanceof Error ? error.stack : error}` };
 }
 
-const SERVICE = "s";
+export const SERVICE = "s";
 /** Of members that are changed. */
 export const CHANGING = "changing";
-const REGISTRATION = { address: "a:1", weight: 1, zone: null, tags: [], metadata: null };
+export const REGISTRATION = { address: "a:1", weight: 1, zone: null, tags: [], metadata: null };
 /** The default of the configuration, and what the clocks of instances differ by. */
 const VIEW_AGE_MS_MAX = 255;
 const ANSWER_WITHIN_MS = 3_000;

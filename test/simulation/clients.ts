@@ -1,5 +1,6 @@
 import { namesOf, type Wanted } from "../history/operation.js";
 import { Asking, type Held } from "./asking.js";
+import { boundClient } from "./bound-clients.js";
 import { changeMembers } from "./changing-members.js";
 import type { Instance } from "./instance.js";
 import type { Plan } from "./plan.js";
@@ -21,18 +22,20 @@ export interface Dependencies {
 
 /** All clients of a run, until the faults stop; then what they still hold. */
 export async function runClients(dependencies: Dependencies): Promise<Held[]> {
-  const { plan } = dependencies;
+  const { plan, variant } = dependencies;
   const each = <T>(count: number, run: (place: number) => Promise<T>) =>
     Promise.all(Array.from({ length: count }, (_, place) => run(place)));
-  const [held] = await Promise.all([
+  const [held, bound] = await Promise.all([
     each(plan.clients, (place) => lockClient(dependencies, `c${place + 1}`)),
+    // What others do not have, they cannot be asked for.
+    each(variant.locks ? 0 : plan.bound, (place) => boundClient(dependencies, `b${place + 1}`)),
     each(plan.members, (place) => member(dependencies, `m${place + 1}`)),
     each(plan.registers, (place) => registerClient(dependencies, `r${place + 1}`)),
     each(plan.transfers, (place) => transferClient(dependencies, `t${place + 1}`)),
     observer(dependencies),
     changeMembers(dependencies),
   ]);
-  return held.flat();
+  return [...held, ...bound].flat();
 }
 
 /** Takes locks, renews and gives them back, forgets some, and asks again what was not answered. */
@@ -93,7 +96,7 @@ async function acquire(
   return null;
 }
 
-const someName = (plan: Plan, chance: Chance) => `n${chance.whole(1, plan.names)}`;
+export const someName = (plan: Plan, chance: Chance) => `n${chance.whole(1, plan.names)}`;
 
 function someWish(plan: Plan, chance: Chance): Wanted {
   const name = someName(plan, chance);
@@ -116,7 +119,7 @@ function someWish(plan: Plan, chance: Chance): Wanted {
   }
 }
 
-function orphan(universe: Universe, wanted: Wanted, ttlMs: number): void {
+export function orphan(universe: Universe, wanted: Wanted, ttlMs: number): void {
   for (const name of namesOf(wanted)) universe.orphan(name, ttlMs);
 }
 

@@ -1,9 +1,11 @@
+import type { LeaseVotes } from "../../src/quorum/lease-votes.js";
 import { Keys } from "../../src/scripts/keys.js";
 import { putMember } from "../../src/scripts/member-calls.js";
 import type { Core } from "../../src/service.js";
 import type { Canary } from "./canaries.js";
 import { patched } from "./patched.js";
 import { CALM, type Plan, withChanges } from "./plan.js";
+import { leasesOf } from "./variant.js";
 
 /** What must be found broken in members that are changed, leave and expire. */
 export const MEMBER_CANARIES: readonly Canary[] = [
@@ -54,7 +56,33 @@ export const MEMBER_CANARIES: readonly Canary[] = [
     ),
     change: spreadTombstones,
   },
+  {
+    name: "a bound lease renewed because its member was",
+    breaks: ["holds"],
+    from: 1,
+    replan: withShortLeases,
+    change: trustTheMember,
+  },
 ];
+
+/** Leases that often end before the next heartbeat, on a name that others want. */
+function withShortLeases(plan: Plan): Plan {
+  const quick = { names: 1, thinkMs: 60, leaseTtlsMs: [40, 120] };
+  return { ...plan, crowd: null, clients: 3, bound: 2, weather: CALM, faults: [], ...quick };
+}
+
+/** A majority have the member: so they are taken to have its leases, each of which is extended where it still is. */
+function trustTheMember(core: Core): void {
+  const { bound } = leasesOf(core) as unknown as { bound: { votes: Pick<LeaseVotes, "renew"> } };
+  const { votes } = bound;
+  const latest = { mode: "exclusive", owner: "", metadata: "", chosen: false, revision: "" } as const;
+  bound.votes = {
+    renew: async (lease) => {
+      void votes.renew(lease).catch(() => {});
+      return { kind: "extended", latest, acks: core.primaries.majority };
+    },
+  };
+}
 
 /** Whatever comes last counts, on each primary, and nobody has a revision for itself. */
 function withoutClaims(): (text: string) => string {

@@ -54,6 +54,8 @@ export interface Plan {
   readonly transfers: number;
   /** Members of another service, which are changed, drained and restarted as well. */
   readonly changing: number;
+  /** Members with leases that their heartbeats keep. */
+  readonly bound: number;
   readonly settings: InstanceSettings;
   readonly weather: Weather;
   readonly faults: readonly Fault[];
@@ -82,6 +84,7 @@ export function planOf(seed: number): Plan {
     registers: 0,
     transfers: 0,
     changing: 0,
+    bound: 0,
     settings: {
       ttlMaxMs: chance.pick([3_000, 5_000]),
       commandTimeoutMs: chance.pick([40, 100]),
@@ -101,7 +104,7 @@ export function planOf(seed: number): Plan {
     ]),
     memberTtlMs: pace * chance.pick([400, 800]),
   };
-  return withTransfers(changed(compared(upgraded(warmStarted(withRegisters(gathered(plan)))))));
+  return bound(withTransfers(changed(compared(upgraded(warmStarted(withRegisters(gathered(plan))))))));
 }
 
 /** Registers beside everything else, in some runs; in others nothing but them, of one key. */
@@ -154,6 +157,15 @@ function changed(plan: Plan): Plan {
 
 export function withChanges(plan: Plan): Plan {
   return { ...plan, changing: new Chance(plan.seed, "changing").whole(1, 2) };
+}
+
+/** In some runs members have leases. */
+function bound(plan: Plan): Plan {
+  return new Chance(plan.seed, "bound leases").happens(0.15) ? withBound(plan) : plan;
+}
+
+export function withBound(plan: Plan): Plan {
+  return plan.crowd === null && plan.clients > 0 ? { ...plan, bound: 2 } : plan;
 }
 
 /** In some runs copies are compared all the time. */

@@ -58,7 +58,7 @@ export class KeyLimits {
 
   /**
    * Handles a request within the limits of its key on what lasts and what lives. Throws `quota_exceeded`. `answerOf`: what the
-   * answer says.
+   * answer says. What the request keeps besides, such as leases that heartbeats renew, is in the context as `kept`.
    */
   within<A>(
     c: Context<Env>,
@@ -71,7 +71,7 @@ export class KeyLimits {
     const { waiting, streams, leases, members } = permitted.principal.limits;
     const isLimited = (waiting ?? streams ?? leases ?? members) !== undefined;
     if (!isLimited) return handle();
-    const handleCounted = () => this.#counting(permitted, work.done, handle, answerOf);
+    const handleCounted = () => this.#counting(c, permitted, work.done, handle, answerOf);
     return work.concurrent
       ? this.#concurrently(permitted, work.concurrent, outgoingOf(c), handleCounted)
       : handleCounted();
@@ -96,6 +96,7 @@ export class KeyLimits {
 
   /** Counts what begins, lives on or ends by the request. */
   async #counting<A>(
+    c: Context<Env>,
     permitted: Permitted,
     done: Done,
     handle: () => Promise<A> | A,
@@ -104,6 +105,9 @@ export class KeyLimits {
     const reservation = this.#reserve(permitted, done);
     try {
       const handled = await handle();
+      const { principal, namespace } = permitted;
+      for (const { leaseId, ttlMs } of c.get("kept") ?? [])
+        this.#quotas.extend(principal, namespace, "leases", leaseId, ttlMs);
       this.#settle(permitted, { ...done, answer: answerOf(handled) }, reservation);
       return handled;
     } finally {

@@ -2,6 +2,7 @@ import type { ElectionState, Elections } from "../../primitives/election.js";
 import type { NamespacedPrimitives } from "../../primitives/namespaced.js";
 import { permittedOf } from "../access/authorization.js";
 import type { Dependencies } from "../context.js";
+import { memberOf } from "../leases/binding.js";
 import { ACQUIRE_PROBLEMS, grantedOr } from "../leases/held.js";
 import type { Routes } from "../registration.js";
 import { body, json, streamed } from "../responses/content.js";
@@ -53,7 +54,10 @@ function campaignRoute(routes: Routes, dependencies: Dependencies): void {
     handle: async ({ params: { name }, body: { consensus, ...body } }, primitives, c) => {
       const isLed = `${name} has a leader`;
       const { elections, consensusElections } = primitives;
-      if (!consensus) return grantedOr(isLed, await elections.campaign({ ...body, name, ...ofClient(c) }));
+      if (!consensus) {
+        const member = memberOf(c, body.member);
+        return grantedOr(isLed, await elections.campaign({ ...body, member, name, ...ofClient(c) }));
+      }
       const { during } = waitingFor(c, dependencies, body.waitMs ?? 0);
       const outcome = await during(
         (signal, inFlight) => consensusElections.campaign({ ...body, name, signal, inFlight }),

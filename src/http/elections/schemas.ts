@@ -53,6 +53,9 @@ export const campaignBody = (ttlMaxMs: number) =>
     candidate: label(256, "A label that others see.", "worker-7").optional(),
     value: value.optional(),
     consensus,
+  }).refine(({ member, consensus = false }) => member === undefined || !consensus, {
+    path: ["member"],
+    message: "not with consensus: its leader renews by itself",
   });
 
 export const renewTermBody = (ttlMaxMs: number) => {

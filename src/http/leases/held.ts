@@ -7,6 +7,8 @@ export const ACQUIRE_PROBLEMS: readonly ErrorCode[] = [
   "too_many",
   "lease_mismatch",
   "lease_lost",
+  "unknown_member",
+  "superseded",
   "no_quorum",
 ];
 

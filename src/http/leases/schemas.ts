@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
-import { answer, json, label, ms, request, waitMs } from "../fields.js";
+import { answer, json, label, ms, name, request, waitMs } from "../fields.js";
+import { incarnation, memberKey } from "../members/schemas.js";
 
 /** Fields that locks, permits and terms of office share. */
 
@@ -25,11 +26,23 @@ const ttlMs = (ttlMaxMs: number) =>
     example: 10_000,
   });
 
+const MemberProofSchema = request(
+  "LeaseMember",
+  "The member that the lease is bound to: its heartbeats with this incarnation and memberKey renew it for ttlMs each time, and tell whether it is still held.",
+  {
+    service: name("Name of the service.", "search"),
+    id: name("Id of the member.", "search-1"),
+    incarnation,
+    memberKey,
+  },
+);
+
 /** What every request for a lease may contain. */
 export const leaseRequest = (ttlMaxMs: number) => ({
   ttlMs: ttlMs(ttlMaxMs),
   waitMs: waitMs("How long to wait in the queue: first come, first served").optional(),
   leaseId: leaseId.optional(),
+  member: MemberProofSchema.optional(),
 });
 
 /** What a request may say for others to see. */

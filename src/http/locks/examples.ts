@@ -18,6 +18,19 @@ export const acquireRequests = {
     summary: "With a leaseId of the caller: the request may be repeated",
     value: { ...acquire, leaseId: "kVYgQ3QzZ0u3m0n6mPpWqA" },
   },
+  bound: {
+    summary: "Kept by the heartbeats of a member",
+    value: {
+      ...acquire,
+      ttlMs: 30_000,
+      member: {
+        service: "search",
+        id: "search-1",
+        incarnation: 1795222235123,
+        memberKey: "pL0aVb7tQh2ZsX5yKc9wRg",
+      },
+    },
+  },
 };
 
 const lease: Answer<typeof schemas.LeaseSchema> = {

@@ -1,6 +1,7 @@
 import { grantedTo } from "../access/authorization.js";
 import { readablePage } from "../access/readable-page.js";
 import type { Dependencies } from "../context.js";
+import { memberOf } from "../leases/binding.js";
 import { ACQUIRE_PROBLEMS, grantedOr, isHeld } from "../leases/held.js";
 import { ReleaseBody, ReleasedSchema, renewBody } from "../leases/schemas.js";
 import type { Routes } from "../registration.js";
@@ -44,7 +45,10 @@ function leases(routes: Routes, { config }: Dependencies): void {
     answer: json("The lease.", LeaseSchema, examples.leases),
     problems: ACQUIRE_PROBLEMS,
     handle: async ({ params: { name }, body }, { locks }, c) =>
-      grantedOr(isHeld(name), await locks.acquire({ ...body, names: [name], ...ofClient(c) })),
+      grantedOr(
+        isHeld(name),
+        await locks.acquire({ ...body, member: memberOf(c, body.member), names: [name], ...ofClient(c) }),
+      ),
   });
   routes.add({
     method: "post",

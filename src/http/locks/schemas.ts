@@ -29,7 +29,7 @@ const lockName = name("Name of the lock.", "orders-42");
 
 export const LockParams = z.object({ name: lockName });
 
-const mode = z.enum(["exclusive", "shared"]).openapi("Mode", {
+export const mode = z.enum(["exclusive", "shared"]).openapi("Mode", {
   description: "exclusive: held by one holder. shared: together with other shared holders.",
   example: "exclusive",
 });

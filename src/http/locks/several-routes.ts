@@ -1,4 +1,5 @@
 import type { Dependencies } from "../context.js";
+import { memberOf } from "../leases/binding.js";
 import { ACQUIRE_PROBLEMS, grantedOr } from "../leases/held.js";
 import { ReleasedSchema } from "../leases/schemas.js";
 import type { Routes } from "../registration.js";
@@ -24,7 +25,7 @@ export function severalLockRoutes(routes: Routes, { config }: Dependencies): voi
     handle: async ({ body }, { locks }, c) =>
       grantedOr(
         "At least one of them is held by another lease",
-        await locks.acquire({ ...body, ...ofClient(c) }),
+        await locks.acquire({ ...body, member: memberOf(c, body.member), ...ofClient(c) }),
       ),
   });
   routes.add({

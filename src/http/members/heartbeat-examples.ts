@@ -1,4 +1,5 @@
 import type { z } from "@hono/zod-openapi";
+import { fencingToken } from "../leases/examples.js";
 import type { Answer } from "../typed-examples.js";
 import { member1, memberKey, ringId } from "./examples.js";
 import type * as schemas from "./heartbeat-schemas.js";
@@ -24,7 +25,34 @@ const pulse: Answer<typeof schemas.PulseSchema> = {
   heartbeatIntervalMs: 5_000,
   ringId,
 };
-export const pulses = { alive: { value: pulse } };
+export const pulses = {
+  alive: { value: pulse },
+  leases: {
+    summary: "With a memberKey, of a member that has leases",
+    value: {
+      ...pulse,
+      leases: {
+        held: [
+          {
+            kind: "locks" as const,
+            names: ["orders-42"],
+            fencingToken,
+            mode: "exclusive" as const,
+            validForMs: 29_690,
+          },
+        ],
+        lost: [
+          {
+            kind: "elections" as const,
+            names: ["billing"],
+            fencingToken: fencingToken - 2,
+            lost: { why: "taken" as const, newest: fencingToken },
+          },
+        ],
+      },
+    },
+  },
+};
 
 const several: z.input<typeof schemas.HeartbeatsBody> = {
   beats: [

@@ -1,5 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import { answer, ms, name, request } from "../fields.js";
+import { fencingToken } from "../leases/schemas.js";
+import { mode } from "../locks/schemas.js";
+import { LossSchema } from "../problem-schemas.js";
 import { LoadBody } from "./load-schemas.js";
 import { heartbeatIntervalMs, incarnation, MemberSchema, memberKey, ringId } from "./schemas.js";
 
@@ -47,6 +50,38 @@ export const HeartbeatsBody = request("HeartbeatsRequest", "To say that many mem
     .openapi({ description: `Up to ${HEARTBEATS_MAX}, each of another member.` }),
 });
 
+const bound = {
+  kind: z.enum(["locks", "semaphores", "elections"]).openapi("LeaseKind", { description: "What it holds." }),
+  names: z
+    .array(z.string())
+    .readonly()
+    .openapi({ description: "The names that it was acquired for.", example: ["orders-42"] }),
+  fencingToken: fencingToken.openapi({ description: "Its fencing token; of an election its term." }),
+};
+
+const BoundLeasesSchema = answer("BoundLeases", "What became of the leases that are bound to the member.", {
+  held: z
+    .array(
+      answer("BoundHeld", "A lease that was renewed.", {
+        ...bound,
+        mode,
+        validForMs: z.int().openapi({
+          description:
+            "Trust it until your own send time of the heartbeat + validForMs, on your monotonic clock.",
+          example: 9_895,
+        }),
+      }),
+    )
+    .readonly()
+    .openapi({ description: "Those that are held." }),
+  lost: z
+    .array(answer("BoundLost", "A lease that has ended.", { ...bound, lost: LossSchema }))
+    .readonly()
+    .openapi({
+      description: "Those that ended without having been released. Each is told once, as a rule.",
+    }),
+});
+
 export const PulseSchema = answer("Pulse", "The member whose heartbeat it was.", {
   incarnation,
   revision: MemberSchema.shape.revision,
@@ -56,6 +91,10 @@ export const PulseSchema = answer("Pulse", "The member whose heartbeat it was.",
     description:
       "Identifies the ring of the service as this instance saw it a moment ago: a second for small deployments, 20 s with 100,000 members. If it is another than yours, read the members again. null: this instance does not know it yet.",
   }),
+  leases: BoundLeasesSchema.optional().openapi({
+    description:
+      "Present where the heartbeat had a memberKey. A lease that is in neither list was not renewed: it ends in its time.",
+  }),
 });
 
 const AliveSchema = answer("HeartbeatAlive", "The member stays alive.", {
@@ -64,7 +103,13 @@ const AliveSchema = answer("HeartbeatAlive", "The member stays alive.", {
 });
 
 /** The problems that a single heartbeat of several may have. */
-export const HEARTBEAT_CODES = ["unknown_member", "superseded", "forbidden", "no_quorum"] as const;
+export const HEARTBEAT_CODES = [
+  "unknown_member",
+  "superseded",
+  "forbidden",
+  "too_many",
+  "no_quorum",
+] as const;
 
 const FailedSchema = answer("HeartbeatFailed", "This heartbeat failed; the others are not affected.", {
   outcome: only("failed"),

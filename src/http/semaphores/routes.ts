@@ -1,5 +1,6 @@
 import { HOLDERS_MAX } from "../../primitives/semaphore.js";
 import type { Dependencies } from "../context.js";
+import { memberOf } from "../leases/binding.js";
 import { ACQUIRE_PROBLEMS, grantedOr } from "../leases/held.js";
 import { ReleaseBody, ReleasedSchema, renewBody } from "../leases/schemas.js";
 import type { Routes } from "../registration.js";
@@ -78,7 +79,13 @@ function permitRoutes(routes: Routes, { config }: Dependencies): void {
     handle: async ({ params: { name }, body: { permits = 1, ...request } }, { semaphores }, c) =>
       grantedOr(
         `${name} has too few free permits`,
-        await semaphores.acquire({ ...request, name, permits, ...ofClient(c) }),
+        await semaphores.acquire({
+          ...request,
+          member: memberOf(c, request.member),
+          name,
+          permits,
+          ...ofClient(c),
+        }),
       ),
   });
   routes.add({

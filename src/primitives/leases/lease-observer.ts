@@ -10,6 +10,8 @@ export interface LeaseObserver {
   answered(queues: readonly string[], outcome: "granted" | "held"): void;
   /** A lease was granted or renewed, and lives for `ttlMs` at least unless it is ended. */
   holds(queues: readonly string[], leaseId: string, ttlMs: number): void;
+  /** A heartbeat of its member was to renew a lease. `unknown`: nobody could tell. */
+  beaten(outcome: "held" | "lost" | "unknown"): void;
   /** A lease was released, or was not held any more. */
   ended(leaseId: string): void;
 }

@@ -45,11 +45,22 @@ export interface LeaseRequest {
   readonly leaseId?: string | undefined;
   /** Where a generated leaseId belongs; `default` if absent. */
   readonly namespace?: Namespace | undefined;
+  /** The member whose heartbeats keep the lease; missing: only its holder does. */
+  readonly member?: MemberProof | undefined;
   /** How long to wait in the queue, ms. */
   readonly waitMs?: number | undefined;
   /** Aborted when the client has disconnected. */
   readonly signal?: Departure | undefined;
   readonly inFlight?: InFlight | undefined;
+}
+
+/** What one process knows of its own registration as a member. */
+export interface MemberProof {
+  readonly service: string;
+  readonly id: string;
+  readonly incarnation: number;
+  /** A secret. */
+  readonly memberKey: string;
 }
 
 /** Names a lease that is held, and how long it is to live from now, ms. */
@@ -75,7 +86,13 @@ export interface Wanted extends Omit<Claim, "leaseId"> {
   readonly hasAlternatives?: boolean;
 }
 
-export type Outcome = { readonly kind: "acquired"; readonly grant: Grant; readonly wanted: Wanted } | Held;
+export interface Granted {
+  readonly kind: "acquired";
+  readonly grant: Grant;
+  readonly wanted: Wanted;
+}
+
+export type Outcome = Granted | Held;
 
 export interface Held {
   readonly kind: "held";

@@ -4,13 +4,17 @@ import { CoordinationError } from "../../errors.js";
 import { type Ids, madeHere } from "../../ids.js";
 import { Namespace } from "../../namespace.js";
 import type { LeaseVotes } from "../../quorum/lease-votes.js";
+import type { BoundTo } from "../../scripts/bound-calls.js";
 import type { Mode } from "../../scripts/lease-calls.js";
+import { nonceOf } from "../members/member-key.js";
 import type { WaitQueue } from "../queue/wait-queue.js";
 import { Acquisition } from "./acquisition.js";
+import type { BoundLeases } from "./bound-leases.js";
 import { lost, mismatch, tooSlow } from "./lease-failures.js";
 import type { LeaseObserver } from "./lease-observer.js";
 import {
   type Grant,
+  type Granted,
   holdOf,
   type LeaseRequest,
   type Outcome,
@@ -27,21 +31,49 @@ export class Leases {
     readonly clock: Clock,
     readonly random: Random,
     private readonly ids: Ids,
+    private readonly bound: Pick<BoundLeases, "check" | "bind">,
     readonly observer?: LeaseObserver,
   ) {}
 
   /**
    * Acquires what `want` names, or reports its holder. `want` is called anew for each attempt. Throws `no_quorum`,
    * `shutting_down`, `lease_lost` for a leaseId that was used up, `lease_mismatch` for one that belongs to a different
-   * request, `limit_mismatch`, and `too_many` where it would have to join a queue that is full.
+   * request, `limit_mismatch`, and `too_many` where it would have to join a queue that is full. With a member also `unknown_member`,
+   * `superseded`, `forbidden`, and `too_many` where it has as many leases as it may: then nothing was acquired, unless that
+   * befell the member in the meantime and the caller chose the leaseId.
    */
-  acquire(
+  async acquire(
     request: LeaseRequest & { readonly metadata: string },
     want: (leaseId: string) => Wanted | Promise<Wanted>,
   ): Promise<Outcome> {
     const { namespace = Namespace.default } = request;
     const leaseId = request.leaseId ?? namespace.inner(this.ids.leaseId());
-    return new Acquisition(leaseId, request, want, this).run();
+    const acquisition = new Acquisition(leaseId, request, want, this);
+    if (!request.member) return acquisition.run();
+    const { memberKey, ...which } = request.member;
+    const member = { ...which, nonce: nonceOf(memberKey) };
+    // Before it waits, and takes from others what it then could not keep.
+    await this.bound.check(member);
+    const outcome = await acquisition.run();
+    return outcome.kind === "held" ? outcome : this.#bind(member, outcome, request.leaseId !== undefined);
+  }
+
+  /** Puts a lease that was granted into the list of its member, or gives it back. */
+  async #bind(member: BoundTo, { grant, wanted }: Granted, isChosen: boolean): Promise<Outcome> {
+    const { leaseId, ttlMs, fencingToken: token } = grant;
+    const startedMs = this.clock.monotonicMs();
+    try {
+      const { mode, resources, queues, fingerprint, limit } = wanted;
+      const bound = { mode: mode ?? "exclusive", resources, queues, fingerprint, limit };
+      await this.bound.bind(member, { ...bound, leaseId, token, ttlMs });
+      const validMs = grant.validForMs - Math.ceil(this.clock.monotonicMs() - startedMs);
+      if (validMs <= 0) throw tooSlow(ttlMs);
+      return { kind: "acquired", grant: { ...grant, validForMs: validMs }, wanted };
+    } catch (error) {
+      // If the client chose the leaseId, another of its requests may have been granted the lease meanwhile.
+      if (!isChosen) await this.release(wanted, leaseId).catch(() => {});
+      throw error;
+    }
   }
 
   /**

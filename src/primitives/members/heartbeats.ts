@@ -4,7 +4,12 @@ import type { Keys } from "../../scripts/keys.js";
 import { type Heartbeat, type HeartbeatVote, heartbeat, type Pulse } from "../../scripts/member-calls.js";
 
 /** What became of one heartbeat: the renewal that a majority agrees on, or null: they do not agree. */
-export type Beaten = { readonly pulse: Pulse | null } | { readonly error: unknown };
+export type Beaten = { readonly pulse: Renewed | null } | { readonly error: unknown };
+
+export interface Renewed extends Pulse {
+  /** Whether some primary has leases that are bound to it; false also for a heartbeat without a nonce. */
+  readonly hasLeases: boolean;
+}
 
 /**
  * Heartbeats of members, single ones and batches alike. Those of one tick of the event loop leave together: as one call per
@@ -125,9 +130,9 @@ function pulseOf(
   votes: readonly (readonly HeartbeatVote[])[],
   at: number,
   majority: number,
-): Pulse | undefined {
+): Renewed | undefined {
   let newest = 0;
-  let renewals: Pulse[] = [];
+  let renewals: Renewed[] = [];
   let isRefused = false;
   let expired = 0;
   for (const ofPrimary of votes) {
@@ -140,7 +145,10 @@ function pulseOf(
     else isRefused = true;
   }
   const counting = renewals.filter(({ revision }) => revision > expired);
-  return !isRefused && counting.length >= majority ? counting[0] : undefined;
+  const [first] = counting;
+  if (isRefused || !first || counting.length < majority) return undefined;
+  // A lease that was bound is in the list of one of any majority.
+  return counting.some(({ hasLeases }) => hasLeases) ? { ...first, hasLeases: true } : first;
 }
 
 /** Some 0.5 ms of a primary's time. */

@@ -24,6 +24,23 @@ export function wrongMemberKey(id: string): CoordinationError {
   );
 }
 
+export function tooManyBound(id: string, most: number): CoordinationError {
+  return new CoordinationError(
+    "too_many",
+    `${most} leases are bound to member ${id}, and no more may be. Release some, and try again.`,
+    { help: { retryAfterMs: 1_000 } },
+  );
+}
+
+/** The member was kept alive, but its leases were not renewed: those of the heartbeats before it in the batch were too many. */
+export function tooManyInBatch(most: number): CoordinationError {
+  return new CoordinationError(
+    "too_many",
+    `The member stays alive, but its leases were not renewed: one request renews ${most} at most. Send its heartbeat in another.`,
+    { help: { retryAfterMs: 100 } },
+  );
+}
+
 /** What distinguishes two states of a member. */
 export interface Version {
   readonly incarnation: number;

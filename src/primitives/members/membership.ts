@@ -7,6 +7,7 @@ import type { Keys } from "../../scripts/keys.js";
 import { countMembers, type Heartbeat, TOMBSTONE_MARGIN_MS } from "../../scripts/member-calls.js";
 import type { MemberEvent } from "../../scripts/member-event.js";
 import { noteProbed } from "../../scripts/report-calls.js";
+import type { BoundLeases, MayUse } from "../leases/bound-leases.js";
 import { SharedReads } from "../reads/shared-reads.js";
 import { Expiry, type ExpiryObserver } from "./expiry.js";
 import { type GuardObserver, Guards } from "./guards.js";
@@ -54,6 +55,7 @@ export class Membership {
     private readonly ids: Ids,
     private readonly settings: MembershipSettings,
     random: Random,
+    bound: Pick<BoundLeases, "listed" | "renew">,
     observer?: SuspicionObserver & ExpiryObserver & GuardObserver,
   ) {
     this.reads = new MemberReads(primaries, keys, clock, settings.guardPercent);
@@ -77,14 +79,12 @@ export class Membership {
       this.#records,
       this.#changes,
       this.#ringIds,
+      bound,
     );
     this.views = new MemberViews((service) => this.list(service), clock, settings.viewAgeMsMax);
   }
 
-  /**
-   * Begins a new incarnation of the member. `memberKey`: the secret of this registration, which nobody can read later. Throws
-   * `superseded`, `too_many` and `no_quorum`.
-   */
+  /** Begins a new incarnation of the member, with a secret of its own. Throws `superseded`, `too_many` and `no_quorum`. */
   async register(
     service: string,
     id: string,
@@ -95,10 +95,9 @@ export class Membership {
       const known = await this.#records.find(service, id);
       const isNew = !known.isLive;
       const memberKey = this.ids.memberKey();
-      const nonce = nonceOf(memberKey);
       const event = isNew ? JOINED : REGISTERED_AGAIN;
       const [record] = await Promise.all([
-        this.#records.next(service, id, known, ttlMs, registration, event, nonce),
+        this.#records.next(service, id, known, ttlMs, registration, event, nonceOf(memberKey)),
         isNew && this.#assertRoom(service),
         registration.probe && this.primaries.askMajority(noteProbed(this.keys, service)),
       ]);
@@ -114,18 +113,18 @@ export class Membership {
   }
 
   /**
-   * Keeps a member alive; without `incarnation`, whichever is registered. Throws `unknown_member`, `superseded` and
-   * `no_quorum`.
+   * Keeps a member alive; without `incarnation`, whichever is registered. With the nonce of its registration the leases that are
+   * bound to it as well, as far as the caller may use them. Throws `unknown_member`, `superseded`, `forbidden` and `no_quorum`.
    */
-  async heartbeat(heartbeat: Heartbeat): Promise<Alive> {
-    const [outcome] = await this.#pulses.of([heartbeat]);
+  async heartbeat(heartbeat: Heartbeat, mayUse?: MayUse): Promise<Alive> {
+    const [outcome] = await this.#pulses.of([heartbeat], mayUse);
     if (!outcome || "error" in outcome) throw outcome?.error;
     return outcome;
   }
 
   /** Keeps members alive, each by itself. The outcomes are in the order of the heartbeats. */
-  heartbeats(heartbeats: readonly Heartbeat[]): Promise<readonly HeartbeatOutcome[]> {
-    return this.#pulses.of(heartbeats);
+  heartbeats(heartbeats: readonly Heartbeat[], mayUse?: MayUse): Promise<readonly HeartbeatOutcome[]> {
+    return this.#pulses.of(heartbeats, mayUse);
   }
 
   /** Raises the revision of a live member. Throws `unknown_member`, `superseded`, `version_mismatch` and `no_quorum`. */

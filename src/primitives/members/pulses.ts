@@ -2,11 +2,13 @@ import type { Merged } from "../../algorithms/members.js";
 import type { Clock } from "../../clock.js";
 import { CoordinationError } from "../../errors.js";
 import type { Primaries } from "../../quorum/primaries.js";
+import type { BoundTo } from "../../scripts/bound-calls.js";
 import type { Keys } from "../../scripts/keys.js";
 import type { Heartbeat, MemberRecord, Pulse } from "../../scripts/member-calls.js";
+import type { BoundLeases, BoundOutcome, Listed, MayUse } from "../leases/bound-leases.js";
 import { Heartbeats } from "./heartbeats.js";
 import type { MemberChanges } from "./member-changes.js";
-import { superseded, unknownMember, wrongMemberKey } from "./member-failures.js";
+import { superseded, tooManyInBatch, unknownMember, wrongMemberKey } from "./member-failures.js";
 import { liveRecordOf, type MemberReads } from "./member-reads.js";
 import type { MemberRecords } from "./member-records.js";
 import type { RingIds } from "./ring-ids.js";
@@ -15,6 +17,8 @@ import type { RingIds } from "./ring-ids.js";
 export interface Alive extends Pulse {
   /** Of its service, as this instance saw it lately; null: it does not know yet. */
   readonly ringId: string | null;
+  /** What became of the leases that are bound to it; missing: the heartbeat did not name its nonce. */
+  readonly leases?: BoundOutcome;
 }
 
 export type HeartbeatOutcome = Alive | { readonly error: CoordinationError };
@@ -34,12 +38,16 @@ export class Pulses {
     private readonly records: Pick<MemberRecords, "put">,
     private readonly changes: Pick<MemberChanges, "outlive">,
     private readonly ringIds: Pick<RingIds, "recent">,
+    private readonly bound: Pick<BoundLeases, "listed" | "renew">,
   ) {
     this.#heartbeats = new Heartbeats(primaries, keys, clock);
   }
 
-  /** In the order of the heartbeats. */
-  async of(heartbeats: readonly Heartbeat[]): Promise<readonly HeartbeatOutcome[]> {
+  /** In the order of the heartbeats. `mayUse`: which leases their caller may renew. */
+  async of(
+    heartbeats: readonly Heartbeat[],
+    mayUse: MayUse = () => true,
+  ): Promise<readonly HeartbeatOutcome[]> {
     const beaten = await this.#heartbeats.send(heartbeats);
     const revived = await this.#revive(
       heartbeats.filter((_, index) => {
@@ -47,14 +55,59 @@ export class Pulses {
         return outcome && "pulse" in outcome && outcome.pulse === null;
       }),
     );
-    return heartbeats.map((heartbeat, index) => {
+    const withLeases: Heartbeat[] = [];
+    const outcomes = heartbeats.map((heartbeat, index): HeartbeatOutcome => {
       const outcome = beaten[index];
       if (!outcome || "error" in outcome) return { error: known(outcome?.error) };
       const pulse = outcome.pulse ?? revived.get(heartbeat);
       if (!pulse || "error" in pulse) return { error: known(pulse?.error) };
       const { incarnation, revision, ttlMs } = pulse;
-      return { incarnation, revision, ttlMs, ringId: this.ringIds.recent(heartbeat.service) };
+      const alive = { incarnation, revision, ttlMs, ringId: this.ringIds.recent(heartbeat.service) };
+      if (heartbeat.nonce === undefined) return alive;
+      // Nobody has looked for a member that was restored.
+      if (!("hasLeases" in pulse) || pulse.hasLeases) withLeases.push(heartbeat);
+      return { ...alive, leases: NO_LEASES };
     });
+    if (withLeases.length === 0) return outcomes;
+    const renewed = await this.#renewLeases(withLeases, mayUse);
+    return outcomes.map((alive, index) => {
+      const leases = renewed.get(heartbeats[index] as Heartbeat);
+      if (!leases) return alive;
+      return "error" in leases ? leases : { ...alive, leases };
+    });
+  }
+
+  /** Those of several members, as many as one request may have. */
+  async #renewLeases(
+    heartbeats: readonly Heartbeat[],
+    mayUse: MayUse,
+  ): Promise<ReadonlyMap<Heartbeat, BoundOutcome | { readonly error: CoordinationError }>> {
+    const renewed = new Map<Heartbeat, BoundOutcome | { readonly error: CoordinationError }>();
+    let most = LEASES_MAX;
+    for (let at = 0; at < heartbeats.length; at += LISTED_TOGETHER_MAX) {
+      const together = heartbeats.slice(at, at + LISTED_TOGETHER_MAX);
+      await Promise.all(
+        together.map(async (one) => {
+          const member = boundTo(one);
+          const listed = await this.#listed(member);
+          if (!listed) return;
+          most -= listed.leases.length;
+          if (most < 0) renewed.set(one, { error: tooManyInBatch(LEASES_MAX) });
+          else renewed.set(one, await this.bound.renew(member, listed, mayUse));
+        }),
+      );
+    }
+    return renewed;
+  }
+
+  /** Null: nobody can tell now which they are. */
+  async #listed(member: BoundTo): Promise<Listed | null> {
+    try {
+      return await this.bound.listed(member);
+    } catch (error) {
+      if (known(error).code === "no_quorum") return null;
+      throw error;
+    }
   }
 
   /** Restores the members that some primaries lack, if they are still alive on others. */
@@ -107,6 +160,10 @@ export class Pulses {
   }
 }
 
+function boundTo({ service, id, incarnation = 0, nonce = "" }: Heartbeat): BoundTo {
+  return { service, id, incarnation, nonce };
+}
+
 interface Failed {
   readonly error: unknown;
 }
@@ -117,5 +174,10 @@ function known(error: unknown): CoordinationError {
   throw error;
 }
 
+const NO_LEASES: BoundOutcome = Object.freeze({ held: [], lost: [] });
+/** Leases that one request renews. */
+const LEASES_MAX = 4_096;
+/** Members whose lists are read at once, and their leases renewed: a millisecond of each primary's time for the lists. */
+const LISTED_TOGETHER_MAX = 16;
 /** Members that are read by one script, and restored at once: some 0.5 ms of a primary's time. */
 const TOGETHER_MAX = 50;

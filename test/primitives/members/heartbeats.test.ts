@@ -30,10 +30,10 @@ beforeEach(() => {
       const values: never[] = [];
       const { args } = question as Call<unknown>;
       left.push({
-        // Of each heartbeat the first of four lines.
-        services: args.filter((_, at) => at % 3 === 0),
+        // Of each heartbeat the first of four lines, behind the prefix of lists.
+        services: args.filter((_, at) => at > 0 && at % 3 === 1),
         ids: args
-          .filter((_, at) => at % 3 === 2)
+          .filter((_, at) => at > 0 && at % 3 === 0)
           .join("")
           .split("\n")
           .slice(0, -1)
@@ -50,7 +50,13 @@ beforeEach(() => {
   heartbeats = new Heartbeats({ majority: 2, decide }, new Keys("q:"), clock);
 });
 
-const renewed = (incarnation = 5): HeartbeatVote => ({ kind: "renewed", incarnation, revision: 1, ttlMs: 9 });
+const renewed = (incarnation = 5): HeartbeatVote => ({
+  kind: "renewed",
+  incarnation,
+  revision: 1,
+  ttlMs: 9,
+  hasLeases: false,
+});
 const missing: HeartbeatVote = { kind: "missing" };
 
 /** Sends heartbeats of these members in one tick of the event loop, and gives what they are answered by and by. */

@@ -118,7 +118,7 @@ describe("heartbeat", () => {
     const beats = [["a"], ["nobody"], ["b"], ["c", 4], ["c", 5]] as const;
     const heartbeats = beats.map(([id, incarnation]) => ({ service, id, incarnation }));
     const votes = await Promise.all(heartbeats.map(async (one) => (await run(heartbeat(keys, [one])))[0]));
-    const renewed = { kind: "renewed", incarnation: 5, revision: 3, ttlMs: 20_000 };
+    const renewed = { kind: "renewed", incarnation: 5, revision: 3, ttlMs: 20_000, hasLeases: false };
     expect(votes).toEqual([
       renewed,
       { kind: "missing" },
@@ -183,7 +183,13 @@ describe("heartbeat", () => {
         { service: one, id: "a" },
       ]),
     );
-    const renewed = (ttlMs: number) => ({ kind: "renewed", incarnation: 5, revision: 3, ttlMs });
+    const renewed = (ttlMs: number) => ({
+      kind: "renewed",
+      incarnation: 5,
+      revision: 3,
+      ttlMs,
+      hasLeases: false,
+    });
     expect(votes).toEqual([
       renewed(20_000),
       renewed(30_000),

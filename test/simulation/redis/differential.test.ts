@@ -276,6 +276,10 @@ describe("everything that primaries were asked in simulated runs", () => {
   /** What no client of the simulation asks for, or seldom. */
   const FOR_OPERATORS = new Set([
     "read-tombstone",
+    "bind-lease",
+    "list-bound",
+    "unbind-leases",
+    "restore-bound",
     "list-holders",
     "describe-holders",
     "list-locks",

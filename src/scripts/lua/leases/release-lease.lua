@@ -33,8 +33,10 @@ local function end_hold(key, name, counter)
 end
 
 for i = 1, names do
-  local mine = redis.call('HMGET', own(i), 'lease', 'chosen', 'counter', 'names', 'repaired', 'attempt')
+  local mine = redis.call('HMGET', own(i), 'lease', 'chosen', 'counter', 'names', 'repaired', 'attempt', 'bound')
   if mine[1] == lease then
+    -- One that was broken stays in the list of its member, which is to be told of it.
+    if mine[7] and kind == 'released' then redis.call('HDEL', mine[7], lease) end
     due = due or mine[2] == '1' or mine[5]
     attempt = mine[6] or ''
     end_hold(own(i), field(i), mine[3])

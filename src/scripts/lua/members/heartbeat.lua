@@ -4,18 +4,19 @@
 --   KEYS[3]  when the first member of each service may expire (sorted set)
 --   KEYS[2i + 2]  deadlines of the members of the i-th service (sorted set)
 --   KEYS[2i + 3]  deadlines of its tombstones (sorted set)
---   ARGV[3i - 1]  its name    ARGV[3i]  prefix of the keys of its records
---   ARGV[3i + 1]  its heartbeats, each of four lines: id, incarnation (empty for the stored one, whichever it is), load as
+--   ARGV[2]  prefix of the lists of leases that are bound to members
+--   ARGV[3i]  its name    ARGV[3i + 1]  prefix of the keys of its records
+--   ARGV[3i + 2]  its heartbeats, each of four lines: id, incarnation (empty for the stored one, whichever it is), load as
 --                 JSON (empty to leave it as it is), nonce that the registration must have (empty: any)
 -- Needs: lifetimes
 -- Returns one line per heartbeat, in this order: '1 incarnation revision ttlMs': renewed, one that drains or restarts until its
--- end at most; '0 incarnation': another incarnation is stored; '-1': nothing is stored, or its deadline has passed;
+-- end at most; '1 incarnation revision ttlMs 1': the same, and leases are bound to it, which only one that names the nonce is told; '0 incarnation': another incarnation is stored; '-1': nothing is stored, or its deadline has passed;
 -- '-2 incarnation': it left; '-3 incarnation revision': it has expired here; '-4 incarnation': the registration has another nonce.
 
 local time = now()
 
 -- Also returns for how long it lives from now, in ms, if it was renewed; and whether an earlier version has stored it.
-local function renew(record, incarnation, load, nonce)
+local function renew(record, incarnation, load, nonce, lists)
   local stored = redis.call('HMGET', record, 'incarnation', 'revision', 'ttl', 'left', 'ends', 'deadline')
   if not stored[1] then return '-1' end
   if incarnation ~= '' and incarnation ~= stored[1] then return '0 ' .. stored[1] end
@@ -34,7 +35,8 @@ local function renew(record, incarnation, load, nonce)
   else
     redis.call('HSET', record, 'heartbeat', int(time), 'deadline', int(time + life), 'load', load)
   end
-  return '1 ' .. stored[1] .. ' ' .. stored[2] .. ' ' .. stored[3], life, not stored[6]
+  local has_leases = nonce ~= '' and redis.call('EXISTS', lists .. stored[1]) == 1 and ' 1' or ''
+  return '1 ' .. stored[1] .. ' ' .. stored[2] .. ' ' .. stored[3] .. has_leases, life, not stored[6]
 end
 
 -- `scored`: the new deadlines of the members `ids`; `ttl`: the longest of their times to live, ms.
@@ -49,10 +51,11 @@ end
 
 local replies = {}
 for i = 1, (#KEYS - 3) / 2 do
-  local service, prefix, heartbeats = unpack(ARGV, 3 * i - 1, 3 * i + 1)
+  local service, prefix, heartbeats = unpack(ARGV, 3 * i, 3 * i + 2)
   local ids, scored, longest = {}, {}, 0
   for id, incarnation, load, nonce in string.gmatch(heartbeats, '([^\n]*)\n([^\n]*)\n([^\n]*)\n([^\n]*)\n') do
-    local reply, ttl, is_older = renew(prefix .. id, incarnation, load, nonce)
+    local reply, ttl, is_older = renew(prefix .. id, incarnation, load, nonce,
+      nonce ~= '' and ARGV[2] .. service .. '/' .. id .. '/')
     replies[#replies + 1] = reply
     if ttl then
       ids[#ids + 1] = id

@@ -10,10 +10,11 @@ if mode ~= 'shared' and names == '1' and (is_listed or is_unlisted) and kind == 
   local hold, queue = unpack(KEYS, 5 + #optional)
   -- Without a mode it may be a reader's.
   if redis.call('EXISTS', queue, mode == '' and hold .. '/' .. lease or queue) == 0 then
-    local mine = redis.call('HMGET', hold, 'lease', 'chosen', 'counter', 'names', 'repaired', 'attempt')
+    local mine = redis.call('HMGET', hold, 'lease', 'chosen', 'counter', 'names', 'repaired', 'attempt', 'bound')
     if mine[1] == lease and (mine[4] or '') == '' then
       -- This comes first: a primary whose memory is full accepts any write from a script that has freed something.
       redis.call('DEL', hold)
+      if mine[7] then redis.call('HDEL', mine[7], lease) end
       if is_listed then redis.call('ZREM', KEYS[4 + #optional], name) end
       local known, max = counter_and_max(KEYS[2], KEYS[3], name)
       issue(KEYS[2], name, math.max(known, tonumber(mine[3])) + 1, max)

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Places } from "../../src/outbound/places.js";
+import { Places } from "../../src/algorithms/places.js";
 import { settled } from "../helpers/fake-clock.js";
 
 test("so many pieces of work run at a time, the others in the order in which they came, also after a failure", async () => {

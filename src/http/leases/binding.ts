@@ -1,0 +1,24 @@
+import type { Context } from "hono";
+import type { MayUse } from "../../primitives/leases/bound-leases.js";
+import type { MemberProof } from "../../primitives/leases/lease-terms.js";
+import { lacks, permittedOf } from "../access/authorization.js";
+import type { Env } from "../context.js";
+
+/**
+ * The member that a lease is to be bound to, if any: only a caller who may use its service learns whether there is one. Throws
+ * `forbidden`.
+ */
+export function memberOf(c: Context<Env>, member: MemberProof | undefined): MemberProof | undefined {
+  if (!member) return undefined;
+  const { principal, namespace } = permittedOf(c);
+  const need = { namespace, kind: "members", names: [member.service], action: "use" } as const;
+  const missing = principal.grants.missing(need);
+  if (missing) throw lacks(missing);
+  return member;
+}
+
+/** Which leases heartbeats of this caller may renew: a memberKey gives no right that the caller's own key lacks. */
+export function leasesOf(c: Context<Env>): MayUse {
+  const { principal, namespace } = permittedOf(c);
+  return (kind, names) => !principal.grants.missing({ namespace, kind, names, action: "use" });
+}
