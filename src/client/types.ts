@@ -296,6 +296,8 @@ export type ChangedRegister = {
   readonly key: string;
   /** Grows by one with each change. A register that is made anew after it was deleted may begin at 1 again; an ETag never comes again. */
   readonly version: number;
+  /** With acks=all: host and port of the primaries that did not acknowledge it; empty: all have it. It is sent to them again as soon as they take part. */
+  readonly missing?: readonly string[];
 };
 
 /** To arrive at a barrier. */

@@ -32,12 +32,12 @@ export interface OnRegisters {
 
 /** The same as one namespace sees it. */
 export interface NamespacedOnRegisters {
-  readonly registers: Pick<Registers, "get" | "put" | "delete" | "inspect" | "change">;
+  readonly registers: Pick<Registers, "get" | "put" | "delete" | "inspect" | "change" | "lacking">;
   readonly registerPages: Pick<RegisterPages, "page">;
   readonly registerTransactions: Pick<RegisterTransactions, "commit">;
   /** `keyOf`: the key of a register that a watcher is told of. */
   readonly registerEvents: Pick<RegisterEvents, "watch"> & { keyOf(name: string): string };
-  readonly counters: Pick<Counters, "get" | "add">;
+  readonly counters: Pick<Counters, "get" | "add" | "lacking">;
   readonly barriers: Pick<Barriers, "arrive">;
   readonly latches: Pick<Latches, keyof Latches>;
   readonly hooks: HooksOfServices;
@@ -72,6 +72,7 @@ export function registersIn(namespace: Namespace, registers: Registers): Namespa
     delete: (key, request) => registers.delete(inner(key), request),
     inspect: (key) => registers.inspect(inner(key)),
     change: (key, ...until) => registers.change(inner(key), ...until),
+    lacking: (key) => registers.lacking(inner(key)),
   };
 }
 
@@ -139,6 +140,7 @@ export function countersIn(namespace: Namespace, counters: Counters): Namespaced
   return {
     get: (name) => counters.get(inner(name)),
     add: (name, ...by) => counters.add(inner(name), ...by),
+    lacking: (name) => counters.lacking(inner(name)),
   };
 }
 

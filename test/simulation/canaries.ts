@@ -137,6 +137,8 @@ export const CANARIES: readonly Canary[] = [
         deployment: null,
         outdated: null,
         catchUp: async () => false,
+        fencedOut: () => 0,
+        fenceOutAbsent: async () => {},
       });
       Object.assign(one, { majority: 1 });
       const votes = new LeaseVotes(one, new Keys("q:"), ids, settings);
