@@ -1,3 +1,4 @@
+import type { Part } from "../algorithms/intent.js";
 import type { Namespace } from "../namespace.js";
 import { registerName } from "../scripts/register-kinds.js";
 import type { ConsensusElections } from "./consensus-elections.js";
@@ -81,12 +82,14 @@ export function registerTransactionsIn(
   transactions: RegisterTransactions,
 ): NamespacedOnRegisters["registerTransactions"] {
   const inner = (key: string) => registerName("value", namespace.name, key);
+  const innerOf = ({ name, term }: Part) =>
+    term === undefined ? inner(name) : registerName("election", namespace.name, name);
   const before = inner("").length;
   const outer = <T>(all: ReadonlyMap<string, T>) =>
     new Map([...all].map(([name, value]) => [name.slice(before), value]));
   return {
     commit: async (request) => {
-      const parts = request.parts.map((part) => ({ ...part, name: inner(part.name) }));
+      const parts = request.parts.map((part) => ({ ...part, name: innerOf(part) }));
       const outcome = await transactions.commit({ ...request, parts });
       switch (outcome.kind) {
         case "committed":
@@ -94,7 +97,7 @@ export function registerTransactionsIn(
         case "repeated":
           return { ...outcome, changed: outer(outcome.changed) };
         case "mismatch":
-          return { ...outcome, name: outcome.name.slice(before) };
+          return { ...outcome, part: request.parts[parts.indexOf(outcome.part)] ?? outcome.part };
         case "key_mismatch":
           return outcome;
       }

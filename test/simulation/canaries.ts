@@ -4,6 +4,7 @@ import { Primaries } from "../../src/quorum/primaries.js";
 import { Keys } from "../../src/scripts/keys.js";
 import { countingVotes } from "./counting-votes.js";
 import { MEMBER_CANARIES } from "./member-canaries.js";
+import { OFFICE_CANARIES } from "./office-canaries.js";
 import { LAST_FIRST, patched } from "./patched.js";
 import { plainRedlock } from "./plain-redlock.js";
 import { crowded, undisturbed, withFirstStart } from "./plan.js";
@@ -168,6 +169,7 @@ export const CANARIES: readonly Canary[] = [
   },
   ...REGISTER_CANARIES,
   ...TRANSFER_CANARIES,
+  ...OFFICE_CANARIES,
   ...MEMBER_CANARIES,
 ];
 

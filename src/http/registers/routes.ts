@@ -130,7 +130,10 @@ function toRequest(
     ifMatch: ifMatch === undefined ? undefined : tagsIn(ifMatch),
     ifNoneMatch: ifNoneMatch === undefined ? undefined : "*",
     keyed: key === undefined ? null : keyedOf(key, ...asked),
-    signal: c.req.raw.signal,
+    // Made when it is asked for, which costs the framework as much as the rest of a request.
+    get signal() {
+      return c.req.raw.signal;
+    },
   };
 }
 

@@ -30,7 +30,7 @@ import { contended, outcomeUnknown } from "./register-failures.js";
 
 export interface ChangeOptions {
   readonly keyed?: Keyed | null | undefined;
-  /** Ends the change while nothing was proposed. */
+  /** Ends the change while nothing was proposed. Asked for only where there is something to wait for. */
   readonly signal?: AbortSignal | undefined;
   /** `fn` decides what becomes of a version whose time is over. Else it is deleted first. */
   readonly seesEnd?: boolean;
@@ -79,7 +79,7 @@ export class Changes {
       const changed = await this.#queues.run(
         name,
         () => this.primaries.steadily(() => this.#change(name, fn, options)),
-        options.signal,
+        options,
       );
       if (changed.kind !== "blocked") return changed;
       // Meanwhile others may change it: its transaction, too.
@@ -106,13 +106,14 @@ export class Changes {
   async #change<R>(
     name: string,
     fn: (state: State, moment: Moment) => Decision<R>,
-    { keyed = null, signal, seesEnd = false, seesIntent = false, spreads = false }: ChangeOptions,
+    options: ChangeOptions,
   ): Promise<Changed<R> | Blocked> {
+    const { keyed = null, seesEnd = false, seesIntent = false, spreads = false } = options;
     let proposed: Proposed<R> | null = null;
     let mayBeReplaced = false;
     let lacksQuorum = false;
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      if (attempt > 0) await this.#pause(attempt, proposed ? undefined : signal);
+      if (attempt > 0) await this.#pause(attempt, proposed ? undefined : options.signal);
       const round = new RegisterRound(this.primaries, this.keys, name);
       const ballot = this.#ballots.next();
       const askedMs = this.clock.monotonicMs();
