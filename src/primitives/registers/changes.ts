@@ -36,6 +36,8 @@ export interface ChangeOptions {
   readonly seesEnd?: boolean;
   /** `fn` decides what becomes of a version with an intent. Else that is settled first. */
   readonly seesIntent?: boolean;
+  /** What is kept is sent to all primaries, also where a majority have it. */
+  readonly spreads?: boolean;
 }
 
 /** What a change does about the intent of a transaction that is in its way: see intents.ts. */
@@ -58,6 +60,8 @@ export class Changes {
     private readonly clock: Clock,
     private readonly random: Random,
     ids: Pick<Ids, "hexNonce">,
+    /** A majority have accepted a change, and the primary at this place did not say so. */
+    private readonly missed: (place: number, name: string) => void = () => {},
   ) {
     this.#ballots = new Ballots(clock, ids);
   }
@@ -104,7 +108,7 @@ export class Changes {
     fn: (state: State, moment: Moment) => Decision<R>,
     options: ChangeOptions,
   ): Promise<Changed<R> | Blocked> {
-    const { keyed = null, seesEnd = false, seesIntent = false } = options;
+    const { keyed = null, seesEnd = false, seesIntent = false, spreads = false } = options;
     let proposed: Proposed<R> | null = null;
     let mayBeReplaced = false;
     let lacksQuorum = false;
@@ -125,7 +129,7 @@ export class Changes {
       const intent = state.version?.intent;
       if (isOver && !seesEnd && !intent) {
         // That is a change of its own; what was asked for is applied to what it leaves.
-        await this.#accept(round, ballot, tombstoneOf(state, ballot));
+        await this.#accept(name, round, ballot, tombstoneOf(state, ballot));
         continue;
       }
       const before: Changed<R> | null =
@@ -137,18 +141,18 @@ export class Changes {
           : fn(state, { isOver, nowMs: found.latestMs, earliestMs: found.earliestMs }));
       if (decision.kind === "replace") {
         const { version, leftMs, result } = decision;
-        const accepted = await this.#accept(round, ballot, proposalOf(version, leftMs));
+        const accepted = await this.#accept(name, round, ballot, proposalOf(version, leftMs));
         if (accepted === "accepted") return { kind: "kept", state: { version, leftMs }, result };
         mayBeReplaced ||= accepted === "unknown";
         continue;
       }
       if (decision.kind !== "write") {
-        if (!(await this.#settle(round, ballot, found, askedMs))) continue;
+        if (!(await this.#settle(name, round, ballot, found, askedMs, spreads))) continue;
         return decision.kind === "keep" ? { kind: "kept", state, result: decision.result } : decision;
       }
       const { version, proposal } = versionFor(decision, found, proposed?.etag ?? ballot, keyed);
       proposed = proposing(proposed, version, found, decision.result);
-      const accepted = await this.#accept(round, ballot, proposal);
+      const accepted = await this.#accept(name, round, ballot, proposal);
       const { number, etag } = version;
       if (accepted === "accepted") return { kind: "written", number, etag, result: decision.result };
       // Accepted by none, it has no effect.
@@ -159,16 +163,32 @@ export class Changes {
   }
 
   /** Makes sure that what was found is decided: a majority have it already, or accept it unchanged. */
-  async #settle(round: RegisterRound, ballot: Ballot, found: Found, askedMs: number): Promise<boolean> {
-    const { copies, latest } = found;
-    if (isDecided(copies, latest, this.primaries.majority)) return true;
+  async #settle(
+    name: string,
+    round: RegisterRound,
+    ballot: Ballot,
+    { copies, latest }: Found,
+    askedMs: number,
+    spreads: boolean,
+  ): Promise<boolean> {
+    const isSettled = isDecided(copies, latest, this.primaries.majority);
+    if (isSettled && !(spreads && latest)) return true;
     if (!latest) return false;
     const leftMs = leftAfter(longestLeftMs(copies, latest), this.clock.monotonicMs() - askedMs);
-    return (await this.#accept(round, ballot, { ...latest, leftMs })) === "accepted";
+    return (await this.#accept(name, round, ballot, { ...latest, leftMs })) === "accepted";
   }
 
-  async #accept(round: RegisterRound, ballot: Ballot, proposal: Proposal): Promise<Accepted["kind"]> {
-    const accepted = await round.accept(ballot, proposal);
+  async #accept(
+    name: string,
+    round: RegisterRound,
+    ballot: Ballot,
+    proposal: Proposal,
+  ): Promise<Accepted["kind"]> {
+    const accepted = await round.accept(ballot, proposal, (answers) => {
+      const isOne = (answer: (typeof answers)[number]) => answer?.ok && answer.value === null;
+      if (answers.filter(isOne).length < this.primaries.majority) return;
+      for (const [place, answer] of answers.entries()) if (!answer?.ok) this.missed(place, name);
+    });
     if (accepted.kind !== "accepted") this.#ballots.saw(accepted.promised);
     return accepted.kind;
   }
