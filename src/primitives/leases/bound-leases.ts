@@ -1,4 +1,4 @@
-import { Places, Places } from "../../algorithms/places.js";
+import { Places } from "../../algorithms/places.js";
 import { validForMs } from "../../algorithms/validity.js";
 import type { Clock } from "../../clock.js";
 import { CoordinationError } from "../../errors.js";

@@ -135,11 +135,14 @@ export class MemberReads {
   }
 }
 
-/** A member whose heartbeats are missing; not one that was to end by now whatever they do. */
+/**
+ * A member whose heartbeats are missing; not one that was to end by now whatever they do, nor one of which there are only
+ * tombstones: a primary that has got a copy of them is no vote, and brings nobody back.
+ */
 function keptByGuard(one: Merged<MemberRecord>): Merged<MemberRecord> {
   const { state, record } = one;
   const hasEnded = record.endsInMs !== null && record.endsInMs <= 0;
-  return state === "lapsed" && !hasEnded ? { ...one, state: "guarded" } : one;
+  return state === "lapsed" && record.expired === null && !hasEnded ? { ...one, state: "guarded" } : one;
 }
 
 /** The live members, in the order of their ids. */

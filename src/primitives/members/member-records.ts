@@ -18,6 +18,8 @@ import { type Known, liveRecordOf, type MemberReads } from "./member-reads.js";
 export interface KnownMember extends Omit<Known, "merged"> {
   /** The newest; undefined: there is none, or its time has passed. */
   readonly record: MemberRecord | undefined;
+  /** One whose time is over, while no primary says so yet. */
+  readonly lapsed: MemberRecord | undefined;
   /** Whether it lives; else the record is that of one that left or expired. */
   readonly isLive: boolean;
   /** Whether it lives although a primary says that it has expired. */
@@ -43,6 +45,7 @@ export class MemberRecords {
     return {
       ...known,
       record: live ?? (newest?.state === "lapsed" ? undefined : newest?.record),
+      lapsed: newest?.state === "lapsed" && newest.record.expired === null ? newest.record : undefined,
       isLive: live !== null,
       isDisputed: live !== null && newest?.isDisputed === true,
       isStaleSomewhere: newest !== undefined && newest.staleAt.length > 0,

@@ -4,17 +4,18 @@ import type { Ids } from "../../ids.js";
 import { Namespace } from "../../namespace.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import type { Keys } from "../../scripts/keys.js";
-import { countMembers, type Heartbeat, TOMBSTONE_MARGIN_MS } from "../../scripts/member-calls.js";
+import { countMembers, type Heartbeat } from "../../scripts/member-calls.js";
 import type { MemberEvent } from "../../scripts/member-event.js";
 import { noteProbed } from "../../scripts/report-calls.js";
 import type { BoundLeases, MayUse } from "../leases/bound-leases.js";
 import { SharedReads } from "../reads/shared-reads.js";
+import { Departures, type Leaving } from "./departures.js";
 import { Expiry, type ExpiryObserver } from "./expiry.js";
 import { type GuardObserver, Guards } from "./guards.js";
 import { type JudgedCensus, ListWatches } from "./list-watches.js";
 import { type Member, type Registration, toMember } from "./member.js";
 import { type ChangeOf, type MemberChange, MemberChanges } from "./member-changes.js";
-import { superseded, tooManyMembers, unknownMember } from "./member-failures.js";
+import { tooManyMembers, unknownMember } from "./member-failures.js";
 import { nonceOf } from "./member-key.js";
 import { MemberPages } from "./member-pages.js";
 import { MemberReads } from "./member-reads.js";
@@ -33,6 +34,7 @@ export class Membership {
   readonly reads: MemberReads;
   readonly #records: MemberRecords;
   readonly #changes: MemberChanges;
+  readonly #departures: Departures;
   readonly #lists: SharedReads<JudgedCensus>;
   readonly #members: SharedReads<Member>;
   /** For lists in pages. */
@@ -64,6 +66,7 @@ export class Membership {
     this.expiry = new Expiry(primaries, keys, clock, random, this.reads, guards, guardPercent, observer);
     this.#records = new MemberRecords(primaries, keys, this.reads, clock);
     this.#changes = new MemberChanges(this.#records, clock, random, ids);
+    this.#departures = new Departures(this.#records, this.#changes, ids, settings.ttlMaxMs);
     this.#lists = new SharedReads(clock, LISTS_AT_ONCE_MAX);
     this.#members = new SharedReads(clock, MEMBERS_AT_ONCE_MAX);
     this.suspicions = new Suspicions(primaries, keys, clock, this.reads, observer);
@@ -139,7 +142,7 @@ export class Membership {
    * until now, with this incarnation if one is named. Throws `superseded` and `no_quorum`.
    */
   async leave(service: string, id: string, how: Leaving = {}): Promise<boolean> {
-    const left = await this.#leave(service, id, how);
+    const left = await this.#departures.leave(service, id, how);
     this.#changed(service);
     return left;
   }
@@ -148,42 +151,6 @@ export class Membership {
   #changed(service: string): void {
     this.views.forget(service);
     this.#ringIds.changed(service);
-  }
-
-  async #leave(service: string, id: string, { incarnation, restartGraceMs }: Leaving): Promise<boolean> {
-    for (;;) {
-      let known = await this.#records.find(service, id);
-      // A primary that does not answer may still have it, from a heartbeat that reached no other.
-      if (!known.record) known = await this.#records.find(service, id, "all");
-      const { record, unanswered, isLive } = known;
-      if (record && incarnation !== undefined && record.incarnation > incarnation) throw superseded(id);
-      if (record ? !isLive : unanswered === 0) return false;
-      // Another process, which is to stay.
-      if (record && record.incarnation < (incarnation ?? 0)) return false;
-      if (record && restartGraceMs !== undefined) {
-        if (await this.#keepPlace(service, id, restartGraceMs, incarnation)) return true;
-        continue;
-      }
-      const { ttlMaxMs } = this.settings;
-      const leaving =
-        record ?? (await this.#records.next(service, id, known, ttlMaxMs, null, LEFT, this.ids.nonce()));
-      if (!leaving) continue;
-      // The tombstone outlives every live record of this incarnation that a primary may still have.
-      const expiresInMs = Math.max(leaving.ttlMs, leaving.expiresInMs) + TOMBSTONE_MARGIN_MS;
-      if (await this.#records.put(service, { ...leaving, left: true, expiresInMs, event: LEFT }))
-        return record !== undefined;
-    }
-  }
-
-  /** Whether it was still a member. */
-  async #keepPlace(service: string, id: string, graceMs: number, incarnation?: number): Promise<boolean> {
-    try {
-      await this.#changes.restart(service, id, graceMs, incarnation);
-      return true;
-    } catch (error) {
-      if (error instanceof CoordinationError && error.code === "unknown_member") return false;
-      throw error;
-    }
   }
 
   /** All live members, in the order of their ids. Throws `no_quorum`. */
@@ -228,14 +195,6 @@ export class Membership {
   }
 }
 
-/** How a member leaves. */
-export interface Leaving {
-  /** Only this incarnation, and no later one. */
-  readonly incarnation?: number | undefined;
-  /** For how long its place is kept, ms; missing: it is not. */
-  readonly restartGraceMs?: number | undefined;
-}
-
 export interface MembershipSettings {
   readonly ttlMaxMs: number;
   readonly viewAgeMsMax: number;
@@ -245,7 +204,6 @@ export interface MembershipSettings {
 
 const JOINED: MemberEvent = { kind: "joined", why: "registered" };
 const REGISTERED_AGAIN: MemberEvent = { kind: "updated", why: "registered again, with a new incarnation" };
-const LEFT: MemberEvent = { kind: "left", why: "left" };
 /** Services that are read completely at the same time, each in parts. */
 const LISTS_AT_ONCE_MAX = 4;
 /** Single members that are read at the same time: a read is three scripts of some tens of microseconds. */

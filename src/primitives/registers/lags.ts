@@ -38,14 +38,19 @@ export class Lags {
     return { registers: this.#missed[place]?.size ?? 0, sinceMs: this.#sinceMs[place] ?? null };
   }
 
-  /** Sends again some of what was missed. Returns whether there is more that can be sent. */
+  /** Sends again some of what was missed. Returns whether that did good, and there is more. */
   async catchUp(registers: Pick<Registers, "complete">): Promise<boolean> {
+    const before = this.#count;
     const names = new Set<string>();
     this.#missed.forEach((missed, place) => {
       if (this.primaries.all[place]?.up) for (const name of [...missed].slice(0, AT_ONCE)) names.add(name);
     });
     await Promise.all([...names].map((name) => this.#complete(name, registers)));
-    return names.size >= AT_ONCE;
+    return names.size >= AT_ONCE && this.#count < before;
+  }
+
+  get #count(): number {
+    return this.#missed.reduce((sum, { size }) => sum + size, 0);
   }
 
   async #complete(name: string, registers: Pick<Registers, "complete">): Promise<void> {
