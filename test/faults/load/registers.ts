@@ -62,9 +62,9 @@ async function ask(user: RegisterUser, http: HttpClient, request: RegisterReques
   return outcome;
 }
 
-function callOf(request: RegisterRequest, path: string): [method: string, path: string, body?: unknown] {
-  if (request.kind === "read") return ["GET", path];
-  if (request.kind === "delete") return ["DELETE", path];
+function callOf(request: RegisterRequest, path: string): [method: string, path: string, body: unknown] {
+  if (request.kind === "read") return ["GET", path, undefined];
+  if (request.kind === "delete") return ["DELETE", path, undefined];
   const { value, ttlMs } = request;
   return ["PUT", path, { value, ...(ttlMs !== undefined && { ttlMs }) }];
 }
