@@ -17,6 +17,7 @@ const USED = [
   ...["AcquireRequest", "AcquirePermitsRequest", "CampaignRequest", "RegisterRequest", "PickRequest"],
   ...["Lease", "Permits", "Term", "Election", "Registered", "LoadReport", "Pulse", "Members", "Picked"],
   ...["Register", "ChangedRegister", "ArriveRequest", "Arrived", "Latch"],
+  ...["RegisterTransactionRequest", "RegisterTransaction"],
   ...["BeginTransactionRequest", "VoteRequest", "Transaction"],
 ];
 

@@ -30,6 +30,7 @@ import { Stopping } from "./http/server/stopping.js";
 import type { Ids } from "./ids.js";
 import { AntiEntropy } from "./primitives/anti-entropy/anti-entropy.js";
 import { MemberCopies } from "./primitives/anti-entropy/member-copies.js";
+import { RegisterCopies } from "./primitives/anti-entropy/register-copies.js";
 import { Elections } from "./primitives/election.js";
 import { BoundLeases } from "./primitives/leases/bound-leases.js";
 import { Leases } from "./primitives/leases/leases.js";
@@ -40,6 +41,7 @@ import type { Primitives } from "./primitives/namespaced.js";
 import { allOnRegisters } from "./primitives/on-registers.js";
 import { Picks } from "./primitives/picks/picks.js";
 import { WaitQueue } from "./primitives/queue/wait-queue.js";
+import type { Lags } from "./primitives/registers/lags.js";
 import type { RegisterUpkeep } from "./primitives/registers/upkeep.js";
 import { Owners } from "./primitives/rings/owners.js";
 import { Semaphores } from "./primitives/semaphore.js";
@@ -168,6 +170,7 @@ export interface Core extends Primitives {
   readonly waiting: WaitQueue;
   readonly antiEntropy: AntiEntropy;
   readonly registerUpkeep: RegisterUpkeep;
+  readonly lags: Lags;
   readonly probing: Probing;
   readonly hookDeliveries: HookDeliveries;
   readonly callbackDeliveries: CallbackDeliveries;
@@ -245,7 +248,10 @@ export function createCore(
   const owners = new Owners(membership.views, clock);
   const antiEntropy = new AntiEntropy(
     primaries,
-    [new MemberCopies(primaries, keys, clock, random)],
+    [
+      new MemberCopies(primaries, keys, clock, random),
+      new RegisterCopies(primaries, keys, onRegisters.registers, random),
+    ],
     { keys, clock, random, ids },
     config.antiEntropyIntervalMs,
     observer.antiEntropy,

@@ -75,6 +75,11 @@ export function resigned(office: Office | null, lease: string): Office | null {
   return office?.leader?.lease === lease ? { ...office, leader: null, ended: lease } : null;
 }
 
+/** As it is stored; null: nobody has led yet. */
+export function officeIn(stored: { readonly json: string | null } | null): Office | null {
+  return stored?.json == null ? null : (JSON.parse(stored.json) as Office);
+}
+
 /** Whether somebody leads in this term. */
 export const leadsIn = (office: Office | null, term: number): boolean =>
   office?.leader != null && office.term === term;

@@ -1,4 +1,5 @@
 import type { Ballot } from "./ballot.js";
+import { leadsIn, officeIn } from "./consensus-election.js";
 import {
   KEYED_MAX,
   type Keyed,
@@ -44,6 +45,8 @@ export interface Part {
   readonly name: string;
   /** It must have this etag; null: it must not be there; undefined: whatever it has. */
   readonly check?: Ballot | null | undefined;
+  /** It is that of an election by consensus, which must be led in this term. */
+  readonly term?: number | undefined;
   /** Undefined: it does not change. */
   readonly write?: Write | undefined;
 }
@@ -64,7 +67,7 @@ export type Placing =
 /** Notes the intent of a transaction in a register. `version`: as it is; null: there is none. */
 export function place(
   version: Version | null,
-  part: Pick<Part, "check">,
+  part: Pick<Part, "check" | "term">,
   intent: Intent,
   { etagOfNothing, earliestMs }: { readonly etagOfNothing: Ballot; readonly earliestMs: number },
 ): Placing {
@@ -76,6 +79,7 @@ export function place(
   const current = version?.json == null ? null : version;
   if (part.check !== undefined && part.check !== (current?.etag ?? null))
     return { kind: "mismatch", current };
+  if (part.term !== undefined && !leadsIn(officeIn(current), part.term)) return { kind: "mismatch", current };
   const keyed = keptKeyed(version?.keyed ?? NONE, earliestMs);
   if (intent.keyed && keyed.length >= KEYED_MAX) return { kind: "too_many_keyed" };
   const base = version ?? { number: 0, etag: etagOfNothing, json: null, earlier: "", keyed: NONE };

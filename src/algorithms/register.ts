@@ -63,6 +63,10 @@ export function latestOf(copies: readonly (Copy | null)[]): Copy | null {
   return latest;
 }
 
+/** Whether both have the same version, or none. A change that was tried again has one etag, and may have made two versions. */
+export const isSameVersion = (one: Copy | null | undefined, other: Copy | null | undefined): boolean =>
+  one?.etag === other?.etag && one?.text === other?.text;
+
 /** Whether a majority of the primaries have accepted exactly this, so that it is decided; null: nothing at all. */
 export function isDecided(copies: readonly (Copy | null)[], latest: Copy | null, majority: number): boolean {
   let same = 0;

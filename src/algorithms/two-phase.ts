@@ -150,6 +150,12 @@ export function uuidV7(nowMs: number, random: string): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(0, 3)}-${variant}${random.slice(4, 7)}-${random.slice(7, 19)}`;
 }
 
+/** Below all ids that were made at this time or later. */
+export const firstIdOf = (madeMs: number): string => uuidV7(Math.max(0, madeMs), "0".repeat(20));
+
+/** Ids that were made longer ago belong to nothing that is undecided: half a day before it begins, a day, and clocks, ms. */
+export const UNDECIDED_MS_MAX = 2 * REMEMBERED_MS;
+
 const OVER = "its deadline passed";
 const AHEAD_MS_MAX = 3_600_000;
 const SAME: Step = Object.freeze({ kind: "same" });

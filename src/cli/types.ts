@@ -381,6 +381,8 @@ export type Primary = {
   readonly quarantineMs: number;
   /** Of the latest calls of this instance, ms; null: there were none. */
   readonly latencyMs: Latencies;
+  /** How far it lags behind the changes of registers that a majority have acknowledged to this instance. */
+  readonly lag: Lag;
   /** What the last comparison by this instance found here. null: it has made none yet; instances take turns. */
   readonly copies: Copies;
   /** What the server says of itself, up to 2 s ago. null: it does not answer. */
@@ -449,6 +451,14 @@ export type Latencies = {
   readonly p50: number | null;
   /** 99 % of them took at most this long. */
   readonly p99: number | null;
+};
+
+/** How far it lags behind the changes of registers that a majority have acknowledged to this instance. */
+export type Lag = {
+  /** Registers of which it has not acknowledged the latest change that this instance made, 10,000 at most. They are sent again as soon as it takes part. */
+  readonly registers: number;
+  /** How long there have been any, 0 if there are none, ms. */
+  readonly forMs: number;
 };
 
 /** What the last comparison by this instance found here. null: it has made none yet; instances take turns. */

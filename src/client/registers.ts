@@ -2,7 +2,12 @@ import { call, change, unlessMissing, WAIT_MS } from "./calls.js";
 import { mayChange, pause } from "./changes.js";
 import { QuorateError } from "./errors.js";
 import { type CallOptions, TIMEOUT_MS, type Transport } from "./transport.js";
-import type { ChangedRegister, Register as Stored } from "./types.js";
+import type {
+  ChangedRegister,
+  RegisterTransaction,
+  RegisterTransactionRequest,
+  Register as Stored,
+} from "./types.js";
 import { sleep } from "./world.js";
 
 /** A register, as it was read. */
@@ -89,6 +94,21 @@ export class Registers {
         await sleep(clock, random() * Math.min(PAUSE_MS_MAX, 2 ** tries), signal);
       }
     }
+  }
+
+  /**
+   * Checks, reads and changes several, all or none. Throws `version_mismatch` where a check does not hold; its `field` says
+   * which.
+   *
+   * @example
+   * await registers.transact({ checks: [{ election: "billing", term }], changes: [{ key: "invoices/last", value: 1042 }] });
+   */
+  async transact(
+    request: RegisterTransactionRequest,
+    options: CallOptions = {},
+  ): Promise<RegisterTransaction> {
+    const sent = { method: "POST", path: "/registers/transactions", body: request, has: "repeated" } as const;
+    return (await change<RegisterTransaction>(this.transport, sent, options)).body;
   }
 
   /**

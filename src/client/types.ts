@@ -296,6 +296,8 @@ export type ChangedRegister = {
   readonly key: string;
   /** Grows by one with each change. A register that is made anew after it was deleted may begin at 1 again; an ETag never comes again. */
   readonly version: number;
+  /** With acks=all: host and port of the primaries that did not acknowledge it; empty: all have it. It is sent to them again as soon as they take part. */
+  readonly missing?: readonly string[];
 };
 
 /** To arrive at a barrier. */
@@ -330,6 +332,26 @@ export type Latch = {
   readonly count: number;
   /** How often it still has to be. 0: it is open. */
   readonly remaining: number;
+};
+
+/** To check, read and change several registers at once. */
+export type RegisterTransactionRequest = {
+  /** If one of them does not hold, nothing is changed. */
+  readonly checks?: readonly RegisterCheck[] | undefined;
+  /** Registers to read, as they are just before the changes. */
+  readonly reads?: readonly string[] | undefined;
+  /** All are made, or none. */
+  readonly changes?: readonly RegisterChange[] | undefined;
+};
+
+/** A transaction of several registers that was made. */
+export type RegisterTransaction = {
+  /** In the order of the request. */
+  readonly changes: readonly RegisterOfTransaction[];
+  /** In the order of the request. None where repeated. */
+  readonly reads: readonly ReadRegister[];
+  /** It was made by an earlier request with the same Idempotency-Key, and not again. What that one read is not remembered. */
+  readonly repeated: boolean;
 };
 
 /** To begin a transaction. */
@@ -555,6 +577,54 @@ export type GoneMember = {
 
 /** zone: some of the members are of another zone, as there are too few in the one that was asked for. suspect, draining: all members that could be picked are so. */
 export type PickFallback = "zone" | "suspect" | "draining";
+
+/** What a register must be for the transaction to be made. */
+export type RegisterCheck = {
+  /** The key of a register. */
+  readonly key?: string | undefined;
+  /** Its ETag, in quotes as in the header. null: it must not be there. */
+  readonly etag?: string | null | undefined;
+  /** In place of a key: an election by consensus. */
+  readonly election?: string | undefined;
+  /** The election must be led in this term. */
+  readonly term?: number | undefined;
+};
+
+/** What a transaction does with a register: it sets or deletes it. */
+export type RegisterChange = {
+  /** The key of a register. */
+  readonly key: string;
+  /** Its new value; up to 65536 bytes of JSON. */
+  readonly value?: unknown;
+  /** Time after which it is deleted, ms. Without it, it stays. */
+  readonly ttlMs?: number | undefined;
+  /** In place of a value: it is deleted. */
+  readonly delete?: true | undefined;
+};
+
+/** A register as the transaction left it. */
+export type RegisterOfTransaction = {
+  /** Its key. */
+  readonly key: string;
+  /** null: it is not there. */
+  readonly version: number | null;
+  /** In quotes, as in the header. null: it is not there. */
+  readonly etag: string | null;
+};
+
+/** A register as the transaction found it. */
+export type ReadRegister = {
+  /** Its key. */
+  readonly key: string;
+  /** null also where it is not there: then so is its version. */
+  readonly value?: unknown;
+  /** null: it is not there. */
+  readonly version: number | null;
+  /** In quotes, as in the header. null: it is not there. */
+  readonly etag: string | null;
+  /** null: it stays. */
+  readonly expiresInMs: number | null;
+};
 
 /** A participant of a transaction. */
 export type Participant = {

@@ -5,6 +5,7 @@ import {
   PROTOCOL,
   type Stored,
 } from "../algorithms/configuration.js";
+import { isFencedOut, withoutAbsent } from "../algorithms/fenced-out.js";
 import { change } from "../quorum/agreement.js";
 import { commitConfiguration } from "../scripts/configuration-calls.js";
 import { runOn } from "./copy-end.js";
@@ -52,6 +53,28 @@ export class EpochChanges {
     const keep = (value: string | null) => value ?? JSON.stringify(next);
     const agreed = await change(register, keep, observed, quorum, this.dependencies);
     return agreed === null ? null : (JSON.parse(agreed) as Configuration);
+  }
+
+  /** Fences out the absent: a majority, `members`, are there and whole. Returns whether the configuration changed. */
+  async fenceOut(
+    current: Configuration,
+    members: readonly ObservedPrimary[],
+    majority: number,
+  ): Promise<boolean> {
+    const next = withoutAbsent(current, members, this.dependencies.ids.nonce());
+    const agreed = next && (await this.agree(next, members, majority));
+    if (!agreed) return false;
+    const fencedOut = agreed.primaries.filter(isFencedOut).map(({ address }) => address);
+    this.dependencies.log.warn(
+      { version: agreed.version, fencedOut },
+      "absent primaries are fenced out: they take part again with a copy of what the others have",
+    );
+    for (const one of members) {
+      // Another instance may have proposed something else, and know that this member lost its data.
+      const forgot = entryOf(agreed, one)?.admitted === agreed.version;
+      await this.commit(agreed, one, forgot ? "copying" : "member");
+    }
+    return true;
   }
 
   /** Commits the agreed configuration on a primary. The primary may have changed meanwhile: its next observation shows that. */

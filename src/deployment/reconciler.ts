@@ -5,7 +5,9 @@ import {
   judge,
   type Step,
 } from "../algorithms/configuration.js";
+import { fencedOutIn } from "../algorithms/fenced-out.js";
 import { majorityOf } from "../algorithms/tally.js";
+import type { Clock } from "../clock.js";
 import type { Primary } from "../redis/primary.js";
 import { ColdStart, type Progress } from "./cold-start.js";
 import type { ReconcilerDependencies } from "./dependencies.js";
@@ -28,6 +30,7 @@ export class Reconciler {
   #members: readonly ObservedPrimary[] = [];
   #round: Promise<void> | null = null;
   #again = false;
+  #fencesOut = false;
   #closed = false;
   readonly #startedMs: number;
   readonly #majority: number;
@@ -69,7 +72,7 @@ export class Reconciler {
     return this.#current?.deployment ?? null;
   }
 
-  /** No counter given out since the last cold start is below this, as far as this instance knows. */
+  /** As far as this instance knows. */
   get floor(): number {
     return this.#current?.floor ?? 0;
   }
@@ -97,13 +100,15 @@ export class Reconciler {
    * that.
    */
   catchUp(): Promise<boolean> {
-    return new Promise((resolve) => {
-      const cancel = this.dependencies.clock.after(CATCH_UP_MS_MAX, () => resolve(false));
-      void this.refresh().then(() => {
-        cancel();
-        resolve(true);
-      });
-    });
+    return endsWithin(this.dependencies.clock, CATCH_UP_MS_MAX, this.refresh());
+  }
+
+  readonly fencedOut = (configuration: string): number => fencedOutIn(this.#current, configuration);
+
+  /** If a majority are there and none is being readmitted. */
+  fenceOutAbsent(): Promise<void> {
+    this.#fencesOut = true;
+    return this.refresh();
   }
 
   close(): void {
@@ -125,10 +130,7 @@ export class Reconciler {
     for (let step = 0; this.#again && step < STEPS_MAX && !this.#closed; step++) {
       this.#again = false;
       const observed = await Promise.all(this.primaries.map((primary) => this.#prober.probe(primary)));
-      const mistake = sameServerTwice(observed);
-      const judgement = mistake
-        ? { kind: "refuse" as const, reason: mistake }
-        : judge(observed, this.#majority, this.#epochs.protocol);
+      const judgement = judgementOf(observed, this.#majority, this.#epochs.protocol);
       if (judgement.kind !== "current") this.#members = [];
       const { changed, stalled } = await this.#act(judgement, observed);
       if (stalled) this.#stall(observed, stalled);
@@ -184,6 +186,10 @@ export class Reconciler {
     // Copies only from primaries that are fenced, and only if these are a majority.
     if (members.length < this.#majority) return { changed: false };
     if (!isOlder) for (const target of copying) this.#readmission.begin(current, members, target);
+    const fencesOut = this.#fencesOut && !isOlder && members.length === all(observed).length;
+    this.#fencesOut = false;
+    if (fencesOut && (await this.#epochs.fenceOut(current, members, this.#majority)))
+      return { changed: true };
     const changed = await this.#readmission.fence(current, members, lost, copying, this.#majority);
     return isOlder && !changed ? { changed, stalled: RAISING } : { changed };
   }
@@ -216,6 +222,26 @@ export class Reconciler {
     if (this.dependencies.clock.monotonicMs() - this.#startedMs < WATCH_INTERVAL_MS) return;
     for (const { primary } of all(observed)) primary.exclude("readmitting", reason);
   }
+}
+
+function judgementOf(
+  observed: readonly (ObservedPrimary | null)[],
+  majority: number,
+  protocol: number,
+): Judgement {
+  const mistake = sameServerTwice(observed);
+  return mistake ? { kind: "refuse", reason: mistake } : judge(observed, majority, protocol);
+}
+
+/** Whether the work ends within this time. */
+function endsWithin(clock: Clock, ms: number, work: Promise<void>): Promise<boolean> {
+  return new Promise((resolve) => {
+    const cancel = clock.after(ms, () => resolve(false));
+    void work.then(() => {
+      cancel();
+      resolve(true);
+    });
+  });
 }
 
 /** The primaries that were observed: in a cold start all of them, as `judge` promises. */

@@ -11,6 +11,7 @@ import type { ErrorCode } from "../errors.js";
 import type { Ids } from "../ids.js";
 import type { AntiEntropy } from "../primitives/anti-entropy/anti-entropy.js";
 import type { Primitives } from "../primitives/namespaced.js";
+import type { Lags } from "../primitives/registers/lags.js";
 import type { Probing } from "../probing/probing.js";
 import type { Primaries } from "../quorum/primaries.js";
 import type { Auditing } from "./access/auditing.js";
@@ -37,6 +38,7 @@ export interface Dependencies {
   /** What their servers say of themselves. */
   readonly servers: ServerReports;
   readonly antiEntropy: Pick<AntiEntropy, "foundAt">;
+  readonly lags: Pick<Lags, "of">;
   /** Whether this instance started them itself. */
   readonly embedded: boolean;
   /** Undefined where one process serves the port alone. */

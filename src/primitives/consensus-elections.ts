@@ -2,6 +2,7 @@ import {
   type Beat,
   type Leader,
   type Office,
+  officeIn,
   proclaimed,
   renewed,
   resigned,
@@ -215,10 +216,6 @@ type Until = [deadlineMs: number, signal?: AbortSignal, inFlight?: InFlight];
 /** The register stays, so that no term comes again. */
 const writing = <R>(office: Office, result: R) =>
   ({ kind: "write", json: JSON.stringify(office), ttlMs: null, result, told: "-" }) as const;
-
-function officeIn(stored: { readonly json: string | null } | null): Office | null {
-  return stored?.json == null ? null : (JSON.parse(stored.json) as Office);
-}
 
 /** Changes with the leader, the term and the value, not with beats. */
 function versionOf(office: Office | null): string {

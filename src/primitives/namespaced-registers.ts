@@ -1,3 +1,4 @@
+import type { Part } from "../algorithms/intent.js";
 import type { Namespace } from "../namespace.js";
 import { registerName } from "../scripts/register-kinds.js";
 import type { ConsensusElections } from "./consensus-elections.js";
@@ -11,6 +12,7 @@ import type { Latches } from "./registers/latches.js";
 import type { RegisterPages } from "./registers/register-pages.js";
 import type { RegisterTransactions } from "./registers/register-transactions.js";
 import type { Registers } from "./registers/registers.js";
+import type { TransactionPage, TransactionPages } from "./transactions/transaction-pages.js";
 import type { Transactions } from "./transactions/transactions.js";
 
 /** What is kept in registers, in a namespace. Their names have it in a place of its own: a key may be any text. */
@@ -24,21 +26,25 @@ export interface OnRegisters {
   readonly barriers: Barriers;
   readonly latches: Latches;
   readonly transactions: Transactions;
+  readonly transactionPages: TransactionPages;
   readonly hooks: Hooks;
   readonly consensusElections: ConsensusElections;
 }
 
 /** The same as one namespace sees it. */
 export interface NamespacedOnRegisters {
-  readonly registers: Pick<Registers, "get" | "put" | "delete" | "inspect" | "change">;
+  readonly registers: Pick<Registers, "get" | "put" | "delete" | "inspect" | "change" | "lacking">;
   readonly registerPages: Pick<RegisterPages, "page">;
   readonly registerTransactions: Pick<RegisterTransactions, "commit">;
   /** `keyOf`: the key of a register that a watcher is told of. */
   readonly registerEvents: Pick<RegisterEvents, "watch"> & { keyOf(name: string): string };
-  readonly counters: Pick<Counters, "get" | "add">;
+  readonly counters: Pick<Counters, "get" | "add" | "lacking">;
   readonly barriers: Pick<Barriers, "arrive">;
   readonly latches: Pick<Latches, keyof Latches>;
   readonly hooks: HooksOfServices;
+  readonly transactionPages: {
+    undecided(prefix: string, after: string | null, most: number): Promise<TransactionPage>;
+  };
   readonly transactions: Omit<Transactions, "end" | "sawStored">;
   readonly consensusElections: Pick<ConsensusElections, keyof ConsensusElections>;
 }
@@ -53,6 +59,7 @@ export function allOnRegistersIn(namespace: Namespace, primitives: OnRegisters):
     barriers: barriersIn(namespace, primitives.barriers),
     latches: latchesIn(namespace, primitives.latches),
     hooks: hooksIn(namespace, primitives.hooks),
+    transactionPages: transactionPagesIn(namespace, primitives.transactionPages),
     transactions: transactionsIn(namespace, primitives.transactions),
     consensusElections: consensusElectionsIn(namespace, primitives.consensusElections),
   };
@@ -66,6 +73,7 @@ export function registersIn(namespace: Namespace, registers: Registers): Namespa
     delete: (key, request) => registers.delete(inner(key), request),
     inspect: (key) => registers.inspect(inner(key)),
     change: (key, ...until) => registers.change(inner(key), ...until),
+    lacking: (key) => registers.lacking(inner(key)),
   };
 }
 
@@ -74,12 +82,14 @@ export function registerTransactionsIn(
   transactions: RegisterTransactions,
 ): NamespacedOnRegisters["registerTransactions"] {
   const inner = (key: string) => registerName("value", namespace.name, key);
+  const innerOf = ({ name, term }: Part) =>
+    term === undefined ? inner(name) : registerName("election", namespace.name, name);
   const before = inner("").length;
   const outer = <T>(all: ReadonlyMap<string, T>) =>
     new Map([...all].map(([name, value]) => [name.slice(before), value]));
   return {
     commit: async (request) => {
-      const parts = request.parts.map((part) => ({ ...part, name: inner(part.name) }));
+      const parts = request.parts.map((part) => ({ ...part, name: innerOf(part) }));
       const outcome = await transactions.commit({ ...request, parts });
       switch (outcome.kind) {
         case "committed":
@@ -87,7 +97,7 @@ export function registerTransactionsIn(
         case "repeated":
           return { ...outcome, changed: outer(outcome.changed) };
         case "mismatch":
-          return { ...outcome, name: outcome.name.slice(before) };
+          return { ...outcome, part: request.parts[parts.indexOf(outcome.part)] ?? outcome.part };
         case "key_mismatch":
           return outcome;
       }
@@ -133,6 +143,7 @@ export function countersIn(namespace: Namespace, counters: Counters): Namespaced
   return {
     get: (name) => counters.get(inner(name)),
     add: (name, ...by) => counters.add(inner(name), ...by),
+    lacking: (name) => counters.lacking(inner(name)),
   };
 }
 
@@ -170,6 +181,23 @@ export function consensusElectionsIn(
     resign: (name, leaseId) => elections.resign(inner(name), leaseId),
     inspect: (name) => elections.inspect(inner(name)),
     change: (name, ...until) => elections.change(inner(name), ...until),
+  };
+}
+
+export function transactionPagesIn(
+  namespace: Namespace,
+  pages: TransactionPages,
+): NamespacedOnRegisters["transactionPages"] {
+  const group = registerName("transaction", namespace.name, "");
+  const outer = (name: string) => name.slice(group.length);
+  return {
+    undecided: async (prefix, after, most) => {
+      const { transactions, cursor } = await pages.undecided(group, prefix, after && group + after, most);
+      return {
+        transactions: transactions.map((one) => ({ ...one, name: outer(one.name) })),
+        cursor: cursor && outer(cursor),
+      };
+    },
   };
 }
 

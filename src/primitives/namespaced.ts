@@ -21,6 +21,7 @@ import {
   registerPagesIn,
   registersIn,
   registerTransactionsIn,
+  transactionPagesIn,
   transactionsIn,
 } from "./namespaced-registers.js";
 import type { Picks } from "./picks/picks.js";
@@ -150,6 +151,10 @@ class View implements NamespacedPrimitives {
 
   get registerPages() {
     return registerPagesIn(this.namespace, this.primitives.registerPages);
+  }
+
+  get transactionPages() {
+    return transactionPagesIn(this.namespace, this.primitives.transactionPages);
   }
 
   get transactions() {

@@ -11,17 +11,20 @@ import { Barriers } from "./registers/barriers.js";
 import { Changes } from "./registers/changes.js";
 import { Counters } from "./registers/counters.js";
 import { RegisterEvents } from "./registers/events/register-events.js";
+import { Lags } from "./registers/lags.js";
 import { Latches } from "./registers/latches.js";
 import { RegisterNews } from "./registers/register-news.js";
 import { RegisterPages } from "./registers/register-pages.js";
 import { RegisterTransactions } from "./registers/register-transactions.js";
 import { Registers } from "./registers/registers.js";
 import { RegisterUpkeep } from "./registers/upkeep.js";
+import { TransactionPages } from "./transactions/transaction-pages.js";
 import { Transactions } from "./transactions/transactions.js";
 
 /** Registers and all that is made of them, put together. */
 export interface AllOnRegisters extends OnRegisters {
   readonly registerUpkeep: RegisterUpkeep;
+  readonly lags: Lags;
 }
 
 export function allOnRegisters(
@@ -32,11 +35,16 @@ export function allOnRegisters(
   { ttlMaxMs }: { readonly ttlMaxMs: number },
 ): AllOnRegisters {
   const news = new RegisterNews(subscriptions, keys, primaries.majority);
-  const changes = new Changes(primaries, keys, clock, random, ids);
+  const lags = new Lags(primaries, clock.monotonicMs);
+  const missed = (place: number, name: string) => lags.missed(place, name);
+  const changes = new Changes(primaries, keys, clock, random, ids, missed);
   const registers = new Registers(changes, primaries, keys, clock, random, news);
   const registerTransactions = new RegisterTransactions(registers, clock, random, ids);
   const registerPages = new RegisterPages(registers, primaries, keys, clock);
   const transactions = new Transactions(registers, clock, ids, news);
+  // A transaction whose time is over is decided, not deleted.
+  const undeleted = { state: (name: string) => registers.state(name, true) };
+  const transactionPages = new RegisterPages(undeleted, primaries, keys, clock);
   const ends = { transactions, registerTransactions };
   return {
     registers,
@@ -48,7 +56,9 @@ export function allOnRegisters(
     latches: new Latches(registers),
     hooks: new Hooks(registers, memberEvents, primaries, keys, ids),
     transactions,
+    transactionPages: new TransactionPages(transactionPages, clock),
     consensusElections: new ConsensusElections(registers, primaries, clock, ids, ttlMaxMs),
-    registerUpkeep: new RegisterUpkeep(registers, primaries, keys, clock, random, ends),
+    registerUpkeep: new RegisterUpkeep(registers, primaries, keys, clock, random, ends, undefined, lags),
+    lags,
   };
 }

@@ -18,6 +18,10 @@ export interface InForce {
    * is up to date now: a request does not wait for long.
    */
   catchUp(): Promise<boolean>;
+  /** How many primaries that configuration fences out, if it is the one in force; else 0. */
+  fencedOut(configuration: string): number;
+  /** Asks for a configuration that fences out the primaries that do not answer. */
+  fenceOutAbsent(): Promise<void>;
 }
 
 /** For the few questions that a first verdict does not settle. */
@@ -130,6 +134,19 @@ export class Primaries {
   /** The version of the configuration in force for this instance. */
   get version(): number | null {
     return this.configuration.version;
+  }
+
+  /**
+   * How many primaries take part in that configuration only once they were given a copy of what the others have, whatever they
+   * have kept. 0 where that is not known.
+   */
+  fencedOut(configuration: string | null): number {
+    return configuration === null ? 0 : this.configuration.fencedOut(configuration);
+  }
+
+  /** Has primaries that do not answer fenced out, so that the others need not wait for them; a majority must be left. */
+  fenceOutAbsent(): Promise<void> {
+    return this.configuration.fenceOutAbsent();
   }
 
   /** A secret that all instances of the deployment share, and no client knows. Throws `no_quorum` before it is known. */

@@ -39,6 +39,8 @@ export type Accepted =
 export class RegisterRound {
   /** By primary; null: it takes no part. */
   readonly #epochs: readonly (string | null)[];
+  /** The configuration; null: no primary takes part. */
+  readonly #common: string | null;
 
   constructor(
     private readonly primaries: Primaries,
@@ -46,23 +48,33 @@ export class RegisterRound {
     private readonly name = "",
   ) {
     const epochs = primaries.all.map(({ configurationEpoch }) => configurationEpoch);
-    const common = mostCommon(epochs.flatMap((epoch) => (epoch === null ? [] : [configurationOf(epoch)])));
+    this.#common = mostCommon(epochs.flatMap((epoch) => (epoch === null ? [] : [configurationOf(epoch)])));
     this.#epochs = epochs.map((epoch) =>
-      epoch !== null && configurationOf(epoch) === common ? epoch : null,
+      epoch !== null && configurationOf(epoch) === this.#common ? epoch : null,
     );
   }
 
-  /** Whether all primaries take part. */
+  /** Whether all primaries take part but those that are fenced out: these take part again only with a copy of the others. */
   get isWhole(): boolean {
-    return this.#epochs.every((epoch) => epoch !== null);
+    return this.#taking === this.#epochs.length - this.primaries.fencedOut(this.#common);
   }
 
-  /** The values of all primaries, in their order; null: one of them did not answer. */
-  all<T>(call: Call<T>): Promise<readonly T[] | null> {
-    return this.#ask<T, readonly T[] | null>(call, ({ values, replied, pending }) => {
-      if (pending > 0) return undefined;
-      return replied === this.#epochs.length ? values : null;
-    });
+  /** The values of all that take part, by their places; undefined: it does not. Null: one of them did not answer. */
+  async all<T>(call: Call<T>): Promise<readonly (T | undefined)[] | null> {
+    const answers = await this.answers(call);
+    const values = answers.map((answer) => (answer?.ok ? answer.value : undefined));
+    return answers.filter((answer) => answer?.ok).length === this.#taking ? values : null;
+  }
+
+  get #taking(): number {
+    return this.#epochs.filter((epoch) => epoch !== null).length;
+  }
+
+  /** What each primary answers, in their order, once all have answered or failed. */
+  answers<T>(call: Call<T>): Promise<readonly (Answer<T> | undefined)[]> {
+    return this.#ask<T, readonly (Answer<T> | undefined)[]>(call, ({ answers, pending }) =>
+      pending > 0 ? undefined : answers,
+    );
   }
 
   /** Another question to each; what they answer is not waited for longer than the command timeout, and may fail. */

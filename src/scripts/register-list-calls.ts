@@ -20,13 +20,13 @@ export interface ListPart {
   readonly most: number;
 }
 
-/** `texts`: whether the versions are told as well; else their texts are empty. */
+/** `what`: of their versions: the texts, nothing, or the SHA-1 of each in place of its text. */
 export function listRegisters(
   keys: Keys,
   { from, beginning, most }: ListPart,
-  texts = true,
+  what: "texts" | "heads" | "digests" = "texts",
 ): Call<ListedCopies> {
-  const args = [keys.register(""), from, beginning, most, PART_BYTES_MAX, texts ? -1 : HEAD - 1];
+  const args = [keys.register(""), from, beginning, most, PART_BYTES_MAX, what];
   return scriptCall("list-registers", [keys.registers], args, (reply) => {
     const [now, upTo, ...listed] = reply as [string, string, ...string[]];
     const nowMs = Number(now);

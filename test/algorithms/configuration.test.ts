@@ -10,6 +10,7 @@ import {
   PROTOCOL,
   quarantineAfter,
 } from "../../src/algorithms/configuration.js";
+import { isFencedOut, withoutAbsent } from "../../src/algorithms/fenced-out.js";
 
 // Three primaries, a, b and c. What each is seen to be is one text: its run, or `-` when it is not seen; then what it
 // stores, if anything: a configuration of the table below, `copying` when its data are not complete, `marked` when it
@@ -287,5 +288,28 @@ describe("the epoch that scripts compare", () => {
 
   test("is never that of a primary that stores nothing", () => {
     expect(all).not.toContain("");
+  });
+});
+
+describe("the configuration in which the absent are fenced out", () => {
+  const current = KNOWN.v2 as Configuration;
+  const seen = (...texts: string[]) => texts.flatMap((text, place) => observation(text, place) ?? []);
+  const all = seen("run1 v2", "run1 v2", "run2 v2");
+
+  test("has all that are seen as they are, and an absent one as no server is", () => {
+    const next = withoutAbsent(current, all.slice(0, 2), "n") as Configuration;
+    expect(next).toMatchObject({ version: 3, nonce: "n", coldQuarantine: null });
+    expect(next.primaries.map(isFencedOut)).toEqual([false, false, true]);
+    expect(next.primaries.slice(0, 2)).toEqual(current.primaries.slice(0, 2));
+    // It is back with all that it had: that is given to it anew, whatever it stores.
+    const others = all.slice(0, 2).map((one) => ({ ...one, stored: { ...one.stored, configuration: next } }));
+    const judgement = judge([...others, all[2]] as Observation[], 2);
+    expect(judgement).toMatchObject({ kind: "current", steps: ["member", "member", "readmit"] });
+  });
+
+  test("is none where nobody is absent, or all who are were fenced out before", () => {
+    expect(withoutAbsent(current, all, "n")).toBeNull();
+    const next = withoutAbsent(current, all.slice(0, 2), "n") as Configuration;
+    expect(withoutAbsent(next, all.slice(0, 2), "m")).toBeNull();
   });
 });

@@ -43,6 +43,24 @@ describe("against real instances", () => {
     expect(await one.registers.get(key)).toMatchObject({ value: 12, version: 12 });
   });
 
+  test("several registers are changed at once, and not at all where a check does not hold", async () => {
+    const [a, b] = [freshName(), freshName()];
+    const { etag } = await one.registers.set(a, 100);
+    const changes = [
+      { key: a, value: 70 },
+      { key: b, value: 30 },
+    ];
+    const made = await one.registers.transact({ checks: [{ key: a, etag }], reads: [a], changes });
+    expect(made).toMatchObject({
+      changes: [{ key: a, version: 2 }, { key: b }],
+      reads: [{ key: a, value: 100 }],
+    });
+    await expect(other.registers.transact({ checks: [{ key: a, etag }], changes })).rejects.toMatchObject({
+      code: "version_mismatch",
+      field: "checks.0.etag",
+    });
+  });
+
   test("a register that changes more often than it remembers keys is changed all the same", async () => {
     const key = freshName();
     for (let i = 0; i < 70; i++) await one.registers.change<number>(key, (value = 0) => value + 1);

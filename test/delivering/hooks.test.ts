@@ -113,6 +113,22 @@ describe("a hook", () => {
     expect(metrics).toMatch(/quorate_hooks [1-9]/);
   });
 
+  test("that hangs delays no other", async () => {
+    await using hanging = await startReceiver();
+    await using receiver = await startReceiver();
+    hanging.answer(() => () => {});
+    const service = freshName("search");
+    await register(service, "before");
+    await put(service, "hanging", { url: hanging.url });
+    await put(service, "pager", { url: receiver.url });
+    await register(service, "m1");
+    await until(() => hanging.got.length > 0, "it hangs");
+    await register(service, "m2");
+    await until(() => receiver.told().length >= 2, "the other is told");
+    expect(receiver.told()).toEqual(["joined m1", "joined m2"]);
+    expect(hanging.got).toHaveLength(1);
+  });
+
   test("of a service that never had members is told of the first one", async () => {
     await using receiver = await startReceiver();
     const service = freshName("search");

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { Places } from "../../src/algorithms/places.js";
 import type { Transaction } from "../../src/algorithms/two-phase.js";
 import { type CallDependencies, TransactionCalls } from "../../src/delivering/transaction-calls.js";
 import { AllowList } from "../../src/outbound/allow-list.js";
-import { Places } from "../../src/outbound/places.js";
 import type { Posted } from "../../src/outbound/post.js";
 import { FakeClock } from "../helpers/fake-clock.js";
 

@@ -4,6 +4,7 @@ import { checkElections } from "./elections.js";
 import { checkExpiry } from "./expiry.js";
 import { checkHolds } from "./holds.js";
 import { checkMembers } from "./members.js";
+import { withoutLostOffices, withoutOffices } from "./offices.js";
 import type { History, Operation } from "./operation.js";
 import { checkOrder } from "./order.js";
 import { checkOwners } from "./owners.js";
@@ -48,11 +49,12 @@ export type Promised =
 
 /** All violations in a history; pure. `tell` (tell.ts) makes readable lines of one. */
 export function check(history: History): Violation[] {
+  const kept = withoutLostOffices(history);
   return [
-    ...checkTokens(history),
-    ...checkHolds(history),
-    ...checkElections(history),
-    ...checkOrder(history),
+    ...checkTokens(kept),
+    ...checkHolds(kept),
+    ...checkElections(kept),
+    ...checkOrder(withoutOffices(history)),
     ...checkMembers(history),
     ...checkExpiry(history),
     ...checkChanges(history),

@@ -174,8 +174,8 @@ export type Outcome =
       readonly members: readonly Seen[];
     }
   | { readonly kind: "owned"; readonly owner: string; readonly ringId: string }
-  /** Put, and a delete of something. */
-  | { readonly kind: "changed"; readonly number: number; readonly etag: string | null }
+  /** Put, and a delete of something. `number` null: it was not told. */
+  | { readonly kind: "changed"; readonly number: number | null; readonly etag: string | null }
   /** Put and delete: the register has another version; null: there is none. */
   | { readonly kind: "mismatch"; readonly current: Version | null }
   /** Read, look, and a delete of nothing; null: there is none. */

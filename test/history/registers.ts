@@ -35,7 +35,10 @@ type RegisterCall = Call<Input, Output> & { readonly operations: readonly Regist
 function disorder(key: string, operations: readonly RegisterOperation[], { events }: History): Violation[] {
   const lost = events.filter(({ kind }) => kind === "majority_lost").map(({ atMs }) => atMs);
   const jumps = events.some(({ kind }) => kind === "clock_jump");
-  const calls = beforeLoss(callsOf(operations, jumps), Math.min(...lost));
+  // A key that was used only afterwards has nothing to lose.
+  const beganMs = Math.min(...operations.map(({ startMs }) => startMs));
+  const losses = lost.filter((atMs) => atMs > beganMs - LOSS_LASTS_MS);
+  const calls = beforeLoss(callsOf(operations, jumps), Math.min(...losses));
   const verdict = linearizable(calls, register);
   if (verdict.kind === "linearizable") return [];
   if (verdict.kind === "undecided")
@@ -56,6 +59,9 @@ function callsOf(operations: readonly RegisterOperation[], jumps: boolean): Regi
   });
   return [...calls, ...ends];
 }
+
+/** What is asked while a loss is being noticed may be lost with it. */
+const LOSS_LASTS_MS = 10_000;
 
 /** One that was told of the change speaks for all of its tries; each that was refused, or found nothing, for itself. */
 function callsOfTries(operations: readonly RegisterOperation[]): RegisterCall[] {

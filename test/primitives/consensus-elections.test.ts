@@ -12,7 +12,8 @@ import { chosenId, freshName, type Instance } from "../helpers/service.js";
 
 // At two instances that do not know of each other.
 const pair = new Pair();
-const TTL_MS = 300;
+/** Of leaders that are to be replaced. */
+const TTL_MS = 800;
 
 type Request = Partial<Parameters<ConsensusElections["campaign"]>[0]>;
 type Elections = Pick<ConsensusElections, "campaign">;
@@ -45,7 +46,7 @@ describe("an election by consensus", () => {
     const name = fresh();
     let last = 0;
     for (let i = 0; i < 4; i++) {
-      const term = await lead(at(i), name, { candidate: `c${i}`, value: { url: i } });
+      const term = await lead(at(i), name, { candidate: `c${i}`, value: { url: i }, ttlMs: 60_000 });
       expect(term).toMatchObject({ candidate: `c${i}`, value: { url: i } });
       if (i > 0) expect(term.term).toBe(last + 1);
       last = term.term;
@@ -68,7 +69,7 @@ describe("an election by consensus", () => {
   test("goes on to one who waits, as soon as the leader resigns", async () => {
     const name = fresh();
     const term = await lead(at(0), name, { ttlMs: 60_000 });
-    const waiting = [campaign(at(0), name, { waitMs: 20_000 }), campaign(at(1), name, { waitMs: 2_000 })];
+    const waiting = [campaign(at(0), name, { waitMs: 20_000 }), campaign(at(1), name, { waitMs: 20_000 })];
     await at(1).resign(name, term.leaseId);
     const next = await Promise.race(waiting);
     expect(next).toMatchObject({ kind: "acquired", lease: { term: term.term + 1 } });
@@ -95,7 +96,7 @@ describe("an election by consensus", () => {
   test("gives the same leaseId the same term while it leads, and none once it does not", async () => {
     const name = fresh();
     const leaseId = chosenId();
-    const term = await lead(at(0), name, { leaseId });
+    const term = await lead(at(0), name, { leaseId, ttlMs: 60_000 });
     expect(await lead(at(1), name, { leaseId })).toMatchObject({ term: term.term, leaseId });
     await at(0).resign(name, leaseId);
     await expect(campaign(at(1), name, { leaseId })).rejects.toMatchObject({

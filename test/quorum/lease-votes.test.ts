@@ -174,6 +174,8 @@ function votes(...rows: [script: string, ...answers: Vote[]][]): LeaseVotes {
     deployment: "",
     outdated: null,
     catchUp: async () => true,
+    fencedOut: () => 0,
+    fenceOutAbsent: async () => {},
   });
   return new LeaseVotes(primaries, keys, systemIds, { ttlMaxMs: TTL_MAX_MS });
 }

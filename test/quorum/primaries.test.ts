@@ -35,6 +35,8 @@ function controlled(count: number) {
     floor: 0,
     outdated: null,
     catchUp,
+    fencedOut: () => 0,
+    fenceOutAbsent: async () => {},
   });
   return { asked, all, catchUp, primaries };
 }

@@ -1,4 +1,5 @@
 import { CoordinationError } from "../../src/errors.js";
+import type { Campaigned } from "../../src/primitives/election.js";
 import type {
   Grant,
   LeaseRequest,
@@ -7,10 +8,33 @@ import type {
 } from "../../src/primitives/leases/lease-terms.js";
 import type { Locks } from "../../src/primitives/lock.js";
 import type { Member } from "../../src/primitives/members/member.js";
+import { registerName } from "../../src/scripts/register-kinds.js";
+import { OFFICE } from "../history/offices.js";
 import { namesOf, type Outcome, type Request, type Seen, type Wanted } from "../history/operation.js";
 import type { Instance } from "./instance.js";
 import type { Universe } from "./universe.js";
 import type { Variant } from "./variant.js";
+
+/** The election of this name at an instance: that of `OFFICE` is one by consensus. */
+function electionIn({ core: { elections, consensusElections } }: Instance, name: string) {
+  const isOffice = name === OFFICE;
+  const its = isOffice ? registerName("election", "default", name) : name;
+  const common = isOffice ? consensusElections : elections;
+  type Request<K extends "campaign" | "renew" | "proclaim"> = Omit<
+    Parameters<(typeof elections)[K]>[0],
+    "name" | "signal"
+  >;
+  return {
+    campaign: (request: Request<"campaign">): Promise<Campaigned> =>
+      isOffice
+        ? consensusElections.campaign({ ...request, name: its })
+        : elections.campaign({ ...request, name: its }),
+    renew: (request: Request<"renew">) => common.renew({ ...request, name: its }),
+    proclaim: (request: Request<"proclaim">) => common.proclaim({ ...request, name: its }),
+    resign: (leaseId: string) => common.resign(its, leaseId),
+    inspect: () => common.inspect(its),
+  };
+}
 
 type Ask<R extends Request["kind"]> = Extract<Request, { kind: R }>;
 
@@ -99,8 +123,7 @@ export class Asking {
       value: string | undefined;
     },
   ): Promise<{ kind: "acquired"; lease: Omit<Grant, "owner"> } | Refusal> {
-    const { elections } = instance.core;
-    const outcome = await elections.campaign({ name, candidate: this.client, ...request });
+    const outcome = await electionIn(instance, name).campaign({ candidate: this.client, ...request });
     if (outcome.kind === "held") return outcome;
     return { kind: "acquired", lease: { ...outcome.lease, fencingToken: outcome.lease.term } };
   }
@@ -133,8 +156,8 @@ export class Asking {
     withToken: boolean,
   ): Promise<Outcome> {
     const startMs = this.universe.scheduler.nowMs();
-    const { elections } = instance.core;
-    const term = await elections.renew({ name, leaseId, ttlMs, term: withToken ? token : undefined });
+    const election = electionIn(instance, name);
+    const term = await election.renew({ leaseId, ttlMs, term: withToken ? token : undefined });
     return {
       kind: "renewed",
       validUntilMs: startMs + term.waitedMs + term.validForMs,
@@ -149,7 +172,7 @@ export class Asking {
     value: string,
   ): Promise<void> {
     await this.ask(instance, { kind: "proclaim", name, leaseId, token, value }, async () => {
-      await instance.core.elections.proclaim({ name, leaseId, value });
+      await electionIn(instance, name).proclaim({ leaseId, value });
       return { kind: "proclaimed" };
     });
   }
@@ -157,7 +180,7 @@ export class Asking {
   /** Looks who leads. */
   async leader(instance: Instance, name: string): Promise<void> {
     await this.ask(instance, { kind: "leader", name }, async () => {
-      const { leader, known } = await instance.core.elections.inspect(name);
+      const { leader, known } = await electionIn(instance, name).inspect();
       if (!known) return { kind: "unknown" };
       if (!leader) return { kind: "led", leader };
       const { candidate, term, value } = leader;
@@ -175,8 +198,8 @@ export class Asking {
   }
 
   #release(instance: Instance, wanted: Wanted, leaseId: string): Promise<boolean> {
-    const { elections, semaphores } = instance.core;
-    if (wanted.election) return elections.resign(wanted.name, leaseId);
+    const { semaphores } = instance.core;
+    if (wanted.election) return electionIn(instance, wanted.name).resign(leaseId);
     if (wanted.limit !== undefined) return semaphores.release(wanted.name, leaseId);
     return this.#locks(instance).release(namesOf(wanted), leaseId);
   }
@@ -295,7 +318,7 @@ function failureOf(error: unknown): Outcome {
   return { kind: "failed", code: `internal: ${error instanceof Error ? error.stack : error}` };
 }
 
-export const SERVICE = "s";
+const SERVICE = "s";
 /** Of members that are changed. */
 export const CHANGING = "changing";
 export const REGISTRATION = { address: "a:1", weight: 1, zone: null, tags: [], metadata: null };

@@ -1,7 +1,7 @@
 import { nonceOf } from "../../src/primitives/members/member-key.js";
 import type { Alive } from "../../src/primitives/members/pulses.js";
 import type { Outcome, Wanted } from "../history/operation.js";
-import { Asking, type Held, REGISTRATION, SERVICE } from "./asking.js";
+import { Asking, type Held, REGISTRATION } from "./asking.js";
 import { type Dependencies, orphan, someInstance, someName } from "./clients.js";
 import type { Instance } from "./instance.js";
 import type { Plan } from "./plan.js";
@@ -150,4 +150,6 @@ async function beat(
 }
 
 const NOT_TOLD: Outcome = { kind: "no_answer", why: "the heartbeat did not tell" };
+/** Of their own: in a service with more members these would be guarded when all fall silent in the end. */
+const SERVICE = "bound";
 const ANSWER_WITHIN_MS = 6_000;

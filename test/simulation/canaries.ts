@@ -4,6 +4,7 @@ import { Primaries } from "../../src/quorum/primaries.js";
 import { Keys } from "../../src/scripts/keys.js";
 import { countingVotes } from "./counting-votes.js";
 import { MEMBER_CANARIES } from "./member-canaries.js";
+import { OFFICE_CANARIES } from "./office-canaries.js";
 import { LAST_FIRST, patched } from "./patched.js";
 import { plainRedlock } from "./plain-redlock.js";
 import { crowded, undisturbed, withFirstStart } from "./plan.js";
@@ -137,6 +138,8 @@ export const CANARIES: readonly Canary[] = [
         deployment: null,
         outdated: null,
         catchUp: async () => false,
+        fencedOut: () => 0,
+        fenceOutAbsent: async () => {},
       });
       Object.assign(one, { majority: 1 });
       const votes = new LeaseVotes(one, new Keys("q:"), ids, settings);
@@ -166,6 +169,7 @@ export const CANARIES: readonly Canary[] = [
   },
   ...REGISTER_CANARIES,
   ...TRANSFER_CANARIES,
+  ...OFFICE_CANARIES,
   ...MEMBER_CANARIES,
 ];
 

@@ -1,3 +1,4 @@
+import { OFFICE } from "../history/offices.js";
 import { namesOf, type Wanted } from "../history/operation.js";
 import { Asking, type Held } from "./asking.js";
 import { boundClient } from "./bound-clients.js";
@@ -32,6 +33,7 @@ export async function runClients(dependencies: Dependencies): Promise<Held[]> {
     each(plan.members, (place) => member(dependencies, `m${place + 1}`)),
     each(plan.registers, (place) => registerClient(dependencies, `r${place + 1}`)),
     each(plan.transfers, (place) => transferClient(dependencies, `t${place + 1}`)),
+    each(plan.offices, (place) => candidate(dependencies, `o${place + 1}`)),
     observer(dependencies),
     changeMembers(dependencies),
   ]);
@@ -59,14 +61,30 @@ async function lockClient(dependencies: Dependencies, name: string): Promise<Hel
   return held ? [held] : [];
 }
 
+/** Stands for the office by consensus, and does what leaders do; looks who leads. */
+async function candidate(dependencies: Dependencies, name: string): Promise<void> {
+  const { universe, plan, variant, faultsEndMs } = dependencies;
+  const chance = dependencies.chance.stream(name);
+  const asking = new Asking(universe, variant, name);
+  let held: Held | null = null;
+  while (universe.scheduler.nowMs() < faultsEndMs) {
+    await universe.scheduler.sleep(chance.between(0, plan.thinkMs));
+    const instance = someInstance(universe, chance);
+    if (!instance) continue;
+    if (chance.happens(0.2)) await asking.leader(instance, OFFICE);
+    else if (held) held = await use(dependencies, asking, instance, held, chance);
+    else held = await acquire(dependencies, asking, instance, chance, { name: OFFICE, election: true });
+  }
+}
+
 async function acquire(
   { universe, plan, variant }: Dependencies,
   asking: Asking,
   instance: Instance,
   chance: Chance,
-): Promise<Held | null> {
   // What others do not have, they cannot be asked for.
-  const wanted = variant.locks ? { name: someName(plan, chance) } : someWish(plan, chance);
+  wanted: Wanted = variant.locks ? { name: someName(plan, chance) } : someWish(plan, chance),
+): Promise<Held | null> {
   const waits = plan.crowd === "line" ? 0.9 : 0.3;
   const waitMs = !variant.locks && chance.happens(waits) ? chance.between(20, 600) : 0;
   const ttlMs = chance.pick(plan.leaseTtlsMs);

@@ -67,8 +67,8 @@ export const MEMBER_CANARIES: readonly Canary[] = [
 
 /** Leases that often end before the next heartbeat, on a name that others want. */
 function withShortLeases(plan: Plan): Plan {
-  const quick = { names: 1, thinkMs: 60, leaseTtlsMs: [40, 120] };
-  return { ...plan, crowd: null, clients: 3, bound: 2, weather: CALM, faults: [], ...quick };
+  const terms = { names: 1, thinkMs: 120, leaseTtlsMs: [30, 1_000] };
+  return { ...plan, crowd: null, clients: 3, bound: 2, weather: CALM, faults: [], ...terms };
 }
 
 /** A majority have the member: so they are taken to have its leases, each of which is extended where it still is. */

@@ -52,6 +52,8 @@ export interface Plan {
   readonly registers: number;
   /** Clients that change several registers at once. */
   readonly transfers: number;
+  /** Candidates of an election by consensus. */
+  readonly offices: number;
   /** Members of another service, which are changed, drained and restarted as well. */
   readonly changing: number;
   /** Members with leases that their heartbeats keep. */
@@ -83,6 +85,7 @@ export function planOf(seed: number): Plan {
     members: chance.whole(1, 3),
     registers: 0,
     transfers: 0,
+    offices: 0,
     changing: 0,
     bound: 0,
     settings: {
@@ -104,7 +107,9 @@ export function planOf(seed: number): Plan {
     ]),
     memberTtlMs: pace * chance.pick([400, 800]),
   };
-  return bound(withTransfers(changed(compared(upgraded(warmStarted(withRegisters(gathered(plan))))))));
+  return bound(
+    withOffices(withTransfers(changed(compared(upgraded(warmStarted(withRegisters(gathered(plan)))))))),
+  );
 }
 
 /** Registers beside everything else, in some runs; in others nothing but them, of one key. */
@@ -128,6 +133,7 @@ export function onlyRegisters(plan: Plan): Plan {
     members: 0,
     registers: 4,
     transfers: 0,
+    offices: 0,
     thinkMs: plan.thinkMs / 4,
   };
 }
@@ -147,7 +153,24 @@ function withTransfers(plan: Plan): Plan {
 
 export function onlyTransfers(plan: Plan): Plan {
   const thinkMs = plan.clients === 0 ? plan.thinkMs : plan.thinkMs / 4;
-  return { ...plan, crowd: null, clients: 0, members: 0, registers: 0, transfers: 4, thinkMs };
+  return { ...plan, crowd: null, clients: 0, members: 0, registers: 0, transfers: 4, offices: 0, thinkMs };
+}
+
+/** In some runs there is nothing but an election by consensus, or that beside registers. */
+function withOffices(plan: Plan): Plan {
+  if (plan.crowd !== null || plan.registers === 0 || plan.transfers > 0) return plan;
+  switch (new Chance(plan.seed, "offices").weighted({ none: 6, some: 2, only: 2 })) {
+    case "none":
+      return plan;
+    case "some":
+      return { ...plan, offices: 3 };
+    case "only":
+      return onlyOffices(plan);
+  }
+}
+
+export function onlyOffices(plan: Plan): Plan {
+  return { ...plan, crowd: null, clients: 0, members: 0, registers: 0, transfers: 0, offices: 5 };
 }
 
 /** In some runs members are changed. */

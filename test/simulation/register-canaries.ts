@@ -6,7 +6,7 @@ import type { Core } from "../../src/service.js";
 import type { Canary } from "./canaries.js";
 import type { Instance } from "./instance.js";
 import { patched } from "./patched.js";
-import { onlyRegisters } from "./plan.js";
+import { CALM, type FaultKind, onlyRegisters, type Plan } from "./plan.js";
 
 const breaks = ["registers"];
 const replan = onlyRegisters;
@@ -71,9 +71,69 @@ export const REGISTER_CANARIES: readonly Canary[] = [
         "redis.call('SET', KEYS[2], ARGV[2] .. ARGV[2] .. ARGV[4]",
     ),
   },
+  {
+    name: "a readmitted primary gets no registers",
+    breaks,
+    from: 1,
+    replan: (plan) => forgetting(replan(plan), "primary restarts empty"),
+    substitute: patched(
+      "restore-register",
+      "redis.call('SET', KEYS[2], promised .. accepted .. etag .. ends .. live .. copied .. version)",
+      "",
+    ),
+  },
+  {
+    name: "a readmitted primary keeps its own registers",
+    breaks,
+    from: 1,
+    replan: (plan) => forgetting(replan(plan), "primary restarts with a cut tail"),
+    change: removingSoon,
+    substitute: patched(
+      "drop-registers",
+      "if redis.call('HGET', KEYS[1], 'registers_of') == ARGV[1] then return { 0 } end",
+      "if true then return { 0 } end",
+    ),
+  },
+  {
+    name: "a register is removed without raising the floor",
+    breaks,
+    from: 1,
+    replan: (plan) => ({ ...replan(plan), weather: REPEATING }),
+    change: removingSoon,
+    substitute: (text) => WITHOUT_FLOOR.reduce((changed, one) => one(changed), text),
+  },
 ];
 
 const KEYS = new Keys("q:");
+
+const WITHOUT_FLOOR = [
+  patched("raise-register-floor", "if floor < ARGV[2] then", "if false then"),
+  patched("remove-register", "if string.sub(head, 1, 37) >= (fence[5] or NONE) then return { 0 } end", ""),
+];
+
+/** Messages come twice, and late. */
+const REPEATING = { ...CALM, delayMs: [0.1, 8], lateShare: 0.2, lateMsMax: 200, twiceShare: 0.3 } as const;
+
+/** One primary after the other comes back with what it had a while ago, or with nothing. */
+function forgetting(plan: Plan, kind: FaultKind): Plan {
+  const faults = [0.2, 0.25, 0.3, 0.5, 0.55, 0.6, 0.8].map((share) => ({
+    kind,
+    atMs: share * plan.faultsMs,
+    forMs: 20,
+  }));
+  return { ...plan, weather: CALM, faults };
+}
+
+/** What was deleted goes after some milliseconds, not after a minute. */
+function removingSoon({ registerUpkeep }: Core, { clock }: Instance): void {
+  Object.assign(registerUpkeep, { goneForMs: 10 });
+  const remove = async (): Promise<void> => {
+    await clock.sleep(15);
+    await registerUpkeep.run().catch(() => {});
+    return remove();
+  };
+  void remove();
+}
 
 function changesOf({ clock, ids }: Instance, primaries: Primaries): Changes {
   return new Changes(primaries, KEYS, clock, () => 0.5, ids);

@@ -1,5 +1,6 @@
 import { keyedOf } from "../../primitives/registers/keyed.js";
-import { IdempotencyHeaders } from "../registers/schemas.js";
+import { acknowledged } from "../registers/acknowledged.js";
+import { AcksQuery, IdempotencyHeaders } from "../registers/schemas.js";
 import type { Routes } from "../registration.js";
 import { body, json } from "../responses/content.js";
 import * as examples from "./examples.js";
@@ -32,14 +33,16 @@ export function counterRoutes(routes: Routes): void {
     request: {
       params: CounterParams,
       headers: IdempotencyHeaders,
+      query: AcksQuery,
       body: body(AddBody, examples.additions),
     },
     answer: json("It is added.", SumSchema, examples.sums),
     problems: ["no_quorum", "contended", "outcome_unknown", "idempotency_mismatch", "too_many_keyed"],
-    handle: async ({ params: { name }, headers, body: { by } }, { counters }, c) => {
+    handle: async ({ params: { name }, headers, query, body: { by } }, { counters }, c) => {
       const key = headers["idempotency-key"];
       const keyed = key === undefined ? null : keyedOf(key, "add", by);
-      return { value: await counters.add(name, by, { keyed, signal: c.req.raw.signal }) };
+      const value = await counters.add(name, by, { keyed, signal: c.req.raw.signal });
+      return { value, ...(await acknowledged(query, () => counters.lacking(name))) };
     },
   });
 }

@@ -13,10 +13,12 @@ import { body, json } from "../responses/content.js";
 import { Reply } from "../responses/reply.js";
 import { blockingRead, type Watched } from "../watching/blocking-read.js";
 import { BlockingReadHeaders, BlockingReadQuery } from "../watching/schemas.js";
+import { type Acknowledged, acknowledged } from "./acknowledged.js";
 import { registerEventsRoute } from "./events-route.js";
 import * as examples from "./examples.js";
 import { listRegistersRoute } from "./list-route.js";
 import {
+  AcksQuery,
   ChangedRegisterSchema,
   ChangeHeaders,
   DeletedRegisterSchema,
@@ -68,17 +70,25 @@ function putRoute(routes: Routes): void {
     summary: "Set a register",
     description:
       "Its new ETag names this change, and never comes again. With If-Match it is compare-and-set. With an Idempotency-Key it can be sent again after outcome_unknown.",
-    request: { params: RegisterParams, headers: ChangeHeaders, body: body(PutBody, examples.puts) },
+    request: {
+      params: RegisterParams,
+      headers: ChangeHeaders,
+      query: AcksQuery,
+      body: body(PutBody, examples.puts),
+    },
     bodyBytesMax: VALUE_BODY_BYTES_MAX,
     answer: { ...json("It was there before.", ChangedRegisterSchema, examples.replaced), headers: ETAG },
     otherAnswers: {
       201: { ...json("It was not there before.", ChangedRegisterSchema, examples.created), headers: ETAG },
     },
     problems: [...CHANGE_PROBLEMS, ...CONDITION_PROBLEMS],
-    handle: async ({ params: { key }, headers, body: { value, ttlMs } }, { registers }, c) => {
+    handle: async ({ params: { key }, headers, query, body: { value, ttlMs } }, { registers }, c) => {
       const text = JSON.stringify(value);
       const request = toRequest(c, headers, ["put", text, ttlMs ?? null]);
-      return toReply(key, await registers.put(key, { json: text, ttlMs: ttlMs ?? null }, request));
+      const outcome = await registers.put(key, { json: text, ttlMs: ttlMs ?? null }, request);
+      if (outcome.kind === "mismatch") throw registerMismatch(outcome.current);
+      if (outcome.kind === "key_mismatch") throw idempotencyMismatch();
+      return toReply(key, outcome, await acknowledged(query, () => registers.lacking(key)));
     },
   });
 }
@@ -92,14 +102,15 @@ function deleteRoute(routes: Routes): void {
     tags: ["registers"],
     summary: "Delete a register",
     description: "With If-Match only the version that has this ETag.",
-    request: { params: RegisterParams, headers: ChangeHeaders },
+    request: { params: RegisterParams, headers: ChangeHeaders, query: AcksQuery },
     answer: json("It is not there.", DeletedRegisterSchema, examples.deletions),
     problems: [...CHANGE_PROBLEMS, ...CONDITION_PROBLEMS],
-    handle: async ({ params: { key }, headers }, { registers }, c) => {
+    handle: async ({ params: { key }, headers, query }, { registers }, c) => {
       const outcome = await registers.delete(key, toRequest(c, headers, ["delete"]));
       if (outcome.kind === "mismatch") throw registerMismatch(outcome.current);
       if (outcome.kind === "key_mismatch") throw idempotencyMismatch();
-      return { deleted: outcome.kind === "deleted" };
+      const deleted = outcome.kind === "deleted";
+      return { deleted, ...(await acknowledged(query, () => registers.lacking(key))) };
     },
   });
 }
@@ -119,7 +130,10 @@ function toRequest(
     ifMatch: ifMatch === undefined ? undefined : tagsIn(ifMatch),
     ifNoneMatch: ifNoneMatch === undefined ? undefined : "*",
     keyed: key === undefined ? null : keyedOf(key, ...asked),
-    signal: c.req.raw.signal,
+    // Made when it is asked for, which costs the framework as much as the rest of a request.
+    get signal() {
+      return c.req.raw.signal;
+    },
   };
 }
 
@@ -129,11 +143,9 @@ function tagsIn(header: string): "*" | readonly string[] {
   return [...header.matchAll(/"([^"]*)"/g)].map(([, tag = ""]) => tag);
 }
 
-function toReply(key: string, outcome: Put): Reply {
-  if (outcome.kind === "mismatch") throw registerMismatch(outcome.current);
-  if (outcome.kind === "key_mismatch") throw idempotencyMismatch();
+function toReply(key: string, outcome: Extract<Put, { kind: "put" }>, acks: Acknowledged): Reply {
   const { created, number, etag } = outcome;
-  const told = { key, version: number };
+  const told = { key, version: number, ...acks };
   const headers = { "content-type": "application/json", etag: `"${etag}"` };
   return new Reply(created ? 201 : 200, JSON.stringify(told), headers, told);
 }

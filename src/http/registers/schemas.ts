@@ -26,6 +26,23 @@ export const RegisterParams = z.object({
 export const PAGE_MAX = 1_000;
 export const PAGE = 100;
 
+export const AcksQuery = z.strictObject({
+  acks: z
+    .enum(["majority", "all"])
+    .openapi("Acks", {
+      description:
+        "all: the answer waits until every primary has acknowledged the change or failed to, and tells which are missing. The change is made all the same once a majority have it.",
+      example: "all",
+    })
+    .optional(),
+});
+
+export const missing = z.array(z.string()).optional().openapi({
+  description:
+    "With acks=all: host and port of the primaries that did not acknowledge it; empty: all have it. It is sent to them again as soon as they take part.",
+  example: [],
+});
+
 const prefix = z
   .string()
   .refine(isKey, `at most ${KEY_BYTES_MAX} bytes of UTF-8 without control characters`)
@@ -91,7 +108,11 @@ const version = z.int().min(1).openapi({
   example: 7,
 });
 
-export const ChangedRegisterSchema = answer("ChangedRegister", "A register that was set.", { key, version });
+export const ChangedRegisterSchema = answer("ChangedRegister", "A register that was set.", {
+  key,
+  version,
+  missing,
+});
 
 export const RegisterSchema = answer("Register", "A register.", {
   key,
@@ -125,4 +146,5 @@ export const RegistersSchema = answer(
 
 export const DeletedRegisterSchema = answer("DeletedRegister", "The outcome of deleting a register.", {
   deleted: z.boolean().openapi({ description: "Whether it was there until now." }),
+  missing,
 });

@@ -1,14 +1,21 @@
 import type { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import type { Part } from "../../algorithms/intent.js";
 import { keyedOf } from "../../primitives/registers/keyed.js";
-import { checkMismatch, idempotencyMismatch } from "../../primitives/registers/register-failures.js";
+import {
+  checkMismatch,
+  idempotencyMismatch,
+  termOver,
+} from "../../primitives/registers/register-failures.js";
 import type { TransactionOutcome } from "../../primitives/registers/register-transactions.js";
 import type { Register } from "../../primitives/registers/registers.js";
+import { lacks, permittedOf } from "../access/authorization.js";
+import type { Env } from "../context.js";
 import type { Routes } from "../registration.js";
 import { body, json } from "../responses/content.js";
 import { IdempotencyHeaders } from "./schemas.js";
 import * as examples from "./transaction-examples.js";
-import { keysOf, TransactionAnswerSchema, TransactionBody } from "./transaction-schemas.js";
+import { electionsOf, keysOf, TransactionAnswerSchema, TransactionBody } from "./transaction-schemas.js";
 
 /** Several registers at once, all or none. */
 export function registerTransactionRoute(routes: Routes): void {
@@ -33,6 +40,7 @@ export function registerTransactionRoute(routes: Routes): void {
       "too_many_keyed",
     ],
     handle: async ({ headers: { "idempotency-key": key }, body: asked }, { registerTransactions }, c) => {
+      assertMayUse(c, electionsOf(asked));
       const outcome = await registerTransactions.commit({
         parts: partsOf(asked),
         keyed: key === undefined ? null : keyedOf(key, "transact", asked),
@@ -47,14 +55,30 @@ type Asked = z.output<typeof TransactionBody>;
 
 function partsOf(asked: Asked): Part[] {
   const { checks = [], changes = [] } = asked;
-  const tags = new Map(checks.map(({ key, etag }) => [key, etag === null ? null : tagIn(etag)]));
+  const tags = new Map(
+    checks.flatMap(({ key, etag }) =>
+      key === undefined || etag === undefined ? [] : [[key, etag === null ? null : tagIn(etag)] as const],
+    ),
+  );
+  const terms = checks.flatMap(({ election, term }) =>
+    election === undefined ? [] : [{ name: election, term }],
+  );
   const writes = new Map(
     changes.map(({ key, value, ttlMs, delete: deletes }) => [
       key,
       { json: deletes ? null : JSON.stringify(value), ttlMs: ttlMs ?? null },
     ]),
   );
-  return keysOf(asked).map((name) => ({ name, check: tags.get(name), write: writes.get(name) }));
+  const parts = keysOf(asked).map((name) => ({ name, check: tags.get(name), write: writes.get(name) }));
+  return [...parts, ...terms];
+}
+
+/** To check a term holds up its election for a moment: that takes more than the right to look at it. */
+function assertMayUse(c: Context<Env>, elections: readonly string[]): void {
+  if (elections.length === 0) return;
+  const { principal, namespace, action } = permittedOf(c);
+  const missing = principal.grants.missing({ namespace, kind: "elections", action, names: elections });
+  if (missing) throw lacks(missing);
 }
 
 /** A proxy may have made a tag weak. */
@@ -65,11 +89,14 @@ function toAnswer(
   outcome: TransactionOutcome,
 ): z.output<typeof TransactionAnswerSchema> {
   if (outcome.kind === "key_mismatch") throw idempotencyMismatch();
-  if (outcome.kind === "mismatch")
+  if (outcome.kind === "mismatch") {
+    const { name, term } = outcome.part;
+    if (term !== undefined) throw termOver(checks.findIndex(({ election }) => election === name));
     throw checkMismatch(
-      checks.findIndex(({ key }) => key === outcome.name),
+      checks.findIndex(({ key }) => key === name),
       outcome.current && { version: outcome.current.number, etag: outcome.current.etag },
     );
+  }
   const isNew = outcome.kind === "committed";
   return {
     changes: changes.map(({ key }) => {

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { answer, json, request } from "../fields.js";
+import { answer, json, name, request } from "../fields.js";
 import { isKey, KEY_BYTES_MAX, TTL_MS_MAX, VALUE_BYTES_MAX } from "./schemas.js";
 
 /** Registers that one transaction checks, reads and changes. */
@@ -14,12 +14,30 @@ const key = z
 const ETAG = /^(W\/)?"[^"]{1,64}"$/;
 
 const Check = request("RegisterCheck", "What a register must be for the transaction to be made.", {
-  key,
-  etag: z.string().regex(ETAG, "an entity tag in quotes").nullable().openapi({
+  key: key.optional(),
+  etag: z.string().regex(ETAG, "an entity tag in quotes").nullable().optional().openapi({
     description: "Its ETag, in quotes as in the header. null: it must not be there.",
     example: '"1d06f14b8a20:5f2ac1a58b7e4b1d9c3e6f70"',
   }),
-});
+  election: name("In place of a key: an election by consensus.", "billing").optional(),
+  term: z.int().min(1).max(Number.MAX_SAFE_INTEGER).optional().openapi({
+    format: "int64",
+    description: "The election must be led in this term.",
+    example: 1795222235123458,
+  }),
+})
+  .refine(({ key: its, election }) => (its === undefined) !== (election === undefined), {
+    path: ["key"],
+    message: "either a key, or an election",
+  })
+  .refine(({ key: its, etag }) => (its === undefined) === (etag === undefined), {
+    path: ["etag"],
+    message: "with a key, and only then",
+  })
+  .refine(({ election, term }) => (election === undefined) === (term === undefined), {
+    path: ["term"],
+    message: "with an election, and only then",
+  });
 
 const Change = request("RegisterChange", "What a transaction does with a register: it sets or deletes it.", {
   key,
@@ -40,6 +58,9 @@ const Change = request("RegisterChange", "What a transaction does with a registe
 
 const once = (keys: readonly string[]) => new Set(keys).size === keys.length;
 const keyed = (parts: readonly { readonly key: string }[]) => once(parts.map((part) => part.key));
+/** No key has a line break. */
+const checkedOf = (checks: readonly z.output<typeof Check>[]) =>
+  checks.map(({ key: its, election }) => its ?? `\n${election}`);
 const NO_KEY_TWICE = "no key twice";
 
 export const TransactionBody = request(
@@ -49,7 +70,7 @@ export const TransactionBody = request(
     checks: z
       .array(Check)
       .max(KEYS_MAX)
-      .refine(keyed, NO_KEY_TWICE)
+      .refine((checks) => once(checkedOf(checks)), NO_KEY_TWICE)
       .optional()
       .openapi({ description: "If one of them does not hold, nothing is changed." }),
     reads: z
@@ -66,19 +87,28 @@ export const TransactionBody = request(
       .openapi({ description: "All are made, or none." }),
   },
 ).superRefine((body, context) => {
-  const count = keysOf(body).length;
-  if (count > 0 && count <= KEYS_MAX) return;
-  const message = count === 0 ? "names no key" : `names ${count} keys, and may name ${KEYS_MAX}`;
+  const keys = keysOf(body).length;
+  const count = keys + electionsOf(body).length;
+  if (keys > 0 && count <= KEYS_MAX) return;
+  const message = keys === 0 ? "names no key" : `names ${count} keys, and may name ${KEYS_MAX}`;
   context.addIssue({ code: "custom", path: [], message });
 });
 
 /** Every key of a transaction, once. */
 export function keysOf({ checks = [], reads = [], changes = [] }: Body): readonly string[] {
-  return [...new Set([...checks.map((one) => one.key), ...reads, ...changes.map((one) => one.key)])];
+  const checked = checks.flatMap(({ key: its }) => (its === undefined ? [] : [its]));
+  return [...new Set([...checked, ...reads, ...changes.map((one) => one.key)])];
+}
+
+/** The elections whose term it checks. */
+export function electionsOf({ checks = [] }: Body): readonly string[] {
+  return checks.flatMap(({ election }) => (election === undefined ? [] : [election]));
 }
 
 interface Body {
-  readonly checks?: readonly { readonly key: string }[] | undefined;
+  readonly checks?:
+    | readonly { readonly key?: string | undefined; readonly election?: string | undefined }[]
+    | undefined;
   readonly reads?: readonly string[] | undefined;
   readonly changes?: readonly { readonly key: string }[] | undefined;
 }

@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import { CoordinationError } from "../../errors.js";
 import { UNSUPPORTED_MEDIA_TYPE } from "../failures.js";
 import type { Body } from "../responses/content.js";
-import { headerOf } from "../server/arrivals.js";
+import { headerOf, headersOf } from "../server/arrivals.js";
 import { invalid, invalidFields, type Misfit, noSuchParameter } from "./invalid.js";
 import { queryOf } from "./query.js";
 
@@ -54,7 +54,7 @@ export function parserOf<S extends Schemas>(
       return {
         query: query && check("query", query, queryOf(c)),
         params,
-        headers: headers && check("header", headers, c.req.header()),
+        headers: headers && check("header", headers, headersOf(c)),
         body: schema && check("json", schema, jsonOf(c, text)),
       } as Parsed<S>;
     },

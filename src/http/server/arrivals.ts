@@ -48,6 +48,11 @@ export function headerOf(
   return incoming ? (incoming.headers[name] as string | undefined) : c.req.header(name);
 }
 
+/** All headers by their names in lower case; the framework's `c.req.header()` would make a web `Headers` of them first. */
+export function headersOf(c: Context): Readonly<Record<string, unknown>> {
+  return incomingOf(c)?.headers ?? c.req.header();
+}
+
 export function bytesOf(contentLength: string | undefined): number {
   return contentLength === undefined ? 0 : Number(contentLength);
 }

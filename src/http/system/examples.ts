@@ -25,6 +25,7 @@ const up = {
   reason: null,
   quarantineMs: 0,
   latencyMs: { p50: 0.312, p99: 1.904 },
+  lag: { registers: 0, forMs: 0 },
   copies: { missing: 0, stale: 0, diverged: 0, unconfirmed: 0, repaired: 0, comparedAgeMs: 21_410 },
   server,
 };
@@ -39,6 +40,7 @@ const primariesOneDown: Answer<typeof schemas.PrimariesSchema> = {
       forMs: 4_051,
       reason: "connect ECONNREFUSED 10.0.1.3:6379",
       latencyMs: { p50: 0.297, p99: 2.118 },
+      lag: { registers: 12, forMs: 4_002 },
       server: null,
     },
   ],

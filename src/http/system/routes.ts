@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { z } from "@hono/zod-openapi";
 import type { Found } from "../../primitives/anti-entropy/anti-entropy.js";
+import type { Lag } from "../../primitives/registers/lags.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import type { Dependencies } from "../context.js";
 import type { Routes } from "../registration.js";
@@ -11,7 +12,8 @@ import * as examples from "./examples.js";
 import { LiveSchema, PrimariesSchema, ReadySchema } from "./schemas.js";
 
 export function systemRoutes(routes: Routes, dependencies: Dependencies): void {
-  const { primaries, servers, antiEntropy, embedded, config, metrics, port, stopping, clock } = dependencies;
+  const { primaries, servers, antiEntropy, lags, embedded, config, metrics, port, stopping, clock } =
+    dependencies;
   routes.add({
     method: "get",
     path: "/v1/primaries",
@@ -29,7 +31,8 @@ export function systemRoutes(routes: Routes, dependencies: Dependencies): void {
           const latencyMs = { p50: primary.latency.quantile(0.5), p99: primary.latency.quantile(0.99) };
           const server = reports[place] ?? null;
           const copies = copiesOf(antiEntropy.foundAt(primary), clock.monotonicMs());
-          return { address: primary.address, ...primary.status, latencyMs, copies, server };
+          const lag = lagOf(lags.of(place), clock.monotonicMs());
+          return { address: primary.address, ...primary.status, latencyMs, lag, copies, server };
         }),
         configurationVersion: primaries.version,
         majority: primaries.majority,
@@ -96,6 +99,10 @@ export function systemRoutes(routes: Routes, dependencies: Dependencies): void {
     handle: async () =>
       new Reply(200, await (port ? port.metrics() : metrics.text()), { "content-type": metrics.contentType }),
   });
+}
+
+function lagOf({ registers, sinceMs }: Lag, nowMs: number) {
+  return { registers, forMs: sinceMs === null ? 0 : Math.round(nowMs - sinceMs) };
 }
 
 function copiesOf(found: Found | null, nowMs: number) {

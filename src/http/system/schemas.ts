@@ -89,6 +89,18 @@ export const PrimarySchema = answer("Primary", "A primary, as this instance sees
       .openapi({ description: "Half of them took at most this long.", example: 0.31 }),
     p99: z.number().nullable().openapi({ description: "99 % of them took at most this long.", example: 1.9 }),
   }),
+  lag: answer(
+    "Lag",
+    "How far it lags behind the changes of registers that a majority have acknowledged to this instance.",
+    {
+      registers: z.int().min(0).openapi({
+        description:
+          "Registers of which it has not acknowledged the latest change that this instance made, 10,000 at most. They are sent again as soon as it takes part.",
+        example: 0,
+      }),
+      forMs: ms("How long there have been any, 0 if there are none", 0),
+    },
+  ),
   copies: CopiesSchema.nullable().openapi({
     description:
       "What the last comparison by this instance found here. null: it has made none yet; instances take turns.",

@@ -1,5 +1,5 @@
 import type { Answer } from "../typed-examples.js";
-import type { TransactionSchema } from "./schemas.js";
+import type { TransactionSchema, TransactionsSchema } from "./schemas.js";
 
 const id = "019b7ada-7028-7c3a-9d41-5f2ac1a58b7e";
 const payload = { order: 42 };
@@ -73,3 +73,6 @@ export const transactions = {
   committed: { value: committed },
   aborted: { value: aborted },
 };
+
+const page: Answer<typeof TransactionsSchema> = { transactions: [active], cursor: null };
+export const pages = { page: { value: page } };

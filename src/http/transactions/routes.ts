@@ -19,6 +19,7 @@ import { body, json } from "../responses/content.js";
 import { Reply } from "../responses/reply.js";
 import { inFlightOf } from "../server/admission.js";
 import * as examples from "./examples.js";
+import { listTransactionsRoute } from "./list-route.js";
 import {
   AbortBody,
   AcknowledgeBody,
@@ -28,10 +29,12 @@ import {
   TransactionSchema,
   VoteBody,
 } from "./schemas.js";
+import { toJson } from "./to-json.js";
 
 export function transactionRoutes(routes: Routes, dependencies: Dependencies): void {
   beginRoute(routes, dependencies);
   readRoute(routes, dependencies);
+  listTransactionsRoute(routes, dependencies);
   voteRoute(routes);
   acknowledgeRoute(routes);
   abortRoute(routes);
@@ -222,17 +225,6 @@ function toldBy(outcome: Outcome): Told {
       throw alreadyDecided(outcome.transaction?.decision ?? "aborted");
     }
   }
-}
-
-function toJson(id: string, { transaction, deadlineInMs }: Told) {
-  const { begunBy: _digest, payload, participants, ...told } = transaction;
-  return {
-    id,
-    ...told,
-    participants: participants.map((one) => ({ ...one })),
-    payload: payload === null ? null : (JSON.parse(payload) as unknown),
-    deadlineInMs: deadlineInMs === null ? null : Math.ceil(deadlineInMs),
-  };
 }
 
 /** Of what began a transaction, to tell it from another: 128 bits. */

@@ -1,5 +1,15 @@
 import { z } from "@hono/zod-openapi";
-import { answer, json, label, name, request, waitMsInQuery } from "../fields.js";
+import {
+  answer,
+  cursorOfNames,
+  json,
+  label,
+  limitInQuery,
+  name,
+  nextName,
+  request,
+  waitMsInQuery,
+} from "../fields.js";
 import { callableUrl, signingSecret } from "../signing-fields.js";
 
 export const PARTICIPANTS_MAX = 64;
@@ -67,6 +77,14 @@ export const TransactionQuery = z.strictObject({
   waitMs: waitMsInQuery("How long to wait for the decision"),
 });
 
+const UNDECIDED_PAGE_MAX = 1_000;
+
+export const UndecidedQuery = z.strictObject({
+  state: z.literal("active").openapi({ description: "Only those that are not decided yet can be listed." }),
+  cursor: cursorOfNames("019b7ada-7028-7c3a-9d41-5f2ac1a58b7e").optional(),
+  limit: limitInQuery("How many transactions this page looks at, at most.", UNDECIDED_PAGE_MAX, 100),
+});
+
 export const TransactionSchema = answer("Transaction", "A transaction.", {
   id: z.string().openapi({ description: "Its id.", example: "019b7ada-7028-7c3a-9d41-5f2ac1a58b7e" }),
   state: z.enum(["active", "committed", "aborted", "ended"]).openapi({
@@ -93,4 +111,11 @@ export const TransactionSchema = answer("Transaction", "A transaction.", {
     description: "Time left to decide it, ms. null: it is decided.",
     example: 21_400,
   }),
+});
+
+export const TransactionsSchema = answer("Transactions", "Transactions that are not decided.", {
+  transactions: z
+    .array(TransactionSchema)
+    .openapi({ description: "In the order in which their ids were made." }),
+  cursor: nextName,
 });

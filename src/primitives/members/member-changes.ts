@@ -82,7 +82,7 @@ export class MemberChanges {
       cancel();
       return this.#attempts(service, id, ...rest);
     };
-    return this.#queues.run(`${service}/${id}`, attempts, waiting.signal).finally(cancel);
+    return this.#queues.run(`${service}/${id}`, attempts, waiting).finally(cancel);
   }
 
   async #attempts(

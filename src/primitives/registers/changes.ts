@@ -30,12 +30,14 @@ import { contended, outcomeUnknown } from "./register-failures.js";
 
 export interface ChangeOptions {
   readonly keyed?: Keyed | null | undefined;
-  /** Ends the change while nothing was proposed. */
+  /** Ends the change while nothing was proposed. Asked for only where there is something to wait for. */
   readonly signal?: AbortSignal | undefined;
   /** `fn` decides what becomes of a version whose time is over. Else it is deleted first. */
   readonly seesEnd?: boolean;
   /** `fn` decides what becomes of a version with an intent. Else that is settled first. */
   readonly seesIntent?: boolean;
+  /** What is kept is sent to all primaries, also where a majority have it. */
+  readonly spreads?: boolean;
 }
 
 /** What a change does about the intent of a transaction that is in its way: see intents.ts. */
@@ -58,6 +60,8 @@ export class Changes {
     private readonly clock: Clock,
     private readonly random: Random,
     ids: Pick<Ids, "hexNonce">,
+    /** A majority have accepted a change, and the primary at this place did not say so. */
+    private readonly missed: (place: number, name: string) => void = () => {},
   ) {
     this.#ballots = new Ballots(clock, ids);
   }
@@ -75,7 +79,7 @@ export class Changes {
       const changed = await this.#queues.run(
         name,
         () => this.primaries.steadily(() => this.#change(name, fn, options)),
-        options.signal,
+        options,
       );
       if (changed.kind !== "blocked") return changed;
       // Meanwhile others may change it: its transaction, too.
@@ -102,13 +106,14 @@ export class Changes {
   async #change<R>(
     name: string,
     fn: (state: State, moment: Moment) => Decision<R>,
-    { keyed = null, signal, seesEnd = false, seesIntent = false }: ChangeOptions,
+    options: ChangeOptions,
   ): Promise<Changed<R> | Blocked> {
+    const { keyed = null, seesEnd = false, seesIntent = false, spreads = false } = options;
     let proposed: Proposed<R> | null = null;
     let mayBeReplaced = false;
     let lacksQuorum = false;
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      if (attempt > 0) await this.#pause(attempt, proposed ? undefined : signal);
+      if (attempt > 0) await this.#pause(attempt, proposed ? undefined : options.signal);
       const round = new RegisterRound(this.primaries, this.keys, name);
       const ballot = this.#ballots.next();
       const askedMs = this.clock.monotonicMs();
@@ -124,7 +129,7 @@ export class Changes {
       const intent = state.version?.intent;
       if (isOver && !seesEnd && !intent) {
         // That is a change of its own; what was asked for is applied to what it leaves.
-        await this.#accept(round, ballot, tombstoneOf(state, ballot));
+        await this.#accept(name, round, ballot, tombstoneOf(state, ballot));
         continue;
       }
       const before: Changed<R> | null =
@@ -136,18 +141,18 @@ export class Changes {
           : fn(state, { isOver, nowMs: found.latestMs, earliestMs: found.earliestMs }));
       if (decision.kind === "replace") {
         const { version, leftMs, result } = decision;
-        const accepted = await this.#accept(round, ballot, proposalOf(version, leftMs));
+        const accepted = await this.#accept(name, round, ballot, proposalOf(version, leftMs));
         if (accepted === "accepted") return { kind: "kept", state: { version, leftMs }, result };
         mayBeReplaced ||= accepted === "unknown";
         continue;
       }
       if (decision.kind !== "write") {
-        if (!(await this.#settle(round, ballot, found, askedMs))) continue;
+        if (!(await this.#settle(name, round, ballot, found, askedMs, spreads))) continue;
         return decision.kind === "keep" ? { kind: "kept", state, result: decision.result } : decision;
       }
       const { version, proposal } = versionFor(decision, found, proposed?.etag ?? ballot, keyed);
       proposed = proposing(proposed, version, found, decision.result);
-      const accepted = await this.#accept(round, ballot, proposal);
+      const accepted = await this.#accept(name, round, ballot, proposal);
       const { number, etag } = version;
       if (accepted === "accepted") return { kind: "written", number, etag, result: decision.result };
       // Accepted by none, it has no effect.
@@ -158,16 +163,32 @@ export class Changes {
   }
 
   /** Makes sure that what was found is decided: a majority have it already, or accept it unchanged. */
-  async #settle(round: RegisterRound, ballot: Ballot, found: Found, askedMs: number): Promise<boolean> {
-    const { copies, latest } = found;
-    if (isDecided(copies, latest, this.primaries.majority)) return true;
+  async #settle(
+    name: string,
+    round: RegisterRound,
+    ballot: Ballot,
+    { copies, latest }: Found,
+    askedMs: number,
+    spreads: boolean,
+  ): Promise<boolean> {
+    const isSettled = isDecided(copies, latest, this.primaries.majority);
+    if (isSettled && !(spreads && latest)) return true;
     if (!latest) return false;
     const leftMs = leftAfter(longestLeftMs(copies, latest), this.clock.monotonicMs() - askedMs);
-    return (await this.#accept(round, ballot, { ...latest, leftMs })) === "accepted";
+    return (await this.#accept(name, round, ballot, { ...latest, leftMs })) === "accepted";
   }
 
-  async #accept(round: RegisterRound, ballot: Ballot, proposal: Proposal): Promise<Accepted["kind"]> {
-    const accepted = await round.accept(ballot, proposal);
+  async #accept(
+    name: string,
+    round: RegisterRound,
+    ballot: Ballot,
+    proposal: Proposal,
+  ): Promise<Accepted["kind"]> {
+    const accepted = await round.accept(ballot, proposal, (answers) => {
+      const isOne = (answer: (typeof answers)[number]) => answer?.ok && answer.value === null;
+      if (answers.filter(isOne).length < this.primaries.majority) return;
+      for (const [place, answer] of answers.entries()) if (!answer?.ok) this.missed(place, name);
+    });
     if (accepted.kind !== "accepted") this.#ballots.saw(accepted.promised);
     return accepted.kind;
   }

@@ -12,6 +12,11 @@ export class Counters {
     return Number((await this.registers.get(name))?.json ?? 0);
   }
 
+  /** As `Registers.lacking`. */
+  lacking(name: string): Promise<readonly string[]> {
+    return this.registers.lacking(name);
+  }
+
   /** The value afterwards. Throws as `Changes.change` does, and `invalid_request` where it could not be told exactly. */
   async add(
     name: string,

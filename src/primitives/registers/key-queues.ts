@@ -11,10 +11,17 @@ export class KeyQueues {
     private readonly tooMany: () => Error,
   ) {}
 
-  /** Rejects with the signal's reason where it aborts before the work began, or as `tooMany` says. */
-  async run<T>(key: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  /**
+   * Rejects with the signal's reason where it aborts before the work began, or as `tooMany` says. `client`: its signal, which
+   * is looked at only where there is something to wait for, since that of a request is made when it is asked for.
+   */
+  async run<T>(
+    key: string,
+    work: () => Promise<T>,
+    client: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<T> {
     const waiting = this.#queues.get(key);
-    if (waiting) await this.#turn(waiting, signal);
+    if (waiting) await this.#turn(waiting, client.signal);
     else this.#queues.set(key, new Set());
     try {
       return await work();

@@ -28,6 +28,15 @@ export function checkMismatch(
   );
 }
 
+export function termOver(index: number): CoordinationError {
+  const field = `checks.${index}.term`;
+  return new CoordinationError(
+    "version_mismatch",
+    `${field}: nobody leads in this term any more. Nothing was changed: stop what only its leader may do.`,
+    { help: { field } },
+  );
+}
+
 export function idempotencyMismatch(): CoordinationError {
   return new CoordinationError(
     "idempotency_mismatch",

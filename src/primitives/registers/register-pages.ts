@@ -79,7 +79,7 @@ export class RegisterPages {
 
   /** The ETags of those after `after`, by name, as a majority have them or will have: no quorum read. Throws `no_quorum`. */
   async heads(beginning: string, after: string | null): Promise<Heads> {
-    const call = listRegisters(this.keys, rangeOf(beginning, after, PART_NAMES_MAX), false);
+    const call = listRegisters(this.keys, rangeOf(beginning, after, PART_NAMES_MAX), "heads");
     const lists = await new RegisterRound(this.primaries, this.keys).most(call, () => true);
     if (!lists) throw this.primaries.noQuorum();
     const { entries, upTo } = partOf(lists, PART_NAMES_MAX);

@@ -31,7 +31,12 @@ export type TransactionOutcome =
   /** An earlier request with the same idempotency key was. */
   | { readonly kind: "repeated"; readonly changed: Changed }
   /** Nothing was changed: this register is not as it was checked for. */
-  | { readonly kind: "mismatch"; readonly name: string; readonly current: Register | null }
+  | {
+      readonly kind: "mismatch";
+      readonly name: string;
+      readonly part: Part;
+      readonly current: Register | null;
+    }
   | { readonly kind: "key_mismatch" };
 
 type Found = ReadonlyMap<string, Register | null>;
@@ -165,7 +170,7 @@ export class RegisterTransactions {
           continue;
         case "mismatch": {
           const current = toRegister({ ...state, version: result.current });
-          return { kind: "mismatch", name: part.name, current };
+          return { kind: "mismatch", name: part.name, part, current };
         }
         case "too_many_keyed":
           throw tooManyKeyed(KEYED_MAX);

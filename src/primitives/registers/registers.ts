@@ -1,10 +1,17 @@
 import type { Ballot } from "../../algorithms/ballot.js";
-import { hasEnded, isDecided, type Keyed, latestOf, longestLeftMs } from "../../algorithms/register.js";
+import {
+  hasEnded,
+  isDecided,
+  isSameVersion,
+  type Keyed,
+  latestOf,
+  longestLeftMs,
+} from "../../algorithms/register.js";
 import type { Clock, Random } from "../../clock.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import { RegisterRound } from "../../quorum/register-rounds.js";
 import type { Keys } from "../../scripts/keys.js";
-import { readRegister } from "../../scripts/register-calls.js";
+import { acceptRegister, readRegister } from "../../scripts/register-calls.js";
 import type { InFlight } from "../leases/lease-terms.js";
 import { SharedReads } from "../reads/shared-reads.js";
 import { type Versioned, Watches } from "../reads/watch.js";
@@ -194,18 +201,42 @@ export class Registers {
     return kind === "accepted" ? stateOf(copies, latest) : this.#settled(name, seesEnd);
   }
 
-  /** Brings primaries up to date that have missed the latest version of a register. Throws `no_quorum`. */
-  async complete(name: string): Promise<void> {
+  /**
+   * Brings primaries up to date that have missed the latest version of a register. Returns which of them, by their places, do not
+   * have it all the same: they did not answer, or later changes are under way.
+   */
+  async complete(name: string): Promise<readonly number[]> {
+    const { lacking, latest, answered } = await this.#lacking(name);
+    if (!latest || !lacking.some((place) => answered.has(place))) return lacking;
+    // The same once more, under the same ballot: what is promised or accepted above it stands, and so does a floor.
     const round = new RegisterRound(this.primaries, this.keys, name);
-    const copies = await round.all(readRegister(this.keys, name));
-    const latest = copies && latestOf(copies);
-    if (latest && copies.some((copy) => copy?.accepted !== latest.accepted))
-      await round.accept(latest.accepted, { ...latest, leftMs: longestLeftMs(copies, latest) });
+    await round.answers(acceptRegister(this.keys, name, latest.accepted, latest));
+    const second = await this.#lacking(name);
+    if (!second.lacking.some((place) => second.answered.has(place))) return second.lacking;
+    // They promised more than that: then a change that changes nothing comes above it.
+    await this.changes.change(name, KEEP, { seesEnd: true, seesIntent: true, spreads: true }).catch(() => {});
+    return (await this.#lacking(name)).lacking;
+  }
+
+  /** Which primaries do not have the latest version, or did not answer, by their places. */
+  async #lacking(name: string) {
+    const round = new RegisterRound(this.primaries, this.keys, name);
+    const answers = await round.answers(readRegister(this.keys, name));
+    const answered = new Set([...answers.keys()].filter((place) => answers[place]?.ok));
+    const copies = answers.map((answer) => (answer?.ok ? answer.value : null));
+    const found = latestOf(copies);
+    const isLacking = (place: number) => !answered.has(place) || !isSameVersion(copies[place], found);
+    const latest = found && { ...found, leftMs: longestLeftMs(copies, found) };
+    return { lacking: [...answers.keys()].filter(isLacking), latest, answered };
+  }
+
+  /** The addresses of the primaries that do not have the latest version, also after it was sent to them once more. */
+  async lacking(name: string): Promise<readonly string[]> {
+    return (await this.complete(name)).flatMap((place) => this.primaries.all[place]?.address ?? []);
   }
 
   async #settled(name: string, seesEnd: boolean, seesIntent = true): Promise<State> {
-    const keep = () => ({ kind: "keep", result: null }) as const;
-    const changed = await this.changes.change(name, keep, { seesEnd, seesIntent });
+    const changed = await this.changes.change(name, KEEP, { seesEnd, seesIntent });
     return (changed as Extract<typeof changed, { kind: "kept" }>).state;
   }
 }
@@ -226,6 +257,7 @@ function mismatch(current: { readonly number: number; readonly etag: Ballot } | 
   return { kind: "mismatch", current: current && { version: current.number, etag: current.etag } };
 }
 
+const KEEP = () => ({ kind: "keep", result: null }) as const;
 /** Registers that are read at the same time for those who wait: a read is a script of some microseconds per primary. */
 const READS_AT_ONCE_MAX = 256;
 const CREATED = "created";

@@ -21,6 +21,7 @@ const primary = (host: string, change: Partial<Primary> = {}): Primary => ({
   forMs: 60_000,
   reason: null,
   quarantineMs: 0,
+  lag: { registers: 0, forMs: 0 },
   latencyMs: { p50: 0.3, p99: 2 },
   copies: null,
   server: server(),

@@ -7,6 +7,7 @@ export interface Reply {
   readonly code: string;
   // biome-ignore lint/suspicious/noExplicitAny: each caller knows what it asked for.
   readonly body: any;
+  readonly etag: string | null;
 }
 
 /** A client with connections of its own that it keeps, as an SDK has. Never rejects. */
@@ -15,11 +16,17 @@ export class HttpClient implements Disposable {
 
   constructor(private readonly patienceMs: number) {}
 
-  call(base: string, method: string, path: string, body?: unknown): Promise<Reply> {
+  call(
+    base: string,
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Reply> {
     const text = body === undefined ? "" : JSON.stringify(body);
     return new Promise((resolve) => {
       const none = (error: Error & { code?: string }) =>
-        resolve({ status: 0, code: error.code ?? error.message, body: null });
+        resolve({ status: 0, code: error.code ?? error.message, body: null, etag: null });
       const sent = request(
         new URL(path, base),
         {
@@ -29,6 +36,7 @@ export class HttpClient implements Disposable {
           headers: {
             ...(body !== undefined && { "content-type": "application/json" }),
             "content-length": Buffer.byteLength(text),
+            ...headers,
           },
         },
         (response) => {
@@ -40,7 +48,8 @@ export class HttpClient implements Disposable {
             const isJson = /json/.test(response.headers["content-type"] ?? "");
             const parsed = isJson ? JSON.parse(whole) : whole;
             const status = response.statusCode ?? 0;
-            resolve({ status, code: status >= 400 ? String(parsed.code) : "", body: parsed });
+            const etag = response.headers.etag ?? null;
+            resolve({ status, code: status >= 400 ? String(parsed.code) : "", body: parsed, etag });
           });
         },
       );

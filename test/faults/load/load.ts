@@ -7,6 +7,7 @@ import { type LockClient, ServiceLocks } from "./lock-service.js";
 import { contend, type LockUser, probe, standInLine, takeFresh } from "./locks.js";
 import { live, look, type MemberUser } from "./members.js";
 import { RedlockLocks } from "./plain-redlock.js";
+import { keepRegisters, type RegisterUser } from "./registers.js";
 import { Watcher } from "./watchers.js";
 
 export interface LoadOptions {
@@ -48,6 +49,7 @@ export class Load {
         ...many(8, (i) => standInLine(this.#lockUser(`waiter-${i}`, 20), "line")),
         ...many(4, (i) => live(this.#memberUser(`member-${i}`, 100))),
         ...many(2, (i) => look(this.#memberUser(`looker-${i}`, 50), VIEW_AGE_MS_MAX)),
+        ...many(4, (i) => keepRegisters(this.#registerUser(`keeper-${i}`, 60))),
         ...this.#fleet(),
       );
     }
@@ -116,6 +118,11 @@ export class Load {
         : new RedlockLocks(INSTANCES.map(this.cluster.urlsFor), { retryCount: 2, patienceMs: PATIENCE_MS });
     this.#closing.push(() => client.close());
     return client;
+  }
+
+  #registerUser(id: string, thinkMs: number): RegisterUser {
+    const life = () => Math.floor((performance.now() - this.#startMs) / SERVICE_LIFE_MS);
+    return { ...this.#memberUser(id, thinkMs), key: (place) => `kept/${place}/${life()}` };
   }
 
   #memberUser(id: string, thinkMs: number): MemberUser {

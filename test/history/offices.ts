@@ -1,0 +1,22 @@
+import type { History, Operation } from "./operation.js";
+
+/** The election by consensus that all candidates for it stand for. */
+export const OFFICE = "office";
+
+/** Its candidates wait in no order. */
+export function withoutOffices(history: History): History {
+  return { ...history, operations: history.operations.filter((one) => !isOfOffice(one)) };
+}
+
+const isOfOffice = ({ request }: Operation) => "name" in request && request.name === OFFICE;
+
+/**
+ * Without what was told of the office once a majority of the primaries had lost data: like every register it may then be as it was
+ * before.
+ */
+export function withoutLostOffices(history: History): History {
+  const lost = history.events.filter(({ kind }) => kind === "majority_lost").map(({ atMs }) => atMs);
+  const lostMs = Math.min(...lost);
+  const isKept = (one: Operation) => !isOfOffice(one) || (one.endMs ?? Number.POSITIVE_INFINITY) < lostMs;
+  return { ...history, operations: history.operations.filter(isKept) };
+}
