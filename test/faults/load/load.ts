@@ -49,7 +49,7 @@ export class Load {
         ...many(8, (i) => standInLine(this.#lockUser(`waiter-${i}`, 20), "line")),
         ...many(4, (i) => live(this.#memberUser(`member-${i}`, 100))),
         ...many(2, (i) => look(this.#memberUser(`looker-${i}`, 50), VIEW_AGE_MS_MAX)),
-        ...many(4, (i) => keepRegisters(this.#registerUser(`keeper-${i}`, 60))),
+        ...many(4, (i) => keepRegisters(this.#registerUser(`register-user-${i}`, 60))),
         ...this.#fleet(),
       );
     }
