@@ -143,9 +143,9 @@ function changed(record: MemberRecord, { status, drainMs, ...said }: MemberChang
     // In the order in which a registration has them: a primary finds weight and zone by it.
     registered: JSON.stringify({ address, weight, zone, tags, metadata, probe: known.probe }),
     ...(status !== undefined && { status, endsInMs: drainMs ?? null }),
-    // Its heartbeats decide again, not the end of its grace.
+    // Its heartbeats decide again, not the end of its grace, nor that of its drain.
     ...(status !== undefined &&
-      record.status === "restarting" && {
+      record.endsInMs !== null && {
         expiresInMs: Math.max(record.expiresInMs, record.ttlMs - record.heartbeatAgeMs),
       }),
     event: eventOf({ ...said, ...(status !== undefined && { status }) }, drainMs),

@@ -351,6 +351,15 @@ describe("a change of a member", () => {
     expect((await list(service)).body.members).toEqual([]);
   });
 
+  test("for a time that is taken back leaves it the time of its heartbeats", async () => {
+    const service = freshName();
+    await register(service, "m", { ttlMs: 60_000 });
+    await patch(service, "m", { status: "draining", drainMs: 600 });
+    expect((await patch(service, "m", { status: "up" })).body.endsInMs).toBeNull();
+    await sleep(650);
+    expect((await list(service)).body.members).toMatchObject([{ id: "m", status: "up" }]);
+  });
+
   test("ends with the next registration", async () => {
     const service = freshName();
     await register(service, "m");
