@@ -101,7 +101,9 @@ async function startOnFreePort(
       ? await (await import("./container-primary.js")).startContainer(run, port, args)
       : await (await import("./process-primary.js")).startProcess(run, port, args, options);
   } catch (error) {
-    if (attemptsLeft > 1 && (await inUse(port))) return startOnFreePort(run, args, options, attemptsLeft - 1);
+    // The second port of a server in cluster mode may be taken as well.
+    const isTaken = /address already in use/i.test(String(error)) || (await inUse(port));
+    if (attemptsLeft > 1 && isTaken) return startOnFreePort(run, args, options, attemptsLeft - 1);
     throw error;
   }
 }

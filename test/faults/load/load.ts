@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Recorder } from "../../history/recorder.js";
 import { Chance } from "../../simulation/random.js";
 import { INSTANCES, type TestCluster } from "../cluster/cluster.js";
+import { type BoundUser, bind } from "./bound.js";
 import { FLEET, observe, operate, serve } from "./fleet.js";
 import { type LockClient, ServiceLocks } from "./lock-service.js";
 import { contend, type LockUser, probe, standInLine, takeFresh } from "./locks.js";
@@ -49,6 +50,7 @@ export class Load {
         ...many(8, (i) => standInLine(this.#lockUser(`waiter-${i}`, 20), "line")),
         ...many(4, (i) => live(this.#memberUser(`member-${i}`, 100))),
         ...many(2, (i) => look(this.#memberUser(`looker-${i}`, 50), VIEW_AGE_MS_MAX)),
+        ...many(3, (i) => bind(this.#boundUser(`bound-${i}`, 60), names)),
         ...many(4, (i) => keepRegisters(this.#registerUser(`register-${i}`, 60))),
         ...this.#fleet(),
       );
@@ -118,6 +120,10 @@ export class Load {
         : new RedlockLocks(INSTANCES.map(this.cluster.urlsFor), { retryCount: 2, patienceMs: PATIENCE_MS });
     this.#closing.push(() => client.close());
     return client;
+  }
+
+  #boundUser(id: string, thinkMs: number): BoundUser {
+    return { ...this.#lockUser(id, thinkMs), services: this.cluster.services, patienceMs: PATIENCE_MS };
   }
 
   #registerUser(id: string, thinkMs: number): RegisterUser {

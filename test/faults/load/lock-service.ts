@@ -5,7 +5,7 @@ import type { ServiceInstance } from "../cluster/service.js";
 /** Locks as their clients see them: those of the service, and those of plain redlock beside it. */
 export interface LockClient {
   /** `startMs`: when the client began to ask, on its monotonic clock. */
-  acquire(at: number, ask: Ask, startMs: number): Promise<Acquired>;
+  acquire(at: number, ask: Ask, startMs: number, member?: object): Promise<Acquired>;
   renew(at: number, ask: Lease & { ttlMs: number }, startMs: number): Promise<Renewed>;
   release(at: number, ask: Lease): Promise<Released>;
   close(): void;
@@ -49,10 +49,11 @@ export class ServiceLocks implements LockClient {
     this.#http = new HttpClient(patienceMs);
   }
 
-  async acquire(at: number, ask: Ask, startMs: number): Promise<Acquired> {
+  async acquire(at: number, ask: Ask, startMs: number, member?: object): Promise<Acquired> {
     const { ttlMs, leaseId, waitMs, mode, permits, limit } = ask;
     const wish = limit === undefined ? { mode } : { permits, limit };
-    const { status, code, body } = await this.#post(at, ask, "acquire", { ttlMs, leaseId, waitMs, ...wish });
+    const wanted = { ttlMs, leaseId, waitMs, ...wish, ...(member && { member }) };
+    const { status, code, body } = await this.#post(at, ask, "acquire", wanted);
     if (status === 200) {
       const validUntilMs = startMs + body.waitedMs + body.validForMs;
       return { kind: "granted", leaseId: body.leaseId, token: body.fencingToken, validUntilMs };

@@ -42,7 +42,7 @@ export async function contend(user: LockUser, names: readonly string[], family: 
   }
 }
 
-function someWish(chance: Chance, names: readonly string[]): Wanted {
+export function someWish(chance: Chance, names: readonly string[]): Wanted {
   const name = chance.pick(names);
   switch (chance.weighted({ writer: 6, reader: 2, several: 1, permits: 2 })) {
     case "writer":
@@ -103,9 +103,16 @@ async function use(user: LockUser, lease: Lease, ttlMs: number): Promise<void> {
   if (chance.happens(0.9)) await release(user, someInstance(user), lease);
 }
 
-async function acquire(user: LockUser, at: number, ask: Ask, mustSucceed = false): Promise<Acquired> {
+/** `member`: whose heartbeats are to keep it. */
+export async function acquire(
+  user: LockUser,
+  at: number,
+  ask: Ask,
+  mustSucceed = false,
+  member?: object,
+): Promise<Acquired> {
   const answered = asks(user, at, { kind: "acquire", ...ask }, mustSucceed);
-  const answer = await user.locks.acquire(at, ask, answered.startMs);
+  const answer = await user.locks.acquire(at, ask, answered.startMs, member);
   answered(answer satisfies Outcome);
   return answer;
 }
@@ -118,12 +125,12 @@ async function renew(user: LockUser, at: number, lease: Lease, ttlMs: number): P
   return answer.kind === "renewed";
 }
 
-async function release(user: LockUser, at: number, lease: Lease): Promise<void> {
+export async function release(user: LockUser, at: number, lease: Lease): Promise<void> {
   const answered = asks(user, at, { kind: "release", ...wantedOf(lease), leaseId: lease.leaseId });
   answered(await user.locks.release(at, lease));
 }
 
-function wantedOf({ name, others, mode, permits, limit }: Wanted): Wanted {
+export function wantedOf({ name, others, mode, permits, limit }: Wanted): Wanted {
   return {
     name,
     ...(others && { others }),
@@ -132,7 +139,7 @@ function wantedOf({ name, others, mode, permits, limit }: Wanted): Wanted {
   };
 }
 
-function asks(
+export function asks(
   { id, recorder, withinMs }: LockUser,
   at: number,
   request: Parameters<Recorder["asks"]>[1],
@@ -148,6 +155,6 @@ function patience({ kind }: Acquired): number {
   return kind === "no_answer" || kind === "failed" ? 3 : 1;
 }
 
-function someInstance({ chance }: LockUser): number {
+export function someInstance({ chance }: LockUser): number {
   return chance.whole(0, INSTANCES.length - 1);
 }
