@@ -37,6 +37,8 @@ export interface Merged<T extends Versioned> {
   readonly state: MemberState;
   /** The newest record, with the longest time that any reply has for it. */
   readonly record: T;
+  /** The latest revision, that of a tombstone of one that expired as well: what is told of a member that lives. */
+  readonly latest: T;
   /** Indices of the replies that lack the record or have an older one. */
   readonly staleAt: readonly number[];
   /** Whether a primary has the tombstone of one that expired, that no majority have outlived since. */
@@ -87,26 +89,24 @@ function mergeOne<T extends Versioned>(
   if (left.length > 0) {
     const record = newest(left);
     const staleAt = staleFor((other) => other.left && other.revision === record.revision);
-    return { state: "left", record, staleAt, ...PLAIN };
+    return { state: "left", record, latest: record, staleAt, ...PLAIN };
   }
 
   const votes = mostVotes(known);
   const expired = known.filter((record) => record.expired !== null);
-  if (votes.count >= majority)
-    return {
-      state: "expired",
-      // Not of a later revision, which a change that failed left on fewer.
-      record: newest(expired.filter(({ revision }) => revision === votes.revision)),
-      staleAt: staleFor((record) => record.expired !== null),
-      ...PLAIN,
-    };
+  if (votes.count >= majority) {
+    // Not of a later revision, which a change that failed left on fewer.
+    const record = newest(expired.filter(({ revision }) => revision === votes.revision));
+    const staleAt = staleFor((one) => one.expired !== null);
+    return { state: "expired", record, latest: record, staleAt, ...PLAIN };
+  }
 
   const stored = known.filter((record) => record.expired === null);
   const live = stored.filter((record) => record.expiresInMs > 0);
   if (live.length === 0) {
     // A tombstone only where there is nothing else.
     const record = newest(stored.length > 0 ? stored : known);
-    return { state: "lapsed", record, staleAt: [], ...PLAIN };
+    return { state: "lapsed", record, latest: record, staleAt: [], ...PLAIN };
   }
 
   const record = newest(stored);
@@ -123,6 +123,7 @@ function mergeOne<T extends Versioned>(
   return {
     state: isDoubtful ? "doubtful" : "live",
     record,
+    latest: newest(known),
     staleAt,
     isDisputed: !outlived && expired.length > 0,
     voids: outlived && expired.length > 0,

@@ -99,6 +99,12 @@ describe("replies of the primaries, one column each: what is known, and who is b
     expect(merge(replies, FIVE).state).toBe(state);
   });
 
+  test("what is told of a member that lives is its latest revision, though that has expired where it was made", () => {
+    const { state, record: oldest, latest } = merge("3.2e 3.1");
+    expect([state, inWords(oldest), inWords(latest)]).toEqual(["doubtful", "3.1", "3.2e"]);
+    expect(inWords(merge("3.1e 3.2 3.1").latest)).toBe("3.2");
+  });
+
   test("tombstones of one that expired are replaced once a majority have outlived them", () => {
     expect(merge("3.1e 3.2 3.2")).toMatchObject({ voids: true, isDisputed: false, staleAt: [0] });
     expect(merge("3.1e 3.1 3.1")).toMatchObject({ voids: false, isDisputed: true });

@@ -158,9 +158,13 @@ export function goneOf(merged: readonly Merged<MemberRecord>[]): MemberRecord[] 
 }
 
 /** The record of a member that lives; null: it does not. */
-export function liveRecordOf({ state, record }: Merged<MemberRecord>): MemberRecord | null {
-  if (state === "doubtful" || state === "guarded") return { ...record, isDoubtful: true };
-  return state === "live" ? record : null;
+export function liveRecordOf({ state, record, latest }: Merged<MemberRecord>): MemberRecord | null {
+  const { expiresInMs, heartbeatAgeMs } = record;
+  // A primary that has missed changes has it for longer than one that has made them, maybe: a change is not undone by that.
+  const told =
+    latest.revision > record.revision ? { ...latest, expired: null, expiresInMs, heartbeatAgeMs } : record;
+  if (state === "doubtful" || state === "guarded") return { ...told, isDoubtful: true };
+  return state === "live" ? told : null;
 }
 
 function merge(

@@ -28,7 +28,15 @@ beforeEach(() => {
       records: async (_, ids) => ({
         merged: ids
           .filter((id) => weights.has(id))
-          .map((id) => ({ state: "live", record: record(id), staleAt: [], isDisputed: false, voids: false })),
+          .map(record)
+          .map((one) => ({
+            state: "live",
+            record: one,
+            latest: one,
+            staleAt: [],
+            isDisputed: false,
+            voids: false,
+          })),
         lookedAt: ids.length,
         nextIncarnation: 1,
         guardEndsInMs: 0,
