@@ -2,7 +2,7 @@ import { Places } from "../algorithms/places.js";
 import type { Clock, Random } from "../clock.js";
 import { AllowList } from "../outbound/allow-list.js";
 import { type Post, postingBy } from "../outbound/post.js";
-import { Instances } from "../primitives/instances.js";
+import { Instances, inRounds } from "../primitives/instances.js";
 import type { Membership } from "../primitives/members/membership.js";
 import {
   CALLBACKS_MAX,
@@ -75,23 +75,15 @@ export class CallbackDeliveries {
   }
 
   start(): void {
-    if (!this.#allow.isEmpty) void this.#look();
+    if (this.#allow.isEmpty) return;
+    const { clock } = this.dependencies;
+    void inRounds(() => this.#round(), ROUND_MS, clock, this.#stopping.signal);
   }
 
   stop(): void {
     this.#stopping.abort();
     this.#endAll();
     this.#instances.leave().catch(() => {});
-  }
-
-  async #look(): Promise<void> {
-    const { clock } = this.dependencies;
-    const { signal } = this.#stopping;
-    while (!signal.aborted) {
-      // Without a majority all go on as they are.
-      await this.#round().catch(() => {});
-      await clock.sleep(ROUND_MS, signal).catch(() => {});
-    }
   }
 
   /** Goes on with the transactions of instances that are gone. */

@@ -2,7 +2,7 @@ import type { Clock, Random } from "../clock.js";
 import { AllowList } from "../outbound/allow-list.js";
 import { type Post, postingBy } from "../outbound/post.js";
 import type { Hooks } from "../primitives/hooks/hooks.js";
-import { Instances } from "../primitives/instances.js";
+import { Instances, inRounds } from "../primitives/instances.js";
 import type { Locks } from "../primitives/lock.js";
 import type { MemberEvents } from "../primitives/members/events/member-events.js";
 import type { Membership } from "../primitives/members/membership.js";
@@ -55,7 +55,9 @@ export class HookDeliveries {
   }
 
   start(): void {
-    if (!this.#allow.isEmpty) void this.#run();
+    if (this.#allow.isEmpty) return;
+    const { clock } = this.dependencies;
+    void inRounds(() => this.#round(), ROUND_MS, clock, this.#stopping.signal);
   }
 
   stop(): void {
@@ -63,16 +65,6 @@ export class HookDeliveries {
     for (const one of this.#services.values()) one.stop();
     this.#services.clear();
     this.#instances.leave().catch(() => {});
-  }
-
-  async #run(): Promise<void> {
-    const { clock } = this.dependencies;
-    const { signal } = this.#stopping;
-    while (!signal.aborted) {
-      // Without a majority all go on as they are.
-      await this.#round().catch(() => {});
-      await clock.sleep(ROUND_MS, signal).catch(() => {});
-    }
   }
 
   /** Begins with the services that are this instance's now, and ends with those that are another's. */

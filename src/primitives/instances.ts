@@ -1,4 +1,5 @@
 import { buildRing, type RingMember } from "../algorithms/ring.js";
+import type { Clock } from "../clock.js";
 import { ownService } from "../namespace.js";
 import type { Membership } from "./members/membership.js";
 
@@ -59,6 +60,19 @@ export class Instances {
 
   #forget(): void {
     this.#isRegistered = false;
+  }
+}
+
+/** Looks again and again at what is whose, until the signal aborts. Without a majority all go on as they are. */
+export async function inRounds(
+  round: () => Promise<void>,
+  intervalMs: number,
+  clock: Pick<Clock, "sleep">,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    await round().catch(() => {});
+    await clock.sleep(intervalMs, signal).catch(() => {});
   }
 }
 

@@ -3,7 +3,7 @@ import { REPORTERS_NEEDED } from "../algorithms/suspicion.js";
 import type { Clock, Random } from "../clock.js";
 import { CoordinationError } from "../errors.js";
 import { AllowList } from "../outbound/allow-list.js";
-import { Instances } from "../primitives/instances.js";
+import { Instances, inRounds } from "../primitives/instances.js";
 import type { Member, ProbeTerms } from "../primitives/members/member.js";
 import type { Membership } from "../primitives/members/membership.js";
 import type { Primaries } from "../quorum/primaries.js";
@@ -68,7 +68,9 @@ export class Probing {
   }
 
   start(): void {
-    if (!this.#allow.isEmpty) void this.#run();
+    if (this.#allow.isEmpty) return;
+    const { clock } = this.dependencies;
+    void inRounds(() => this.#round(), ROUND_MS, clock, this.#stopping.signal);
   }
 
   stop(): void {
@@ -76,16 +78,6 @@ export class Probing {
     for (const one of this.#probes.values()) one.stop();
     this.#probes.clear();
     this.#instances.leave().catch(() => {});
-  }
-
-  async #run(): Promise<void> {
-    const { clock } = this.dependencies;
-    const { signal } = this.#stopping;
-    while (!signal.aborted) {
-      // What is known of instances and members is good for a while: without a majority all go on as they are.
-      await this.#round().catch(() => {});
-      await clock.sleep(ROUND_MS, signal).catch(() => {});
-    }
   }
 
   /** Finds the members that are this instance's to probe, begins with those that are new, and stops with the others. */
