@@ -170,9 +170,16 @@ export const BATCHES: ReadonlyMap<string, Script> = new Map(
  * are bounded by their keys alone.
  */
 export const RUNS_MAX: ReadonlyMap<string, number> = new Map([
-  ["prepare-register", 8],
-  ["accept-register", 8],
-  ["read-register", 8],
+  ["prepare-register", 20],
+  ["accept-register", 20],
+  ["read-register", 20],
+]);
+
+/** Scripts whose calls wait for those that are under way, and for which they wait: those under one name leave together. */
+export const GATHERED: ReadonlyMap<string, string> = new Map([
+  ["prepare-register", "changes of registers"],
+  ["accept-register", "changes of registers"],
+  ["read-register", "reads of registers"],
 ]);
 
 /** A call of a script by its name; without `parse` the reply says nothing. */
