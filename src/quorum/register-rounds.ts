@@ -14,6 +14,7 @@ import {
 } from "../scripts/register-calls.js";
 import type { Call } from "../scripts/scripts.js";
 import { type Judge, Votes } from "./answers.js";
+import type { Hedge } from "./hedge.js";
 import type { Primaries } from "./primaries.js";
 
 export type Prepared =
@@ -90,9 +91,11 @@ export class RegisterRound {
     );
   }
 
-  prepare(ballot: Ballot): Promise<Prepared> {
+  /** As many as a majority are asked at first: `#askFew`. */
+  prepare(ballot: Ballot, hedge: Hedge): Promise<Prepared> {
     const { majority } = this.primaries;
-    return this.#ask<RegisterPromise, Prepared>(
+    return this.#askFew<RegisterPromise, Prepared>(
+      hedge,
       prepareRegister(this.keys, this.name, ballot),
       ({ values, pending }) => {
         const promises = values.filter((reply) => reply.kind === "promised");
@@ -128,21 +131,31 @@ export class RegisterRound {
   }
 
   /**
-   * What the primaries have accepted: of a majority as soon as it agrees, else of all that answer. Null: no majority did.
+   * What the primaries have accepted: of a majority as soon as it agrees, else of all that answer. Null: no majority did. As many
+   * as a majority are asked at first: `#askFew`.
    */
-  read(): Promise<readonly (Copy | null)[] | null> {
+  read(hedge: Hedge): Promise<readonly (Copy | null)[] | null> {
     const { majority } = this.primaries;
-    return this.most(readRegister(this.keys, this.name), (values) => isAgreed(values, majority));
+    const call = readRegister(this.keys, this.name);
+    return this.#askFew(
+      hedge,
+      call,
+      this.#judgeOf((values) => isAgreed(values, majority)),
+    );
   }
 
   /** The values of a majority as soon as they are `enough`, else of all that answer. Null: no majority did. */
   most<T>(call: Call<T>, enough: (values: readonly T[]) => boolean): Promise<readonly T[] | null> {
+    return this.#ask(call, this.#judgeOf(enough));
+  }
+
+  #judgeOf<T>(enough: (values: readonly T[]) => boolean): Judge<T, readonly T[] | null> {
     const { majority } = this.primaries;
-    return this.#ask<T, readonly T[] | null>(call, ({ values, pending }) => {
+    return ({ values, pending }) => {
       const isMajority = values.length >= majority;
       if (pending === 0) return isMajority ? values : null;
       return isMajority && enough(values) ? values : undefined;
-    });
+    };
   }
 
   async #ask<T, V>(
@@ -156,16 +169,65 @@ export class RegisterRound {
       this.#askOne(primary, index, call, (answer) => votes.note(index, answer));
     });
     if (done) votes.whenComplete(({ answers }) => done(answers));
-    const verdict = await votes.until(judge);
-    if (verdict === undefined) throw new Error("the judge of a round decides when all have answered");
-    return verdict;
+    return decided(await votes.until(judge));
+  }
+
+  /**
+   * Asks as many as a majority, those that have answered fastest lately, and the others where that does not decide: one of these
+   * fails or takes long, or their answers are not enough. Each call that is not made costs neither side anything.
+   */
+  async #askFew<T, V>(hedge: Hedge, call: Call<T>, judge: Judge<T, V>): Promise<V> {
+    const { all, majority } = this.primaries;
+    const votes = new Votes<T>(all.length);
+    const places = this.#byLatency();
+    let isDecided = false;
+    let asked = 0;
+    let answered = 0;
+    const askUpTo = (count: number) => {
+      while (asked < count) {
+        const place = places[asked++] as number;
+        this.#askOne(all[place] as Primary, place, call, (answer) => {
+          answered += 1;
+          votes.note(place, answer);
+          if (!isDecided && (!answer.ok || answered === asked)) askUpTo(all.length);
+        });
+      }
+    };
+    const hedged = hedge.give(() => askUpTo(all.length));
+    const verdict = votes.until((heard) => {
+      const judged = judge(heard);
+      isDecided = judged !== undefined;
+      if (isDecided) hedge.takeBack(hedged);
+      return judged;
+    });
+    askUpTo(majority);
+    return decided(await verdict);
+  }
+
+  /** The places of the primaries: those that take part, the fastest first, then the others. */
+  #byLatency(): readonly number[] {
+    const { all } = this.primaries;
+    const slowness = all.map((primary, place) =>
+      this.#takesPart(primary, place) ? primary.latency.recentMs : Number.POSITIVE_INFINITY,
+    );
+    return [...all.keys()].sort((one, other) => ((slowness[one] as number) < (slowness[other] as number) ? -1 : 1));
   }
 
   #askOne<T>(primary: Primary, index: number, call: Call<T>, answered: (answer: Answer<T>) => void): void {
-    const epoch = this.#epochs[index];
-    if (epoch !== null && epoch === primary.configurationEpoch) primary.ask(call, answered);
+    if (this.#takesPart(primary, index)) primary.ask(call, answered);
     else answered(NOT_ASKED);
   }
+
+  /** Still: it may have left since the round began. */
+  #takesPart(primary: Primary, place: number): boolean {
+    const epoch = this.#epochs[place];
+    return epoch !== null && epoch === primary.configurationEpoch;
+  }
+}
+
+function decided<V>(verdict: V | undefined): V {
+  if (verdict === undefined) throw new Error("the judge of a round decides when all have answered");
+  return verdict;
 }
 
 const NOT_ASKED = failed(new PrimaryFailure("not_sent", "it takes no part in this configuration"));
