@@ -24,9 +24,11 @@ export class ScriptBatches {
   add(call: Call<unknown>, configurationEpoch: string, settle: Settle): void {
     const waiting: Waiting = { call, configurationEpoch, settle };
     const gathered = GATHERED.get(call.script.name);
-    if (gathered !== undefined) return this.#gathering(gathered).add(waiting);
-    if (this.#waiting.length === 0) this.clock.soon(() => this.#flush());
-    this.#waiting.push(waiting);
+    if (gathered !== undefined) this.#gathering(gathered).add(waiting);
+    else {
+      if (this.#waiting.length === 0) this.clock.soon(() => this.#flush());
+      this.#waiting.push(waiting);
+    }
   }
 
   #gathering(name: string): Gathering<Waiting> {
