@@ -28,16 +28,17 @@ export function prepareRegister(keys: Keys, name: string, ballot: Ballot): Call<
 }
 
 function toPromise(reply: unknown): RegisterPromise {
-  const [promised, told] = reply as [number, string];
-  if (promised !== 1) return { kind: "refused", promised: told };
-  const nowMs = Number(told.slice(BALLOT, MOMENT));
-  const copy = told.length > MOMENT ? copyIn(told.slice(MOMENT), nowMs) : null;
-  const isAccepted = copy !== null && copy.accepted !== NO_BALLOT;
-  return { kind: "promised", floor: told.slice(0, BALLOT), nowMs, copy: isAccepted ? copy : null };
+  const [promised, moment, stored] = reply as [number, string, string];
+  if (promised !== 1) return { kind: "refused", promised: moment };
+  const nowMs = Number(moment.slice(BALLOT));
+  return { kind: "promised", floor: moment.slice(0, BALLOT), nowMs, copy: acceptedIn(stored, nowMs) };
 }
 
-/** Characters of a floor and a clock, which a promise begins with. */
-const MOMENT = BALLOT + 15;
+/** Null: nothing was accepted, only promised, if that. */
+function acceptedIn(stored: string, nowMs: number): Copy | null {
+  const copy = stored === "" ? null : copyIn(stored, nowMs);
+  return copy?.accepted === NO_BALLOT ? null : copy;
+}
 
 /** A version of a register as it is proposed. */
 export type Proposal = Omit<Copy, "accepted" | "promised" | "isCopied">;
@@ -92,8 +93,8 @@ function toCopy(reply: unknown): Copy | null {
 }
 
 function toAcceptedCopy(reply: unknown): Copy | null {
-  const copy = toCopy(reply);
-  return copy?.accepted === NO_BALLOT ? null : copy;
+  const [isThere, stored, nowMs] = reply as [number, string, string];
+  return isThere === 1 ? acceptedIn(stored, Number(nowMs)) : null;
 }
 
 /** What is to be done about the registers of a primary. */

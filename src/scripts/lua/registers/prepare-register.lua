@@ -1,8 +1,8 @@
 -- First half of a change of a register (CASPaxos): promises to accept nothing below a ballot.
 --   KEYS[2]  the register (string)   KEYS[3]  registers that may be removed, by when they were noted (sorted set)
 --   ARGV[2]  ballot                  ARGV[3]  how much of the register's key stands before its name, bytes
--- Returns {1, floor of ballots and this server's clock, as `moment` in lib/registers.lua has them, then the register as it was
--- stored before, if it was}; {0, ballot promised}: an equal or higher one was promised.
+-- Returns {1, the floor of ballots and this server's clock, as `moment` in lib/registers.lua has them, the register as it was
+-- stored before, or '' where it was not}; {0, ballot promised}: an equal or higher one was promised.
 -- Needs: registers
 
 local stored = redis.call('GET', KEYS[2]) or ''
@@ -14,4 +14,4 @@ if stored == '' then
 else
   redis.call('SETRANGE', KEYS[2], 0, ARGV[2])
 end
-return { 1, moment() .. stored }
+return { 1, moment(), stored }
