@@ -48,6 +48,7 @@ const NAMES = {
     "register-names",
     "raise-register-floor",
     "remove-register",
+    "defer-removal",
     "restore-register",
     "drop-registers",
   ],

@@ -48,6 +48,7 @@ import { keepWaiting, leaveQueue, takeTicket } from "../../src/scripts/queue-cal
 import {
   acceptRegister,
   dropRegisters,
+  deferRemoval,
   dueRegisters,
   prepareRegister,
   raiseRegisterFloor,
@@ -140,6 +141,7 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "register-names": registerNames(keys, HOOKS, 100),
   "raise-register-floor": raiseRegisterFloor(ballot),
   "remove-register": removeRegister(keys, "value/default/a", ballot),
+  "defer-removal": deferRemoval(keys, "value/default/a", 540_000),
   "restore-register": restoreRegister(keys, "value/default/a", {
     ...proposal,
     promised: ballot,

@@ -1,11 +1,13 @@
 import { type Ballot, floorOf, higherBallot, NO_BALLOT, roundOf } from "../../algorithms/ballot.js";
-import type { Copy } from "../../algorithms/register.js";
+import { type Copy, KEYED_MS, keptKeyed } from "../../algorithms/register.js";
+import { toVersion } from "../../algorithms/register-text.js";
 import type { Clock, Random } from "../../clock.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import { RegisterRound } from "../../quorum/register-rounds.js";
 import type { Keys } from "../../scripts/keys.js";
 import {
   type DueRegisters,
+  deferRemoval,
   dueRegisters,
   raiseRegisterFloor,
   readRegister,
@@ -26,7 +28,8 @@ import type { Registers } from "./registers.js";
  * primaries take part, so that none can bring back an older value; where that would let too much stay, absent primaries are fenced
  * out, and take part again with a copy of the others: first all say that nothing of it is live; then the floor of
  * ballots is raised on all, above all that they promised and accepted for it; then each removes it, unless it has changed. So a
- * message that is late, or a change that began before, meets the floor.
+ * message that is late, or a change that began before, meets the floor. A tombstone that remembers an idempotency key stays for
+ * as long as that counts.
  */
 export class RegisterUpkeep {
   #closed = false;
@@ -69,7 +72,7 @@ export class RegisterUpkeep {
     await Promise.all(ended.map((name) => this.#end(name)));
     await this.#fenceOutAbsent(Math.max(0, ...due.map(({ goneCount }) => goneCount)));
     const gone = namesIn(due, "gone");
-    const removed = gone.length > 0 && (await this.#remove(gone));
+    const removed = gone.length > 0 && (await this.#remove(gone, Math.min(...due.map(({ nowMs }) => nowMs))));
     const lagging = (await this.lags?.catchUp(this.registers)) ?? false;
     return lagging || ended.length === AT_ONCE || (removed && gone.length === AT_ONCE);
   }
@@ -91,17 +94,24 @@ export class RegisterUpkeep {
     await this.primaries.fenceOutAbsent();
   }
 
-  /** Returns whether something was removed. */
-  async #remove(names: readonly string[]): Promise<boolean> {
+  /** `earliestMs`: by the primaries' clocks. Returns whether something was removed, or put off. */
+  async #remove(names: readonly string[], earliestMs: number): Promise<boolean> {
     const round = new RegisterRound(this.primaries, this.keys);
     if (!round.isWhole) return false;
     const read = await Promise.all(
       names.map(async (name) => ({ name, copies: await round.all(readRegister(this.keys, name, true)) })),
     );
-    const gone = read.flatMap(({ name, copies }) => (copies && isGone(copies) ? [{ name, copies }] : []));
+    const deleted = read.flatMap(({ name, copies }) => (copies && isGone(copies) ? [{ name, copies }] : []));
+    const gone = deleted.filter(({ copies }) => keyedForMs(copies, earliestMs) === 0);
+    const needed = deleted.filter((one) => !gone.includes(one));
+    await Promise.all(
+      needed.map(({ name, copies }) =>
+        round.each(() => deferRemoval(this.keys, name, keyedForMs(copies, earliestMs))),
+      ),
+    );
     // Where one has something live, it has missed the deletion, or another has: one of them is behind.
     for (const { name, copies } of read) if (copies && !isGone(copies)) await this.registers.complete(name);
-    if (gone.length === 0) return false;
+    if (gone.length === 0) return needed.length > 0;
     const floor = floorAbove(gone.flatMap(({ copies }) => copies));
     if (!(await round.all(raiseRegisterFloor(floor)))) return false;
     this.registers.changes.saw(floor);
@@ -126,6 +136,14 @@ function namesIn(due: readonly DueRegisters[], which: "ended" | "gone"): string[
 
 /** Whether nothing of a register is live on any primary. */
 const isGone = (copies: readonly (Copy | null | undefined)[]) => copies.every((copy) => !copy?.isLive);
+
+/** For how long an idempotency key counts that one of these remembers, ms. */
+function keyedForMs(copies: readonly (Copy | null | undefined)[], nowMs: number): number {
+  const remembered = copies.flatMap((copy) =>
+    copy && copy.accepted !== NO_BALLOT ? keptKeyed(toVersion(copy.text, copy.etag, false).keyed, nowMs) : [],
+  );
+  return remembered.reduce((longest, { atMs }) => Math.max(longest, atMs + KEYED_MS - nowMs), 0);
+}
 
 /** Above all that was promised or accepted; rounded up, so that floors are few and primaries agree on them. */
 function floorAbove(copies: readonly (Copy | null | undefined)[]): Ballot {

@@ -1,7 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { KEYED_MS } from "../../../src/algorithms/register.js";
 import { systemClock } from "../../../src/clock.js";
+import { keyedOf } from "../../../src/primitives/registers/keyed.js";
 import { RegisterUpkeep } from "../../../src/primitives/registers/upkeep.js";
 import { Keys } from "../../../src/scripts/keys.js";
+import { dueRegisters } from "../../../src/scripts/register-calls.js";
 import { registerName } from "../../../src/scripts/register-kinds.js";
 import { command } from "../../helpers/deployment.js";
 import { Pair } from "../../helpers/pair.js";
@@ -66,6 +69,41 @@ describe("upkeep", () => {
     const again = await pair.other.service.registers.put(name, write);
     expect(again).toMatchObject({ kind: "put", created: true, number: 1 });
     expect((again as { etag: string }).etag > (first as { etag: string }).etag).toBe(true);
+  });
+
+  test("keeps what remembers an idempotency key, whatever comes between: its change is made once", async () => {
+    const name = nameOf(freshName());
+    const { registers } = pair.one.service;
+    const keyed = keyedOf("k1", "put", "1");
+    const first = await registers.put(name, write, { keyed });
+    await registers.delete(name);
+    const upkeep = atOnce();
+    const others = [freshName(), freshName()].map(nameOf);
+    for (const other of others) {
+      await registers.put(other, write);
+      await registers.delete(other);
+    }
+    await until(async () => {
+      await upkeep.run();
+      return (await Promise.all(others.map(stored))).every((count) => count === 0);
+    }, "nothing is left of the others");
+    expect(await pair.other.service.registers.put(name, write, { keyed })).toMatchObject(first);
+    expect(await registers.get(name)).toBeNull();
+  });
+
+  test("does not look at it again and again: it is due once the key may be forgotten", async () => {
+    const name = nameOf(freshName());
+    const { registers, primaries } = pair.one.service;
+    await registers.put(name, write, { keyed: keyedOf("k1", "put", "1") });
+    await registers.delete(name);
+    const upkeep = atOnce();
+    await until(async () => {
+      await upkeep.run();
+      const due = await primaries.askAll(dueRegisters(new Keys(pair.prefix), 0, 1_000));
+      return due.every(({ gone }) => !gone.includes(name));
+    }, "it is not due");
+    const inTime = await primaries.askAll(dueRegisters(new Keys(pair.prefix), -KEYED_MS, 1_000));
+    expect(inTime.every(({ gone }) => gone.includes(name))).toBe(true);
   });
 
   test("leaves nothing of a register that was only asked for", async () => {
