@@ -47,8 +47,8 @@ import {
 import { keepWaiting, leaveQueue, takeTicket } from "../../src/scripts/queue-calls.js";
 import {
   acceptRegister,
-  dropRegisters,
   deferRemoval,
+  dropRegisters,
   dueRegisters,
   prepareRegister,
   raiseRegisterFloor,

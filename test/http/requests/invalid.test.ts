@@ -86,6 +86,22 @@ describe("what is wrong with a field is told in words:", () => {
       { ttlMs: 1_000, limit: 2, permits: 3 },
       ["permits: more than the limit"],
     ],
+    [
+      "only one value would do",
+      "registers/transactions",
+      { changes: [{ key: "a", delete: false }] },
+      ["changes.0.delete: must be true"],
+    ],
+    [
+      "no path could have it",
+      "registers/transactions",
+      { reads: ["", ".", "..", "..."] },
+      [
+        "reads.0: must be text of 1 or more characters",
+        "reads.1: must not be . or ..",
+        "reads.2: must not be . or ..",
+      ],
+    ],
     ["any value would do", "elections/a/proclaim", { leaseId }, ["value: is missing"]],
   ])("%s", async (_what, path, body, told) => {
     expect(await wrong("POST", `/v1/${path}`, body)).toEqual(told);
@@ -97,6 +113,14 @@ describe("what is wrong with a field is told in words:", () => {
       "weight: must be a number from 0 to 256",
       "tags: must be a list of at most 16",
     ]);
+  });
+
+  test("it is nested too deep", async () => {
+    // JSON.stringify could not write it either.
+    const body = `{"value":${"[".repeat(20_000)}${"]".repeat(20_000)}}`;
+    const headers = { "content-type": "application/json", "content-length": String(body.length) };
+    const answer = await instance.service.app.request("/v1/registers/a", { method: "PUT", headers, body });
+    expect([answer.status, (await answer.json()).detail]).toEqual([400, "value: is nested too deep"]);
   });
 
   test("it is in the path", async () => {
