@@ -58,7 +58,10 @@ describe("a transaction of registers", () => {
       });
     for (const value of ["1e999", "9007199254740993", "1e-999"]) {
       const answer = await send(value);
-      expect([answer.status, (await answer.json()).field], value).toEqual([400, "changes.0.value.n"]);
+      expect([answer.status, ((await answer.json()) as { field: string }).field], value).toEqual([
+        400,
+        "changes.0.value.n",
+      ]);
     }
     expect(await get(key)).toMatchObject({ status: 404 });
     expect((await send("9007199254740991")).status).toBe(200);

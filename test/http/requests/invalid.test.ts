@@ -120,7 +120,8 @@ describe("what is wrong with a field is told in words:", () => {
     const body = `{"value":${"[".repeat(20_000)}${"]".repeat(20_000)}}`;
     const headers = { "content-type": "application/json", "content-length": String(body.length) };
     const answer = await instance.service.app.request("/v1/registers/a", { method: "PUT", headers, body });
-    expect([answer.status, (await answer.json()).detail]).toEqual([400, "value: is nested too deep"]);
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({ detail: "value: is nested too deep" });
   });
 
   test("it is in the path", async () => {
@@ -128,6 +129,15 @@ describe("what is wrong with a field is told in words:", () => {
       "name: must be a name of 1 to 128 of A-Z a-z 0-9 . _ : - that begins with a letter or digit",
     ]);
   });
+
+  test.each(["/v1/registers?prefix=%FF", "/v1/registers?prefix=%", "/v1/services/s/owner?key=%C3"])(
+    "the query is not UTF-8: %s",
+    async (path) => {
+      const answer = await instance.call("GET", path, undefined, AS_OPERATOR);
+      expect([answer.status, answer.body.code]).toEqual([400, "invalid_request"]);
+      expect(answer.body.detail).toMatch(/^The query is not well-formed/);
+    },
+  );
 
   test.each([7, null, [], "text"])("a body that is %j", async (body) => {
     const answer = await instance.call("POST", "/v1/locks/a/acquire", body);
