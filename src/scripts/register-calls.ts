@@ -77,8 +77,6 @@ function toCopy(fields: readonly unknown[]): Copy | null {
 
 /** What is to be done about the registers of a primary. */
 export interface DueRegisters {
-  /** Its clock, ms since 1970. */
-  readonly nowMs: number;
   /** Names of registers whose version has ended by its clock. */
   readonly ended: readonly string[];
   /** Names of registers that were deleted, or only promised, a while ago. */
@@ -93,13 +91,10 @@ export interface DueRegisters {
 export function dueRegisters(keys: Keys, goneForMs: number, most: number): Call<DueRegisters> {
   const used = [keys.registersGone, keys.registersEnding, keys.registers];
   return scriptCall("due-registers", used, [goneForMs, most, ...TRANSACTIONS], (reply) => {
-    const [nowMs, goneCount, transactions, ended, ...names] = reply as DueReply;
-    const [first, second] = [names.slice(0, ended), names.slice(ended)];
-    return { nowMs: Number(nowMs), goneCount, transactions, ended: first, gone: second };
+    const [goneCount, transactions, ended, ...names] = reply as [number, number, number, ...string[]];
+    return { goneCount, transactions, ended: names.slice(0, ended), gone: names.slice(ended) };
   });
 }
-
-type DueReply = [nowMs: string, goneCount: number, transactions: number, ended: number, ...names: string[]];
 
 /** Names of registers between these two, in their order; a name may be that of one that was deleted. */
 export function registerNames(
@@ -115,15 +110,18 @@ export function raiseRegisterFloor(floor: Ballot): Call<Ballot> {
   return scriptCall("raise-register-floor", [], [floor], (reply) => (reply as [Ballot])[0]);
 }
 
-/** Whether nothing is left of it. `accepted`: what the primary has accepted last; null: nothing. */
-export function removeRegister(keys: Keys, name: string, accepted: Ballot | null): Call<boolean> {
+/**
+ * Whether nothing is left of it. `accepted`: what the primary has accepted last; null: nothing. `untilMs`: it stays until then by
+ * the primary's clock, ms since 1970.
+ */
+export function removeRegister(
+  keys: Keys,
+  name: string,
+  accepted: Ballot | null,
+  untilMs: number,
+): Call<boolean> {
   const used = [keys.register(name), keys.registersGone, keys.registers];
-  return scriptCall("remove-register", used, [name, accepted ?? NO_BALLOT], isOne);
-}
-
-/** For so long from now it is not removed. */
-export function deferRemoval(keys: Keys, name: string, ms: number): Call<boolean> {
-  return scriptCall("defer-removal", [keys.registersGone], [name, Math.ceil(ms)], isOne);
+  return scriptCall("remove-register", used, [name, accepted ?? NO_BALLOT, untilMs], isOne);
 }
 
 /** `copy`: what another primary has promised and accepted. */

@@ -48,7 +48,6 @@ const NAMES = {
     "register-names",
     "raise-register-floor",
     "remove-register",
-    "defer-removal",
     "restore-register",
     "drop-registers",
   ],

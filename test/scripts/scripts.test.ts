@@ -47,7 +47,6 @@ import {
 import { keepWaiting, leaveQueue, takeTicket } from "../../src/scripts/queue-calls.js";
 import {
   acceptRegister,
-  deferRemoval,
   dropRegisters,
   dueRegisters,
   prepareRegister,
@@ -140,8 +139,7 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "due-registers": dueRegisters(keys, 60_000, 100),
   "register-names": registerNames(keys, HOOKS, 100),
   "raise-register-floor": raiseRegisterFloor(ballot),
-  "remove-register": removeRegister(keys, "value/default/a", ballot),
-  "defer-removal": deferRemoval(keys, "value/default/a", 540_000),
+  "remove-register": removeRegister(keys, "value/default/a", ballot, 0),
   "restore-register": restoreRegister(keys, "value/default/a", {
     ...proposal,
     promised: ballot,

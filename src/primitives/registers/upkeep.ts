@@ -1,5 +1,5 @@
 import { type Ballot, floorOf, higherBallot, NO_BALLOT, roundOf } from "../../algorithms/ballot.js";
-import { type Copy, KEYED_MS, keptKeyed } from "../../algorithms/register.js";
+import { type Copy, rememberedUntilMs } from "../../algorithms/register.js";
 import { toVersion } from "../../algorithms/register-text.js";
 import type { Clock, Random } from "../../clock.js";
 import type { Primaries } from "../../quorum/primaries.js";
@@ -7,7 +7,6 @@ import { RegisterRound } from "../../quorum/register-rounds.js";
 import type { Keys } from "../../scripts/keys.js";
 import {
   type DueRegisters,
-  deferRemoval,
   dueRegisters,
   raiseRegisterFloor,
   readRegister,
@@ -27,9 +26,9 @@ import type { Registers } from "./registers.js";
  * What is left of a register are its tombstones, and ballots that were promised. They go only in one configuration in which all
  * primaries take part, so that none can bring back an older value; where that would let too much stay, absent primaries are fenced
  * out, and take part again with a copy of the others: first all say that nothing of it is live; then the floor of
- * ballots is raised on all, above all that they promised and accepted for it; then each removes it, unless it has changed. So a
- * message that is late, or a change that began before, meets the floor. A tombstone that remembers an idempotency key stays for
- * as long as that counts.
+ * ballots is raised on all, above all that they promised and accepted for it; then each removes it, unless it has changed, or
+ * remembers idempotency keys. So a message that is late, or a change that began before, meets the floor, and one that is asked
+ * for again is found.
  */
 export class RegisterUpkeep {
   #closed = false;
@@ -72,7 +71,7 @@ export class RegisterUpkeep {
     await Promise.all(ended.map((name) => this.#end(name)));
     await this.#fenceOutAbsent(Math.max(0, ...due.map(({ goneCount }) => goneCount)));
     const gone = namesIn(due, "gone");
-    const removed = gone.length > 0 && (await this.#remove(gone, Math.min(...due.map(({ nowMs }) => nowMs))));
+    const removed = gone.length > 0 && (await this.#remove(gone));
     const lagging = (await this.lags?.catchUp(this.registers)) ?? false;
     return lagging || ended.length === AT_ONCE || (removed && gone.length === AT_ONCE);
   }
@@ -94,30 +93,25 @@ export class RegisterUpkeep {
     await this.primaries.fenceOutAbsent();
   }
 
-  /** `earliestMs`: by the primaries' clocks. Returns whether something was removed, or put off. */
-  async #remove(names: readonly string[], earliestMs: number): Promise<boolean> {
+  /** Returns whether something was removed. */
+  async #remove(names: readonly string[]): Promise<boolean> {
     const round = new RegisterRound(this.primaries, this.keys);
     if (!round.isWhole) return false;
     const read = await Promise.all(
       names.map(async (name) => ({ name, copies: await round.all(readRegister(this.keys, name, true)) })),
     );
-    const deleted = read.flatMap(({ name, copies }) => (copies && isGone(copies) ? [{ name, copies }] : []));
-    const gone = deleted.filter(({ copies }) => keyedForMs(copies, earliestMs) === 0);
-    const needed = deleted.filter((one) => !gone.includes(one));
-    await Promise.all(
-      needed.map(({ name, copies }) =>
-        round.each(() => deferRemoval(this.keys, name, keyedForMs(copies, earliestMs))),
-      ),
-    );
+    const gone = read.flatMap(({ name, copies }) => (copies && isGone(copies) ? [{ name, copies }] : []));
     // Where one has something live, it has missed the deletion, or another has: one of them is behind.
     for (const { name, copies } of read) if (copies && !isGone(copies)) await this.registers.complete(name);
-    if (gone.length === 0) return needed.length > 0;
+    if (gone.length === 0) return false;
     const floor = floorAbove(gone.flatMap(({ copies }) => copies));
     if (!(await round.all(raiseRegisterFloor(floor)))) return false;
     this.registers.changes.saw(floor);
     await Promise.all(
       gone.map(({ name, copies }) =>
-        round.each((index) => removeRegister(this.keys, name, copies[index]?.accepted ?? null)),
+        round.each((index) =>
+          removeRegister(this.keys, name, copies[index]?.accepted ?? null, staysUntilMs(copies)),
+        ),
       ),
     );
     return true;
@@ -137,12 +131,12 @@ function namesIn(due: readonly DueRegisters[], which: "ended" | "gone"): string[
 /** Whether nothing of a register is live on any primary. */
 const isGone = (copies: readonly (Copy | null | undefined)[]) => copies.every((copy) => !copy?.isLive);
 
-/** For how long an idempotency key counts that one of these remembers, ms. */
-function keyedForMs(copies: readonly (Copy | null | undefined)[], nowMs: number): number {
-  const remembered = copies.flatMap((copy) =>
-    copy && copy.accepted !== NO_BALLOT ? keptKeyed(toVersion(copy.text, copy.etag, false).keyed, nowMs) : [],
+/** Until when it remembers changes that may be asked for again, under their idempotency keys. */
+function staysUntilMs(copies: readonly (Copy | null | undefined)[]): number {
+  const keyed = copies.flatMap((copy) =>
+    copy?.text ? toVersion(copy.text, copy.etag, copy.isLive).keyed : [],
   );
-  return remembered.reduce((longest, { atMs }) => Math.max(longest, atMs + KEYED_MS - nowMs), 0);
+  return rememberedUntilMs(keyed);
 }
 
 /** Above all that was promised or accepted; rounded up, so that floors are few and primaries agree on them. */

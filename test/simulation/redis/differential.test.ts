@@ -290,7 +290,6 @@ describe("everything that primaries were asked in simulated runs", () => {
     "count-members",
     "begin-guard",
     "claim-change",
-    "defer-removal",
     "note-probed",
     "put-report",
     "list-reports",
