@@ -11,6 +11,7 @@ import type { TransactionOutcome } from "../../primitives/registers/register-tra
 import type { Register } from "../../primitives/registers/registers.js";
 import { lacks, permittedOf } from "../access/authorization.js";
 import type { Env } from "../context.js";
+import { BATCH_BODY_BYTES_MAX } from "../fields.js";
 import type { Routes } from "../registration.js";
 import { body, json } from "../responses/content.js";
 import { IdempotencyHeaders } from "./schemas.js";
@@ -29,7 +30,8 @@ export function registerTransactionRoute(routes: Routes): void {
     description:
       "All changes are made or none, and no reader sees some of them. They are made only if every check holds: else the answer is version_mismatch, whose field says which check failed. What is read is as it was at that moment, before the changes. With an Idempotency-Key it can be sent again after outcome_unknown.",
     request: { headers: IdempotencyHeaders, body: body(TransactionBody, examples.requests) },
-    isBatch: true,
+    // Values are kept, so their numbers are looked at, unlike those of a batch.
+    bodyBytesMax: BATCH_BODY_BYTES_MAX,
     answer: json("It is made.", TransactionAnswerSchema, examples.answers),
     problems: [
       "no_quorum",

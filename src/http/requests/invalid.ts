@@ -83,6 +83,7 @@ const EXPECTATIONS = new WeakMap<z.ZodType, string | undefined>();
 
 function read(schema: z.ZodType): string | undefined {
   const shape = z.toJSONSchema(schema, { unrepresentable: "any", io: "output" });
+  if (shape.const !== undefined) return `must be ${JSON.stringify(shape.const)}`;
   if (shape.enum) return `must be ${shape.enum.map((each) => JSON.stringify(each)).join(" or ")}`;
   switch (shape.type) {
     case "integer":
@@ -108,7 +109,7 @@ function range(min: number | undefined, max: number | undefined): string {
 }
 
 function size(min: number | undefined, max: number | undefined, unit = ""): string {
-  if (max === undefined) return "";
+  if (max === undefined) return min ? ` of ${min} or more${unit}` : "";
   return min ? ` of ${min} to ${max}${unit}` : ` of at most ${max}${unit}`;
 }
 
