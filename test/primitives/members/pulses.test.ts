@@ -55,7 +55,7 @@ describe("heartbeats of members of which one of two primaries says that they hav
       clock,
       { records: records as unknown as MemberReads["records"] },
       { put: async () => true },
-      { outlive: ((_service, id) => outlive(id)) as unknown as MemberChanges["outlive"] },
+      { outlive: ((_service: string, id: string) => outlive(id)) as unknown as MemberChanges["outlive"] },
       { recent: () => null },
       {} as Pick<BoundLeases, "listed" | "renew">,
     );
