@@ -9,7 +9,7 @@ import { type Connect, connectByIoredis, RedisReplyError } from "../../../src/re
 import { registerName } from "../../../src/scripts/register-kinds.js";
 import { BATCHES, SCRIPTS } from "../../../src/scripts/scripts.js";
 import { Pair } from "../../helpers/pair.js";
-import { freshName, type Instance } from "../../helpers/service.js";
+import { freshName, type Instance, until } from "../../helpers/service.js";
 
 const pair = new Pair();
 const LONG_MS = 60_000;
@@ -181,9 +181,9 @@ describe("leases that a transaction names", () => {
 
 const RENEWALS = [SCRIPTS["renew-lease"].sha1, BATCHES.get("renew-lease")?.sha1];
 
-/** Primaries whose answers to renewals are lost; the first `deaf` of them. */
+/** Primaries whose answers to renewals are lost: the first `deaf` of them, of which the first `reached` renew all the same. */
 function deaf() {
-  const state = { deaf: 0, asked: 0 };
+  const state = { deaf: 0, asked: 0, reached: 0 };
   const places = new Map<string, number>();
   const connect: Connect = (url, options) => {
     const place = places.get(url) ?? places.set(url, places.size).size - 1;
@@ -198,6 +198,7 @@ function deaf() {
         const isRenewal = name === "EVALSHA" && RENEWALS.includes(String(args[0]));
         if (!isRenewal) return real.call(name, ...args);
         state.asked++;
+        if (place < state.reached) await real.call(name, ...args);
         // Not as if the connection were lost: the next request is to find it up.
         if (place < state.deaf) throw new RedisReplyError("ERR its answer is lost");
         return real.call(name, ...args);
@@ -234,6 +235,25 @@ describe("a last yes while renewals are lost", () => {
     expect(await lastVote(name, instance)).toMatchObject({ transaction: { reason: LEASE_LOST } });
   });
 });
+
+test.each([0, 1, 2, 3])(
+  "an instance that dies while it renews, on %i primaries, leaves the decision to others",
+  async (reached) => {
+    const { connect, state } = deaf();
+    await using instance = await pair.instance({ world: { connect } });
+    const [kept, lost] = [await aLock(), await aLock()];
+    const [commits, aborts] = [await allButOne([kept.named]), await allButOne([lost.named])];
+    Object.assign(state, { deaf: 3, reached });
+    const dead = Promise.allSettled([lastVote(commits, instance), lastVote(aborts, instance)]);
+    await until(() => state.asked > 0, "it renews");
+    instance.service.close();
+    await dead;
+    for (const name of [commits, aborts]) expect(await seen(name)).toMatchObject({ state: "active" });
+    await lost.release();
+    expect(await lastVote(commits)).toMatchObject({ transaction: { state: "committed" } });
+    expect(await lastVote(aborts)).toMatchObject({ transaction: { state: "aborted", reason: LEASE_LOST } });
+  },
+);
 
 /** What becomes of a transaction whose lease another has got before the last vote. */
 async function wronglyCommits(instance: Pick<Instance, "service">): Promise<boolean> {
