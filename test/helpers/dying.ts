@@ -1,64 +1,70 @@
-import { type Connect, connectByIoredis } from "../../src/redis/connection.js";
-import { BATCHES, SCRIPTS } from "../../src/scripts/scripts.js";
+import { type Connect, type Connection, connectByIoredis } from "../../src/redis/connection.js";
+import { SCRIPTS } from "../../src/scripts/scripts.js";
 
-/** Half of a change of a register. */
-export type Half = "prepare-register" | "accept-register";
+/**
+ * Makes an instance die at a certain step: when `stepsLeft` scripts of the reconciler were sent, nothing arrives any more,
+ * not even the reply to the last. Until `dieAfter` is called it lives.
+ */
+export class Dying {
+  #stepsLeft = Number.POSITIVE_INFINITY;
+  readonly #lost: (() => void)[] = [];
 
-/** When an instance dies. */
-export interface Death {
-  readonly half: Half;
-  /** How many primaries still get this half; nobody hears what they said. */
-  readonly reached: number;
-  /** Of which register, by its key in the primaries, and in which of its changes from now on; of the next one of any if nothing is said. */
-  readonly of?: { readonly key: string; readonly nth: number };
-}
+  get dead(): boolean {
+    return this.#stepsLeft <= 0;
+  }
 
-/** The connections of an instance that dies in a change of a register. */
-export function dying() {
-  let death: Death | null = null;
-  let isDead = false;
-  let die = () => {};
-  const died = new Promise<void>((resolve) => {
-    die = resolve;
-  });
-  const places = new Map<string, number>();
-  const connect: Connect = (url, options) => {
-    const place = places.get(url) ?? places.set(url, places.size).size - 1;
+  dieAfter(steps: number): void {
+    this.#stepsLeft = steps;
+    if (this.dead) this.#die();
+  }
+
+  readonly connect: Connect = (url, options) => {
     const real = connectByIoredis(url, options);
-    let changes = 0;
-    const isLast = (name: string, args: readonly unknown[]): boolean => {
-      if (!death || name !== "EVALSHA" || !sha1sOf(death.half).includes(args[0])) return false;
-      const { of } = death;
-      if (!of) return true;
-      if (args.includes(of.key)) changes += 1;
-      return args.includes(of.key) && changes === of.nth;
+    const listeners: ((ready: boolean, reason?: Error) => void)[] = [];
+    const tell = (ready: boolean, reason?: Error) => {
+      for (const listener of listeners) listener(ready, reason);
     };
-    return {
+    real.onChange((ready, reason) => {
+      if (!this.dead) tell(ready, reason);
+    });
+    this.#lost.push(() => tell(false, new Error("this instance is dead")));
+    const isDead = () => this.dead;
+    const connection: Connection = {
       get ready() {
-        return real.ready;
+        return real.ready && !isDead();
       },
-      onChange: (listener) => real.onChange(listener),
+      onChange: (listener) => void listeners.push(listener),
+      call: async (command, ...args) => {
+        if (this.dead) throw new Error("this instance is dead");
+        if (command === "EVALSHA" && STEPS.has(String(args[0]))) this.#stepsLeft -= 1;
+        const last = this.dead;
+        const reply = real.call(command, ...args);
+        if (!last) return reply;
+        await reply.catch(() => {});
+        this.#die();
+        throw new Error("this instance is dead");
+      },
       close: () => real.close(),
-      call: async (name, ...args) => {
-        const last = isLast(name, args);
-        if (!last && !isDead) return real.call(name, ...args);
-        isDead = true;
-        die();
-        if (last && place < (death?.reached ?? 0)) await real.call(name, ...args);
-        throw new Error("it has died");
-      },
     };
+    return connection;
   };
-  return {
-    connect,
-    /** Resolves then. */
-    died,
-    /** From now on. */
-    dieAt: (at: Death) => {
-      death = at;
-    },
-  };
+
+  #die(): void {
+    for (const lost of this.#lost.splice(0)) lost();
+  }
 }
 
-/** Of the script, and of the one that runs it several times. */
-const sha1sOf = (half: Half): readonly unknown[] => [SCRIPTS[half].sha1, BATCHES.get(half)?.sha1];
+/** What changes something in a readmission or a cold start. */
+const STEPS = new Set(
+  [
+    SCRIPTS.prepare,
+    SCRIPTS.accept,
+    SCRIPTS["commit-configuration"],
+    SCRIPTS["drop-holds"],
+    SCRIPTS["drop-borrowed"],
+    SCRIPTS["restore-counters"],
+    SCRIPTS["restore-tombstones"],
+    SCRIPTS["put-member"],
+    SCRIPTS.admit,
+  ].map(({ sha1 }) => sha1),
+);

@@ -4,7 +4,7 @@ import { RegisterTransactions } from "../../../src/primitives/registers/register
 import { Keys } from "../../../src/scripts/keys.js";
 import { registerName } from "../../../src/scripts/register-kinds.js";
 import { RUNS_MAX } from "../../../src/scripts/scripts.js";
-import { type Death, dying, type Half } from "../../helpers/dying.js";
+import { type Death, dyingInChange, type Half } from "../../helpers/dying-changes.js";
 import { Pair } from "../../helpers/pair.js";
 import { storedOf, upkeepAtOnce } from "../../helpers/registers.js";
 import { freshName, until } from "../../helpers/service.js";
@@ -51,7 +51,7 @@ const PARTS = Array.from({ length: (RUNS_MAX.get("accept-register") ?? 0) + 1 },
 
 /** Registers that an instance changed until it died; there was `1` in each, and would have been `2`. */
 async function left(step: Step, at: Omit<Death, "of">) {
-  const { connect, died, dieAt } = dying();
+  const { connect, died, dieAt } = dyingInChange();
   await using instance = await pair.instance({ world: { connect } });
   const nonce = freshName();
   const all = PARTS.map((part) => registerName("value", "default", `${nonce}-${part}`));

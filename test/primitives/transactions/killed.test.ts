@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Begin } from "../../../src/algorithms/two-phase.js";
 import { registerName } from "../../../src/scripts/register-kinds.js";
-import { dying, type Half } from "../../helpers/dying.js";
+import { dyingInChange, type Half } from "../../helpers/dying-changes.js";
 import { Pair } from "../../helpers/pair.js";
 import type { Instance } from "../../helpers/service.js";
 
@@ -45,7 +45,7 @@ const cases = ORDER.flatMap((step) =>
 
 describe("an instance that dies at a step of a transaction", () => {
   test.each(cases)("(%s, after %s on %i primaries) leaves one decision", async (step, half, reached) => {
-    const { connect, dieAt } = dying();
+    const { connect, dieAt } = dyingInChange();
     await using instance = await pair.instance({ world: { connect } });
     const name = nameOf();
     for (const before of ORDER.slice(0, ORDER.indexOf(step))) await STEPS[before](pair.one, name);
@@ -66,7 +66,7 @@ describe("an instance that dies at a step of a transaction", () => {
   test.each([0, 1, 2, 3])(
     "(a no, after accept-register on %i primaries) leaves one decision",
     async (reached) => {
-      const { connect, dieAt } = dying();
+      const { connect, dieAt } = dyingInChange();
       await using instance = await pair.instance({ world: { connect } });
       const name = nameOf();
       await STEPS.begin(pair.one, name);
@@ -83,7 +83,7 @@ describe("an instance that dies at a step of a transaction", () => {
   );
 
   test("(and nobody goes on with) is aborted at its deadline, and who voted yes learns that", async () => {
-    const { connect, dieAt } = dying();
+    const { connect, dieAt } = dyingInChange();
     await using instance = await pair.instance({ world: { connect } });
     const name = nameOf();
     await at(instance).begin(name, terms, 500);
