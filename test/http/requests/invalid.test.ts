@@ -30,6 +30,18 @@ describe("what is wrong with a field is told in words:", () => {
   test.each<[what: string, path: string, body: object, told: string[]]>([
     ["it is missing", "locks/a/acquire", {}, ["ttlMs: is missing"]],
     [
+      "it is one of a record",
+      "services/s/members/m/heartbeat",
+      { load: { custom: { queued: "3" } } },
+      ["load.custom.queued: must be a number"],
+    ],
+    [
+      "its name in a record is none",
+      "services/s/members/m/heartbeat",
+      { load: { custom: { "": 3 } } },
+      ["load.custom.: its name must be text of 1 to 64 characters"],
+    ],
+    [
       "it is below its range",
       "locks/a/acquire",
       { ttlMs: 99 },
