@@ -119,9 +119,8 @@ function eligibleEntries<M extends RingMember>(members: readonly M[]): Entry<M>[
 }
 
 function idOf(entries: readonly Entry<RingMember>[]): string {
-  const sha256 = createHash("sha256").update("ring-v1\n");
-  for (const { member, pointCount, zoneCode } of entries) {
-    sha256.update(`${member.id}\t${pointCount}\t${zoneCode}\n`);
-  }
-  return sha256.digest("hex").slice(0, RING_ID_HEX_DIGITS);
+  let text = "ring-v1\n";
+  for (const { member, pointCount, zoneCode } of entries)
+    text += `${member.id}\t${pointCount}\t${zoneCode}\n`;
+  return createHash("sha256").update(text).digest("hex").slice(0, RING_ID_HEX_DIGITS);
 }
