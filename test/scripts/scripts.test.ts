@@ -140,7 +140,7 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "due-registers": dueRegisters(keys, 60_000, 100),
   "register-names": registerNames(keys, HOOKS, 100),
   "raise-register-floor": raiseRegisterFloor(ballot),
-  "remove-register": removeRegister(keys, "value/default/a", ballot),
+  "remove-register": removeRegister(keys, "value/default/a", ballot, 0),
   "restore-register": restoreRegister(keys, "value/default/a", {
     ...proposal,
     promised: ballot,

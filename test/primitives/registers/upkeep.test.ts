@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { KEYED_MS } from "../../../src/algorithms/register.js";
 import { systemClock } from "../../../src/clock.js";
+import { keyedOf } from "../../../src/primitives/registers/keyed.js";
 import { RegisterUpkeep } from "../../../src/primitives/registers/upkeep.js";
 import { Keys } from "../../../src/scripts/keys.js";
 import { registerName } from "../../../src/scripts/register-kinds.js";
@@ -66,6 +68,28 @@ describe("upkeep", () => {
     const again = await pair.other.service.registers.put(name, write);
     expect(again).toMatchObject({ kind: "put", created: true, number: 1 });
     expect((again as { etag: string }).etag > (first as { etag: string }).etag).toBe(true);
+  });
+
+  test("keeps what is left of a register while it remembers changes with an idempotency key: they are made once", async () => {
+    const name = nameOf(freshName());
+    const { registers } = pair.one.service;
+    const keyed = keyedOf("its key", write);
+    const first = await registers.put(name, write, { keyed });
+    await onAll(name);
+    await registers.delete(name);
+    const upkeep = atOnce();
+    const keys = new Keys(pair.prefix);
+    // It is not looked at before the key will be forgotten, in place of what can go.
+    const isNotedForLater = async () => {
+      const noted = pair.primaries.all.map((primary) => command(primary, "ZSCORE", keys.registersGone, name));
+      return (await Promise.all(noted)).every((atMs) => Number(atMs) > Date.now() + KEYED_MS / 2);
+    };
+    await until(async () => {
+      await upkeep.run();
+      return (await isNotedForLater()) || (await stored(name)) === 0;
+    }, "it was looked at");
+    expect(await pair.other.service.registers.put(name, write, { keyed })).toMatchObject({ ...first });
+    expect(await pair.other.service.registers.get(name)).toBeNull();
   });
 
   test("leaves nothing of a register that was only asked for", async () => {
