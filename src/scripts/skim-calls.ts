@@ -15,7 +15,7 @@ export type ListedRecord = Pick<
   | "endsInMs"
   | "load"
   | "reported"
-  | "isDoubtful"
+  | "doubt"
 >;
 
 /** What one primary has of some members, as it sent it: to make objects of all of it would cost more than to compare it. */

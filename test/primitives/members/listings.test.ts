@@ -91,7 +91,7 @@ function told({ live, gone }: Listed): unknown[] {
       lastHeartbeatAgeMs: about(lastHeartbeatAgeMs),
       endsInMs: about(endsInMs),
       reported: live[index]?.reported === true,
-      isDoubtful: live[index]?.isDoubtful === true,
+      doubt: live[index]?.doubt,
     })),
     ...gone.map(toGone).map(({ goneForMs, forgottenInMs, ...member }) => ({
       ...member,
@@ -238,9 +238,9 @@ describe("a list", () => {
         await (servers[at] as Redis).hset(keys.guard(service), "until", Date.now() + 60_000);
       }
     const part = await readers([0, 1, 2]).listings.part(service, ["a", "b"]);
-    expect(part.live.map(({ id, isDoubtful = false }) => [id, isDoubtful])).toEqual([
-      ["a", false],
-      ["b", true],
+    expect(part.live.map(({ id, doubt }) => [id, doubt])).toEqual([
+      ["a", undefined],
+      ["b", "guarded"],
     ]);
     expect(part.guardEndsInMs).toBeGreaterThan(50_000);
   });
