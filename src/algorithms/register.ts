@@ -182,6 +182,11 @@ export function keptKeyed(keyed: readonly KeyedChange[], earliestMs: number): re
   return keyed.filter(({ atMs }) => earliestMs - atMs < KEYED_MS);
 }
 
+/** Until when what is left of a register must stay, since it remembers keyed changes, ms since 1970; 0: it remembers none. */
+export function rememberedUntilMs(keyed: readonly KeyedChange[]): number {
+  return keyed.reduce((until, { atMs }) => Math.max(until, atMs + KEYED_MS), 0);
+}
+
 const NONCE_DIGITS = 24;
 const CODE_LENGTH = 16;
 

@@ -30,8 +30,11 @@ export interface MemberRecord {
   readonly event: MemberEvent;
   /** Whether others have reported it: then it may be suspect. Missing: not known. */
   readonly reported?: boolean;
-  /** Whether it may have expired: of the primaries that answered, some say so. */
-  readonly isDoubtful?: boolean;
+  /**
+   * Why it may be dead, though nobody can say that it has expired: of the primaries that answered, some say so (`doubtful`), or
+   * a guard keeps it. Missing: it is alive.
+   */
+  readonly doubt?: "doubtful" | "guarded";
   /** The load that the last heartbeat with one reported, as JSON; empty: none did. */
   readonly load: string;
 }
@@ -268,6 +271,6 @@ export const TOMBSTONE_MARGIN_MS = 60_000;
 /** Maximum members in one reply: a millisecond of a primary's time. */
 export const MEMBERS_AT_ONCE_MAX = 250;
 /** Bytes after which a reply takes no more members: it fits in a socket's buffers, and is parsed within a ms or two. */
-const PART_BYTES_MAX = 256 * 1024;
+export const PART_BYTES_MAX = 256 * 1024;
 /** Maximum services in one reply: a millisecond of a primary's time. */
 export const SERVICES_AT_ONCE_MAX = 250;

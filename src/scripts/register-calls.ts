@@ -132,10 +132,18 @@ export function raiseRegisterFloor(floor: Ballot): Call<Ballot> {
   return scriptCall("raise-register-floor", [], [floor], (reply) => (reply as [Ballot])[0]);
 }
 
-/** Whether nothing is left of it. `accepted`: what the primary has accepted last; null: nothing. */
-export function removeRegister(keys: Keys, name: string, accepted: Ballot | null): Call<boolean> {
+/**
+ * Whether nothing is left of it. `accepted`: what the primary has accepted last; null: nothing. `untilMs`: it stays until then by
+ * the primary's clock, ms since 1970.
+ */
+export function removeRegister(
+  keys: Keys,
+  name: string,
+  accepted: Ballot | null,
+  untilMs: number,
+): Call<boolean> {
   const used = [keys.register(name), keys.registersGone, keys.registers];
-  return scriptCall("remove-register", used, [name, accepted ?? NO_BALLOT], isOne);
+  return scriptCall("remove-register", used, [name, accepted ?? NO_BALLOT, untilMs], isOne);
 }
 
 /** `copy`: what another primary has promised and accepted. */

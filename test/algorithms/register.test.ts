@@ -11,6 +11,7 @@ import {
   latestOf,
   longestLeftMs,
   nextVersion,
+  rememberedUntilMs,
   type Version,
 } from "../../src/algorithms/register.js";
 import { toText, toVersion } from "../../src/algorithms/register-text.js";
@@ -94,6 +95,8 @@ describe("a version", () => {
     const entry = { key: "k", body: "b", number: 1, etag: ballot(1), told: "", atMs: 1_000 };
     expect(keptKeyed([entry], 1_000 + KEYED_MS - 1)).toEqual([entry]);
     expect(keptKeyed([entry], 1_000 + KEYED_MS)).toEqual([]);
+    expect(rememberedUntilMs([entry, { ...entry, atMs: 500 }])).toBe(1_000 + KEYED_MS);
+    expect(rememberedUntilMs([])).toBe(0);
   });
 });
 

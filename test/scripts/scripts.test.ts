@@ -62,6 +62,7 @@ import { listReports, noteProbed, putReport } from "../../src/scripts/report-cal
 import { type Call, SCRIPTS } from "../../src/scripts/scripts.js";
 import { findSlots, inspectSemaphore, setLimit } from "../../src/scripts/semaphore-calls.js";
 import { scanSet } from "../../src/scripts/set-calls.js";
+import { skimMembers } from "../../src/scripts/skim-calls.js";
 import { takeTurn } from "../../src/scripts/turn-calls.js";
 import { luaNames, luaText } from "../helpers/lua-files.js";
 import { memberRecord } from "../helpers/member-record.js";
@@ -139,7 +140,7 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "due-registers": dueRegisters(keys, 60_000, 100),
   "register-names": registerNames(keys, HOOKS, 100),
   "raise-register-floor": raiseRegisterFloor(ballot),
-  "remove-register": removeRegister(keys, "value/default/a", ballot),
+  "remove-register": removeRegister(keys, "value/default/a", ballot, 0),
   "restore-register": restoreRegister(keys, "value/default/a", {
     ...proposal,
     promised: ballot,
@@ -174,6 +175,12 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
     keys,
     "search",
     many((i) => `search-${i}`),
+  ),
+  "skim-members": skimMembers(
+    keys,
+    "search",
+    many((i) => `search-${i}`),
+    "all",
   ),
   "count-members": countMembers(
     keys,

@@ -1,5 +1,6 @@
 import type { RingMember } from "../../algorithms/ring.js";
 import type { MemberRecord } from "../../scripts/member-calls.js";
+import type { ListedRecord } from "../../scripts/skim-calls.js";
 
 /** What a member says about itself. */
 export interface Registration {
@@ -58,7 +59,7 @@ export function isEligible({ status, weight }: Pick<Member, "status" | "weight">
 }
 
 /** The member that a record describes. */
-export function toMember(record: MemberRecord): Member {
+export function toMember(record: ListedRecord): Member {
   const { address, weight, zone, tags, metadata, probe } = JSON.parse(record.registered) as Registration;
   return {
     id: record.id,
@@ -78,16 +79,16 @@ export function toMember(record: MemberRecord): Member {
   };
 }
 
-/** Nobody answers for a member that restarts, until it is registered again; one that is doubtful may have expired. */
+/** Nobody answers for a member that restarts, until it is registered again; one in doubt may have expired. */
 export function statusOf({
   status,
-  isDoubtful,
+  doubt,
 }: {
   readonly status: MemberRecord["status"] | "suspect";
-  readonly isDoubtful?: boolean;
+  readonly doubt?: MemberRecord["doubt"];
 }): MemberStatus {
   if (status === "draining") return status;
-  return status === "restarting" || isDoubtful ? "suspect" : status;
+  return status === "restarting" || doubt ? "suspect" : status;
 }
 
 /** What a ring needs of a member; null: it has no place in it. */

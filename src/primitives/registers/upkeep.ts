@@ -1,5 +1,6 @@
 import { type Ballot, floorOf, higherBallot, NO_BALLOT, roundOf } from "../../algorithms/ballot.js";
-import type { Copy } from "../../algorithms/register.js";
+import { type Copy, rememberedUntilMs } from "../../algorithms/register.js";
+import { toVersion } from "../../algorithms/register-text.js";
 import type { Clock, Random } from "../../clock.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import { RegisterRound } from "../../quorum/register-rounds.js";
@@ -25,8 +26,9 @@ import type { Registers } from "./registers.js";
  * What is left of a register are its tombstones, and ballots that were promised. They go only in one configuration in which all
  * primaries take part, so that none can bring back an older value; where that would let too much stay, absent primaries are fenced
  * out, and take part again with a copy of the others: first all say that nothing of it is live; then the floor of
- * ballots is raised on all, above all that they promised and accepted for it; then each removes it, unless it has changed. So a
- * message that is late, or a change that began before, meets the floor.
+ * ballots is raised on all, above all that they promised and accepted for it; then each removes it, unless it has changed, or
+ * remembers idempotency keys. So a message that is late, or a change that began before, meets the floor, and one that is asked
+ * for again is found.
  */
 export class RegisterUpkeep {
   #closed = false;
@@ -107,7 +109,9 @@ export class RegisterUpkeep {
     this.registers.changes.saw(floor);
     await Promise.all(
       gone.map(({ name, copies }) =>
-        round.each((index) => removeRegister(this.keys, name, copies[index]?.accepted ?? null)),
+        round.each((index) =>
+          removeRegister(this.keys, name, copies[index]?.accepted ?? null, staysUntilMs(copies)),
+        ),
       ),
     );
     return true;
@@ -126,6 +130,14 @@ function namesIn(due: readonly DueRegisters[], which: "ended" | "gone"): string[
 
 /** Whether nothing of a register is live on any primary. */
 const isGone = (copies: readonly (Copy | null | undefined)[]) => copies.every((copy) => !copy?.isLive);
+
+/** Until when it remembers changes that may be asked for again, under their idempotency keys. */
+function staysUntilMs(copies: readonly (Copy | null | undefined)[]): number {
+  const keyed = copies.flatMap((copy) =>
+    copy?.text ? toVersion(copy.text, copy.etag, copy.isLive).keyed : [],
+  );
+  return rememberedUntilMs(keyed);
+}
 
 /** Above all that was promised or accepted; rounded up, so that floors are few and primaries agree on them. */
 function floorAbove(copies: readonly (Copy | null | undefined)[]): Ballot {

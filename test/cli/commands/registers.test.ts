@@ -102,10 +102,12 @@ describe("registers", () => {
 
   test.each([
     [["set", "register", "a", "{b"], /must be JSON/],
+    [["set", "register", "a", '{"n": 9007199254740993}'], /9007199254740993 cannot be represented exactly/],
     [["set", "register", "", "1"], /a key has 1 to 512 bytes/],
     [["set", "register", "a", "1", "--if-absent", "--if-match", "b"], /exclude each other/],
     [["get", "register", "é".repeat(257)], /a key has 1 to 512 bytes/],
     [["watch", "register", ""], /a key has 1 to 512 bytes/],
+    [["get", "register", ".."], /must not be \. or \.\./],
     [["transactions", "get", "42"], /is no id of a transaction/],
     [["transactions", "abort", "019b7ada-7028-7c3a-9d41-5f2ac1a58b7e"], /say why/],
   ])("%j is wrong use", async (args, says) => {
@@ -123,6 +125,10 @@ describe("transactions", () => {
     expect(head?.slice(0, 2)).toEqual(["ID", "STATE"]);
     expect([first?.[1], first?.[4], first?.[5]]).toEqual(["active", "stock", "yes"]);
     expect([second?.[4], second?.[5]]).toEqual(["payment", "-"]);
+    const listed = cells((await ask("transactions", "list")).out);
+    expect(listed[0]).toEqual(["ID", "ENDS IN", "YES", "WAITS FOR"]);
+    const row = listed.find((cell) => cell[0] === id);
+    expect([row?.[2], row?.[3]]).toEqual(["1 of 2", "payment"]);
     expect(await ask("transactions", "abort", id, "--reason", "no stock")).toMatchObject({
       code: 0,
       out: `${id}: aborted\n`,
@@ -136,5 +142,27 @@ describe("transactions", () => {
       code: 1,
       err: expect.stringContaining("committed"),
     });
+  });
+
+  test("that are not decided are listed whole, whatever the pages have, or as many as were asked for", async () => {
+    const { transactions } = consensus;
+    const terms = { participants: ["a"], deadlineMs: 60_000 };
+    const active = await Promise.all([1, 2, 3].map(() => transactions.begin(terms)));
+    const decided = await transactions.begin(terms);
+    await transactions.vote(decided.id, "a", "yes");
+    const all = JSON.parse((await ask("transactions", "list", "--json")).out);
+    const ids = all.transactions.map(({ id }: { id: string }) => id);
+    expect(ids).toEqual(expect.arrayContaining(active.map(({ id }) => id)));
+    expect(ids).not.toContain(decided.id);
+    expect(all.cursor).toBeNull();
+    const some = JSON.parse((await ask("transactions", "list", "--limit", "2", "--json")).out);
+    expect(some.transactions).toHaveLength(2);
+    expect(some.cursor).not.toBeNull();
+    for (const { id } of active) await transactions.abort(id, "over");
+  });
+
+  test("that are decided are not listed, which the command for lists says", async () => {
+    const { code, err } = await ask("list", "transactions");
+    expect([code, err]).toEqual([64, expect.stringContaining("quorate transactions list")]);
   });
 });

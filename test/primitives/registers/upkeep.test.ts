@@ -1,45 +1,19 @@
 import { describe, expect, test } from "vitest";
-import { systemClock } from "../../../src/clock.js";
-import { RegisterUpkeep } from "../../../src/primitives/registers/upkeep.js";
+import { KEYED_MS } from "../../../src/algorithms/register.js";
+import { keyedOf } from "../../../src/primitives/registers/keyed.js";
 import { Keys } from "../../../src/scripts/keys.js";
 import { registerName } from "../../../src/scripts/register-kinds.js";
 import { command } from "../../helpers/deployment.js";
 import { Pair } from "../../helpers/pair.js";
+import { storedOf, upkeepAtOnce } from "../../helpers/registers.js";
 import { freshName, until } from "../../helpers/service.js";
 
 const pair = new Pair();
 const nameOf = (key: string) => registerName("value", "default", key);
 const write = { json: "1", ttlMs: null };
 
-/** Removes what was deleted at once, not only after a minute. */
-function atOnce(): RegisterUpkeep {
-  const { registers, primaries, transactions, registerTransactions } = pair.one.service;
-  const upkeep = new RegisterUpkeep(
-    registers,
-    primaries,
-    new Keys(pair.prefix),
-    systemClock,
-    Math.random,
-    { transactions, registerTransactions },
-    0,
-  );
-  upkeep.close();
-  return upkeep;
-}
-
-/** The keys of the primaries that begin so. */
-async function stored(name: string): Promise<number> {
-  const keys = new Keys(pair.prefix);
-  const all = await Promise.all(
-    pair.primaries.all.map(async (primary) => {
-      const found = [await command(primary, "EXISTS", keys.register(name))];
-      for (const index of [keys.registers, keys.registersGone, keys.registersEnding])
-        found.push((await command(primary, "ZSCORE", index, name)) === null ? 0 : 1);
-      return found.reduce<number>((sum, one) => sum + Number(one), 0);
-    }),
-  );
-  return all.reduce((sum, one) => sum + one, 0);
-}
+const atOnce = () => upkeepAtOnce(pair);
+const stored = (name: string) => storedOf(pair, name);
 
 const onAll = (name: string) =>
   until(async () => {
@@ -66,6 +40,28 @@ describe("upkeep", () => {
     const again = await pair.other.service.registers.put(name, write);
     expect(again).toMatchObject({ kind: "put", created: true, number: 1 });
     expect((again as { etag: string }).etag > (first as { etag: string }).etag).toBe(true);
+  });
+
+  test("keeps what is left of a register while it remembers changes with an idempotency key: they are made once", async () => {
+    const name = nameOf(freshName());
+    const { registers } = pair.one.service;
+    const keyed = keyedOf("its key", write);
+    const first = await registers.put(name, write, { keyed });
+    await onAll(name);
+    await registers.delete(name);
+    const upkeep = atOnce();
+    const keys = new Keys(pair.prefix);
+    // It is not looked at before the key will be forgotten, in place of what can go.
+    const isNotedForLater = async () => {
+      const noted = pair.primaries.all.map((primary) => command(primary, "ZSCORE", keys.registersGone, name));
+      return (await Promise.all(noted)).every((atMs) => Number(atMs) > Date.now() + KEYED_MS / 2);
+    };
+    await until(async () => {
+      await upkeep.run();
+      return (await isNotedForLater()) || (await stored(name)) === 0;
+    }, "it was looked at");
+    expect(await pair.other.service.registers.put(name, write, { keyed })).toMatchObject({ ...first });
+    expect(await pair.other.service.registers.get(name)).toBeNull();
   });
 
   test("leaves nothing of a register that was only asked for", async () => {
