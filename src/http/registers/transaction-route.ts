@@ -8,6 +8,7 @@ import {
 } from "../../primitives/registers/register-failures.js";
 import type { TransactionOutcome } from "../../primitives/registers/register-transactions.js";
 import type { Register } from "../../primitives/registers/registers.js";
+import { BATCH_BODY_BYTES_MAX } from "../fields.js";
 import { assertMayUse } from "../leases/binding.js";
 import type { Routes } from "../registration.js";
 import { body, json } from "../responses/content.js";
@@ -27,7 +28,8 @@ export function registerTransactionRoute(routes: Routes): void {
     description:
       "All changes are made or none, and no reader sees some of them. They are made only if every check holds: else the answer is version_mismatch, whose field says which check failed. What is read is as it was at that moment, before the changes. With an Idempotency-Key it can be sent again after outcome_unknown.",
     request: { headers: IdempotencyHeaders, body: body(TransactionBody, examples.requests) },
-    isBatch: true,
+    // Values are kept, so their numbers are looked at, unlike those of a batch.
+    bodyBytesMax: BATCH_BODY_BYTES_MAX,
     answer: json("It is made.", TransactionAnswerSchema, examples.answers),
     problems: [
       "no_quorum",

@@ -6,43 +6,65 @@ import { CoordinationError } from "../../errors.js";
  */
 export function refuseLostNumbers(text: string): void {
   if (!SUSPECT.test(text)) return;
-  for (const { 0: token, index } of text.matchAll(STRING_OR_NUMBER)) {
-    if (token.startsWith('"') || !isLost(token)) continue;
-    const field = pathTo(text.slice(0, index));
-    const detail = `the number ${shortened(token)} cannot be represented exactly: send it as text`;
-    throw new CoordinationError("invalid_request", field ? `${field}: ${detail}` : detail, {
-      help: { errors: [{ field, detail }], ...(field && { field }) },
-    });
-  }
-}
-
-function isLost(literal: string): boolean {
-  const value = Number(literal);
-  const [mantissa = "", exponent] = literal.toLowerCase().split("e");
-  if (!Number.isFinite(value)) return true;
-  if (value === 0) return /[1-9]/.test(mantissa);
-  // 6.02e23 is how a measurement is written, and comes back unchanged.
-  const digits = mantissa.replace(/[-.]/g, "").replace(/^0+|0+$/g, "").length;
-  return Math.abs(value) > Number.MAX_SAFE_INTEGER && (exponent === undefined || digits > DIGITS_KEPT);
-}
-
-/** The field whose value begins at the end of `before`, as `metadata.items.2`. */
-function pathTo(before: string): string {
-  const path: { key: string; at: number | null }[] = [];
-  let last = "";
-  for (const [token] of before.matchAll(STRING_OR_PUNCTUATION)) {
-    const top = path.at(-1);
-    if (token === "{") path.push({ key: "", at: null });
-    else if (token === "[") path.push({ key: "", at: 0 });
-    else if (token === "}" || token === "]") path.pop();
-    else if (token === ":" && top) top.key = last;
-    else if (token === "," && top && top.at !== null) top.at += 1;
-    last = token.slice(1, -1);
-  }
-  return path
+  const lost = firstLost(text);
+  if (!lost) return;
+  const field = lost.path
     .map(({ key, at }) => at ?? key)
     .join(".")
     .slice(0, SHOWN_MAX);
+  const detail = `the number ${shortened(lost.token)} cannot be represented exactly: send it as text`;
+  throw new CoordinationError("invalid_request", field ? `${field}: ${detail}` : detail, {
+    help: { errors: [{ field, detail }], ...(field && { field }) },
+  });
+}
+
+/** Where a value is: in an object by its key, in a list by its place there. */
+interface Step {
+  key: string;
+  at: number | null;
+}
+
+/** In one pass, since a body may have 2 MB of numbers: some 20 ms. */
+function firstLost(text: string): { readonly token: string; readonly path: readonly Step[] } | null {
+  const path: Step[] = [];
+  let last = "";
+  let top: Step | undefined;
+  for (let at = 0; at < text.length; ) {
+    const char = text.charCodeAt(at);
+    const pattern = char === QUOTE ? STRING : char === MINUS || isDigit(char) ? NUMBER : null;
+    if (pattern === null) {
+      if (char === OPENING.object || char === OPENING.list)
+        path.push({ key: "", at: char === OPENING.list ? 0 : null });
+      else if (char === CLOSING.object || char === CLOSING.list) path.pop();
+      else if (char === COLON && top) top.key = last;
+      else if (char === COMMA && top && top.at !== null) top.at += 1;
+      top = path.at(-1);
+      at += 1;
+      continue;
+    }
+    pattern.lastIndex = at;
+    // A minus that no digit follows is no JSON.
+    const end = pattern.test(text) ? pattern.lastIndex : at + 1;
+    const token = text.slice(at, end);
+    if (pattern === STRING) last = token.slice(1, -1);
+    else if (isLost(token)) return { token, path };
+    at = end;
+  }
+  return null;
+}
+
+const isDigit = (char: number) => char >= 48 && char <= 57;
+
+function isLost(literal: string): boolean {
+  const value = Number(literal);
+  if (!Number.isFinite(value)) return true;
+  const isSmall = Math.abs(value) <= Number.MAX_SAFE_INTEGER;
+  if (isSmall && value !== 0) return false;
+  const [mantissa = "", exponent] = literal.split(/e/i);
+  if (isSmall) return /[1-9]/.test(mantissa);
+  // 6.02e23 is how a measurement is written, and comes back unchanged.
+  const digits = mantissa.replace(/[-.]/g, "").replace(/^0+|0+$/g, "").length;
+  return exponent === undefined || digits > DIGITS_KEPT;
 }
 
 function shortened(token: string): string {
@@ -52,7 +74,10 @@ function shortened(token: string): string {
 /** Such numbers have 17 digits, or 16 that begin with a 9, or an exponent. Fencing tokens have 16 and begin with a 1. */
 const SUSPECT = /\d{17}|9\d{15}|\d[eE][+-]?\d/;
 // An unterminated string extends to the end of the text: otherwise every quote in it would be tried anew.
-const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"?|-?\d[\d.eE+-]*/g;
-const STRING_OR_PUNCTUATION = /"(?:[^"\\]|\\.)*"?|[{}[\]:,]/g;
+const STRING = /"(?:[^"\\]|\\.)*"?/y;
+const NUMBER = /-?\d[\d.eE+-]*/y;
+const [QUOTE, MINUS, COLON, COMMA] = [34, 45, 58, 44];
+const OPENING = { object: 123, list: 91 };
+const CLOSING = { object: 125, list: 93 };
 const DIGITS_KEPT = 17;
 const SHOWN_MAX = 100;
