@@ -11,6 +11,11 @@ export class Hedge {
 
   constructor(private readonly clock: Pick<Clock, "after" | "monotonicMs">) {}
 
+  /** Whether so many wait now that each call counts. */
+  get isBusy(): boolean {
+    return this.#waiting.length >= BUSY;
+  }
+
   /** Whatever it returns is to be taken back once it is not needed any more. */
   give(task: () => void): Hedged {
     const hedged: Hedged = { task, dueMs: this.clock.monotonicMs() + HEDGE_MS, before: null, after: null };
@@ -51,3 +56,4 @@ export interface Hedged extends Linked<Hedged> {
 
 /** Longer than nearly all calls take, and no wait that matters while a primary hangs. */
 const HEDGE_MS = 20;
+const BUSY = 8;

@@ -90,7 +90,7 @@ export class RegisterRound {
     );
   }
 
-  /** With a hedge, as many as a majority are asked at first: see `#ask`. */
+  /** With a busy hedge, as many as a majority are asked at first: see `#ask`. */
   prepare(ballot: Ballot, hedge?: Hedge): Promise<Prepared> {
     const { majority } = this.primaries;
     const promises: Promised[] = [];
@@ -131,7 +131,7 @@ export class RegisterRound {
 
   /**
    * What the primaries have accepted: of a majority as soon as it agrees, else of all that answer. Null: no majority did. With a
-   * hedge, as many as a majority are asked at first: see `#ask`.
+   * busy hedge, as many as a majority are asked at first: see `#ask`.
    */
   read(hedge?: Hedge): Promise<readonly (Copy | null)[] | null> {
     const { majority } = this.primaries;
@@ -157,9 +157,10 @@ export class RegisterRound {
   }
 
   /**
-   * Asks all primaries. With a hedge only as many as a majority, those that have answered fastest lately, and the others where that
-   * does not decide: one of them fails or takes long, or what they say is not enough. A call that is not made costs neither
-   * side anything. `done`: gets what each primary said, once all have answered or failed.
+   * Asks all primaries. With a hedge that is busy only as many as a majority, those that have answered fastest lately, and the
+   * others where that does not decide: one of them fails or takes long, or what they say is not enough. A call that is not
+   * made costs neither side anything, but where little is under way the first majority of all is faster. `done`: gets what
+   * each primary said, once all have answered or failed.
    */
   #ask<T, V>(
     call: Call<T>,
@@ -168,7 +169,8 @@ export class RegisterRound {
     done?: (answers: Answers<T>) => void,
   ): Promise<V> {
     const { all, majority } = this.primaries;
-    const places = hedge ? this.#byLatency() : null;
+    const few = hedge?.isBusy ?? false;
+    const places = few ? this.#byLatency() : null;
     const heard: Heard<T> = {
       answers: new Array<undefined>(all.length).fill(undefined),
       pending: all.length,
@@ -203,7 +205,7 @@ export class RegisterRound {
           over(() => reject(error));
         }
       };
-      askUpTo(hedge ? majority : all.length);
+      askUpTo(few ? majority : all.length);
     });
   }
 

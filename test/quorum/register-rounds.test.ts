@@ -41,8 +41,13 @@ function controlled(recentMs: readonly (number | null)[]) {
   const primaries = new Primaries(all as unknown as Primary[], {} as never);
   const clock = new FakeClock();
   const hedge = new Hedge(clock);
+  // So much is under way.
+  const others = Array.from({ length: 8 }, () => hedge.give(() => {}));
+  const quiet = () => {
+    for (const one of others) hedge.takeBack(one);
+  };
   const round = new RegisterRound(primaries, new Keys("q:"), "value/default/a");
-  return { asked, places: () => asked.map(({ place }) => place), clock, hedge, round };
+  return { asked, places: () => asked.map(({ place }) => place), clock, hedge, quiet, round };
 }
 
 const ballot = (round: number): Ballot => `${String(round).padStart(12, "0")}:${"a".repeat(24)}`;
@@ -59,7 +64,20 @@ const copy = (accepted: Ballot): Copy => ({
   text: "1 - -\n1",
 });
 
-describe("with a hedge", () => {
+test("all are asked where little is under way, and the first majority counts", async () => {
+  const { asked, places, round, hedge, quiet, clock } = controlled([1, 2, 3]);
+  quiet();
+  const read = round.read(hedge);
+  expect(places()).toEqual([0, 1, 2]);
+  await asked[2]?.answer(copy(ballot(1)));
+  await asked[1]?.answer(copy(ballot(1)));
+  expect(await read).toHaveLength(2);
+  await asked[0]?.fail();
+  await clock.advance(100);
+  expect(places()).toEqual([0, 1, 2]);
+});
+
+describe("where much is under way", () => {
   test("as many as a majority are asked: the fastest of those that take part", async () => {
     for (const [recentMs, places] of [
       [
