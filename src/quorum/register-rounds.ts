@@ -170,7 +170,7 @@ export class RegisterRound {
   ): Promise<V> {
     const { all, majority } = this.primaries;
     const few = hedge?.isBusy ?? false;
-    const places = few ? this.#byLatency() : null;
+    const places = few ? byLatency(all, (one, place) => this.#takesPart(one, place)) : null;
     const heard: Heard<T> = {
       answers: new Array<undefined>(all.length).fill(undefined),
       pending: all.length,
@@ -209,24 +209,6 @@ export class RegisterRound {
     });
   }
 
-  /** The places of the primaries: those that take part, the fastest first, then the others. */
-  #byLatency(): readonly number[] {
-    const { all } = this.primaries;
-    const slownessOf = (place: number) => {
-      const primary = all[place] as Primary;
-      return this.#takesPart(primary, place) ? primary.latency.recentMs : Number.POSITIVE_INFINITY;
-    };
-    const places: number[] = [];
-    for (let place = 0; place < all.length; place++) {
-      const slowness = slownessOf(place);
-      let at = places.length;
-      for (; at > 0 && slownessOf(places[at - 1] as number) > slowness; at--)
-        places[at] = places[at - 1] as number;
-      places[at] = place;
-    }
-    return places;
-  }
-
   #askOne<T>(primary: Primary, index: number, call: Call<T>, answered: (answer: Answer<T>) => void): void {
     if (this.#takesPart(primary, index)) primary.ask(call, answered);
     else answered(NOT_ASKED);
@@ -237,6 +219,24 @@ export class RegisterRound {
     const epoch = this.#epochs[place];
     return epoch !== null && epoch === primary.configurationEpoch;
   }
+}
+
+/** The places of the primaries: those that take part, the fastest first, then the others. */
+function byLatency(
+  all: readonly Primary[],
+  takesPart: (primary: Primary, place: number) => boolean,
+): readonly number[] {
+  const slowness = all.map((primary, place) =>
+    takesPart(primary, place) ? primary.latency.recentMs : Number.POSITIVE_INFINITY,
+  );
+  const places: number[] = [];
+  for (const [place, ms] of slowness.entries()) {
+    let at = places.length;
+    for (; at > 0 && (slowness[places[at - 1] as number] as number) > ms; at--)
+      places[at] = places[at - 1] as number;
+    places[at] = place;
+  }
+  return places;
 }
 
 type Answers<T> = readonly (Answer<T> | undefined)[];

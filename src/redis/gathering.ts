@@ -1,12 +1,13 @@
 import type { Clock } from "../clock.js";
 
 /**
- * Calls that leave together. The first leaves when this tick of the event loop is over. Those that come while others are under
+ * Calls that leave together. The first leave when this tick of the event loop is over. Those that come while some are under
  * way wait for the replies to these, a few ms at most: so a server that writes to its disk before it replies does that once for all
- * of them, and they cost less than commands of their own. A call that meets no other waits for nothing.
+ * of them, and they cost less than commands of their own. A call that meets hardly any other waits for nothing.
  */
 export class Gathering<T> {
   #waiting: T[] = [];
+  /** Calls without a reply. */
   #underWay = 0;
   #isDue = false;
   #cancel: (() => void) | null = null;
@@ -19,7 +20,7 @@ export class Gathering<T> {
 
   add(one: T): void {
     this.#waiting.push(one);
-    if (this.#underWay === 0) this.#due();
+    if (this.#underWay < SOME) this.#due();
     else if (!this.#isDue) this.#cancel ??= this.clock.after(WAIT_MS_MAX, () => this.#due());
   }
 
@@ -35,13 +36,15 @@ export class Gathering<T> {
     this.#isDue = false;
     const together = this.#waiting;
     this.#waiting = [];
-    this.#underWay += 1;
+    this.#underWay += together.length;
     this.send(together, () => {
-      this.#underWay -= 1;
-      if (this.#underWay === 0 && this.#waiting.length > 0) this.#due();
+      this.#underWay -= together.length;
+      if (this.#underWay < SOME && this.#waiting.length > 0) this.#due();
     });
   }
 }
 
+/** A client alone has no more of them, with the call to the last primary of its step before. */
+const SOME = 3;
 /** While a server is slow, calls go on leaving this often. */
 const WAIT_MS_MAX = 5;

@@ -27,48 +27,64 @@ test("a call that meets no other leaves when its tick is over, with those of the
   expect(clock.pending, "nothing waits").toBe(0);
 });
 
-test("calls that come while others are under way wait for their replies, and leave together", async () => {
-  const { all, clock, sent, reply } = gathering();
-  all.add("one");
-  await clock.advance(0);
-  all.add("two");
-  await clock.advance(1);
-  all.add("three");
-  await clock.advance(1);
-  expect(sent).toEqual([["one"]]);
-  await reply();
-  expect(sent).toEqual([["one"], ["two", "three"]]);
-  await reply();
+const three = (all: Gathering<string>) => {
+  for (const one of ["one", "two", "three"]) all.add(one);
+};
+const THREE = ["one", "two", "three"];
+
+test("a call that meets fewer than three others under way leaves at once, too", async () => {
+  const { all, clock, sent } = gathering();
+  for (const one of ["one", "two", "three"]) {
+    all.add(one);
+    await clock.advance(0);
+  }
   all.add("four");
   await clock.advance(0);
-  expect(sent.at(-1)).toEqual(["four"]);
+  expect(sent).toEqual([["one"], ["two"], ["three"]]);
+});
+
+test("calls that come while three others are under way wait for their replies, and leave together", async () => {
+  const { all, clock, sent, reply } = gathering();
+  three(all);
+  await clock.advance(0);
+  all.add("four");
+  await clock.advance(1);
+  all.add("five");
+  await clock.advance(1);
+  expect(sent).toEqual([THREE]);
+  await reply();
+  expect(sent).toEqual([THREE, ["four", "five"]]);
+  await reply();
+  all.add("six");
+  await clock.advance(0);
+  expect(sent.at(-1)).toEqual(["six"]);
   expect(clock.pending).toBe(0);
 });
 
 test("those that a reply leads to leave with those that waited for it", async () => {
   const { all, clock, sent, reply } = gathering();
-  all.add("one");
+  three(all);
   await clock.advance(0);
-  all.add("two");
+  all.add("four");
   const replied = reply();
   all.add("after one");
   await replied;
-  expect(sent).toEqual([["one"], ["two", "after one"]]);
+  expect(sent).toEqual([THREE, ["four", "after one"]]);
 });
 
 test("they wait 5 ms at most, again and again while a server does not reply", async () => {
   const { all, clock, sent, reply } = gathering();
-  all.add("one");
+  three(all);
   await clock.advance(2);
-  all.add("two");
+  for (const one of ["four", "five", "six"]) all.add(one);
   await clock.advance(4);
-  all.add("three");
-  expect(sent).toEqual([["one"]]);
+  all.add("seven");
+  expect(sent).toEqual([THREE]);
   await clock.advance(1);
-  expect(sent).toEqual([["one"], ["two", "three"]]);
-  all.add("four");
+  expect(sent).toEqual([THREE, ["four", "five", "six", "seven"]]);
+  all.add("eight");
   await reply();
-  expect(sent, "the second is still under way").toHaveLength(2);
+  expect(sent, "four are still under way").toHaveLength(2);
   await clock.advance(5);
-  expect(sent.at(-1)).toEqual(["four"]);
+  expect(sent.at(-1)).toEqual(["eight"]);
 });
