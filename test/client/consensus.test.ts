@@ -34,6 +34,12 @@ describe("against real instances", () => {
     expect(await registers.delete(key)).toBe(false);
   });
 
+  test("a register has no key that would become another path", async () => {
+    for (const key of [".", ".."])
+      await expect(one.registers.get(key)).rejects.toMatchObject({ code: "invalid_request" });
+    expect(await one.registers.get("...")).toBeUndefined();
+  });
+
   test("many change one register at the same time, and no change is lost", async () => {
     const key = freshName();
     const add = (consensus: Consensus) => consensus.registers.change<number>(key, (value = 0) => value + 1);
