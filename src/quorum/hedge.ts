@@ -8,16 +8,19 @@ import type { Clock } from "../clock.js";
 export class Hedge {
   readonly #waiting = new Fifo<Hedged>();
   #isWatching = false;
+  /** How many waited when one more came, on average of the latest. */
+  #usual = 0;
 
   constructor(private readonly clock: Pick<Clock, "after" | "monotonicMs">) {}
 
-  /** Whether so many wait now that each call counts. */
+  /** Whether so many wait at a time that each call counts. */
   get isBusy(): boolean {
-    return this.#waiting.length >= BUSY;
+    return this.#usual >= BUSY;
   }
 
   /** Whatever it returns is to be taken back once it is not needed any more. */
   give(task: () => void): Hedged {
+    this.#usual += (this.#waiting.length - this.#usual) / WEIGHT;
     const hedged: Hedged = { task, dueMs: this.clock.monotonicMs() + HEDGE_MS, before: null, after: null };
     this.#waiting.push(hedged);
     if (!this.#isWatching) this.#watch(HEDGE_MS);
@@ -56,4 +59,6 @@ export interface Hedged extends Linked<Hedged> {
 
 /** Longer than nearly all calls take, and no wait that matters while a primary hangs. */
 const HEDGE_MS = 20;
-const BUSY = 8;
+const BUSY = 4;
+/** In how many tasks the average follows. */
+const WEIGHT = 16;

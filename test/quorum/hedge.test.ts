@@ -45,3 +45,16 @@ test("has one timer for all, and none once nothing waits", async () => {
   await clock.advance(20);
   expect(clock.pending).toBe(0);
 });
+
+test("is busy where several wait at a time, also between two waves of them", () => {
+  const hedge = new Hedge(new FakeClock());
+  const wave = (count: number) => {
+    for (const one of Array.from({ length: count }, () => hedge.give(() => {}))) hedge.takeBack(one);
+  };
+  for (let i = 0; i < 100; i++) wave(1);
+  expect(hedge.isBusy, "a client alone").toBe(false);
+  for (let i = 0; i < 20; i++) wave(32);
+  expect(hedge.isBusy).toBe(true);
+  for (let i = 0; i < 100; i++) wave(1);
+  expect(hedge.isBusy).toBe(false);
+});
