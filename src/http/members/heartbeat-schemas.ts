@@ -108,6 +108,7 @@ export const HEARTBEAT_CODES = [
   "superseded",
   "forbidden",
   "too_many",
+  "overloaded",
   "no_quorum",
 ] as const;
 
