@@ -11,11 +11,12 @@ import { FakeClock } from "../../helpers/fake-clock.js";
 
 // Two instances change one register all the time, each for many clients: how often each comes, and what becomes of it.
 
-/** What one primary has of the register, as the scripts keep it. */
+/** What one primary has of the register; see lua/lib/registers.lua. */
 interface Stored {
   promised: string;
   accepted: string;
-  version: readonly unknown[];
+  /** What follows the two ballots. */
+  rest: string;
 }
 
 function primariesOf(stored: readonly Stored[], time: FakeClock, random: () => number): Primaries {
@@ -24,10 +25,11 @@ function primariesOf(stored: readonly Stored[], time: FakeClock, random: () => n
     staleEpochs: 0,
     up: true,
     refusal: null,
+    latency: { recentMs: 1 },
     ask<T>(call: Call<T>, answered: (answer: Answer<T>) => void) {
       const leg = () => 0.3 + random();
       time.after(leg(), () => {
-        const reply = replyOf(own, call, time);
+        const reply = replyOf(own, call);
         time.after(leg(), () => answered({ ok: true, value: call.parse(reply) }));
       });
     },
@@ -43,27 +45,29 @@ function primariesOf(stored: readonly Stored[], time: FakeClock, random: () => n
   });
 }
 
-function replyOf(own: Stored, { script, args }: Call<unknown>, time: FakeClock): unknown {
+function replyOf(own: Stored, { script, args }: Call<unknown>): unknown {
   const ballot = args[0] as string;
   if (script === SCRIPTS["prepare-register"]) {
     if (own.promised >= ballot) return [0, own.promised];
-    const before = own.promised;
+    const before = own.rest === "" ? "" : own.promised + own.accepted + own.rest;
     own.promised = ballot;
-    const head = [1, NO_BALLOT, String(Math.floor(time.monotonicMs()))];
-    return own.accepted === NO_BALLOT ? head : [...head, before, own.accepted, ...own.version];
+    return [1, NO_BALLOT + NEVER, before];
   }
   if (own.promised > ballot) return [0, own.promised];
+  const [, , etag, , live, text] = args;
   own.promised = ballot;
   own.accepted = ballot;
-  const [, , etag, left, live, text] = args;
-  own.version = [etag, String(left), live, "0", text];
+  own.rest = `${etag || ballot}${NEVER}${live}0${text}`;
   return [1];
 }
+
+/** No time. */
+const NEVER = "0".repeat(15);
 
 async function contended(seed: number, clients: number, ms: number) {
   const time = new FakeClock();
   const random = randomOf(seed);
-  const stored = Array.from({ length: 3 }, () => ({ promised: NO_BALLOT, accepted: NO_BALLOT, version: [] }));
+  const stored = Array.from({ length: 3 }, () => ({ promised: NO_BALLOT, accepted: NO_BALLOT, rest: "" }));
   let nonces = 0;
   const ids = { hexNonce: () => (++nonces).toString(16).padStart(24, "0") };
   const outcomes: Record<string, number>[] = [{}, {}];
