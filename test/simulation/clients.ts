@@ -6,7 +6,7 @@ import { changeMembers } from "./changing-members.js";
 import type { Instance } from "./instance.js";
 import type { Plan } from "./plan.js";
 import type { Chance } from "./random.js";
-import { registerClient } from "./register-clients.js";
+import { registerClient, removeRegisters } from "./register-clients.js";
 import { transferClient } from "./transfer-clients.js";
 import type { Universe } from "./universe.js";
 import type { Variant } from "./variant.js";
@@ -36,6 +36,7 @@ export async function runClients(dependencies: Dependencies): Promise<Held[]> {
     each(plan.offices, (place) => candidate(dependencies, `o${place + 1}`)),
     observer(dependencies),
     changeMembers(dependencies),
+    removeRegisters(dependencies),
   ]);
   return [...held, ...bound].flat();
 }

@@ -36,6 +36,17 @@ export interface Fault {
 /** Warm: with an existing deployment. Calm: a first start, and no faults until all is up. Else a first start amid faults. */
 export type Start = "warm" | "calm" | "amid faults";
 
+export interface Removal {
+  /** For how long it stays. */
+  readonly goneForMs: number;
+  /** How often each instance looks for it, besides doing so by itself. */
+  readonly everyMs: number;
+  /** So many registers. */
+  readonly keys: number;
+  /** Changes have idempotency keys, which keep what is left. */
+  readonly keyed?: boolean;
+}
+
 export type Crowd = "permits" | "line" | "election";
 
 /** All that a seed decides before a run begins. */
@@ -58,6 +69,8 @@ export interface Plan {
   readonly changing: number;
   /** Members with leases that their heartbeats keep. */
   readonly bound: number;
+  /** What is left of deleted registers goes within the run. */
+  readonly removal: Removal | null;
   readonly settings: InstanceSettings;
   readonly weather: Weather;
   readonly faults: readonly Fault[];
@@ -88,6 +101,7 @@ export function planOf(seed: number): Plan {
     offices: 0,
     changing: 0,
     bound: 0,
+    removal: null,
     settings: {
       ttlMaxMs: chance.pick([3_000, 5_000]),
       commandTimeoutMs: chance.pick([40, 100]),
@@ -107,8 +121,10 @@ export function planOf(seed: number): Plan {
     ]),
     memberTtlMs: pace * chance.pick([400, 800]),
   };
-  return bound(
-    withOffices(withTransfers(changed(compared(upgraded(warmStarted(withRegisters(gathered(plan)))))))),
+  return removed(
+    bound(
+      withOffices(withTransfers(changed(compared(upgraded(warmStarted(withRegisters(gathered(plan)))))))),
+    ),
   );
 }
 
@@ -134,8 +150,22 @@ export function onlyRegisters(plan: Plan): Plan {
     registers: 4,
     transfers: 0,
     offices: 0,
+    removal: null,
     thinkMs: plan.thinkMs / 4,
   };
+}
+
+/** In some runs what was deleted is soon removed. */
+function removed(plan: Plan): Plan {
+  if (plan.registers === 0) return plan;
+  return new Chance(plan.seed, "removal").happens(0.3) ? withRemoval(plan) : plan;
+}
+
+export function withRemoval(plan: Plan): Plan {
+  const chance = new Chance(plan.seed, "removing");
+  // Longer than most changes last.
+  const goneForMs = plan.weather === CALM ? 20 : 100;
+  return { ...plan, removal: { goneForMs, everyMs: chance.pick([10, 30, 60]), keys: chance.whole(1, 4) } };
 }
 
 /** In some runs there is nothing but transfers between registers, or those beside registers. */
@@ -153,7 +183,8 @@ function withTransfers(plan: Plan): Plan {
 
 export function onlyTransfers(plan: Plan): Plan {
   const thinkMs = plan.clients === 0 ? plan.thinkMs : plan.thinkMs / 4;
-  return { ...plan, crowd: null, clients: 0, members: 0, registers: 0, transfers: 4, offices: 0, thinkMs };
+  const only = { crowd: null, clients: 0, members: 0, registers: 0, transfers: 4, offices: 0, removal: null };
+  return { ...plan, ...only, thinkMs };
 }
 
 /** In some runs there is nothing but an election by consensus, or that beside registers. */
@@ -170,7 +201,8 @@ function withOffices(plan: Plan): Plan {
 }
 
 export function onlyOffices(plan: Plan): Plan {
-  return { ...plan, crowd: null, clients: 0, members: 0, registers: 0, transfers: 0, offices: 5 };
+  const only = { crowd: null, clients: 0, members: 0, registers: 0, transfers: 0, offices: 5, removal: null };
+  return { ...plan, ...only };
 }
 
 /** In some runs members are changed. */
