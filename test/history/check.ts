@@ -1,4 +1,6 @@
+import { checkBarriers } from "./barriers.js";
 import { checkChanges } from "./changes.js";
+import { checkCounters, checkLatches } from "./counts.js";
 import { checkDeadlines } from "./deadlines.js";
 import { checkElections } from "./elections.js";
 import { checkExpiry } from "./expiry.js";
@@ -11,6 +13,7 @@ import { checkOwners } from "./owners.js";
 import { checkRecovery } from "./recovery.js";
 import { checkRegisters } from "./registers.js";
 import { checkTokens } from "./tokens.js";
+import { checkTransactions } from "./transactions.js";
 import { checkTransfers } from "./transfers.js";
 import { checkWatchers } from "./watchers.js";
 
@@ -42,6 +45,14 @@ export type Promised =
   | "registers"
   /** Registers that change together are linearizable as one, and no money is made or lost. */
   | "transfers"
+  /** Counters are linearizable, each by itself, and what is added is added once. */
+  | "counters"
+  /** Latches are linearizable, each by itself, and open once they were counted down as often as was set. */
+  | "latches"
+  /** Nobody is released before all have arrived, or told that he waits afterwards; generations only grow. */
+  | "barriers"
+  /** One decision ever, no commit without every yes, votes that were acknowledged count, and who voted yes learns the decision. */
+  | "transactions"
   /** Nothing hangs. */
   | "deadlines"
   /** After the faults stop everything works again. */
@@ -62,6 +73,10 @@ export function check(history: History): Violation[] {
     ...checkOwners(history),
     ...checkRegisters(history),
     ...checkTransfers(history),
+    ...checkCounters(history),
+    ...checkLatches(history),
+    ...checkBarriers(history),
+    ...checkTransactions(history),
     ...checkDeadlines(history),
     ...checkRecovery(history),
   ];

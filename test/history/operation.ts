@@ -137,7 +137,46 @@ export type Request =
       readonly idempotencyKey?: string;
     }
   /** One account. */
-  | { readonly kind: "look"; readonly key: string };
+  | { readonly kind: "look"; readonly key: string }
+  /** Counters. `idempotencyKey`: the same for each try of one addition. */
+  | {
+      readonly kind: "add";
+      readonly counter: string;
+      readonly by: number;
+      readonly idempotencyKey?: string;
+    }
+  | { readonly kind: "count"; readonly counter: string }
+  /** Latches, which nobody deletes. `waitMs`: until it is open. */
+  | { readonly kind: "set_latch"; readonly latch: string; readonly count: number }
+  | { readonly kind: "count_down"; readonly latch: string; readonly idempotencyKey?: string }
+  | { readonly kind: "latch"; readonly latch: string; readonly waitMs?: number }
+  /** At a barrier, of which all name the same count. */
+  | {
+      readonly kind: "arrive";
+      readonly barrier: string;
+      readonly member: string;
+      readonly count: number;
+      readonly ttlMs: number;
+      readonly generation?: number;
+      readonly waitMs?: number;
+    }
+  /** Transactions across services. The client of a vote is the participant. */
+  | {
+      readonly kind: "begin";
+      readonly transaction: string;
+      readonly participants: readonly string[];
+      readonly deadlineMs: number;
+    }
+  | {
+      readonly kind: "vote";
+      readonly transaction: string;
+      readonly participant: string;
+      readonly vote: "yes" | "no";
+    }
+  | { readonly kind: "acknowledge"; readonly transaction: string; readonly participant: string }
+  | { readonly kind: "abort"; readonly transaction: string }
+  /** `waitMs`: until it is decided. */
+  | { readonly kind: "decision"; readonly transaction: string; readonly waitMs?: number };
 
 export type Outcome =
   /** Acquire. `validUntilMs`: until when the client may trust the lease, `startMs + waitedMs + validForMs`. */
@@ -188,10 +227,35 @@ export type Outcome =
     }
   /** Transfer: this register is not as it was checked for. */
   | { readonly kind: "unlike"; readonly key: string; readonly current: Version | null }
+  /** Add: the sum afterwards; count. */
+  | { readonly kind: "counted"; readonly value: number }
+  /** All that is asked of latches; null: there is none. */
+  | {
+      readonly kind: "latched";
+      readonly latch: { readonly count: number; readonly remaining: number } | null;
+    }
+  /** Arrive; `released`: all have arrived in this generation. */
+  | {
+      readonly kind: "arrived";
+      readonly generation: number;
+      readonly arrived: number;
+      readonly released: boolean;
+    }
+  /** All that is asked of transactions: how it stands. */
+  | {
+      readonly kind: "stands";
+      readonly decision: Decision | null;
+      /** By participant; none where nobody had begun it. */
+      readonly votes: Readonly<Record<string, "yes" | "no" | null>>;
+    }
+  /** Begin, vote and abort: too late, it is decided. */
+  | { readonly kind: "decided"; readonly decision: Decision }
   /** The service answered with an error: what was asked may still have been done, unless the code says otherwise. */
   | { readonly kind: "failed"; readonly code: string }
   /** No answer: the connection broke, or the instance was killed. It may be done even later. */
   | { readonly kind: "no_answer"; readonly why: string };
+
+export type Decision = "committed" | "aborted";
 
 /** Of a register. */
 export interface Version {

@@ -1,5 +1,6 @@
 import { type Violation, violation } from "./check.js";
 import { type Call, linearizable, type Sequential } from "./linearizability/linearizable.js";
+import { lossOf } from "./objects.js";
 import { asked, groupBy, type History, type Operation, type Outcome, type Request } from "./operation.js";
 
 /**
@@ -33,12 +34,8 @@ type Output = Extract<Outcome, { kind: "changed" | "mismatch" | "found" }>;
 type RegisterCall = Call<Input, Output> & { readonly operations: readonly RegisterOperation[] };
 
 function disorder(key: string, operations: readonly RegisterOperation[], { events }: History): Violation[] {
-  const lost = events.filter(({ kind }) => kind === "majority_lost").map(({ atMs }) => atMs);
   const jumps = events.some(({ kind }) => kind === "clock_jump");
-  // A key that was used only afterwards has nothing to lose.
-  const beganMs = Math.min(...operations.map(({ startMs }) => startMs));
-  const losses = lost.filter((atMs) => atMs > beganMs - LOSS_LASTS_MS);
-  const calls = beforeLoss(callsOf(operations, jumps), Math.min(...losses));
+  const calls = beforeLoss(callsOf(operations, jumps), lossOf(operations, events));
   const verdict = linearizable(calls, register);
   if (verdict.kind === "linearizable") return [];
   if (verdict.kind === "undecided")
@@ -59,9 +56,6 @@ function callsOf(operations: readonly RegisterOperation[], jumps: boolean): Regi
   });
   return [...calls, ...ends];
 }
-
-/** What is asked while a loss is being noticed may be lost with it. */
-const LOSS_LASTS_MS = 10_000;
 
 /** One that was told of the change speaks for all of its tries; each that was refused, or found nothing, for itself. */
 function callsOfTries(operations: readonly RegisterOperation[]): RegisterCall[] {
@@ -117,6 +111,7 @@ const NOTHING_DONE = [
   "idempotency_mismatch",
   "shutting_down",
   "overloaded",
+  "too_many_transactions",
 ];
 
 /** What was under way when a majority lost data may be lost with it. */

@@ -78,6 +78,31 @@ function tellRequest(request: Request): string {
     case "read":
     case "look":
       return `${request.kind} ${request.key}`;
+    case "add":
+      return `add ${request.by} to ${request.counter}${tellCondition(request)}`;
+    case "count":
+      return `read ${request.counter}`;
+    case "set_latch":
+      return `set ${request.latch} to ${request.count}`;
+    case "count_down":
+      return `count ${request.latch} down${tellCondition(request)}`;
+    case "latch":
+      return `read ${request.latch}${tellWait(request)}`;
+    case "arrive": {
+      const { barrier, member, count, ttlMs, generation } = request;
+      const at = generation === undefined ? barrier : `generation ${generation} of ${barrier}`;
+      return `${member} arrives at ${at}, one of ${count}, for ${ttlMs} ms${tellWait(request)}`;
+    }
+    case "begin":
+      return `begin ${request.transaction} of ${request.participants.join(", ")}, for ${request.deadlineMs} ms`;
+    case "vote":
+      return `${request.participant} votes ${request.vote} on ${request.transaction}`;
+    case "acknowledge":
+      return `${request.participant} acknowledges ${request.transaction}`;
+    case "abort":
+      return `abort ${request.transaction}`;
+    case "decision":
+      return `read ${request.transaction}${tellWait(request)}`;
     case "transfer": {
       const { checks, reads, puts, idempotencyKey } = request;
       const what = [
@@ -93,6 +118,10 @@ function tellRequest(request: Request): string {
 function tellCondition({ etag, idempotencyKey }: { etag?: string | null; idempotencyKey?: string }): string {
   const condition = etag === undefined ? "" : etag === null ? ", if there is none" : `, if it has ${etag}`;
   return idempotencyKey === undefined ? condition : `${condition}, as ${idempotencyKey}`;
+}
+
+function tellWait({ waitMs }: { readonly waitMs?: number }): string {
+  return waitMs ? `, waiting ${waitMs} ms` : "";
 }
 
 function tellWanted(wanted: Wanted): string {
@@ -143,6 +172,20 @@ function tellOutcome(outcome: Outcome): string {
       );
       return ["done", ...made, ...read].join("; ");
     }
+    case "counted":
+      return String(outcome.value);
+    case "latched":
+      return outcome.latch ? `${outcome.latch.remaining} of ${outcome.latch.count} remain` : "there is none";
+    case "arrived": {
+      const { generation, arrived, released } = outcome;
+      return `${released ? "released" : `${arrived} have arrived`}, generation ${generation}`;
+    }
+    case "stands": {
+      const votes = Object.entries(outcome.votes).map(([name, vote]) => `${name} ${vote ?? "to vote"}`);
+      return `${outcome.decision ?? "not decided"} (${votes.join(", ")})`;
+    }
+    case "decided":
+      return `refused, ${outcome.decision} already`;
     case "unlike":
       return `refused, ${outcome.key}: ${tellVersion(outcome.current)}`;
     case "held":

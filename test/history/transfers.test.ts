@@ -1,26 +1,9 @@
 import { describe, expect, test } from "vitest";
-import type { History, Operation, Outcome, Request, WorldEvent } from "./operation.js";
+import { historyOf, type Line, majorityLost } from "./lines.js";
+import type { Outcome, Request, WorldEvent } from "./operation.js";
 import { checkTransfers } from "./transfers.js";
 
-type Line = readonly [startMs: number, endMs: number | null, request: Request, outcome?: Outcome];
 type Transfer = Extract<Request, { kind: "transfer" }>;
-
-function historyOf(lines: readonly Line[], events: readonly WorldEvent[] = []): History {
-  const operations = lines.map(
-    ([startMs, endMs, request, outcome], i): Operation => ({
-      id: i + 1,
-      client: "t1",
-      instance: "i1",
-      startMs,
-      endMs,
-      deadlineMs: 1e9,
-      mustSucceed: false,
-      request,
-      outcome: outcome ?? null,
-    }),
-  );
-  return { operations, events, endMs: 1e6 };
-}
 
 const broken = (lines: readonly Line[], events: readonly WorldEvent[] = []) =>
   checkTransfers(historyOf(lines, events)).map(({ what }) => what);
@@ -113,12 +96,19 @@ describe("transfers are in order where", () => {
       ],
     ],
     [
+      "banks have nothing to do with each other",
+      [
+        begin,
+        [2, 3, { kind: "look", key: "another/a1" }, { kind: "found", version: null }],
+        [4, 5, look("a1"), found(100, "a")],
+      ],
+    ],
+    [
       "nothing is judged after a loss",
       [begin, [2, 3, move, made("d", "e")], [14, 15, all, told(100, "a", 100, "b")]],
     ],
   ])("%s", (what, lines) => {
-    const lost: WorldEvent = { kind: "majority_lost", atMs: 10, leases: false, text: "" };
-    expect(broken(lines, what.includes("loss") ? [lost] : [])).toEqual([]);
+    expect(broken(lines, what.includes("loss") ? [majorityLost(10)] : [])).toEqual([]);
   });
 });
 

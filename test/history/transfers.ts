@@ -1,19 +1,31 @@
+import { ACCOUNTS, BALANCE } from "./accounts.js";
 import { type Violation, violation } from "./check.js";
 import { type Call, linearizable, type Sequential } from "./linearizability/linearizable.js";
+import { lossOf } from "./objects.js";
 import { asked, groupBy, type History, type Operation, type Outcome, type Request } from "./operation.js";
 import { mayHaveChanged } from "./registers.js";
 
 /**
- * The accounts of all clients are one object: each transfer is all there or not at all, and so what one reads of several
+ * The accounts of a bank are one object: each transfer is all there or not at all, and so what one reads of several
  * belongs to one moment. Transfers keep the sum, so that whoever reads all finds it. What was acknowledged before a majority
  * of the primaries lost data is not judged after it.
  */
 export function checkTransfers(history: History): Violation[] {
-  const operations = asked(history.operations, "transfer", "look");
-  if (operations.length === 0) return [];
-  const lost = history.events.filter(({ kind }) => kind === "majority_lost").map(({ atMs }) => atMs);
-  const lostMs = Math.min(...lost);
-  return [...wrongSums(operations, lostMs), ...madeTwice(operations), ...disorder(operations, lostMs)];
+  const all = asked(history.operations, "transfer", "look");
+  return [...groupBy(all, ({ request }) => bankOf(request)).values()].flatMap((operations) => {
+    const lostMs = lossOf(operations, history.events);
+    return [...wrongSums(operations, lostMs), ...madeTwice(operations), ...disorder(operations, lostMs)];
+  });
+}
+
+/** What the keys of its accounts begin with. */
+function bankOf(request: Input): string {
+  const [key = ""] = request.kind === "look" ? [request.key] : keysOf(request);
+  return key.slice(0, key.lastIndexOf("/") + 1);
+}
+
+function keysOf({ checks, reads, puts }: Transfer): string[] {
+  return [...checks.map(({ key }) => key), ...reads, ...puts.map(({ key }) => key)];
 }
 
 type Transfer = Extract<Request, { kind: "transfer" }>;
@@ -143,7 +155,4 @@ function seen(
   return { ...state, [key]: { ...account, etag: told.etag } };
 }
 
-/** What clients of the simulation move between these. */
-export const ACCOUNTS: readonly string[] = ["a1", "a2", "a3"];
-export const BALANCE = 100;
 const SUM = ACCOUNTS.length * BALANCE;

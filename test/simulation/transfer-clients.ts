@@ -2,14 +2,12 @@ import type { Part } from "../../src/algorithms/intent.js";
 import { keyedOf } from "../../src/primitives/registers/keyed.js";
 import type { Register } from "../../src/primitives/registers/registers.js";
 import { registerName } from "../../src/scripts/register-kinds.js";
-import type { Found, Outcome, Request } from "../history/operation.js";
-import { ACCOUNTS, BALANCE } from "../history/transfers.js";
+import { ACCOUNTS, moveOf, noteTransfer, readingAll, type Transfer } from "../history/accounts.js";
+import type { Found, Outcome } from "../history/operation.js";
 import { Asking } from "./asking.js";
 import { type Dependencies, someInstance } from "./clients.js";
 import type { Instance } from "./instance.js";
 import type { Chance } from "./random.js";
-
-type Transfer = Extract<Request, { kind: "transfer" }>;
 
 interface Client {
   readonly asking: Asking;
@@ -40,7 +38,7 @@ async function step(client: Client, instance: Instance): Promise<void> {
   const { asking, chance, known } = client;
   switch (chance.weighted({ all: 2, one: 3, move: 4 })) {
     case "all":
-      note(known, await ask(asking, instance, ALL));
+      noteTransfer(known, await ask(asking, instance, ALL));
       return;
     case "one": {
       const key = chance.pick(ACCOUNTS);
@@ -49,50 +47,14 @@ async function step(client: Client, instance: Instance): Promise<void> {
       return;
     }
     case "move": {
-      const move = known.size < ACCOUNTS.length ? null : moveOf(known, chance);
-      if (!move) return note(known, await ask(asking, instance, ALL));
-      return note(known, await transfer(client, instance, move));
+      const move = known.size < ACCOUNTS.length ? null : moveOf(ACCOUNTS, known, chance);
+      if (!move) return noteTransfer(known, await ask(asking, instance, ALL));
+      return noteTransfer(known, await transfer(client, instance, move));
     }
   }
 }
 
-const ALL: Transfer = { kind: "transfer", checks: [], reads: ACCOUNTS, puts: [] };
-
-/** From one account to another, or where there are none yet all of them. Null: what is known does not fit together. */
-function moveOf(known: ReadonlyMap<string, Found | null>, chance: Chance): Transfer | null {
-  const all = ACCOUNTS.map((key) => ({ key, account: known.get(key) ?? null }));
-  if (all.every(({ account }) => account === null))
-    return {
-      kind: "transfer",
-      checks: ACCOUNTS.map((key) => ({ key, etag: null })),
-      reads: [],
-      puts: ACCOUNTS.map((key) => ({ key, value: String(BALANCE) })),
-    };
-  const from = chance.pick(all);
-  const to = chance.pick(all.filter(({ key }) => key !== from.key));
-  if (!from.account || !to.account) return null;
-  const amount = chance.whole(1, 20);
-  return {
-    kind: "transfer",
-    checks: [
-      { key: from.key, etag: from.account.etag },
-      { key: to.key, etag: to.account.etag },
-    ],
-    reads: chance.happens(0.3) ? [from.key] : [],
-    puts: [
-      { key: from.key, value: String(Number(from.account.value) - amount) },
-      { key: to.key, value: String(Number(to.account.value) + amount) },
-    ],
-  };
-}
-
-/** What a client knows from now on: nothing of what may have changed. */
-function note(known: Map<string, Found | null>, outcome: Outcome): void {
-  if (outcome.kind !== "transferred" || Object.keys(outcome.changed).length > 0) known.clear();
-  if (outcome.kind !== "transferred") return;
-  if (Object.keys(outcome.changed).length > 0) return;
-  for (const [key, version] of Object.entries(outcome.found ?? {})) known.set(key, version);
-}
+const ALL = readingAll(ACCOUNTS);
 
 /** Once, or under an idempotency key: then again at another instance, while the first is under way or when it failed. */
 async function transfer(client: Client, instance: Instance, plain: Transfer): Promise<Outcome> {

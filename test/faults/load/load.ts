@@ -2,13 +2,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Recorder } from "../../history/recorder.js";
 import { Chance } from "../../simulation/random.js";
 import { INSTANCES, type TestCluster } from "../cluster/cluster.js";
+import { meet } from "./barriers.js";
 import { type BoundUser, bind } from "./bound.js";
+import { addUp, countDown } from "./counts.js";
 import { FLEET, observe, operate, serve } from "./fleet.js";
 import { type LockClient, ServiceLocks } from "./lock-service.js";
 import { contend, type LockUser, probe, standInLine, takeFresh } from "./locks.js";
 import { live, look, type MemberUser } from "./members.js";
 import { RedlockLocks } from "./plain-redlock.js";
 import { keepRegisters, type RegisterUser } from "./registers.js";
+import { agree } from "./transactions.js";
+import { moveMoney } from "./transfers.js";
 import { Watcher } from "./watchers.js";
 
 export interface LoadOptions {
@@ -52,6 +56,7 @@ export class Load {
         ...many(2, (i) => look(this.#memberUser(`looker-${i}`, 50), VIEW_AGE_MS_MAX)),
         ...many(3, (i) => bind(this.#boundUser(`bound-${i}`, 60), names)),
         ...many(4, (i) => keepRegisters(this.#registerUser(`register-${i}`, 60))),
+        ...this.#onRegisters(many),
         ...this.#fleet(),
       );
     }
@@ -103,6 +108,20 @@ export class Load {
     ];
   }
 
+  /** What is built on registers. */
+  #onRegisters(many: (count: number, start: (place: number) => Promise<void>) => Promise<void>[]) {
+    const current = (name: string) => () => `${name}-${this.#life()}`;
+    return [
+      ...many(3, (i) => moveMoney(this.#memberUser(`mover-${i}`, 100), current("bank"))),
+      ...many(3, (i) => agree(this.#memberUser(`coordinator-${i}`, 100))),
+      ...many(2, (i) => addUp(this.#memberUser(`adder-${i}`, 100), current("sum"))),
+      ...many(3, (i) =>
+        countDown(this.#memberUser(`counter-${i}`, 120), (turn) => `${current("latch")()}-${turn}`),
+      ),
+      ...many(4, (i) => meet(this.#memberUser(`meeting-${i}`, 120), current("barrier"))),
+    ];
+  }
+
   #probe(at: number, mustSucceed: boolean): Promise<boolean> {
     return probe(this.#prober, at, `probe-${++this.#probes}`, mustSucceed);
   }
@@ -127,8 +146,12 @@ export class Load {
   }
 
   #registerUser(id: string, thinkMs: number): RegisterUser {
-    const life = () => Math.floor((performance.now() - this.#startMs) / SERVICE_LIFE_MS);
-    return { ...this.#memberUser(id, thinkMs), key: (place) => `kept/${place}/${life()}` };
+    return { ...this.#memberUser(id, thinkMs), key: (place) => `kept/${place}/${this.#life()}` };
+  }
+
+  /** Counts up from time to time: what was used until then has a history that can be judged. */
+  #life(): number {
+    return Math.floor((performance.now() - this.#startMs) / SERVICE_LIFE_MS);
   }
 
   #memberUser(id: string, thinkMs: number): MemberUser {
@@ -142,7 +165,7 @@ export class Load {
       withinMs: WITHIN_MS,
       patienceMs: PATIENCE_MS,
       thinkMs,
-      service: () => `service-${Math.floor((performance.now() - this.#startMs) / SERVICE_LIFE_MS)}`,
+      service: () => `service-${this.#life()}`,
     };
   }
 }

@@ -1,22 +1,21 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Outcome, Request } from "../../history/operation.js";
-import { HttpClient, type Reply } from "../cluster/http.js";
+import type { Reply } from "../cluster/http.js";
+import { type Asker, keyHeader, Requests, type Sent } from "./asking.js";
 import { failed } from "./lock-service.js";
-import type { MemberUser } from "./members.js";
 
 type Put = Extract<Request, { kind: "put" }>;
 type Delete = Extract<Request, { kind: "delete" }>;
 type RegisterRequest = Put | Delete | Extract<Request, { kind: "read" }>;
 
 /** Asks for registers; `key` changes from time to time, so that a key has a history that can be judged. */
-export interface RegisterUser extends Omit<MemberUser, "service"> {
+export interface RegisterUser extends Asker {
   key(place: number): string;
 }
 
 /** Sets, deletes and reads registers, often on condition of what it saw last, and asks again what was not answered. */
 export async function keepRegisters(user: RegisterUser): Promise<void> {
   const { chance, signal, id } = user;
-  using http = new HttpClient(user.patienceMs);
+  using requests = new Requests(user);
   const seen = new Map<string, string | null>();
   const changed = new Map<string, number>();
   for (let turn = 0; !signal.aborted; turn++) {
@@ -36,12 +35,12 @@ export async function keepRegisters(user: RegisterUser): Promise<void> {
       const ofEtag = typeof etag === "string" && "etag" in condition ? { etag } : {};
       request = { kind: "delete", key, ...ofEtag, ...keyed };
     }
-    let outcome = await ask(user, http, request);
+    let outcome = await ask(requests, request);
     const isOpen =
       outcome.kind === "no_answer" || (outcome.kind === "failed" && outcome.code === "outcome_unknown");
-    if (isOpen && "idempotencyKey" in request) outcome = await ask(user, http, request);
+    if (isOpen && "idempotencyKey" in request) outcome = await ask(requests, request);
     note(seen, key, outcome);
-    await sleep(chance.between(0.2, 1.8) * user.thinkMs);
+    await requests.think();
   }
 }
 
@@ -52,21 +51,17 @@ function note(seen: Map<string, string | null>, key: string, outcome: Outcome): 
   if (outcome.kind === "found") seen.set(key, outcome.version?.etag ?? null);
 }
 
-async function ask(user: RegisterUser, http: HttpClient, request: RegisterRequest): Promise<Outcome> {
-  const { id, url } = user.chance.pick(user.services);
-  const answered = user.recorder.asks({ client: user.id, instance: id, withinMs: user.withinMs }, request);
+function ask(requests: Requests, request: RegisterRequest): Promise<Outcome> {
   const path = `/v1/registers/${encodeURIComponent(request.key)}`;
-  const outcome = outcomeOf(request, await http.call(url, ...callOf(request, path), headersOf(request)));
-  answered(outcome);
-  if (outcome.kind === "no_answer") await sleep(user.thinkMs);
-  return outcome;
+  const sent = { ...callOf(request, path), headers: headersOf(request) };
+  return requests.ask(request, sent, (reply) => outcomeOf(request, reply));
 }
 
-function callOf(request: RegisterRequest, path: string): [method: string, path: string, body: unknown] {
-  if (request.kind === "read") return ["GET", path, undefined];
-  if (request.kind === "delete") return ["DELETE", path, undefined];
+function callOf(request: RegisterRequest, path: string): Sent {
+  if (request.kind === "read") return { method: "GET", path };
+  if (request.kind === "delete") return { method: "DELETE", path };
   const { value, ttlMs } = request;
-  return ["PUT", path, { value, ...(ttlMs !== undefined && { ttlMs }) }];
+  return { method: "PUT", path, body: { value, ...(ttlMs !== undefined && { ttlMs }) } };
 }
 
 function headersOf(request: RegisterRequest): Record<string, string> {
@@ -75,7 +70,7 @@ function headersOf(request: RegisterRequest): Record<string, string> {
   return {
     ...(etag === null && { "if-none-match": "*" }),
     ...(typeof etag === "string" && { "if-match": etag }),
-    ...(idempotencyKey !== undefined && { "idempotency-key": idempotencyKey }),
+    ...keyHeader(idempotencyKey),
   };
 }
 
