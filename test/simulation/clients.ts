@@ -3,6 +3,7 @@ import { namesOf, type Wanted } from "../history/operation.js";
 import { Asking, type Held } from "./asking.js";
 import { boundClient } from "./bound-clients.js";
 import { changeMembers } from "./changing-members.js";
+import { clientsOnRegisters } from "./clients-on-registers.js";
 import type { Instance } from "./instance.js";
 import type { Plan } from "./plan.js";
 import type { Chance } from "./random.js";
@@ -37,6 +38,7 @@ export async function runClients(dependencies: Dependencies): Promise<Held[]> {
     observer(dependencies),
     changeMembers(dependencies),
     removeRegisters(dependencies),
+    clientsOnRegisters(dependencies),
   ]);
   return [...held, ...bound].flat();
 }

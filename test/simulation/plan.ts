@@ -1,3 +1,4 @@
+import type { OnRegisters } from "./clients-on-registers.js";
 import type { InstanceSettings } from "./instance.js";
 import type { Weather } from "./network.js";
 import { Chance } from "./random.js";
@@ -69,6 +70,8 @@ export interface Plan {
   readonly changing: number;
   /** Members with leases that their heartbeats keep. */
   readonly bound: number;
+  /** What is built on registers and has clients. */
+  readonly onRegisters: readonly OnRegisters[];
   /** What is left of deleted registers goes within the run. */
   readonly removal: Removal | null;
   readonly settings: InstanceSettings;
@@ -101,6 +104,7 @@ export function planOf(seed: number): Plan {
     offices: 0,
     changing: 0,
     bound: 0,
+    onRegisters: [],
     removal: null,
     settings: {
       ttlMaxMs: chance.pick([3_000, 5_000]),
@@ -121,9 +125,11 @@ export function planOf(seed: number): Plan {
     ]),
     memberTtlMs: pace * chance.pick([400, 800]),
   };
-  return removed(
-    bound(
-      withOffices(withTransfers(changed(compared(upgraded(warmStarted(withRegisters(gathered(plan)))))))),
+  return builtOn(
+    removed(
+      bound(
+        withOffices(withTransfers(changed(compared(upgraded(warmStarted(withRegisters(gathered(plan)))))))),
+      ),
     ),
   );
 }
@@ -150,6 +156,7 @@ export function onlyRegisters(plan: Plan): Plan {
     registers: 4,
     transfers: 0,
     offices: 0,
+    onRegisters: [],
     removal: null,
     thinkMs: plan.thinkMs / 4,
   };
@@ -183,8 +190,37 @@ function withTransfers(plan: Plan): Plan {
 
 export function onlyTransfers(plan: Plan): Plan {
   const thinkMs = plan.clients === 0 ? plan.thinkMs : plan.thinkMs / 4;
-  const only = { crowd: null, clients: 0, members: 0, registers: 0, transfers: 4, offices: 0, removal: null };
+  const only = {
+    crowd: null,
+    clients: 0,
+    members: 0,
+    registers: 0,
+    transfers: 4,
+    offices: 0,
+    onRegisters: [],
+    removal: null,
+  };
   return { ...plan, ...only, thinkMs };
+}
+
+/** In some runs there is nothing but one of what is built on registers, or two of them beside all else. */
+function builtOn(plan: Plan): Plan {
+  if (plan.crowd !== null) return plan;
+  const chance = new Chance(plan.seed, "on registers");
+  const some = () => chance.pick(["counters", "latches", "barriers", "transactions"] as const);
+  switch (chance.weighted({ none: 14, some: 3, only: 3 })) {
+    case "none":
+      return plan;
+    case "some":
+      return { ...plan, onRegisters: [...new Set([some(), some()])] };
+    case "only":
+      return onlyOnRegisters(plan, some());
+  }
+}
+
+export function onlyOnRegisters(plan: Plan, kind: OnRegisters): Plan {
+  const thinkMs = plan.clients === 0 ? plan.thinkMs : plan.thinkMs / 4;
+  return { ...onlyOffices(plan), offices: 0, changing: 0, bound: 0, onRegisters: [kind], thinkMs };
 }
 
 /** In some runs there is nothing but an election by consensus, or that beside registers. */
@@ -201,7 +237,16 @@ function withOffices(plan: Plan): Plan {
 }
 
 export function onlyOffices(plan: Plan): Plan {
-  const only = { crowd: null, clients: 0, members: 0, registers: 0, transfers: 0, offices: 5, removal: null };
+  const only = {
+    crowd: null,
+    clients: 0,
+    members: 0,
+    registers: 0,
+    transfers: 0,
+    offices: 5,
+    onRegisters: [],
+    removal: null,
+  };
   return { ...plan, ...only };
 }
 

@@ -5,7 +5,7 @@ import { Keys } from "../../src/scripts/keys.js";
 import type { Core } from "../../src/service.js";
 import type { Canary } from "./canaries.js";
 import type { Instance } from "./instance.js";
-import { patched } from "./patched.js";
+import { LAST_KEY_ONLY, patched } from "./patched.js";
 import { CALM, type FaultKind, onlyRegisters, type Plan, type Removal } from "./plan.js";
 
 const breaks = ["registers"];
@@ -73,12 +73,7 @@ export const REGISTER_CANARIES: readonly Canary[] = [
     breaks,
     from: 1,
     replan,
-    substitute: patched(
-      "accept-register",
-      "redis.call('SET', KEYS[2], ARGV[2] .. ARGV[2] .. ARGV[4]",
-      "ARGV[7] = string.gsub(ARGV[7], '^(%d+ %S+ )%[(%b[])[^\\n]*\\n', '%1[%2]\\n')\n" +
-        "redis.call('SET', KEYS[2], ARGV[2] .. ARGV[2] .. ARGV[4]",
-    ),
+    substitute: LAST_KEY_ONLY,
   },
   {
     name: "readmission that keeps its own registers",
