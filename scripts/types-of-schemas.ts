@@ -35,7 +35,7 @@ const PRINTED = [
     "PickRequest",
     "Picked",
   ],
-  ...["Broken", "Primaries", "Ready", "Register", "Registers", "Transaction"],
+  ...["Broken", "Primaries", "Ready", "Register", "Registers", "Transaction", "Transactions"],
 ];
 
 const fileWith = (types: string) =>

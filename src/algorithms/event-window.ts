@@ -57,6 +57,14 @@ export class EventWindow<E extends WindowEvent> {
     for (const item of inOrder(past)) this.#tell(item);
   }
 
+  /** Whether an event that the live members of the beginning show was not read from a majority yet. */
+  get isBehind(): boolean {
+    for (const items of this.#pending.values())
+      for (const { event, decidedAtMs } of items)
+        if (decidedAtMs === null && this.#isKnown(event)) return true;
+    return false;
+  }
+
   /** The next event to tell; null: none for now. `isKnown`: whoever began with a list of members knows it from there. */
   next(nowMs: number): { readonly event: E; readonly isKnown: boolean } | null {
     this.#decided = this.#decided.filter(({ state }) => state === "pending");

@@ -38,6 +38,21 @@ export async function* pagesOf<P extends Page>(
   } while (cursor !== null && left > 0);
 }
 
+/** All items of a list, or as many as are wanted, and the cursor of the last page. */
+export async function wholeList<P extends Page, T>(
+  transport: Transport,
+  listing: Omit<Listing<P>, "count">,
+  itemsOf: (page: P) => readonly T[],
+): Promise<{ items: T[]; cursor: P["cursor"] }> {
+  const items: T[] = [];
+  let cursor: P["cursor"] = null;
+  for await (const page of pagesOf<P>(transport, { ...listing, count: (one) => itemsOf(one).length })) {
+    items.push(...itemsOf(page));
+    cursor = page.cursor;
+  }
+  return { items, cursor };
+}
+
 /** The answer to a GET, which has a field `field`: else it is another server that answers. */
 export async function read<T>(
   transport: Transport,

@@ -208,6 +208,14 @@ export type Transaction = {
   readonly deadlineInMs: number | null;
 };
 
+/** Transactions that are not decided. */
+export type Transactions = {
+  /** In the order in which their ids were made. */
+  readonly transactions: readonly Transaction[];
+  /** Where the next page begins: send it to get that. null: this is the last page. A page may be empty though another follows. */
+  readonly cursor: string | null;
+};
+
 /** exclusive: held by one holder. shared: together with other shared holders. */
 export type Mode = "exclusive" | "shared";
 

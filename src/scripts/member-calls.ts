@@ -30,8 +30,11 @@ export interface MemberRecord {
   readonly event: MemberEvent;
   /** Whether others have reported it: then it may be suspect. Missing: not known. */
   readonly reported?: boolean;
-  /** Whether it may have expired: of the primaries that answered, some say so. */
-  readonly isDoubtful?: boolean;
+  /**
+   * Why it may be dead, though nobody can say that it has expired: of the primaries that answered, some say so (`doubtful`), or
+   * a guard keeps it. Missing: it is alive.
+   */
+  readonly doubt?: "doubtful" | "guarded";
   /** The load that the last heartbeat with one reported, as JSON; empty: none did. */
   readonly load: string;
 }

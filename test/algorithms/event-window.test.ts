@@ -106,6 +106,7 @@ describe("an event", () => {
     note(0, event("c", 1), 5);
     for (const primary of [0, 1] as const) note(primary, event("d", 1), 20);
     window.begin([event("a", 1), event("c", 1)], 10);
+    expect(window.isBehind).toBe(true);
     // `d` came after the list was read, and so is not in it.
     expect(told(window, 20)).toEqual(["d 1 1 false"]);
     expect(window.since(before)?.map(({ identity }) => identity)).toEqual([
@@ -115,6 +116,7 @@ describe("an event", () => {
       "d 1 1 false",
     ]);
     note(1, event("c", 1), 30);
+    expect(window.isBehind).toBe(false);
     expect(window.next(30)).toMatchObject({ event: { id: "c" }, isKnown: true });
   });
 

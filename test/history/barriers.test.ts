@@ -113,10 +113,11 @@ describe("a barrier is broken where", () => {
     ],
     ["one counts for too long", APART, "b released generation 7 when 1 of 2 had arrived"],
     [
-      "who came in time is told to wait",
+      "one is told to wait for what was released",
       [
-        [0, 90, arrive("a", { waitMs: 80 }), waits(7)],
+        [0, 1, arrive("a"), waits(7)],
         [2, 3, arrive("b"), goes(7)],
+        [4, 90, arrive("a", { generation: 7, waitMs: 80 }), waits(7)],
       ],
       "b released generation 7, and then did not",
     ],

@@ -62,15 +62,13 @@ function endsMs({ endMs, request, outcome }: Arrival): number {
   return endMs + Math.max(request.ttlMs, request.waitMs ?? 0) * (1 + DRIFT);
 }
 
-/** Told to wait, of one generation, after its release was told. The last look comes when the wait is over. */
+/** Told to wait for a generation after its release was told. */
 function waiting(told: readonly Told[]): Violation[] {
   const first = firstReleased(told);
-  if (!first) return [];
-  const late = told.find(
-    ({ startMs, request, outcome }) => !outcome.released && startMs + (request.waitMs ?? 0) > first.endMs,
-  );
+  const late = first && told.find(({ startMs, outcome }) => !outcome.released && startMs > first.endMs);
+  if (!first || !late) return [];
   const what = `${first.request.barrier} released generation ${first.outcome.generation}, and then did not`;
-  return late ? [violation("barriers", what, first, late)] : [];
+  return [violation("barriers", what, first, late)];
 }
 
 function firstReleased(told: readonly Told[]): Told | undefined {

@@ -5,7 +5,7 @@ export type Line = readonly [
   startMs: number,
   endMs: number | null,
   request: Request,
-  outcome?: Outcome,
+  outcome?: Outcome | undefined,
   client?: string,
 ];
 

@@ -10,7 +10,7 @@ import { registerRow, registers as registersByKey } from "../kinds/registers.js"
 import { segment } from "../names.js";
 import { whole } from "../options.js";
 import { type Cell, printJson, printTable } from "../output.js";
-import { type Listing, type Page, pagesOf } from "../pages.js";
+import { wholeList } from "../pages.js";
 import type { Holders, Registers as ListedRegisters, Locks, Members, Services } from "../types.js";
 
 interface Options extends CommonOptions {
@@ -66,6 +66,10 @@ interface Printed {
 const UNLISTED = [
   ["semaphores", "list: the service keeps no list of semaphores. Name them: quorate get semaphores NAME..."],
   ["elections", "list: the service keeps no list of elections. Name them: quorate get elections NAME..."],
+  [
+    "transactions",
+    "list: only transactions that are not decided are listed, by a command of their own: quorate transactions list",
+  ],
   ["owners", "list: every key has an owner. Name the keys: quorate get owners SERVICE KEY..."],
 ] as const;
 
@@ -118,20 +122,6 @@ async function membersOfService(
 ): Promise<Printed> {
   const json: Members = await listMembers(transport, service, limit);
   return { json, head: MEMBER_HEAD, rows: json.members.map(memberRow) };
-}
-
-async function wholeList<P extends Page, T>(
-  transport: Transport,
-  listing: Omit<Listing<P>, "count">,
-  itemsOf: (page: P) => readonly T[],
-): Promise<{ items: T[]; cursor: P["cursor"] }> {
-  const items: T[] = [];
-  let cursor: P["cursor"] = null;
-  for await (const page of pagesOf<P>(transport, { ...listing, count: (one) => itemsOf(one).length })) {
-    items.push(...itemsOf(page));
-    cursor = page.cursor;
-  }
-  return { items, cursor };
 }
 
 const EXAMPLES = `

@@ -3,8 +3,9 @@ import { Transactions } from "../../client/transactions.js";
 import { wrongUse } from "../failure.js";
 import { type CommonOptions, type Define, transportOf } from "../invocation.js";
 import { getAll } from "../kinds/get-all.js";
-import { idOf, transactions } from "../kinds/transactions.js";
-import { printJson, printLine } from "../output.js";
+import { idOf, listUndecided, transactions, UNDECIDED_HEAD, undecidedRow } from "../kinds/transactions.js";
+import { whole } from "../options.js";
+import { printJson, printLine, printTable } from "../output.js";
 
 export const define: Define = (command, { env }) => {
   command
@@ -16,6 +17,16 @@ export const define: Define = (command, { env }) => {
     .action(async (ids: string[], _: object, its: Command) => {
       const options = its.optsWithGlobals<CommonOptions>();
       await getAll(transportOf(options, env), transactions, ids, options);
+    });
+  command
+    .command("list")
+    .summary("those that are not decided: for how long yet, and for whose votes they wait")
+    .option("--limit <n>", "print at most so many", whole(1))
+    .action(async (_: object, its: Command) => {
+      const options = its.optsWithGlobals<CommonOptions & { readonly limit?: number }>();
+      const page = await listUndecided(transportOf(options, env), options.limit);
+      if (options.json) printJson(page);
+      else printTable(UNDECIDED_HEAD, page.transactions.map(undecidedRow));
     });
   command
     .command("abort <id>")
@@ -32,5 +43,6 @@ export const define: Define = (command, { env }) => {
 
 const EXAMPLES = `
 Examples:
+  quorate transactions list                      those that are not decided
   quorate transactions get 019b7ada-7028-7c3a-9d41-5f2ac1a58b7e
   quorate transactions abort 019b7ada-7028-7c3a-9d41-5f2ac1a58b7e --reason "the customer has left"`;

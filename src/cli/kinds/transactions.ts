@@ -1,8 +1,10 @@
 import { Transactions } from "../../client/transactions.js";
+import type { Transport } from "../../client/transport.js";
 import { inWords } from "../duration.js";
 import { wrongUse } from "../failure.js";
 import type { Cell } from "../output.js";
-import type { Transaction } from "../types.js";
+import { wholeList } from "../pages.js";
+import type { Transaction, Transactions as Undecided } from "../types.js";
 import type { Kind } from "./kind.js";
 
 export const transactions: Kind<Transaction> = {
@@ -20,6 +22,30 @@ export const transactions: Kind<Transaction> = {
     return rows.length > 0 ? rows : [[...its, null, null, null, reason]];
   },
 };
+
+/** Those that are not decided: whole, or at most `limit`. */
+export async function listUndecided(transport: Transport, limit: number | undefined): Promise<Undecided> {
+  const { items, cursor } = await wholeList<Undecided, Transaction>(
+    transport,
+    {
+      path: "/transactions",
+      field: "transactions",
+      query: { state: "active" },
+      pageMax: 1_000,
+      limit,
+    },
+    (page) => page.transactions,
+  );
+  return { transactions: items, cursor };
+}
+
+export const UNDECIDED_HEAD = ["id", "ends in", "yes", "waits for"];
+
+export function undecidedRow({ id, deadlineInMs, participants }: Transaction): Cell[] {
+  const waitsFor = participants.filter(({ vote }) => vote === null).map(({ name }) => name);
+  const yes = `${participants.length - waitsFor.length} of ${participants.length}`;
+  return [id, inWords(deadlineInMs ?? 0), yes, waitsFor.join(" ")];
+}
 
 /** Throws wrong use where a transaction could not have it. */
 export function idOf(text: string): string {

@@ -24,7 +24,8 @@ export function barrierRoutes(routes: Routes, dependencies: Dependencies): void 
       const { deadlineMs, during } = waitingFor(c, dependencies, waitMs);
       return during(
         (signal, inFlight) => barriers.arrive(name, arrival, { waitMs, deadlineMs, signal, inFlight }),
-        ({ released }) => released,
+        // Also where this instance stops: it counts, and its generation tells where to wait on.
+        () => true,
       );
     },
   });

@@ -163,7 +163,7 @@ export function liveRecordOf({ state, record, latest }: Merged<MemberRecord>): M
   // A primary that has missed changes has it for longer than one that has made them, maybe: a change is not undone by that.
   const told =
     latest.revision > record.revision ? { ...latest, expired: null, expiresInMs, heartbeatAgeMs } : record;
-  if (state === "doubtful" || state === "guarded") return { ...told, isDoubtful: true };
+  if (state === "doubtful" || state === "guarded") return { ...told, doubt: state };
   return state === "live" ? told : null;
 }
 

@@ -78,16 +78,16 @@ export function toMember(record: MemberRecord): Member {
   };
 }
 
-/** Nobody answers for a member that restarts, until it is registered again; one that is doubtful may have expired. */
+/** Nobody answers for a member that restarts, until it is registered again; one in doubt may have expired. */
 export function statusOf({
   status,
-  isDoubtful,
+  doubt,
 }: {
   readonly status: MemberRecord["status"] | "suspect";
-  readonly isDoubtful?: boolean;
+  readonly doubt?: MemberRecord["doubt"];
 }): MemberStatus {
   if (status === "draining") return status;
-  return status === "restarting" || isDoubtful ? "suspect" : status;
+  return status === "restarting" || doubt ? "suspect" : status;
 }
 
 /** What a ring needs of a member; null: it has no place in it. */

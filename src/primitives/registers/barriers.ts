@@ -1,3 +1,4 @@
+import { CoordinationError, type ErrorCode } from "../../errors.js";
 import type { InFlight } from "../leases/lease-terms.js";
 import { barrierMismatch, noGeneration } from "./register-failures.js";
 import type { Registers } from "./registers.js";
@@ -43,8 +44,23 @@ export class Barriers {
       arriveAt(barrier, { ...arrival, ttlMs }, nowMs),
     );
     if (outcome.released || waiting.waitMs === 0) return outcome;
-    const { generation } = outcome;
-    const { deadlineMs, signal, inFlight } = waiting;
+    try {
+      return await this.#released(name, { ...arrival, generation: outcome.generation }, waiting, outcome);
+    } catch (error) {
+      // It has arrived, and counts: a failure would say that it may not.
+      if (error instanceof CoordinationError && UNANSWERED.includes(error.code)) return outcome;
+      throw error;
+    }
+  }
+
+  /** `before`: how it stood when it had arrived. */
+  async #released(
+    name: string,
+    arrival: Arrival & { readonly generation: number },
+    { deadlineMs, signal, inFlight }: Waiting,
+    before: Arrived,
+  ): Promise<Arrived> {
+    const { generation } = arrival;
     const isOver = (barrier: Barrier | null) => barrier === null || barrier.generation > generation;
     const seen = barrierIn(
       await this.registers.until(
@@ -55,10 +71,10 @@ export class Barriers {
         inFlight,
       ),
     );
-    if (isOver(seen)) return toArrived(seenAt(seen, { ...arrival, generation }, 0));
-    if (signal?.aborted) return outcome;
+    if (isOver(seen)) return toArrived(seenAt(seen, arrival, 0));
+    if (signal?.aborted) return before;
     // Some may have ended: only the primaries' clocks can tell.
-    return this.#step(name, (barrier, nowMs) => seenAt(barrier, { ...arrival, generation }, nowMs));
+    return this.#step(name, (barrier, nowMs) => seenAt(barrier, arrival, nowMs));
   }
 
   async #step(name: string, step: (barrier: Barrier | null, nowMs: number) => Step): Promise<Arrived> {
@@ -144,6 +160,9 @@ function toArrived(step: Step): Arrived {
 function barrierIn(stored: { readonly json: string | null } | null): Barrier | null {
   return stored?.json == null ? null : (JSON.parse(stored.json) as Barrier);
 }
+
+/** No majority has answered, or not in time. */
+const UNANSWERED: readonly ErrorCode[] = ["no_quorum", "contended", "outcome_unknown"];
 
 /** How long a barrier is known at which nobody arrives any more, ms. */
 export const REMEMBERED_MS = 86_400_000;

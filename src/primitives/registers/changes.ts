@@ -76,11 +76,12 @@ export class Changes {
     options: ChangeOptions = {},
   ): Promise<Changed<R>> {
     for (let attempt = 0; attempt < INTENTS_MAX; attempt++) {
-      const changed = await this.#queues.run(
-        name,
-        () => this.primaries.steadily(() => this.#change(name, fn, options)),
-        options,
-      );
+      const waitsMs = this.clock.monotonicMs();
+      const inTurn = async () => {
+        if (this.clock.monotonicMs() - waitsMs > WAIT_MS_MAX) throw contended(RETRY_AFTER_MS);
+        return this.primaries.steadily(() => this.#change(name, fn, options));
+      };
+      const changed = await this.#queues.run(name, inTurn, options);
       if (changed.kind !== "blocked") return changed;
       // Meanwhile others may change it: its transaction, too.
       await this.#intents?.settle(name, changed.by, options.signal);
@@ -112,8 +113,10 @@ export class Changes {
     let proposed: Proposed<R> | null = null;
     let mayBeReplaced = false;
     let lacksQuorum = false;
+    const untilMs = this.clock.monotonicMs() + TRIES_MS_MAX;
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       if (attempt > 0) await this.#pause(attempt, proposed ? undefined : options.signal);
+      if (this.clock.monotonicMs() > untilMs) break;
       const round = new RegisterRound(this.primaries, this.keys, name);
       const ballot = this.#ballots.next();
       const askedMs = this.clock.monotonicMs();
@@ -207,7 +210,11 @@ interface Blocked {
 const INTENTS_MAX = 4;
 /** Tries of one change: each takes two round trips at least, and up to twice the command timeout. */
 const ATTEMPTS_MAX = 12;
+/** After that none begins, ms: where no majority answers, each takes long. */
+const TRIES_MS_MAX = 1_000;
 const PAUSE_MS = { base: 2, cap: 100 };
 /** Changes of one register that wait in one instance. */
 const WAITING_MAX = 1_000;
+/** Whoever has waited for longer when its turn comes changes nothing any more, ms: those before it may have found no majority. */
+const WAIT_MS_MAX = 5_000;
 const RETRY_AFTER_MS = 1_000;

@@ -108,9 +108,8 @@ export class RegisterTransactions {
       const creation = await this.#create(recordName, names);
       const placed = new Map<string, Placed>();
       for (const part of parts) {
-        if (this.clock.monotonicMs() > deadlineMs) throw notCompleted();
         const intent = this.#intentOf(part, recordName, creation, homeOf(parts) === part.name ? keyed : null);
-        const its = await this.#place(part, intent, signal);
+        const its = await this.#place(part, intent, deadlineMs, signal);
         if (its.kind !== "there") {
           await abandon();
           return its;
@@ -154,6 +153,7 @@ export class RegisterTransactions {
   async #place(
     part: Part,
     intent: Intent,
+    deadlineMs: number,
     signal?: AbortSignal,
   ): Promise<Placed | Exclude<Attempted, { kind: "committed" | "aborted" }>> {
     const { changes, intents } = this.registers;
@@ -161,6 +161,8 @@ export class RegisterTransactions {
     const fn = (state: State, moment: Moment): Decision<Placing> =>
       placing(state, part, intent, { ...moment, etagOfNothing });
     for (;;) {
+      // Others may come first again and again.
+      if (this.clock.monotonicMs() > deadlineMs) throw notCompleted();
       const changed = await changes.change<Placing>(part.name, fn, { seesIntent: true, signal });
       if (changed.kind !== "kept") throw new Error("an intent is a replacement");
       const { result, state } = changed;

@@ -123,6 +123,10 @@ describe("transactions", () => {
     expect(head?.slice(0, 2)).toEqual(["ID", "STATE"]);
     expect([first?.[1], first?.[4], first?.[5]]).toEqual(["active", "stock", "yes"]);
     expect([second?.[4], second?.[5]]).toEqual(["payment", "-"]);
+    const listed = cells((await ask("transactions", "list")).out);
+    expect(listed[0]).toEqual(["ID", "ENDS IN", "YES", "WAITS FOR"]);
+    const row = listed.find((cell) => cell[0] === id);
+    expect([row?.[2], row?.[3]]).toEqual(["1 of 2", "payment"]);
     expect(await ask("transactions", "abort", id, "--reason", "no stock")).toMatchObject({
       code: 0,
       out: `${id}: aborted\n`,
@@ -136,5 +140,27 @@ describe("transactions", () => {
       code: 1,
       err: expect.stringContaining("committed"),
     });
+  });
+
+  test("that are not decided are listed whole, whatever the pages have, or as many as were asked for", async () => {
+    const { transactions } = consensus;
+    const terms = { participants: ["a"], deadlineMs: 60_000 };
+    const active = await Promise.all([1, 2, 3].map(() => transactions.begin(terms)));
+    const decided = await transactions.begin(terms);
+    await transactions.vote(decided.id, "a", "yes");
+    const all = JSON.parse((await ask("transactions", "list", "--json")).out);
+    const ids = all.transactions.map(({ id }: { id: string }) => id);
+    expect(ids).toEqual(expect.arrayContaining(active.map(({ id }) => id)));
+    expect(ids).not.toContain(decided.id);
+    expect(all.cursor).toBeNull();
+    const some = JSON.parse((await ask("transactions", "list", "--limit", "2", "--json")).out);
+    expect(some.transactions).toHaveLength(2);
+    expect(some.cursor).not.toBeNull();
+    for (const { id } of active) await transactions.abort(id, "over");
+  });
+
+  test("that are decided are not listed, which the command for lists says", async () => {
+    const { code, err } = await ask("list", "transactions");
+    expect([code, err]).toEqual([64, expect.stringContaining("quorate transactions list")]);
   });
 });

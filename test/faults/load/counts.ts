@@ -11,8 +11,8 @@ export async function addUp(user: Asker, counterOf: () => string): Promise<void>
     const counter = counterOf();
     const path = `/v1/counters/${counter}`;
     if (chance.happens(0.6)) {
-      const key = chance.happens(0.7) ? `${id}-${turn}` : undefined;
-      const by = chance.whole(-20, 100);
+      const key = chance.happens(KEYED) ? `${id}-${turn}` : undefined;
+      const by = chance.whole(1, 100) * chance.pick([1, 1, -1]);
       const keyed = key === undefined ? {} : { idempotencyKey: key };
       const sent = { method: "POST", path: `${path}/add`, body: { by }, headers: keyHeader(key) };
       await requests.insist({ kind: "add", counter, by, ...keyed }, sent, counted, key === undefined ? 1 : 2);
@@ -35,7 +35,7 @@ export async function countDown(user: Asker, latchOf: (turn: number) => string):
     let outcome: Outcome;
     switch (chance.weighted({ down: 6, look: 3, wait: 2, set: 1 })) {
       case "down": {
-        const key = chance.happens(0.7) ? `${id}-${turn}` : undefined;
+        const key = chance.happens(KEYED) ? `${id}-${turn}` : undefined;
         const keyed = key === undefined ? {} : { idempotencyKey: key };
         const sent = { method: "POST", path: `${path}/count-down`, headers: keyHeader(key) };
         const request = { kind: "count_down", latch, ...keyed } as const;
@@ -72,4 +72,6 @@ function latched({ status, code, body }: Reply): Outcome {
   return { kind: "latched", latch: { count: body.count, remaining: body.remaining } };
 }
 
+/** The share of changes that have an idempotency key: a register remembers 64 of them. */
+const KEYED = 0.4;
 const LATCH_COUNT = 12;

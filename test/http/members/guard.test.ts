@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { GUARD_MS } from "../../../src/algorithms/guard.js";
-import { freshName, type Instance, startInstance, until } from "../../helpers/service.js";
+import { readEvents } from "../../helpers/events.js";
+import { freshName, type Instance, ownPrefix, startInstance, until } from "../../helpers/service.js";
 import { sharedPrimaries } from "../../helpers/shared-primaries.js";
 
 const IDS = ["m1", "m2", "m3", "m4", "m5"];
@@ -48,6 +49,45 @@ test("a list tells of the guard that keeps its members, and so do metrics and th
     "m4 suspect",
     "m5 suspect",
   ]);
+});
+
+test("the streams of events at two instances tell who is kept as suspect, and who is not any more", async () => {
+  const { urls } = await sharedPrimaries();
+  const prefix = ownPrefix();
+  await using one = await startInstance(urls, { prefix });
+  await using other = await startInstance(urls, { prefix });
+  const service = await serviceWithoutHeartbeats(one);
+  await one.call("PATCH", `/v1/services/${service}/members/m1`, { status: "draining" });
+  const path = `/v1/services/${service}/events`;
+  using first = await readEvents(`${await one.url()}${path}`);
+  using second = await readEvents(`${await other.url()}${path}`);
+  const told = (stream: typeof first, kind: string) =>
+    stream.events().flatMap(({ type, data }) => (type === kind ? data.member.id : []));
+  for (const stream of [first, second])
+    await until(
+      () => told(stream, "suspect").length === IDS.length - 1,
+      "all but the draining one are suspect",
+    );
+  const suspect = (stream: typeof first) =>
+    stream
+      .events()
+      .flatMap(({ type, data }) => (type === "suspect" && data.member.id === "m2" ? [data] : []));
+  expect(suspect(first)).toMatchObject([
+    { member: { status: "suspect", revision: 1 }, why: expect.stringContaining("heartbeat") },
+  ]);
+  expect(suspect(second)).toEqual(suspect(first));
+
+  // Whoever begins now, and whoever comes back, knows it as well.
+  using late = await readEvents(`${await other.url()}${path}`);
+  await until(() => told(late, "member").length === IDS.length, "a snapshot");
+  const statuses = late.events().flatMap(({ type, data }) => (type === "member" ? data.member.status : []));
+  expect(statuses.sort()).toEqual(["draining", "suspect", "suspect", "suspect", "suspect"]);
+
+  expect((await one.call("POST", `/v1/services/${service}/members/m2/heartbeat`)).status).toBe(200);
+  for (const stream of [first, second, late])
+    await until(() => told(stream, "updated").includes("m2"), "m2 is not suspect any more");
+  const last = first.events().findLast(({ data }) => data.member?.id === "m2");
+  expect(last?.data).toMatchObject({ member: { status: "up" }, why: "not suspect any more" });
 });
 
 test("nothing is guarded where the share is 100", async () => {

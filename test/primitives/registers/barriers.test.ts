@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { arriveAt, type Barrier, type Step } from "../../../src/primitives/registers/barriers.js";
+import { CoordinationError } from "../../../src/errors.js";
+import { arriveAt, type Barrier, Barriers, type Step } from "../../../src/primitives/registers/barriers.js";
 
 const T = 1_795_222_235_000;
 const at = (
@@ -46,5 +47,50 @@ describe("a barrier", () => {
       generation: T + 1,
       released: true,
     });
+  });
+});
+
+describe("an arrival that waits", () => {
+  const arrival = { id: "a", count: 2, ttlMs: 1_000 };
+
+  /** Whether primaries answer, from when it has arrived on. */
+  function barriersOn(failures: { until: Error | null; look: Error | null }) {
+    let stored: string | null = null;
+    let changes = 0;
+    const registers = {
+      changes: {
+        change: async (
+          _name: string,
+          fn: (state: object, moment: object) => { json?: string; result: Step },
+        ) => {
+          if (changes++ > 0 && failures.look) throw failures.look;
+          const made = fn({ version: stored === null ? null : { json: stored } }, { nowMs: T });
+          stored = made.json ?? stored;
+          return { kind: "kept", result: made.result };
+        },
+      },
+      until: async () => {
+        if (failures.until) throw failures.until;
+        return { json: stored };
+      },
+    };
+    return new Barriers(registers as unknown as ConstructorParameters<typeof Barriers>[0]);
+  }
+
+  test.each([
+    ["while it waits", { until: new CoordinationError("no_quorum", "None answers."), look: null }],
+    ["when it looks again", { until: null, look: new CoordinationError("no_quorum", "None answers.") }],
+  ])("has arrived, and says so, where no majority answers %s", async (_when, failures) => {
+    const told = barriersOn(failures).arrive("b", arrival, { waitMs: 500, deadlineMs: 500 });
+    expect(await told).toEqual({ generation: T, arrived: 1, released: false });
+  });
+
+  test("fails where that is a mistake", async () => {
+    const mistake = new TypeError("no barrier");
+    const told = barriersOn({ until: mistake, look: null }).arrive("b", arrival, {
+      waitMs: 500,
+      deadlineMs: 500,
+    });
+    await expect(told).rejects.toBe(mistake);
   });
 });

@@ -1,47 +1,19 @@
 import { describe, expect, test } from "vitest";
 import { KEYED_MS } from "../../../src/algorithms/register.js";
-import { systemClock } from "../../../src/clock.js";
 import { keyedOf } from "../../../src/primitives/registers/keyed.js";
-import { RegisterUpkeep } from "../../../src/primitives/registers/upkeep.js";
 import { Keys } from "../../../src/scripts/keys.js";
 import { registerName } from "../../../src/scripts/register-kinds.js";
 import { command } from "../../helpers/deployment.js";
 import { Pair } from "../../helpers/pair.js";
+import { storedOf, upkeepAtOnce } from "../../helpers/registers.js";
 import { freshName, until } from "../../helpers/service.js";
 
 const pair = new Pair();
 const nameOf = (key: string) => registerName("value", "default", key);
 const write = { json: "1", ttlMs: null };
 
-/** Removes what was deleted at once, not only after a minute. */
-function atOnce(): RegisterUpkeep {
-  const { registers, primaries, transactions, registerTransactions } = pair.one.service;
-  const upkeep = new RegisterUpkeep(
-    registers,
-    primaries,
-    new Keys(pair.prefix),
-    systemClock,
-    Math.random,
-    { transactions, registerTransactions },
-    0,
-  );
-  upkeep.close();
-  return upkeep;
-}
-
-/** The keys of the primaries that begin so. */
-async function stored(name: string): Promise<number> {
-  const keys = new Keys(pair.prefix);
-  const all = await Promise.all(
-    pair.primaries.all.map(async (primary) => {
-      const found = [await command(primary, "EXISTS", keys.register(name))];
-      for (const index of [keys.registers, keys.registersGone, keys.registersEnding])
-        found.push((await command(primary, "ZSCORE", index, name)) === null ? 0 : 1);
-      return found.reduce<number>((sum, one) => sum + Number(one), 0);
-    }),
-  );
-  return all.reduce((sum, one) => sum + one, 0);
-}
+const atOnce = () => upkeepAtOnce(pair);
+const stored = (name: string) => storedOf(pair, name);
 
 const onAll = (name: string) =>
   until(async () => {

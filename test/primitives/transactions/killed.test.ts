@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Begin } from "../../../src/algorithms/two-phase.js";
-import { type Connect, connectByIoredis } from "../../../src/redis/connection.js";
 import { registerName } from "../../../src/scripts/register-kinds.js";
-import { SCRIPTS } from "../../../src/scripts/scripts.js";
+import { dyingInChange, type Half } from "../../helpers/dying-changes.js";
 import { Pair } from "../../helpers/pair.js";
 import type { Instance } from "../../helpers/service.js";
 
@@ -11,37 +10,6 @@ import type { Instance } from "../../helpers/service.js";
 const pair = new Pair();
 const terms: Begin = { participants: ["a", "b"], payload: null, begunBy: "x" };
 const LONG_MS = 60_000;
-
-type Half = "prepare-register" | "accept-register";
-
-/**
- * An instance that dies in its next change of a register: `reached` primaries still get this half of it, and nobody hears
- * what they said.
- */
-function dying() {
-  const death: { half: Half | null; reached: number } = { half: null, reached: 0 };
-  const places = new Map<string, number>();
-  const connect: Connect = (url, options) => {
-    const place = places.get(url) ?? places.set(url, places.size).size - 1;
-    const real = connectByIoredis(url, options);
-    return {
-      get ready() {
-        return real.ready;
-      },
-      onChange: (listener) => real.onChange(listener),
-      close: () => real.close(),
-      call: async (name, ...args) => {
-        const { half, reached } = death;
-        const isHalf = half !== null && name === "EVALSHA" && args[0] === SCRIPTS[half].sha1;
-        const isLater = half === "prepare-register" && args[0] === SCRIPTS["accept-register"].sha1;
-        if (!isHalf && !isLater) return real.call(name, ...args);
-        if (isHalf && place < reached) await real.call(name, ...args);
-        throw new Error("it has died");
-      },
-    };
-  };
-  return { connect, death };
-}
 
 const nameOf = () => registerName("transaction", "default", pair.one.service.transactions.newId());
 const at = ({ service }: Instance) => service.transactions;
@@ -77,11 +45,11 @@ const cases = ORDER.flatMap((step) =>
 
 describe("an instance that dies at a step of a transaction", () => {
   test.each(cases)("(%s, after %s on %i primaries) leaves one decision", async (step, half, reached) => {
-    const { connect, death } = dying();
+    const { connect, dieAt } = dyingInChange();
     await using instance = await pair.instance({ world: { connect } });
     const name = nameOf();
     for (const before of ORDER.slice(0, ORDER.indexOf(step))) await STEPS[before](pair.one, name);
-    Object.assign(death, { half, reached });
+    dieAt({ half, reached });
     const dead = STEPS[step](instance, name).catch(() => {});
     instance.service.close();
     await dead;
@@ -98,12 +66,12 @@ describe("an instance that dies at a step of a transaction", () => {
   test.each([0, 1, 2, 3])(
     "(a no, after accept-register on %i primaries) leaves one decision",
     async (reached) => {
-      const { connect, death } = dying();
+      const { connect, dieAt } = dyingInChange();
       await using instance = await pair.instance({ world: { connect } });
       const name = nameOf();
       await STEPS.begin(pair.one, name);
       await STEPS["first yes"](pair.one, name);
-      Object.assign(death, { half: "accept-register", reached });
+      dieAt({ half: "accept-register", reached });
       const dead = at(instance)
         .vote(name, "b", "no", "out of stock")
         .catch(() => {});
@@ -115,12 +83,12 @@ describe("an instance that dies at a step of a transaction", () => {
   );
 
   test("(and nobody goes on with) is aborted at its deadline, and who voted yes learns that", async () => {
-    const { connect, death } = dying();
+    const { connect, dieAt } = dyingInChange();
     await using instance = await pair.instance({ world: { connect } });
     const name = nameOf();
     await at(instance).begin(name, terms, 500);
     await at(instance).vote(name, "a", "yes", null);
-    Object.assign(death, { half: "accept-register", reached: 1 });
+    dieAt({ half: "accept-register", reached: 1 });
     const learns = decisionOf(name);
     const dead = at(instance)
       .vote(name, "b", "yes", null)

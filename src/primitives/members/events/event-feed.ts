@@ -4,6 +4,7 @@ import type { Clock } from "../../../clock.js";
 import type { Primaries } from "../../../quorum/primaries.js";
 import { eventOf, type StoredEvent } from "../../../scripts/event-calls.js";
 import type { Membership } from "../membership.js";
+import type { DoubtfulMembers } from "./doubtful-members.js";
 import { Doubts } from "./doubts.js";
 import { EventLog } from "./event-log.js";
 import type { TailReader } from "./event-tails.js";
@@ -49,12 +50,19 @@ export class EventFeed implements TailReader {
     readonly service: string,
     private readonly primaries: Primaries,
     private readonly members: Pick<Membership, "reads" | "suspicions">,
+    doubtful: DoubtfulMembers,
     private readonly clock: Clock,
   ) {
     this.log = new EventLog(clock);
     this.#window = new EventWindow(primaries.all.length, primaries.majority);
     this.#doubts = new Doubts(service, this.#window, primaries, members.reads, clock);
-    this.#suspects = new FeedSuspects(service, members.suspicions, clock);
+    this.#suspects = new FeedSuspects(service, members.suspicions, doubtful, clock, {
+      eventOf: (id) => this.#state.eventOf(id),
+      ids: () => this.#state.ids(),
+      disputed: () =>
+        this.#window.doubtful(clock.monotonicMs()).flatMap(({ id, expired }) => (expired ? id : [])),
+      tell: (event) => this.#tellSuspect(event),
+    });
     this.#incarnations = primaries.all.map(() => null);
     this.ready = clock.sleep(0).then(() => this.#begin());
   }
@@ -79,7 +87,7 @@ export class EventFeed implements TailReader {
       snapshot: missed ? null : this.#state.snapshot(),
       missed: missed ?? [],
       suspects: this.#state.suspects(),
-      suspected: this.#suspects.now((id) => this.#state.eventOf(id)),
+      suspected: this.#suspects.now(),
       ringId: this.#state.snapshot().ringId,
       generation: this.#generation,
     };
@@ -107,7 +115,7 @@ export class EventFeed implements TailReader {
     if (!this.#begun) return;
     this.#tell();
     void this.#doubts.resolve();
-    void this.#look();
+    this.#suspects.look();
   }
 
   /** What has happened before anybody watches: read, and not told. */
@@ -119,10 +127,19 @@ export class EventFeed implements TailReader {
     const events = live.map(eventOf);
     this.#window.begin(events, readAtMs);
     this.#state = new FeedState(events);
-    this.#suspects.forget();
-    await this.#look();
+    await this.#suspects.begin(live);
+    await this.#untilRead();
     this.#begun = true;
     this.#tell();
+  }
+
+  /** Whoever comes back hears what made the members as they are, before it hears how they are now. */
+  async #untilRead(): Promise<void> {
+    this.#caughtUp.clear();
+    await this.#untilCaughtUp();
+    const startedMs = this.clock.monotonicMs();
+    while (this.#window.isBehind && this.clock.monotonicMs() - startedMs < SLOW_MS)
+      await this.clock.sleep(LOOK_INTERVAL_MS);
   }
 
   /** All primaries that take part, or a majority of them when the others are slow. */
@@ -169,13 +186,10 @@ export class EventFeed implements TailReader {
     if (ringId !== null) this.log.push({ kind: "ring-changed", ringId });
   }
 
-  /** What is no event of a primary: found by looking, and told without a position. */
-  async #look(): Promise<void> {
-    const found = await this.#suspects.look((id) => this.#state.eventOf(id));
-    for (const event of found) {
-      this.#state.mark(event);
-      this.log.push({ kind: event.kind, event, isKnown: false, position: null });
-    }
+  /** What is no event of a primary has no position. */
+  #tellSuspect(event: StoredEvent): void {
+    this.#state.mark(event);
+    this.log.push({ kind: event.kind, event, isKnown: false, position: null });
   }
 }
 

@@ -34,6 +34,11 @@ export class FeedState {
     return this.#members.get(id)?.event;
   }
 
+  /** Of the live members. */
+  ids(): string[] {
+    return [...this.#members.keys()].sort();
+  }
+
   /** Takes over a status that is no part of a record. */
   mark({ id, status }: StoredEvent): void {
     const known = this.#members.get(id);

@@ -3,6 +3,7 @@ import { CoordinationError } from "../../../errors.js";
 import type { Primaries } from "../../../quorum/primaries.js";
 import type { Keys } from "../../../scripts/keys.js";
 import type { Membership } from "../membership.js";
+import { DoubtfulMembers } from "./doubtful-members.js";
 import { EventFeed } from "./event-feed.js";
 import { EventTails } from "./event-tails.js";
 import { EventWatch } from "./event-watch.js";
@@ -12,6 +13,7 @@ import { type History, MemberHistories } from "./member-histories.js";
 export class MemberEvents {
   readonly #tails: EventTails;
   readonly #histories: MemberHistories;
+  readonly #doubtful: DoubtfulMembers;
   readonly #feeds = new Map<string, { readonly feed: EventFeed; users: number }>();
 
   constructor(
@@ -22,6 +24,7 @@ export class MemberEvents {
   ) {
     this.#tails = new EventTails(primaries.all, keys, clock);
     this.#histories = new MemberHistories(primaries, keys, clock);
+    this.#doubtful = new DoubtfulMembers(primaries, keys, members.reads, clock);
   }
 
   /** From the position that a watcher was told; null, or too old: from a snapshot. Throws `no_quorum` and `overloaded`. */
@@ -51,7 +54,7 @@ export class MemberEvents {
     let shared = this.#feeds.get(service);
     if (!shared) {
       if (this.#feeds.size >= FEEDS_MAX) throw tooManyFeeds();
-      const feed = new EventFeed(service, this.primaries, this.members, this.clock);
+      const feed = new EventFeed(service, this.primaries, this.members, this.#doubtful, this.clock);
       shared = { feed, users: 0 };
       this.#feeds.set(service, shared);
       this.#tails.add(feed);
@@ -89,7 +92,7 @@ function tooManyFeeds(): CoordinationError {
   );
 }
 
-/** Services that are watched at one instance: some 0.5 MB each, and 20 us of a primary's time every second. */
+/** Services that are watched at one instance: some 0.5 MB each, and 30 us of a primary's time every second. */
 const FEEDS_MAX = 1_000;
 /** A watcher whose connection was cut comes back. */
 const UNUSED_MS_MAX = 10_000;
