@@ -15,14 +15,14 @@ export const CANARIES_ON_REGISTERS: readonly Canary[] = [
   {
     name: "an addition that is tried again is looked for by the last id alone",
     breaks: ["counters"],
-    from: 1,
+    from: 3,
     replan: only("counters"),
     substitute: LAST_KEY_ONLY,
   },
   {
     name: "a count-down that is tried again counts again",
     breaks: ["latches"],
-    from: 1,
+    from: 3,
     replan: only("latches"),
     change: ({ latches }) => {
       const countDown = latches.countDown.bind(latches);
@@ -45,7 +45,7 @@ export const CANARIES_ON_REGISTERS: readonly Canary[] = [
   {
     name: "who arrives again counts again",
     breaks: ["barriers"],
-    from: 1,
+    from: 5,
     replan: only("barriers"),
     change: ({ barriers }, { ids }) => {
       const arrive = barriers.arrive.bind(barriers);
@@ -56,7 +56,7 @@ export const CANARIES_ON_REGISTERS: readonly Canary[] = [
   {
     name: "who has stopped waiting at a barrier counts on",
     breaks: ["barriers"],
-    from: 1,
+    from: 3,
     replan: only("barriers"),
     change: ({ barriers }) => {
       const arrive = barriers.arrive.bind(barriers);
@@ -66,7 +66,7 @@ export const CANARIES_ON_REGISTERS: readonly Canary[] = [
   {
     name: "who arrives is noted without compare",
     breaks: ["barriers"],
-    from: 1,
+    from: 3,
     replan: only("barriers"),
     change: (core, instance) => {
       const barriers = new Barriers({
@@ -93,7 +93,7 @@ export const CANARIES_ON_REGISTERS: readonly Canary[] = [
   {
     name: "a decision is forgotten while votes may still come",
     breaks: ["transactions"],
-    from: 1,
+    from: 3,
     replan: only("transactions"),
     change: ({ transactions, registers }) => {
       const acknowledge = transactions.acknowledge.bind(transactions);
