@@ -70,6 +70,8 @@ export interface Plan {
   readonly changing: number;
   /** Members with leases that their heartbeats keep. */
   readonly bound: number;
+  /** By how much the clocks of primaries differ from that of the run at most, until they jump. */
+  readonly clocksDifferMs: number;
   /** What is built on registers and has clients. */
   readonly onRegisters: readonly OnRegisters[];
   /** What is left of deleted registers goes within the run. */
@@ -104,6 +106,7 @@ export function planOf(seed: number): Plan {
     offices: 0,
     changing: 0,
     bound: 0,
+    clocksDifferMs: 2_000,
     onRegisters: [],
     removal: null,
     settings: {
@@ -212,7 +215,7 @@ function builtOn(plan: Plan): Plan {
     case "none":
       return plan;
     case "some":
-      return { ...plan, onRegisters: [...new Set([some(), some()])] };
+      return withOnRegisters(plan, new Set([some(), some()]));
     case "only":
       return onlyOnRegisters(plan, some());
   }
@@ -220,7 +223,14 @@ function builtOn(plan: Plan): Plan {
 
 export function onlyOnRegisters(plan: Plan, kind: OnRegisters): Plan {
   const thinkMs = plan.clients === 0 ? plan.thinkMs : plan.thinkMs / 4;
-  return { ...onlyOffices(plan), offices: 0, changing: 0, bound: 0, onRegisters: [kind], thinkMs };
+  const nothing = { ...onlyOffices(plan), offices: 0, changing: 0, bound: 0 };
+  return withOnRegisters({ ...nothing, thinkMs }, new Set([kind]));
+}
+
+function withOnRegisters(plan: Plan, kinds: ReadonlySet<OnRegisters>): Plan {
+  // Where clocks differ, those who arrive at a barrier count for that much longer or shorter.
+  const { clocksDifferMs } = kinds.has("barriers") ? { clocksDifferMs: 0 } : plan;
+  return { ...plan, onRegisters: [...kinds], clocksDifferMs };
 }
 
 /** In some runs there is nothing but an election by consensus, or that beside registers. */

@@ -54,6 +54,7 @@ export class Universe {
           variant.substitute,
           watch,
           (primary, sentMs) => this.#readsLate(primary, sentMs),
+          plan.clocksDifferMs,
         ),
     );
     this.network = new Network(scheduler, this.#chance.stream("network"), plan.weather, this.primaries);
