@@ -218,7 +218,12 @@ export function createCore(
   const subscriptions = new Subscriptions(redis.urls, connect, config.connectTimeoutMs);
   const memberEvents = new MemberEvents(primaries, membership, keys, clock);
   const parts = { keys, clock, random, ids };
-  const onRegisters = allOnRegisters(primaries, subscriptions, memberEvents, parts, config);
+  const ofLeases = {
+    locks: new Locks(leases, primaries, keys, clock),
+    semaphores: new Semaphores(leases, primaries, keys, random, clock, config),
+    elections: new Elections(leases, clock, ids),
+  };
+  const onRegisters = allOnRegisters(primaries, subscriptions, memberEvents, ofLeases, parts, config);
   const probing = new Probing(config.probeAllow, instance, {
     membership,
     primaries,
@@ -227,12 +232,11 @@ export function createCore(
     random,
     observer: observer.members,
   });
-  const locks = new Locks(leases, primaries, keys, clock);
   const hookDeliveries = new HookDeliveries(config.hookAllow, instance, {
     hooks: onRegisters.hooks,
     membership,
     events: memberEvents,
-    locks,
+    locks: ofLeases.locks,
     clock,
     random,
     observer: observer.hooks,
@@ -260,9 +264,7 @@ export function createCore(
     primaries,
     membership,
     memberEvents,
-    locks,
-    semaphores: new Semaphores(leases, primaries, keys, random, clock, config),
-    elections: new Elections(leases, clock, ids),
+    ...ofLeases,
     waiting,
     antiEntropy,
     owners,

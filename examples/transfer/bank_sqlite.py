@@ -11,12 +11,14 @@ class Bank:
     def prepare(self, id, account, amount):
         """Takes what the account gives, once. Returns the state: `aborted` where that cannot be, or was decided before."""
         with self._writing() as db:
-            row = (id, "prepared", account, amount)
+            known = db.execute("SELECT name FROM accounts WHERE name = ?", (account,)).fetchone() or (None,)
+            row = (id, "prepared", *known, amount)
             is_new = db.execute("INSERT INTO transfers VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", row).rowcount
-            if is_new and amount < 0:
+            if is_new:
+                # No row where there is no such account, or not enough in it.
                 taken = db.execute(
-                    "UPDATE accounts SET balance = balance - :amount WHERE name = :account AND balance >= :amount",
-                    {"account": account, "amount": -amount},
+                    "UPDATE accounts SET balance = balance - :taken WHERE name = :account AND balance >= :taken",
+                    {"account": account, "taken": max(0, -amount)},
                 ).rowcount
                 if not taken:
                     db.execute("UPDATE transfers SET state = 'aborted' WHERE id = ?", (id,))
@@ -45,6 +47,7 @@ class Bank:
     def _writing(self):
         db = sqlite3.connect(self._file, timeout=60, isolation_level=None)
         try:
+            db.execute("PRAGMA foreign_keys = ON")  # no account goes that a transfer is for
             db.execute("BEGIN IMMEDIATE")  # nobody else writes until it is over
             yield db
             db.execute("COMMIT")

@@ -15,10 +15,11 @@ CREATE TABLE transfers (
 CREATE FUNCTION prepare(its_id uuid, its_account text, its_amount bigint) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
   -- Whoever comes at the same time waits here, and then finds the row.
-  INSERT INTO transfers VALUES (its_id, 'prepared', its_account, its_amount) ON CONFLICT DO NOTHING;
-  IF FOUND AND its_amount < 0 THEN
-    UPDATE accounts SET balance = balance + its_amount WHERE name = its_account AND balance >= -its_amount;
-    IF NOT FOUND THEN
+  INSERT INTO transfers VALUES (its_id, 'prepared', (SELECT name FROM accounts WHERE name = its_account), its_amount)
+    ON CONFLICT DO NOTHING;
+  IF FOUND THEN
+    UPDATE accounts SET balance = balance - greatest(0, -its_amount) WHERE name = its_account AND balance >= -its_amount;
+    IF NOT FOUND THEN -- there is no such account, or not enough in it
       UPDATE transfers SET state = 'aborted' WHERE id = its_id;
     END IF;
   END IF;

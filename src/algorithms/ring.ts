@@ -107,21 +107,27 @@ function assertMembers(members: readonly RingMember[]): void {
 }
 
 function eligibleEntries<M extends RingMember>(members: readonly M[]): Entry<M>[] {
+  // Many members share a zone.
+  const zoneCodes = new Map<string, string>();
+  const zoneCodeOf = (zone: string) => {
+    const code = zoneCodes.get(zone) ?? `=${Buffer.from(zone).toString("hex")}`;
+    zoneCodes.set(zone, code);
+    return code;
+  };
   return members
     .filter((member) => member.weight > 0)
     .map((member) => ({
       member,
       idBytes: Buffer.from(member.id),
       pointCount: pointsForWeight(member.weight),
-      zoneCode: member.zone === undefined ? "-" : `=${Buffer.from(member.zone).toString("hex")}`,
+      zoneCode: member.zone === undefined ? "-" : zoneCodeOf(member.zone),
     }))
     .sort((one, other) => Buffer.compare(one.idBytes, other.idBytes));
 }
 
 function idOf(entries: readonly Entry<RingMember>[]): string {
-  const sha256 = createHash("sha256").update("ring-v1\n");
-  for (const { member, pointCount, zoneCode } of entries) {
-    sha256.update(`${member.id}\t${pointCount}\t${zoneCode}\n`);
-  }
-  return sha256.digest("hex").slice(0, RING_ID_HEX_DIGITS);
+  let text = "ring-v1\n";
+  for (const { member, pointCount, zoneCode } of entries)
+    text += `${member.id}\t${pointCount}\t${zoneCode}\n`;
+  return createHash("sha256").update(text).digest("hex").slice(0, RING_ID_HEX_DIGITS);
 }

@@ -15,6 +15,18 @@ export interface Transaction {
   readonly payload: string | null;
   /** Digest of the request that began it; null: none did. */
   readonly begunBy: string | null;
+  /** Leases that must be held for it to commit; missing: none. */
+  readonly leases?: readonly NamedLease[];
+}
+
+/** A lease that a transaction names. */
+export interface NamedLease {
+  readonly kind: "locks" | "semaphores" | "elections";
+  /** All that it holds, as the API has them. */
+  readonly names: readonly string[];
+  readonly fencingToken: number;
+  /** Its secret, to renew it by: missing once the transaction is decided. Never shown, never logged. */
+  readonly leaseId?: string;
 }
 
 /** `ended`: decided, and every participant knows. */
@@ -34,6 +46,8 @@ export type Step =
   | { readonly kind: "changed"; readonly next: Transaction }
   /** It was as asked for already. */
   | { readonly kind: "same" }
+  /** It needs leases that have to be renewed first. */
+  | { readonly kind: "unheld"; readonly leases: readonly NamedLease[] }
   | {
       readonly kind: "refused";
       readonly why: Refusal;
@@ -55,21 +69,37 @@ export interface Seen {
   readonly transaction: Transaction | null;
   /** An active one has not been decided in its time. */
   readonly isOver: boolean;
+  /** Whether the leases that it names are held. `unknown`: nobody has looked, or too long ago. `lost`: not all are. */
+  readonly leases: "held" | "lost" | "unknown";
 }
 
 export interface Begin {
   readonly participants: readonly string[];
   readonly payload: string | null;
   readonly begunBy: string;
+  readonly leases?: readonly NamedLease[] | undefined;
 }
 
-export function begin({ transaction }: Seen, { participants, payload, begunBy }: Begin): Step {
+export function begin(
+  { transaction, leases: areHeld }: Seen,
+  { participants, payload, begunBy, leases = [] }: Begin,
+): Step {
   if (transaction?.begunBy === begunBy) return SAME;
   // A vote came first, and found nothing.
   if (transaction && transaction.begunBy === null) return refused("already_decided");
   if (transaction) return refused("begun_by_another");
+  if (leases.length > 0 && areHeld !== "held") return { kind: "unheld", leases };
   const all = participants.map((name) => ({ name, vote: null, acknowledged: false }));
-  return changed({ state: "active", decision: null, reason: null, participants: all, payload, begunBy });
+  const named = leases.length > 0 && { leases };
+  return changed({
+    state: "active",
+    decision: null,
+    reason: null,
+    participants: all,
+    payload,
+    begunBy,
+    ...named,
+  });
 }
 
 export function vote(seen: Seen, name: string, its: Vote, reason: string | null): Step {
@@ -85,7 +115,10 @@ export function vote(seen: Seen, name: string, its: Vote, reason: string | null)
   const voted = { ...transaction, participants: withOne(participants, name, { vote: its }) };
   if (its === "no") return changed(aborted(voted, reason ?? `${name} voted no`));
   const isLast = voted.participants.every((one) => one.vote === "yes");
-  return changed(isLast ? { ...voted, state: "committed", decision: "committed" } : voted);
+  if (!isLast) return changed(voted);
+  const { leases = [] } = voted;
+  if (leases.length === 0 || seen.leases === "held") return changed(decided(voted, "committed", null));
+  return seen.leases === "lost" ? changed(aborted(voted, LEASE_LOST)) : { kind: "unheld", leases };
 }
 
 export function abort({ transaction, isOver }: Seen, reason: string): Step {
@@ -156,6 +189,9 @@ export const firstIdOf = (madeMs: number): string => uuidV7(Math.max(0, madeMs),
 /** Ids that were made longer ago belong to nothing that is undecided: half a day before it begins, a day, and clocks, ms. */
 export const UNDECIDED_MS_MAX = 2 * REMEMBERED_MS;
 
+/** Why a transaction is aborted whose last vote finds that a lease has ended that it names. */
+export const LEASE_LOST = "lease_lost";
+
 const OVER = "its deadline passed";
 const AHEAD_MS_MAX = 3_600_000;
 const SAME: Step = Object.freeze({ kind: "same" });
@@ -164,12 +200,16 @@ const changed = (next: Transaction): Step => ({ kind: "changed", next });
 
 const refused = (why: Refusal, next?: Transaction): Step => ({ kind: "refused", why, ...(next && { next }) });
 
-const aborted = (transaction: Transaction, reason: string): Transaction => ({
-  ...transaction,
-  state: "aborted",
-  decision: "aborted",
-  reason,
-});
+const aborted = (transaction: Transaction, reason: string) => decided(transaction, "aborted", reason);
+
+function decided(
+  { leases, ...transaction }: Transaction,
+  decision: Decided,
+  reason: string | null,
+): Transaction {
+  const told = leases && { leases: leases.map(({ leaseId: _secret, ...lease }) => lease) };
+  return { ...transaction, ...told, state: decision, decision, reason };
+}
 
 function withOne(
   participants: readonly Participant[],

@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { InvalidArgumentError, Option } from "commander";
+import { lostNumberIn } from "../algorithms/lost-numbers.js";
 import { duration } from "./duration.js";
 
 /** An option whose value is a duration; `fallback` is one as well. */
@@ -29,6 +30,11 @@ export const repeated = (text: string, all: readonly string[] = []): string[] =>
 
 /** Of an option: any JSON. */
 export function json(text: string): unknown {
+  const lost = lostNumberIn(text);
+  if (lost)
+    throw new InvalidArgumentError(
+      `${lost.token.slice(0, 100)} cannot be represented exactly: put it in quotes.`,
+    );
   try {
     return JSON.parse(text);
   } catch {

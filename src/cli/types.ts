@@ -198,10 +198,12 @@ export type Transaction = {
   readonly state: "active" | "committed" | "aborted" | "ended";
   /** Once there is one, it never changes. null: not yet. */
   readonly decision: "committed" | "aborted" | null;
-  /** Why it was aborted. */
+  /** Why it was aborted; lease_lost: a lease that it names had ended when the last vote came. */
   readonly reason: string | null;
   /** None where a vote or an abort came for an id that nobody had begun. */
   readonly participants: readonly Participant[];
+  /** The leases that it names. They were held when the commit was proposed, and may have ended since: what they guard compares the tokens. */
+  readonly leases: readonly LeaseOfTransaction[];
   /** As it was given; null: there is none. */
   readonly payload?: unknown;
   /** Time left to decide it, ms. null: it is decided. */
@@ -421,6 +423,16 @@ export type Participant = {
   readonly acknowledged: boolean;
 };
 
+/** A lease that the transaction names. */
+export type LeaseOfTransaction = {
+  /** What it holds. */
+  readonly kind: LeaseKind;
+  /** What it holds. */
+  readonly names: readonly string[];
+  /** Only grows from one holder of a name to the next. Send it to the resource that the lock guards. */
+  readonly fencingToken: number;
+};
+
 /** How instances are to find out whether a member can be reached: with http or tcp. */
 export type Probe = {
   /** URL that is to answer with a status from 200 to 299; redirects are not followed. */
@@ -500,6 +512,9 @@ export type Server = {
   /** The clock of a server, compared with that of this instance. */
   readonly clock: ClockDifference;
 } | null;
+
+/** What it holds. */
+export type LeaseKind = "locks" | "semaphores" | "elections";
 
 /** What a server keeps on its disk. */
 export type Persistence = {

@@ -1,6 +1,6 @@
 import { call, change, unlessMissing, WAIT_MS } from "./calls.js";
 import { mayChange, pause } from "./changes.js";
-import { QuorateError } from "./errors.js";
+import { failure, QuorateError } from "./errors.js";
 import { type CallOptions, TIMEOUT_MS, type Transport } from "./transport.js";
 import type {
   ChangedRegister,
@@ -149,7 +149,11 @@ export class Registers {
   }
 }
 
-const pathOf = (key: string) => `/registers/${encodeURIComponent(key)}`;
+function pathOf(key: string): string {
+  // They would become another path on the way.
+  if (key === "." || key === "..") throw failure("invalid_request", "key: must not be . or ..", {});
+  return `/registers/${encodeURIComponent(key)}`;
+}
 
 function conditionOf(etag: string | null | undefined): Record<string, string> {
   if (etag === undefined) return {};

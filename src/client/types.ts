@@ -364,6 +364,8 @@ export type BeginTransactionRequest = {
   readonly deadlineMs: number;
   /** What the participants have to know; up to 16384 bytes of JSON. */
   readonly payload?: unknown;
+  /** Leases without which it must not commit. The last yes commits only once a majority of the primaries have renewed each of them with a second left, and aborts it for the reason lease_lost where one has ended. The decision tells their fencing tokens, never their leaseIds. */
+  readonly leases?: readonly TransactionLease[] | undefined;
   /** URLs of participants, by name, that do not ask by themselves: the service calls them for their votes, and then with the decision until they have acknowledged it. */
   readonly callbacks?: { readonly [name: string]: string } | undefined;
   /** By which the calls are signed, whsec_ and 24 to 64 bytes in base64: with callbacks only, and always with them. */
@@ -388,10 +390,12 @@ export type Transaction = {
   readonly state: "active" | "committed" | "aborted" | "ended";
   /** Once there is one, it never changes. null: not yet. */
   readonly decision: "committed" | "aborted" | null;
-  /** Why it was aborted. */
+  /** Why it was aborted; lease_lost: a lease that it names had ended when the last vote came. */
   readonly reason: string | null;
   /** None where a vote or an abort came for an id that nobody had begun. */
   readonly participants: readonly Participant[];
+  /** The leases that it names. They were held when the commit was proposed, and may have ended since: what they guard compares the tokens. */
+  readonly leases: readonly LeaseOfTransaction[];
   /** As it was given; null: there is none. */
   readonly payload?: unknown;
   /** Time left to decide it, ms. null: it is decided. */
@@ -626,6 +630,18 @@ export type ReadRegister = {
   readonly expiresInMs: number | null;
 };
 
+/** A lease that must be held when the transaction commits. Of an election, its term is the fencingToken. */
+export type TransactionLease = {
+  /** What it holds. */
+  readonly kind: LeaseKind;
+  /** All names that it holds: of a semaphore or an election, its one name. */
+  readonly names: readonly string[];
+  /** The secret of the lease: anyone who knows it may renew and release it. Choose it yourself (at least 128 random bits, used for one lease) if the request may be repeated. */
+  readonly leaseId: LeaseId;
+  /** Only grows from one holder of a name to the next. Send it to the resource that the lock guards. */
+  readonly fencingToken: number;
+};
+
 /** A participant of a transaction. */
 export type Participant = {
   /** Its name. */
@@ -634,6 +650,16 @@ export type Participant = {
   readonly vote: "yes" | "no" | null;
   /** Whether it has done what was decided. */
   readonly acknowledged: boolean;
+};
+
+/** A lease that the transaction names. */
+export type LeaseOfTransaction = {
+  /** What it holds. */
+  readonly kind: LeaseKind;
+  /** What it holds. */
+  readonly names: readonly string[];
+  /** Only grows from one holder of a name to the next. Send it to the resource that the lock guards. */
+  readonly fencingToken: number;
 };
 
 /** A lease that was renewed. */
@@ -726,6 +752,8 @@ export interface ProblemFields {
   lease_lost: {
     /** What is known about why a lease was lost. */
     readonly lost: Loss;
+    /** Which lease, where a request names several. */
+    readonly field?: string;
   };
   decision_forgotten: object;
   version_mismatch: {

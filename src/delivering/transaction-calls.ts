@@ -151,7 +151,7 @@ export class TransactionCalls {
   async #call(
     type: CallStep,
     participant: string,
-    { participants, payload, reason }: Transaction,
+    { participants, payload, leases = [], reason }: Transaction,
     signal: AbortSignal,
   ): Promise<Posted | null> {
     const { allow, post, places, clock } = this.dependencies;
@@ -162,6 +162,7 @@ export class TransactionCalls {
       id,
       participants: participants.map(({ name }) => name),
       payload: payload === null ? null : (JSON.parse(payload) as unknown),
+      leases: leases.map(({ kind, names, fencingToken }) => ({ kind, names, fencingToken })),
       ...(type === "abort" && { reason }),
     };
     const body = JSON.stringify({ type, namespace, participant, transaction });

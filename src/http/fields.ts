@@ -39,7 +39,7 @@ function jsonBytes(value: unknown): number {
   try {
     return Buffer.byteLength(JSON.stringify(value) ?? "");
   } catch {
-    // Nested too deep for the stack: that takes far more bytes than any limit here.
+    // Nested too deep for the stack.
     return Number.POSITIVE_INFINITY;
   }
 }
@@ -48,7 +48,12 @@ function jsonBytes(value: unknown): number {
 export const json = (bytes: number, what: string, example: unknown = { build: "7f3a" }) =>
   z
     .unknown()
-    .refine((value) => jsonBytes(value) <= bytes, `at most ${bytes} bytes of JSON`)
+    .superRefine((value, context) => {
+      const size = jsonBytes(value);
+      const message =
+        size === Number.POSITIVE_INFINITY ? "is nested too deep" : `at most ${bytes} bytes of JSON`;
+      if (size > bytes) context.addIssue({ code: "custom", message });
+    })
     .openapi({ description: `${what}; up to ${bytes} bytes of JSON.`, example });
 
 export const label = (max: number, what: string, example: string) =>

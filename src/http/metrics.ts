@@ -62,7 +62,7 @@ const COUNTED = {
     ["priority"],
     "Requests refused as overloaded before they were begun, by priority; no other metric counts them",
   ),
-  quorate_admission_abandoned_total: counter([], "Requests whose client disconnected before they were begun"),
+  quorate_admission_abandoned_total: counter([], "Requests whose client disconnected before their turn came"),
   quorate_admission_queue_seconds: histogram(
     ["priority"],
     "Time in the queue of requests that were admitted, but not at once",

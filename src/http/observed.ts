@@ -52,7 +52,8 @@ export function observed(
       // The client has gone: nobody reads this.
       return c.body(null);
     };
-    const failed = (error: unknown) => replied(toFailure(error, c, dependencies));
+    const failed = (error: unknown) =>
+      replied(isGivenUp(error, c) ? null : toFailure(error, c, dependencies));
     const answered = () => inFlight(c, () => readBody(c, isBatch, bodyBytesMax), answerUnlessStopping);
     const answeredTo = (principal: Principal) => {
       c.set("principal", principal);
@@ -107,6 +108,14 @@ function recorded(
 export function answerFailure(error: unknown, c: Context<Env>, dependencies: Dependencies): Response {
   const { body, status, headers } = toFailure(error, c, dependencies);
   return new Response(body, { status, headers });
+}
+
+/** Whether the work for a request ended since its client has disconnected. */
+function isGivenUp(error: unknown, c: Context<Env>): boolean {
+  // The signal is looked at last: it costs the framework as much as the rest of a request.
+  if (error instanceof CoordinationError) return false;
+  const { aborted, reason } = c.req.raw.signal;
+  return aborted && error === reason;
 }
 
 /** Any failure as problem+json. Only a CoordinationError is told as it is; anything else is logged and called internal. */

@@ -112,7 +112,10 @@ const FIELDS: Readonly<Partial<Record<ErrorCode, z.ZodRawShape>>> = {
   rate_limited: { retryAfterMs },
   quota_exceeded: { retryAfterMs },
   too_many: { retryAfterMs: sometimesRetryAfterMs },
-  lease_lost: { lost: LossSchema },
+  lease_lost: {
+    lost: LossSchema,
+    field: z.string().optional().openapi({ description: "Which lease, where a request names several." }),
+  },
   version_mismatch: {
     etag: z
       .string()

@@ -18,6 +18,7 @@ import { RegisterPages } from "./registers/register-pages.js";
 import { RegisterTransactions } from "./registers/register-transactions.js";
 import { Registers } from "./registers/registers.js";
 import { RegisterUpkeep } from "./registers/upkeep.js";
+import { type LeaseKinds, NamedLeases } from "./transactions/named-leases.js";
 import { TransactionPages } from "./transactions/transaction-pages.js";
 import { Transactions } from "./transactions/transactions.js";
 
@@ -31,6 +32,7 @@ export function allOnRegisters(
   primaries: Primaries,
   subscriptions: Subscriptions,
   memberEvents: MemberEvents,
+  { locks, semaphores, elections }: LeaseKinds,
   { keys, clock, random, ids }: { keys: Keys; clock: Clock; random: Random; ids: Ids },
   { ttlMaxMs }: { readonly ttlMaxMs: number },
 ): AllOnRegisters {
@@ -41,7 +43,8 @@ export function allOnRegisters(
   const registers = new Registers(changes, primaries, keys, clock, random, news);
   const registerTransactions = new RegisterTransactions(registers, clock, random, ids);
   const registerPages = new RegisterPages(registers, primaries, keys, clock);
-  const transactions = new Transactions(registers, clock, ids, news);
+  const leases = new NamedLeases({ locks, semaphores, elections }, clock, { ttlMaxMs });
+  const transactions = new Transactions(registers, clock, ids, leases, news);
   // A transaction whose time is over is decided, not deleted.
   const undeleted = { state: (name: string) => registers.state(name, true) };
   const transactionPages = new RegisterPages(undeleted, primaries, keys, clock);

@@ -271,6 +271,6 @@ export const TOMBSTONE_MARGIN_MS = 60_000;
 /** Maximum members in one reply: a millisecond of a primary's time. */
 export const MEMBERS_AT_ONCE_MAX = 250;
 /** Bytes after which a reply takes no more members: it fits in a socket's buffers, and is parsed within a ms or two. */
-const PART_BYTES_MAX = 256 * 1024;
+export const PART_BYTES_MAX = 256 * 1024;
 /** Maximum services in one reply: a millisecond of a primary's time. */
 export const SERVICES_AT_ONCE_MAX = 250;

@@ -59,6 +59,7 @@ const NAMES = {
     "expire-members",
     "heartbeat",
     "list-members",
+    "skim-members",
     "count-members",
     "scan-set",
     "read-events",

@@ -34,6 +34,7 @@ describe.concurrent("wrong use is one line and 64:", () => {
     ["run a --limit 0 -- true", /whole number from 1 on/],
     ["run a --shared --limit 2 -- true", /--shared .* --limit/],
     ["run a --metadata {a -- true", /must be JSON/],
+    ["run a --metadata 1e999 -- true", /cannot be represented exactly/],
     ["run a --key s3cret -- true", /QUORATE_KEY_FILE/],
     ["run a --key=s3cret -- true", /QUORATE_KEY_FILE/],
     ["run a --url ftp://b -- true", /--url: "ftp:\/\/b" is no URL/],

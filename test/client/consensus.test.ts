@@ -34,6 +34,12 @@ describe("against real instances", () => {
     expect(await registers.delete(key)).toBe(false);
   });
 
+  test("a register has no key that would become another path", async () => {
+    for (const key of [".", ".."])
+      await expect(one.registers.get(key)).rejects.toMatchObject({ code: "invalid_request" });
+    expect(await one.registers.get("...")).toBeUndefined();
+  });
+
   test("many change one register at the same time, and no change is lost", async () => {
     const key = freshName();
     const add = (consensus: Consensus) => consensus.registers.change<number>(key, (value = 0) => value + 1);
@@ -118,6 +124,27 @@ describe("against real instances", () => {
     const aborted = await transactions.begin({ participants: ["a"], deadlineMs: 60_000 });
     await transactions.vote(aborted.id, "a", "no", { reason: "out of stock" });
     expect(await transactions.get(aborted.id)).toMatchObject({ state: "aborted", reason: "out of stock" });
+  });
+
+  test("transactions that name leases", async () => {
+    const { transactions } = one;
+    const name = freshName();
+    const { body } = await pair.one.call("POST", `/v1/locks/${name}/acquire`, { ttlMs: 60_000 });
+    const { leaseId, fencingToken } = body;
+    const named = { kind: "locks", names: [name], fencingToken } as const;
+    const begin = () =>
+      transactions.begin({ participants: ["a"], deadlineMs: 60_000, leases: [{ ...named, leaseId }] });
+    const [commits, aborts] = [await begin(), await begin()];
+    expect(await transactions.vote(commits.id, "a", "yes")).toMatchObject({
+      state: "committed",
+      leases: [named],
+    });
+    await pair.one.call("POST", `/v1/locks/${name}/release`, { leaseId });
+    expect(await transactions.vote(aborts.id, "a", "yes")).toMatchObject({
+      state: "aborted",
+      reason: "lease_lost",
+    });
+    await expect(begin()).rejects.toMatchObject({ code: "lease_lost" });
   });
 
   test("an election by consensus is led, and observed", async () => {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { SharedPrimaries } from "../helpers/primaries.js";
 import { startProcess } from "../helpers/process.js";
 import { type Delivery, isGenuine, type Receiver, startReceiver } from "../helpers/receiver.js";
-import { type Instance, ownPrefix, PATIENT, startInstance, until } from "../helpers/service.js";
+import { freshName, type Instance, ownPrefix, PATIENT, startInstance, until } from "../helpers/service.js";
 import { sharedPrimaries } from "../helpers/shared-primaries.js";
 
 const env = { QUORATE_CALLBACK_ALLOW: "127.0.0.0/8" };
@@ -63,7 +63,12 @@ describe("the participants of a transaction", () => {
     for (const [name, one] of Object.entries({ stock, payment })) {
       expect(one.called()).toEqual(["prepare", "commit"]);
       const [prepare, commit] = one.receiver.got;
-      const transaction = { id: body.id, participants: ["stock", "payment"], payload: { order: 42 } };
+      const transaction = {
+        id: body.id,
+        participants: ["stock", "payment"],
+        leases: [],
+        payload: { order: 42 },
+      };
       expect(prepare?.body).toEqual({
         type: "prepare",
         namespace: "default",
@@ -78,6 +83,32 @@ describe("the participants of a transaction", () => {
     const metrics = (await instance.call("GET", "/metrics")).body;
     expect(metrics).toMatch(/quorate_participant_calls_total\{step="commit",outcome="done"\} [2-9]/);
     expect(JSON.stringify([await read(body.id), instance.logged])).not.toContain(callbackSecret);
+  });
+
+  test("are told the tokens of the leases that it names, and never their leaseIds", async () => {
+    await using stock = await participant();
+    const name = freshName();
+    const { leaseId, fencingToken } = (
+      await instance.call("POST", `/v1/locks/${name}/acquire`, { ttlMs: 60_000 })
+    ).body;
+    const named = { kind: "locks", names: [name], fencingToken };
+    const leases = [{ ...named, leaseId }];
+    const { body } = await begin({ stock: stock.receiver.url }, { leases });
+    await untilState(body.id, "ended");
+    expect(stock.called()).toEqual(["prepare", "commit"]);
+    for (const { body: told } of stock.receiver.got) expect(told.transaction.leases).toEqual([named]);
+
+    await using slow = await participant({ prepare: () => 503 });
+    const lost = await begin({ stock: slow.receiver.url }, { leases });
+    await instance.call("POST", `/v1/locks/${name}/release`, { leaseId });
+    slow.steps.prepare = () => votes("yes");
+    await untilState(lost.body.id, "ended");
+    expect(await read(lost.body.id)).toMatchObject({ decision: "aborted", reason: "lease_lost" });
+    expect(slow.receiver.got.at(-1)?.body.transaction).toMatchObject({
+      reason: "lease_lost",
+      leases: [named],
+    });
+    expect(JSON.stringify([stock.receiver.got, slow.receiver.got])).not.toContain(leaseId);
   });
 
   test("are told to abort, all of them, when one votes no", async () => {

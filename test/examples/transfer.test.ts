@@ -101,6 +101,18 @@ const ORDERS: readonly [name: string, calls: string, returned: unknown[], alice:
     FUNDS,
   ],
   [
+    "what is to be had by an account that there is not: it would be lost",
+    `b.prepare(${id(7)}, "nobody", 10), b.prepare(${id(7)}, "nobody", 10), b.finish(${id(7)}, "aborted"), b.prepared()`,
+    ["aborted", "aborted", null, []],
+    FUNDS,
+  ],
+  [
+    "what an account gives that there is not",
+    `b.prepare(${id(8)}, "nobody", -10), b.prepared()`,
+    ["aborted", []],
+    FUNDS,
+  ],
+  [
     "more than the account has",
     `b.prepare(${id(6)}, "alice", -1000), b.prepare(${id(6)}, "alice", -1000), b.finish(${id(6)}, "aborted"), b.prepared()`,
     ["aborted", "aborted", null, []],
@@ -234,7 +246,8 @@ describe.skipIf(!hasSqlite)("a bank with books in SQLite (skipped without python
       "pass\n",
     ],
     ["does not look whether it had ended it", " AND state = 'prepared'", ""],
-    ["does not look whether it is new", "if is_new and amount < 0", "if amount < 0"],
+    ["does not look whether it is new", "if is_new:", "if True:"],
+    ["does not look whether there is such an account", "if is_new:", "if is_new and amount < 0:"],
   ])("that %s is found out by that", async (_, right, wrong) => {
     const text = await readFile(checkout.path(FOLDER, "bank_sqlite.py"), "utf8");
     const changed = text.replace(right, wrong);

@@ -1,5 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { startOffline } from "../helpers/service.js";
+import { systemClock } from "../../src/clock.js";
+import { registerName } from "../../src/scripts/register-kinds.js";
+import { Pair } from "../helpers/pair.js";
+import { freshName, startOffline } from "../helpers/service.js";
+
+const pair = new Pair();
 
 describe("the log line of a request", () => {
   test.each([
@@ -25,3 +30,28 @@ describe("the log line of a request", () => {
     expect(line.traceparent).toBe(isLogged ? traceparent : undefined);
   });
 });
+
+test.each([
+  ["PUT", (key: string) => `/v1/registers/${key}`, () => ({ value: 2 })],
+  ["POST", () => "/v1/registers/transactions", (key: string) => ({ changes: [{ key, value: 2 }] })],
+])(
+  "a change whose client leaves while others come first is no failure, nor made: %s",
+  async (method, pathOf, bodyOf) => {
+    await using instance = await pair.instance({ env: { QUORATE_LOG_LEVEL: "debug" } });
+    const { registers, app } = instance.service;
+    const key = freshName();
+    const name = registerName("value", "default", key);
+    const before = Array.from({ length: 100 }, () => registers.put(name, { json: "1", ttlMs: null }));
+    const client = new AbortController();
+    const body = JSON.stringify(bodyOf(key));
+    const headers = { "content-type": "application/json", "content-length": String(body.length) };
+    const answer = app.request(pathOf(key), { method, body, headers, signal: client.signal });
+    await systemClock.sleep(5);
+    client.abort();
+    await answer;
+    await Promise.all(before);
+    expect(await registers.get(name)).toMatchObject({ json: "1", number: 100 });
+    expect(instance.logged.filter((line) => JSON.parse(line).level === "error")).toEqual([]);
+    expect(await (await app.request("/metrics")).text()).toContain("quorate_admission_abandoned_total 1");
+  },
+);

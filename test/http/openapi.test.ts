@@ -128,7 +128,7 @@ describe("a problem", () => {
       rate_limited: ["retryAfterMs"],
       quota_exceeded: ["retryAfterMs"],
       too_many: ["retryAfterMs?"],
-      lease_lost: ["lost"],
+      lease_lost: ["lost", "field?"],
       version_mismatch: ["etag?", "version?", "revision?", "field?"],
       too_many_keyed: ["retryAfterMs"],
       no_quorum: ["retryAfterMs?"],

@@ -108,6 +108,26 @@ test("no leaseId is in logs, metrics, problems and what is shown of locks, whate
     await call("DELETE", path);
   };
 
+  /** The life of transactions that name leases: one is committed, one finds its lease lost. */
+  const transactions = async (name: string) => {
+    const { body } = await lock(`${name}-named`, "acquire", { ttlMs: 10_000 });
+    const { leaseId = chosenId(), fencingToken = 7 } = body;
+    const leases = [{ kind: "locks", names: [`${name}-named`], leaseId, fencingToken }];
+    const terms = { participants: ["a"], deadlineMs: 60_000, leases };
+    const begin = async (more: object = {}) =>
+      (await call("POST", "/v1/transactions", { ...terms, ...more })).body.id ?? UNKNOWN_TRANSACTION;
+    const [kept, lost] = [await begin(), await begin()];
+    await begin({ leases: [...leases, ...leases] });
+    await begin({ leases: [{ ...leases[0], fencingToken: fencingToken + 2 }] });
+    await begin({ id: kept, payload: 1 });
+    await call("GET", "/v1/transactions?state=active");
+    await call("POST", `/v1/transactions/${kept}/vote`, { participant: "a", vote: "yes" });
+    await lock(`${name}-named`, "release", { leaseId });
+    await begin();
+    await call("POST", `/v1/transactions/${lost}/vote`, { participant: "a", vote: "yes" });
+    for (const id of [kept, lost]) await call("GET", `/v1/transactions/${id}`);
+  };
+
   /** The life of a lock by both kinds of leaseId, with everything that a caller can do wrong. */
   const lifecycle = async (name: string) => {
     for (const chosen of [chosenId(), undefined]) {
@@ -147,6 +167,7 @@ test("no leaseId is in logs, metrics, problems and what is shown of locks, whate
       await permits(name);
       await term(name);
       await member(name);
+      await transactions(name);
       const url = await instance.url();
       const path = `/v1/locks/${name}/acquire`;
       const json = { "content-type": "application/json" };
@@ -193,6 +214,7 @@ test("no leaseId is in logs, metrics, problems and what is shown of locks, whate
   expect([...codes].sort()).toEqual([
     "forbidden",
     "held",
+    "idempotency_mismatch",
     "internal",
     "invalid_request",
     "lease_lost",
@@ -219,3 +241,5 @@ test("no leaseId is in logs, metrics, problems and what is shown of locks, whate
     for (const secret of secrets) expect(text.includes(secret), `${secret} is in the ${place}`).toBe(false);
   }
 });
+
+const UNKNOWN_TRANSACTION = "ffffffff-0000-7000-8000-000000000000";

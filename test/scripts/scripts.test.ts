@@ -62,6 +62,7 @@ import { listReports, noteProbed, putReport } from "../../src/scripts/report-cal
 import { type Call, SCRIPTS } from "../../src/scripts/scripts.js";
 import { findSlots, inspectSemaphore, setLimit } from "../../src/scripts/semaphore-calls.js";
 import { scanSet } from "../../src/scripts/set-calls.js";
+import { skimMembers } from "../../src/scripts/skim-calls.js";
 import { takeTurn } from "../../src/scripts/turn-calls.js";
 import { luaNames, luaText } from "../helpers/lua-files.js";
 import { memberRecord } from "../helpers/member-record.js";
@@ -174,6 +175,12 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
     keys,
     "search",
     many((i) => `search-${i}`),
+  ),
+  "skim-members": skimMembers(
+    keys,
+    "search",
+    many((i) => `search-${i}`),
+    "all",
   ),
   "count-members": countMembers(
     keys,

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
+import { lostNumberIn } from "../../algorithms/lost-numbers.js";
 import { Registers } from "../../client/registers.js";
 import { wrongUse } from "../failure.js";
 import { type CommonOptions, type Define, transportOf } from "../invocation.js";
@@ -43,6 +44,9 @@ export const define: Define = (command, { env }) => {
 function valueIn(given: string, isText: boolean): unknown {
   const text = given === "-" ? readFileSync(0, "utf8") : given;
   if (isText) return text;
+  const lost = lostNumberIn(text);
+  if (lost)
+    throw wrongUse(`set: ${lost.token.slice(0, 100)} cannot be represented exactly: put it in quotes`);
   try {
     return JSON.parse(text);
   } catch {

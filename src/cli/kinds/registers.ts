@@ -25,6 +25,7 @@ export function registerRow({ key, version, expiresInMs, value }: Stored): Cell[
 export function keyOf(text: string): string {
   if (text === "" || Buffer.byteLength(text) > KEY_BYTES_MAX || /[\p{Cc}\p{Cs}]/u.test(text))
     throw wrongUse(`a key has 1 to ${KEY_BYTES_MAX} bytes of UTF-8 without control characters`);
+  if (text === "." || text === "..") throw wrongUse("a key must not be . or ..");
   return text;
 }
 

@@ -1,5 +1,6 @@
 import type { AuditEvent } from "../../access/audit.js";
 import type { Quoted } from "../../access/quotas.js";
+import { RESTART_GRACE_MS } from "../members/schemas.js";
 
 /** A request and its answer, as far as they matter here. Whether a field is there depends on the act. */
 export interface Done {
@@ -50,7 +51,9 @@ const aliveOf = ({ body, answer }: Done) => {
 };
 /** A member that restarts is listed until its grace is over. */
 const keptForMs = ({ query, answer }: Done) =>
-  answer?.left && query?.restart ? (query.restartGraceMs as number) : undefined;
+  answer?.left && query?.restart
+    ? ((query.restartGraceMs as number | undefined) ?? RESTART_GRACE_MS)
+    : undefined;
 const memberId = ({ params }: Done) => ({ member: params?.id });
 const hookId = ({ params }: Done) => ({ hook: params?.id });
 const always = (outcome: string) => () => outcome;

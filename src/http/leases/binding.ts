@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import type { Kind } from "../../access/grants.js";
 import type { MayUse } from "../../primitives/leases/bound-leases.js";
 import type { MemberProof } from "../../primitives/leases/lease-terms.js";
 import { lacks, permittedOf } from "../access/authorization.js";
@@ -9,12 +10,16 @@ import type { Env } from "../context.js";
  * `forbidden`.
  */
 export function memberOf(c: Context<Env>, member: MemberProof | undefined): MemberProof | undefined {
-  if (!member) return undefined;
-  const { principal, namespace } = permittedOf(c);
-  const need = { namespace, kind: "members", names: [member.service], action: "use" } as const;
-  const missing = principal.grants.missing(need);
-  if (missing) throw lacks(missing);
+  if (member) assertMayUse(c, "members", [member.service]);
   return member;
+}
+
+/** Of what a request names besides what its route is about. Throws `forbidden`. */
+export function assertMayUse(c: Context<Env>, kind: Kind, names: readonly string[]): void {
+  if (names.length === 0) return;
+  const { principal, namespace } = permittedOf(c);
+  const missing = principal.grants.missing({ namespace, kind, names, action: "use" });
+  if (missing) throw lacks(missing);
 }
 
 /** Which leases heartbeats of this caller may renew: a memberKey gives no right that the caller's own key lacks. */

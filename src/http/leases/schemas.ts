@@ -13,6 +13,10 @@ export const leaseId = z
     example: "q-mZ2c0m8nTzK1bq0gVwYk3A",
   });
 
+export const leaseKind = z
+  .enum(["locks", "semaphores", "elections"])
+  .openapi("LeaseKind", { description: "What it holds." });
+
 export const fencingToken = z.int().min(1).max(Number.MAX_SAFE_INTEGER).openapi({
   format: "int64",
   description:

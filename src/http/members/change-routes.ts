@@ -2,7 +2,15 @@ import type { Dependencies } from "../context.js";
 import type { Routes } from "../registration.js";
 import { body, json } from "../responses/content.js";
 import * as examples from "./examples.js";
-import { IfMatchHeaders, LeaveQuery, LeftSchema, MemberParams, MemberSchema, updateBody } from "./schemas.js";
+import {
+  IfMatchHeaders,
+  LeaveQuery,
+  LeftSchema,
+  MemberParams,
+  MemberSchema,
+  RESTART_GRACE_MS,
+  updateBody,
+} from "./schemas.js";
 import { expected, versioned, withVersion } from "./versions.js";
 
 /** Changes of members that are registered: drained, given another weight, removed. */
@@ -43,9 +51,9 @@ export function changeRoutes(routes: Routes, { config }: Dependencies): void {
     answer: json("It is not a member any more.", LeftSchema, examples.departures),
     problems: ["superseded", "no_quorum"],
     handle: async ({ params: { service, id }, query }, { membership }) => {
-      const { incarnation, restart = false } = query;
-      const restartGraceMs = restart ? query.restartGraceMs : undefined;
-      return { left: await membership.leave(service, id, { incarnation, restartGraceMs }) };
+      const { incarnation, restart, restartGraceMs = RESTART_GRACE_MS } = query;
+      const how = { incarnation, restartGraceMs: restart ? restartGraceMs : undefined };
+      return { left: await membership.leave(service, id, how) };
     },
   });
 }

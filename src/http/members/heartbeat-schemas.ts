@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { answer, ms, name, request } from "../fields.js";
-import { fencingToken } from "../leases/schemas.js";
+import { fencingToken, leaseKind } from "../leases/schemas.js";
 import { mode } from "../locks/schemas.js";
 import { LossSchema } from "../problem-schemas.js";
 import { LoadBody } from "./load-schemas.js";
@@ -51,7 +51,7 @@ export const HeartbeatsBody = request("HeartbeatsRequest", "To say that many mem
 });
 
 const bound = {
-  kind: z.enum(["locks", "semaphores", "elections"]).openapi("LeaseKind", { description: "What it holds." }),
+  kind: leaseKind,
   names: z
     .array(z.string())
     .readonly()
@@ -108,6 +108,7 @@ export const HEARTBEAT_CODES = [
   "superseded",
   "forbidden",
   "too_many",
+  "overloaded",
   "no_quorum",
 ] as const;
 

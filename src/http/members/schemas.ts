@@ -91,23 +91,29 @@ export const IfMatchHeaders = z.object({
 });
 
 export const LeaveQuery = (graceMsMax: number) =>
-  z.strictObject({
-    incarnation: numberInQuery(1, Number.MAX_SAFE_INTEGER).optional().openapi({
-      type: "integer",
-      format: "int64",
-      description: "The incarnation that is meant; if there is a later one, the answer is a 409.",
-    }),
-    restart: booleanInQuery(
-      "Whether its process comes back: then its place in the ring is kept for restartGraceMs, and it is listed as suspect until it is registered again.",
-    ),
-    restartGraceMs: numberInQuery(1_000, graceMsMax).default(RESTART_GRACE_MS).openapi({
-      type: "integer",
-      minimum: 1_000,
-      maximum: graceMsMax,
-      default: RESTART_GRACE_MS,
-      description: "With restart: for how long, ms.",
-    }),
-  });
+  z
+    .strictObject({
+      incarnation: numberInQuery(1, Number.MAX_SAFE_INTEGER).optional().openapi({
+        type: "integer",
+        format: "int64",
+        description: "The incarnation that is meant; if there is a later one, the answer is a 409.",
+      }),
+      restart: booleanInQuery(
+        "Whether its process comes back: then its place in the ring is kept for restartGraceMs, and it is listed as suspect until it is registered again.",
+      ),
+      restartGraceMs: numberInQuery(1_000, graceMsMax)
+        .optional()
+        .openapi({
+          type: "integer",
+          minimum: 1_000,
+          maximum: graceMsMax,
+          description: `With restart: for how long, ms; ${RESTART_GRACE_MS.toLocaleString("en")} if left out.`,
+        }),
+    })
+    .refine(({ restart, restartGraceMs }) => restart || restartGraceMs === undefined, {
+      path: ["restartGraceMs"],
+      message: "only with restart=true",
+    });
 
 const numberInQuery = (min: number, max: number) =>
   z
@@ -116,8 +122,8 @@ const numberInQuery = (min: number, max: number) =>
     .transform(Number)
     .pipe(z.int().min(min).max(max));
 
-/** Long enough for most processes to start. */
-const RESTART_GRACE_MS = 30_000;
+/** Of a leave that says no other time: long enough for most processes to start. */
+export const RESTART_GRACE_MS = 30_000;
 
 const memberStatus = z.enum(["up", "suspect", "draining"]).openapi("MemberStatus", {
   description:

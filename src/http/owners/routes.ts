@@ -1,4 +1,3 @@
-import { CoordinationError } from "../../errors.js";
 import { ServiceParams } from "../members/schemas.js";
 import type { Routes } from "../registration.js";
 import { body, json } from "../responses/content.js";
@@ -22,10 +21,8 @@ export function ownerRoutes(routes: Routes): void {
     request: { params: ServiceParams, query: OwnerQuery },
     answer: json("The owner.", OwnerSchema, examples.keyOwner),
     problems: ["no_members", "too_many", "no_quorum"],
-    handle: ({ params: { service }, query: { key, replicas = 1 } }, { owners }, c) => {
-      assertWellEncoded(c.req.url);
-      return whenThere(owners.owning(service, replicas), (view) => jsonReply(ownerJson(key, replicas, view)));
-    },
+    handle: ({ params: { service }, query: { key, replicas = 1 } }, { owners }) =>
+      whenThere(owners.owning(service, replicas), (view) => jsonReply(ownerJson(key, replicas, view))),
   });
 
   routes.add({
@@ -46,16 +43,4 @@ export function ownerRoutes(routes: Routes): void {
       return jsonReply(slicedBody(ownersJson(keys, replicas, view), owners.timeSlices));
     },
   });
-}
-
-/** A key that cannot be decoded would otherwise be taken literally: another key than the caller meant. */
-function assertWellEncoded(url: string): void {
-  if (!url.includes("%")) return;
-  try {
-    decodeURIComponent(url.slice(url.indexOf("?") + 1));
-  } catch {
-    throw new CoordinationError("invalid_request", "key: the query is not percent-encoded UTF-8", {
-      help: { field: "key", errors: [{ field: "key", detail: "the query is not percent-encoded UTF-8" }] },
-    });
-  }
 }

@@ -11,15 +11,19 @@ export const TTL_MS_MAX = 365 * 86_400_000;
 export const isKey = (text: string): boolean =>
   Buffer.byteLength(text) <= KEY_BYTES_MAX && !/[\p{Cc}\p{Cs}]/u.test(text);
 
+/** The key of a register, in a request. */
+export const registerKey = z
+  .string()
+  .min(1)
+  .refine(isKey, `1 to ${KEY_BYTES_MAX} bytes of UTF-8 without control characters`)
+  // However they are spelled in a path, they stand for another path.
+  .refine((text) => text !== "." && text !== "..", "must not be . or ..");
+
 export const RegisterParams = z.object({
-  key: z
-    .string()
-    .min(1)
-    .refine(isKey, `1 to ${KEY_BYTES_MAX} bytes of UTF-8 without control characters`)
-    .openapi({
-      description: `Any text of 1 to ${KEY_BYTES_MAX} bytes of UTF-8 without control characters, percent-encoded: %2F for a slash.`,
-      example: "config/region",
-    }),
+  key: registerKey.openapi({
+    description: `Any text of 1 to ${KEY_BYTES_MAX} bytes of UTF-8 without control characters, but . and .., percent-encoded: %2F for a slash.`,
+    example: "config/region",
+  }),
 });
 
 /** Registers that a page looks at. */

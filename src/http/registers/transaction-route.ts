@@ -1,5 +1,4 @@
 import type { z } from "@hono/zod-openapi";
-import type { Context } from "hono";
 import type { Part } from "../../algorithms/intent.js";
 import { keyedOf } from "../../primitives/registers/keyed.js";
 import {
@@ -9,8 +8,8 @@ import {
 } from "../../primitives/registers/register-failures.js";
 import type { TransactionOutcome } from "../../primitives/registers/register-transactions.js";
 import type { Register } from "../../primitives/registers/registers.js";
-import { lacks, permittedOf } from "../access/authorization.js";
-import type { Env } from "../context.js";
+import { BATCH_BODY_BYTES_MAX } from "../fields.js";
+import { assertMayUse } from "../leases/binding.js";
 import type { Routes } from "../registration.js";
 import { body, json } from "../responses/content.js";
 import { IdempotencyHeaders } from "./schemas.js";
@@ -29,7 +28,8 @@ export function registerTransactionRoute(routes: Routes): void {
     description:
       "All changes are made or none, and no reader sees some of them. They are made only if every check holds: else the answer is version_mismatch, whose field says which check failed. What is read is as it was at that moment, before the changes. With an Idempotency-Key it can be sent again after outcome_unknown.",
     request: { headers: IdempotencyHeaders, body: body(TransactionBody, examples.requests) },
-    isBatch: true,
+    // Values are kept, so their numbers are looked at, unlike those of a batch.
+    bodyBytesMax: BATCH_BODY_BYTES_MAX,
     answer: json("It is made.", TransactionAnswerSchema, examples.answers),
     problems: [
       "no_quorum",
@@ -40,7 +40,8 @@ export function registerTransactionRoute(routes: Routes): void {
       "too_many_keyed",
     ],
     handle: async ({ headers: { "idempotency-key": key }, body: asked }, { registerTransactions }, c) => {
-      assertMayUse(c, electionsOf(asked));
+      // To check a term holds up its election for a moment: that takes more than the right to look at it.
+      assertMayUse(c, "elections", electionsOf(asked));
       const outcome = await registerTransactions.commit({
         parts: partsOf(asked),
         keyed: key === undefined ? null : keyedOf(key, "transact", asked),
@@ -71,14 +72,6 @@ function partsOf(asked: Asked): Part[] {
   );
   const parts = keysOf(asked).map((name) => ({ name, check: tags.get(name), write: writes.get(name) }));
   return [...parts, ...terms];
-}
-
-/** To check a term holds up its election for a moment: that takes more than the right to look at it. */
-function assertMayUse(c: Context<Env>, elections: readonly string[]): void {
-  if (elections.length === 0) return;
-  const { principal, namespace, action } = permittedOf(c);
-  const missing = principal.grants.missing({ namespace, kind: "elections", action, names: elections });
-  if (missing) throw lacks(missing);
 }
 
 /** A proxy may have made a tag weak. */

@@ -1,15 +1,11 @@
 import { z } from "@hono/zod-openapi";
 import { answer, json, name, request } from "../fields.js";
-import { isKey, KEY_BYTES_MAX, TTL_MS_MAX, VALUE_BYTES_MAX } from "./schemas.js";
+import { registerKey, TTL_MS_MAX, VALUE_BYTES_MAX } from "./schemas.js";
 
 /** Registers that one transaction checks, reads and changes. */
 export const KEYS_MAX = 16;
 
-const key = z
-  .string()
-  .min(1)
-  .refine(isKey, `1 to ${KEY_BYTES_MAX} bytes of UTF-8 without control characters`)
-  .openapi({ description: "The key of a register.", example: "accounts/7" });
+const key = registerKey.openapi({ description: "The key of a register.", example: "accounts/7" });
 
 const ETAG = /^(W\/)?"[^"]{1,64}"$/;
 

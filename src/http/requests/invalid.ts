@@ -60,9 +60,16 @@ function inWords(issue: z.core.$ZodIssue, { part, schema, given }: Misfit): stri
   if (part === "query" && Array.isArray(value)) return "may be given once only";
   // Messages of the schemas are words already; but a pattern for a number in a query says only that it is a number.
   if (issue.code === "custom") return issue.message;
+  if (issue.code === "invalid_key") return nameInWords(schemaAt(schema, issue.path.slice(0, -1)));
   const at = schemaAt(schema, issue.path);
   if (issue.code === "invalid_format" && !(at instanceof z.ZodPipe)) return `must be ${issue.message}`;
   return expectationOf(at) ?? "is not valid";
+}
+
+function nameInWords(record: z.ZodType | undefined): string {
+  const at = record instanceof z.ZodPipe ? (record.out as z.ZodType) : record;
+  const expectation = at instanceof z.ZodRecord ? expectationOf(at.keyType as z.ZodType) : undefined;
+  return `its name ${expectation ?? "is not valid"}`;
 }
 
 /** What a value must be, by its schema. Cached: many wrong requests must not cost more than right ones. */
@@ -76,6 +83,7 @@ const EXPECTATIONS = new WeakMap<z.ZodType, string | undefined>();
 
 function read(schema: z.ZodType): string | undefined {
   const shape = z.toJSONSchema(schema, { unrepresentable: "any", io: "output" });
+  if (shape.const !== undefined) return `must be ${JSON.stringify(shape.const)}`;
   if (shape.enum) return `must be ${shape.enum.map((each) => JSON.stringify(each)).join(" or ")}`;
   switch (shape.type) {
     case "integer":
@@ -101,13 +109,15 @@ function range(min: number | undefined, max: number | undefined): string {
 }
 
 function size(min: number | undefined, max: number | undefined, unit = ""): string {
-  if (max === undefined) return "";
+  if (max === undefined) return min ? ` of ${min} or more${unit}` : "";
   return min ? ` of ${min} to ${max}${unit}` : ` of at most ${max}${unit}`;
 }
 
 function schemaAt(schema: z.ZodType, path: readonly PropertyKey[]): z.ZodType | undefined {
   let at: z.ZodType | undefined = bare(schema);
   for (const key of path) {
+    // Of what is looked at before it is checked, such as a record.
+    if (at instanceof z.ZodPipe) at = bare(at.out as z.ZodType);
     if (at instanceof z.ZodObject) at = bare(at.shape[String(key)]);
     else if (at instanceof z.ZodArray) at = bare(at.element as z.ZodType);
     else if (at instanceof z.ZodRecord) at = bare(at.valueType as z.ZodType);

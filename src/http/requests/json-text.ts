@@ -1,58 +1,19 @@
+import { lostNumberIn } from "../../algorithms/lost-numbers.js";
 import { CoordinationError } from "../../errors.js";
 
-/**
- * Throws `invalid_request`, naming the field, if a JSON body has a number that JavaScript cannot represent: `1e999` would
- * silently become null, and 9007199254740993 would lose its last digit. Text that is not JSON passes.
- */
+/** Throws `invalid_request`, naming the field, if a JSON body has a number that would not arrive as it was sent. */
 export function refuseLostNumbers(text: string): void {
-  if (!SUSPECT.test(text)) return;
-  for (const { 0: token, index } of text.matchAll(STRING_OR_NUMBER)) {
-    if (token.startsWith('"') || !isLost(token)) continue;
-    const field = pathTo(text.slice(0, index));
-    const detail = `the number ${shortened(token)} cannot be represented exactly: send it as text`;
-    throw new CoordinationError("invalid_request", field ? `${field}: ${detail}` : detail, {
-      help: { errors: [{ field, detail }], ...(field && { field }) },
-    });
-  }
-}
-
-function isLost(literal: string): boolean {
-  const value = Number(literal);
-  const [mantissa = "", exponent] = literal.toLowerCase().split("e");
-  if (!Number.isFinite(value)) return true;
-  if (value === 0) return /[1-9]/.test(mantissa);
-  // 6.02e23 is how a measurement is written, and comes back unchanged.
-  const digits = mantissa.replace(/[-.]/g, "").replace(/^0+|0+$/g, "").length;
-  return Math.abs(value) > Number.MAX_SAFE_INTEGER && (exponent === undefined || digits > DIGITS_KEPT);
-}
-
-/** The field whose value begins at the end of `before`, as `metadata.items.2`. */
-function pathTo(before: string): string {
-  const path: { key: string; at: number | null }[] = [];
-  let last = "";
-  for (const [token] of before.matchAll(STRING_OR_PUNCTUATION)) {
-    const top = path.at(-1);
-    if (token === "{") path.push({ key: "", at: null });
-    else if (token === "[") path.push({ key: "", at: 0 });
-    else if (token === "}" || token === "]") path.pop();
-    else if (token === ":" && top) top.key = last;
-    else if (token === "," && top && top.at !== null) top.at += 1;
-    last = token.slice(1, -1);
-  }
-  return path
-    .map(({ key, at }) => at ?? key)
-    .join(".")
-    .slice(0, SHOWN_MAX);
+  const lost = lostNumberIn(text);
+  if (!lost) return;
+  const field = lost.path.join(".").slice(0, SHOWN_MAX);
+  const detail = `the number ${shortened(lost.token)} cannot be represented exactly: send it as text`;
+  throw new CoordinationError("invalid_request", field ? `${field}: ${detail}` : detail, {
+    help: { errors: [{ field, detail }], ...(field && { field }) },
+  });
 }
 
 function shortened(token: string): string {
   return token.length > SHOWN_MAX ? `${token.slice(0, SHOWN_MAX)}…` : token;
 }
 
-/** Such numbers have 17 digits, or 16 that begin with a 9, or an exponent. Fencing tokens have 16 and begin with a 1. */
-const SUSPECT = /\d{17}|9\d{15}|\d[eE][+-]?\d/;
-// An unterminated string extends to the end of the text: otherwise every quote in it would be tried anew.
-const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"?|-?\d[\d.eE+-]*/g;
-const STRING_OR_PUNCTUATION = /"(?:[^"\\]|\\.)*"?|[{}[\]:,]/g;
-const DIGITS_KEPT = 17;
 const SHOWN_MAX = 100;

@@ -46,11 +46,12 @@ export function parserOf<S extends Schemas>(
   const schema = body?.content["application/json"].schema;
   return {
     params: (c) => {
-      if (params && c.req.url.includes("%")) refuseMalformedPath(c);
+      if (params) refuseMalformed("path", c);
       return (params && check("param", params, c.req.param())) as Parsed<S>["params"];
     },
     rest: (c, text, params) => {
       if (refusesQuery) refuseQuery(c);
+      else if (query) refuseMalformed("query", c);
       return {
         query: query && check("query", query, queryOf(c)),
         params,
@@ -85,11 +86,14 @@ function jsonOf(c: Context, text: string | null): unknown {
 const JSON_TYPE = /^application\/([a-z.-]+\+)?json(;\s*[a-z0-9-]+=[^;]+)*$/i;
 
 /** The framework would take what it cannot decode as it is: another name than the one that was meant. */
-function refuseMalformedPath(c: Context): void {
+function refuseMalformed(part: "path" | "query", c: Context): void {
+  const { url } = c.req;
+  if (!url.includes("%")) return;
+  const [path = ""] = url.split("?", 1);
   try {
-    decodeURIComponent(c.req.url.split("?", 1)[0] ?? "");
+    decodeURIComponent(part === "path" ? path : url.slice(path.length));
   } catch (cause) {
-    const message = "The path is not well-formed: percent-encode the bytes of a name's UTF-8.";
+    const message = `The ${part} is not well-formed: percent-encode the bytes of a name's UTF-8.`;
     throw new CoordinationError("invalid_request", message, { cause });
   }
 }

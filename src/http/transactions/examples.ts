@@ -8,6 +8,21 @@ const participants = ["stock", "payment"];
 export const begins = {
   begin: { value: { participants, deadlineMs: 30_000, payload } },
   own: { summary: "With an id of its own", value: { id, participants, deadlineMs: 30_000, payload } },
+  leases: {
+    summary: "Only while a lock is held",
+    value: {
+      participants,
+      deadlineMs: 30_000,
+      leases: [
+        {
+          kind: "locks" as const,
+          names: ["orders-42"],
+          leaseId: "q-mZ2c0m8nTzK1bq0gVwYk3A",
+          fencingToken: 1_795_222_235_123_458,
+        },
+      ],
+    },
+  },
   called: {
     summary: "The service calls one of the participants",
     value: {
@@ -39,6 +54,7 @@ const active: Transaction = {
   decision: null,
   reason: null,
   participants: [participant("stock", "yes"), participant("payment", null)],
+  leases: [{ kind: "locks", names: ["orders-42"], fencingToken: 1_795_222_235_123_458 }],
   payload,
   deadlineInMs: 21_400,
 };

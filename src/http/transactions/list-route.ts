@@ -30,7 +30,8 @@ export function listTransactionsRoute(routes: Routes, { cursors }: Pick<Dependen
           return { items, cursor: next };
         },
         nameOf: ({ name }) => name,
-        bytesOf: ({ transaction }) => transaction.payload?.length ?? 0,
+        bytesOf: ({ transaction: { payload, leases } }) =>
+          (payload?.length ?? 0) + (leases ? JSON.stringify(leases).length : 0),
         prefix: "",
         cursor,
         limit,

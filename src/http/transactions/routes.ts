@@ -13,6 +13,7 @@ import {
 import type { Inspected, Outcome, Told } from "../../primitives/transactions/transactions.js";
 import { grantedTo, lacks, permittedOf } from "../access/authorization.js";
 import type { Dependencies, Env } from "../context.js";
+import { assertMayUse } from "../leases/binding.js";
 import type { Routes } from "../registration.js";
 import { invalidFields } from "../requests/invalid.js";
 import { body, json } from "../responses/content.js";
@@ -49,20 +50,22 @@ function beginRoute(routes: Routes, { callbackDeliveries }: Dependencies): void 
     tags: ["transactions"],
     summary: "Begin a transaction",
     description:
-      "Participants prepare what they have to do, vote, wait for the decision, do it, and acknowledge. It is committed once all have voted yes, and aborted by the first no, by an abort, or at its deadline. Participants with a URL in callbacks are called by POST instead, signed as Standard Webhooks are: with the type prepare, which they answer with {vote, reason}, and then commit or abort, until they answer with a status from 200 to 299. Hosts must be listed in QUORATE_CALLBACK_ALLOW.",
+      "Participants prepare what they have to do, vote, wait for the decision, do it, and acknowledge. It is committed once all have voted yes, and aborted by the first no, by an abort, or at its deadline. Leases that it names must be held then; one that is not held now is refused. Participants with a URL in callbacks are called by POST instead, signed as Standard Webhooks are: with the type prepare, which they answer with {vote, reason}, and then commit or abort, until they answer with a status from 200 to 299. Hosts must be listed in QUORATE_CALLBACK_ALLOW.",
     request: { body: body(BeginBody, examples.begins) },
     answer: json("It had been begun by the same request.", TransactionSchema, examples.begun),
     otherAnswers: { 201: json("It is begun.", TransactionSchema, examples.begun) },
-    problems: [...PROBLEMS, "too_many_transactions", "idempotency_mismatch"],
+    problems: [...PROBLEMS, "too_many_transactions", "idempotency_mismatch", "lease_lost", "lease_mismatch"],
     handle: async ({ body }, { transactions, namespace }, c) => {
-      const { id: chosen, participants, deadlineMs, payload } = body;
+      const { id: chosen, participants, deadlineMs, payload, leases = [] } = body;
       const id = chosen === undefined ? transactions.newId() : idOf(chosen);
       if (chosen !== undefined) assertGranted(c, id);
       const callees = calleesIn(body);
       if (callees) callbackDeliveries.check(callees.urls);
       const text = payload === undefined ? null : JSON.stringify(payload);
-      const begunBy = digest(JSON.stringify([participants, deadlineMs, text, ...(callees ? [callees] : [])]));
-      const outcome = await transactions.begin(id, { participants, payload: text, begunBy }, deadlineMs);
+      for (const { kind, names } of leases) assertMayUse(c, kind, names);
+      const begunBy = digest(partsOf(body, text, callees));
+      const terms = { participants, payload: text, begunBy, leases };
+      const outcome = await transactions.begin(id, terms, deadlineMs);
       const told = toldBy(outcome);
       if (callees) await callBack(callbackDeliveries, { namespace: namespace.name, id }, callees);
       const answer = toJson(id, told);
@@ -114,7 +117,7 @@ function voteRoute(routes: Routes): void {
     tags: ["transactions"],
     summary: "Vote on a transaction",
     description:
-      "The last yes commits it, a no aborts it. The same vote can be sent again. A vote for an id that nobody has begun leaves it aborted, so that it cannot begin any more.",
+      "The last yes commits it, a no aborts it. Where the transaction names leases, the last yes renews them, and aborts it if one has ended; while no majority can tell, it does not count, and can be sent again. The same vote can be sent again. A vote for an id that nobody has begun leaves it aborted, so that it cannot begin any more.",
     request: { params: TransactionParams, body: body(VoteBody, examples.votes) },
     answer: json("The vote counts.", TransactionSchema, examples.voted),
     problems: [...PROBLEMS, "too_many_transactions", "contrary_vote", "unknown_participant"],
@@ -175,6 +178,23 @@ function idOf(text: string): string {
   if (!UUID_V7.test(text))
     throw invalidFields([{ field: "id", detail: "must be a UUID of version 7 in lower case" }]);
   return text;
+}
+
+/** What one request to begin has in common with its repetition. Those without leases are as they were before there were any. */
+function partsOf(
+  { participants, deadlineMs, leases = [] }: z.output<typeof BeginBody>,
+  payload: string | null,
+  callees: Terms | null,
+): string {
+  const of = (part: object | null) => (part ? [part] : []);
+  const named = leases.map(({ kind, names, leaseId, fencingToken }) => [kind, names, leaseId, fencingToken]);
+  return JSON.stringify([
+    participants,
+    deadlineMs,
+    payload,
+    ...of(callees),
+    ...(named.length > 0 ? [{ named }] : []),
+  ]);
 }
 
 type Terms = Omit<Callees, "caller">;

@@ -10,6 +10,7 @@ import {
   request,
   waitMsInQuery,
 } from "../fields.js";
+import { fencingToken, leaseId, leaseKind } from "../leases/schemas.js";
 import { callableUrl, signingSecret } from "../signing-fields.js";
 
 export const PARTICIPANTS_MAX = 64;
@@ -25,6 +26,30 @@ const id = () =>
 export const TransactionParams = z.object({ id: id() });
 
 const participant = name("A participant.", "stock");
+
+const LEASES_MAX = 8;
+const LEASE_NAMES_MAX = 16;
+
+const LeaseBody = request(
+  "TransactionLease",
+  "A lease that must be held when the transaction commits. Of an election, its term is the fencingToken.",
+  {
+    kind: leaseKind,
+    names: z
+      .array(name("A name.", "orders-42"))
+      .min(1)
+      .max(LEASE_NAMES_MAX)
+      .openapi({
+        description: "All names that it holds: of a semaphore or an election, its one name.",
+        example: ["orders-42"],
+      }),
+    leaseId,
+    fencingToken,
+  },
+).refine(({ kind, names }) => kind === "locks" || names.length === 1, {
+  error: "one name, unless it is a lease of locks",
+  path: ["names"],
+});
 
 export const BeginBody = request("BeginTransactionRequest", "To begin a transaction.", {
   id: id().optional().openapi({
@@ -42,6 +67,15 @@ export const BeginBody = request("BeginTransactionRequest", "To begin a transact
     example: 30_000,
   }),
   payload: json(PAYLOAD_BYTES_MAX, "What the participants have to know", { order: 42 }).optional(),
+  leases: z
+    .array(LeaseBody)
+    .max(LEASES_MAX)
+    .refine((all) => new Set(all.map((one) => one.leaseId)).size === all.length, "no lease twice")
+    .optional()
+    .openapi({
+      description:
+        "Leases without which it must not commit. The last yes commits only once a majority of the primaries have renewed each of them with a second left, and aborts it for the reason lease_lost where one has ended. The decision tells their fencing tokens, never their leaseIds.",
+    }),
   callbacks: z
     .record(participant, callableUrl("Where the participant is called.", "https://stock.internal/2pc"))
     .refine((urls) => Object.keys(urls).length > 0, "at least one")
@@ -94,7 +128,10 @@ export const TransactionSchema = answer("Transaction", "A transaction.", {
     .enum(["committed", "aborted"])
     .nullable()
     .openapi({ description: "Once there is one, it never changes. null: not yet." }),
-  reason: z.string().nullable().openapi({ description: "Why it was aborted.", example: null }),
+  reason: z.string().nullable().openapi({
+    description: "Why it was aborted; lease_lost: a lease that it names had ended when the last vote came.",
+    example: null,
+  }),
   participants: z
     .array(
       answer("Participant", "A participant of a transaction.", {
@@ -104,6 +141,18 @@ export const TransactionSchema = answer("Transaction", "A transaction.", {
       }),
     )
     .openapi({ description: "None where a vote or an abort came for an id that nobody had begun." }),
+  leases: z
+    .array(
+      answer("LeaseOfTransaction", "A lease that the transaction names.", {
+        kind: leaseKind,
+        names: z.array(z.string()).openapi({ description: "What it holds.", example: ["orders-42"] }),
+        fencingToken,
+      }),
+    )
+    .openapi({
+      description:
+        "The leases that it names. They were held when the commit was proposed, and may have ended since: what they guard compares the tokens.",
+    }),
   payload: z
     .unknown()
     .openapi({ description: "As it was given; null: there is none.", example: { order: 42 } }),

@@ -1,4 +1,3 @@
-import { Places } from "../../algorithms/places.js";
 import { validForMs } from "../../algorithms/validity.js";
 import type { Clock } from "../../clock.js";
 import { CoordinationError } from "../../errors.js";
@@ -18,6 +17,7 @@ import type { Keys } from "../../scripts/keys.js";
 import type { Mode } from "../../scripts/lease-calls.js";
 import { type LeaseKind, namesOf } from "../../scripts/resource-kinds.js";
 import { superseded, tooManyBound, unknownMember, wrongMemberKey } from "../members/member-failures.js";
+import { SharedReads } from "../reads/shared-reads.js";
 import { lost } from "./lease-failures.js";
 import type { LeaseObserver } from "./lease-observer.js";
 
@@ -55,19 +55,24 @@ export type MayUse = (kind: LeaseKind, names: readonly string[]) => boolean;
 
 /**
  * Leases that heartbeats of a member keep. Each primary has a list of them, which tells where to look; whether a lease is held is
- * voted on lease by lease. That a majority have the member says nothing of a hold, which may be on another majority.
+ * voted on lease by lease. That a majority have the member says nothing of a hold, which may be on another majority. Heartbeats that
+ * come while others look at the same list, or renew the same lease, share what is done next: each is as good as renewed then.
  */
 export class BoundLeases {
-  readonly #renewals = new Places(RENEWALS_AT_ONCE_MAX);
+  readonly #lists: SharedReads<Listed>;
+  readonly #renewals: SharedReads<Renewed | null>;
 
   constructor(
     private readonly primaries: Primaries,
     private readonly keys: Keys,
     private readonly votes: Pick<LeaseVotes, "renew">,
-    private readonly clock: Pick<Clock, "monotonicMs">,
+    private readonly clock: Pick<Clock, "monotonicMs" | "soon">,
     private readonly settings: { readonly ttlMaxMs: number },
     private readonly observer?: LeaseObserver,
-  ) {}
+  ) {
+    this.#lists = new SharedReads(clock, LISTS_AT_ONCE_MAX);
+    this.#renewals = new SharedReads(clock, RENEWALS_AT_ONCE_MAX);
+  }
 
   /** Throws what `bind` would throw now. */
   check(member: BoundTo): Promise<void> {
@@ -108,7 +113,12 @@ export class BoundLeases {
   }
 
   /** The leases in the lists of a majority: all that were bound, and some that have ended. Throws `no_quorum`. */
-  async listed(member: BoundTo): Promise<Listed> {
+  listed(member: BoundTo): Promise<Listed> {
+    const { service, id, incarnation } = member;
+    return this.#lists.read(`${service}/${id}/${incarnation}`, () => this.#list(member));
+  }
+
+  async #list(member: BoundTo): Promise<Listed> {
     let complete: (answers: Answers<readonly BoundLease[]>) => void = () => {};
     const answers = new Promise<Answers<readonly BoundLease[]>>((resolve) => {
       complete = resolve;
@@ -121,16 +131,17 @@ export class BoundLeases {
     const latest = new Map<string, BoundLease>();
     for (const lease of lists.flat())
       if ((latest.get(lease.leaseId)?.token ?? 0) < lease.token) latest.set(lease.leaseId, lease);
-    return { leases: [...latest.values()], answers };
+    return { leases: [...latest.values()], answers, isTidied: false };
   }
 
   /** Renews each of the leases by itself. What the caller may not use is neither renewed nor told. */
-  async renew(member: BoundTo, { leases, answers }: Listed, mayUse: MayUse): Promise<BoundOutcome> {
+  async renew(member: BoundTo, listed: Listed, mayUse: MayUse): Promise<BoundOutcome> {
     const renewed = await Promise.all(
-      leases.map((lease) => {
+      listed.leases.map(async (lease) => {
         const named = namesOf(lease.resources);
         if (!mayUse(named.kind, named.names)) return null;
-        return this.#renewals.run(async () => ({ lease, ...named, outcome: await this.#renew(lease) }));
+        const key = [lease.resources[0], lease.leaseId, lease.token].join(" ");
+        return { lease, ...named, outcome: await this.#renewals.read(key, () => this.#renew(lease)) };
       }),
     );
     const held: BoundHeld[] = [];
@@ -147,7 +158,8 @@ export class BoundLeases {
         held.push({ ...named, leaseId, ttlMs, mode, validForMs: outcome.validForMs });
       } else if (outcome.kind === "lost") lost.push({ ...named, lost: outcome.lost });
     }
-    void answers.then((all) => this.#tidy(member, all, kept, ended));
+    if (!listed.isTidied) void listed.answers.then((all) => this.#tidy(member, all, kept, ended));
+    listed.isTidied = true;
     return { held, lost };
   }
 
@@ -203,6 +215,8 @@ export interface Listed {
   readonly leases: readonly BoundLease[];
   /** Of all primaries, once each has answered or failed. */
   readonly answers: Promise<Answers<readonly BoundLease[]>>;
+  /** Whether one of those who share it sees to the lists. */
+  isTidied: boolean;
 }
 
 type Renewed =
@@ -211,6 +225,8 @@ type Renewed =
   | { readonly kind: "lost"; readonly lost: Loss };
 
 const WORST_FIRST = ["superseded", "wrong-key", "full", "unknown"] as const;
+/** Members whose lists are read at once, each in parts. */
+const LISTS_AT_ONCE_MAX = 64;
 /** Leases of all heartbeats that this instance renews at once: some ms of each primary's time. */
 const RENEWALS_AT_ONCE_MAX = 64;
 /** Leases that one heartbeat puts into the list of a primary; those left come with the next. */

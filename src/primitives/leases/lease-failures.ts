@@ -42,6 +42,9 @@ export function lost(why: Lost["why"], token: number): CoordinationError {
   }
 }
 
+/** Nobody holds a lease with this leaseId and this token. */
+export const notHeld = (): CoordinationError => lost({ kind: "expired" }, 0);
+
 function leaseLost(
   what: string,
   lost: ErrorHelp["lost"] & object,

@@ -24,13 +24,15 @@ export interface JudgedCensus extends Pick<Census, "gone"> {
  */
 export class ListWatches {
   readonly #watches: Watches<ListState>;
+  /** Made once for all readers who share a read: thousands may begin to wait together. */
+  readonly #states = new WeakMap<JudgedCensus, ListState>();
 
   constructor(
     list: (service: string) => Promise<JudgedCensus>,
     private readonly pages: Pick<MemberPages, "first">,
     private readonly clock: Clock,
   ) {
-    this.#watches = new Watches(clock, async (service) => new ListState(await list(service)));
+    this.#watches = new Watches(clock, async (service) => this.#stateOf(await list(service)));
   }
 
   /** The first page once the version of its list is not `version`, or when `deadlineMs` has passed. Throws `no_quorum`. */
@@ -49,6 +51,14 @@ export class ListWatches {
       // What has changed back again is no change.
       if (page.version !== version || signal?.aborted || this.clock.monotonicMs() >= deadlineMs) return page;
     }
+  }
+
+  #stateOf(census: JudgedCensus): ListState {
+    const known = this.#states.get(census);
+    if (known) return known;
+    const state = new ListState(census);
+    this.#states.set(census, state);
+    return state;
   }
 }
 

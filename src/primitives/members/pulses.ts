@@ -6,6 +6,7 @@ import type { BoundTo } from "../../scripts/bound-calls.js";
 import type { Keys } from "../../scripts/keys.js";
 import type { Heartbeat, MemberRecord, Pulse } from "../../scripts/member-calls.js";
 import type { BoundLeases, BoundOutcome, Listed, MayUse } from "../leases/bound-leases.js";
+import { SharedReads } from "../reads/shared-reads.js";
 import { Heartbeats } from "./heartbeats.js";
 import type { MemberChanges } from "./member-changes.js";
 import { superseded, tooManyInBatch, unknownMember, wrongMemberKey } from "./member-failures.js";
@@ -29,6 +30,8 @@ export type HeartbeatOutcome = Alive | { readonly error: CoordinationError };
  */
 export class Pulses {
   readonly #heartbeats: Heartbeats;
+  /** Each raises a revision, which is told to all who watch: once for all heartbeats that come before it. */
+  readonly #outliving: SharedReads<Pulse>;
 
   constructor(
     primaries: Primaries,
@@ -41,6 +44,7 @@ export class Pulses {
     private readonly bound: Pick<BoundLeases, "listed" | "renew">,
   ) {
     this.#heartbeats = new Heartbeats(primaries, keys, clock);
+    this.#outliving = new SharedReads(clock, TOGETHER_MAX);
   }
 
   /** In the order of the heartbeats. `mayUse`: which leases their caller may renew. */
@@ -156,7 +160,9 @@ export class Pulses {
     if (nonce !== undefined && nonce !== live.nonce) throw wrongMemberKey(id);
     const renewed = { ...live, expiresInMs: live.ttlMs, heartbeatAgeMs: 0 };
     if (!known.isDisputed && (await this.records.put(service, renewed))) return live;
-    return this.changes.outlive(service, id, incarnation);
+    return this.#outliving.read(`${service}/${id}/${incarnation ?? ""}`, () =>
+      this.changes.outlive(service, id, incarnation),
+    );
   }
 }
 

@@ -19,6 +19,7 @@ import {
   type ReportsPart,
   type StoredReport,
 } from "../../scripts/report-calls.js";
+import type { ListedRecord } from "../../scripts/skim-calls.js";
 import { SharedReads } from "../reads/shared-reads.js";
 import { type Member, toMember } from "./member.js";
 import { cannotReport, reportSuperseded, tooManyReported, unknownMember } from "./member-failures.js";
@@ -131,7 +132,7 @@ export class Suspicions {
   }
 
   /** The members of these records, with the status that follows from what is reported. Throws `no_quorum`. */
-  async judge(service: string, records: readonly MemberRecord[]): Promise<Member[]> {
+  async judge(service: string, records: readonly ListedRecord[]): Promise<Member[]> {
     const members = records.map(toMember);
     if (!records.some(({ reported }) => reported)) return members;
     const { suspects } = await this.#read(service);

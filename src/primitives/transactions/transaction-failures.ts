@@ -61,3 +61,12 @@ export function callsInDoubt(cause: unknown): CoordinationError {
     { cause },
   );
 }
+
+/** A commit must not be proposed when a lease is nearly over. */
+export function leasesTooSlow(): CoordinationError {
+  return new CoordinationError(
+    "no_quorum",
+    "A majority of the primaries renewed the leases that the transaction names, but so late that less than a second was left of them. Nothing was decided: try again.",
+    { help: { retryAfterMs: 1_000 } },
+  );
+}

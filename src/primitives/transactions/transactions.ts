@@ -5,6 +5,7 @@ import {
   type Begin,
   begin,
   expire,
+  type NamedLease,
   REMEMBERED_MS,
   type Refusal,
   type Seen,
@@ -17,11 +18,14 @@ import {
 } from "../../algorithms/two-phase.js";
 import type { Clock } from "../../clock.js";
 import type { Ids } from "../../ids.js";
+import { Namespace } from "../../namespace.js";
 import type { InFlight } from "../leases/lease-terms.js";
 import { type Versioned, Watches } from "../reads/watch.js";
 import type { Decision, Moment, State } from "../registers/proposals.js";
 import type { RegisterNews } from "../registers/register-news.js";
 import type { Registers } from "../registers/registers.js";
+import type { Held, NamedLeases } from "./named-leases.js";
+import { leasesTooSlow } from "./transaction-failures.js";
 
 /** A transaction as it is now. */
 export interface Told {
@@ -57,6 +61,7 @@ export class Transactions {
     private readonly registers: Pick<Registers, "changes" | "state">,
     private readonly clock: Clock,
     private readonly ids: Pick<Ids, "hexNonce">,
+    private readonly leases: Pick<NamedLeases, "check" | "renew">,
     news?: Pick<RegisterNews, "listen">,
   ) {
     const listen = news && ((name: string, wake: () => void) => news.listen(name, wake));
@@ -77,12 +82,15 @@ export class Transactions {
     this.#stored = count;
   }
 
+  /** Throws also as `NamedLeases.check` does. */
   begin(name: string, terms: Begin, deadlineMs: number): Promise<Outcome> {
-    return this.#step(name, (seen) => begin(seen, terms), deadlineMs);
+    const renew: Renew = (leases) => this.leases.check(namespaceOf(name), leases);
+    return this.#step(name, (seen) => begin(seen, terms), { deadlineMs, renew });
   }
 
   vote(name: string, participant: string, its: Vote, reason: string | null): Promise<Outcome> {
-    return this.#step(name, (seen) => vote(seen, participant, its, reason));
+    const renew: Renew = (leases) => this.leases.renew(namespaceOf(name), leases);
+    return this.#step(name, (seen) => vote(seen, participant, its, reason), { renew });
   }
 
   abort(name: string, reason: string): Promise<Outcome> {
@@ -114,7 +122,7 @@ export class Transactions {
     await this.registers.changes.change<null>(
       name,
       (state, { isOver }) => {
-        const step = expire({ transaction: transactionIn(state), isOver });
+        const step = expire({ transaction: transactionIn(state), isOver, leases: "unknown" });
         if (step.kind === "changed") return writing(step.next, null, null);
         const isThere = state.version !== null && state.version.json !== null;
         if (!isOver || !isThere) return { kind: "keep", result: null };
@@ -124,28 +132,80 @@ export class Transactions {
     );
   }
 
-  async #step(name: string, step: (seen: Seen) => Step, deadlineMs: number | null = null): Promise<Outcome> {
+  /** Takes a step. Where it needs leases, they are renewed first, and it is taken while they are held. */
+  async #step(
+    name: string,
+    step: (seen: Seen) => Step,
+    { deadlineMs = null, renew = NO_LEASES }: Terms = {},
+  ) {
+    let held: Held | null = null;
+    for (let renewals = 0; ; renewals++) {
+      const outcome = await this.#once(name, step, deadlineMs, held);
+      if (outcome.kind !== "unheld") return outcome;
+      if (renewals === RENEWALS_MAX) throw leasesTooSlow();
+      held = await renew(outcome.leases);
+    }
+  }
+
+  async #once(
+    name: string,
+    step: (seen: Seen) => Step,
+    deadlineMs: number | null,
+    held: Held | null,
+  ): Promise<Outcome | Unheld> {
     // The same for all tries of this change: what was proposed once must not be told as refused.
     const isFull = this.#stored >= STORED_MAX;
-    const changed = await this.registers.changes.change<Outcome>(
+    // Likewise: time enough must be left when a commit is proposed for the first time.
+    let isCommitting = false;
+    const changed = await this.registers.changes.change<Outcome | Unheld>(
       name,
-      (state, moment) => decide(name, state, moment, step, { deadlineMs, isFull }),
+      (state, moment) => {
+        const leases = isCommitting ? "held" : this.#areHeld(held);
+        const decision = decide(name, state, { ...moment, leases }, step, { deadlineMs, isFull });
+        isCommitting ||= decision.kind === "write" && isCommit(decision.result);
+        return decision;
+      },
       { seesEnd: true },
     );
-    const { kind, result } = changed as Extract<typeof changed, { result: Outcome }>;
+    const { kind, result } = changed as Extract<typeof changed, { result: Outcome | Unheld }>;
     if (kind === "written" && (result.kind === "refused" || (result.kind === "told" && result.isNew)))
       this.#stored++;
     return result;
   }
+
+  #areHeld(held: Held | null): Seen["leases"] {
+    if (held?.kind !== "held") return held?.kind ?? "unknown";
+    return held.untilMs - this.clock.monotonicMs() >= LEFT_MS_MIN ? "held" : "unknown";
+  }
 }
+
+/** A step that needs leases which have to be renewed first. */
+interface Unheld {
+  readonly kind: "unheld";
+  readonly leases: readonly NamedLease[];
+}
+
+type Renew = (leases: readonly NamedLease[]) => Promise<Held>;
+
+interface Terms {
+  readonly deadlineMs?: number | null;
+  readonly renew?: Renew;
+}
+
+const NO_LEASES: Renew = () => {
+  throw new Error("this step needs no leases");
+};
+
+const isCommit = (outcome: Outcome | Unheld) =>
+  outcome.kind === "told" && outcome.transaction.state === "committed";
 
 function decide(
   name: string,
   state: State,
-  { isOver, nowMs }: Moment,
+  { isOver, nowMs, leases }: Moment & Pick<Seen, "leases">,
   step: (seen: Seen) => Step,
   { deadlineMs, isFull }: { readonly deadlineMs: number | null; readonly isFull: boolean },
-): Decision<Outcome> {
+): Decision<Outcome | Unheld> {
   const stored = transactionIn(state);
   // One that was remembered for long enough, and only waits to be removed.
   const transaction = isOver && stored?.state !== "active" ? null : stored;
@@ -153,7 +213,8 @@ function decide(
     const age = ageOf(idIn(name), nowMs);
     if (age !== "new") return { kind: "keep", result: { kind: age } };
   }
-  const made = step({ transaction, isOver });
+  const made = step({ transaction, isOver, leases });
+  if (made.kind === "unheld") return { kind: "keep", result: made };
   const next = made.kind === "same" ? null : (made.next ?? null);
   if (isFull && next && !stored) return { kind: "keep", result: { kind: "full" } };
   const leftMs = transaction ? state.leftMs : deadlineMs;
@@ -161,9 +222,15 @@ function decide(
   return next ? writing(next, leftMs, result) : { kind: "keep", result };
 }
 
+const namespaceOf = (name: string) => new Namespace(name.split("/")[1] ?? "");
 const idIn = (name: string) => name.slice(name.lastIndexOf("/") + 1);
 
-function outcomeOf(step: Step, now: Transaction | null, leftMs: number | null, isNew: boolean): Outcome {
+function outcomeOf(
+  step: Exclude<Step, Unheld>,
+  now: Transaction | null,
+  leftMs: number | null,
+  isNew: boolean,
+): Outcome {
   if (step.kind === "refused") return { kind: "refused", why: step.why, transaction: now };
   if (!now) throw new Error("a step that is not refused has a transaction");
   return { kind: "told", transaction: now, deadlineInMs: now.state === "active" ? leftMs : null, isNew };
@@ -186,6 +253,10 @@ function deadlineOf({ state }: Transaction, { leftMs }: State): number | null {
 }
 
 const NONE = "-";
+/** What all leases that a transaction names must have left when it is to be committed, ms. */
+const LEFT_MS_MIN = 1_000;
+/** For one step: each is followed by a change that takes milliseconds. */
+const RENEWALS_MAX = 3;
 
 /** Transactions of all namespaces that are stored: nearly 6 a second can end, as long as each is remembered for a day. */
 export const STORED_MAX = 500_000;

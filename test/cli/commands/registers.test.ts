@@ -102,10 +102,12 @@ describe("registers", () => {
 
   test.each([
     [["set", "register", "a", "{b"], /must be JSON/],
+    [["set", "register", "a", '{"n": 9007199254740993}'], /9007199254740993 cannot be represented exactly/],
     [["set", "register", "", "1"], /a key has 1 to 512 bytes/],
     [["set", "register", "a", "1", "--if-absent", "--if-match", "b"], /exclude each other/],
     [["get", "register", "é".repeat(257)], /a key has 1 to 512 bytes/],
     [["watch", "register", ""], /a key has 1 to 512 bytes/],
+    [["get", "register", ".."], /must not be \. or \.\./],
     [["transactions", "get", "42"], /is no id of a transaction/],
     [["transactions", "abort", "019b7ada-7028-7c3a-9d41-5f2ac1a58b7e"], /say why/],
   ])("%j is wrong use", async (args, says) => {

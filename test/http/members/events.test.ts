@@ -242,6 +242,17 @@ describe("a stream that is resumed", () => {
     expect(stream.events()[0]).toMatchObject({ id: "", data: { service, why: expect.any(String) } });
   });
 
+  test("from an id of another service gets a reset and a snapshot", async () => {
+    const [service, other] = [freshName(), freshName()];
+    await put(service, "a");
+    await put(other, "b");
+    using ofOther = await follow(other);
+    await untilType(ofOther, "synced");
+    using stream = await follow(service, pair.one, { "last-event-id": lastId(ofOther) });
+    await untilType(stream, "synced");
+    expect(typesOf(stream)).toEqual(["reset", "member", "synced"]);
+  });
+
   test("from an id with more than 256 characters is refused", async () => {
     const { status, body } = await pair.one.call("GET", "/v1/services/s/events", undefined, {
       "last-event-id": "x".repeat(257),

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { CoordinationError } from "../../../src/errors.js";
 import { accessBy, bearer } from "../../helpers/access.js";
 import { freshName, type Instance, startInstance } from "../../helpers/service.js";
 import { sharedPrimaries } from "../../helpers/shared-primaries.js";
@@ -98,6 +99,23 @@ describe("many heartbeats in one request", () => {
   ])("%s are refused", async (_, beats, field) => {
     const { status, body } = await send(beats);
     expect([status, body.code, body.field]).toEqual([400, "invalid_request", field]);
+  });
+
+  test("that are too many for one member at once fail by themselves, with a time to try again", async () => {
+    const service = freshName();
+    const help = { retryAfterMs: 200 };
+    const busy = new CoordinationError("overloaded", "Too many others change it.", { help });
+    const alive = { incarnation: 7, revision: 1, ttlMs: 15_000, ringId: null };
+    vi.spyOn(instance.service.membership, "heartbeats").mockResolvedValueOnce([{ error: busy }, alive]);
+    const { status, body } = await send([
+      { service, id: "busy" },
+      { service, id: "a" },
+    ]);
+    expect(status).toBe(200);
+    expect(body.outcomes).toMatchObject([
+      { outcome: "failed", code: "overloaded", retryAfterMs: 200 },
+      { outcome: "alive", incarnation: 7 },
+    ]);
   });
 
   test("are those of the namespace of the request", async () => {

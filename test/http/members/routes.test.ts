@@ -503,10 +503,24 @@ describe("a leave", () => {
     expect((await instance.call("GET", path(service, "m"))).status).toBe(404);
   });
 
-  test.each(["?restart=yes", "?restartGraceMs=999", "?restartGraceMs=600001", "?incarnation=0", "?grace=1"])(
-    "%s is refused",
-    async (query) => {
-      expect((await leave(freshName(), "m", query)).body.code).toBe("invalid_request");
+  test.each([
+    "?restart=yes",
+    "?restart=true&restartGraceMs=999",
+    "?restart=true&restartGraceMs=600001",
+    "?incarnation=0",
+    "?grace=1",
+  ])("%s is refused", async (query) => {
+    expect((await leave(freshName(), "m", query)).body.code).toBe("invalid_request");
+  });
+
+  test.each(["", "&restart=false"])(
+    "with a grace, but for no restart, is refused, and ends nothing%s",
+    async (how) => {
+      const service = freshName();
+      await register(service, "m");
+      const { body } = await leave(service, "m", `?restartGraceMs=20000${how}`);
+      expect(body.detail).toBe("restartGraceMs: only with restart=true");
+      expect((await instance.call("GET", path(service, "m"))).status).toBe(200);
     },
   );
 });

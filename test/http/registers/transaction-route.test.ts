@@ -47,6 +47,26 @@ describe("a transaction of registers", () => {
     expect(next).toMatchObject({ status: 200, body: { version: 3 } });
   });
 
+  test("refuses values that would lose digits, as a single change does", async () => {
+    const key = freshName();
+    // As text: JSON.stringify would lose them before.
+    const send = (value: string) =>
+      pair.one.service.app.request("/v1/registers/transactions", {
+        method: "POST",
+        headers: { "content-type": "application/json", "transfer-encoding": "chunked" },
+        body: `{"changes": [{"key": "${key}", "value": {"n": ${value}}}]}`,
+      });
+    for (const value of ["1e999", "9007199254740993", "1e-999"]) {
+      const answer = await send(value);
+      expect([answer.status, ((await answer.json()) as { field: string }).field], value).toEqual([
+        400,
+        "changes.0.value.n",
+      ]);
+    }
+    expect(await get(key)).toMatchObject({ status: 404 });
+    expect((await send("9007199254740991")).status).toBe(200);
+  });
+
   test("of which a check does not hold tells which, and the version that its register has", async () => {
     const [a, b] = [freshName(), freshName()];
     const etag = await put(a, 1);

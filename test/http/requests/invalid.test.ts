@@ -30,6 +30,18 @@ describe("what is wrong with a field is told in words:", () => {
   test.each<[what: string, path: string, body: object, told: string[]]>([
     ["it is missing", "locks/a/acquire", {}, ["ttlMs: is missing"]],
     [
+      "it is one of a record",
+      "services/s/members/m/heartbeat",
+      { load: { custom: { queued: "3" } } },
+      ["load.custom.queued: must be a number"],
+    ],
+    [
+      "its name in a record is none",
+      "services/s/members/m/heartbeat",
+      { load: { custom: { "": 3 } } },
+      ["load.custom.: its name must be text of 1 to 64 characters"],
+    ],
+    [
       "it is below its range",
       "locks/a/acquire",
       { ttlMs: 99 },
@@ -86,6 +98,22 @@ describe("what is wrong with a field is told in words:", () => {
       { ttlMs: 1_000, limit: 2, permits: 3 },
       ["permits: more than the limit"],
     ],
+    [
+      "only one value would do",
+      "registers/transactions",
+      { changes: [{ key: "a", delete: false }] },
+      ["changes.0.delete: must be true"],
+    ],
+    [
+      "no path could have it",
+      "registers/transactions",
+      { reads: ["", ".", "..", "..."] },
+      [
+        "reads.0: must be text of 1 or more characters",
+        "reads.1: must not be . or ..",
+        "reads.2: must not be . or ..",
+      ],
+    ],
     ["any value would do", "elections/a/proclaim", { leaseId }, ["value: is missing"]],
   ])("%s", async (_what, path, body, told) => {
     expect(await wrong("POST", `/v1/${path}`, body)).toEqual(told);
@@ -99,11 +127,29 @@ describe("what is wrong with a field is told in words:", () => {
     ]);
   });
 
+  test("it is nested too deep", async () => {
+    // JSON.stringify could not write it either.
+    const body = `{"value":${"[".repeat(20_000)}${"]".repeat(20_000)}}`;
+    const headers = { "content-type": "application/json", "content-length": String(body.length) };
+    const answer = await instance.service.app.request("/v1/registers/a", { method: "PUT", headers, body });
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({ detail: "value: is nested too deep" });
+  });
+
   test("it is in the path", async () => {
     expect(await wrong("GET", "/v1/locks/-a")).toEqual([
       "name: must be a name of 1 to 128 of A-Z a-z 0-9 . _ : - that begins with a letter or digit",
     ]);
   });
+
+  test.each(["/v1/registers?prefix=%FF", "/v1/registers?prefix=%", "/v1/services/s/owner?key=%C3"])(
+    "the query is not UTF-8: %s",
+    async (path) => {
+      const answer = await instance.call("GET", path, undefined, AS_OPERATOR);
+      expect([answer.status, answer.body.code]).toEqual([400, "invalid_request"]);
+      expect(answer.body.detail).toMatch(/^The query is not well-formed/);
+    },
+  );
 
   test.each([7, null, [], "text"])("a body that is %j", async (body) => {
     const answer = await instance.call("POST", "/v1/locks/a/acquire", body);

@@ -31,6 +31,7 @@ test.each([
   '{"leaseId":"12345678901234567890","owner":"1e999","metadata":"a\\"1e999,"}',
   '{"1e999":1,"12345678901234567890":2}',
   "not JSON 1",
+  '{"a":-,"b":1e5}',
 ])("%s passes", (text) => {
   expect(() => refuseLostNumbers(text)).not.toThrow();
 });

@@ -113,3 +113,20 @@ test("thousands of readers, each with a filter of its own, cost no more reads th
   await clock.advance(400);
   expect(told.every(({ page }) => page)).toBe(true);
 });
+
+test("a list is looked through once for all who begin to wait together, not once for each", async () => {
+  let looks = 0;
+  const counted = member("a");
+  Object.defineProperty(counted, "revision", {
+    get: () => {
+      looks += 1;
+      return 1;
+    },
+  });
+  members = [counted];
+  for (let reader = 0; reader < 1_000; reader++) wait(undefined);
+  looks = 0;
+  await settled();
+  await clock.advance(100);
+  expect(looks).toBeLessThanOrEqual(4);
+});

@@ -25,26 +25,14 @@ beforeEach(() => {
         reads.ids++;
         return [...weights.keys()];
       },
-      records: async (_, ids) => ({
-        merged: ids
-          .filter((id) => weights.has(id))
-          .map(record)
-          .map((one) => ({
-            state: "live",
-            record: one,
-            latest: one,
-            staleAt: [],
-            isDisputed: false,
-            voids: false,
-          })),
-        lookedAt: ids.length,
-        nextIncarnation: 1,
-        guardEndsInMs: 0,
-        unanswered: 0,
-      }),
       all: async (_, ids) => {
         reads.live++;
-        return { live: ids.filter((id) => weights.has(id)).map(record), gone: [] };
+        return { live: live(ids), gone: [] };
+      },
+    },
+    {
+      parts: async function* (_, ids) {
+        yield { ids, live: live(ids), gone: [], lookedAt: ids.length, guardEndsInMs: 0 };
       },
     },
     { judge: async (_, records) => records.map(toMember) },
@@ -64,6 +52,8 @@ const record = (id: string): MemberRecord =>
       metadata: null,
     }),
   });
+
+const live = (ids: readonly string[]) => ids.filter((id) => weights.has(id)).map(record);
 
 const ringId = () => buildRing([...weights].map(([id, weight]) => ({ id, weight }))).ringId;
 

@@ -428,8 +428,8 @@ ${text}`,
         const args = [script, keys, ...rest].with(place, from);
         const reply = (await both("EVALSHA", ...argumentsOf({ ...asked, args })))[which];
         if (!Array.isArray(reply)) return [String(reply)];
-        const [next, ...page] = reply as string[];
-        found.push(...page);
+        const [next, page = ""] = reply as string[];
+        found.push(...page.split("\n"));
         if (next === "0") return found.sort();
         from = next as string;
       }

@@ -37,7 +37,7 @@ export class EventFeed implements TailReader {
   readonly #doubts: Doubts;
   readonly #suspects: FeedSuspects;
   #state = new FeedState([]);
-  readonly #incarnations: (string | null)[];
+  readonly #streams: (string | null)[];
   readonly #caughtUp = new Set<number>();
   #begun = false;
   #generation = 0;
@@ -63,7 +63,7 @@ export class EventFeed implements TailReader {
         this.#window.doubtful(clock.monotonicMs()).flatMap(({ id, expired }) => (expired ? id : [])),
       tell: (event) => this.#tellSuspect(event),
     });
-    this.#incarnations = primaries.all.map(() => null);
+    this.#streams = primaries.all.map(() => null);
     this.ready = clock.sleep(0).then(() => this.#begin());
   }
 
@@ -80,7 +80,7 @@ export class EventFeed implements TailReader {
   /** `since`: the position that a watcher was told; null: none. */
   start(since: string | null): Start {
     const { log } = this;
-    const missed = since === null ? null : this.#window.since(parsePosition(since, this.#incarnations));
+    const missed = since === null ? null : this.#window.since(parsePosition(since, this.#streams));
     return {
       at: log.end,
       position: this.position,
@@ -99,8 +99,10 @@ export class EventFeed implements TailReader {
   }
 
   restarted(primary: number, incarnation: string): void {
-    this.#window.restart(primary, incarnation);
-    this.#incarnations[primary] = incarnation;
+    // A place in the stream of another service says nothing about this one.
+    const stream = `${incarnation} ${this.service}`;
+    this.#window.restart(primary, stream);
+    this.#streams[primary] = stream;
     this.#caughtUp.delete(primary);
     // Too few places are left to say what was missed.
     if (this.#begun && this.#caughtUp.size < this.primaries.majority) void this.#beginAnew();
