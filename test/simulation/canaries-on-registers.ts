@@ -6,7 +6,7 @@ import type { Core } from "../../src/service.js";
 import type { Canary } from "./canaries.js";
 import type { Instance } from "./instance.js";
 import { LAST_KEY_ONLY } from "./patched.js";
-import { onlyOnRegisters, type Plan } from "./plan.js";
+import { onlyOnRegisters, type Plan, withHook } from "./plan.js";
 
 const only = (kind: Parameters<typeof onlyOnRegisters>[1]) => (plan: Plan) => onlyOnRegisters(plan, kind);
 
@@ -119,6 +119,23 @@ export const CANARIES_ON_REGISTERS: readonly Canary[] = [
         if (lacking.length !== 1) return told;
         await decide(core, name, "committed");
         return vote(name, participant, its, reason);
+      };
+    },
+  },
+  {
+    name: "who goes on telling a hook begins with what happens next",
+    breaks: ["watchers"],
+    from: 1,
+    replan: withHook,
+    change: ({ hooks, memberEvents }) => {
+      const { progress } = hooks;
+      const claim = progress.claim.bind(progress);
+      progress.claim = async (service, hook, token) => {
+        const claimed = await claim(service, hook, token);
+        const watch = await memberEvents.watch(service, null);
+        const { position } = watch;
+        watch.end();
+        return claimed && { ...claimed, position };
       };
     },
   },

@@ -4,6 +4,7 @@ import { Asking, type Held } from "./asking.js";
 import { boundClient } from "./bound-clients.js";
 import { changeMembers } from "./changing-members.js";
 import { clientsOnRegisters } from "./clients-on-registers.js";
+import { runHook } from "./hooked.js";
 import type { Instance } from "./instance.js";
 import type { Plan } from "./plan.js";
 import type { Chance } from "./random.js";
@@ -39,6 +40,7 @@ export async function runClients(dependencies: Dependencies): Promise<Held[]> {
     changeMembers(dependencies),
     removeRegisters(dependencies),
     clientsOnRegisters(dependencies),
+    runHook(dependencies),
   ]);
   return [...held, ...bound].flat();
 }

@@ -68,6 +68,8 @@ export interface Plan {
   readonly offices: number;
   /** Members of another service, which are changed, drained and restarted as well. */
   readonly changing: number;
+  /** A hook is told of the members that change. */
+  readonly hooked: boolean;
   /** Members with leases that their heartbeats keep. */
   readonly bound: number;
   /** By how much the clocks of primaries differ from that of the run at most, until they jump. */
@@ -106,6 +108,7 @@ export function planOf(seed: number): Plan {
     offices: 0,
     changing: 0,
     bound: 0,
+    hooked: false,
     clocksDifferMs: 2_000,
     onRegisters: [],
     removal: null,
@@ -128,13 +131,33 @@ export function planOf(seed: number): Plan {
     ]),
     memberTtlMs: pace * chance.pick([400, 800]),
   };
-  return builtOn(
-    removed(
-      bound(
-        withOffices(withTransfers(changed(compared(upgraded(warmStarted(withRegisters(gathered(plan)))))))),
+  return hooked(
+    builtOn(
+      removed(
+        bound(
+          withOffices(withTransfers(changed(compared(upgraded(warmStarted(withRegisters(gathered(plan)))))))),
+        ),
       ),
     ),
   );
+}
+
+/** In few runs, which last for long, there is nothing but members and a hook that is told of them. */
+function hooked(plan: Plan): Plan {
+  if (plan.crowd !== null || !new Chance(plan.seed, "hooked").happens(0.005)) return plan;
+  return withHook(plan);
+}
+
+export function withHook(plan: Plan): Plan {
+  const chance = new Chance(plan.seed, "hook");
+  // Instances come and go, each for longer than it takes to find out who tells.
+  const crash = (at: number) =>
+    ({ kind: "instance is replaced", atMs: at * HOOKED_MS, forMs: chance.between(50, 1_000) }) as const;
+  const others = plan.faults.filter(({ kind }) => kind !== "instances are upgraded");
+  const faults = [...others, crash(0.4), crash(0.9)].sort((a, b) => a.atMs - b.atMs);
+  const only = { ...onlyOffices(plan), offices: 0, bound: 0, changing: 2, hooked: true };
+  const weather = { ...CALM, lostReplyShare: 0.002 };
+  return { ...only, start: "warm", weather, faults, faultsMs: HOOKED_MS, memberTtlMs: 1_000 };
 }
 
 /** Registers beside everything else, in some runs; in others nothing but them, of one key. */
@@ -395,5 +418,6 @@ export const CALM: Weather = {
   lostReplyShare: 0,
   twiceShare: 0,
 };
+const HOOKED_MS = 4_000;
 /** Share of the time of other runs. */
 const CROWD_LASTS = 0.6;
