@@ -19,6 +19,27 @@ export function compareVersions(a: Versioned, b: Versioned): number {
   return a.incarnation - b.incarnation || Number(a.left) - Number(b.left) || a.revision - b.revision;
 }
 
+/** What passes of a record while it is under way from one primary to another, ms. */
+interface Passing {
+  readonly expiresInMs: number;
+  readonly endsInMs: number | null;
+  readonly heartbeatAgeMs: number;
+  readonly goneForMs?: number | null | undefined;
+}
+
+/** The record as it is so many ms later: it never lives longer because it was copied or changed. Below zero: its time is over. */
+export function later<R extends Passing>(record: R, elapsedMs: number): R {
+  const passedMs = Math.ceil(elapsedMs);
+  const { expiresInMs, endsInMs, heartbeatAgeMs, goneForMs } = record;
+  return {
+    ...record,
+    expiresInMs: expiresInMs - passedMs,
+    endsInMs: endsInMs === null ? null : Math.max(0, endsInMs - passedMs),
+    heartbeatAgeMs: heartbeatAgeMs + passedMs,
+    ...(typeof goneForMs === "number" && { goneForMs: goneForMs + passedMs }),
+  };
+}
+
 export type MemberState =
   /** A primary has it, and its deadline there has not passed. */
   | "live"

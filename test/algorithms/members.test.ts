@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Electorate, mergeMembers, type Versioned } from "../../src/algorithms/members.js";
+import { type Electorate, later, mergeMembers, type Versioned } from "../../src/algorithms/members.js";
 
 const timed = (newest: Versioned, other: Versioned): Versioned => ({
   ...newest,
@@ -196,4 +196,23 @@ test("who cannot be heard changes nothing that was said without doubt", () => {
       }
     }),
   );
+});
+
+describe("a record that is under way for some time", () => {
+  const record = { expiresInMs: 900, endsInMs: 1_000, heartbeatAgeMs: 100, goneForMs: 50, id: "m" };
+
+  test("has less of what is left, and more of what has passed", () => {
+    const after = { expiresInMs: 797, endsInMs: 897, heartbeatAgeMs: 203, goneForMs: 153, id: "m" };
+    expect(later(record, 102.4)).toEqual(after);
+  });
+
+  test("ends at once where its end has come, and has expired where its time is over", () => {
+    expect(later(record, 2_000)).toMatchObject({ expiresInMs: -1_100, endsInMs: 0 });
+  });
+
+  test("keeps what it does not have", () => {
+    const open = { expiresInMs: 900, endsInMs: null, heartbeatAgeMs: 100 };
+    expect(later(open, 10)).toEqual({ expiresInMs: 890, endsInMs: null, heartbeatAgeMs: 110 });
+    expect(later({ ...open, goneForMs: null }, 10)).toMatchObject({ goneForMs: null });
+  });
 });

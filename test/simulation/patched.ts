@@ -20,7 +20,7 @@ export const LAST_FIRST = [
 /** Of the idempotency keys of a register only the last is kept. */
 export const LAST_KEY_ONLY = patched(
   "accept-register",
-  "redis.call('SET', KEYS[2], ARGV[2] .. ARGV[2] .. ARGV[4]",
+  "redis.call('SET', KEYS[2], ARGV[2] .. ARGV[2] .. etag",
   "ARGV[7] = string.gsub(ARGV[7], '^(%d+ %S+ )%[(%b[])[^\\n]*\\n', '%1[%2]\\n')\n" +
-    "redis.call('SET', KEYS[2], ARGV[2] .. ARGV[2] .. ARGV[4]",
+    "redis.call('SET', KEYS[2], ARGV[2] .. ARGV[2] .. etag",
 );

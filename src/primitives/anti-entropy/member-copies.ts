@@ -1,4 +1,5 @@
 import { type Differing, differingCopies } from "../../algorithms/copies.js";
+import { later } from "../../algorithms/members.js";
 import type { Clock, Random } from "../../clock.js";
 import type { Question } from "../../quorum/answers.js";
 import type { Primaries } from "../../quorum/primaries.js";
@@ -57,14 +58,9 @@ export class MemberCopies implements Comparison {
     { place, expected, isRepairable }: Differing<MemberRecord>,
     readAtMs: number,
   ): Promise<boolean> {
-    const passedMs = this.clock.monotonicMs() - readAtMs;
-    const left = (ms: number) => Math.floor(ms - passedMs);
-    const expiresInMs = left(expected.expiresInMs);
-    const endsInMs = expected.endsInMs === null ? null : left(expected.endsInMs);
-    if (!isRepairable || expiresInMs <= 0) return false;
-    const put = this.primaries.all[place]?.run(
-      putMember(this.keys, service, { ...expected, expiresInMs, endsInMs }),
-    );
+    const record = later(expected, this.clock.monotonicMs() - readAtMs);
+    if (!isRepairable || record.expiresInMs <= 0) return false;
+    const put = this.primaries.all[place]?.run(putMember(this.keys, service, record));
     return put === undefined
       ? false
       : put.then(

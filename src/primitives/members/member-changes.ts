@@ -44,19 +44,20 @@ export class MemberChanges {
 
   /** Throws `unknown_member`, `superseded`, `version_mismatch` and `no_quorum`. */
   update(service: string, id: string, change: MemberChange, of: ChangeOf = {}): Promise<Member> {
-    return this.#change(service, id, of, (record) => changed(record, change));
+    return this.#change({ service, id, ...of, apply: (record) => changed(record, change) });
   }
 
   /** Keeps the place of a member whose process has ended. Throws `unknown_member`, `superseded` and `no_quorum`. */
   restart(service: string, id: string, graceMs: number, incarnation?: number): Promise<Member> {
-    // One that drains gets no work before its next registration.
-    return this.#change(service, id, { incarnation }, (record) => ({
+    const apply = (record: MemberRecord): MemberRecord => ({
       ...record,
+      // One that drains gets no work before its next registration.
       status: record.status === "draining" ? "draining" : "restarting",
       expiresInMs: graceMs,
       endsInMs: graceMs,
       event: { kind: "updated", why: `restarts: its place is kept for ${graceMs} ms` },
-    }));
+    });
+    return this.#change({ service, id, incarnation, apply });
   }
 
   /**
@@ -64,36 +65,30 @@ export class MemberChanges {
    * Throws `unknown_member`, `superseded` and `no_quorum`.
    */
   outlive(service: string, id: string, incarnation?: number): Promise<Member> {
-    const lives = (record: MemberRecord) => ({
+    const apply = (record: MemberRecord): MemberRecord => ({
       ...record,
       expiresInMs: record.ttlMs,
       heartbeatAgeMs: 0,
       event: OUTLIVED,
     });
-    const gone = () => unknownMember(service, id);
-    return this.#change(service, id, { incarnation }, lives, { attemptsMax: OUTLIVE_ATTEMPTS_MAX, gone });
+    const failure = () => unknownMember(service, id);
+    return this.#change({ service, id, incarnation, apply, attemptsMax: OUTLIVE_ATTEMPTS_MAX, failure });
   }
 
   /** When its turn has come. Throws `overloaded` where that takes too long. */
-  async #change(...[service, id, ...rest]: Attempts): Promise<Member> {
+  async #change(wanted: Wanted): Promise<Member> {
     const waiting = new AbortController();
     const cancel = this.clock.after(WAIT_MS_MAX, () => waiting.abort(changedByOthers()));
     const attempts = () => {
       cancel();
-      return this.#attempts(service, id, ...rest);
+      return this.#attempts(wanted);
     };
-    return this.#queues.run(`${service}/${id}`, attempts, waiting).finally(cancel);
+    return this.#queues.run(`${wanted.service}/${wanted.id}`, attempts, waiting).finally(cancel);
   }
 
-  async #attempts(
-    ...[
-      service,
-      id,
-      { incarnation, isExpected = () => true },
-      apply,
-      { attemptsMax, gone } = { attemptsMax: CHANGE_ATTEMPTS_MAX, gone: changedByOthers },
-    ]: Attempts
-  ): Promise<Member> {
+  async #attempts(wanted: Wanted): Promise<Member> {
+    const { service, id, incarnation, isExpected = () => true, apply } = wanted;
+    const { attemptsMax = CHANGE_ATTEMPTS_MAX, failure = changedByOthers } = wanted;
     const change = this.ids.nonce();
     let above = 0;
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
@@ -113,18 +108,20 @@ export class MemberChanges {
       if (refused === null) return toMember(next);
       above = Math.max(above, refused);
     }
-    throw gone();
+    throw failure();
   }
 }
 
-/** What is to be changed of whom, and how often that is tried. */
-type Attempts = [
-  service: string,
-  id: string,
-  of: ChangeOf,
-  apply: (record: MemberRecord) => MemberRecord,
-  bounds?: { readonly attemptsMax: number; readonly gone: () => CoordinationError },
-];
+/** A change of one member, and how often it is tried. */
+interface Wanted extends ChangeOf {
+  readonly service: string;
+  readonly id: string;
+  /** The record as it is to be, but for its revision. */
+  readonly apply: (record: MemberRecord) => MemberRecord;
+  readonly attemptsMax?: number;
+  /** When all attempts have failed. */
+  readonly failure?: () => CoordinationError;
+}
 
 function changedByOthers(): CoordinationError {
   return new CoordinationError(

@@ -93,8 +93,8 @@ export class MemberReads {
       for (const { record, staleAt, voids } of merged) {
         for (const index of staleAt) {
           const primary = answered[index];
-          // The remaining time, never more: time that has passed since the read began is not given again.
-          if (primary) this.#repairs.add(primary, service, record, startedMs + record.expiresInMs, voids);
+          // Time that has passed since the read began is not given again.
+          if (primary) this.#repairs.add(primary, service, record, startedMs, voids);
         }
       }
     }

@@ -1,3 +1,4 @@
+import { later } from "../../algorithms/members.js";
 import { repliedByMajority } from "../../algorithms/tally.js";
 import type { Clock } from "../../clock.js";
 import type { Primaries } from "../../quorum/primaries.js";
@@ -117,10 +118,9 @@ export class MemberRecords {
     changed: MemberRecord,
     readAtMs: number,
   ): Promise<number | null> {
-    // The time that is left, never more.
-    const now = <R extends MemberRecord>(record: R): R => {
-      const elapsedMs = Math.ceil(this.clock.monotonicMs() - readAtMs);
-      return { ...record, expiresInMs: Math.max(1, record.expiresInMs - elapsedMs) };
+    const now = (record: MemberRecord): MemberRecord => {
+      const aged = later(record, this.clock.monotonicMs() - readAtMs);
+      return { ...aged, expiresInMs: Math.max(1, aged.expiresInMs) };
     };
     if (isStaleSomewhere) await this.put(service, now(from));
     const claims = await this.#claim(service, from, changed);

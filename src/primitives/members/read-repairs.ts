@@ -1,3 +1,4 @@
+import { later } from "../../algorithms/members.js";
 import type { Clock } from "../../clock.js";
 import type { Primary } from "../../redis/primary.js";
 import type { Keys } from "../../scripts/keys.js";
@@ -18,13 +19,13 @@ export class Repairs {
   ) {}
 
   /**
-   * `endsMs`: when the record ends, by our clock. A repair gives the remaining time, never more. `voids`: the record is a
+   * `readAtMs`: when the record was as it is, by our clock. A repair gives the remaining time, never more. `voids`: the record is a
    * majority's, and replaces a tombstone of an earlier revision that expired.
    */
-  add(primary: Primary, service: string, record: MemberRecord, endsMs: number, voids = false): void {
+  add(primary: Primary, service: string, record: MemberRecord, readAtMs: number, voids = false): void {
     const key = `${primary.address}/${service}/${record.id}`;
     if (this.#waiting.size >= WAITING_MAX && !this.#waiting.has(key)) return;
-    this.#waiting.set(key, { primary, service, record, endsMs, voids });
+    this.#waiting.set(key, { primary, service, record, readAtMs, voids });
     this.#go();
   }
 
@@ -32,17 +33,15 @@ export class Repairs {
     for (const [key, repair] of this.#waiting) {
       if (this.#underWay >= UNDER_WAY_MAX) return;
       this.#waiting.delete(key);
-      const { primary, service, record, voids } = repair;
-      const expiresInMs = Math.floor(repair.endsMs - this.clock.monotonicMs());
-      if (expiresInMs <= 0) continue;
+      const { primary, service, voids } = repair;
+      const record = later(repair.record, this.clock.monotonicMs() - repair.readAtMs);
+      if (record.expiresInMs <= 0) continue;
       this.#underWay += 1;
       const done = () => {
         this.#underWay -= 1;
         this.#go();
       };
-      primary
-        .run(putMember(this.keys, service, { ...record, expiresInMs }, voids ? "majority's" : "record"))
-        .then(done, done);
+      primary.run(putMember(this.keys, service, record, voids ? "majority's" : "record")).then(done, done);
     }
   }
 }
@@ -51,7 +50,7 @@ interface Repair {
   readonly primary: Primary;
   readonly service: string;
   readonly record: MemberRecord;
-  readonly endsMs: number;
+  readonly readAtMs: number;
   readonly voids: boolean;
 }
 
