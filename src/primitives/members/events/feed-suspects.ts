@@ -1,7 +1,8 @@
+import type { Suspected } from "../../../algorithms/suspicion.js";
 import type { Clock } from "../../../clock.js";
 import type { StoredEvent } from "../../../scripts/event-calls.js";
 import type { MemberRecord } from "../../../scripts/member-calls.js";
-import type { Suspected, Suspicions } from "../suspicions.js";
+import type { Suspicions } from "../suspicions.js";
 import { type DoubtfulMembers, doubtfulOf } from "./doubtful-members.js";
 
 /** The feed whose members they are. */
