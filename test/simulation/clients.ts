@@ -3,10 +3,12 @@ import { namesOf, type Wanted } from "../history/operation.js";
 import { Asking, type Held } from "./asking.js";
 import { boundClient } from "./bound-clients.js";
 import { changeMembers } from "./changing-members.js";
+import { clientsOnRegisters } from "./clients-on-registers.js";
+import { runHook } from "./hooked.js";
 import type { Instance } from "./instance.js";
 import type { Plan } from "./plan.js";
 import type { Chance } from "./random.js";
-import { registerClient } from "./register-clients.js";
+import { registerClient, removeRegisters } from "./register-clients.js";
 import { transferClient } from "./transfer-clients.js";
 import type { Universe } from "./universe.js";
 import type { Variant } from "./variant.js";
@@ -36,6 +38,9 @@ export async function runClients(dependencies: Dependencies): Promise<Held[]> {
     each(plan.offices, (place) => candidate(dependencies, `o${place + 1}`)),
     observer(dependencies),
     changeMembers(dependencies),
+    removeRegisters(dependencies),
+    clientsOnRegisters(dependencies),
+    runHook(dependencies),
   ]);
   return [...held, ...bound].flat();
 }
