@@ -34,7 +34,10 @@ export class ScriptBatches {
   #gathering(name: string): Gathering<Waiting> {
     const known = this.#gathered.get(name);
     if (known) return known;
-    const gathering = new Gathering<Waiting>((together, over) => this.#sendAll(together, over), this.clock);
+    const gathering = new Gathering<Waiting>(
+      (together, over) => this.#sendAll(inOrder(together), over),
+      this.clock,
+    );
     this.#gathered.set(name, gathering);
     return gathering;
   }
@@ -84,6 +87,14 @@ interface Waiting {
   readonly configurationEpoch: string;
   readonly settle: Settle;
 }
+
+/** By their scripts, as `GATHERED` has these. */
+const inOrder = (together: readonly Waiting[]): readonly Waiting[] =>
+  together.length === 1
+    ? together
+    : ORDER.flatMap((name) => together.filter(({ call }) => call.script.name === name));
+
+const ORDER = [...GATHERED.keys()];
 
 /** Which calls go together, in the order of the first of each. */
 function batchesOf(waiting: readonly Waiting[]): readonly Waiting[][] {

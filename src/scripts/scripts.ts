@@ -176,10 +176,13 @@ export const RUNS_MAX: ReadonlyMap<string, number> = new Map([
   ["read-register", 20],
 ]);
 
-/** Scripts whose calls wait for those that are under way, and for which they wait: those under one name leave together. */
+/**
+ * Scripts whose calls wait for those that are under way, and for which they wait: those under one name leave together. Where they
+ * do, accepts go first: behind a promise of the next change a primary would refuse the version of the one before.
+ */
 export const GATHERED: ReadonlyMap<string, string> = new Map([
-  ["prepare-register", "changes of registers"],
   ["accept-register", "changes of registers"],
+  ["prepare-register", "changes of registers"],
   ["read-register", "reads of registers"],
 ]);
 

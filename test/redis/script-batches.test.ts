@@ -162,6 +162,28 @@ describe("calls of one tick", () => {
     ]);
   });
 
+  test("of changes of registers go accepts first: behind the next promise they would be refused", async () => {
+    const { batches, sent, clock } = gathering();
+    const of = (script: "prepare-register" | "accept-register"): Call<unknown> => ({
+      script: SCRIPTS[script],
+      keys: [],
+      args: ["x"],
+      parse: () => null,
+    });
+    for (const script of [
+      "prepare-register",
+      "accept-register",
+      "prepare-register",
+      "accept-register",
+    ] as const)
+      void settled(batches, of(script));
+    await clock.advance(0);
+    expect(sent.map(({ call }) => call.script.name)).toEqual([
+      "accept-register batch",
+      "prepare-register batch",
+    ]);
+  });
+
   test("that no batch is for go one by one, in their order", async () => {
     const { batches, names, clock } = gathering();
     const call: Call<unknown> = { script: SCRIPTS["scan-set"], keys: [], args: ["x"], parse: () => null };

@@ -60,6 +60,8 @@ async function left(step: Step, at: Omit<Death, "of">) {
   records.push(record);
   // By this instance: it may have to try again where another was ahead, and would die in another step.
   await Promise.all(all.map((name) => instance.service.registers.put(name, { json: "1", ttlMs: null })));
+  // A majority have them: what is still on its way to the third would be counted as a step.
+  await Promise.all(all.map((name) => instance.service.registers.complete(name)));
   const [part, nth] = STEPS[step];
   dieAt({ ...at, of: { key: new Keys(pair.prefix).register({ first, last, record }[part]), nth } });
   const { registers } = instance.service;
