@@ -282,6 +282,7 @@ export function createCore(
       reconciler.close();
       onRegisters.registerUpkeep.close();
       onRegisters.registerEvents.close();
+      onRegisters.transactionEvents.close();
       notifications.close();
       subscriptions.close();
       primaries.close();

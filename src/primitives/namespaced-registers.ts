@@ -8,6 +8,7 @@ import { type HooksOfServices, hooksIn } from "./namespaced-hooks.js";
 import type { Barriers } from "./registers/barriers.js";
 import type { Counters } from "./registers/counters.js";
 import type { RegisterEvents } from "./registers/events/register-events.js";
+import type { RegisterWatch } from "./registers/events/register-watch.js";
 import type { Latches } from "./registers/latches.js";
 import type { RegisterPages } from "./registers/register-pages.js";
 import type { RegisterTransactions } from "./registers/register-transactions.js";
@@ -27,6 +28,7 @@ export interface OnRegisters {
   readonly latches: Latches;
   readonly transactions: Transactions;
   readonly transactionPages: TransactionPages;
+  readonly transactionEvents: RegisterEvents;
   readonly hooks: Hooks;
   readonly consensusElections: ConsensusElections;
 }
@@ -45,6 +47,11 @@ export interface NamespacedOnRegisters {
   readonly transactionPages: {
     undecided(prefix: string, after: string | null, most: number): Promise<TransactionPage>;
   };
+  /** `idOf`: the id of a transaction by the name of its register. */
+  readonly transactionEvents: {
+    watch(isFor: (id: string) => boolean): Promise<RegisterWatch>;
+    idOf(name: string): string;
+  };
   readonly transactions: Omit<Transactions, "end" | "sawStored">;
   readonly consensusElections: Pick<ConsensusElections, keyof ConsensusElections>;
 }
@@ -60,6 +67,7 @@ export function allOnRegistersIn(namespace: Namespace, primitives: OnRegisters):
     latches: latchesIn(namespace, primitives.latches),
     hooks: hooksIn(namespace, primitives.hooks),
     transactionPages: transactionPagesIn(namespace, primitives.transactionPages),
+    transactionEvents: transactionEventsIn(namespace, primitives.transactionEvents),
     transactions: transactionsIn(namespace, primitives.transactions),
     consensusElections: consensusElectionsIn(namespace, primitives.consensusElections),
   };
@@ -199,6 +207,15 @@ export function transactionPagesIn(
       };
     },
   };
+}
+
+export function transactionEventsIn(
+  namespace: Namespace,
+  events: RegisterEvents,
+): NamespacedOnRegisters["transactionEvents"] {
+  const group = registerName("transaction", namespace.name, "");
+  const idOf = (name: string) => name.slice(group.length);
+  return { watch: (isFor) => events.watch(group, (name) => isFor(idOf(name))), idOf };
 }
 
 export function transactionsIn(

@@ -21,6 +21,7 @@ import {
   registerPagesIn,
   registersIn,
   registerTransactionsIn,
+  transactionEventsIn,
   transactionPagesIn,
   transactionsIn,
 } from "./namespaced-registers.js";
@@ -155,6 +156,10 @@ class View implements NamespacedPrimitives {
 
   get transactionPages() {
     return transactionPagesIn(this.namespace, this.primitives.transactionPages);
+  }
+
+  get transactionEvents() {
+    return transactionEventsIn(this.namespace, this.primitives.transactionEvents);
   }
 
   get transactions() {

@@ -19,6 +19,7 @@ import { RegisterTransactions } from "./registers/register-transactions.js";
 import { Registers } from "./registers/registers.js";
 import { RegisterUpkeep } from "./registers/upkeep.js";
 import { type LeaseKinds, NamedLeases } from "./transactions/named-leases.js";
+import { transactionEvents } from "./transactions/transaction-events.js";
 import { TransactionPages } from "./transactions/transaction-pages.js";
 import { Transactions } from "./transactions/transactions.js";
 
@@ -48,18 +49,20 @@ export function allOnRegisters(
   // A transaction whose time is over is decided, not deleted.
   const undeleted = { state: (name: string) => registers.state(name, true) };
   const transactionPages = new RegisterPages(undeleted, primaries, keys, clock);
+  const { majority } = primaries;
   const ends = { transactions, registerTransactions };
   return {
     registers,
     registerPages,
     registerTransactions,
-    registerEvents: new RegisterEvents(registers, registerPages, news, primaries.majority, clock),
+    registerEvents: new RegisterEvents(registers, registerPages, news, majority, clock),
     counters: new Counters(registers),
     barriers: new Barriers(registers),
     latches: new Latches(registers),
     hooks: new Hooks(registers, memberEvents, primaries, keys, ids),
     transactions,
     transactionPages: new TransactionPages(transactionPages, clock),
+    transactionEvents: transactionEvents(registers, transactionPages, news, majority, clock),
     consensusElections: new ConsensusElections(registers, primaries, clock, ids, ttlMaxMs),
     registerUpkeep: new RegisterUpkeep(registers, primaries, keys, clock, random, ends, undefined, lags),
     lags,

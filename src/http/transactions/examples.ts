@@ -92,3 +92,14 @@ export const transactions = {
 
 const page: Answer<typeof TransactionsSchema> = { transactions: [active], cursor: null };
 export const pages = { page: { value: page } };
+
+export const events = {
+  snapshot: {
+    summary: "The snapshot, and a decision",
+    value: [
+      `event: transaction\ndata: ${JSON.stringify(active)}\n\n`,
+      'event: synced\ndata: {"transactions":1}\n\n',
+      `event: changed\ndata: ${JSON.stringify(committed)}\n\n`,
+    ].join(""),
+  },
+};

@@ -19,6 +19,7 @@ import { invalidFields } from "../requests/invalid.js";
 import { body, json } from "../responses/content.js";
 import { Reply } from "../responses/reply.js";
 import { inFlightOf } from "../server/admission.js";
+import { transactionEventsRoute } from "./events-route.js";
 import * as examples from "./examples.js";
 import { listTransactionsRoute } from "./list-route.js";
 import {
@@ -36,6 +37,7 @@ export function transactionRoutes(routes: Routes, dependencies: Dependencies): v
   beginRoute(routes, dependencies);
   readRoute(routes, dependencies);
   listTransactionsRoute(routes, dependencies);
+  transactionEventsRoute(routes, dependencies);
   voteRoute(routes);
   acknowledgeRoute(routes);
   abortRoute(routes);

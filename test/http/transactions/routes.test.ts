@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { uuidV7 } from "../../../src/algorithms/two-phase.js";
+import { STORED_MAX } from "../../../src/primitives/transactions/transactions.js";
+import type { Answer } from "../../helpers/contract.js";
 import { Pair } from "../../helpers/pair.js";
 
 const pair = new Pair();
@@ -136,6 +138,78 @@ describe("a transaction is refused", () => {
   ])("with %j", async (wrong, field) => {
     const answer = await call("POST", "", { participants, deadlineMs: 60_000, ...wrong });
     expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request", field } });
+  });
+
+  test.each<[string, number, string, (id: string) => Promise<Answer>]>([
+    ["a contrary vote", 409, "contrary_vote", (id) => vote(id, "stock", "no")],
+    ["a vote of a stranger", 404, "unknown_participant", (id) => vote(id, "nobody", "no")],
+    ["a vote that is none", 400, "invalid_request", (id) => vote(id, "payment", "maybe")],
+    ["a vote of nobody", 400, "invalid_request", (id) => call("POST", `/${id}/vote`, { vote: "no" })],
+    [
+      "a reason that is too long",
+      400,
+      "invalid_request",
+      (id) => call("POST", `/${id}/vote`, { participant: "payment", vote: "no", reason: "x".repeat(257) }),
+    ],
+    [
+      "an acknowledgement before the decision",
+      409,
+      "not_decided",
+      (id) => call("POST", `/${id}/acknowledge`, { participant: "stock" }),
+    ],
+    [
+      "a stranger's acknowledgement",
+      404,
+      "unknown_participant",
+      (id) => call("POST", `/${id}/acknowledge`, { participant: "nobody" }),
+    ],
+    ["an abort without a reason", 400, "invalid_request", (id) => call("POST", `/${id}/abort`, {})],
+    [
+      "another beginning",
+      422,
+      "idempotency_mismatch",
+      (id) => call("POST", "", { id, participants: ["stock"], deadlineMs: 60_000 }),
+    ],
+  ])("%s, which leaves it as it was", async (_, status, code, act) => {
+    const id = await begin();
+    await vote(id, "stock", "yes");
+    const { deadlineInMs: _left, ...before } = (await call("GET", `/${id}`)).body;
+    expect(await act(id)).toMatchObject({ status, body: { code } });
+    expect((await call("GET", `/${id}`)).body).toMatchObject(before);
+    expect(await vote(id, "payment", "yes")).toMatchObject({ status: 200, body: { state: "committed" } });
+  });
+
+  test.each([
+    ["vote", { participant: "a", vote: "yes" }],
+    ["acknowledge", { participant: "a" }],
+    ["abort", { reason: "x" }],
+  ])("whose id is none, at %s", async (act, body) => {
+    for (const id of ["orders-42", freshId().toUpperCase(), "6ec0bd7f-11c0-43da-975e-2a8ad9ebae0b"]) {
+      const answer = await call("POST", `/${id}/${act}`, body);
+      expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request", field: "id" } });
+    }
+  });
+
+  test("where as many as may be are stored, and so is a vote on one that nobody knows", async () => {
+    const known = await begin();
+    const stored = (count: number) => {
+      for (const { service } of [pair.one, pair.other]) service.transactions.sawStored(count);
+    };
+    const id = freshId();
+    for (const act of [
+      () => call("POST", "", { id, participants, deadlineMs: 60_000 }),
+      () => vote(id, "stock", "yes"),
+      () => call("POST", `/${id}/abort`, { reason: "x" }),
+    ]) {
+      stored(STORED_MAX);
+      const { status, body, headers } = await act();
+      expect([status, body.code, body.retryAfterMs]).toEqual([503, "too_many_transactions", 60_000]);
+      expect(headers.get("retry-after")).toBe("60");
+    }
+    expect((await call("GET", `/${id}`)).status).toBe(404);
+    stored(STORED_MAX);
+    expect((await vote(known, "stock", "yes")).status).toBe(200);
+    stored(0);
   });
 
   test("unless it is as large as it may be", async () => {

@@ -67,6 +67,7 @@ function make(bounds = MAX, partMax = 2): RegisterEvents {
     } as unknown as RegisterNews,
     2,
     clock,
+    "registers",
     bounds,
   );
 }

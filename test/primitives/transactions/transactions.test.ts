@@ -102,6 +102,21 @@ describe("a transaction", () => {
     expect(await transactions.begin(last, terms, LONG_MS)).toMatchObject({ kind: "told", isNew: true });
   });
 
+  test("that is remembered goes when its time is over, though nobody looks, and one that nobody had begun", async () => {
+    const { registers, transactions } = pair.one.service;
+    const ended = { state: "ended", decision: "committed", reason: null, payload: null, begunBy: "x" };
+    const participants = [{ name: "a", vote: "yes", acknowledged: true }];
+    for (const one of [
+      { ...ended, participants },
+      { ...ended, begunBy: null, participants: [] },
+    ]) {
+      const name = registerName("transaction", "default", transactions.newId());
+      await registers.put(name, { json: JSON.stringify(one), ttlMs: 300 });
+      expect(await seen(name)).toMatchObject({ state: "ended" });
+      await until(async () => (await seen(name)) === null, "it is not remembered any more");
+    }
+  });
+
   test("is counted by the primaries, decided or not", async () => {
     const { name } = started();
     await pair.one.service.transactions.begin(name, terms, LONG_MS);

@@ -17,6 +17,8 @@ export class RegisterEvents {
     private readonly news: RegisterNews,
     private readonly majority: number,
     private readonly clock: Clock,
+    /** What they are. */
+    private readonly what: "registers" | "transactions" = "registers",
     private readonly bounds: Bounds = BOUNDS,
   ) {}
 
@@ -49,11 +51,11 @@ export class RegisterEvents {
   #feed(beginning: string): RegisterFeed {
     const watchers = this.#sum(({ watches }) => watches.size);
     if (watchers >= this.bounds.watchersMax)
-      throw tooMany(`${this.bounds.watchersMax} watchers of registers`);
+      throw tooMany(`${this.bounds.watchersMax} watchers of ${this.what}`);
     const known = this.#feeds.get(beginning);
     if (known) return known;
     if (this.#feeds.size >= this.bounds.feedsMax)
-      throw tooMany(`${this.bounds.feedsMax} prefixes of registers`);
+      throw tooMany(`${this.bounds.feedsMax} prefixes of ${this.what}`);
     const { registers, pages, news, majority, clock } = this;
     const feed: RegisterFeed = new RegisterFeed(beginning, { registers, pages, news, majority, clock }, () =>
       this.#mayKnow(feed),
@@ -70,7 +72,7 @@ export class RegisterEvents {
   #mayKnow(feed: RegisterFeed): void {
     if (this.#sum(({ size }) => size) < this.bounds.knownMax) return;
     this.#end(feed);
-    throw tooMany(`${this.bounds.knownMax} registers`);
+    throw tooMany(`${this.bounds.knownMax} ${this.what}`);
   }
 
   #leave(feed: RegisterFeed, watch: RegisterWatch): void {
@@ -121,7 +123,7 @@ const BOUNDS: Bounds = { watchersMax: 1_000, feedsMax: 256, knownMax: 200_000 };
 function tooMany(what: string): CoordinationError {
   return new CoordinationError(
     "overloaded",
-    `This instance follows ${what}, and can follow no more. Use another instance, or a longer prefix.`,
+    `This instance follows ${what}, and can follow no more. Use another instance, or follow fewer.`,
     { help: { retryAfterMs: 10_000 } },
   );
 }
