@@ -13,7 +13,8 @@ import {
 
 /**
  * Transactions across services are linearizable, each by itself: so there is one decision ever, none is a commit but with the yes
- * of each participant, and what was acknowledged counts. And whoever voted yes learns the decision, before recording ends.
+ * of each participant, none whose lease had ended before its last yes, and what was acknowledged counts. And whoever voted yes
+ * learns the decision, before recording ends.
  */
 export function checkTransactions({ operations, events }: History): Violation[] {
   const all = asked(operations, "begin", "vote", "acknowledge", "abort", "decision");
@@ -26,7 +27,7 @@ export function checkTransactions({ operations, events }: History): Violation[] 
       events,
       object: transaction,
       tells,
-      more: deadlines(its, jumps),
+      more: [...deadlines(its, jumps), ...losses(its, operations)],
     }),
     ...(lossOf(its, events) < Number.POSITIVE_INFINITY ? [] : unaware(name, its)),
   ]);
@@ -34,7 +35,7 @@ export function checkTransactions({ operations, events }: History): Violation[] 
 
 type TransactionRequest = Extract<Request, { kind: "begin" | "vote" | "acknowledge" | "abort" | "decision" }>;
 type TransactionOperation = Operation & { readonly request: TransactionRequest };
-type Input = TransactionRequest | { readonly kind: "expire" };
+type Input = TransactionRequest | { readonly kind: "expire" } | { readonly kind: "lose" };
 
 const tells = (outcome: Outcome) =>
   outcome.kind === "stands" ||
@@ -56,6 +57,33 @@ function deadlines(operations: readonly TransactionOperation[], jumps: boolean):
   );
 }
 
+/** The lease that it names may end at any time, and has when it was released, or when a later holder has its lock. */
+function losses(
+  its: readonly TransactionOperation[],
+  operations: readonly Operation[],
+): Call<Input, Outcome>[] {
+  return its.flatMap(({ request, startMs, endMs: begunMs, outcome: begun }) => {
+    if (request.kind !== "begin" || !request.lease) return [];
+    const { name, leaseId, token } = request.lease;
+    const ends = operations.flatMap((one) => {
+      const { request: asked, outcome, endMs } = one;
+      if (endMs === null || !outcome) return [];
+      const isReleased = asked.kind === "release" && asked.leaseId === leaseId && outcome.kind === "released";
+      const isTaken =
+        asked.kind === "acquire" &&
+        asked.name === name &&
+        outcome.kind === "granted" &&
+        outcome.token > token;
+      return isReleased || isTaken ? [{ endMs, outcome }] : [];
+    });
+    const [first] = ends.sort((a, b) => a.endMs - b.endMs);
+    const lose = { kind: "lose" } as const;
+    const unseen = { input: lose, startMs, answer: null };
+    if (!first || begunMs === null || begun?.kind !== "stands" || first.endMs <= begunMs) return [unseen];
+    return [unseen, { input: lose, startMs: begunMs, answer: { atMs: first.endMs, output: first.outcome } }];
+  });
+}
+
 /** Those whose yes counts, or may count, and who were never told a decision. */
 function unaware(name: string, operations: readonly TransactionOperation[]): Violation[] {
   const voted = operations.filter(
@@ -75,6 +103,8 @@ interface State {
   readonly decision: Decision | null;
   /** By participant; null: nobody has begun it, and nobody will. */
   readonly votes: Readonly<Record<string, "yes" | "no" | null>> | null;
+  /** Of the lease that it names; missing: it names none. */
+  readonly lease?: "held" | "lost";
 }
 
 /** Null: nothing is known of it. */
@@ -82,25 +112,30 @@ const transaction: Sequential<State | null, Input, Outcome> = {
   initial: null,
   step(before, input, output) {
     const { after, answer } = meeting(before, input);
-    if (!output) return keyOf(after) === keyOf(before) ? undefined : after;
+    if (!output) return wholeOf(after) === wholeOf(before) ? undefined : after;
+    // What was begun is lost after that.
+    if (input.kind === "lose") return after ?? undefined;
     return answer === tellOf(output) ? after : undefined;
   },
-  key: keyOf,
+  key: wholeOf,
 };
 
 /** What a message makes of a transaction, and what its sender is told. */
 function meeting(before: State | null, input: Input): { after: State | null; answer: string } {
   const stays = (answer: string) => ({ after: before, answer });
   const becomes = (after: State) => ({ after, answer: keyOf(after) });
-  const aborted: State = { decision: "aborted", votes: before?.votes ?? null };
+  const aborted: State = { ...before, decision: "aborted", votes: before?.votes ?? null };
   switch (input.kind) {
     case "expire":
       return before?.decision === null ? becomes(aborted) : stays("");
+    case "lose":
+      return { after: before?.lease ? { ...before, lease: "lost" } : before, answer: "" };
     case "begin": {
       if (before) return stays(before.votes ? keyOf(before) : "decided aborted");
       return becomes({
         decision: null,
         votes: Object.fromEntries(input.participants.map((name) => [name, null])),
+        ...(input.lease && { lease: "held" as const }),
       });
     }
     case "abort":
@@ -124,8 +159,9 @@ function voting(
   if (its) return { after: before, answer: "failed contrary_vote" };
   const votes = { ...before.votes, [participant]: vote };
   const isCommitted = Object.values(votes).every((one) => one === "yes");
-  const decision = vote === "no" ? "aborted" : isCommitted ? "committed" : null;
-  const after = { decision, votes } as const;
+  const last = before.lease === "lost" ? "aborted" : "committed";
+  const decision = vote === "no" ? "aborted" : isCommitted ? last : null;
+  const after: State = { ...before, decision, votes };
   return { after, answer: keyOf(after) };
 }
 
@@ -140,6 +176,11 @@ function tellOf(outcome: Outcome): string {
     default:
       return outcome.kind;
   }
+}
+
+/** With what nobody is told. */
+function wholeOf(state: State | null): string {
+  return `${keyOf(state)} ${state?.lease ?? ""}`;
 }
 
 function keyOf(state: State | null): string {

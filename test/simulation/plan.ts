@@ -54,6 +54,8 @@ export interface Plan {
   readonly transfers: number;
   /** Candidates of an election by consensus. */
   readonly offices: number;
+  /** Clients that begin transactions across services, under a lock. */
+  readonly commits: number;
   /** Members of another service, which are changed, drained and restarted as well. */
   readonly changing: number;
   /** Members with leases that their heartbeats keep. */
@@ -86,6 +88,7 @@ export function planOf(seed: number): Plan {
     registers: 0,
     transfers: 0,
     offices: 0,
+    commits: 0,
     changing: 0,
     bound: 0,
     settings: {
@@ -107,9 +110,8 @@ export function planOf(seed: number): Plan {
     ]),
     memberTtlMs: pace * chance.pick([400, 800]),
   };
-  return bound(
-    withOffices(withTransfers(changed(compared(upgraded(warmStarted(withRegisters(gathered(plan)))))))),
-  );
+  const onRegisters = changed(compared(upgraded(warmStarted(withRegisters(gathered(plan))))));
+  return bound(withCommits(withOffices(withTransfers(onRegisters))));
 }
 
 /** Registers beside everything else, in some runs; in others nothing but them, of one key. */
@@ -134,6 +136,7 @@ export function onlyRegisters(plan: Plan): Plan {
     registers: 4,
     transfers: 0,
     offices: 0,
+    commits: 0,
     thinkMs: plan.thinkMs / 4,
   };
 }
@@ -153,7 +156,17 @@ function withTransfers(plan: Plan): Plan {
 
 export function onlyTransfers(plan: Plan): Plan {
   const thinkMs = plan.clients === 0 ? plan.thinkMs : plan.thinkMs / 4;
-  return { ...plan, crowd: null, clients: 0, members: 0, registers: 0, transfers: 4, offices: 0, thinkMs };
+  return {
+    ...plan,
+    crowd: null,
+    clients: 0,
+    members: 0,
+    registers: 0,
+    transfers: 4,
+    offices: 0,
+    commits: 0,
+    thinkMs,
+  };
 }
 
 /** In some runs there is nothing but an election by consensus, or that beside registers. */
@@ -170,7 +183,24 @@ function withOffices(plan: Plan): Plan {
 }
 
 export function onlyOffices(plan: Plan): Plan {
-  return { ...plan, crowd: null, clients: 0, members: 0, registers: 0, transfers: 0, offices: 5 };
+  return { ...plan, crowd: null, clients: 0, members: 0, registers: 0, transfers: 0, offices: 5, commits: 0 };
+}
+
+/** In some runs there are transactions across services, alone or beside registers. */
+function withCommits(plan: Plan): Plan {
+  if (plan.crowd !== null || plan.registers === 0 || plan.transfers + plan.offices > 0) return plan;
+  switch (new Chance(plan.seed, "commits").weighted({ none: 6, some: 2, only: 2 })) {
+    case "none":
+      return plan;
+    case "some":
+      return { ...plan, commits: 2 };
+    case "only":
+      return onlyCommits(plan);
+  }
+}
+
+export function onlyCommits(plan: Plan): Plan {
+  return { ...onlyTransfers(plan), transfers: 0, commits: 4 };
 }
 
 /** In some runs members are changed. */

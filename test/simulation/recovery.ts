@@ -1,5 +1,6 @@
 import { Asking, CHANGING, type Held } from "./asking.js";
 import { type Dependencies, ELECTION } from "./clients.js";
+import { probeCommits } from "./commit-clients.js";
 import { probeRegisters } from "./register-clients.js";
 import { probeTransfers } from "./transfer-clients.js";
 
@@ -26,6 +27,7 @@ export async function recover(dependencies: Dependencies, held: readonly Held[])
     probeMembers(dependencies),
     ...(plan.registers > 0 ? [probeRegisters(dependencies)] : []),
     ...(plan.transfers > 0 ? [probeTransfers(dependencies)] : []),
+    probeCommits(dependencies),
     watching,
   ]);
   return [...ofLocks.flat(), ...ofElection];
