@@ -61,6 +61,17 @@ describe("the lease that a transaction names", () => {
       "was released while the last yes was under way",
       [heldFrom, first, released(2, 5), last, learns("committed", ALL)],
     ],
+    [
+      "was renewed by the last yes, and released before it commits",
+      [
+        heldFrom,
+        first,
+        released(5, 6),
+        [7, 8, look, stands(null, ONE), "a"],
+        [4, 12, vote("b"), stands("committed", ALL), "b"],
+        learns("committed", ALL),
+      ],
+    ],
     ["was released afterwards", [heldFrom, first, last, released(6, 7), learns("committed", ALL)]],
     ["had an earlier holder", [heldFrom, first, taken(6), last, learns("committed", ALL)]],
   ])("%s", (_, lines) => {

@@ -23,17 +23,20 @@ export function checkTransactions({ operations, events }: History): Violation[] 
     ...judge({
       promise: "transactions",
       name,
-      operations: its,
+      operations: knowing(its, operations),
       events,
       object: transaction,
       tells,
-      more: [...deadlines(its, jumps), ...losses(its, operations)],
+      more: [...deadlines(its, jumps), ...losses(its)],
     }),
     ...(lossOf(its, events) < Number.POSITIVE_INFINITY ? [] : unaware(name, its)),
   ]);
 }
 
-type TransactionRequest = Extract<Request, { kind: "begin" | "vote" | "acknowledge" | "abort" | "decision" }>;
+type TransactionRequest =
+  | Extract<Request, { kind: "begin" | "acknowledge" | "abort" | "decision" }>
+  /** `comesTooLate`: for the lease. */
+  | (Extract<Request, { kind: "vote" }> & { readonly comesTooLate?: true });
 type TransactionOperation = Operation & { readonly request: TransactionRequest };
 type Input = TransactionRequest | { readonly kind: "expire" } | { readonly kind: "lose" };
 
@@ -57,30 +60,38 @@ function deadlines(operations: readonly TransactionOperation[], jumps: boolean):
   );
 }
 
-/** The lease that it names may end at any time, and has when it was released, or when a later holder has its lock. */
-function losses(
+/** The lease that it names may end at any time. */
+function losses(operations: readonly TransactionOperation[]): Call<Input, Outcome>[] {
+  return operations.flatMap(({ request, startMs }) =>
+    request.kind === "begin" && request.lease ? [{ input: { kind: "lose" }, startMs, answer: null }] : [],
+  );
+}
+
+/**
+ * With the votes that were sent when the lease had ended: it was released, or a later holder had its lock. A vote that was under
+ * way may have renewed it before, and commit afterwards.
+ */
+function knowing(
   its: readonly TransactionOperation[],
   operations: readonly Operation[],
-): Call<Input, Outcome>[] {
-  return its.flatMap(({ request, startMs, endMs: begunMs, outcome: begun }) => {
-    if (request.kind !== "begin" || !request.lease) return [];
-    const { name, leaseId, token } = request.lease;
-    const ends = operations.flatMap((one) => {
-      const { request: asked, outcome, endMs } = one;
-      if (endMs === null || !outcome) return [];
-      const isReleased = asked.kind === "release" && asked.leaseId === leaseId && outcome.kind === "released";
-      const isTaken =
-        asked.kind === "acquire" &&
-        asked.name === name &&
-        outcome.kind === "granted" &&
-        outcome.token > token;
-      return isReleased || isTaken ? [{ endMs, outcome }] : [];
-    });
-    const [first] = ends.sort((a, b) => a.endMs - b.endMs);
-    const lose = { kind: "lose" } as const;
-    const unseen = { input: lose, startMs, answer: null };
-    if (!first || begunMs === null || begun?.kind !== "stands" || first.endMs <= begunMs) return [unseen];
-    return [unseen, { input: lose, startMs: begunMs, answer: { atMs: first.endMs, output: first.outcome } }];
+): readonly TransactionOperation[] {
+  const lease = its.flatMap(({ request }) => (request.kind === "begin" && request.lease) || [])[0];
+  if (!lease) return its;
+  const endedMs = Math.min(
+    ...operations.flatMap(({ request, outcome, endMs }) => {
+      const isEnd =
+        (request.kind === "release" && request.leaseId === lease.leaseId && outcome?.kind === "released") ||
+        (request.kind === "acquire" &&
+          request.name === lease.name &&
+          outcome?.kind === "granted" &&
+          outcome.token > lease.token);
+      return isEnd && endMs !== null ? [endMs] : [];
+    }),
+  );
+  return its.map((one) => {
+    const { request, startMs } = one;
+    if (request.kind !== "vote" || startMs <= endedMs) return one;
+    return { ...one, request: { ...request, comesTooLate: true as const } };
   });
 }
 
@@ -113,8 +124,6 @@ const transaction: Sequential<State | null, Input, Outcome> = {
   step(before, input, output) {
     const { after, answer } = meeting(before, input);
     if (!output) return wholeOf(after) === wholeOf(before) ? undefined : after;
-    // What was begun is lost after that.
-    if (input.kind === "lose") return after ?? undefined;
     return answer === tellOf(output) ? after : undefined;
   },
   key: wholeOf,
@@ -150,7 +159,7 @@ function meeting(before: State | null, input: Input): { after: State | null; ans
 
 function voting(
   before: State | null,
-  { participant, vote }: Extract<Request, { kind: "vote" }>,
+  { participant, vote, comesTooLate = false }: Extract<Input, { kind: "vote" }>,
 ): { after: State | null; answer: string } {
   if (!before) return { after: { decision: "aborted", votes: null }, answer: "decided aborted" };
   const its = before.votes?.[participant];
@@ -159,7 +168,8 @@ function voting(
   if (its) return { after: before, answer: "failed contrary_vote" };
   const votes = { ...before.votes, [participant]: vote };
   const isCommitted = Object.values(votes).every((one) => one === "yes");
-  const last = before.lease === "lost" ? "aborted" : "committed";
+  const isLost = before.lease === "lost" || (before.lease === "held" && comesTooLate);
+  const last = isLost ? "aborted" : "committed";
   const decision = vote === "no" ? "aborted" : isCommitted ? last : null;
   const after: State = { ...before, decision, votes };
   return { after, answer: keyOf(after) };
