@@ -7,13 +7,14 @@ import { z } from "zod";
 import type { Happened } from "../test/faults/run.js";
 import { commandLine, flag, positive, whole } from "./command-line.js";
 
-const USAGE = `npm run test:faults -- [--minutes M] [--seed S] [--primaries N] [--load L] [--guard] [--containers] [--history FILE]
+const USAGE = `npm run test:faults -- [--minutes M] [--seed S] [--primaries N] [--load L] [--timeout MS] [--guard] [--containers] [--history FILE]
 npm run test:faults -- --compare ...     the same faults against the service and against plain redlock
 npm run test:faults -- --figures [--seconds 10]     what one primary that is paused or dead costs, and no schedule
   --minutes     for how long there are faults (1)
   --seed        decides what goes wrong, and when (1)
   --primaries   3, 5 or 7 (3)
   --load        multiplies the clients (2)
+  --timeout     QUORATE_COMMAND_TIMEOUT_MS, for a machine that has other things to do
   --guard       with the guard against mass expiry, for which members may be kept for longer
   --containers  Redis in containers, in place of processes
   --history     writes all that clients asked and were told to FILE, and the logs of the instances to FILE.log`;
@@ -28,6 +29,7 @@ const values = commandLine(USAGE, {
   load: whole(1).default(2),
   compare: flag,
   figures: flag,
+  timeout: positive.optional(),
   guard: flag,
   containers: flag,
   seconds: positive.default(10),
@@ -43,13 +45,14 @@ const { tellHistory } = await import("../test/history/tell.js");
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 const kind = values.containers ? "container" : "process";
-const { seed, minutes, primaries, load } = values;
+const { seed, minutes, primaries, load, timeout } = values;
 const options = {
   seed,
   minutes,
   primaries,
   kind,
   load,
+  ...(timeout && { env: { QUORATE_COMMAND_TIMEOUT_MS: String(timeout) } }),
   onFault: ({ kind, beganMs, undoneMs, recoveredMs }: Happened) => {
     const after = recoveredMs === null ? "not in time" : `after ${Math.round(recoveredMs - undoneMs)} ms`;
     print(

@@ -14,6 +14,7 @@ import { startPrimaries } from "../../test/helpers/primaries.js";
 import { quantile } from "../comparison/statistics.js";
 import { call, hangUp, send } from "../load/client.js";
 import { untilReady } from "../machine/deployment.js";
+import { Watched } from "../machine/primaries.js";
 import { startInstanceProcess } from "../machine/process.js";
 import { startEtcd } from "../peers/etcd.js";
 import { startInstance } from "./instance.js";
@@ -30,6 +31,7 @@ process.env.TEST_REDIS = "process";
 const CLIENTS = 64;
 /** Times, or ms. */
 const WARM_UP = 500;
+const PAGES = 50;
 const VALUE = "a value of some thirty characters";
 const PARTS: Readonly<Record<string, () => Promise<void>>> = { alone, gap, many };
 
@@ -155,9 +157,12 @@ async function many(): Promise<void> {
   print(
     `many: ${count} registers with values of ${VALUE.length} characters in ${seconds.toFixed(1)} s; ${each.join(", ")} bytes each in the primaries; service ${idleMb.toFixed(0)} -> ${residentMb.toFixed(0)} MB resident`,
   );
+  using watched = new Watched(primaries.urls);
+  const usage = async () => [(await service.usage()).cpuMs, (await watched.calls()).cpuMicros / 1_000];
+  const [ofService = 0, ofPrimaries = 0] = await usage();
   const tookMs: number[] = [];
   let cursor: string | null = null;
-  for (let page = 0; page < 50; page++) {
+  for (let page = 0; page < PAGES; page++) {
     const from: string = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
     const listMs = performance.now();
     const list: { registers: unknown[]; cursor: string | null } = await call(
@@ -167,9 +172,10 @@ async function many(): Promise<void> {
     tookMs.push(performance.now() - listMs);
     cursor = list.cursor;
   }
+  const [serviceMs = 0, primariesMs = 0] = await usage();
   hangUp();
   print(
-    `many: a page of 1,000 with their values in ${ms(quantile(tookMs, 0.5))} at the median, ${ms(quantile(tookMs, 0.99))} at p99`,
+    `many: a page of 1,000 with their values in ${ms(quantile(tookMs, 0.5))} at the median, ${ms(quantile(tookMs, 0.99))} at p99, over HTTP; ${ms((serviceMs - ofService) / PAGES)} of the service, ${ms((primariesMs - ofPrimaries) / PAGES / primaries.urls.length)} of each primary`,
   );
 }
 

@@ -71,7 +71,8 @@ export class EventWindow<E extends WindowEvent> {
     for (const item of this.#decided) {
       const { event } = item;
       const latest = this.#latest.get(event.id);
-      if (latest && compareVersions(event, latest) <= 0) this.#end(item, "dropped");
+      if (latest && (compareVersions(event, latest) <= 0 || isEndedBy(latest, event)))
+        this.#end(item, "dropped");
       else if (!this.#waitsForOlder(item, nowMs)) {
         this.#tell(item);
         return { event, isKnown: this.#isKnown(event) };
@@ -238,6 +239,11 @@ interface Entry<E> {
   readonly place: Place;
   /** Null: a mark. */
   readonly item: Item<E> | null;
+}
+
+/** A leave that came when its member had expired just before: that was its end. */
+function isEndedBy(latest: EventVersion, event: EventVersion): boolean {
+  return latest.expired && event.left && event.incarnation === latest.incarnation;
 }
 
 function isSettled<E>(entry: Entry<E> | undefined): boolean {

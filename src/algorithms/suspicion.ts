@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 /** What one reporter says against a member. */
 export interface Report {
   readonly reporter: string;
@@ -74,6 +76,28 @@ export function suspectsOf(
   return new Set(found.slice(0, most).map(({ id }) => id));
 }
 
+/** Why a member is suspect. */
+export interface Suspected {
+  /** In words, for people: who reported it, and what some of them said. */
+  readonly why: string;
+  /** Names those who reported it: the same for everybody who knows of the same. */
+  readonly episode: string;
+}
+
+/** `reports`: about one member, at least one. */
+export function suspectedBy(
+  reports: readonly { readonly reporter: string; readonly reason: string }[],
+): Suspected {
+  const sorted = [...reports].sort((one, other) => (one.reporter < other.reporter ? -1 : 1));
+  const reporters = sorted.map(({ reporter }) => reporter);
+  const said = sorted.slice(0, REASONS_MAX).map(({ reporter, reason }) => `${reporter} (${reason})`);
+  const digest = createHash("sha256").update(reporters.join("\n")).digest("base64url");
+  return {
+    why: `reported by ${[...said, ...reporters.slice(REASONS_MAX)].join(", ")}`,
+    episode: digest.slice(0, 8),
+  };
+}
+
 /** One report per reporter: of what several primaries know of one, what was repeated most often, then what counts longest. */
 export function mergeReports<R extends Report & Remembered>(replies: readonly (readonly R[])[]): R[] {
   const merged = new Map<string, R>();
@@ -91,6 +115,8 @@ const sumOf = <T>(all: readonly T[], value: (one: T) => number): number =>
 export const REPORTERS_NEEDED = 3;
 const REPORTERS_MIN = 2;
 const LATE_WEIGHT = 0.5;
+/** That are told, of up to 256 characters each. */
+const REASONS_MAX = 3;
 /** Of the members of a service. */
 const SUSPECT_SHARE_MAX = 0.5;
 /** Long enough for several peers to time out on one member. */

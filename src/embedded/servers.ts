@@ -72,6 +72,8 @@ async function spawnServers(program: ProgramName, ports: readonly number[]) {
     'save ""',
     "appendonly no",
     "maxmemory-policy noeviction",
+    // As docs/operating.md recommends, by the name that all versions know.
+    "hash-max-ziplist-value 512",
     "loglevel warning",
   ];
   await writeFile(join(dir, "redis.conf"), `${settings.join("\n")}\n`, { mode: 0o600 });

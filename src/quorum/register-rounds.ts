@@ -1,4 +1,4 @@
-import type { Ballot } from "../algorithms/ballot.js";
+import { type Ballot, higherBallot } from "../algorithms/ballot.js";
 import { configurationOf } from "../algorithms/configuration.js";
 import { type Copy, isDecided, latestOf } from "../algorithms/register.js";
 import { type Answer, failed } from "../redis/answer.js";
@@ -13,7 +13,7 @@ import {
   readRegister,
 } from "../scripts/register-calls.js";
 import type { Call } from "../scripts/scripts.js";
-import { type Judge, Votes } from "./answers.js";
+import type { Hedge } from "./hedge.js";
 import type { Primaries } from "./primaries.js";
 
 export type Prepared =
@@ -72,7 +72,7 @@ export class RegisterRound {
 
   /** What each primary answers, in their order, once all have answered or failed. */
   answers<T>(call: Call<T>): Promise<readonly (Answer<T> | undefined)[]> {
-    return this.#ask<T, readonly (Answer<T> | undefined)[]>(call, ({ answers, pending }) =>
+    return this.#ask<T, readonly (Answer<T> | undefined)[]>(call, (_, { pending, answers }) =>
       pending > 0 ? undefined : answers,
     );
   }
@@ -90,19 +90,21 @@ export class RegisterRound {
     );
   }
 
-  prepare(ballot: Ballot): Promise<Prepared> {
+  /** With a hedge, as many as a majority are asked at first: see `#ask`. */
+  prepare(ballot: Ballot, hedge?: Hedge): Promise<Prepared> {
     const { majority } = this.primaries;
-    return this.#ask<RegisterPromise, Prepared>(
-      prepareRegister(this.keys, this.name, ballot),
-      ({ values, pending }) => {
-        const promises = values.filter((reply) => reply.kind === "promised");
-        if (promises.length >= majority) return { kind: "promised", promises };
-        if (promises.length + pending >= majority) return undefined;
-        const refusals = values.flatMap((reply) => (reply.kind === "refused" ? [reply.promised] : []));
-        const promised = highestOf(refusals);
-        return promised === null ? { kind: "no_quorum" } : { kind: "refused", promised };
-      },
-    );
+    const promises: Promised[] = [];
+    let refusal: Ballot | null = null;
+    const judge: Judge<RegisterPromise, Prepared> = (answer, { pending }) => {
+      if (answer.ok) {
+        if (answer.value.kind === "promised") promises.push(answer.value);
+        else refusal = higherBallot(refusal, answer.value.promised);
+      }
+      if (promises.length >= majority) return { kind: "promised", promises };
+      if (promises.length + pending >= majority) return undefined;
+      return refusal === null ? { kind: "no_quorum" } : { kind: "refused", promised: refusal };
+    };
+    return this.#ask(prepareRegister(this.keys, this.name, ballot), judge, hedge);
   }
 
   /** `done`: gets what each primary said, once all have answered or failed. */
@@ -112,74 +114,146 @@ export class RegisterRound {
     done?: (answers: readonly (Answer<Ballot | null> | undefined)[]) => void,
   ): Promise<Accepted> {
     const { majority } = this.primaries;
-    return this.#ask<Ballot | null, Accepted>(
-      acceptRegister(this.keys, this.name, ballot, proposal),
-      ({ values, answers, pending }) => {
-        const accepted = values.filter((promised) => promised === null).length;
-        if (accepted >= majority) return { kind: "accepted" };
-        if (accepted + pending >= majority) return undefined;
-        const promised = highestOf(values.filter((one) => one !== null));
-        // Those that are still to answer may have accepted it; only what was not even sent has no effect.
-        const mayHave = accepted + pending > 0 || answers.some((one) => one?.ok === false && mayHaveRun(one));
-        return { kind: mayHave ? "unknown" : "refused", promised };
-      },
-      done,
-    );
+    let accepted = 0;
+    let mayHaveRun = false;
+    let promised: Ballot | null = null;
+    const judge: Judge<Ballot | null, Accepted> = (answer, { pending }) => {
+      if (!answer.ok) mayHaveRun ||= answer.failure.kind === "unknown";
+      else if (answer.value === null) accepted += 1;
+      else promised = higherBallot(promised, answer.value);
+      if (accepted >= majority) return ACCEPTED;
+      if (accepted + pending >= majority) return undefined;
+      // Those that are still to answer may have accepted it; only what was not even sent has no effect.
+      return { kind: mayHaveRun || accepted + pending > 0 ? "unknown" : "refused", promised };
+    };
+    return this.#ask(acceptRegister(this.keys, this.name, ballot, proposal), judge, undefined, done);
   }
 
   /**
-   * What the primaries have accepted: of a majority as soon as it agrees, else of all that answer. Null: no majority did.
+   * What the primaries have accepted: of a majority as soon as it agrees, else of all that answer. Null: no majority did. With a
+   * hedge, as many as a majority are asked at first: see `#ask`.
    */
-  read(): Promise<readonly (Copy | null)[] | null> {
+  read(hedge?: Hedge): Promise<readonly (Copy | null)[] | null> {
     const { majority } = this.primaries;
-    return this.most(readRegister(this.keys, this.name), (values) => isAgreed(values, majority));
+    const call = readRegister(this.keys, this.name);
+    return this.most(call, (values) => isAgreed(values, majority), hedge);
   }
 
   /** The values of a majority as soon as they are `enough`, else of all that answer. Null: no majority did. */
-  most<T>(call: Call<T>, enough: (values: readonly T[]) => boolean): Promise<readonly T[] | null> {
+  most<T>(
+    call: Call<T>,
+    enough: (values: readonly T[]) => boolean,
+    hedge?: Hedge,
+  ): Promise<readonly T[] | null> {
     const { majority } = this.primaries;
-    return this.#ask<T, readonly T[] | null>(call, ({ values, pending }) => {
+    const values: T[] = [];
+    const judge: Judge<T, readonly T[] | null> = (answer, { pending }) => {
+      if (answer.ok) values.push(answer.value);
       const isMajority = values.length >= majority;
       if (pending === 0) return isMajority ? values : null;
-      return isMajority && enough(values) ? values : undefined;
+      return isMajority && answer.ok && enough(values) ? values : undefined;
+    };
+    return this.#ask(call, judge, hedge);
+  }
+
+  /**
+   * Asks all primaries. With a hedge only as many as a majority, those that have answered fastest lately, and the others where that
+   * does not decide: one of them fails or takes long, or what they say is not enough. A call that is not made costs neither
+   * side anything. `done`: gets what each primary said, once all have answered or failed.
+   */
+  #ask<T, V>(
+    call: Call<T>,
+    judge: Judge<T, V>,
+    hedge?: Hedge,
+    done?: (answers: Answers<T>) => void,
+  ): Promise<V> {
+    const { all, majority } = this.primaries;
+    const places = hedge ? this.#byLatency() : null;
+    const heard: Heard<T> = {
+      answers: new Array<undefined>(all.length).fill(undefined),
+      pending: all.length,
+    };
+    return new Promise((resolve, reject) => {
+      let isOver = false;
+      let asked = 0;
+      const askUpTo = (count: number) => {
+        while (asked < count) {
+          const place = places ? (places[asked++] as number) : asked++;
+          this.#askOne(all[place] as Primary, place, call, (answer) => note(place, answer));
+        }
+      };
+      const hedged = hedge?.give(() => askUpTo(all.length));
+      const over = (end: () => void) => {
+        isOver = true;
+        if (hedged) hedge?.takeBack(hedged);
+        end();
+      };
+      const note = (place: number, answer: Answer<T>) => {
+        heard.answers[place] = answer;
+        heard.pending -= 1;
+        if (heard.pending === 0) done?.(heard.answers);
+        if (isOver) return;
+        try {
+          const verdict = judge(answer, heard);
+          if (verdict !== undefined) over(() => resolve(verdict));
+          else if (heard.pending === 0)
+            throw new Error("the judge of a round decides when all have answered");
+          else if (!answer.ok || all.length - heard.pending === asked) askUpTo(all.length);
+        } catch (error) {
+          over(() => reject(error));
+        }
+      };
+      askUpTo(hedge ? majority : all.length);
     });
   }
 
-  async #ask<T, V>(
-    call: Call<T>,
-    judge: Judge<T, V>,
-    done?: (answers: readonly (Answer<T> | undefined)[]) => void,
-  ): Promise<V> {
+  /** The places of the primaries: those that take part, the fastest first, then the others. */
+  #byLatency(): readonly number[] {
     const { all } = this.primaries;
-    const votes = new Votes<T>(all.length);
-    all.forEach((primary, index) => {
-      this.#askOne(primary, index, call, (answer) => votes.note(index, answer));
-    });
-    if (done) votes.whenComplete(({ answers }) => done(answers));
-    const verdict = await votes.until(judge);
-    if (verdict === undefined) throw new Error("the judge of a round decides when all have answered");
-    return verdict;
+    const slownessOf = (place: number) => {
+      const primary = all[place] as Primary;
+      return this.#takesPart(primary, place) ? primary.latency.recentMs : Number.POSITIVE_INFINITY;
+    };
+    const places: number[] = [];
+    for (let place = 0; place < all.length; place++) {
+      const slowness = slownessOf(place);
+      let at = places.length;
+      for (; at > 0 && slownessOf(places[at - 1] as number) > slowness; at--)
+        places[at] = places[at - 1] as number;
+      places[at] = place;
+    }
+    return places;
   }
 
   #askOne<T>(primary: Primary, index: number, call: Call<T>, answered: (answer: Answer<T>) => void): void {
-    const epoch = this.#epochs[index];
-    if (epoch !== null && epoch === primary.configurationEpoch) primary.ask(call, answered);
+    if (this.#takesPart(primary, index)) primary.ask(call, answered);
     else answered(NOT_ASKED);
+  }
+
+  /** Still: it may have left since the round began. */
+  #takesPart(primary: Primary, place: number): boolean {
+    const epoch = this.#epochs[place];
+    return epoch !== null && epoch === primary.configurationEpoch;
   }
 }
 
-const NOT_ASKED = failed(new PrimaryFailure("not_sent", "it takes no part in this configuration"));
+type Answers<T> = readonly (Answer<T> | undefined)[];
 
-const mayHaveRun = (answer: Answer<unknown>) => !answer.ok && answer.failure.kind === "unknown";
+/** What was answered so far, by the places of the primaries, and how many have neither answered nor failed. */
+interface Heard<T> {
+  readonly answers: (Answer<T> | undefined)[];
+  pending: number;
+}
+
+/** Is given each answer as it comes, until it has a verdict; undefined: those so far do not decide. */
+type Judge<T, V> = (answer: Answer<T>, heard: Heard<T>) => V | undefined;
+
+const ACCEPTED: Accepted = { kind: "accepted" };
+
+const NOT_ASKED = failed(new PrimaryFailure("not_sent", "it takes no part in this configuration"));
 
 const isAgreed = (copies: readonly (Copy | null)[], majority: number): boolean =>
   isDecided(copies, latestOf(copies), majority);
-
-function highestOf(ballots: readonly Ballot[]): Ballot | null {
-  let highest: Ballot | null = null;
-  for (const ballot of ballots) if (highest === null || ballot > highest) highest = ballot;
-  return highest;
-}
 
 /** Most often all are the same. */
 function mostCommon(texts: readonly string[]): string | null {

@@ -2,8 +2,15 @@
 export class LatencyWindow {
   readonly #values = new Float64Array(SIZE);
   #count = 0;
+  #recent = 0;
+
+  /** What calls take now, more or less: a mean of the latest; 0: there were none. */
+  get recentMs(): number {
+    return this.#recent;
+  }
 
   add(ms: number): void {
+    this.#recent += (ms - this.#recent) / WEIGHT;
     this.#values[this.#count++ % SIZE] = ms;
   }
 
@@ -18,3 +25,5 @@ export class LatencyWindow {
 }
 
 const SIZE = 512;
+/** In how many calls the mean follows. */
+const WEIGHT = 16;

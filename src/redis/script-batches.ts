@@ -1,42 +1,74 @@
 import type { Clock } from "../clock.js";
-import { BATCHES, type Call, RUNS_MAX } from "../scripts/scripts.js";
+import { BATCHES, type Call, GATHERED, RUNS_MAX } from "../scripts/scripts.js";
 import { RedisReplyError } from "./connection.js";
+import { Gathering } from "./gathering.js";
 import type { Settle } from "./wire.js";
 
 /**
  * Joins the calls of one script to one primary that are made in one tick of the event loop: they are sent as one command
  * that runs the script for each, which costs the primary and this process less than a command each. Nothing waits for it, since
- * commands leave when the tick is over in any case. Each call has its own reply or error; only what befalls the whole
- * command (no answer, a stale epoch) befalls all its calls.
+ * commands leave when the tick is over in any case; only calls of scripts that are gathered wait a moment for others that are
+ * under way. Each call has its own reply or error; only what befalls the whole command (no answer, a stale epoch) befalls all
+ * its calls.
  */
 export class ScriptBatches {
   #waiting: Waiting[] = [];
+  readonly #gathered = new Map<string, Gathering<Waiting>>();
 
   constructor(
     private readonly send: (call: Call<unknown>, configurationEpoch: string, settle: Settle) => void,
-    private readonly clock: Pick<Clock, "soon">,
+    private readonly clock: Pick<Clock, "soon" | "after">,
   ) {}
 
-  /** Sends the call when this tick is over. */
+  /** Sends the call when this tick is over, or once those that it waits for have their replies. */
   add(call: Call<unknown>, configurationEpoch: string, settle: Settle): void {
-    if (this.#waiting.length === 0) this.clock.soon(() => this.#flush());
-    this.#waiting.push({ call, configurationEpoch, settle });
+    const waiting: Waiting = { call, configurationEpoch, settle };
+    const gathered = GATHERED.get(call.script.name);
+    if (gathered !== undefined) this.#gathering(gathered).add(waiting);
+    else {
+      if (this.#waiting.length === 0) this.clock.soon(() => this.#flush());
+      this.#waiting.push(waiting);
+    }
+  }
+
+  #gathering(name: string): Gathering<Waiting> {
+    const known = this.#gathered.get(name);
+    if (known) return known;
+    const gathering = new Gathering<Waiting>((together, over) => this.#sendAll(together, over), this.clock);
+    this.#gathered.set(name, gathering);
+    return gathering;
   }
 
   #flush(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const batch of waiting.length === 1 ? [waiting] : batchesOf(waiting)) this.#send(batch);
+    this.#sendAll(waiting);
   }
 
-  #send(batch: readonly Waiting[]): void {
+  /** `over`: called once all have their replies. */
+  #sendAll(waiting: readonly Waiting[], over?: () => void): void {
+    const batches = waiting.length === 1 ? [waiting] : batchesOf(waiting);
+    let open = batches.length;
+    const replied = () => {
+      open -= 1;
+      if (open === 0) over?.();
+    };
+    for (const batch of batches) this.#send(batch, replied);
+  }
+
+  #send(batch: readonly Waiting[], replied: () => void): void {
     const [first] = batch;
     if (!first) return;
     const { call, configurationEpoch, settle } = first;
     // A single call needs no batch.
-    if (batch.length === 1) this.send(call, configurationEpoch, settle);
+    if (batch.length === 1)
+      this.send(call, configurationEpoch, (error, reply) => {
+        replied();
+        settle(error, reply);
+      });
     else
       this.send(all(batch.map((one) => one.call)), configurationEpoch, (error, reply) => {
+        replied();
         const replies = (error === null ? reply : []) as readonly unknown[];
         batch.forEach((one, run) => {
           const own = replies[run];

@@ -21,6 +21,8 @@ export class Keys {
   readonly registers: string;
   readonly registersGone: string;
   readonly registersEnding: string;
+  /** Length of what the key of a register has before its name. */
+  readonly registerPrefixBytes: number;
 
   constructor(private readonly prefix: string) {
     this.configuration = `${prefix}configuration`;
@@ -35,6 +37,7 @@ export class Keys {
     this.registers = `${prefix}registers`;
     this.registersGone = `${prefix}registers/gone`;
     this.registersEnding = `${prefix}registers/ending`;
+    this.registerPrefixBytes = Buffer.byteLength(this.register(""));
   }
 
   /** An acceptor's state of the agreement on one version of the configuration. */

@@ -3,6 +3,7 @@ import type { Copy } from "../algorithms/register.js";
 import type { Keys } from "./keys.js";
 import { groupOf, TRANSACTIONS } from "./register-kinds.js";
 import { type Call, isOne, scriptCall } from "./scripts.js";
+import { BALLOT, copyIn } from "./stored-register.js";
 
 /** A primary's reply to `prepareRegister`. */
 export type RegisterPromise =
@@ -21,13 +22,22 @@ export function prepareRegister(keys: Keys, name: string, ballot: Ballot): Call<
   return scriptCall(
     "prepare-register",
     [keys.register(name), keys.registersGone],
-    [ballot, name],
-    (reply) => {
-      const [promised, floor, nowMs, ...copy] = reply as [number, Ballot, string, ...unknown[]];
-      if (promised !== 1) return { kind: "refused", promised: floor };
-      return { kind: "promised", floor, nowMs: Number(nowMs), copy: toCopy(copy) };
-    },
+    [ballot, keys.registerPrefixBytes],
+    toPromise,
   );
+}
+
+function toPromise(reply: unknown): RegisterPromise {
+  const [promised, moment, stored] = reply as [number, string, string];
+  if (promised !== 1) return { kind: "refused", promised: moment };
+  const nowMs = Number(moment.slice(BALLOT));
+  return { kind: "promised", floor: moment.slice(0, BALLOT), nowMs, copy: acceptedIn(stored, nowMs) };
+}
+
+/** Null: nothing was accepted, only promised, if that. */
+function acceptedIn(stored: string, nowMs: number): Copy | null {
+  const copy = stored === "" ? null : copyIn(stored, nowMs);
+  return copy?.accepted === NO_BALLOT ? null : copy;
 }
 
 /** A version of a register as it is proposed. */
@@ -45,34 +55,46 @@ export function acceptRegister(
   return scriptCall(
     "accept-register",
     [keys.register(name), keys.registersGone, keys.registers, keys.registersEnding],
-    [ballot, name, etag, left, isLive ? "1" : "0", text, keys.registerChannel(groupOf(name))],
-    (reply) => {
-      const [accepted, promised] = reply as [number, Ballot];
-      return accepted === 1 ? null : promised;
-    },
+    [
+      ballot,
+      keys.registerPrefixBytes,
+      // Most are: then it is the same for all calls of a batch.
+      etag === ballot ? "" : etag,
+      left,
+      isLive ? "1" : "0",
+      text,
+      keys.registerChannel(groupOf(name)),
+    ],
+    toAccepted,
   );
 }
 
-/** Null: nothing was accepted. `promises`: then also what was only promised, with `NO_BALLOT` as accepted. */
+function toAccepted(reply: unknown): Ballot | null {
+  const [accepted, promised] = reply as [number, Ballot];
+  return accepted === 1 ? null : promised;
+}
+
+/**
+ * Null: nothing was accepted. `promises`: then also what was only promised, with `NO_BALLOT` as accepted; what was promised is
+ * the floor of ballots at least.
+ */
 export function readRegister(keys: Keys, name: string, promises = false): Call<Copy | null> {
-  return scriptCall("read-register", [keys.register(name)], [promises ? "1" : "0"], (reply) =>
-    toCopy((reply as unknown[]).slice(1)),
+  return scriptCall(
+    "read-register",
+    [keys.register(name)],
+    [promises ? "1" : "0"],
+    promises ? toCopy : toAcceptedCopy,
   );
 }
 
-/** Null: there are no fields. */
-function toCopy(fields: readonly unknown[]): Copy | null {
-  if (fields.length === 0) return null;
-  const [promised, accepted, etag, left, live, copied, text] = fields as string[];
-  return {
-    promised: promised as Ballot,
-    accepted: accepted as Ballot,
-    etag: etag as Ballot,
-    leftMs: left === "" ? null : Number(left),
-    isLive: live === "1",
-    isCopied: copied === "1",
-    text: text as string,
-  };
+function toCopy(reply: unknown): Copy | null {
+  const [isThere, stored, nowMs] = reply as [number, string, string];
+  return isThere === 1 ? copyIn(stored, Number(nowMs)) : null;
+}
+
+function toAcceptedCopy(reply: unknown): Copy | null {
+  const [isThere, stored, nowMs] = reply as [number, string, string];
+  return isThere === 1 ? acceptedIn(stored, Number(nowMs)) : null;
 }
 
 /** What is to be done about the registers of a primary. */

@@ -1,7 +1,7 @@
-import type { Ballot } from "../algorithms/ballot.js";
 import type { Copy } from "../algorithms/register.js";
 import type { Keys } from "./keys.js";
 import { type Call, scriptCall } from "./scripts.js";
+import { copyIn } from "./stored-register.js";
 
 /** What one primary has accepted of the registers in a part of a list. */
 export interface ListedCopies {
@@ -36,23 +36,6 @@ export function listRegisters(
     return { copies, upTo: upTo === "" ? null : upTo };
   });
 }
-
-/** A register as lua/lib/registers.lua describes it. */
-function copyIn(stored: string, nowMs: number): Copy {
-  const ends = stored.slice(111, 126);
-  return {
-    promised: stored.slice(0, 37) as Ballot,
-    accepted: stored.slice(37, 74) as Ballot,
-    etag: stored.slice(74, 111) as Ballot,
-    leftMs: ends === NEVER ? null : Number(ends) - nowMs,
-    isLive: stored[126] === "1",
-    isCopied: stored[127] === "1",
-    text: stored.slice(HEAD),
-  };
-}
-
-const HEAD = 128;
-const NEVER = "000000000000000";
 
 /** Names in a part at most, and bytes after which it ends: some 2 ms of a primary's time. */
 export const PART_NAMES_MAX = 1_000;

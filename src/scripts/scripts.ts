@@ -102,19 +102,26 @@ function librariesOf(text: string): string[] {
 }
 
 /**
- * A script in two parts. `first`: the prelude, and the libraries that its plain path needs; several runs in one call share
- * them. `own`: its plain path, the other libraries that it needs, and itself. Lua makes the functions of a library anew
- * whenever it comes to them, which costs more than a lock: a call that the plain path answers returns before most are made.
+ * A script in two parts. `first`: the prelude, and the libraries that its plain path needs, or where it has none, those that know
+ * nothing of a single run; several runs in one call share them. `own`: its plain path, the other libraries that it needs, and
+ * itself. Lua makes the functions of a library anew whenever it comes to them, which costs more than a lock: a call that the
+ * plain path answers returns before most are made.
  */
 function load(folder: string, name: string): { readonly first: string; readonly own: string } {
   const text = read(`${folder}/${name}`);
   const path = /^-- Plain path: (.+)$/m.exec(text)?.[1];
   const plain = path === undefined ? null : read(`plain/${path}`);
-  const early = plain === null ? [] : librariesOf(plain);
+  const early = plain === null ? sharedOf(librariesOf(text)) : librariesOf(plain);
   const late = librariesOf(text).filter((one) => !early.includes(one));
   const own = [...(plain === null ? [] : ["do", plain, "end"]), ...late.map(library), text];
   const prelude = preludeOf([...early.map(library), ...own].join("\n"));
   return { first: [prelude, ...early.map(library)].join("\n"), own: own.join("\n") };
+}
+
+/** Those before the first that has keys or arguments of its own run. */
+function sharedOf(libraries: readonly string[]): readonly string[] {
+  const first = libraries.findIndex((name) => /\b(KEYS|ARGV)\b/.test(library(name)));
+  return first < 0 ? libraries : libraries.slice(0, first);
 }
 
 /** The prelude; for a script that uses nothing of the fence but the configuration epoch, it reads nothing else. */
@@ -164,9 +171,16 @@ export const BATCHES: ReadonlyMap<string, Script> = new Map(
  * are bounded by their keys alone.
  */
 export const RUNS_MAX: ReadonlyMap<string, number> = new Map([
-  ["prepare-register", 8],
-  ["accept-register", 8],
-  ["read-register", 8],
+  ["prepare-register", 20],
+  ["accept-register", 20],
+  ["read-register", 20],
+]);
+
+/** Scripts whose calls wait for those that are under way, and for which they wait: those under one name leave together. */
+export const GATHERED: ReadonlyMap<string, string> = new Map([
+  ["prepare-register", "changes of registers"],
+  ["accept-register", "changes of registers"],
+  ["read-register", "reads of registers"],
 ]);
 
 /** A call of a script by its name; without `parse` the reply says nothing. */

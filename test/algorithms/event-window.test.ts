@@ -97,6 +97,25 @@ describe("an event", () => {
     expect(told(window)).toEqual(["a 1 1 false", "expired", "a 1 2 false"]);
   });
 
+  test("that ends an incarnation is the only one: a leave that comes when it has expired is not told", () => {
+    const { window, note } = newWindow();
+    const expired = event("a", 1, 1, { expired: true, identity: "expired" });
+    const left = event("a", 1, 1, { left: true, identity: "left" });
+    for (const primary of [0, 1] as const) note(primary, event("a", 1));
+    for (const primary of [0, 1] as const) note(primary, expired);
+    for (const primary of [0, 1] as const) note(primary, left);
+    expect(told(window)).toEqual(["a 1 1 false", "expired"]);
+    // Where the leave is told first, the other comes too late.
+    const { window: another, note: noteThere } = newWindow();
+    for (const primary of [0, 1] as const) noteThere(primary, left);
+    expect(told(another)).toEqual(["left"]);
+    for (const primary of [0, 1] as const) noteThere(primary, expired);
+    expect(told(another)).toEqual([]);
+    // One that registers anew leaves as any.
+    for (const primary of [0, 1] as const) note(primary, event("a", 2, 1, { left: true, identity: "again" }));
+    expect(told(window)).toEqual(["again"]);
+  });
+
   test("that happened before the window began is told to those who resume only", () => {
     const { window, note } = newWindow();
     const before = window.position();

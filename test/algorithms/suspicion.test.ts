@@ -7,6 +7,7 @@ import {
   type Remembered,
   type Report,
   reportersNeeded,
+  suspectedBy,
   suspectsOf,
   TIMES_MAX,
   WINDOW_MS_MAX,
@@ -186,5 +187,21 @@ describe("of what several primaries know", () => {
         expect(mergeReports(replies)).toHaveLength(reports.length);
       }),
     );
+  });
+});
+
+describe("why a member is suspect", () => {
+  const report = (reporter: string, reason = "no answer") => ({ reporter, reason });
+
+  test("is told with who says so and what three of them say, in the order of their ids", () => {
+    const reports = [report("e"), report("b", "refused"), report("a"), report("d"), report("c")];
+    expect(suspectedBy(reports).why).toBe("reported by a (no answer), b (refused), c (no answer), d, e");
+    expect(suspectedBy([report("a")]).why).toBe("reported by a (no answer)");
+  });
+
+  test("is another episode with other reporters, and the same with other reasons", () => {
+    const { episode } = suspectedBy([report("a"), report("b")]);
+    expect(suspectedBy([report("b", "refused"), report("a")]).episode).toBe(episode);
+    expect(suspectedBy([report("a"), report("c")]).episode).not.toBe(episode);
   });
 });

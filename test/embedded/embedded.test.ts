@@ -121,6 +121,21 @@ describe("the package of the JavaScript ones", () => {
 });
 
 describe.skipIf(program === undefined)("real primaries", () => {
+  test("keep records of members small, and evict nothing", async () => {
+    const { embedded } = await start();
+    expect(embedded.urls.length).toBe(3);
+    for (const url of embedded.urls) {
+      await using redis = client(url);
+      const all = await redis.config("GET", "*");
+      const settings = Object.fromEntries(
+        (all as string[]).flatMap((name, i) => (i % 2 ? [] : [[name, (all as string[])[i + 1]]])),
+      );
+      // Its old name is the only one in Redis 6.2.
+      expect(settings["hash-max-listpack-value"] ?? settings["hash-max-ziplist-value"]).toBe("512");
+      expect(settings["maxmemory-policy"]).toBe("noeviction");
+    }
+  });
+
   test("let in nobody without the password, which no argument list shows", async () => {
     const { embedded, log } = await start();
     const url = new URL(embedded.urls[0] as string);

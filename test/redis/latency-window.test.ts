@@ -26,3 +26,12 @@ test("only the latest values count", () => {
   for (let i = 0; i < 512; i++) window.add(1);
   expect(window.quantile(1)).toBe(1);
 });
+
+test("its mean follows the latest calls within some dozen of them", () => {
+  const window = new LatencyWindow();
+  expect(window.recentMs).toBe(0);
+  for (let i = 0; i < 64; i++) window.add(10);
+  expect(window.recentMs).toBeGreaterThan(9);
+  for (let i = 0; i < 64; i++) window.add(1);
+  expect(window.recentMs).toBeLessThan(2);
+});

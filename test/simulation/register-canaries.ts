@@ -66,9 +66,9 @@ export const REGISTER_CANARIES: readonly Canary[] = [
     replan,
     substitute: patched(
       "accept-register",
-      "redis.call('SET', KEYS[2], ARGV[2] .. ARGV[2] .. ARGV[4]",
+      "redis.call('SET', KEYS[2], ARGV[2] .. ARGV[2] .. etag",
       "ARGV[7] = string.gsub(ARGV[7], '^(%d+ %S+ )%[(%b[])[^\\n]*\\n', '%1[%2]\\n')\n" +
-        "redis.call('SET', KEYS[2], ARGV[2] .. ARGV[2] .. ARGV[4]",
+        "redis.call('SET', KEYS[2], ARGV[2] .. ARGV[2] .. etag",
     ),
   },
 ];

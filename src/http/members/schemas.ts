@@ -187,7 +187,7 @@ export const LeftSchema = answer("Left", "The outcome of leaving.", {
 
 export const SuspectBody = request("SuspectRequest", "To say that a member cannot be reached.", {
   reporter: name("Id of the live member of the same service that says so.", "search-2"),
-  reason: label(256, "What happened, for those who look for the cause.", "no answer within 2 s"),
+  reason: label(256, "What happened: the event says so when the member is suspect.", "no answer within 2 s"),
   incarnation: incarnation.optional().openapi({
     description:
       "The incarnation that could not be reached; if there is a later one, the answer is a 409, and the report does not count.",

@@ -23,8 +23,6 @@ export interface KnownMember extends Omit<Known, "merged"> {
   readonly lapsed: MemberRecord | undefined;
   /** Whether it lives; else the record is that of one that left or expired. */
   readonly isLive: boolean;
-  /** Whether it lives although a primary says that it has expired. */
-  readonly isDisputed: boolean;
   /** Whether a primary that answered lacks this record. */
   readonly isStaleSomewhere: boolean;
 }
@@ -48,7 +46,6 @@ export class MemberRecords {
       record: live ?? (newest?.state === "lapsed" ? undefined : newest?.record),
       lapsed: newest?.state === "lapsed" && newest.record.expired === null ? newest.record : undefined,
       isLive: live !== null,
-      isDisputed: live !== null && newest?.isDisputed === true,
       isStaleSomewhere: newest !== undefined && newest.staleAt.length > 0,
     };
   }

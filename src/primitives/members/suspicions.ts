@@ -1,8 +1,9 @@
-import { createHash } from "node:crypto";
 import {
   mergeReports,
   nextReport,
   reportersNeeded,
+  type Suspected,
+  suspectedBy,
   suspectsOf,
   weightOf,
 } from "../../algorithms/suspicion.js";
@@ -144,13 +145,7 @@ export class Suspicions {
   /** The members of the service that are suspect. Throws `no_quorum`. */
   async suspected(service: string): Promise<ReadonlyMap<string, Suspected>> {
     const { suspects, reported } = await this.#read(service);
-    return new Map(
-      [...suspects].map((id) => {
-        const reporters = (reported.get(id) ?? []).map(({ reporter }) => reporter).sort();
-        const digest = createHash("sha256").update(reporters.join("\n")).digest("base64url");
-        return [id, { why: `reported by ${reporters.join(", ")}`, episode: digest.slice(0, 8) }];
-      }),
-    );
+    return new Map([...suspects].map((id) => [id, suspectedBy(reported.get(id) ?? [])]));
   }
 
   /** Concurrent callers share a read. */
@@ -173,13 +168,6 @@ export class Suspicions {
       return { members, reported, suspects: suspectsOf(reported, members) };
     });
   }
-}
-
-/** Why a member is suspect. */
-export interface Suspected {
-  readonly why: string;
-  /** Names those who reported it: the same for everybody who knows of the same. */
-  readonly episode: string;
 }
 
 /** What is reported in a service, and what follows. */

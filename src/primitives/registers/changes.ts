@@ -4,6 +4,7 @@ import type { Intent } from "../../algorithms/intent.js";
 import { hasEnded, isDecided, type Keyed, longestLeftMs } from "../../algorithms/register.js";
 import type { Clock, Random } from "../../clock.js";
 import type { Ids } from "../../ids.js";
+import { Hedge } from "../../quorum/hedge.js";
 import type { Primaries } from "../../quorum/primaries.js";
 import { type Accepted, RegisterRound } from "../../quorum/register-rounds.js";
 import type { Keys } from "../../scripts/keys.js";
@@ -53,6 +54,7 @@ export class Changes {
   readonly #ballots: Ballots;
   readonly #queues = new KeyQueues(WAITING_MAX, () => contended(RETRY_AFTER_MS));
   #intents: Settling | null = null;
+  readonly hedge: Hedge;
 
   constructor(
     private readonly primaries: Primaries,
@@ -64,6 +66,7 @@ export class Changes {
     private readonly missed: (place: number, name: string) => void = () => {},
   ) {
     this.#ballots = new Ballots(clock, ids);
+    this.hedge = new Hedge(clock);
   }
 
   /**
@@ -120,7 +123,7 @@ export class Changes {
       const round = new RegisterRound(this.primaries, this.keys, name);
       const ballot = this.#ballots.next();
       const askedMs = this.clock.monotonicMs();
-      const prepared = await round.prepare(ballot);
+      const prepared = await round.prepare(ballot, this.hedge);
       lacksQuorum = prepared.kind === "no_quorum";
       if (lacksQuorum && !proposed) break;
       if (prepared.kind === "refused") this.#ballots.saw(prepared.promised);

@@ -13,7 +13,7 @@ import {
   PART_NAMES_MAX,
 } from "../../scripts/register-list-calls.js";
 import { SharedReads } from "../reads/shared-reads.js";
-import { stateOf } from "./proposals.js";
+import { type State, stateOf } from "./proposals.js";
 import { type Register, type Registers, toRegister } from "./registers.js";
 
 /** A register in a list. */
@@ -61,10 +61,12 @@ export class RegisterPages {
     while (left > 0) {
       const part = await this.primaries.steadily(() => this.#part(beginning, last, left));
       left -= Math.max(1, part.entries.length);
-      const found = await Promise.all(part.entries.map((entry) => this.#register(entry)));
-      for (const [index, { name }] of part.entries.entries()) {
-        const register = found[index];
-        if (register) {
+      const singles = await this.#singles(part);
+      for (const { name, copies, latest } of part.entries) {
+        const state = singles.get(name) ?? stateOf(copies, latest);
+        const found = toRegister(state);
+        if (found) {
+          const register = { ...found, name };
           bytes += bytesOf(register);
           if (bytes > PAGE_BYTES_MAX && registers.length > 0) return { registers, cursor: last };
           registers.push(register);
@@ -84,10 +86,7 @@ export class RegisterPages {
     if (!lists) throw this.primaries.noQuorum();
     const { entries, upTo } = partOf(lists, PART_NAMES_MAX);
     const etags = new Map<string, Ballot>();
-    for (const { name, copies } of entries) {
-      const latest = latestOf(copies);
-      if (latest?.isLive) etags.set(name, latest.etag);
-    }
+    for (const { name, latest } of entries) if (latest?.isLive) etags.set(name, latest.etag);
     return { etags, upTo };
   }
 
@@ -95,18 +94,22 @@ export class RegisterPages {
     const { majority } = this.primaries;
     const call = listRegisters(this.keys, rangeOf(beginning, after, Math.min(left, PART_NAMES_MAX)));
     const round = new RegisterRound(this.primaries, this.keys);
-    const lists = await round.most(call, (values) =>
-      partOf(values, left).entries.every(({ copies }) => isDecided(copies, latestOf(copies), majority)),
-    );
+    // What is enough has been put together already.
+    const parts = new Map<readonly ListedCopies[], Part>();
+    const lists = await round.most(call, (values) => {
+      const part = partOf(values, left);
+      parts.set(values, part);
+      return part.entries.every(({ copies, latest }) => isDecided(copies, latest, majority));
+    });
     if (!lists) throw this.primaries.noQuorum();
-    return upToSingles(partOf(lists, left), majority);
+    return upToSingles(parts.get(lists) ?? partOf(lists, left), majority);
   }
 
-  async #register({ name, copies }: Entry): Promise<ListedRegister | null> {
-    const latest = latestOf(copies);
-    const isSettled = isSettledIn(copies, latest, this.primaries.majority);
-    const register = toRegister(isSettled ? stateOf(copies, latest) : await this.registers.state(name));
-    return register && { ...register, name };
+  /** What those are that their copies do not tell, by name. */
+  async #singles({ entries }: Part): Promise<ReadonlyMap<string, State>> {
+    const unsettled = entries.filter((entry) => !isSettled(entry, this.primaries.majority));
+    const read = async ({ name }: Entry) => [name, await this.registers.state(name)] as const;
+    return new Map(await Promise.all(unsettled.map(read)));
   }
 }
 
@@ -129,6 +132,7 @@ type Copies = readonly (Copy | null)[];
 interface Entry {
   readonly name: string;
   readonly copies: Copies;
+  readonly latest: Copy | null;
 }
 
 interface Part {
@@ -141,11 +145,13 @@ interface Part {
 function partOf(lists: readonly ListedCopies[], most: number): Part {
   const ends = lists.flatMap(({ upTo }) => (upTo === null ? [] : [upTo])).sort(compareInUtf8);
   const [end = null] = ends;
-  const looked = namesIn(lists).filter((name) => end === null || compareInUtf8(name, end) <= 0);
-  const entries = looked.slice(0, most).map((name) => ({
-    name,
-    copies: lists.map(({ copies }) => copies.get(name) ?? null),
-  }));
+  const names = namesIn(lists);
+  const isWhole = end === null || names.at(-1) === end;
+  const looked = isWhole ? names : names.filter((name) => compareInUtf8(name, end) <= 0);
+  const entries = looked.slice(0, most).map((name) => {
+    const copies = lists.map((list) => list.copies.get(name) ?? null);
+    return { name, copies, latest: latestOf(copies) };
+  });
   return { entries, upTo: looked.length > most ? (entries.at(-1)?.name ?? end) : end };
 }
 
@@ -161,8 +167,8 @@ function namesIn(lists: readonly ListedCopies[]): readonly string[] {
 /** The part up to as many registers as may be read singly. */
 function upToSingles({ entries, upTo }: Part, majority: number): Part {
   let singles = 0;
-  for (const [index, { copies }] of entries.entries()) {
-    if (isSettledIn(copies, latestOf(copies), majority)) continue;
+  for (const [index, entry] of entries.entries()) {
+    if (isSettled(entry, majority)) continue;
     singles += 1;
     if (singles <= SINGLES_MAX) continue;
     const before = entries.slice(0, index);
@@ -172,7 +178,7 @@ function upToSingles({ entries, upTo }: Part, majority: number): Part {
 }
 
 /** Whether these copies tell what a read would. */
-const isSettledIn = (copies: Copies, latest: Copy | null, majority: number): boolean =>
+const isSettled = ({ copies, latest }: Entry, majority: number): boolean =>
   isDecided(copies, latest, majority) &&
   !(latest && (hasEnded(copies, latest, majority) || hasIntent(latest.text)));
 

@@ -188,7 +188,7 @@ export class Registers {
   async raw(name: string, seesEnd = false): Promise<State> {
     const round = new RegisterRound(this.primaries, this.keys, name);
     const askedMs = this.clock.monotonicMs();
-    const copies = await round.read();
+    const copies = await round.read(this.changes.hedge);
     if (!copies) return this.#settled(name, seesEnd);
     const latest = latestOf(copies);
     const { majority } = this.primaries;

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Recorder } from "../../history/recorder.js";
 import { Chance } from "../../simulation/random.js";
 import { INSTANCES, type TestCluster } from "../cluster/cluster.js";
+import type { Asker } from "./asking.js";
 import { meet } from "./barriers.js";
 import { type BoundUser, bind } from "./bound.js";
 import { addUp, countDown } from "./counts.js";
@@ -112,7 +113,7 @@ export class Load {
   #onRegisters(many: (count: number, start: (place: number) => Promise<void>) => Promise<void>[]) {
     const current = (name: string) => () => `${name}-${this.#life()}`;
     return [
-      ...many(3, (i) => moveMoney(this.#memberUser(`mover-${i}`, 100), current("bank"))),
+      ...many(3, (i) => moveMoney(this.#patientUser(`mover-${i}`, 100), current("bank"))),
       ...many(3, (i) => agree(this.#memberUser(`coordinator-${i}`, 100))),
       ...many(2, (i) => addUp(this.#memberUser(`adder-${i}`, 100), current("sum"))),
       ...many(3, (i) =>
@@ -143,6 +144,16 @@ export class Load {
 
   #boundUser(id: string, thinkMs: number): BoundUser {
     return { ...this.#lockUser(id, thinkMs), services: this.cluster.services, patienceMs: PATIENCE_MS };
+  }
+
+  /** Of transactions, whose tries may take so much longer. */
+  #patientUser(id: string, thinkMs: number): Asker {
+    const user = this.#memberUser(id, thinkMs);
+    return {
+      ...user,
+      withinMs: user.withinMs + TRIES_LAST_MS,
+      patienceMs: user.patienceMs + TRIES_LAST_MS,
+    };
   }
 
   #registerUser(id: string, thinkMs: number): RegisterUser {
@@ -176,6 +187,8 @@ const WITHIN_MS = 4_000;
 const PATIENCE_MS = 8_000;
 /** From the end of a fault until a lock must be granted again, ms: the longest lease, and much for a busy machine. */
 const SERVE_MS_MAX = 20_000;
+/** As docs/limits.md says. */
+const TRIES_LAST_MS = 5_000;
 const FLEET_MEMBERS = 5;
 /** No service collects all members that ever were. */
 const SERVICE_LIFE_MS = 20_000;

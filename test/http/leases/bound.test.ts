@@ -31,8 +31,9 @@ async function register(
   id = "m",
   { call }: Pick<Instance, "call"> = instance,
   headers = {},
+  ttlMs?: number,
 ): Promise<Proof> {
-  const { body } = await call("PUT", path({ service, id }), { address: "10.0.0.7:9000" }, headers);
+  const { body } = await call("PUT", path({ service, id }), { address: "10.0.0.7:9000", ttlMs }, headers);
   return { service, id, incarnation: body.incarnation, memberKey: body.memberKey };
 }
 
@@ -231,6 +232,31 @@ describe("a lease that is bound to a member", () => {
     expect((await beat(next)).body.leases).toEqual(FULL);
     expect((await beat(member)).body.code).toBe("superseded");
     expect(await leftOf(name)).toBeLessThanOrEqual(700);
+  });
+
+  test("is not extended by the grace of a restart", async () => {
+    const member = await register();
+    const name = freshName();
+    await acquire(name, { ttlMs: 1_000, member });
+    const left = await instance.call("DELETE", `${path(member)}?restart=true&restartGraceMs=20000`);
+    expect(left.body).toEqual({ left: true });
+    await sleep(300);
+    expect(await leftOf(name)).toBeLessThanOrEqual(700);
+    await expect.poll(() => leftOf(name), { timeout: 2_000 }).toBeNull();
+    expect((await instance.call("GET", path(member))).body.status).toBe("suspect");
+  });
+
+  test("is not extended by the guard that keeps its member", async () => {
+    const service = freshName();
+    const ids = ["a", "b", "c", "d", "e"];
+    const members = await Promise.all(ids.map((id) => register(service, id, instance, {}, 1_000)));
+    const [member, name] = [members[0] as Proof, freshName()];
+    await acquire(name, { ttlMs: 1_000, member });
+    const isGuarded = async () =>
+      (await instance.call("GET", `/v1/services/${service}/members`)).body.guardEndsInMs > 0;
+    await expect.poll(isGuarded, { timeout: 4_000 }).toBe(true);
+    expect(await leftOf(name)).toBeNull();
+    expect((await instance.call("GET", path(member))).body.status).toBe("suspect");
   });
 
   test("is not renewed by heartbeats without the memberKey, or with that of another", async () => {

@@ -137,7 +137,7 @@ describe("a stream of the members of a service", () => {
     expect(told(stream)).toEqual(told(other));
     expect(told(stream)).toMatchObject({
       id: "",
-      data: { member: { id: "a", status: "suspect" }, why: "reported by b, c" },
+      data: { member: { id: "a", status: "suspect" }, why: "reported by b (no answer), c (no answer)" },
     });
 
     // Whoever comes later finds it in the snapshot, and whoever comes back in the bookmark.

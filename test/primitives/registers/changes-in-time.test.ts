@@ -15,8 +15,10 @@ import { FakeClock } from "../../helpers/fake-clock.js";
 type Behaviour = (half: "prepare" | "accept", nowMs: number) => { afterMs: number; reply: unknown };
 
 const SILENT_MS = 200;
+/** After that the primary that was not asked at first is asked as well, ms. */
+const HEDGE_MS = 20;
 const silence = { afterMs: SILENT_MS, reply: null };
-const promise = { afterMs: 1, reply: [1, NO_BALLOT, "0"] };
+const promise = { afterMs: 1, reply: [1, `${NO_BALLOT}000000000000000`, ""] };
 const refusal = { afterMs: 1, reply: [0, `fffffffffffe:${"f".repeat(24)}`] };
 
 function changesOn(behaviour: Behaviour) {
@@ -27,6 +29,7 @@ function changesOn(behaviour: Behaviour) {
     staleEpochs: 0,
     up: true,
     refusal: null,
+    latency: { recentMs: 0 },
     ask<T>(call: Call<T>, answered: (answer: Answer<T>) => void) {
       const half = call.script === SCRIPTS["prepare-register"] ? "prepare" : "accept";
       const { afterMs, reply } = behaviour(half, clock.monotonicMs());
@@ -62,6 +65,7 @@ function changesOn(behaviour: Behaviour) {
       )
       .then((outcome) => ({ outcome, tookMs: clock.monotonicMs() - beganMs }));
   };
+  // Two are asked at first; a third is, where one of them fails or hangs.
   const tries = () => asked.filter(({ half }) => half === "prepare").length / 3;
   return { clock, change, tries, asked };
 }
@@ -87,7 +91,7 @@ describe("a change that finds no majority", () => {
     await clock.advance(30_000);
     const { outcome, tookMs } = await changed;
     expect(outcome).toBe("outcome_unknown");
-    expect(tookMs).toBeLessThanOrEqual(TRIES_MS + 2 * SILENT_MS);
+    expect(tookMs).toBeLessThanOrEqual(TRIES_MS + HEDGE_MS + 2 * SILENT_MS);
     expect(tries()).toBeGreaterThan(1);
   });
 
@@ -112,7 +116,7 @@ describe("a change that others come before", () => {
       const { outcome, tookMs } = await changed;
       expect(outcome).toBe("contended");
       expect(asked.filter(({ half }) => half === "accept")).toEqual([]);
-      expect(tookMs).toBeLessThanOrEqual(TRIES_MS + 2 * afterMs);
+      expect(tookMs).toBeLessThanOrEqual(TRIES_MS + HEDGE_MS + 2 * afterMs);
     },
   );
 

@@ -1,10 +1,10 @@
+import type { Suspected } from "../../../algorithms/suspicion.js";
 import type { Clock } from "../../../clock.js";
 import type { Primaries } from "../../../quorum/primaries.js";
 import { readGuard } from "../../../scripts/guard-calls.js";
 import type { Keys } from "../../../scripts/keys.js";
 import type { MemberRecord } from "../../../scripts/member-calls.js";
 import type { MemberReads } from "../member-reads.js";
-import type { Suspected } from "../suspicions.js";
 
 /**
  * Finds members that may be dead, of which nobody can say that they have expired: a guard keeps them, or too few primaries

@@ -61,6 +61,7 @@ export class EventFeed implements TailReader {
       ids: () => this.#state.ids(),
       disputed: () =>
         this.#window.doubtful(clock.monotonicMs()).flatMap(({ id, expired }) => (expired ? id : [])),
+      mark: (event) => this.#state.mark(event),
       tell: (event) => this.#tellSuspect(event),
     });
     this.#streams = primaries.all.map(() => null);

@@ -1,7 +1,8 @@
+import type { Suspected } from "../../../algorithms/suspicion.js";
 import type { Clock } from "../../../clock.js";
 import type { StoredEvent } from "../../../scripts/event-calls.js";
 import type { MemberRecord } from "../../../scripts/member-calls.js";
-import type { Suspected, Suspicions } from "../suspicions.js";
+import type { Suspicions } from "../suspicions.js";
 import { type DoubtfulMembers, doubtfulOf } from "./doubtful-members.js";
 
 /** The feed whose members they are. */
@@ -12,6 +13,8 @@ export interface Suspectable {
   ids(): readonly string[];
   /** Ids of those of which a primary says that they have expired, and no majority does. */
   disputed(): readonly string[];
+  /** Takes over its status, which nobody is told. */
+  mark(event: StoredEvent): void;
   tell(event: StoredEvent): void;
 }
 
@@ -30,7 +33,7 @@ export class FeedSuspects {
     private readonly service: string,
     private readonly suspicions: Pick<Suspicions, "suspected">,
     private readonly doubtfulMembers: Pick<DoubtfulMembers, "find">,
-    clock: Clock,
+    private readonly clock: Pick<Clock, "monotonicMs" | "sleep">,
     private readonly feed: Suspectable,
   ) {
     this.#reports = new Look(clock, () => this.#lookAtReports());
@@ -42,11 +45,13 @@ export class FeedSuspects {
     return [...this.#known].flatMap(([id, known]) => suspectEvent(this.feed.eventOf(id), known) ?? []);
   }
 
-  /** All are told anew, to those that are live now. */
+  /** Whoever watches gets a snapshot of these. */
   async begin(live: readonly MemberRecord[]): Promise<void> {
-    this.#known = new Map();
     this.#doubtful = doubtfulOf(live);
-    await this.#lookAtReports().catch(() => this.#tellChanges());
+    const reported = await this.suspicions.suspected(this.service).catch(() => this.#reported);
+    this.#reported = new Map(reported);
+    this.#known = this.#found();
+    for (const event of this.now()) this.feed.mark(event);
   }
 
   /** Tells of members that have become suspect, or are not any more, soon after that was found. */
@@ -65,28 +70,46 @@ export class FeedSuspects {
 
   async #lookAtReports(): Promise<void> {
     this.#reported = new Map(await this.suspicions.suspected(this.service));
-    this.#tellChanges();
+    await this.#tellChanges();
   }
 
   async #lookForDoubtful(): Promise<void> {
     const disputed = new Set([...this.feed.disputed(), ...this.#doubtful.keys()]);
     this.#doubtful = await this.doubtfulMembers.find(this.service, [...disputed], () => this.feed.ids());
-    this.#tellChanges();
+    await this.#tellChanges();
   }
 
-  #tellChanges(): void {
+  #found(): Map<string, Suspected> {
+    return new Map([...this.#doubtful, ...this.#reported]);
+  }
+
+  /** Not of all at once: a guard may keep thousands, and whoever watches would be too slow for them. */
+  async #tellChanges(): Promise<void> {
     const before = this.#known;
-    const found = new Map([...this.#doubtful, ...this.#reported]);
-    this.#known = found;
-    for (const [id, known] of found) {
-      const event = before.has(id) ? null : suspectEvent(this.feed.eventOf(id), known);
-      if (event) this.feed.tell(event);
+    const now = this.#found();
+    this.#known = now;
+    const begun = [...now.keys()].filter((id) => !before.has(id));
+    const over = [...before.keys()].filter((id) => !now.has(id));
+    for (const [place, id] of [...begun, ...over].entries()) {
+      if (place > 0 && place % TOLD_AT_ONCE_MAX === 0) await this.clock.sleep(TOLD_INTERVAL_MS);
+      this.#tell(id, before.get(id));
     }
-    for (const [id, { episode }] of before) {
-      const event = found.has(id) ? undefined : this.feed.eventOf(id);
-      if (event?.status === "suspect")
-        this.feed.tell({ ...event, kind: "updated", why: "not suspect any more", status: "up", episode });
-    }
+  }
+
+  /** How it is by now; `before`: when it was looked at before. */
+  #tell(id: string, before: Suspected | undefined): void {
+    const event = this.feed.eventOf(id);
+    const known = this.#known.get(id);
+    const suspect = known && suspectEvent(event, known);
+    if (suspect) this.feed.tell(suspect);
+    else if (!known && before && event?.status === "suspect")
+      this.feed.tell({
+        ...event,
+        kind: "updated",
+        why: "not suspect any more",
+        status: "up",
+        episode: before.episode,
+      });
   }
 }
 
@@ -119,3 +142,6 @@ function suspectEvent(event: StoredEvent | undefined, { episode, why }: Suspecte
 }
 
 const LOOK_INTERVAL_MS = 1_000;
+/** Much less than a watcher may be behind. */
+const TOLD_AT_ONCE_MAX = 200;
+const TOLD_INTERVAL_MS = 20;

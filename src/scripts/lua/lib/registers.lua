@@ -24,10 +24,12 @@ local function accepted_in(head) return head == '' and NONE or string.sub(head, 
 
 local function head_of(key) return redis.call('GETRANGE', key, 0, HEAD - 1) end
 
--- The fields of a copy, in the order in which a reply has them. The version may have 64 KB: it becomes one string in Lua.
-local function copy_in(key, head)
-  local ends = string.sub(head, 112, 126)
-  return promised_in(head), string.sub(head, 38, 74), string.sub(head, 75, 111),
-    ends == NEVER and '' or int(tonumber(ends) - now()), string.sub(head, 127, 127), string.sub(head, 128, 128),
-    redis.call('GETRANGE', key, HEAD, -1)
+-- Which register has this key.
+local function name_in(key, before) return string.sub(key, before + 1) end
+
+-- The floor of ballots, 37 characters, and this server's clock, ms since 1970, 15 digits: the same for all runs of a batch.
+local its_moment
+local function moment()
+  its_moment = its_moment or (fence[5] or NONE) .. string.format('%015.0f', now())
+  return its_moment
 end

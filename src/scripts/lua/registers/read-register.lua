@@ -1,10 +1,11 @@
--- Reads what a primary has accepted of a register. Changes nothing.
+-- Reads what a primary has stored of a register. Changes nothing.
 --   KEYS[2]  the register (string)
---   ARGV[2]  1: tells also of one of which nothing was accepted, only promised; else 0
--- Returns {1, ballot promised, ballot accepted, etag, time left in ms or '', 1: live or 0, 1: copied or 0, version}, as
--- lib/registers.lua has them; {0}: there is none.
+--   ARGV[2]  1: what was promised for it is at least the floor of ballots; 0: it is told as it is stored
+-- Returns {1, register as lib/registers.lua has it, this server's clock in ms since 1970, or '' where the version does not
+-- end}; {0}: there is none.
 -- Needs: registers
 
-local head = head_of(KEYS[2])
-if head == '' or ARGV[2] == '0' and accepted_in(head) == NONE then return { 0 } end
-return { 1, copy_in(KEYS[2], head) }
+local stored = redis.call('GET', KEYS[2])
+if not stored then return { 0 } end
+if ARGV[2] == '1' then stored = promised_in(stored) .. string.sub(stored, 38) end
+return { 1, stored, string.sub(stored, 112, 126) == NEVER and '' or int(now()) }
