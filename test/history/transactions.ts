@@ -159,7 +159,7 @@ function meeting(before: State | null, input: Input): { after: State | null; ans
 
 function voting(
   before: State | null,
-  { participant, vote, comesTooLate = false }: Extract<Input, { kind: "vote" }>,
+  { participant, vote, comesTooLate }: Extract<Input, { kind: "vote" }>,
 ): { after: State | null; answer: string } {
   if (!before) return { after: { decision: "aborted", votes: null }, answer: "decided aborted" };
   const its = before.votes?.[participant];
