@@ -96,11 +96,11 @@ class Bound {
   told({ held, lost }: BoundLeases, sentAtMs: number): void {
     for (const lease of held) {
       const alike = this.#alike(lease);
-      const told = held.filter((other) => keyOf(other) === keyOf(lease)).length;
-      // Readers of one lock may have one token: nobody knows which of them are told.
-      if (alike.length > told) continue;
-      for (const validity of alike)
-        validity.extend(trustedUntilMs(sentAtMs, { waitedMs: 0, validForMs: lease.validForMs }));
+      const told = held.filter((other) => keyOf(other) === keyOf(lease));
+      // Readers of one lock may have one token: nobody knows which of them are told, nor which is valid for how long.
+      if (alike.length > told.length) continue;
+      const validForMs = Math.min(...told.map((one) => one.validForMs));
+      for (const validity of alike) validity.extend(trustedUntilMs(sentAtMs, { waitedMs: 0, validForMs }));
     }
     for (const lease of lost) {
       const [one, other] = this.#alike(lease);

@@ -185,7 +185,7 @@ export class HookDelivery {
 
   async #saveIfDue(): Promise<void> {
     const ageMs = this.dependencies.clock.monotonicMs() - this.#savedAtMs;
-    if (ageMs >= SAVED_AFTER_MS[this.#unsaved]) await this.#save();
+    if (ageMs >= SAVED_AFTER_MS[this.#unsaved] - TIMER_EARLY_MS) await this.#save();
   }
 
   /** Stops where the hook is gone, or another instance tells it by now. */
@@ -214,6 +214,8 @@ const BEGINNING = "the hook is new, and nothing had happened before";
 
 /** How long what is not noted yet may wait; a position that stays is noted now and then all the same, so that it is kept. */
 const SAVED_AFTER_MS = { delivered: 250, moved: 5_000, nothing: 86_400_000 };
+/** A timer may fire so much too early: what it is for is due all the same. */
+const TIMER_EARLY_MS = 1;
 const PAUSE_MS = 1_000;
 /** How often the place of an idle hook is looked at. */
 const IDLE_MS = 5_000;

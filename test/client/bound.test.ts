@@ -112,6 +112,21 @@ describe("a lease that is bound to a member", () => {
   });
 });
 
+describe("two leases with one token", () => {
+  test("are both trusted for as long as the shorter one", async () => {
+    let held = [heldLock("orders-42", { validForMs: 8_900 }), heldLock("orders-42", { validForMs: 4_000 })];
+    const { member, clock } = await bound(() => ({ held }));
+    const take = (ttlMs: number) => member.acquireLock("orders-42", { ttlMs, mode: "shared" });
+    const leases = [await take(TTL_MS), await take(5_000)];
+    await clock.advance(12_000);
+    expect(leases.map(({ signal }) => signal.aborted)).toEqual([false, false]);
+    held = [];
+    await clock.advance(5_000);
+    expect(leases[1]?.signal.aborted).toBe(true);
+    await member.membership.leave();
+  });
+});
+
 describe("against real instances", () => {
   const pair = new Pair();
   let quorate: Quorate;

@@ -194,6 +194,14 @@ describe("a latch is in order where", () => {
         [4, 5, down("k"), left(1)],
       ],
     ],
+    [
+      "one was tried before it was there",
+      [
+        [0, 1, down("k"), none],
+        [2, 3, set, left(2)],
+        [4, 5, down("k"), left(1)],
+      ],
+    ],
   ])("%s", (_what, lines) => {
     expect(latches(lines)).toEqual([]);
   });

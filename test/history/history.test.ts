@@ -382,6 +382,13 @@ describe("elections", () => {
     expect(broken([before, first, [20, 30, look, led("c1", 2, "v0")]])).toHaveLength(1);
   });
 
+  it("by consensus may be seen to be led by whose campaign was under way when a majority lost their data", () => {
+    const office = <R extends object>(request: R) => ({ ...request, name: "office" });
+    const campaigns: Line = [0, 60, office(campaign("v1")), noQuorum, of("c1")];
+    expect(broken([campaigns, [20, 30, office(look), led("c1", 2, "v1")]], [lost])).toEqual([]);
+    expect(broken([campaigns, [20, 30, office(look), led("c1", 2, "v2")]], [lost])).toHaveLength(1);
+  });
+
   it("that are seen in an earlier term than before, or proclaimed in one, are found", () => {
     const short: Line = [0, 10, campaign("v1"), granted("a", 2, 15), of("c1")];
     const second: Line = [20, 30, campaign("v2"), granted("b", 4, 35), of("c2")];

@@ -27,7 +27,10 @@ export function judge<S, I extends { readonly kind: string }, R extends Operatio
   judged: Judged<S, I, R>,
 ): Violation[] {
   const { promise, name, operations, events, object, tells, more = [] } = judged;
-  const tries = [...groupBy(operations, ({ id, request }) => keyOf(request) ?? `#${id}`).values()];
+  // One that found nothing to change says nothing of those that come after it.
+  const triedAs = ({ id, request, outcome }: Operation) =>
+    (isNothing(outcome) ? undefined : keyOf(request)) ?? `#${id}`;
+  const tries = [...groupBy(operations, triedAs).values()];
   const unlike = tries.flatMap((all) => {
     const told = all.filter(({ outcome }) => outcome && tells(outcome));
     const other = told.find(({ outcome }) => JSON.stringify(outcome) !== JSON.stringify(told[0]?.outcome));
@@ -78,6 +81,8 @@ function callOf<I>(
   const open = operations.filter(({ outcome }) => mayHaveChanged(outcome));
   return open.length === 0 ? [] : [{ input, startMs, answer: null, operations: open }];
 }
+
+const isNothing = (outcome: Outcome | null) => outcome?.kind === "latched" && outcome.latch === null;
 
 function keyOf(request: Operation["request"]): string | undefined {
   return "idempotencyKey" in request ? request.idempotencyKey : undefined;

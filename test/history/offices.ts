@@ -12,11 +12,14 @@ const isOfOffice = ({ request }: Operation) => "name" in request && request.name
 
 /**
  * Without what was told of the office once a majority of the primaries had lost data: like every register it may then be as it was
- * before.
+ * before. What was asked before that is kept, as having no answer: others may have been told of it.
  */
 export function withoutLostOffices(history: History): History {
   const lost = history.events.filter(({ kind }) => kind === "majority_lost").map(({ atMs }) => atMs);
   const lostMs = Math.min(...lost);
-  const isKept = (one: Operation) => !isOfOffice(one) || (one.endMs ?? Number.POSITIVE_INFINITY) < lostMs;
-  return { ...history, operations: history.operations.filter(isKept) };
+  const operations = history.operations.flatMap((one) => {
+    if (!isOfOffice(one) || (one.endMs ?? Number.POSITIVE_INFINITY) < lostMs) return [one];
+    return one.startMs < lostMs ? [{ ...one, endMs: null, outcome: null }] : [];
+  });
+  return { ...history, operations };
 }

@@ -331,6 +331,8 @@ export type WorldEvent =
     }
   /** What a watcher was told before is void: it gets a snapshot. */
   | { readonly kind: "told_anew"; readonly atMs: number; readonly watcher: string; readonly stream: number }
+  /** By now it has been told the end of each member of the service. */
+  | { readonly kind: "all_told"; readonly atMs: number; readonly watcher: string; readonly service: string }
   /** Members that would have expired together may be kept for so much longer, from the beginning on. */
   | { readonly kind: "guarded"; readonly atMs: number; readonly keptMs: number }
   /** A primary lost the leases that it had stored, or takes part without them: it was restarted, emptied or a replica. */

@@ -112,8 +112,6 @@ const NOTHING_DONE = [
   "shutting_down",
   "overloaded",
   "too_many_transactions",
-  "lease_lost",
-  "lease_mismatch",
 ];
 
 /** What was under way when a majority lost data may be lost with it. */

@@ -223,6 +223,8 @@ function tellEvent(event: WorldEvent): string {
       return `${event.watcher} (stream ${event.stream} of ${event.instance}) is told ${event.event} ${event.member} of ${event.service} (${event.incarnation}, revision ${event.revision})`;
     case "told_anew":
       return `${event.watcher} (stream ${event.stream}) is told to begin anew`;
+    case "all_told":
+      return `${event.watcher} must have been told all of ${event.service}`;
     case "guarded":
       return `members may be kept for ${event.keptMs} ms longer`;
     case "forgot":

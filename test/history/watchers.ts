@@ -1,13 +1,13 @@
 import { type Violation, violation } from "./check.js";
 import { isExcused } from "./members.js";
-import { groupBy, type History, type WorldEvent } from "./operation.js";
+import { done, groupBy, type History, type WorldEvent } from "./operation.js";
 
 type Told = Extract<WorldEvent, { kind: "told" }>;
 
 /**
  * What watchers of members are told. In one stream no event comes twice, after a return what comes twice has the same id; of
  * each member the events are in order, and nothing of an incarnation follows its end; and that an incarnation has expired is one
- * event, whoever tells of it.
+ * event, whoever tells of it. A watcher that nothing may escape is told the end of each member.
  */
 export function checkWatchers(history: History): Violation[] {
   const told = history.events.filter((event) => event.kind === "told" || event.kind === "told_anew");
@@ -15,8 +15,35 @@ export function checkWatchers(history: History): Violation[] {
   return [
     ...[...byWatcher.values()].flatMap((ofOne) => disorder(ofOne, history)),
     ...twoEnds(told.filter(isTold), history),
+    ...untold(history),
   ];
 }
+
+/** Members whose end a watcher was never told, though all have ended and it must have been told by now. */
+function untold({ operations, events }: History): Violation[] {
+  if (events.some(({ kind }) => kind === "majority_lost")) return [];
+  return events.flatMap((end) => {
+    if (end.kind !== "all_told") return [];
+    const { watcher, service, atMs } = end;
+    const its = events.filter((event) => isOf(event, watcher) && event.atMs <= atMs);
+    // What was before is told by what is there then.
+    const anewMs = its.reduce((last, event) => (event.kind === "told_anew" ? event.atMs : last), -1);
+    const alive = done(operations, "register", "alive").filter(
+      ({ request, startMs }) => request.service === service && startMs > anewMs && startMs < atMs,
+    );
+    return [...groupBy(alive, ({ request }) => request.member)].flatMap(([member, registrations]) => {
+      const latest = Math.max(...registrations.map(({ outcome }) => outcome.incarnation));
+      const isTheEnd = (event: WorldEvent) =>
+        isTold(event) && event.member === member && isEnd(event) && event.incarnation >= latest;
+      if (its.some(isTheEnd)) return [];
+      return [
+        violation("watchers", `${watcher} was never told the end of ${member} (${latest})`, ...registrations),
+      ];
+    });
+  });
+}
+
+const isOf = (event: WorldEvent, watcher: string) => "watcher" in event && event.watcher === watcher;
 
 function disorder(told: readonly WorldEvent[], history: History): Violation[] {
   const seen = new Map<string, Told>();

@@ -303,7 +303,7 @@ export class Asking {
 }
 
 function longerMs(request: Request): number {
-  if (request.kind === "acquire") return request.waitMs ?? 0;
+  if ("waitMs" in request) return request.waitMs ?? 0;
   return request.kind === "transfer" ? TRANSFER_MS_MAX : 0;
 }
 

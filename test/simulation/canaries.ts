@@ -2,7 +2,7 @@ import { exactMajority } from "../../src/algorithms/tally.js";
 import { LeaseVotes } from "../../src/quorum/lease-votes.js";
 import { Primaries } from "../../src/quorum/primaries.js";
 import { Keys } from "../../src/scripts/keys.js";
-import { COMMIT_CANARIES } from "./commit-canaries.js";
+import { CANARIES_ON_REGISTERS } from "./canaries-on-registers.js";
 import { countingVotes } from "./counting-votes.js";
 import { MEMBER_CANARIES } from "./member-canaries.js";
 import { OFFICE_CANARIES } from "./office-canaries.js";
@@ -170,8 +170,8 @@ export const CANARIES: readonly Canary[] = [
   },
   ...REGISTER_CANARIES,
   ...TRANSFER_CANARIES,
-  ...COMMIT_CANARIES,
   ...OFFICE_CANARIES,
+  ...CANARIES_ON_REGISTERS,
   ...MEMBER_CANARIES,
 ];
 

@@ -3,11 +3,12 @@ import { namesOf, type Wanted } from "../history/operation.js";
 import { Asking, type Held } from "./asking.js";
 import { boundClient } from "./bound-clients.js";
 import { changeMembers } from "./changing-members.js";
-import { commitClient, type Voter } from "./commit-clients.js";
+import { clientsOnRegisters } from "./clients-on-registers.js";
+import { runHook } from "./hooked.js";
 import type { Instance } from "./instance.js";
 import type { Plan } from "./plan.js";
 import type { Chance } from "./random.js";
-import { registerClient } from "./register-clients.js";
+import { registerClient, removeRegisters } from "./register-clients.js";
 import { transferClient } from "./transfer-clients.js";
 import type { Universe } from "./universe.js";
 import type { Variant } from "./variant.js";
@@ -20,8 +21,6 @@ export interface Dependencies {
   readonly chance: Chance;
   /** When the faults stop. */
   readonly faultsEndMs: number;
-  /** Participants of transactions that are to learn the decision when they have stopped. */
-  readonly voters: Voter[];
 }
 
 /** All clients of a run, until the faults stop; then what they still hold. */
@@ -37,9 +36,11 @@ export async function runClients(dependencies: Dependencies): Promise<Held[]> {
     each(plan.registers, (place) => registerClient(dependencies, `r${place + 1}`)),
     each(plan.transfers, (place) => transferClient(dependencies, `t${place + 1}`)),
     each(plan.offices, (place) => candidate(dependencies, `o${place + 1}`)),
-    each(plan.commits, (place) => commitClient(dependencies, `x${place + 1}`)),
     observer(dependencies),
     changeMembers(dependencies),
+    removeRegisters(dependencies),
+    clientsOnRegisters(dependencies),
+    runHook(dependencies),
   ]);
   return [...held, ...bound].flat();
 }

@@ -15,6 +15,8 @@ export interface InstanceSettings {
   readonly rotateAfterMs: number;
   /** How often the copies of the primaries are compared; rarely, unless said otherwise. */
   readonly antiEntropyIntervalMs?: number;
+  /** For how long what is left of a deleted register stays at least. */
+  readonly goneForMs?: number;
   /** The latest protocol that it knows, if not that of this version. */
   readonly protocol?: number;
 }
@@ -78,8 +80,12 @@ export class Instance {
           log(`${name}: ${primary.address} is ${state}${reason ? ` (${reason})` : ""}`),
       },
     );
-    // What was deleted goes while a run lasts.
-    Object.defineProperty(this.core.registerUpkeep, "goneForMs", { value: GONE_FOR_MS });
+    // What was deleted goes while a run lasts; and by then ballots must be above the floor.
+    const { goneForMs = GONE_FOR_MS } = settings;
+    Object.assign(this.core.registerUpkeep, {
+      goneForMs,
+      floorStep: Math.min(FLOOR_STEP, goneForMs * 4) || 1,
+    });
   }
 
   get alive(): boolean {
@@ -170,4 +176,6 @@ function idsFrom(chance: Chance): Ids {
 }
 
 const GONE_FOR_MS = 200;
+/** A quarter of that, in sixteenths of a millisecond. */
+const FLOOR_STEP = 800;
 const LETTERS = "abcdefghijklmnopqrstuvwxyz";

@@ -16,3 +16,11 @@ export const LAST_FIRST = [
   local instance = head and instance_of(head)
   if not head or`,
 ] as const;
+
+/** Of the idempotency keys of a register only the last is kept. */
+export const LAST_KEY_ONLY = patched(
+  "accept-register",
+  "redis.call('SET', KEYS[2], ARGV[2] .. ARGV[2] .. etag",
+  "ARGV[7] = string.gsub(ARGV[7], '^(%d+ %S+ )%[(%b[])[^\\n]*\\n', '%1[%2]\\n')\n" +
+    "redis.call('SET', KEYS[2], ARGV[2] .. ARGV[2] .. etag",
+);

@@ -1,3 +1,4 @@
+import type { OnRegisters } from "./clients-on-registers.js";
 import type { InstanceSettings } from "./instance.js";
 import type { Weather } from "./network.js";
 import { Chance } from "./random.js";
@@ -36,6 +37,17 @@ export interface Fault {
 /** Warm: with an existing deployment. Calm: a first start, and no faults until all is up. Else a first start amid faults. */
 export type Start = "warm" | "calm" | "amid faults";
 
+export interface Removal {
+  /** For how long it stays. */
+  readonly goneForMs: number;
+  /** How often each instance looks for it, besides doing so by itself. */
+  readonly everyMs: number;
+  /** So many registers. */
+  readonly keys: number;
+  /** Changes have idempotency keys, which keep what is left. */
+  readonly keyed?: boolean;
+}
+
 export type Crowd = "permits" | "line" | "election";
 
 /** All that a seed decides before a run begins. */
@@ -54,12 +66,18 @@ export interface Plan {
   readonly transfers: number;
   /** Candidates of an election by consensus. */
   readonly offices: number;
-  /** Clients that begin transactions across services, under a lock. */
-  readonly commits: number;
   /** Members of another service, which are changed, drained and restarted as well. */
   readonly changing: number;
+  /** A hook is told of the members that change. */
+  readonly hooked: boolean;
   /** Members with leases that their heartbeats keep. */
   readonly bound: number;
+  /** By how much the clocks of primaries differ from that of the run at most, until they jump. */
+  readonly clocksDifferMs: number;
+  /** What is built on registers and has clients. */
+  readonly onRegisters: readonly OnRegisters[];
+  /** What is left of deleted registers goes within the run. */
+  readonly removal: Removal | null;
   readonly settings: InstanceSettings;
   readonly weather: Weather;
   readonly faults: readonly Fault[];
@@ -88,9 +106,12 @@ export function planOf(seed: number): Plan {
     registers: 0,
     transfers: 0,
     offices: 0,
-    commits: 0,
     changing: 0,
     bound: 0,
+    hooked: false,
+    clocksDifferMs: 2_000,
+    onRegisters: [],
+    removal: null,
     settings: {
       ttlMaxMs: chance.pick([3_000, 5_000]),
       commandTimeoutMs: chance.pick([40, 100]),
@@ -110,8 +131,33 @@ export function planOf(seed: number): Plan {
     ]),
     memberTtlMs: pace * chance.pick([400, 800]),
   };
-  const onRegisters = changed(compared(upgraded(warmStarted(withRegisters(gathered(plan))))));
-  return bound(withCommits(withOffices(withTransfers(onRegisters))));
+  return hooked(
+    builtOn(
+      removed(
+        bound(
+          withOffices(withTransfers(changed(compared(upgraded(warmStarted(withRegisters(gathered(plan)))))))),
+        ),
+      ),
+    ),
+  );
+}
+
+/** In few runs, which last for long, there is nothing but members and a hook that is told of them. */
+function hooked(plan: Plan): Plan {
+  if (plan.crowd !== null || !new Chance(plan.seed, "hooked").happens(0.005)) return plan;
+  return withHook(plan);
+}
+
+export function withHook(plan: Plan): Plan {
+  const chance = new Chance(plan.seed, "hook");
+  // Instances come and go, each for longer than it takes to find out who tells.
+  const crash = (at: number) =>
+    ({ kind: "instance is replaced", atMs: at * HOOKED_MS, forMs: chance.between(50, 1_000) }) as const;
+  const others = plan.faults.filter(({ kind }) => kind !== "instances are upgraded");
+  const faults = [...others, crash(0.4), crash(0.9)].sort((a, b) => a.atMs - b.atMs);
+  const only = { ...onlyOffices(plan), offices: 0, bound: 0, changing: 2, hooked: true };
+  const weather = { ...CALM, lostReplyShare: 0.002 };
+  return { ...only, start: "warm", weather, faults, faultsMs: HOOKED_MS, memberTtlMs: 1_000 };
 }
 
 /** Registers beside everything else, in some runs; in others nothing but them, of one key. */
@@ -136,9 +182,23 @@ export function onlyRegisters(plan: Plan): Plan {
     registers: 4,
     transfers: 0,
     offices: 0,
-    commits: 0,
+    onRegisters: [],
+    removal: null,
     thinkMs: plan.thinkMs / 4,
   };
+}
+
+/** In some runs what was deleted is soon removed. */
+function removed(plan: Plan): Plan {
+  if (plan.registers === 0) return plan;
+  return new Chance(plan.seed, "removal").happens(0.3) ? withRemoval(plan) : plan;
+}
+
+export function withRemoval(plan: Plan): Plan {
+  const chance = new Chance(plan.seed, "removing");
+  // Longer than most changes last.
+  const goneForMs = plan.weather === CALM ? 20 : 100;
+  return { ...plan, removal: { goneForMs, everyMs: chance.pick([10, 30, 60]), keys: chance.whole(1, 4) } };
 }
 
 /** In some runs there is nothing but transfers between registers, or those beside registers. */
@@ -156,17 +216,44 @@ function withTransfers(plan: Plan): Plan {
 
 export function onlyTransfers(plan: Plan): Plan {
   const thinkMs = plan.clients === 0 ? plan.thinkMs : plan.thinkMs / 4;
-  return {
-    ...plan,
+  const only = {
     crowd: null,
     clients: 0,
     members: 0,
     registers: 0,
     transfers: 4,
     offices: 0,
-    commits: 0,
-    thinkMs,
+    onRegisters: [],
+    removal: null,
   };
+  return { ...plan, ...only, thinkMs };
+}
+
+/** In some runs there is nothing but one of what is built on registers, or two of them beside all else. */
+function builtOn(plan: Plan): Plan {
+  if (plan.crowd !== null) return plan;
+  const chance = new Chance(plan.seed, "on registers");
+  const some = () => chance.pick(["counters", "latches", "barriers", "transactions"] as const);
+  switch (chance.weighted({ none: 14, some: 3, only: 3 })) {
+    case "none":
+      return plan;
+    case "some":
+      return withOnRegisters(plan, new Set([some(), some()]));
+    case "only":
+      return onlyOnRegisters(plan, some());
+  }
+}
+
+export function onlyOnRegisters(plan: Plan, kind: OnRegisters): Plan {
+  const thinkMs = plan.clients === 0 ? plan.thinkMs : plan.thinkMs / 4;
+  const nothing = { ...onlyOffices(plan), offices: 0, changing: 0, bound: 0 };
+  return withOnRegisters({ ...nothing, thinkMs }, new Set([kind]));
+}
+
+function withOnRegisters(plan: Plan, kinds: ReadonlySet<OnRegisters>): Plan {
+  // Where clocks differ, those who arrive at a barrier count for that much longer or shorter.
+  const { clocksDifferMs } = kinds.has("barriers") ? { clocksDifferMs: 0 } : plan;
+  return { ...plan, onRegisters: [...kinds], clocksDifferMs };
 }
 
 /** In some runs there is nothing but an election by consensus, or that beside registers. */
@@ -183,24 +270,17 @@ function withOffices(plan: Plan): Plan {
 }
 
 export function onlyOffices(plan: Plan): Plan {
-  return { ...plan, crowd: null, clients: 0, members: 0, registers: 0, transfers: 0, offices: 5, commits: 0 };
-}
-
-/** In some runs there are transactions across services, alone or beside registers. */
-function withCommits(plan: Plan): Plan {
-  if (plan.crowd !== null || plan.registers === 0 || plan.transfers + plan.offices > 0) return plan;
-  switch (new Chance(plan.seed, "commits").weighted({ none: 6, some: 2, only: 2 })) {
-    case "none":
-      return plan;
-    case "some":
-      return { ...plan, commits: 2 };
-    case "only":
-      return onlyCommits(plan);
-  }
-}
-
-export function onlyCommits(plan: Plan): Plan {
-  return { ...onlyTransfers(plan), transfers: 0, commits: 4 };
+  const only = {
+    crowd: null,
+    clients: 0,
+    members: 0,
+    registers: 0,
+    transfers: 0,
+    offices: 5,
+    onRegisters: [],
+    removal: null,
+  };
+  return { ...plan, ...only };
 }
 
 /** In some runs members are changed. */
@@ -338,5 +418,6 @@ export const CALM: Weather = {
   lostReplyShare: 0,
   twiceShare: 0,
 };
+const HOOKED_MS = 4_000;
 /** Share of the time of other runs. */
 const CROWD_LASTS = 0.6;

@@ -55,9 +55,10 @@ export class SimulatedPrimary {
     substitute: ((text: string) => string) | undefined,
     private readonly watch: Watch | undefined,
     private readonly late: Late,
+    clocksDifferMs: number,
   ) {
     // Clocks differ in what they show, and a little in their speed.
-    this.#offsetMs = WALL_CLOCK_MS + chance.between(-2_000, 2_000);
+    this.#offsetMs = WALL_CLOCK_MS + chance.between(-clocksDifferMs, clocksDifferMs);
     this.#speed = 1 + chance.between(-0.003, 0.003);
     this.server = new SimulatedRedis({
       clockMs: () => this.clockMs,

@@ -1,6 +1,7 @@
 import { Asking, CHANGING, type Held } from "./asking.js";
 import { type Dependencies, ELECTION } from "./clients.js";
-import { probeCommits } from "./commit-clients.js";
+import { probeOnRegisters } from "./clients-on-registers.js";
+import { untilHookKnows } from "./hooked.js";
 import { probeRegisters } from "./register-clients.js";
 import { probeTransfers } from "./transfer-clients.js";
 
@@ -27,7 +28,8 @@ export async function recover(dependencies: Dependencies, held: readonly Held[])
     probeMembers(dependencies),
     ...(plan.registers > 0 ? [probeRegisters(dependencies)] : []),
     ...(plan.transfers > 0 ? [probeTransfers(dependencies)] : []),
-    probeCommits(dependencies),
+    probeOnRegisters(dependencies),
+    untilHookKnows(dependencies),
     watching,
   ]);
   return [...ofLocks.flat(), ...ofElection];

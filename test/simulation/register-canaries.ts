@@ -5,11 +5,20 @@ import { Keys } from "../../src/scripts/keys.js";
 import type { Core } from "../../src/service.js";
 import type { Canary } from "./canaries.js";
 import type { Instance } from "./instance.js";
-import { patched } from "./patched.js";
-import { onlyRegisters } from "./plan.js";
+import { LAST_KEY_ONLY, patched } from "./patched.js";
+import { CALM, type FaultKind, onlyRegisters, type Plan, type Removal } from "./plan.js";
 
 const breaks = ["registers"];
 const replan = onlyRegisters;
+
+const NOT_COPIED = "if true then return { 1 } end\nlocal stored = redis.call('GET', KEYS[2]) or ARGV[3]";
+const withoutFloor = patched("raise-register-floor", "if floor < ARGV[2] then", "if false then");
+const withoutPromiseCheck = (instead: string) =>
+  patched(
+    "remove-register",
+    "if string.sub(head, 1, 37) >= (fence[5] or NONE) then return { 0 } end",
+    instead,
+  );
 
 /** Registers without one of their rules. */
 export const REGISTER_CANARIES: readonly Canary[] = [
@@ -64,14 +73,107 @@ export const REGISTER_CANARIES: readonly Canary[] = [
     breaks,
     from: 1,
     replan,
+    substitute: LAST_KEY_ONLY,
+  },
+  {
+    name: "readmission that keeps its own registers",
+    breaks,
+    from: 3,
+    // What was removed everywhere comes back with a primary that lost that.
+    replan: (one) => ({
+      ...removing(one, { keys: 16, thinkMs: 70, lastsMs: 3_000 }),
+      faults: again("primary restarts with a cut tail", { times: 3, forMs: 20, untilMs: 3_000 }),
+    }),
     substitute: patched(
-      "accept-register",
-      "redis.call('SET', KEYS[2], ARGV[2] .. ARGV[2] .. etag",
-      "ARGV[7] = string.gsub(ARGV[7], '^(%d+ %S+ )%[(%b[])[^\\n]*\\n', '%1[%2]\\n')\n" +
-        "redis.call('SET', KEYS[2], ARGV[2] .. ARGV[2] .. etag",
+      "drop-registers",
+      "'registers_of') == ARGV[1] then return { 0 } end\nfor i = 2, #KEYS do redis.call('UNLINK', KEYS[i]) end",
+      "'registers_of') == ARGV[1] then return { 0 } end",
     ),
   },
+  {
+    name: "registers are not copied at readmission",
+    breaks,
+    from: 6,
+    // One primary after the other forgets: without a copy two of them are a majority that knows nothing.
+    replan: (one) => ({
+      ...removing(one, { keys: 8, thinkMs: 100, lastsMs: 3_000 }),
+      faults: again("primary restarts empty", { times: 5, forMs: 20, untilMs: 3_000 }),
+    }),
+    substitute: patched(
+      "restore-register",
+      "local stored = redis.call('GET', KEYS[2]) or ARGV[3]",
+      NOT_COPIED,
+    ),
+  },
+  {
+    name: "registers are removed and the floor is not raised",
+    breaks,
+    from: 2,
+    // What was on its way over a connection that broke may arrive much later.
+    replan: (one) => ({
+      ...removing(one, { keys: 4, thinkMs: 30, lastsMs: 2_500 }),
+      weather: { ...CALM, delayMs: [0.1, 5] },
+      faults: again("connection breaks", { times: 20, forMs: 5, untilMs: 2_500 }),
+    }),
+    substitute: (text) => withoutPromiseCheck("")(withoutFloor(text)),
+  },
+  {
+    name: "registers are removed with the floor below a promise",
+    breaks,
+    from: 2,
+    // Many instances, whose clocks differ by more than a change takes.
+    replan: (one) => ({
+      ...removing(one, { keys: 2, thinkMs: 20, lastsMs: 1_500, goneForMs: 10, everyMs: 4 }),
+      instances: 3,
+      weather: { ...CALM, delayMs: [0.1, 8] },
+      faults: [],
+    }),
+    substitute: (text) =>
+      withoutPromiseCheck(
+        "if (fence[5] or NONE) < ARGV[3] then redis.call('HSET', KEYS[1], 'register_floor', ARGV[3]) end",
+      )(withoutFloor(text)),
+  },
+  {
+    name: "a tombstone goes before the idempotency keys that it remembers",
+    breaks,
+    from: 9,
+    // One try of a change waits in an instance that is frozen, while another is made.
+    replan: (one) => ({
+      ...removing(one, { keys: 4, thinkMs: 40, lastsMs: 2_000, keyed: true }),
+      faults: again("instance freezes", { times: 8, forMs: 200, untilMs: 2_000 }),
+    }),
+    substitute: patched("remove-register", "if now() < tonumber(ARGV[4]) then", "if false then"),
+  },
 ];
+
+/** Registers that come and go; what is left of them is removed all the time. */
+function removing(
+  plan: Plan,
+  {
+    thinkMs,
+    lastsMs,
+    ...removal
+  }: Partial<Removal> & Pick<Removal, "keys"> & { readonly thinkMs: number; readonly lastsMs: number },
+): Plan {
+  return {
+    ...onlyRegisters(plan),
+    primaries: 3,
+    changing: 0,
+    bound: 0,
+    start: "warm",
+    weather: CALM,
+    thinkMs,
+    faultsMs: lastsMs,
+    removal: { goneForMs: 20, everyMs: 10, ...removal },
+  };
+}
+
+function again(
+  kind: FaultKind,
+  { times, forMs, untilMs }: { readonly times: number; readonly forMs: number; readonly untilMs: number },
+) {
+  return Array.from({ length: times }, (_, i) => ({ kind, atMs: ((i + 0.5) / times) * untilMs, forMs }));
+}
 
 const KEYS = new Keys("q:");
 

@@ -5,6 +5,7 @@ import type { Outcome, Request } from "../history/operation.js";
 import { Asking } from "./asking.js";
 import { type Dependencies, someInstance } from "./clients.js";
 import type { Instance } from "./instance.js";
+import type { Plan } from "./plan.js";
 import type { Chance } from "./random.js";
 
 type Put = Extract<Request, { kind: "put" }>;
@@ -36,10 +37,10 @@ interface Client {
 
 async function step(client: Client, instance: Instance, seen: Map<string, string | null>): Promise<void> {
   const { asking, chance, dependencies } = client;
-  const key = dependencies.plan.clients === 0 ? "k1" : chance.pick(["k1", "k2"]);
+  const key = someKey(dependencies.plan, chance);
   const etag = seen.get(key);
   const condition = etag !== undefined && chance.happens(0.5) ? { etag } : {};
-  switch (chance.weighted({ read: 4, put: 4, delete: 1.5 })) {
+  switch (chance.weighted({ read: 4, put: 4, delete: dependencies.plan.removal ? 4 : 1.5 })) {
     case "read":
       return note(seen, key, await ask(asking, instance, { kind: "read", key }));
     case "put": {
@@ -59,6 +60,11 @@ async function step(client: Client, instance: Instance, seen: Map<string, string
   }
 }
 
+function someKey({ clients, removal }: Plan, chance: Chance): string {
+  if (removal) return `k${chance.whole(1, removal.keys)}`;
+  return clients === 0 ? "k1" : chance.pick(["k1", "k2"]);
+}
+
 /** What a client knows of a register from now on. */
 function note(seen: Map<string, string | null>, key: string, outcome: Outcome): void {
   if (outcome.kind === "changed") seen.set(key, outcome.etag);
@@ -70,7 +76,8 @@ function note(seen: Map<string, string | null>, key: string, outcome: Outcome): 
 async function change(client: Client, instance: Instance, plain: Put | Delete): Promise<Outcome> {
   const { asking, chance, dependencies, name } = client;
   const { universe } = dependencies;
-  if (chance.happens(0.5)) return ask(asking, instance, plain);
+  const { removal } = dependencies.plan;
+  if (chance.happens(0.5) || (removal && !removal.keyed)) return ask(asking, instance, plain);
   client.changes += 1;
   const request = { ...plain, idempotencyKey: `${name}-${client.changes}` };
   const first = ask(asking, instance, request);
@@ -136,6 +143,18 @@ function outcomeOf(told: Told): Outcome {
     case "key_mismatch":
       throw new Error("nobody used this idempotency key for anything else");
   }
+}
+
+/** Removes what is left of deleted registers, at all instances, until the faults stop. */
+export async function removeRegisters({ universe, plan, faultsEndMs }: Dependencies): Promise<void> {
+  const { removal } = plan;
+  while (removal && universe.scheduler.nowMs() < faultsEndMs) {
+    await universe.scheduler.sleep(removal.everyMs);
+    for (const instance of universe.alive)
+      instance.receive(() => void instance.core.registerUpkeep.run().catch(() => {}));
+  }
+  // A change that finds what it made removed could not tell its outcome.
+  for (const instance of universe.alive) Object.assign(instance.core.registerUpkeep, { goneForMs: 60_000 });
 }
 
 /** Each instance in turn, when all works again. */

@@ -86,7 +86,7 @@ async function live(
       untilMs: faultsEndMs,
       joinsWithinMs: JOINS_WITHIN_MS,
     });
-  const dependencies = { universe, plan, variant, chance, faultsEndMs, voters: [] };
+  const dependencies = { universe, plan, variant, chance, faultsEndMs };
   const held = await schedule(dependencies);
   return recover(dependencies, held);
 }

@@ -54,6 +54,7 @@ export class Universe {
           variant.substitute,
           watch,
           (primary, sentMs) => this.#readsLate(primary, sentMs),
+          plan.clocksDifferMs,
         ),
     );
     this.network = new Network(scheduler, this.#chance.stream("network"), plan.weather, this.primaries);
@@ -105,7 +106,11 @@ export class Universe {
     if (this.instances.length >= this.plan.instances) this.note(`${name} starts`);
     const chance = this.#chance.stream(name);
     const { scheduler, network, primaries } = this;
-    const settings = { ...this.plan.settings, ...(this.#protocol && { protocol: this.#protocol }) };
+    const settings = {
+      ...this.plan.settings,
+      ...(this.plan.removal && { goneForMs: this.plan.removal.goneForMs }),
+      ...(this.#protocol && { protocol: this.#protocol }),
+    };
     const instance = new Instance(
       name,
       scheduler,

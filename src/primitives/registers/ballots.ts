@@ -15,9 +15,13 @@ export class Ballots {
     private readonly ids: Pick<Ids, "hexNonce">,
   ) {}
 
-  /** Above all that this instance has made or seen. */
-  next(): Ballot {
-    const wall = Math.floor((this.clock.wallMicros() / 1_000) * ROUNDS_PER_MS);
+  /**
+   * Above all that this instance has made or seen. `attempt`: of one change. One that others came before is ahead of those that
+   * they make in the next milliseconds: they learn of it first, and meanwhile it is made.
+   */
+  next(attempt = 0): Ballot {
+    const ms = this.clock.wallMicros() / 1_000 + attempt * AHEAD_MS;
+    const wall = Math.floor(ms * ROUNDS_PER_MS);
     this.#latest = Math.max(this.#latest + 1, Math.min(wall, WALL_MAX));
     return ballotAbove(floorOf(this.#latest - 1), this.ids.hexNonce());
   }
@@ -31,6 +35,8 @@ export class Ballots {
 
 /** More ballots than this in a millisecond run ahead of the clock, as do those of other instances once they saw them. */
 const ROUNDS_PER_MS = 16;
+/** Longer than a round trip. */
+const AHEAD_MS = 50;
 /** A clock that is set to the end of time must not use up all rounds. */
 const WALL_MAX = 2 ** 46;
 /** Nor may one ballot that was never made by the rules. */

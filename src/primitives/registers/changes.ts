@@ -121,7 +121,7 @@ export class Changes {
       if (attempt > 0) await this.#pause(attempt, proposed ? undefined : options.signal);
       if (this.clock.monotonicMs() > untilMs) break;
       const round = new RegisterRound(this.primaries, this.keys, name);
-      const ballot = this.#ballots.next();
+      const ballot = this.#ballots.next(attempt);
       const askedMs = this.clock.monotonicMs();
       const prepared = await round.prepare(ballot, this.hedge);
       lacksQuorum = prepared.kind === "no_quorum";

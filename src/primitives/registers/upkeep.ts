@@ -33,6 +33,8 @@ import type { Registers } from "./registers.js";
 export class RegisterUpkeep {
   #closed = false;
   #fencedOutAtMs = Number.NEGATIVE_INFINITY;
+  /** In rounds of ballots: floors are multiples of it. */
+  private readonly floorStep: number = FLOOR_STEP;
 
   constructor(
     private readonly registers: Registers,
@@ -104,7 +106,10 @@ export class RegisterUpkeep {
     // Where one has something live, it has missed the deletion, or another has: one of them is behind.
     for (const { name, copies } of read) if (copies && !isGone(copies)) await this.registers.complete(name);
     if (gone.length === 0) return false;
-    const floor = floorAbove(gone.flatMap(({ copies }) => copies));
+    const floor = floorAbove(
+      gone.flatMap(({ copies }) => copies),
+      this.floorStep,
+    );
     if (!(await round.all(raiseRegisterFloor(floor)))) return false;
     this.registers.changes.saw(floor);
     await Promise.all(
@@ -140,12 +145,12 @@ function staysUntilMs(copies: readonly (Copy | null | undefined)[]): number {
 }
 
 /** Above all that was promised or accepted; rounded up, so that floors are few and primaries agree on them. */
-function floorAbove(copies: readonly (Copy | null | undefined)[]): Ballot {
+function floorAbove(copies: readonly (Copy | null | undefined)[], step: number): Ballot {
   const highest = copies.reduce<Ballot>(
     (max, copy) => higherBallot(max, higherBallot(copy?.promised ?? null, copy?.accepted ?? null)) ?? max,
     NO_BALLOT,
   );
-  return floorOf((Math.floor(roundOf(highest) / FLOOR_STEP) + 1) * FLOOR_STEP);
+  return floorOf((Math.floor(roundOf(highest) / step) + 1) * step);
 }
 
 const INTERVAL_MS = 1_000;

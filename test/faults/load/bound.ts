@@ -108,15 +108,21 @@ async function beat(
     : [];
   renewals.forEach((renewed, index) => {
     const one = held[index] as Bound;
-    const kept = told.find(
+    const ofIt = told.filter(
       ({ names, fencingToken }) => fencingToken === one.token && names.includes(one.name),
     );
+    // Readers, and permits, share a token: where fewer are told than there are, nobody knows which.
+    const alike = held.filter(({ name, token }) => name === one.name && token === one.token);
+    const kept = ofIt.length < alike.length ? undefined : shortest(ofIt);
     if (kept) one.validUntilMs = renewed.startMs + kept.validForMs;
     renewed(kept ? { kind: "renewed", validUntilMs: one.validUntilMs } : NOT_TOLD);
   });
   if (code === "unknown_member" || code === "superseded") return null;
   return held.filter(({ validUntilMs }) => performance.now() < validUntilMs);
 }
+
+const shortest = <T extends { readonly validForMs: number }>(all: readonly T[]): T | undefined =>
+  [...all].sort((one, other) => one.validForMs - other.validForMs)[0];
 
 const NOT_TOLD: Outcome = { kind: "no_answer", why: "the heartbeat did not tell" };
 const MEMBER_TTL_MS = 2_000;

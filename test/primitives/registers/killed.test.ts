@@ -58,7 +58,8 @@ async function left(step: Step, at: Omit<Death, "of">) {
   const [first = "", last = ""] = [all[0], all.at(-1)];
   const record = registerName("record", "-", nonce);
   records.push(record);
-  await Promise.all(all.map((name) => pair.one.service.registers.put(name, { json: "1", ttlMs: null })));
+  // By this instance: it may have to try again where another was ahead, and would die in another step.
+  await Promise.all(all.map((name) => instance.service.registers.put(name, { json: "1", ttlMs: null })));
   const [part, nth] = STEPS[step];
   dieAt({ ...at, of: { key: new Keys(pair.prefix).register({ first, last, record }[part]), nth } });
   const { registers } = instance.service;
