@@ -143,7 +143,7 @@ export const CANARIES_ON_REGISTERS: readonly Canary[] = [
   {
     name: "a transaction commits without renewing the lease that it names",
     breaks: ["transactions"],
-    from: 1,
+    from: 12,
     replan: only("transactions"),
     change: ({ transactions }) => {
       const { leases } = transactions as unknown as { leases: NamedLeases };

@@ -25,7 +25,8 @@ export async function agree(dependencies: Dependencies, name: string): Promise<v
     const participants = PARTICIPANTS.slice(0, chance.whole(1, PARTICIPANTS.length));
     const deadlineMs = chance.pick([100, 400, 2_000]);
     const party = { dependencies, name, chance: chance.stream(`${name}, turn ${turn}`) };
-    const held = chance.happens(UNDER_A_LOCK) ? await locked(party) : null;
+    const holder = { ...party, chance: chance.stream(`${name}, lock ${turn}`) };
+    const held = holder.chance.happens(UNDER_A_LOCK) ? await locked(holder) : null;
     const lease = held && { name: LOCK, leaseId: held.leaseId, token: held.token };
     const request = { kind: "begin", transaction, participants, deadlineMs } as const;
     const beginning = coordinate(party, lease ? { ...request, lease } : request);
@@ -42,7 +43,7 @@ export async function agree(dependencies: Dependencies, name: string): Promise<v
         { participant, deadlineMs },
       ),
     );
-    await Promise.all([beginning, held && unlock(party, held), ...voting]);
+    await Promise.all([beginning, held && unlock(holder, held), ...voting]);
   }
 }
 
