@@ -166,6 +166,8 @@ export type Request =
       readonly transaction: string;
       readonly participants: readonly string[];
       readonly deadlineMs: number;
+      /** A lease without which it does not commit: an exclusive lock. */
+      readonly lease?: { readonly name: string; readonly leaseId: string; readonly token: number };
     }
   | {
       readonly kind: "vote";

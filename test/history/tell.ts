@@ -94,7 +94,7 @@ function tellRequest(request: Request): string {
       return `${member} arrives at ${at}, one of ${count}, for ${ttlMs} ms${tellWait(request)}`;
     }
     case "begin":
-      return `begin ${request.transaction} of ${request.participants.join(", ")}, for ${request.deadlineMs} ms`;
+      return `begin ${request.transaction} of ${request.participants.join(", ")}, for ${request.deadlineMs} ms${tellLease(request)}`;
     case "vote":
       return `${request.participant} votes ${request.vote} on ${request.transaction}`;
     case "acknowledge":
@@ -234,4 +234,8 @@ function tellEvent(event: WorldEvent): string {
     case "paused":
       return `${event.instance} is paused until ${event.untilMs.toFixed(1)}`;
   }
+}
+
+function tellLease({ lease }: Extract<Request, { kind: "begin" }>): string {
+  return lease ? `, while ${lease.name} is held with ${lease.token}` : "";
 }

@@ -33,6 +33,66 @@ const first: Line = [2, 3, vote("a"), stands(null, ONE), "a"];
 const last: Line = [4, 5, vote("b"), stands("committed", ALL), "b"];
 const learns = (decision: Decision, votes: Votes): Line => [200, 201, look, stands(decision, votes), "a"];
 
+const held: Request = { ...begin, lease: { name: "l", leaseId: "x", token: 7 } };
+const heldFrom: Line = [0, 1, held, stands(null, NONE), "c"];
+const release: Request = { kind: "release", name: "l", leaseId: "x" };
+const released = (startMs: number, endMs: number): Line => [
+  startMs,
+  endMs,
+  release,
+  { kind: "released", was: true },
+  "c",
+];
+const taken = (token: number): Line => [
+  2,
+  3,
+  { kind: "acquire", name: "l", ttlMs: 1_000 },
+  { kind: "granted", leaseId: "y", token, validUntilMs: 900 },
+  "d",
+];
+const lastLost: Line = [4, 5, vote("b"), stands("aborted", ALL), "b"];
+
+describe("the lease that a transaction names", () => {
+  test.each<[string, readonly Line[]]>([
+    ["is held", [heldFrom, first, last, learns("committed", ALL)]],
+    ["may end unseen", [heldFrom, first, lastLost, learns("aborted", ALL)]],
+    ["was released before the last yes", [heldFrom, first, released(2, 3), lastLost, learns("aborted", ALL)]],
+    [
+      "was released while the last yes was under way",
+      [heldFrom, first, released(2, 5), last, learns("committed", ALL)],
+    ],
+    [
+      "was renewed by the last yes, and released before it commits",
+      [
+        heldFrom,
+        first,
+        released(5, 6),
+        [7, 8, look, stands(null, ONE), "a"],
+        [4, 12, vote("b"), stands("committed", ALL), "b"],
+        learns("committed", ALL),
+      ],
+    ],
+    ["was released afterwards", [heldFrom, first, last, released(6, 7), learns("committed", ALL)]],
+    ["had an earlier holder", [heldFrom, first, taken(6), last, learns("committed", ALL)]],
+  ])("%s", (_, lines) => {
+    expect(broken(lines)).toEqual([]);
+  });
+
+  test.each<[string, readonly Line[]]>([
+    [
+      "was released before the last yes, which commits",
+      [heldFrom, first, released(2, 3), last, learns("committed", ALL)],
+    ],
+    [
+      "had a later holder before the last yes, which commits",
+      [heldFrom, first, taken(9), last, learns("committed", ALL)],
+    ],
+    ["is none, and yet the last yes aborts", [begun, first, lastLost, learns("aborted", ALL)]],
+  ])("%s: a violation", (_, lines) => {
+    expect(broken(lines)).toEqual(["no order of the calls explains what was told of t"]);
+  });
+});
+
 describe("a transaction is in order where", () => {
   test.each<[string, readonly Line[]]>([
     ["the last yes commits it", [begun, first, last, learns("committed", ALL)]],

@@ -13,7 +13,8 @@ import {
 
 /**
  * Transactions across services are linearizable, each by itself: so there is one decision ever, none is a commit but with the yes
- * of each participant, and what was acknowledged counts. And whoever voted yes learns the decision, before recording ends.
+ * of each participant, none whose lease had ended before its last yes, and what was acknowledged counts. And whoever voted yes
+ * learns the decision, before recording ends.
  */
 export function checkTransactions({ operations, events }: History): Violation[] {
   const all = asked(operations, "begin", "vote", "acknowledge", "abort", "decision");
@@ -22,19 +23,22 @@ export function checkTransactions({ operations, events }: History): Violation[] 
     ...judge({
       promise: "transactions",
       name,
-      operations: its,
+      operations: knowing(its, operations),
       events,
       object: transaction,
       tells,
-      more: deadlines(its, jumps),
+      more: [...deadlines(its, jumps), ...losses(its)],
     }),
     ...(lossOf(its, events) < Number.POSITIVE_INFINITY ? [] : unaware(name, its)),
   ]);
 }
 
-type TransactionRequest = Extract<Request, { kind: "begin" | "vote" | "acknowledge" | "abort" | "decision" }>;
+type TransactionRequest =
+  | Extract<Request, { kind: "begin" | "acknowledge" | "abort" | "decision" }>
+  /** `comesTooLate`: for the lease. */
+  | (Extract<Request, { kind: "vote" }> & { readonly comesTooLate?: true });
 type TransactionOperation = Operation & { readonly request: TransactionRequest };
-type Input = TransactionRequest | { readonly kind: "expire" };
+type Input = TransactionRequest | { readonly kind: "expire" } | { readonly kind: "lose" };
 
 const tells = (outcome: Outcome) =>
   outcome.kind === "stands" ||
@@ -56,6 +60,41 @@ function deadlines(operations: readonly TransactionOperation[], jumps: boolean):
   );
 }
 
+/** The lease that it names may end at any time. */
+function losses(operations: readonly TransactionOperation[]): Call<Input, Outcome>[] {
+  return operations.flatMap(({ request, startMs }) =>
+    request.kind === "begin" && request.lease ? [{ input: { kind: "lose" }, startMs, answer: null }] : [],
+  );
+}
+
+/**
+ * With the votes that were sent when the lease had ended: it was released, or a later holder had its lock. A vote that was under
+ * way may have renewed it before, and commit afterwards.
+ */
+function knowing(
+  its: readonly TransactionOperation[],
+  operations: readonly Operation[],
+): readonly TransactionOperation[] {
+  const lease = its.flatMap(({ request }) => (request.kind === "begin" && request.lease) || [])[0];
+  if (!lease) return its;
+  const endedMs = Math.min(
+    ...operations.flatMap(({ request, outcome, endMs }) => {
+      const isEnd =
+        (request.kind === "release" && request.leaseId === lease.leaseId && outcome?.kind === "released") ||
+        (request.kind === "acquire" &&
+          request.name === lease.name &&
+          outcome?.kind === "granted" &&
+          outcome.token > lease.token);
+      return isEnd && endMs !== null ? [endMs] : [];
+    }),
+  );
+  return its.map((one) => {
+    const { request, startMs } = one;
+    if (request.kind !== "vote" || startMs <= endedMs) return one;
+    return { ...one, request: { ...request, comesTooLate: true as const } };
+  });
+}
+
 /** Those whose yes counts, or may count, and who were never told a decision. */
 function unaware(name: string, operations: readonly TransactionOperation[]): Violation[] {
   const voted = operations.filter(
@@ -75,6 +114,8 @@ interface State {
   readonly decision: Decision | null;
   /** By participant; null: nobody has begun it, and nobody will. */
   readonly votes: Readonly<Record<string, "yes" | "no" | null>> | null;
+  /** Of the lease that it names; missing: it names none. */
+  readonly lease?: "held" | "lost";
 }
 
 /** Null: nothing is known of it. */
@@ -82,25 +123,28 @@ const transaction: Sequential<State | null, Input, Outcome> = {
   initial: null,
   step(before, input, output) {
     const { after, answer } = meeting(before, input);
-    if (!output) return keyOf(after) === keyOf(before) ? undefined : after;
+    if (!output) return wholeOf(after) === wholeOf(before) ? undefined : after;
     return answer === tellOf(output) ? after : undefined;
   },
-  key: keyOf,
+  key: wholeOf,
 };
 
 /** What a message makes of a transaction, and what its sender is told. */
 function meeting(before: State | null, input: Input): { after: State | null; answer: string } {
   const stays = (answer: string) => ({ after: before, answer });
   const becomes = (after: State) => ({ after, answer: keyOf(after) });
-  const aborted: State = { decision: "aborted", votes: before?.votes ?? null };
+  const aborted: State = { ...before, decision: "aborted", votes: before?.votes ?? null };
   switch (input.kind) {
     case "expire":
       return before?.decision === null ? becomes(aborted) : stays("");
+    case "lose":
+      return { after: before?.lease ? { ...before, lease: "lost" } : before, answer: "" };
     case "begin": {
       if (before) return stays(before.votes ? keyOf(before) : "decided aborted");
       return becomes({
         decision: null,
         votes: Object.fromEntries(input.participants.map((name) => [name, null])),
+        ...(input.lease && { lease: "held" as const }),
       });
     }
     case "abort":
@@ -115,7 +159,7 @@ function meeting(before: State | null, input: Input): { after: State | null; ans
 
 function voting(
   before: State | null,
-  { participant, vote }: Extract<Request, { kind: "vote" }>,
+  { participant, vote, comesTooLate }: Extract<Input, { kind: "vote" }>,
 ): { after: State | null; answer: string } {
   if (!before) return { after: { decision: "aborted", votes: null }, answer: "decided aborted" };
   const its = before.votes?.[participant];
@@ -124,8 +168,10 @@ function voting(
   if (its) return { after: before, answer: "failed contrary_vote" };
   const votes = { ...before.votes, [participant]: vote };
   const isCommitted = Object.values(votes).every((one) => one === "yes");
-  const decision = vote === "no" ? "aborted" : isCommitted ? "committed" : null;
-  const after = { decision, votes } as const;
+  const isLost = before.lease === "lost" || (before.lease === "held" && comesTooLate);
+  const last = isLost ? "aborted" : "committed";
+  const decision = vote === "no" ? "aborted" : isCommitted ? last : null;
+  const after: State = { ...before, decision, votes };
   return { after, answer: keyOf(after) };
 }
 
@@ -140,6 +186,11 @@ function tellOf(outcome: Outcome): string {
     default:
       return outcome.kind;
   }
+}
+
+/** With what nobody is told. */
+function wholeOf(state: State | null): string {
+  return `${keyOf(state)} ${state?.lease ?? ""}`;
 }
 
 function keyOf(state: State | null): string {

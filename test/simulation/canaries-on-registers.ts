@@ -2,6 +2,7 @@ import type { Decided, Transaction } from "../../src/algorithms/two-phase.js";
 import { Barriers } from "../../src/primitives/registers/barriers.js";
 import type { Changes } from "../../src/primitives/registers/changes.js";
 import type { Decision, Moment, State } from "../../src/primitives/registers/proposals.js";
+import type { NamedLeases } from "../../src/primitives/transactions/named-leases.js";
 import type { Core } from "../../src/service.js";
 import type { Canary } from "./canaries.js";
 import type { Instance } from "./instance.js";
@@ -137,6 +138,16 @@ export const CANARIES_ON_REGISTERS: readonly Canary[] = [
         watch.end();
         return claimed && { ...claimed, position };
       };
+    },
+  },
+  {
+    name: "a transaction commits without renewing the lease that it names",
+    breaks: ["transactions"],
+    from: 12,
+    replan: only("transactions"),
+    change: ({ transactions }) => {
+      const { leases } = transactions as unknown as { leases: NamedLeases };
+      leases.renew = async () => ({ kind: "held", untilMs: Number.POSITIVE_INFINITY });
     },
   },
 ];

@@ -3,7 +3,7 @@ import type { Outcome as Told } from "../../src/primitives/transactions/transact
 import { registerName } from "../../src/scripts/register-kinds.js";
 import { groupBy, type Outcome, type Request } from "../history/operation.js";
 import { decisionIn } from "../history/transactions.js";
-import { Asking } from "./asking.js";
+import { Asking, type Held } from "./asking.js";
 import { type Dependencies, someInstance } from "./clients.js";
 import type { Instance } from "./instance.js";
 import { WALL_CLOCK_MS } from "./primary.js";
@@ -25,7 +25,11 @@ export async function agree(dependencies: Dependencies, name: string): Promise<v
     const participants = PARTICIPANTS.slice(0, chance.whole(1, PARTICIPANTS.length));
     const deadlineMs = chance.pick([100, 400, 2_000]);
     const party = { dependencies, name, chance: chance.stream(`${name}, turn ${turn}`) };
-    const beginning = coordinate(party, { kind: "begin", transaction, participants, deadlineMs });
+    const holder = { ...party, chance: chance.stream(`${name}, lock ${turn}`) };
+    const held = holder.chance.happens(UNDER_A_LOCK) ? await locked(holder) : null;
+    const lease = held && { name: LOCK, leaseId: held.leaseId, token: held.token };
+    const request = { kind: "begin", transaction, participants, deadlineMs } as const;
+    const beginning = coordinate(party, lease ? { ...request, lease } : request);
     // Most are told of it by whoever began it.
     if (chance.happens(0.8)) await beginning;
     const voting = participants.map((participant) =>
@@ -39,8 +43,26 @@ export async function agree(dependencies: Dependencies, name: string): Promise<v
         { participant, deadlineMs },
       ),
     );
-    await Promise.all([beginning, ...voting]);
+    await Promise.all([beginning, held && unlock(holder, held), ...voting]);
   }
+}
+
+/** Null: another has it, or nobody can tell. */
+async function locked({ dependencies, name, chance }: Party): Promise<Held | null> {
+  const { universe, variant, plan } = dependencies;
+  const instance = someInstance(universe, chance);
+  if (!instance) return null;
+  const asking = new Asking(universe, variant, name);
+  const held = await asking.acquire(instance, { name: LOCK }, chance.pick(plan.leaseTtlsMs));
+  return typeof held === "object" ? held : null;
+}
+
+/** Before the last vote, while it is under way, or afterwards; some never do. */
+async function unlock({ dependencies, name, chance }: Party, held: Held): Promise<void> {
+  const { universe, variant } = dependencies;
+  await universe.scheduler.sleep(chance.between(0, 120));
+  const instance = someInstance(universe, chance);
+  if (instance && chance.happens(0.8)) await new Asking(universe, variant, name).release(instance, held);
 }
 
 /** Whoever takes part in one transaction. */
@@ -118,10 +140,12 @@ function askOf(asking: Asking, instance: Instance, request: Transacting): Promis
   return asking.ask(instance, request, async (): Promise<Outcome> => {
     switch (request.kind) {
       case "begin": {
-        const { participants, deadlineMs, transaction } = request;
-        return tellOf(
-          await transactions.begin(name, { participants, payload: null, begunBy: transaction }, deadlineMs),
-        );
+        const { participants, deadlineMs, transaction, lease } = request;
+        const leases = lease && [
+          { kind: "locks" as const, names: [lease.name], leaseId: lease.leaseId, fencingToken: lease.token },
+        ];
+        const terms = { participants, payload: null, begunBy: transaction, leases };
+        return tellOf(await transactions.begin(name, terms, deadlineMs));
       }
       case "vote":
         return tellOf(await transactions.vote(name, request.participant, request.vote, null));
@@ -186,9 +210,11 @@ export async function probeTransactions({ universe, variant, chance }: Dependenc
   }
 }
 
+const LOCK = "deed";
 const PARTICIPANTS = ["stock", "payment", "mail"];
 /** Shares of those who begin. */
 const DIES = 0.05;
+const UNDER_A_LOCK = 0.5;
 const ABORTS = 0.1;
 /** Of those who voted yes. */
 const CHANGES_ITS_MIND = 0.2;
