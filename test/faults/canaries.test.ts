@@ -372,6 +372,10 @@ describe("a registration reaches one primary only, whose clock is ahead, and fai
   const asking = (client: string) => ({ client, instance: client, withinMs: 10_000 });
   const member = { service: "s", member: "m" };
 
+  const lost = async () => {
+    throw new Error("lost");
+  };
+
   async function register(client: string, instance: Instance): Promise<void> {
     const answered = recorder.asks(asking(client), { kind: "register", ...member, ttlMs: TTL_MS });
     const { status, body } = await instance.call("PUT", PATH, { address: "m:1", ttlMs: TTL_MS });
@@ -393,6 +397,8 @@ describe("a registration reaches one primary only, whose clock is ahead, and fai
       thirdHasTold = resolve;
     });
     return async ({ place, script, send }) => {
+      // Lists read whole records then.
+      if (script === "skim-members") return lost();
       if (script !== "list-members") return send();
       if (place === first) await told;
       const reply = await send();
@@ -403,9 +409,6 @@ describe("a registration reaches one primary only, whose clock is ahead, and fai
   }
 
   async function story(substitute?: Substitute): Promise<string[]> {
-    const lost = async () => {
-      throw new Error("lost");
-    };
     const asked = askedBeforeTheFirst(AHEAD_MS);
     const one = await instanceWith({
       ...(substitute && { substitute }),
