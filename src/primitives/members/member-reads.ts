@@ -86,8 +86,7 @@ export class MemberReads {
     const known = merge(replies, new Set(asked.slice(0, lookedAt)), electorate);
     const merged = guardEndsInMs > 0 ? known.map(keptByGuard) : known;
     // The others may know.
-    if (from === "majority" && merged.some(({ state }) => state === "doubtful"))
-      return this.records(service, ids, what, "all");
+    if (from === "majority" && merged.some(isUndecided)) return this.records(service, ids, what, "all");
     if (what === "all") {
       const answered = this.primaries.all.filter((_, index) => answers[index]?.ok);
       for (const { record, staleAt, voids } of merged) {
@@ -143,6 +142,11 @@ function keptByGuard(one: Merged<MemberRecord>): Merged<MemberRecord> {
   const { state, record } = one;
   const hasEnded = record.endsInMs !== null && record.endsInMs <= 0;
   return state === "lapsed" && record.expired === null && !hasEnded ? { ...one, state: "guarded" } : one;
+}
+
+/** Whether those that were not heard may have it live: some have tombstones of one that expired, and they are no majority. */
+function isUndecided({ state, record }: Merged<MemberRecord>): boolean {
+  return state === "doubtful" || (state === "lapsed" && record.expired !== null);
 }
 
 /** The live members, in the order of their ids. */

@@ -62,6 +62,15 @@ describe("a member without heartbeats", () => {
 });
 
 describe("a member that one primary says has expired", () => {
+  test("is listed though another has got a copy of that, whichever two are asked", async () => {
+    const service = freshName();
+    await register(service, { ttlMs: 20_000 });
+    await expireAt(0, service);
+    await expireAt(2, service);
+    await command(pair.primary(2), "HSET", key(service), "copied", "1");
+    for (let i = 0; i < 30; i++) expect(await list(service)).toMatchObject([{ id: "m" }]);
+  });
+
   test("stays listed as it is; a heartbeat that meets that raises its revision, and that primary has it again", async () => {
     const service = freshName();
     const { body } = await register(service, { ttlMs: 20_000 });
