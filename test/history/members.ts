@@ -277,11 +277,25 @@ function highestSoFar<T>(all: readonly T[], rank: (one: T) => number): number[] 
 }
 
 export function isExcused({ events }: History, fromMs: number, toMs: number): boolean {
-  return events.some((event) => {
+  return excuses(events).some((event) => {
     if (event.kind === "clock_jump") return event.atMs <= toMs && event.membersUntilMs >= fromMs;
     return event.kind === "majority_lost" && fromMs <= event.atMs && event.atMs <= toMs;
   });
 }
+
+/** A long run has some hundred of these among many thousand events, and is asked for them for each pair of changes. */
+function excuses(events: History["events"]): History["events"] {
+  const known = excusesOf.get(events);
+  if (known?.events === events.length) return known.found;
+  const found = events.filter(({ kind }) => kind === "clock_jump" || kind === "majority_lost");
+  excusesOf.set(events, { events: events.length, found });
+  return found;
+}
+
+const excusesOf = new WeakMap<
+  History["events"],
+  { readonly events: number; readonly found: History["events"] }
+>();
 
 /** Whether the service itself came to an end with it: nothing of it is done any later by the service. */
 export function isAnswered(operation: Operation): operation is Operation & { endMs: number } {
