@@ -12,6 +12,7 @@ import {
 } from "../responses/event-stream.js";
 import { Reply } from "../responses/reply.js";
 import { EventsHeaders, EventsQuery } from "../watching/schemas.js";
+import { streamSignal } from "../watching/stream-signal.js";
 import { bookmark, toldText } from "./event-text.js";
 import * as examples from "./examples.js";
 import { ServiceParams } from "./schemas.js";
@@ -52,15 +53,7 @@ async function* watched(
   watch: EventWatch,
   gone: AbortSignal,
 ): AsyncGenerator<string> {
-  // Once for the whole stream: for each event it would cost as much as the event.
-  let over = () => {};
-  let signal = gone;
-  void stopping.during(gone, (both) => {
-    signal = both;
-    return new Promise<void>((resolve) => {
-      over = resolve;
-    });
-  });
+  const { signal, over } = streamSignal(stopping, gone);
   try {
     yield RETRY;
     let known: string | null = null;

@@ -11,6 +11,7 @@ import {
   RETRY,
 } from "../responses/event-stream.js";
 import { Reply } from "../responses/reply.js";
+import { streamSignal } from "./stream-signal.js";
 
 /** A stream of server-sent events from one watcher of registers, or of what is kept in them. */
 export function streamOf(
@@ -39,15 +40,7 @@ async function* watched(
   toText: (told: Told) => string,
   gone: AbortSignal,
 ): AsyncGenerator<string> {
-  // Once for the whole stream: for each event it would cost as much as the event.
-  let over = () => {};
-  let signal = gone;
-  void stopping.during(gone, (both) => {
-    signal = both;
-    return new Promise<void>((resolve) => {
-      over = resolve;
-    });
-  });
+  const { signal, over } = streamSignal(stopping, gone);
   const silentUntilMs = () =>
     clock.monotonicMs() + KEEP_ALIVE_MS.min + random() * (KEEP_ALIVE_MS.max - KEEP_ALIVE_MS.min);
   try {

@@ -63,7 +63,7 @@ const SAID: Record<NonNullable<MemberRecord["doubt"]>, Suspected> = {
     episode: "guarded",
   },
   doubtful: {
-    why: "no heartbeat for its time to live, says a primary; too few answer to decide",
+    why: "no heartbeat for its time to live, according to one primary; too few others answer to decide",
     episode: "doubtful",
   },
 };
