@@ -1,6 +1,14 @@
 import { type Violation, violation } from "./check.js";
 import { lossOf } from "./objects.js";
-import { asked, groupBy, type History, type Operation, type Outcome, type Request } from "./operation.js";
+import {
+  asked,
+  groupBy,
+  type History,
+  type Operation,
+  type Outcome,
+  ofKind,
+  type Request,
+} from "./operation.js";
 import { mayHaveChanged } from "./registers.js";
 
 /**
@@ -9,7 +17,7 @@ import { mayHaveChanged } from "./registers.js";
  * judged.
  */
 export function checkBarriers({ operations, events }: History): Violation[] {
-  const jumps = events.some(({ kind }) => kind === "clock_jump");
+  const jumps = ofKind(events, "clock_jump").length > 0;
   const all = asked(operations, "arrive");
   return [...groupBy(all, ({ request }) => request.barrier).values()].flatMap((its) => {
     const lostMs = lossOf(its, events);

@@ -1,9 +1,9 @@
 import { type Violation, violation } from "./check.js";
-import type { History } from "./operation.js";
+import { type History, ofKind } from "./operation.js";
 
 /** Every request is answered by its deadline. The time in which its instance was paused does not count. */
 export function checkDeadlines({ operations, events, endMs }: History): Violation[] {
-  const pauses = events.filter((event) => event.kind === "paused");
+  const pauses = ofKind(events, "paused");
   return operations.flatMap((operation) => {
     const endedMs = operation.endMs ?? endMs;
     const pausedMs = pauses.reduce((sum, event) => {

@@ -7,6 +7,7 @@ import {
   groupBy,
   type History,
   type Operation,
+  ofKind,
   type WorldEvent,
 } from "./operation.js";
 
@@ -220,7 +221,7 @@ function isAskedAgain(
  * none: a majority may say that nobody leads while a leader, whom nobody can follow yet, still trusts its term.
  */
 function isForgotten(hold: Hold, untilMs: number, events: readonly WorldEvent[]): boolean {
-  return events.some(({ kind, atMs }) => kind === "forgot" && hold.askedMs <= atMs && atMs <= untilMs);
+  return ofKind(events, "forgot").some(({ atMs }) => hold.askedMs <= atMs && atMs <= untilMs);
 }
 
 function tokenOf({ by }: Hold): number | null {

@@ -1,6 +1,6 @@
 import { type Violation, violation } from "./check.js";
 import { isExcused } from "./members.js";
-import { asked, type Done, done, groupBy, type History } from "./operation.js";
+import { asked, type Done, done, groupBy, type History, ofKind } from "./operation.js";
 
 type Acknowledged = Done<"register", "alive"> | Done<"heartbeat", "alive">;
 
@@ -18,8 +18,7 @@ export function checkExpiry(history: History): Violation[] {
     ...asked(operations, "change").filter(({ request }) => request.drainMs !== undefined),
     ...asked(operations, "leave").filter(({ request }) => request.restartGraceMs !== undefined),
   ];
-  return events.flatMap((event) => {
-    if (event.kind !== "expired") return [];
+  return ofKind(events, "expired").flatMap((event) => {
     const { service, member, incarnation, revision, atMs } = event;
     const mayEnd = ending.some(
       ({ request, startMs }) => request.service === service && request.member === member && startMs < atMs,

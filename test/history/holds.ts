@@ -6,6 +6,7 @@ import {
   type History,
   namesOf,
   type Operation,
+  ofKind,
   type Wanted,
   type WorldEvent,
 } from "./operation.js";
@@ -54,9 +55,7 @@ export function checkHolds(history: History): Violation[] {
 
 /** Whether a majority lost its leases in this time. */
 export function areLost(events: readonly WorldEvent[], fromMs: number, toMs: number): boolean {
-  return events.some(
-    (event) => event.kind === "majority_lost" && event.leases && fromMs <= event.atMs && event.atMs <= toMs,
-  );
+  return ofKind(events, "majority_lost").some(({ leases, atMs }) => leases && fromMs <= atMs && atMs <= toMs);
 }
 
 /**
@@ -70,8 +69,8 @@ export function isCutShort(
   events: readonly WorldEvent[],
 ): boolean {
   const aheadMs = new Map<string, number>();
-  for (const event of events) {
-    if (event.kind !== "clock_jump" || event.byMs <= 0) continue;
+  for (const event of ofKind(events, "clock_jump")) {
+    if (event.byMs <= 0) continue;
     if (event.doneMs < hold.storedMs || event.atMs > Math.min(hold.untilMs, next.fromMs)) continue;
     aheadMs.set(event.primary, (aheadMs.get(event.primary) ?? 0) + event.byMs);
   }

@@ -1,5 +1,5 @@
 import { type Violation, violation } from "./check.js";
-import { asked, type Done, done, groupBy, type History, type Operation } from "./operation.js";
+import { asked, type Done, done, groupBy, type History, type Operation, ofKind } from "./operation.js";
 
 /** What somebody was told about who is a member. */
 interface Sight {
@@ -196,16 +196,13 @@ function lingering(sight: Sight, life: Life, history: History): Violation[] {
 
 /** For how much longer a guard may keep it. */
 function guardedMs({ events }: History): number {
-  return events.reduce(
-    (longest, event) => (event.kind === "guarded" ? Math.max(longest, event.keptMs) : longest),
-    0,
-  );
+  return Math.max(0, ...ofKind(events, "guarded").map(({ keptMs }) => keptMs));
 }
 
 /** For how much longer than its time to live a primary may have kept it. */
 function keptLongerMs({ events }: History, sight: Sight, { ttlMsMax }: Life): number {
-  return events.reduce((longest, event) => {
-    if (event.kind !== "late_message" || event.untilMs > sight.toMs) return longest;
+  return ofKind(events, "late_message").reduce((longest, event) => {
+    if (event.untilMs > sight.toMs) return longest;
     const lateMs = event.untilMs - event.atMs;
     const isOver = event.untilMs + lateMs + ttlMsMax * 1.01 + GONE_WITHIN_MS < sight.fromMs;
     return isOver ? longest : Math.max(longest, lateMs);
@@ -246,9 +243,8 @@ function isForgotten(
     ({ startMs, outcome }) => startMs > left.startMs && outcome?.kind === "alive",
   );
   if (!cameBack) return false;
-  return events.some(
+  return ofKind(events, "late_message").some(
     (event) =>
-      event.kind === "late_message" &&
       event.atMs < left.startMs &&
       event.untilMs > cameBack.startMs &&
       event.untilMs <= sight.toMs &&
@@ -277,25 +273,11 @@ function highestSoFar<T>(all: readonly T[], rank: (one: T) => number): number[] 
 }
 
 export function isExcused({ events }: History, fromMs: number, toMs: number): boolean {
-  return excuses(events).some((event) => {
-    if (event.kind === "clock_jump") return event.atMs <= toMs && event.membersUntilMs >= fromMs;
-    return event.kind === "majority_lost" && fromMs <= event.atMs && event.atMs <= toMs;
-  });
+  return (
+    ofKind(events, "clock_jump").some((jump) => jump.atMs <= toMs && jump.membersUntilMs >= fromMs) ||
+    ofKind(events, "majority_lost").some(({ atMs }) => fromMs <= atMs && atMs <= toMs)
+  );
 }
-
-/** A long run has some hundred of these among many thousand events, and is asked for them for each pair of changes. */
-function excuses(events: History["events"]): History["events"] {
-  const known = excusesOf.get(events);
-  if (known?.events === events.length) return known.found;
-  const found = events.filter(({ kind }) => kind === "clock_jump" || kind === "majority_lost");
-  excusesOf.set(events, { events: events.length, found });
-  return found;
-}
-
-const excusesOf = new WeakMap<
-  History["events"],
-  { readonly events: number; readonly found: History["events"] }
->();
 
 /** Whether the service itself came to an end with it: nothing of it is done any later by the service. */
 export function isAnswered(operation: Operation): operation is Operation & { endMs: number } {

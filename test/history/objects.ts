@@ -1,6 +1,6 @@
 import { type Promised, type Violation, violation } from "./check.js";
 import { type Call, linearizable, type Sequential } from "./linearizability/linearizable.js";
-import { groupBy, type Operation, type Outcome, type WorldEvent } from "./operation.js";
+import { groupBy, type Operation, type Outcome, ofKind, type WorldEvent } from "./operation.js";
 import { mayHaveChanged } from "./registers.js";
 
 // Objects of which each is judged for linearizability by itself.
@@ -58,7 +58,7 @@ export function lossOf(operations: readonly Operation[], events: readonly WorldE
     (first, { startMs }) => Math.min(first, startMs),
     Number.POSITIVE_INFINITY,
   );
-  const lost = events.flatMap(({ kind, atMs }) => (kind === "majority_lost" ? [atMs] : []));
+  const lost = ofKind(events, "majority_lost").map(({ atMs }) => atMs);
   return Math.min(...lost.filter((atMs) => atMs > beganMs - LOSS_LASTS_MS));
 }
 

@@ -1,4 +1,4 @@
-import type { History, Operation } from "./operation.js";
+import { type History, type Operation, ofKind } from "./operation.js";
 
 /** The election by consensus that all candidates for it stand for. */
 export const OFFICE = "office";
@@ -15,7 +15,7 @@ const isOfOffice = ({ request }: Operation) => "name" in request && request.name
  * before. What was asked before that is kept, as having no answer: others may have been told of it.
  */
 export function withoutLostOffices(history: History): History {
-  const lost = history.events.filter(({ kind }) => kind === "majority_lost").map(({ atMs }) => atMs);
+  const lost = ofKind(history.events, "majority_lost").map(({ atMs }) => atMs);
   const lostMs = Math.min(...lost);
   const operations = history.operations.flatMap((one) => {
     if (!isOfOffice(one) || (one.endMs ?? Number.POSITIVE_INFINITY) < lostMs) return [one];

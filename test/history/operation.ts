@@ -394,6 +394,25 @@ export function namesOf({ name, others = [] }: Wanted): string[] {
   return [name, ...others];
 }
 
+/**
+ * Events of one kind, in their order. A long run tells watchers some hundred thousand and has a few hundred of all others, which
+ * are asked for with each sight of a member: they are looked up once.
+ */
+export function ofKind<K extends WorldEvent["kind"]>(
+  events: readonly WorldEvent[],
+  kind: K,
+): readonly Extract<WorldEvent, { kind: K }>[] {
+  const known = byKind.get(events);
+  const groups = known?.of === events.length ? known.groups : groupBy(events, (event) => event.kind);
+  byKind.set(events, { of: events.length, groups });
+  return (groups.get(kind) ?? []) as Extract<WorldEvent, { kind: K }>[];
+}
+
+const byKind = new WeakMap<
+  readonly WorldEvent[],
+  { readonly of: number; readonly groups: ReadonlyMap<string, readonly WorldEvent[]> }
+>();
+
 /** Groups in the order of their first members. */
 export function groupBy<T>(all: readonly T[], keyOf: (one: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>();

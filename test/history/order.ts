@@ -7,6 +7,7 @@ import {
   type History,
   namesOf,
   type Operation,
+  ofKind,
   type Request,
 } from "./operation.js";
 
@@ -21,8 +22,7 @@ export function checkOrder({ operations, events }: History): Violation[] {
   const locks = asked(operations, "acquire").filter(({ request }) => request.limit === undefined);
   const grants = done(operations, "acquire", "granted");
   const cameMs = firstAskedMs(operations);
-  return events.flatMap((event) => {
-    if (event.kind !== "undisturbed") return [];
+  return ofKind(events, "undisturbed").flatMap((event) => {
     const within = locks.filter(({ startMs }) => startMs >= event.atMs && startMs <= event.untilMs);
     const waiters = within.filter(({ request }) => (request.waitMs ?? 0) > 0 && request.mode !== "shared");
     return within.flatMap((later) =>

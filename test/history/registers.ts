@@ -1,7 +1,15 @@
 import { type Violation, violation } from "./check.js";
 import { type Call, linearizable, type Sequential } from "./linearizability/linearizable.js";
 import { lossOf } from "./objects.js";
-import { asked, groupBy, type History, type Operation, type Outcome, type Request } from "./operation.js";
+import {
+  asked,
+  groupBy,
+  type History,
+  type Operation,
+  type Outcome,
+  ofKind,
+  type Request,
+} from "./operation.js";
 
 /**
  * Registers are linearizable, each by itself. A change without an answer may take effect at any time, or never; one that
@@ -34,7 +42,7 @@ type Output = Extract<Outcome, { kind: "changed" | "mismatch" | "found" }>;
 type RegisterCall = Call<Input, Output> & { readonly operations: readonly RegisterOperation[] };
 
 function disorder(key: string, operations: readonly RegisterOperation[], { events }: History): Violation[] {
-  const jumps = events.some(({ kind }) => kind === "clock_jump");
+  const jumps = ofKind(events, "clock_jump").length > 0;
   const calls = beforeLoss(callsOf(operations, jumps), lossOf(operations, events));
   const verdict = linearizable(calls, register);
   if (verdict.kind === "linearizable") return [];

@@ -8,6 +8,7 @@ import {
   type History,
   type Operation,
   type Outcome,
+  ofKind,
   type Request,
 } from "./operation.js";
 
@@ -18,7 +19,7 @@ import {
  */
 export function checkTransactions({ operations, events }: History): Violation[] {
   const all = asked(operations, "begin", "vote", "acknowledge", "abort", "decision");
-  const jumps = events.some(({ kind }) => kind === "clock_jump");
+  const jumps = ofKind(events, "clock_jump").length > 0;
   return [...groupBy(all, ({ request }) => request.transaction)].flatMap(([name, its]) => [
     ...judge({
       promise: "transactions",

@@ -1,6 +1,6 @@
 import { type Violation, violation } from "./check.js";
 import { isExcused } from "./members.js";
-import { done, groupBy, type History, type WorldEvent } from "./operation.js";
+import { done, groupBy, type History, ofKind, type WorldEvent } from "./operation.js";
 
 type Told = Extract<WorldEvent, { kind: "told" }>;
 
@@ -21,10 +21,8 @@ export function checkWatchers(history: History): Violation[] {
 
 /** Members whose end a watcher was never told, though all have ended and it must have been told by now. */
 function untold({ operations, events }: History): Violation[] {
-  if (events.some(({ kind }) => kind === "majority_lost")) return [];
-  return events.flatMap((end) => {
-    if (end.kind !== "all_told") return [];
-    const { watcher, service, atMs } = end;
+  if (ofKind(events, "majority_lost").length > 0) return [];
+  return ofKind(events, "all_told").flatMap(({ watcher, service, atMs }) => {
     const its = events.filter((event) => isOf(event, watcher) && event.atMs <= atMs);
     // What was before is told by what is there then.
     const anewMs = its.reduce((last, event) => (event.kind === "told_anew" ? event.atMs : last), -1);
