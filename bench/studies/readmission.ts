@@ -1,8 +1,10 @@
 /**
  * Duration of the readmission of an empty primary, and its cost for other requests.
- *   TEST_REDIS=process npx tsx bench/studies/readmission.ts [--counters 100000] [--clients 16] [--seconds 5]
+ *   TEST_REDIS=process npx tsx bench/studies/readmission.ts [--counters 100000] [--registers 0] [--clients 16] [--seconds 5]
  */
 import { parseArgs } from "node:util";
+import { Namespace } from "../../src/namespace.js";
+import { inNamespace } from "../../src/primitives/namespaced.js";
 import { startPrimaries, type TestPrimary } from "../../test/helpers/primaries.js";
 import { quantile } from "../comparison/statistics.js";
 import { startInstance } from "./instance.js";
@@ -10,19 +12,20 @@ import { startInstance } from "./instance.js";
 const { values } = parseArgs({
   options: {
     counters: { type: "string", default: "100000" },
+    registers: { type: "string", default: "0" },
     clients: { type: "string", default: "16" },
     seconds: { type: "string", default: "5" },
   },
 });
 process.env.TEST_REDIS ??= "process";
+const VALUE = JSON.stringify("a value of some thirty characters");
 
 await using servers = await startPrimaries(3, { args: ["--appendonly", "no"] });
 const instance = await startInstance(servers.urls);
-const total = Number(values.counters);
-for (let i = 0; i < total; i += 500) {
-  await Promise.all(Array.from({ length: 500 }, (_, j) => useOnce(`counter-${i + j}`)));
-}
-print(`${total} names used`);
+const { registers } = inNamespace(Namespace.default, instance);
+await many(values.counters, (at) => useOnce(`counter-${at}`));
+await many(values.registers, (at) => registers.put(`register-${at}`, { json: VALUE, ttlMs: null }, {}));
+print(`${values.counters} names used, ${values.registers} registers written`);
 
 const latencies: { atMs: number; ms: number }[] = [];
 let failures = 0;
@@ -62,6 +65,11 @@ print(
   `p99 of acquire: ${before.toFixed(2)} ms before, ${during.toFixed(2)} ms from its loss to its readmission: ${(during / before).toFixed(2)} times`,
 );
 print(`failed requests: ${failures} of ${latencies.length + failures}`);
+
+async function many(total: string, each: (at: number) => Promise<unknown>): Promise<void> {
+  for (let at = 0; at < Number(total); at += 500)
+    await Promise.all(Array.from({ length: 500 }, (_, nth) => each(at + nth)));
+}
 
 async function useOnce(name: string, acquired: () => void = () => {}): Promise<void> {
   const outcome = await instance.locks.acquire({ names: [name], ttlMs: 2_000 });

@@ -1,5 +1,6 @@
 import { NO_BALLOT } from "../algorithms/ballot.js";
 import { scanBy } from "../quorum/scan.js";
+import { all } from "../redis/script-batches.js";
 import { BOUND_AT_ONCE, restoreBound } from "../scripts/bound-calls.js";
 import {
   dropBorrowed,
@@ -17,6 +18,7 @@ import {
   readRegister,
   restoreRegister,
 } from "../scripts/register-calls.js";
+import { type Call, RUNS_MAX } from "../scripts/scripts.js";
 import { type CopyEnd, commandOn, runOn, scanHash, scanKeys, scanMembers } from "./copy-end.js";
 
 /** What one subsystem stores on primaries, and how a primary that may have lost some of it gets it back. */
@@ -144,15 +146,22 @@ const registers: Section = {
   },
   async copy(source, target, keys) {
     await runOn(target, raiseRegisterFloor(await runOn(source, raiseRegisterFloor(NO_BALLOT))));
-    for (const names of inBatches(await registersOn(source, keys), REGISTERS_AT_ONCE))
-      await Promise.all(
-        names.map(async (name) => {
-          const copy = await runOn(source, readRegister(keys, name, true));
-          if (copy) await runOn(target, restoreRegister(keys, name, copy));
-        }),
-      );
+    let read: Call<void>[] = [];
+    // One batch is written while the next is read.
+    for (const names of inBatches(await registersOn(source, keys), REGISTERS_AT_ONCE)) {
+      const reads = all(names.map((name) => readRegister(keys, name, true)));
+      const [copies] = await Promise.all([runOn(source, reads), restored(target, read)]);
+      read = names.flatMap((name, place) => {
+        const copy = copies[place];
+        return copy ? [restoreRegister(keys, name, copy)] : [];
+      });
+    }
+    await restored(target, read);
   },
 };
+
+const restored = async (target: CopyEnd, calls: readonly Call<void>[]) =>
+  calls.length > 0 && runOn(target, all(calls));
 
 /** The names of all registers of which a primary has anything. */
 async function registersOn(end: CopyEnd, keys: Keys): Promise<readonly string[]> {
@@ -168,7 +177,7 @@ function* inBatches<T>(all: readonly T[], size: number): Generator<readonly T[]>
 export const SECTIONS: readonly Section[] = [holds, counters, members, bound, tombstones, registers];
 
 /** Each may have 64 KB. */
-const REGISTERS_AT_ONCE = 20;
+const REGISTERS_AT_ONCE = RUNS_MAX.get("restore-register") ?? 1;
 
 /** Members per batch; each takes some tenths of a millisecond of a primary's time and of this process's. */
 const BATCH = 50;

@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.js";
 import { BATCHES, type Call, GATHERED, RUNS_MAX } from "../scripts/scripts.js";
 import { RedisReplyError } from "./connection.js";
+import { failureOf } from "./failures.js";
 import { Gathering } from "./gathering.js";
 import type { Settle } from "./wire.js";
 
@@ -123,8 +124,11 @@ const isAlike = (one: Waiting, other: Waiting) =>
 const hasRoom = (calls: number, { keys, script }: Call<unknown>) =>
   (calls + 1) * keys.length <= KEYS_MAX && calls < (RUNS_MAX.get(script.name) ?? KEYS_MAX);
 
-/** Several calls of one script as one; all have the same number of keys, and of arguments. lua/lib/batch.lua describes it. */
-export function all(calls: readonly Call<unknown>[]): Call<unknown[]> {
+/**
+ * Several calls of one script as one, which fails if any of them does; all have the same number of keys, and of arguments.
+ * lua/lib/batch.lua describes it.
+ */
+export function all<T>(calls: readonly Call<T>[]): Call<T[]> {
   const script = BATCHES.get(calls[0]?.script.name ?? "");
   if (!script) throw new Error(`${calls[0]?.script.name} is not for several calls`);
   const [keyPlaces, keys] = merged(calls.map((call) => call.keys));
@@ -133,7 +137,12 @@ export function all(calls: readonly Call<unknown>[]): Call<unknown[]> {
     script,
     keys,
     args: [calls.length, keyPlaces, argPlaces, ...args],
-    parse: (reply) => (reply as unknown[]).map((one, run) => calls[run]?.parse(one)),
+    parse: (reply) =>
+      calls.map(({ parse }, run) => {
+        const own = (reply as unknown[])[run];
+        if (own instanceof Error) throw failureOf(new RedisReplyError(own.message));
+        return parse(own);
+      }),
   };
 }
 

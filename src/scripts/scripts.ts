@@ -158,6 +158,7 @@ export const BATCHES: ReadonlyMap<string, Script> = new Map(
       ["registers", "prepare-register"],
       ["registers", "accept-register"],
       ["registers", "read-register"],
+      ["registers", "restore-register"],
     ] as const
   ).map(([folder, name]) => {
     const { first, own } = load(folder, name);
@@ -174,6 +175,7 @@ export const RUNS_MAX: ReadonlyMap<string, number> = new Map([
   ["prepare-register", 20],
   ["accept-register", 20],
   ["read-register", 20],
+  ["restore-register", 20],
 ]);
 
 /**

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Keys } from "../../src/scripts/keys.js";
 import { registerName } from "../../src/scripts/register-kinds.js";
+import { RUNS_MAX } from "../../src/scripts/scripts.js";
 import { allTakePart, command, forget, noticed, shown } from "../helpers/deployment.js";
 import { startPrimaries, type TestPrimaries, type TestPrimary } from "../helpers/primaries.js";
 import { type Instance, startInstance } from "../helpers/service.js";
@@ -56,6 +57,17 @@ describe("a primary that is readmitted", () => {
       command(third(), "ZSCORE", set, nameOf("ending")),
     );
     expect((await Promise.all(scores)).every((score) => score !== null)).toBe(true);
+  });
+
+  test("has all of them where they take more than one batch", async () => {
+    const many = Array.from(
+      { length: 2 * (RUNS_MAX.get("restore-register") ?? 0) + 1 },
+      (_, i) => `many-${i}`,
+    );
+    await Promise.all(many.map((key) => put(key, `"${key}"`)));
+    await wiped();
+    const copied = await Promise.all(many.map(text));
+    expect(copied.map((stored) => stored?.split("\n").at(-1))).toEqual(many.map((key) => `"${key}"`));
   });
 
   test("votes for what was copied only once it has accepted it itself", async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { RedisReplyError } from "../../src/redis/connection.js";
+import { PrimaryFailure } from "../../src/redis/failures.js";
 import { all, ScriptBatches } from "../../src/redis/script-batches.js";
 import type { Settle } from "../../src/redis/wire.js";
 import { acquireLease, releaseLease } from "../../src/scripts/lease-calls.js";
@@ -231,6 +232,13 @@ describe("a batch", () => {
     expect(args.slice(3)).toEqual([...one.args, "other", "lock/b", other.args[6]]);
   });
 
+  test("that is called as one fails where a run does", () => {
+    const { parse } = all([reader(lock()), reader(lock())].map(asking));
+    expect(() => parse(["first", new Error("OOM not now")])).toThrow(
+      new PrimaryFailure("refused", "OOM not now"),
+    );
+  });
+
   test("is there for the scripts that many requests call at once", () => {
     expect([...BATCHES.keys()]).toEqual([
       "acquire-lease",
@@ -241,6 +249,7 @@ describe("a batch", () => {
       "prepare-register",
       "accept-register",
       "read-register",
+      "restore-register",
     ]);
   });
 });

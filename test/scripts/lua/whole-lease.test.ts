@@ -49,11 +49,22 @@ describe.each([
     expect(await server.renew(other, token)).toMatchObject({ kind: "extended" });
   });
 
+  test("of which a name is missing here may be repaired, whichever it is", async () => {
+    for (const missing of [0, 1, 2]) {
+      const [own] = three();
+      // Readers are beside others.
+      if (make === reader) await server.granted(reader([...own.resources]));
+      const token = await server.granted(own);
+      const hold = keys.hold(own.resources[missing] as string);
+      await server.redis.del(make === reader ? `${hold}/${own.leaseId}` : hold);
+      expect(await server.renew({ ...own, mode: null }, token)).toEqual({ kind: "missing" });
+    }
+  });
+
   test("is renewed with all of them, and with fewer or more not at all", async () => {
-    const [own, a, b] = three();
+    const [own, a, b, c] = three();
     const token = await server.granted(own, { ttlMs: 5_000 });
-    const more = [...own.resources, lock()].sort();
-    for (const names of [[a], [a, b], more]) {
+    for (const names of [[a], [a, b], [a, b, c, `${c}-more`], ["lock/a", a, b, c]]) {
       const outcome = await server.renew(part(own, ...names), token, 60_000);
       expect(outcome, `${names.length} names`).toEqual({ kind: "other" });
     }

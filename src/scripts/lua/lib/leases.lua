@@ -33,7 +33,10 @@ local function hold(i) return KEYS[first_hold - 1 + i] end
 local function readers(i) return hold(i) .. '/readers' end
 
 if mode == '' then
-  mode = names > 0 and redis.call('EXISTS', hold(1) .. '/' .. lease) == 1 and 'shared' or 'exclusive'
+  -- By any of the names: one may be missing here.
+  local as_reader = {}
+  for i = 1, names do as_reader[i] = hold(i) .. '/' .. lease end
+  mode = names > 0 and redis.call('EXISTS', unpack(as_reader)) > 0 and 'shared' or 'exclusive'
 end
 local shared = mode == 'shared'
 local me = (shared and 'r' or 'w') .. lease
