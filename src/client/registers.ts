@@ -122,6 +122,7 @@ export class Registers {
     key: string,
     options: CallOptions = {},
   ): AsyncGenerator<Register<T> | null, never, void> {
+    const { clock } = this.transport.world;
     let known: string | null = null;
     for (;;) {
       const waitMs: number = known === null ? 0 : WAIT_MS;
@@ -129,12 +130,14 @@ export class Registers {
       const headers: Record<string, string> = known === null ? {} : { "if-none-match": known };
       try {
         const request = { method: "GET", path, headers, has: "value", waitMs } as const;
-        const { body, etag } = await call<Register<T> | null>(this.transport, request, options);
-        // Nothing has changed: 304, without a body. Or a proxy keeps the ETag from us.
-        if (body === null || etag === null) await pause(this.transport, options.signal);
-        if (body === null) continue;
-        known = etag;
-        yield { ...body, etag: etag as string };
+        const { body, etag, sentAtMs } = await call<Register<T> | null>(this.transport, request, options);
+        if (body !== null) {
+          known = etag;
+          yield { ...body, etag: etag as string };
+        }
+        // 304, without a body: nothing has changed. A proxy may not wait, or keep the ETag from us.
+        const isEarly = clock.monotonicMs() - sentAtMs < waitMs / 2;
+        if (body === null ? isEarly : etag === null) await pause(this.transport, options.signal);
       } catch (error) {
         if (options.signal?.aborted || !(error instanceof QuorateError)) throw error;
         const isMissing = error.code === "not_found" && known !== NO_REGISTER;

@@ -1,6 +1,7 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { Intent, Part, TransactionRecord } from "../../../src/algorithms/intent.js";
 import { KEYED_MAX } from "../../../src/algorithms/register.js";
+import { Changes } from "../../../src/primitives/registers/changes.js";
 import { keyedOf } from "../../../src/primitives/registers/keyed.js";
 import type { TransactionOutcome } from "../../../src/primitives/registers/register-transactions.js";
 import { registerName } from "../../../src/scripts/register-kinds.js";
@@ -120,6 +121,22 @@ describe("a transaction of registers", () => {
     expect(await get(a)).toMatchObject({ json: "1", number: 1, etag: first.etag });
     expect(await get(c)).toBeNull();
     expect(await put(a, 11)).toMatchObject({ number: 2 });
+  });
+
+  test("notes its intents in the order of the keys, so that no two of them wait for each other", async () => {
+    const [a, b, c] = fresh();
+    const { changes } = at(0).registers;
+    const noted: string[] = [];
+    const spy = vi.spyOn(changes, "change").mockImplementation((name, ...rest) => {
+      if (name.startsWith("value/")) noted.push(name);
+      return Changes.prototype.change.call(changes, name, ...rest);
+    });
+    try {
+      await commit([{ name: c, check: null }, { name: a, write: value(1) }, { name: b }]);
+    } finally {
+      spy.mockRestore();
+    }
+    expect(noted.slice(0, 3)).toEqual([a, b, c]);
   });
 
   test("begins the time to live of what it writes, and leaves that of the others", async () => {
