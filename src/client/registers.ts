@@ -38,7 +38,10 @@ export class Registers {
     return read.then(({ body, etag }) => ({ ...body, etag: etag as string }), unlessMissing);
   }
 
-  /** Sets it, whatever it was, or only where `ifMatch` says so. */
+  /**
+   * Sets it, whatever it was, or only where `ifMatch` says so: else it throws `version_mismatch`, with the `version` and the `etag`
+   * that it has. The answer has the new ones. Throws `outcome_unknown` where it may have been set.
+   */
   async set(
     key: string,
     value: unknown,
@@ -55,7 +58,7 @@ export class Registers {
     return { ...body, etag: etag as string };
   }
 
-  /** Whether it was there. */
+  /** Whether it was there. Throws as `set` does. */
   async delete(key: string, { ifMatch, ...options }: Omit<SetOptions, "ttlMs"> = {}): Promise<boolean> {
     const request = {
       method: "DELETE",
@@ -68,7 +71,8 @@ export class Registers {
 
   /**
    * Sets it to what `fn` makes of it, and asks `fn` again where another change came first. Where `fn` returns undefined, it
-   * stays as it is. The answer is the value that it has then; undefined: there is none.
+   * stays as it is. The answer is the value that it has then; undefined: there is none. Throws `version_mismatch` where others
+   * came first until `timeoutMs` was over.
    *
    * @example
    * await registers.change<string[]>("config/hosts", (hosts = []) => [...hosts, "eu-1"]);
