@@ -153,6 +153,18 @@ describe("where the primaries do not have the same", () => {
       expect(keysIn((await pages({ prefix, limit })).flat())).toEqual(listed);
   });
 
+  test("a list has each once where the parts that primaries tell end at different keys", async () => {
+    const prefix = `${freshName()}/`;
+    const listed = Array.from({ length: 14 }, (_, i) => `${prefix}${10 + i}`);
+    // A part has 256 KB of values at most.
+    await Promise.all(listed.map((key) => put(key, "x".repeat(60_000))));
+    await onAll(listed);
+    for (const index of [0, 1, 2, 6, 7]) await lose(0, listed[index] as string);
+    for (const index of [3, 4, 8]) await lose(1, listed[index] as string);
+    for (const limit of ["5", "1000"])
+      expect(keysIn((await pages({ prefix, limit })).flat())).toEqual(listed);
+  });
+
   test("what no majority accepted alike is read singly, and is alike on a majority then", async () => {
     const prefix = `${freshName()}/`;
     const listed = await filled(

@@ -8,7 +8,7 @@ import {
 import { systemIds } from "../../../src/ids.js";
 import type { Changes } from "../../../src/primitives/registers/changes.js";
 import type { Changed, Decision, Moment, State } from "../../../src/primitives/registers/proposals.js";
-import { STORED_MAX, Transactions } from "../../../src/primitives/transactions/transactions.js";
+import { Transactions } from "../../../src/primitives/transactions/transactions.js";
 import { FakeClock } from "../../helpers/fake-clock.js";
 
 // For how long transactions are remembered, and what is told of those that are not, by the clocks of the primaries.
@@ -151,13 +151,13 @@ describe("an id of which nothing is known", () => {
     "is refused where as many as may be are stored, and leaves nothing: %s",
     async (name, act) => {
       const { transactions, now } = stored(null);
-      transactions.sawStored(STORED_MAX);
+      transactions.sawStored(500_000);
       const isAcknowledged = name === "acknowledge";
       expect(await act(transactions, NEW)).toMatchObject(
         isAcknowledged ? { why: "unknown_transaction" } : { kind: "full" },
       );
       expect(now()).toBeNull();
-      transactions.sawStored(STORED_MAX - 1);
+      transactions.sawStored(499_999);
       expect((await act(transactions, NEW)).kind).not.toBe("full");
     },
   );
