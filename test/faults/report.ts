@@ -1,4 +1,4 @@
-import { asked, done } from "../history/operation.js";
+import { asked, done, groupBy } from "../history/operation.js";
 import { tellViolation } from "../history/tell.js";
 import type { Happened, Run } from "./run.js";
 
@@ -24,12 +24,30 @@ export function report(run: Run): string {
     `time to the next grant after a majority was away: ${quantiles(backAfterMs(run))}`,
     `grants in one round trip: ${share(grants.inOneRound, grants.all)}`,
     `acquire, granted without waiting: ${quantiles(grantMs(run))}`,
+    `transactions that name a lease: ${listed(countBy(leased(run), (what) => what))}`,
     `watchers of members: ${listed(countBy(toldOf(run), ({ event }) => event))}; began anew ${run.history.events.filter(({ kind }) => kind === "told_anew").length} times`,
     `slowest answer of an instance that ran: ${ms(slowestMs(run))}`,
     `violations: ${violations.length}`,
     ...violations.slice(0, 20).map((one) => tellViolation(one, eventsNear(run, one.operations))),
   ];
   return lines.join("\n");
+}
+
+/** What became of each transaction that names a lease. */
+function leased({ history }: Run): string[] {
+  const begins = asked(history.operations, "begin").filter(({ request }) => request.lease);
+  const its = groupBy(
+    asked(history.operations, "begin", "vote", "acknowledge", "abort", "decision"),
+    ({ request }) => request.transaction,
+  );
+  return [...new Set(begins.map(({ request }) => request.transaction))].map((transaction) => {
+    const outcomes = (its.get(transaction) ?? []).map(({ outcome }) => outcome);
+    const stand = outcomes.flatMap((one) => (one?.kind === "stands" && one.decision ? [one] : []))[0];
+    if (stand?.decision === "committed") return "committed";
+    if (stand) return stand.reason === "lease_lost" ? "aborted: lease_lost" : "aborted for another reason";
+    const isRefused = outcomes.some((one) => one?.kind === "failed" && one.code === "lease_lost");
+    return isRefused ? "refused: lease_lost" : "nobody was told";
+  });
 }
 
 const toldOf = ({ history }: Run) => history.events.filter((event) => event.kind === "told");

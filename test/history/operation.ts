@@ -247,6 +247,8 @@ export type Outcome =
   | {
       readonly kind: "stands";
       readonly decision: Decision | null;
+      /** Why it was aborted, where that was told. */
+      readonly reason?: string;
       /** By participant; none where nobody had begun it. */
       readonly votes: Readonly<Record<string, "yes" | "no" | null>>;
     }

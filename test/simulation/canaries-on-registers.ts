@@ -7,7 +7,7 @@ import type { Core } from "../../src/service.js";
 import type { Canary } from "./canaries.js";
 import type { Instance } from "./instance.js";
 import { LAST_KEY_ONLY } from "./patched.js";
-import { onlyOnRegisters, type Plan, withHook } from "./plan.js";
+import { onlyOnRegisters, type Plan, withHook, withLostLeases } from "./plan.js";
 
 const only = (kind: Parameters<typeof onlyOnRegisters>[1]) => (plan: Plan) => onlyOnRegisters(plan, kind);
 
@@ -143,8 +143,8 @@ export const CANARIES_ON_REGISTERS: readonly Canary[] = [
   {
     name: "a transaction commits without renewing the lease that it names",
     breaks: ["transactions"],
-    from: 12,
-    replan: only("transactions"),
+    from: 1,
+    replan: withLostLeases,
     change: ({ transactions }) => {
       const { leases } = transactions as unknown as { leases: NamedLeases };
       leases.renew = async () => ({ kind: "held", untilMs: Number.POSITIVE_INFINITY });

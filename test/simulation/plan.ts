@@ -76,6 +76,8 @@ export interface Plan {
   readonly clocksDifferMs: number;
   /** What is built on registers and has clients. */
   readonly onRegisters: readonly OnRegisters[];
+  /** Each transaction across services names a lock of its own, which is mostly released before the last vote. */
+  readonly lostLeases: boolean;
   /** What is left of deleted registers goes within the run. */
   readonly removal: Removal | null;
   readonly settings: InstanceSettings;
@@ -111,6 +113,7 @@ export function planOf(seed: number): Plan {
     hooked: false,
     clocksDifferMs: 2_000,
     onRegisters: [],
+    lostLeases: false,
     removal: null,
     settings: {
       ttlMaxMs: chance.pick([3_000, 5_000]),
@@ -132,10 +135,14 @@ export function planOf(seed: number): Plan {
     memberTtlMs: pace * chance.pick([400, 800]),
   };
   return hooked(
-    builtOn(
-      removed(
-        bound(
-          withOffices(withTransfers(changed(compared(upgraded(warmStarted(withRegisters(gathered(plan)))))))),
+    leased(
+      builtOn(
+        removed(
+          bound(
+            withOffices(
+              withTransfers(changed(compared(upgraded(warmStarted(withRegisters(gathered(plan))))))),
+            ),
+          ),
         ),
       ),
     ),
@@ -244,6 +251,16 @@ function builtOn(plan: Plan): Plan {
   }
 }
 
+/** In some runs with transactions across services their leases are lost. */
+function leased(plan: Plan): Plan {
+  if (!plan.onRegisters.includes("transactions")) return plan;
+  return { ...plan, lostLeases: new Chance(plan.seed, "lost leases").happens(0.3) };
+}
+
+export function withLostLeases(plan: Plan): Plan {
+  return { ...onlyOnRegisters(plan, "transactions"), lostLeases: true };
+}
+
 export function onlyOnRegisters(plan: Plan, kind: OnRegisters): Plan {
   const thinkMs = plan.clients === 0 ? plan.thinkMs : plan.thinkMs / 4;
   const nothing = { ...onlyOffices(plan), offices: 0, changing: 0, bound: 0 };
@@ -278,6 +295,7 @@ export function onlyOffices(plan: Plan): Plan {
     transfers: 0,
     offices: 5,
     onRegisters: [],
+    lostLeases: false,
     removal: null,
   };
   return { ...plan, ...only };

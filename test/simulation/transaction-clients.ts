@@ -26,8 +26,11 @@ export async function agree(dependencies: Dependencies, name: string): Promise<v
     const deadlineMs = chance.pick([100, 400, 2_000]);
     const party = { dependencies, name, chance: chance.stream(`${name}, turn ${turn}`) };
     const holder = { ...party, chance: chance.stream(`${name}, lock ${turn}`) };
-    const held = holder.chance.happens(UNDER_A_LOCK) ? await locked(holder) : null;
-    const lease = held && { name: LOCK, leaseId: held.leaseId, token: held.token };
+    // Where leases are to be lost, nobody waits for a lock that another transaction keeps.
+    const lock = plan.lostLeases ? `${LOCK} of ${name}, ${turn}` : LOCK;
+    const wantsLock = plan.lostLeases || holder.chance.happens(UNDER_A_LOCK);
+    const held = wantsLock ? await locked(holder, lock) : null;
+    const lease = held && { name: lock, leaseId: held.leaseId, token: held.token };
     const request = { kind: "begin", transaction, participants, deadlineMs } as const;
     const beginning = coordinate(party, lease ? { ...request, lease } : request);
     // Most are told of it by whoever began it.
@@ -48,21 +51,22 @@ export async function agree(dependencies: Dependencies, name: string): Promise<v
 }
 
 /** Null: another has it, or nobody can tell. */
-async function locked({ dependencies, name, chance }: Party): Promise<Held | null> {
+async function locked({ dependencies, name, chance }: Party, lock: string): Promise<Held | null> {
   const { universe, variant, plan } = dependencies;
   const instance = someInstance(universe, chance);
   if (!instance) return null;
   const asking = new Asking(universe, variant, name);
-  const held = await asking.acquire(instance, { name: LOCK }, chance.pick(plan.leaseTtlsMs));
+  const held = await asking.acquire(instance, { name: lock }, chance.pick(plan.leaseTtlsMs));
   return typeof held === "object" ? held : null;
 }
 
 /** Before the last vote, while it is under way, or afterwards; some never do. */
 async function unlock({ dependencies, name, chance }: Party, held: Held): Promise<void> {
-  const { universe, variant } = dependencies;
-  await universe.scheduler.sleep(chance.between(0, 120));
+  const { universe, variant, plan } = dependencies;
+  await universe.scheduler.sleep(chance.between(0, plan.lostLeases ? 20 : 120));
   const instance = someInstance(universe, chance);
-  if (instance && chance.happens(0.8)) await new Asking(universe, variant, name).release(instance, held);
+  if (instance && chance.happens(plan.lostLeases ? 1 : 0.8))
+    await new Asking(universe, variant, name).release(instance, held);
 }
 
 /** Whoever takes part in one transaction. */
@@ -91,6 +95,8 @@ async function participate(
   const its = chance.weighted({ yes: 14, no: 1, late: 1, never: 1 });
   if (its === "never") return;
   await scheduler.sleep(its === "late" ? deadlineMs * chance.between(0.8, 1.2) : chance.between(0, 30));
+  if (dependencies.plan.lostLeases)
+    await scheduler.sleep(chance.stream(`${participant} in ${transaction}`).between(0, RELEASED_WITHIN_MS));
   const vote = its === "no" ? "no" : "yes";
   const cast = { kind: "vote", transaction, participant, vote } as const;
   // One try may be on its way for long, and come when all is over.
@@ -216,6 +222,8 @@ const PARTICIPANTS = ["stock", "payment", "mail"];
 const DIES = 0.05;
 const UNDER_A_LOCK = 0.5;
 const ABORTS = 0.1;
+/** Most locks that are released early are by then, ms. */
+const RELEASED_WITHIN_MS = 80;
 /** Of those who voted yes. */
 const CHANGES_ITS_MIND = 0.2;
 const TRIES_MAX = 4;

@@ -12,7 +12,7 @@ import { contend, type LockUser, probe, standInLine, takeFresh } from "./locks.j
 import { live, look, type MemberUser } from "./members.js";
 import { RedlockLocks } from "./plain-redlock.js";
 import { keepRegisters, type RegisterUser } from "./registers.js";
-import { agree } from "./transactions.js";
+import { agree, type Coordinator } from "./transactions.js";
 import { moveMoney } from "./transfers.js";
 import { Watcher } from "./watchers.js";
 
@@ -114,7 +114,7 @@ export class Load {
     const current = (name: string) => () => `${name}-${this.#life()}`;
     return [
       ...many(3, (i) => moveMoney(this.#patientUser(`mover-${i}`, 100), current("bank"))),
-      ...many(3, (i) => agree(this.#memberUser(`coordinator-${i}`, 100))),
+      ...many(3, (i) => agree(this.#coordinator(`coordinator-${i}`, 100))),
       ...many(2, (i) => addUp(this.#memberUser(`adder-${i}`, 100), current("sum"))),
       ...many(3, (i) =>
         countDown(this.#memberUser(`counter-${i}`, 120), (turn) => `${current("latch")()}-${turn}`),
@@ -146,7 +146,11 @@ export class Load {
     return { ...this.#lockUser(id, thinkMs), services: this.cluster.services, patienceMs: PATIENCE_MS };
   }
 
-  /** Of transactions, whose tries may take so much longer. */
+  #coordinator(id: string, thinkMs: number): Coordinator {
+    return { ...this.#lockUser(id, thinkMs), ...this.#memberUser(id, thinkMs) };
+  }
+
+  /** Of transactions of registers, whose tries may take so much longer. */
   #patientUser(id: string, thinkMs: number): Asker {
     const user = this.#memberUser(id, thinkMs);
     return {

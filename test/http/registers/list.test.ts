@@ -108,6 +108,7 @@ describe("a list of registers", () => {
       { prefix: `${prefix}2`, cursor: cursor ?? "" },
       { cursor: "x" },
       { cursor: "kAA" },
+      { cursor: ".abc" },
       { cursor: `k${"A".repeat(1_024)}` },
       { limit: "1001" },
       { limit: "0" },
