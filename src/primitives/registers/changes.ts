@@ -156,8 +156,8 @@ export class Changes {
       const isRefused = decision.kind === "write" && keyed !== null && isFull(found);
       if (decision.kind !== "write" || isRefused) {
         // What it has proposed may be on a primary, and be decided as long as what was found stays below it.
-        if (!(await this.#settle(name, round, ballot, found, askedMs, spreads || proposed !== null)))
-          continue;
+        const isPending = proposed !== null || mayBeReplaced;
+        if (!(await this.#settle(name, round, ballot, found, askedMs, { spreads, isPending }))) continue;
         if (decision.kind === "write") throw tooManyKeyed(KEYED_MAX);
         return decision.kind === "keep" ? { kind: "kept", state, result: decision.result } : decision;
       }
@@ -180,10 +180,10 @@ export class Changes {
     ballot: Ballot,
     { copies, latest }: Found,
     askedMs: number,
-    spreads: boolean,
+    { spreads, isPending }: { readonly spreads: boolean; readonly isPending: boolean },
   ): Promise<boolean> {
     const isSettled = isDecided(copies, latest, this.primaries.majority);
-    if (isSettled && !(spreads && latest)) return true;
+    if (isSettled && !isPending && !(spreads && latest)) return true;
     if (!latest) return false;
     const leftMs = leftAfter(longestLeftMs(copies, latest), this.clock.monotonicMs() - askedMs);
     return (await this.#accept(name, round, ballot, { ...latest, leftMs })) === "accepted";

@@ -121,3 +121,30 @@ test("a change that was proposed and then finds no place for its key is not made
   await expect(put).rejects.toMatchObject({ code: "too_many_keyed" });
   expect(await pair.other.service.registers.get(name)).toMatchObject({ json: "64" });
 });
+
+test("a change that may have replaced what was not decided, and then keeps what is, is not made later", async () => {
+  const name = registerName("value", "default", freshName());
+  await pair.one.service.registers.put(name, value("0"));
+  const accepted = reaching((step, place) => step !== "accept" || place === 0).put(name, value("1"));
+  await expect(accepted).rejects.toMatchObject({ code: "outcome_unknown" });
+
+  const changed = await onTheFirst(name).changes.change(name, ({ version, leftMs }) => {
+    if (version?.json !== "1") return { kind: "keep", result: "kept" };
+    return { kind: "replace", version: { ...version, json: '"replaced"' }, leftMs, result: "replaced" };
+  });
+  expect(changed).toMatchObject({ kind: "kept", result: "kept" });
+  const byTwo = reaching((_, place) => place !== 2);
+  expect(await byTwo.get(name)).toMatchObject({ json: "0" });
+});
+
+test("a change that may have replaced what was not decided, and then finds nothing, says that nobody knows", async () => {
+  const name = registerName("value", "default", freshName());
+  const accepted = reaching((step, place) => step !== "accept" || place === 0).put(name, value("1"));
+  await expect(accepted).rejects.toMatchObject({ code: "outcome_unknown" });
+
+  const changed = onTheFirst(name).changes.change(name, ({ version, leftMs }) => {
+    if (version?.json !== "1") return { kind: "keep", result: "kept" };
+    return { kind: "replace", version: { ...version, json: '"replaced"' }, leftMs, result: "replaced" };
+  });
+  await expect(changed).rejects.toMatchObject({ code: "outcome_unknown" });
+});
