@@ -65,6 +65,30 @@ describe("upkeep", () => {
     expect(await pair.other.service.registers.get(name)).toBeNull();
   });
 
+  test("removes nothing while one primary has missed the deletion: that is told of it first", async () => {
+    const name = nameOf(freshName());
+    const { registers } = pair.one.service;
+    const keys = new Keys(pair.prefix);
+    const [first, , third] = pair.primaries.all;
+    if (!first || !third) throw new Error("there are three");
+    const liveness = async () => String(await command(third, "GETRANGE", keys.register(name), 126, 126));
+    await registers.put(name, write);
+    await onAll(name);
+    const before = (await command(third, "GET", keys.register(name))) as string;
+    await registers.delete(name);
+    await until(async () => (await liveness()) === "0", "it knows of the deletion");
+    await command(third, "SET", keys.register(name), before);
+    const upkeep = atOnce();
+    await upkeep.run();
+    expect(await command(first, "EXISTS", keys.register(name))).toBe(1);
+    expect(await liveness()).toBe("0");
+    await until(async () => {
+      await upkeep.run();
+      return (await stored(name)) === 0;
+    }, "nothing is left");
+    expect(await registers.get(name)).toBeNull();
+  });
+
   test("raises the floor in steps of some 16 s, once for many registers, and alike on all primaries", async () => {
     const { registers } = pair.one.service;
     const keys = new Keys(pair.prefix);
