@@ -10,7 +10,8 @@ export class Barriers {
 
   /**
    * Arrives, and waits until as many as `count` have: for as long as that takes, unless the signal aborts. The answer has the
-   * generation; the next one is one more.
+   * generation; the next one is one more. An `id` counts once in each. `ttlMs`: for how long it counts after each request. Throws
+   * `limit_mismatch` where others wait for another `count`, and `not_found` for a `generation` of which nothing is known.
    *
    * @example
    * await barriers.arrive("import-done", { id: "worker-1", count: 3, ttlMs: 30_000 });

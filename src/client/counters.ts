@@ -11,7 +11,7 @@ export class Counters {
     return (await call<Value>(this.transport, request, options)).body.value;
   }
 
-  /** The value afterwards. */
+  /** The value afterwards. `by`: an integer. Throws `invalid_request` where the value would leave ±(2^53 − 1). */
   async add(name: string, by = 1, options: CallOptions = {}): Promise<number> {
     const request = { method: "POST", path: `${pathOf(name)}/add`, body: { by }, has: "value" } as const;
     return (await change<Value>(this.transport, request, options)).body.value;

@@ -12,7 +12,7 @@ export class Latches {
     return (await call<Latch>(this.transport, request, options)).body;
   }
 
-  /** By one, once, however often it has to be sent. */
+  /** By one, once, however often it has to be sent. One that is open stays so. Throws `not_found` where there is none. */
   async countDown(name: string, options: CallOptions = {}): Promise<Latch> {
     const request = { method: "POST", path: `${pathOf(name)}/count-down`, has: "remaining" } as const;
     return (await change<Latch>(this.transport, request, options)).body;

@@ -38,7 +38,10 @@ export class Registers {
     return read.then(({ body, etag }) => ({ ...body, etag: etag as string }), unlessMissing);
   }
 
-  /** Sets it, whatever it was, or only where `ifMatch` says so. */
+  /**
+   * Sets it, whatever it was, or only where `ifMatch` says so: else it throws `version_mismatch`, with the `version` and the `etag`
+   * that it has. The answer has the new ones. Throws `outcome_unknown` where it may have been set.
+   */
   async set(
     key: string,
     value: unknown,
@@ -55,7 +58,7 @@ export class Registers {
     return { ...body, etag: etag as string };
   }
 
-  /** Whether it was there. */
+  /** Whether it was there. Throws as `set` does. */
   async delete(key: string, { ifMatch, ...options }: Omit<SetOptions, "ttlMs"> = {}): Promise<boolean> {
     const request = {
       method: "DELETE",
@@ -68,7 +71,8 @@ export class Registers {
 
   /**
    * Sets it to what `fn` makes of it, and asks `fn` again where another change came first. Where `fn` returns undefined, it
-   * stays as it is. The answer is the value that it has then; undefined: there is none.
+   * stays as it is. The answer is the value that it has then; undefined: there is none. Throws `version_mismatch` where others
+   * came first until `timeoutMs` was over.
    *
    * @example
    * await registers.change<string[]>("config/hosts", (hosts = []) => [...hosts, "eu-1"]);
@@ -122,6 +126,7 @@ export class Registers {
     key: string,
     options: CallOptions = {},
   ): AsyncGenerator<Register<T> | null, never, void> {
+    const { clock } = this.transport.world;
     let known: string | null = null;
     for (;;) {
       const waitMs: number = known === null ? 0 : WAIT_MS;
@@ -129,12 +134,14 @@ export class Registers {
       const headers: Record<string, string> = known === null ? {} : { "if-none-match": known };
       try {
         const request = { method: "GET", path, headers, has: "value", waitMs } as const;
-        const { body, etag } = await call<Register<T> | null>(this.transport, request, options);
-        // Nothing has changed: 304, without a body. Or a proxy keeps the ETag from us.
-        if (body === null || etag === null) await pause(this.transport, options.signal);
-        if (body === null) continue;
-        known = etag;
-        yield { ...body, etag: etag as string };
+        const { body, etag, sentAtMs } = await call<Register<T> | null>(this.transport, request, options);
+        if (body !== null) {
+          known = etag;
+          yield { ...body, etag: etag as string };
+        }
+        // 304, without a body: nothing has changed. A proxy may not wait, or keep the ETag from us.
+        const isEarly = clock.monotonicMs() - sentAtMs < waitMs / 2;
+        if (body === null ? isEarly : etag === null) await pause(this.transport, options.signal);
       } catch (error) {
         if (options.signal?.aborted || !(error instanceof QuorateError)) throw error;
         const isMissing = error.code === "not_found" && known !== NO_REGISTER;

@@ -10,6 +10,9 @@ export class Transactions {
   constructor(private readonly transport: Transport) {}
 
   /**
+   * Begins one. `deadlineMs`: time for all votes, in ms; then it is aborted. Without an `id` it gets one of its own. Throws
+   * `lease_lost` where one of its `leases` is not held, and `idempotency_mismatch` where the `id` was used for another one.
+   *
    * @example
    * const { id } = await quorate.transactions.begin({ participants: ["stock", "payment"], deadlineMs: 30_000 });
    */
@@ -17,7 +20,10 @@ export class Transactions {
     return this.#send("POST", "", { timeoutMs, signal }, { id, ...terms });
   }
 
-  /** The last yes commits it, a no aborts it. Throws `already_decided` where it comes too late. */
+  /**
+   * The last yes commits it, a no aborts it. Throws `already_decided`, with the `decision`, where it comes too late,
+   * `contrary_vote` where the participant has voted otherwise, and `decision_forgotten` for an `id` that is too old to be known.
+   */
   vote(
     id: string,
     participant: string,
@@ -27,7 +33,7 @@ export class Transactions {
     return this.#send("POST", `/${id}/vote`, options, { participant, vote, reason });
   }
 
-  /** The participant has done what was decided. */
+  /** The participant has done what was decided. Throws `not_decided` before. */
   acknowledge(id: string, participant: string, options: CallOptions = {}): Promise<Transaction> {
     return this.#send("POST", `/${id}/acknowledge`, options, { participant });
   }
@@ -37,11 +43,12 @@ export class Transactions {
     return this.#send("POST", `/${id}/abort`, options, { reason });
   }
 
+  /** Throws `not_found` where nobody has begun it, and `decision_forgotten` where it may have been decided long ago. */
   get(id: string, options: CallOptions = {}): Promise<Transaction> {
     return this.#send("GET", `/${id}`, options);
   }
 
-  /** Waits for the decision: for as long as that takes, unless the signal aborts. */
+  /** Waits for the decision: for as long as that takes, unless the signal aborts. Throws as `get` does. */
   async decision(id: string, options: CallOptions = {}): Promise<NonNullable<Transaction["decision"]>> {
     for (;;) {
       const path = `/${id}?waitMs=${WAIT_MS}`;

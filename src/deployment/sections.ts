@@ -18,7 +18,7 @@ import {
   readRegister,
   restoreRegister,
 } from "../scripts/register-calls.js";
-import { type Call, RUNS_MAX } from "../scripts/scripts.js";
+import { RUNS_MAX } from "../scripts/scripts.js";
 import { type CopyEnd, commandOn, runOn, scanHash, scanKeys, scanMembers } from "./copy-end.js";
 
 /** What one subsystem stores on primaries, and how a primary that may have lost some of it gets it back. */
@@ -146,22 +146,21 @@ const registers: Section = {
   },
   async copy(source, target, keys) {
     await runOn(target, raiseRegisterFloor(await runOn(source, raiseRegisterFloor(NO_BALLOT))));
-    let read: Call<void>[] = [];
-    // One batch is written while the next is read.
-    for (const names of inBatches(await registersOn(source, keys), REGISTERS_AT_ONCE)) {
-      const reads = all(names.map((name) => readRegister(keys, name, true)));
-      const [copies] = await Promise.all([runOn(source, reads), restored(target, read)]);
-      read = names.flatMap((name, place) => {
-        const copy = copies[place];
-        return copy ? [restoreRegister(keys, name, copy)] : [];
-      });
-    }
-    await restored(target, read);
+    const batches = inBatches(await registersOn(source, keys), REGISTERS_AT_ONCE);
+    const inTurn = async () => {
+      for (const names of batches) {
+        const copies = await runOn(source, all(names.map((name) => readRegister(keys, name, true))));
+        const restored = names.flatMap((name, place) => {
+          const copy = copies[place];
+          return copy ? [restoreRegister(keys, name, copy)] : [];
+        });
+        if (restored.length > 0) await runOn(target, all(restored));
+      }
+    };
+    // One batch is written while another is read. None waits in between: the times that are left run on.
+    await Promise.all([inTurn(), inTurn()]);
   },
 };
-
-const restored = async (target: CopyEnd, calls: readonly Call<void>[]) =>
-  calls.length > 0 && runOn(target, all(calls));
 
 /** The names of all registers of which a primary has anything. */
 async function registersOn(end: CopyEnd, keys: Keys): Promise<readonly string[]> {

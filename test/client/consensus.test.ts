@@ -257,6 +257,28 @@ describe("against instances that fail", () => {
     expect(lost.service.received).toHaveLength(1);
   });
 
+  test("a watch asks again at once after a wait without changes, and later where the wait was cut short", async () => {
+    let waitsMs = 20_000;
+    let calls = 0;
+    const { service, consensus } = client(async () => {
+      if (++calls === 1) {
+        const body = { key: "k", value: 1, version: 1, expiresInMs: null };
+        return { status: 200, body, headers: { etag: '"1"' } };
+      }
+      await new Promise<void>((resolve) => service.clock.after(waitsMs, resolve));
+      return { status: 304 };
+    });
+    const watch = consensus.registers.watch("k");
+    await watch.next();
+    void watch.next();
+    await service.clock.advance(50_000);
+    expect(service.received.map(({ atMs }) => atMs)).toEqual([0, 0, 20_000, 40_000]);
+    // As by a proxy that passes no waitMs on.
+    waitsMs = 0;
+    await service.clock.advance(20_000);
+    expect(service.received.slice(-3).map(({ atMs }) => atMs)).toEqual([68_000, 69_000, 70_000]);
+  });
+
   test("a watch goes on after failures, and ends where it may not look", async () => {
     let calls = 0;
     const { service, consensus } = client(() => {

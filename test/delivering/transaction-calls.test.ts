@@ -3,7 +3,7 @@ import { Places } from "../../src/algorithms/places.js";
 import type { Transaction } from "../../src/algorithms/two-phase.js";
 import { type CallDependencies, TransactionCalls } from "../../src/delivering/transaction-calls.js";
 import { AllowList } from "../../src/outbound/allow-list.js";
-import type { Posted } from "../../src/outbound/post.js";
+import type { Outgoing, Posted } from "../../src/outbound/post.js";
 import { FakeClock } from "../helpers/fake-clock.js";
 
 const decided: Transaction = {
@@ -19,6 +19,8 @@ const decided: Transaction = {
 function calls(first: Transaction | null, { host = "10.0.0.7", random = (): number => 0.5 } = {}) {
   const clock = new FakeClock();
   const posts: number[] = [];
+  const outgoing: Outgoing[] = [];
+  const votes: string[] = [];
   const state = {
     transaction: first,
     forgotten: false,
@@ -32,8 +34,11 @@ function calls(first: Transaction | null, { host = "10.0.0.7", random = (): numb
   const dependencies: CallDependencies = {
     transactions: {
       get: async () => told(),
-      decided: async () => told(),
-      vote: async () => ({ kind: "forgotten" }),
+      decided: async () => (state.transaction?.decision === null ? new Promise(() => {}) : told()),
+      vote: async (_, participant, vote) => {
+        votes.push(`${participant}: ${vote}`);
+        return { kind: "forgotten" };
+      },
       acknowledge: async (_, participant) => {
         acknowledged.push(participant);
         return { kind: "forgotten" };
@@ -45,8 +50,9 @@ function calls(first: Transaction | null, { host = "10.0.0.7", random = (): numb
       },
     },
     allow: new AllowList(["10.0.0.0/8"]),
-    post: async () => {
+    post: async (_to, sent) => {
       posts.push(clock.monotonicMs());
+      outgoing.push(sent);
       return state.answer;
     },
     places: new Places(1),
@@ -56,7 +62,7 @@ function calls(first: Transaction | null, { host = "10.0.0.7", random = (): numb
   const name = { namespace: "default", id: "019b7ada-7028-7c3a-9d41-5f2ac1a58b7e" };
   const urls = { stock: `http://${host}/` };
   const one = new TransactionCalls(name, { urls, secret: "whsec_AAAA", caller: "me" }, dependencies);
-  return { one, clock, posts, state, acknowledged };
+  return { one, clock, posts, outgoing, votes, state, acknowledged };
 }
 
 describe("a decision", () => {
@@ -102,5 +108,44 @@ describe("a decision", () => {
     const before = posts.length;
     await clock.advance(600_000);
     expect([state.forgotten, posts.length]).toEqual([false, before]);
+  });
+});
+
+describe("an answer to prepare", () => {
+  const active: Transaction = {
+    ...decided,
+    state: "active",
+    decision: null,
+    participants: [{ name: "stock", vote: null, acknowledged: false }],
+  };
+  const yes = JSON.stringify({ vote: "yes" });
+  const voted = async (answer: Posted) => {
+    const { one, clock, outgoing, votes, state } = calls(active);
+    state.answer = answer;
+    void one.run();
+    await clock.advance(100);
+    one.stop();
+    return { outgoing, votes };
+  };
+
+  test("is a vote where its status is one of success", async () => {
+    const { outgoing, votes } = await voted({ kind: "answered", status: 200, text: yes });
+    expect(votes[0]).toBe("stock: yes");
+    // More of it is not read, and it is not waited for longer.
+    expect(outgoing[0]).toMatchObject({ answerBytesMax: 4_096, timeoutMs: 5_000 });
+  });
+
+  test.each<[string, Posted]>([
+    ["redirects", { kind: "answered", status: 307, text: yes }],
+    ["is a failure", { kind: "answered", status: 500, text: yes }],
+    ["was too long", { kind: "answered", status: 200, text: null }],
+    ["names another vote", { kind: "answered", status: 200, text: JSON.stringify({ vote: "maybe" }) }],
+    ["is no JSON", { kind: "answered", status: 200, text: "yes" }],
+    ["is null", { kind: "answered", status: 200, text: "null" }],
+    ["never came", { kind: "timeout", detail: "" }],
+  ])("is none where it %s", async (_what, answer) => {
+    const { outgoing, votes } = await voted(answer);
+    expect(outgoing.length).toBeGreaterThan(0);
+    expect(votes).toEqual([]);
   });
 });

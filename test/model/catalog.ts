@@ -152,6 +152,13 @@ export const RIGHT: readonly Entry[] = [
   entry(registers({ ...removed, clients: ["append", "delete", "append", "append"] })),
   entry(registers({ ...register, clients: ["append", "append"], restarts: 2 })),
   entry(registers(kept)),
+  entry(
+    registers({
+      ...register,
+      clients: ["append", "delete", "create", "read"],
+      from: "a deletion under way",
+    }),
+  ),
   entry(registers({ ...removed, from: "nothing" })),
   entry(registers({ ...removed, clients: ["append", "delete", "append", "read"], restarts: 1 })),
   entry(registers({ ...register, restarts: 1 })),

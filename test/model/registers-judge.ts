@@ -47,5 +47,6 @@ function hasOrder(
 /** What a register has after a change by this client. */
 export function after(kind: RegistersOptions["clients"][number], content: number, client: number): number {
   if (kind === "append") return content | (1 << client);
+  if (kind === "create" && content === 0) return 1 << client;
   return kind === "delete" ? 0 : content;
 }

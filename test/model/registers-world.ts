@@ -25,17 +25,25 @@ export type RegistersVariant =
   /** What it kept and what it is given: of each the highest. */
   | "readmission that keeps its own registers"
   /** What it kept counts as well, and neither promises nor floors are copied. */
-  | "copying by the highest ballot alone";
+  | "copying by the highest ballot alone"
+  /** On its second try it tells what a majority have, though what it proposed first may be on a primary under a higher ballot. */
+  | "telling what was found below its own proposal";
 
 export interface RegistersOptions {
   readonly variant: RegistersVariant;
-  /** Each makes one attempt, under a ballot above those of the clients before it. */
-  readonly clients: readonly ("append" | "read" | "delete")[];
+  /**
+   * Each makes one attempt, under a ballot above those of the clients before it; `create` may make two. It changes the register
+   * only if it has nothing.
+   */
+  readonly clients: readonly ("append" | "read" | "delete" | "create")[];
   /** How many primaries restart, one after the other, and what they then have. */
   readonly restarts: number;
   readonly restartsWith: "nothing" | "nothing or a state of before";
-  /** `a deleted one`: the first client has appended, and the second deleted what it appended, on all primaries. */
-  readonly from: "nothing" | "a deleted one";
+  /**
+   * `a deleted one`: the first client has appended, and the second deleted what it appended, on all primaries. `a deletion under
+   * way`: of the deletion only one primary knows, and it lacks what was appended.
+   */
+  readonly from: "nothing" | "a deleted one" | "a deletion under way";
   /** Whether tombstones are removed in the end, and promises without a value. */
   readonly removals: boolean;
 }
@@ -77,8 +85,13 @@ export const fields = {
     /** The highest ballot that was reported, and what came with it. */
     "best",
     "bestContent",
+    /** Whether something else was reported, too. */
+    "unlike",
     /** What it proposes, and in the end what it tells. */
     "content",
+    /** Whether this is its second try, and what it proposed in the first. */
+    "again",
+    "first",
     /** The clients that had ended when it began, as bits. */
     "before",
   ],

@@ -20,6 +20,11 @@ const deleted: RegistersOptions = {
   from: "a deleted one",
   removals: true,
 };
+const retried: RegistersOptions = {
+  ...right,
+  clients: ["append", "delete", "create", "read"],
+  from: "a deletion under way",
+};
 const kept: RegistersOptions = { ...deleted, restarts: 1, restartsWith: "nothing or a state of before" };
 
 describe("a register is linearizable", () => {
@@ -35,6 +40,10 @@ describe("a register is linearizable", () => {
   it("when it is made anew", () => {
     expectSound(registers({ ...deleted, clients: ["append", "delete", "append", "read"] }));
     expectSound(registers({ ...deleted, clients: ["append", "delete", "append", "append"] }));
+  });
+
+  it("when a change that may be on one primary is tried again", () => {
+    expectSound(registers(retried));
   });
 
   it("when one primary after the other loses everything", () => {
@@ -66,6 +75,7 @@ describe("a register is not linearizable", () => {
     ["no fence", 10, { ...right, restarts: 1 }],
     ["readmission that keeps its own registers", 15, kept],
     ["copying by the highest ballot alone", 15, kept],
+    ["telling what was found below its own proposal", 12, retried],
   ] as const satisfies [RegistersVariant, number, RegistersOptions][])(
     "with %s",
     (variant, steps, bounds) => {

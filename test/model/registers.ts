@@ -40,6 +40,7 @@ export function registers(options: RegistersOptions): Model<RegistersShape> {
       world.shared.restarts = restarts;
       world.shared.saves = options.restartsWith === "nothing" ? 0 : restarts;
       if (options.from === "a deleted one") deleted(world, options);
+      if (options.from === "a deletion under way") deleting(world, options);
       done();
     },
     steps(now, fork, done) {
@@ -50,7 +51,9 @@ export function registers(options: RegistersOptions): Model<RegistersShape> {
           if (phase === PREPARING || (phase === IDLE && kind !== "read"))
             prepares(now, fork, done, i, j, options);
           if (phase === ACCEPTING || phase === CHANGED) accepts(now, fork, done, i, j, options);
+          acceptsLate(now, fork, done, i, j, options);
         }
+        if (kind === "create") triesAgain(now, fork, done, i);
       });
       if (removals) removalSteps(now, fork, done, options);
       if (variant === "a TTL in Redis") expirySteps(now, fork, done);
@@ -74,8 +77,22 @@ function deleted(world: RegistersWorld, options: RegistersOptions): void {
   });
 }
 
-const ballotOf = (client: number, { variant }: RegistersOptions) =>
-  variant === "a ballot reused for another value" ? Math.max(1, client) : client + 1;
+/** The first client's append is on a majority, and the second's tombstone on the other primary. */
+function deleting(world: RegistersWorld, options: RegistersOptions): void {
+  const [first, second] = world.clients as [Client, Client];
+  Object.assign(first, { phase: CHANGED, configuration: 1, content: 1 });
+  Object.assign(second, { phase: ACCEPTING, configuration: 1, before: 1 });
+  world.primaries.forEach((primary, j) => {
+    if (j > 0) accept(primary, ballotOf(0, options), 1, options.variant);
+    if (j < majorityOf(PRIMARIES)) prepare(primary, ballotOf(1, options), options.variant);
+    if (j === 0) accept(primary, ballotOf(1, options), 0, options.variant);
+  });
+}
+
+function ballotOf(i: number, { variant, clients }: RegistersOptions, again = 0): number {
+  if (variant === "a ballot reused for another value") return Math.max(1, i);
+  return i + 1 + again + clients.slice(0, i).filter((kind) => kind === "create").length;
+}
 
 const quorum = ({ variant }: RegistersOptions) => (variant === "a quorum of one" ? 1 : majorityOf(PRIMARIES));
 
@@ -97,7 +114,7 @@ function begin(world: RegistersWorld, i: number, phase: number, primary: Primary
 function enter(world: RegistersWorld, i: number, phase: number): void {
   const client = at(world.clients, i);
   client.phase = phase;
-  client.best = client.bestContent = 0;
+  client.best = client.bestContent = client.unlike = 0;
   for (const { links } of world.primaries) at(links, i).heard = 0;
 }
 
@@ -148,20 +165,60 @@ function prepares(
   for (const heard of [true, false]) {
     const next = fork();
     const primary = at(next.primaries, j);
-    if (!prepare(primary, ballotOf(i, options), options.variant)) return;
+    if (!prepare(primary, ballotOf(i, options, at(next.clients, i).again), options.variant)) return;
     const client = begin(next, i, PREPARING, primary);
     if (heard) {
+      const isFirst = next.primaries.every(({ links }) => at(links, i).heard === 0);
+      if (!isFirst && primary.accepted !== client.best) client.unlike = 1;
       if (primary.accepted > client.best) {
         client.best = primary.accepted;
         client.bestContent = primary.content;
       }
       if (hear(next, i, j, quorum(options))) {
-        client.content = after(at(options.clients, i), client.bestContent, i);
-        enter(next, i, ACCEPTING);
+        // Of a change that was made in its first try there is nothing more to be shown.
+        if (client.again && client.bestContent & (1 << i)) return;
+        decides(next, i, options);
       }
     }
     done(`prepare of {client} reaches {primary}${heard ? "" : ", unheard"}`, j, i);
   }
+}
+
+/** What a majority promised it is told, or proposed: unchanged where nothing is to be changed and it is not decided. */
+function decides(world: RegistersWorld, i: number, { clients, variant }: RegistersOptions): void {
+  const client = at(world.clients, i);
+  const { again, bestContent, unlike } = client;
+  client.content = after(at(clients, i), bestContent, i);
+  const mayTell = !again || variant === "telling what was found below its own proposal";
+  const isKept = at(clients, i) === "create" && client.content === bestContent;
+  enter(world, i, isKept && !unlike && mayTell ? READ : ACCEPTING);
+}
+
+/** Nobody answers, or not in time: the same change under another ballot. */
+function triesAgain(now: RegistersWorld, fork: Fork, done: Done, i: number): void {
+  const { phase, again } = at(now.clients, i);
+  if (phase !== ACCEPTING || again) return;
+  const next = fork();
+  const client = at(next.clients, i);
+  client.again = 1;
+  client.first = client.content;
+  enter(next, i, PREPARING);
+  done("{client} tries again", 0, i);
+}
+
+/** What was proposed in the first try arrives after the second began. */
+function acceptsLate(
+  now: RegistersWorld,
+  fork: Fork,
+  done: Done,
+  i: number,
+  j: number,
+  options: RegistersOptions,
+): void {
+  const { again, first } = at(now.clients, i);
+  if (!again || at(now.primaries, j).accepted === ballotOf(i, options)) return;
+  if (!accept(at(fork().primaries, j), ballotOf(i, options), first, options.variant)) return;
+  done("the first accept of {client} reaches {primary}", j, i);
 }
 
 function accepts(
@@ -172,15 +229,16 @@ function accepts(
   j: number,
   options: RegistersOptions,
 ): void {
-  const { phase, configuration } = at(now.clients, i);
+  const { phase, configuration, again } = at(now.clients, i);
   const primary = at(now.primaries, j);
+  const ballot = ballotOf(i, options, again);
   if (primary.member === 0) return;
   const goesOn = options.variant === "an accept that goes on in the next configuration";
   const isHeardThere = options.variant === "no fence" || configuration === primary.configuration;
   const isLate = goesOn && primary.configuration < configuration;
   const isNext = goesOn && primary.configuration > configuration && phase === ACCEPTING;
   if (!isHeardThere && !isLate && !isNext) return;
-  const isThereAlready = primary.accepted === ballotOf(i, options);
+  const isThereAlready = primary.accepted === ballot;
   for (const heard of [true, false]) {
     if (
       heard ? phase !== ACCEPTING || isLate || (isHeardThere && at(primary.links, i).heard) : isThereAlready
@@ -188,7 +246,7 @@ function accepts(
       continue;
     const next = fork();
     const client = at(next.clients, i);
-    if (!accept(at(next.primaries, j), ballotOf(i, options), client.content, options.variant)) return;
+    if (!accept(at(next.primaries, j), ballot, client.content, options.variant)) return;
     if (isNext) {
       enter(next, i, ACCEPTING);
       client.configuration = primary.configuration;

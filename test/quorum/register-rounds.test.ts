@@ -21,10 +21,10 @@ interface Asked {
 const EPOCH = "1:nonce:id";
 
 /** Primaries whose answers the test gives, with what their calls took lately, ms; null: it takes no part. */
-function controlled(recentMs: readonly (number | null)[], isBusy = true) {
+function controlled(recentMs: readonly (number | null)[], isBusy = true, epochs: readonly string[] = []) {
   const asked: Asked[] = [];
   const all = recentMs.map((recent, place) => ({
-    configurationEpoch: recent === null ? null : EPOCH,
+    configurationEpoch: recent === null ? null : (epochs[place] ?? EPOCH),
     latency: { recentMs: recent ?? 0 },
     ask: (_: Call<unknown>, answered: (answer: Answer<unknown>) => void) => {
       const answering = (answer: Answer<unknown>) => {
@@ -38,12 +38,12 @@ function controlled(recentMs: readonly (number | null)[], isBusy = true) {
       });
     },
   }));
-  const primaries = new Primaries(all as unknown as Primary[], {} as never);
+  const primaries = new Primaries(all as unknown as Primary[], { fencedOut: () => 0 } as never);
   const clock = new FakeClock();
   const hedge = new Hedge(clock);
   if (isBusy) for (const one of Array.from({ length: 32 }, () => hedge.give(() => {}))) hedge.takeBack(one);
   const round = new RegisterRound(primaries, new Keys("q:"), "value/default/a");
-  return { asked, places: () => asked.map(({ place }) => place), clock, hedge, round };
+  return { all, asked, places: () => asked.map(({ place }) => place), clock, hedge, round };
 }
 
 const ballot = (round: number): Ballot => `${String(round).padStart(12, "0")}:${"a".repeat(24)}`;
@@ -70,6 +70,34 @@ test("all are asked where little is under way, and the first majority counts", a
   await asked[0]?.fail();
   await clock.advance(100);
   expect(places()).toEqual([0, 1, 2]);
+});
+
+describe("all votes of a round come from one configuration", () => {
+  test("a primary that is in another is not asked: two of three in one are a majority, one in each of them is none", async () => {
+    const { asked, places, round } = controlled([1, 1, 1], false, ["1:old:a", "2:new:b", "2:new:c"]);
+    expect(round.isWhole).toBe(false);
+    const prepared = round.prepare(ballot(1));
+    expect(places()).toEqual([1, 2]);
+    for (const one of asked) await one.answer(promise);
+    expect(await prepared).toMatchObject({ kind: "promised" });
+
+    const apart = controlled([1, 1, 1], false, ["1:old:a", "2:new:b", "3:newer:c"]);
+    const none = apart.round.prepare(ballot(1));
+    expect(apart.places()).toHaveLength(1);
+    for (const one of apart.asked) await one.answer(promise);
+    expect(await none).toEqual({ kind: "no_quorum" });
+  });
+
+  test("nor is one that has changed it since the round began", async () => {
+    const { all, asked, places, round } = controlled([1, 1, 1], false);
+    void round.prepare(ballot(1));
+    for (const one of asked) await one.answer(promise);
+    for (const one of all.slice(0, 2)) one.configurationEpoch = "2:new:id";
+    const accepted = round.accept(ballot(1), { ...copy(ballot(1)) });
+    expect(places()).toEqual([0, 1, 2, 2]);
+    await asked[3]?.answer(null);
+    expect(await accepted).toMatchObject({ kind: "unknown" });
+  });
 });
 
 describe("where much is under way", () => {
@@ -173,6 +201,7 @@ test("an accept goes to all, and is told once a majority have accepted it; late 
 describe("an accept that no majority can make any more", () => {
   const outcomes: readonly [string, ("refuses" | "fails" | "later")[], string][] = [
     ["is refused where the only one has refused", ["refuses"], "refused"],
+    ["is unknown where the only one may have accepted it", ["fails"], "unknown"],
     ["is unknown where one may have accepted it", ["refuses", "fails", "refuses"], "unknown"],
     ["is unknown while one is still to answer", ["refuses", "refuses", "later"], "unknown"],
   ];
@@ -184,6 +213,6 @@ describe("an accept that no majority can make any more", () => {
       if (reply === "refuses") await asked[place]?.answer(ballot(9));
       else if (reply === "fails") await asked[place]?.fail();
     }
-    expect(await accepted).toEqual({ kind, promised: ballot(9) });
+    expect(await accepted).toEqual({ kind, promised: replies.includes("refuses") ? ballot(9) : null });
   });
 });

@@ -16,9 +16,18 @@ export function memberOf(c: Context<Env>, member: MemberProof | undefined): Memb
 
 /** Of what a request names besides what its route is about. Throws `forbidden`. */
 export function assertMayUse(c: Context<Env>, kind: Kind, names: readonly string[]): void {
+  assertMay(c, "use", kind, names);
+}
+
+/** Of what a request reads besides what its route does. Throws `forbidden`. */
+export function assertMayRead(c: Context<Env>, kind: Kind, names: readonly string[]): void {
+  assertMay(c, "read", kind, names);
+}
+
+function assertMay(c: Context<Env>, action: "use" | "read", kind: Kind, names: readonly string[]): void {
   if (names.length === 0) return;
   const { principal, namespace } = permittedOf(c);
-  const missing = principal.grants.missing({ namespace, kind, names, action: "use" });
+  const missing = principal.grants.missing({ namespace, kind, names, action });
   if (missing) throw lacks(missing);
 }
 

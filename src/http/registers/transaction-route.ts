@@ -9,7 +9,7 @@ import {
 import type { TransactionOutcome } from "../../primitives/registers/register-transactions.js";
 import type { Register } from "../../primitives/registers/registers.js";
 import { BATCH_BODY_BYTES_MAX } from "../fields.js";
-import { assertMayUse } from "../leases/binding.js";
+import { assertMayRead, assertMayUse } from "../leases/binding.js";
 import type { Routes } from "../registration.js";
 import { body, json } from "../responses/content.js";
 import { IdempotencyHeaders } from "./schemas.js";
@@ -26,7 +26,7 @@ export function registerTransactionRoute(routes: Routes): void {
     tags: ["registers"],
     summary: "Check, read and change several registers at once",
     description:
-      "All changes are made or none, and no reader sees some of them. They are made only if every check holds: else the answer is version_mismatch, whose field says which check failed. What is read is as it was at that moment, before the changes. With an Idempotency-Key it can be sent again after outcome_unknown.",
+      "All changes are made or none, and no reader sees some of them. They are made only if every check holds: else the answer is version_mismatch, whose field says which check failed. What is read is as it was at that moment, before the changes, and takes a grant for read as well. With an Idempotency-Key it can be sent again after outcome_unknown.",
     request: { headers: IdempotencyHeaders, body: body(TransactionBody, examples.requests) },
     // Values are kept, so their numbers are looked at, unlike those of a batch.
     bodyBytesMax: BATCH_BODY_BYTES_MAX,
@@ -40,6 +40,7 @@ export function registerTransactionRoute(routes: Routes): void {
       "too_many_keyed",
     ],
     handle: async ({ headers: { "idempotency-key": key }, body: asked }, { registerTransactions }, c) => {
+      assertMayRead(c, "registers", asked.reads ?? []);
       // To check a term holds up its election for a moment: that takes more than the right to look at it.
       assertMayUse(c, "elections", electionsOf(asked));
       const outcome = await registerTransactions.commit({

@@ -1,7 +1,7 @@
 import { fullJitterMs } from "../../algorithms/backoff.js";
 import type { Ballot } from "../../algorithms/ballot.js";
 import type { Intent } from "../../algorithms/intent.js";
-import { hasEnded, isDecided, type Keyed, longestLeftMs } from "../../algorithms/register.js";
+import { hasEnded, isDecided, KEYED_MAX, type Keyed, longestLeftMs } from "../../algorithms/register.js";
 import type { Clock, Random } from "../../clock.js";
 import type { Ids } from "../../ids.js";
 import { Hedge } from "../../quorum/hedge.js";
@@ -17,6 +17,7 @@ import {
   type Decision,
   type Found,
   foundIn,
+  isFull,
   leftAfter,
   type Moment,
   type Proposed,
@@ -27,7 +28,7 @@ import {
   tombstoneOf,
   versionFor,
 } from "./proposals.js";
-import { contended, outcomeUnknown } from "./register-failures.js";
+import { contended, outcomeUnknown, tooManyKeyed } from "./register-failures.js";
 
 export interface ChangeOptions {
   readonly keyed?: Keyed | null | undefined;
@@ -152,8 +153,12 @@ export class Changes {
         mayBeReplaced ||= accepted === "unknown";
         continue;
       }
-      if (decision.kind !== "write") {
-        if (!(await this.#settle(name, round, ballot, found, askedMs, spreads))) continue;
+      const isRefused = decision.kind === "write" && keyed !== null && isFull(found);
+      if (decision.kind !== "write" || isRefused) {
+        // What it has proposed may be on a primary, and be decided as long as what was found stays below it.
+        const isPending = proposed !== null || mayBeReplaced;
+        if (!(await this.#settle(name, round, ballot, found, askedMs, { spreads, isPending }))) continue;
+        if (decision.kind === "write") throw tooManyKeyed(KEYED_MAX);
         return decision.kind === "keep" ? { kind: "kept", state, result: decision.result } : decision;
       }
       const { version, proposal } = versionFor(decision, found, proposed?.etag ?? ballot, keyed);
@@ -175,10 +180,10 @@ export class Changes {
     ballot: Ballot,
     { copies, latest }: Found,
     askedMs: number,
-    spreads: boolean,
+    { spreads, isPending }: { readonly spreads: boolean; readonly isPending: boolean },
   ): Promise<boolean> {
     const isSettled = isDecided(copies, latest, this.primaries.majority);
-    if (isSettled && !(spreads && latest)) return true;
+    if (isSettled && !isPending && !(spreads && latest)) return true;
     if (!latest) return false;
     const leftMs = leftAfter(longestLeftMs(copies, latest), this.clock.monotonicMs() - askedMs);
     return (await this.#accept(name, round, ballot, { ...latest, leftMs })) === "accepted";

@@ -14,7 +14,7 @@ import {
 import { toText, toVersion } from "../../algorithms/register-text.js";
 import type { Promised } from "../../quorum/register-rounds.js";
 import type { Proposal } from "../../scripts/register-calls.js";
-import { outcomeUnknown, tooManyKeyed } from "./register-failures.js";
+import { outcomeUnknown } from "./register-failures.js";
 
 /** A register as a change or a read finds it. */
 export interface State {
@@ -119,7 +119,12 @@ export function repeatedIn({ key, body }: Keyed, { version }: State): Changed<ne
   return { kind: "repeated", number, etag, told };
 }
 
-/** What is to be proposed. Throws `too_many_keyed`. */
+/** Whether the register remembers as many keyed changes as it can. */
+export function isFull({ state, earliestMs }: Found): boolean {
+  return keptKeyed(state.version?.keyed ?? [], earliestMs).length >= KEYED_MAX;
+}
+
+/** What is to be proposed. */
 export function versionFor(
   { json, ttlMs, told }: Write & { readonly told: string },
   { state, earliestMs, latestMs }: Found,
@@ -127,7 +132,6 @@ export function versionFor(
   keyed: Keyed | null,
 ): { readonly version: Version; readonly proposal: Proposal } {
   const base = state.version && { ...state.version, keyed: keptKeyed(state.version.keyed, earliestMs) };
-  if (keyed && base && base.keyed.length >= KEYED_MAX) throw tooManyKeyed(KEYED_MAX);
   const version = nextVersion(base, { json, etag, keyed: keyed && { ...keyed, told, atMs: latestMs } });
   return { version, proposal: proposalOf(version, ttlMs) };
 }

@@ -108,6 +108,7 @@ describe("a list of registers", () => {
       { prefix: `${prefix}2`, cursor: cursor ?? "" },
       { cursor: "x" },
       { cursor: "kAA" },
+      { cursor: ".abc" },
       { cursor: `k${"A".repeat(1_024)}` },
       { limit: "1001" },
       { limit: "0" },
@@ -149,6 +150,18 @@ describe("where the primaries do not have the same", () => {
     await onAll(listed);
     for (const [index, key] of listed.entries()) await lose(index % 3, key);
     for (const limit of ["1", "2", "3", "4", "100"])
+      expect(keysIn((await pages({ prefix, limit })).flat())).toEqual(listed);
+  });
+
+  test("a list has each once where the parts that primaries tell end at different keys", async () => {
+    const prefix = `${freshName()}/`;
+    const listed = Array.from({ length: 14 }, (_, i) => `${prefix}${10 + i}`);
+    // A part has 256 KB of values at most.
+    await Promise.all(listed.map((key) => put(key, "x".repeat(60_000))));
+    await onAll(listed);
+    for (const index of [0, 1, 2, 6, 7]) await lose(0, listed[index] as string);
+    for (const index of [3, 4, 8]) await lose(1, listed[index] as string);
+    for (const limit of ["5", "1000"])
       expect(keysIn((await pages({ prefix, limit })).flat())).toEqual(listed);
   });
 

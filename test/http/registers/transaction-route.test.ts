@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { KEYS_MAX } from "../../../src/http/registers/transaction-schemas.js";
+import { accessBy, bearer } from "../../helpers/access.js";
 import { Pair } from "../../helpers/pair.js";
-import { freshName } from "../../helpers/service.js";
+import { freshName, startInstance } from "../../helpers/service.js";
+import { sharedPrimaries } from "../../helpers/shared-primaries.js";
 
 const pair = new Pair();
 
@@ -190,4 +192,21 @@ describe("a transaction of registers", () => {
     expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request" } });
     expect(answer.body.field ?? "").toBe(field);
   });
+});
+
+test("what a transaction reads takes a grant for read as well", async () => {
+  using keyed = await accessBy({
+    writer: [
+      { namespace: "default", kinds: ["registers"], names: ["*"], actions: ["use"] },
+      { namespace: "default", kinds: ["registers"], names: ["seen-*"], actions: ["read"] },
+    ],
+  });
+  await using instance = await startInstance((await sharedPrimaries()).urls, {
+    world: { access: keyed.access },
+  });
+  const changes = [{ key: "hidden-b", value: 1 }];
+  const reading = (key: string) =>
+    instance.call("POST", "/v1/registers/transactions", { reads: [key], changes }, bearer("writer"));
+  expect(await reading("hidden-a")).toMatchObject({ status: 403, body: { code: "forbidden" } });
+  expect(await reading("seen-a")).toMatchObject({ status: 200 });
 });

@@ -1,9 +1,10 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { systemClock } from "../../../src/clock.js";
 import { RegisterUpkeep } from "../../../src/primitives/registers/upkeep.js";
 import { Keys } from "../../../src/scripts/keys.js";
 import { registerName } from "../../../src/scripts/register-kinds.js";
 import { command, shown } from "../../helpers/deployment.js";
+import { FakeClock } from "../../helpers/fake-clock.js";
 import { OwnPair } from "../../helpers/pair.js";
 import { freshName, until } from "../../helpers/service.js";
 
@@ -117,4 +118,29 @@ describe("what was deleted while a primary is absent", () => {
     await until(async () => (await states()).every((state) => state !== "down"), "it is back");
     expect(await stored(2, key)).toBe(true);
   });
+});
+
+test("so much of it stays: less than 100,000 registers on each primary", async () => {
+  for (const [goneCount, times] of [
+    [99_999, 0],
+    [100_000, 1],
+  ] as const) {
+    const fenceOutAbsent = vi.fn(async () => {});
+    const due = { ended: [], gone: [], goneCount, transactions: 0 };
+    // One of the three takes no part.
+    const all = ["1:a", "1:b", null].map((configurationEpoch) => ({ configurationEpoch }));
+    const primaries = { all, majority: 2, askAll: async () => [due], fencedOut: () => 0, fenceOutAbsent };
+    const ends = { transactions: { sawStored: () => {} } };
+    const upkeep = new RegisterUpkeep(
+      {} as never,
+      primaries as never,
+      keys(),
+      new FakeClock(),
+      Math.random,
+      ends as never,
+    );
+    upkeep.close();
+    await upkeep.run();
+    expect(fenceOutAbsent).toHaveBeenCalledTimes(times);
+  }
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { roundOf } from "../../../src/algorithms/ballot.js";
 import { KEYED_MS } from "../../../src/algorithms/register.js";
 import { keyedOf } from "../../../src/primitives/registers/keyed.js";
 import { Keys } from "../../../src/scripts/keys.js";
@@ -62,6 +63,55 @@ describe("upkeep", () => {
     }, "it was looked at");
     expect(await pair.other.service.registers.put(name, write, { keyed })).toMatchObject({ ...first });
     expect(await pair.other.service.registers.get(name)).toBeNull();
+  });
+
+  test("removes nothing while one primary has missed the deletion: that is told of it first", async () => {
+    const name = nameOf(freshName());
+    const { registers } = pair.one.service;
+    const keys = new Keys(pair.prefix);
+    const [first, , third] = pair.primaries.all;
+    if (!first || !third) throw new Error("there are three");
+    const liveness = async () => String(await command(third, "GETRANGE", keys.register(name), 126, 126));
+    await registers.put(name, write);
+    await onAll(name);
+    const before = (await command(third, "GET", keys.register(name))) as string;
+    await registers.delete(name);
+    await until(async () => (await liveness()) === "0", "it knows of the deletion");
+    await command(third, "SET", keys.register(name), before);
+    const upkeep = atOnce();
+    await upkeep.run();
+    expect(await command(first, "EXISTS", keys.register(name))).toBe(1);
+    expect(await liveness()).toBe("0");
+    await until(async () => {
+      await upkeep.run();
+      return (await stored(name)) === 0;
+    }, "nothing is left");
+    expect(await registers.get(name)).toBeNull();
+  });
+
+  test("raises the floor in steps of some 16 s, once for many registers, and alike on all primaries", async () => {
+    const { registers } = pair.one.service;
+    const keys = new Keys(pair.prefix);
+    const upkeep = atOnce();
+    const floorAfter = async (count: number) => {
+      const names = Array.from({ length: count }, () => nameOf(freshName()));
+      await Promise.all(names.map((name) => registers.put(name, write)));
+      await Promise.all(names.map((name) => registers.delete(name)));
+      await until(async () => {
+        await upkeep.run();
+        return (await Promise.all(names.map(stored))).every((left) => left === 0);
+      }, "nothing is left");
+      const floors = await Promise.all(
+        pair.primaries.all.map((primary) => command(primary, "HGET", keys.configuration, "register_floor")),
+      );
+      expect(new Set(floors).size).toBe(1);
+      return roundOf(floors[0] as string);
+    };
+    const before = await floorAfter(1);
+    const after = await floorAfter(20);
+    for (const floor of [before, after]) expect(floor % 2 ** 18).toBe(0);
+    // Where one of them is on its way still, a step more.
+    expect((after - before) / 2 ** 18).toBeLessThanOrEqual(3);
   });
 
   test("leaves nothing of a register that was only asked for", async () => {
