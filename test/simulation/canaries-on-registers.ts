@@ -57,8 +57,9 @@ export const CANARIES_ON_REGISTERS: readonly Canary[] = [
   {
     name: "who has stopped waiting at a barrier counts on",
     breaks: ["barriers"],
-    from: 3,
-    replan: only("barriers"),
+    from: 1,
+    // Most come back only when they have long ceased to count.
+    replan: (plan) => ({ ...onlyOnRegisters(plan, "barriers"), thinkMs: 200, faults: [], faultsMs: 3_000 }),
     change: ({ barriers }) => {
       const arrive = barriers.arrive.bind(barriers);
       barriers.arrive = (name, arrival, waiting) => arrive(name, { ...arrival, ttlMs: 86_400_000 }, waiting);

@@ -9,7 +9,7 @@ import type { Instance } from "./instance.js";
 import type { Plan } from "./plan.js";
 import type { Chance } from "./random.js";
 import { registerClient, removeRegisters } from "./register-clients.js";
-import { transferClient } from "./transfer-clients.js";
+import { lookAround, transferClient } from "./transfer-clients.js";
 import type { Universe } from "./universe.js";
 import type { Variant } from "./variant.js";
 
@@ -35,6 +35,7 @@ export async function runClients(dependencies: Dependencies): Promise<Held[]> {
     each(plan.members, (place) => member(dependencies, `m${place + 1}`)),
     each(plan.registers, (place) => registerClient(dependencies, `r${place + 1}`)),
     each(plan.transfers, (place) => transferClient(dependencies, `t${place + 1}`)),
+    each(plan.lookers, (place) => lookAround(dependencies, `l${place + 1}`)),
     each(plan.offices, (place) => candidate(dependencies, `o${place + 1}`)),
     observer(dependencies),
     changeMembers(dependencies),

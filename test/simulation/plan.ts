@@ -64,6 +64,8 @@ export interface Plan {
   readonly registers: number;
   /** Clients that change several registers at once. */
   readonly transfers: number;
+  /** Clients that look at one of those registers after the other. */
+  readonly lookers: number;
   /** Candidates of an election by consensus. */
   readonly offices: number;
   /** Members of another service, which are changed, drained and restarted as well. */
@@ -107,6 +109,7 @@ export function planOf(seed: number): Plan {
     members: chance.whole(1, 3),
     registers: 0,
     transfers: 0,
+    lookers: 0,
     offices: 0,
     changing: 0,
     bound: 0,

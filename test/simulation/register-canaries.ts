@@ -25,8 +25,17 @@ export const REGISTER_CANARIES: readonly Canary[] = [
   {
     name: "a ballot reused for another value",
     breaks,
-    from: 87,
-    replan,
+    from: 1,
+    // What was promised is lost with primaries, and what was proposed with instances.
+    replan: (one) => ({
+      ...busy(one, { thinkMs: 15, lastsMs: 2_000 }),
+      instances: 3,
+      weather: { ...CALM, delayMs: [0.1, 8] },
+      faults: [
+        ...again("instance is replaced", { times: 10, forMs: 20, untilMs: 2_000 }),
+        ...again("primary restarts empty", { times: 8, forMs: 40, untilMs: 2_000 }),
+      ],
+    }),
     change: (core, { clock }) => {
       const ballots = { ...clock, wallMicros: () => 0 };
       const ids = { hexNonce: () => "0".repeat(24) };
@@ -61,7 +70,11 @@ export const REGISTER_CANARIES: readonly Canary[] = [
     name: "a TTL in Redis ends a register",
     breaks,
     from: 1,
-    replan,
+    // One primary misses what ends, and is asked before the next change of it.
+    replan: (one) => ({
+      ...removing(one, { keys: 12, thinkMs: 15, lastsMs: 2_500, goneForMs: 1_000, everyMs: 100 }),
+      faults: again("primary pauses", { times: 10, forMs: 180, untilMs: 2_500 }),
+    }),
     substitute: patched(
       "accept-register",
       "ends .. ARGV[6] .. '0' .. ARGV[7])",
@@ -155,6 +168,14 @@ function removing(
     ...removal
   }: Partial<Removal> & Pick<Removal, "keys"> & { readonly thinkMs: number; readonly lastsMs: number },
 ): Plan {
+  return { ...busy(plan, { thinkMs, lastsMs }), removal: { goneForMs: 20, everyMs: 10, ...removal } };
+}
+
+/** Registers in a deployment of three primaries, and nothing that the seed decided beside. */
+function busy(
+  plan: Plan,
+  { thinkMs, lastsMs }: { readonly thinkMs: number; readonly lastsMs: number },
+): Plan {
   return {
     ...onlyRegisters(plan),
     primaries: 3,
@@ -164,7 +185,6 @@ function removing(
     weather: CALM,
     thinkMs,
     faultsMs: lastsMs,
-    removal: { goneForMs: 20, everyMs: 10, ...removal },
   };
 }
 

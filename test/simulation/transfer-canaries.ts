@@ -3,7 +3,7 @@ import type { State } from "../../src/primitives/registers/proposals.js";
 import type { toRegister } from "../../src/primitives/registers/registers.js";
 import type { Core } from "../../src/service.js";
 import type { Canary } from "./canaries.js";
-import { onlyTransfers, type Plan } from "./plan.js";
+import { CALM, onlyTransfers, type Plan } from "./plan.js";
 
 const breaks = ["transfers"];
 
@@ -12,16 +12,25 @@ export const TRANSFER_CANARIES: readonly Canary[] = [
   {
     name: "an intent whose transaction is unknown taken for aborted",
     breaks,
-    from: 60,
-    // Readers that stop between the register and the record: by then the record may have gone.
-    replan: (plan) => hurried(onlyTransfers(plan)),
+    from: 1,
+    // Who has committed stops before the intents are cleared; meanwhile somebody is told of it, and readers stop between the
+    // register and the record, until that has gone.
+    replan: (plan) => ({
+      ...looked(plan, { lookers: 8, thinkMs: 10, lastsMs: 2_500 }),
+      instances: 3,
+      weather: { ...CALM, delayMs: [0.5, 3] },
+      faults: [...freezing(25, 30, 0), ...freezing(25, 70, 15)],
+    }),
     change: (core) => seeBy(core, (record) => record ?? ABORTED),
   },
   {
     name: "a reader shows the new value of an active transaction",
     breaks,
-    from: 20,
-    replan: onlyTransfers,
+    from: 1,
+    replan: (plan) => ({
+      ...looked(plan, { lookers: 6, thinkMs: 20, lastsMs: 1_500 }),
+      weather: { ...CALM, delayMs: [0.1, 8] },
+    }),
     change: (core) =>
       seeBy(core, (record) => (record?.state === "active" ? { ...record, state: "committed" } : record)),
   },
@@ -68,12 +77,35 @@ function seeBy(
   };
 }
 
-/** Many transfers, and instances that freeze again and again: meanwhile others go on. */
-function hurried(plan: Plan): Plan {
-  const faults = Array.from({ length: 20 }, (_, i) => ({
-    kind: "instance freezes" as const,
-    atMs: ((i + 0.5) / 20) * plan.faultsMs,
-    forMs: 30,
-  }));
-  return { ...plan, thinkMs: plan.thinkMs / 4, faults };
+/** Transfers, and many who look at single accounts. */
+function looked(
+  plan: Plan,
+  {
+    lookers,
+    thinkMs,
+    lastsMs,
+  }: { readonly lookers: number; readonly thinkMs: number; readonly lastsMs: number },
+): Plan {
+  return {
+    ...onlyTransfers(plan),
+    lookers,
+    primaries: 3,
+    changing: 0,
+    bound: 0,
+    start: "warm",
+    thinkMs,
+    faults: [],
+    faultsMs: lastsMs,
+  };
 }
+
+/** An instance freezes again and again, each time so long after the beginning of a turn. */
+function freezing(times: number, forMs: number, afterMs: number) {
+  return Array.from({ length: times }, (_, turn) => ({
+    kind: "instance freezes" as const,
+    atMs: turn * FREEZES_EVERY_MS + afterMs,
+    forMs,
+  }));
+}
+
+const FREEZES_EVERY_MS = 100;

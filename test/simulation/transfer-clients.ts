@@ -34,6 +34,18 @@ export async function transferClient(dependencies: Dependencies, name: string): 
   }
 }
 
+/** Looks at single accounts, one after the other. */
+export async function lookAround(dependencies: Dependencies, name: string): Promise<void> {
+  const { universe, plan, variant, faultsEndMs } = dependencies;
+  const chance = dependencies.chance.stream(name);
+  const asking = new Asking(universe, variant, name);
+  while (universe.scheduler.nowMs() < faultsEndMs) {
+    await universe.scheduler.sleep(chance.between(0, plan.thinkMs));
+    const instance = someInstance(universe, chance);
+    if (instance) await look(asking, instance, chance.pick(ACCOUNTS));
+  }
+}
+
 async function step(client: Client, instance: Instance): Promise<void> {
   const { asking, chance, known } = client;
   switch (chance.weighted({ all: 2, one: 3, move: 4 })) {
