@@ -134,6 +134,20 @@ describe("a content type", () => {
   );
 });
 
+describe("a request that has no fields", () => {
+  const path = "/v1/latches/a/count-down";
+
+  test.each(["{}", " { }\n"])("is taken with the body %j", async (text) => {
+    expect((await post(path, text)).status).toBe(503);
+  });
+
+  test.each(['{"by":2}', "[]", "2", "{"])("is refused with the body %j", async (text) => {
+    const { status, body } = await post(path, text);
+    expect([status, body.code]).toEqual([400, "invalid_request"]);
+    expect(body.detail).toContain("without a body");
+  });
+});
+
 describe("a heartbeat", () => {
   const path = "/v1/services/s/members/m/heartbeat";
 

@@ -52,6 +52,7 @@ export function parserOf<S extends Schemas>(
     rest: (c, text, params) => {
       if (refusesQuery) refuseQuery(c);
       else if (query) refuseMalformed("query", c);
+      if (!schema && text !== null) refuseBody(c, text);
       return {
         query: query && check("query", query, queryOf(c)),
         params,
@@ -96,6 +97,12 @@ function refuseMalformed(part: "path" | "query", c: Context): void {
     const message = `The ${part} is not well-formed: percent-encode the bytes of a name's UTF-8.`;
     throw new CoordinationError("invalid_request", message, { cause });
   }
+}
+
+/** What it says would be ignored, as no field is that a request has a body for. */
+function refuseBody({ req: { method } }: Context, text: string): void {
+  if (method === "GET" || method === "HEAD" || /^\s*\{\s*\}\s*$/.test(text)) return;
+  throw new CoordinationError("invalid_request", "This request has no fields: send it without a body.");
 }
 
 /** Costs nothing where there is no query, as in nearly every request. */

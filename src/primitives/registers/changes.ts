@@ -79,18 +79,17 @@ export class Changes {
     fn: (state: State, moment: Moment) => Decision<R>,
     options: ChangeOptions = {},
   ): Promise<Changed<R>> {
-    for (let attempt = 0; attempt < INTENTS_MAX; attempt++) {
-      const waitsMs = this.clock.monotonicMs();
-      const inTurn = async () => {
-        if (this.clock.monotonicMs() - waitsMs > WAIT_MS_MAX) throw contended(RETRY_AFTER_MS);
-        return this.primaries.steadily(() => this.#change(name, fn, options));
-      };
+    const waitsMs = this.clock.monotonicMs();
+    const inTurn = async () => {
+      if (this.clock.monotonicMs() - waitsMs > WAIT_MS_MAX) throw contended(RETRY_AFTER_MS);
+      return this.primaries.steadily(() => this.#change(name, fn, options));
+    };
+    for (;;) {
       const changed = await this.#queues.run(name, inTurn, options);
       if (changed.kind !== "blocked") return changed;
-      // Meanwhile others may change it: its transaction, too.
+      // Meanwhile others may change it: its transaction, too, and the next one, so this may be needed again and again.
       await this.#intents?.settle(name, changed.by, options.signal);
     }
-    throw contended(RETRY_AFTER_MS);
   }
 
   /** From now on changes that meet intents settle them. */
@@ -214,8 +213,6 @@ interface Blocked {
   readonly by: Intent;
 }
 
-/** Intents that one change settles. */
-const INTENTS_MAX = 4;
 /** Tries of one change: each takes two round trips at least, and up to twice the command timeout. */
 const ATTEMPTS_MAX = 12;
 /** After that none begins, ms: where no majority answers, each takes long. */
@@ -223,6 +220,6 @@ const TRIES_MS_MAX = 1_000;
 const PAUSE_MS = { base: 2, cap: 100 };
 /** Changes of one register that wait in one instance. */
 const WAITING_MAX = 1_000;
-/** Whoever has waited for longer when its turn comes changes nothing any more, ms: those before it may have found no majority. */
+/** Whoever has waited for longer when its turn comes changes nothing any more, ms: those before it may have found no majority, or were transactions. */
 const WAIT_MS_MAX = 5_000;
 const RETRY_AFTER_MS = 1_000;

@@ -1,5 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { systemClock } from "../../../src/clock.js";
 import { problemExamples } from "../../../src/http/problem.js";
+import { systemIds } from "../../../src/ids.js";
+import { Changes } from "../../../src/primitives/registers/changes.js";
+import type { Decision, State } from "../../../src/primitives/registers/proposals.js";
 import { type Connect, connectByIoredis } from "../../../src/redis/connection.js";
 import { Keys } from "../../../src/scripts/keys.js";
 import { registerName } from "../../../src/scripts/register-kinds.js";
@@ -99,5 +103,49 @@ describe("a change", () => {
     const made = await Promise.all(Array.from({ length: 40 }, (_, i) => add(i)));
     const sums = made.map((one) => (one as { result: number }).result).sort((a, b) => a - b);
     expect(sums).toEqual(Array.from({ length: 40 }, (_, i) => i + 1));
+  });
+});
+
+describe("a change of a register that one transaction after the other is about to change", () => {
+  /** Where transactions come first so often; each takes `ms`. */
+  async function blocked(times: number, ms: number) {
+    let passedMs = 0;
+    const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + passedMs };
+    const { primaries } = pair.one.service;
+    const changes = new Changes(primaries, new Keys(pair.prefix), clock, Math.random, systemIds);
+    const name = registerName("value", "default", freshName());
+    await changes.change(name, () => ({ kind: "write", ...write("0"), result: null, told: "" }));
+    const intend = async (is: boolean) => {
+      const record = registerName("record", "-", freshName());
+      const [creation, etag] = [changes.newEtag(), changes.newEtag()];
+      const intent = is ? { record, creation, etag, write: null, keyed: null } : undefined;
+      const fn = ({ version, leftMs }: State): Decision<null> => {
+        if (!version) throw new Error("it is there");
+        return { kind: "replace", version: { ...version, intent }, leftMs, result: null };
+      };
+      await changes.change(name, fn, { seesIntent: true });
+    };
+    let settled = 0;
+    changes.settleBy({
+      settle: () => {
+        settled += 1;
+        passedMs += ms;
+        return intend(settled < times);
+      },
+    });
+    await intend(true);
+    const change = changes.change(name, () => ({ kind: "write", ...write("1"), result: null, told: "" }));
+    return { change, settled: () => settled };
+  }
+
+  test("is made after them", async () => {
+    const { change } = await blocked(20, 10);
+    expect(await change).toMatchObject({ kind: "written", number: 2 });
+  });
+
+  test("ends where they take longer than 5 s", async () => {
+    const { change, settled } = await blocked(20, 900);
+    await expect(change).rejects.toMatchObject({ code: "contended" });
+    expect(settled()).toBe(6);
   });
 });
