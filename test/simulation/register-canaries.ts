@@ -106,11 +106,11 @@ export const REGISTER_CANARIES: readonly Canary[] = [
   {
     name: "registers are not copied at readmission",
     breaks,
-    from: 6,
+    from: 1,
     // One primary after the other forgets: without a copy two of them are a majority that knows nothing.
     replan: (one) => ({
-      ...removing(one, { keys: 8, thinkMs: 100, lastsMs: 3_000 }),
-      faults: again("primary restarts empty", { times: 5, forMs: 20, untilMs: 3_000 }),
+      ...removing(one, { keys: 8, thinkMs: 100, lastsMs: 4_500 }),
+      faults: again("primary restarts empty", { times: 8, forMs: 20, untilMs: 4_500 }),
     }),
     substitute: patched(
       "restore-register",
@@ -121,22 +121,22 @@ export const REGISTER_CANARIES: readonly Canary[] = [
   {
     name: "registers are removed and the floor is not raised",
     breaks,
-    from: 2,
+    from: 1,
     // What was on its way over a connection that broke may arrive much later.
     replan: (one) => ({
-      ...removing(one, { keys: 4, thinkMs: 30, lastsMs: 2_500 }),
+      ...removing(one, { keys: 8, thinkMs: 15, lastsMs: 2_500, goneForMs: 10, everyMs: 5 }),
       weather: { ...CALM, delayMs: [0.1, 5] },
-      faults: again("connection breaks", { times: 20, forMs: 5, untilMs: 2_500 }),
+      faults: again("connection breaks", { times: 40, forMs: 5, untilMs: 2_500 }),
     }),
     substitute: (text) => withoutPromiseCheck("")(withoutFloor(text)),
   },
   {
     name: "registers are removed with the floor below a promise",
     breaks,
-    from: 2,
+    from: 1,
     // Many instances, whose clocks differ by more than a change takes.
     replan: (one) => ({
-      ...removing(one, { keys: 2, thinkMs: 20, lastsMs: 1_500, goneForMs: 10, everyMs: 4 }),
+      ...removing(one, { keys: 4, thinkMs: 12, lastsMs: 2_000, goneForMs: 10, everyMs: 4 }),
       instances: 3,
       weather: { ...CALM, delayMs: [0.1, 8] },
       faults: [],
@@ -149,11 +149,12 @@ export const REGISTER_CANARIES: readonly Canary[] = [
   {
     name: "a tombstone goes before the idempotency keys that it remembers",
     breaks,
-    from: 9,
+    from: 1,
     // One try of a change waits in an instance that is frozen, while another is made.
     replan: (one) => ({
-      ...removing(one, { keys: 4, thinkMs: 40, lastsMs: 2_000, keyed: true }),
-      faults: again("instance freezes", { times: 8, forMs: 200, untilMs: 2_000 }),
+      ...removing(one, { keys: 8, thinkMs: 20, lastsMs: 3_000, goneForMs: 10, everyMs: 5, keyed: true }),
+      instances: 2,
+      faults: again("instance freezes", { times: 10, forMs: 250, untilMs: 3_000 }),
     }),
     substitute: patched("remove-register", "if now() < tonumber(ARGV[4]) then", "if false then"),
   },
