@@ -4,6 +4,7 @@ import { judge, lossOf } from "./objects.js";
 import {
   asked,
   type Decision,
+  done,
   groupBy,
   type History,
   type Operation,
@@ -20,11 +21,12 @@ import {
 export function checkTransactions({ operations, events }: History): Violation[] {
   const all = asked(operations, "begin", "vote", "acknowledge", "abort", "decision");
   const jumps = ofKind(events, "clock_jump").length > 0;
+  const endedMs = endsOf(operations);
   return [...groupBy(all, ({ request }) => request.transaction)].flatMap(([name, its]) => [
     ...judge({
       promise: "transactions",
       name,
-      operations: knowing(its, operations),
+      operations: knowing(its, endedMs),
       events,
       object: transaction,
       tells,
@@ -68,30 +70,32 @@ function losses(operations: readonly TransactionOperation[]): Call<Input, Outcom
   );
 }
 
-/**
- * With the votes that were sent when the lease had ended: it was released, or a later holder had its lock. A vote that was under
- * way may have renewed it before, and commit afterwards.
- */
+type NamedLease = NonNullable<Extract<Request, { kind: "begin" }>["lease"]>;
+
+/** When a lease had ended for sure: it was released, or a later holder had its lock. Infinite: nothing shows it. */
+function endsOf(operations: readonly Operation[]): (lease: NamedLease) => number {
+  const releases = groupBy(done(operations, "release", "released"), ({ request }) => request.leaseId);
+  const grants = groupBy(done(operations, "acquire", "granted"), ({ request }) => request.name);
+  return ({ name, leaseId, token }) => {
+    const later = (grants.get(name) ?? []).filter(({ outcome }) => outcome.token > token);
+    return [...(releases.get(leaseId) ?? []), ...later].reduce(
+      (first, { endMs }) => Math.min(first, endMs),
+      Number.POSITIVE_INFINITY,
+    );
+  };
+}
+
+/** With the votes that were sent when the lease had ended. One that was under way may have renewed it before, and commit afterwards. */
 function knowing(
   its: readonly TransactionOperation[],
-  operations: readonly Operation[],
+  endedMs: (lease: NamedLease) => number,
 ): readonly TransactionOperation[] {
   const lease = its.flatMap(({ request }) => (request.kind === "begin" && request.lease) || [])[0];
   if (!lease) return its;
-  const endedMs = Math.min(
-    ...operations.flatMap(({ request, outcome, endMs }) => {
-      const isEnd =
-        (request.kind === "release" && request.leaseId === lease.leaseId && outcome?.kind === "released") ||
-        (request.kind === "acquire" &&
-          request.name === lease.name &&
-          outcome?.kind === "granted" &&
-          outcome.token > lease.token);
-      return isEnd && endMs !== null ? [endMs] : [];
-    }),
-  );
+  const leaseEndedMs = endedMs(lease);
   return its.map((one) => {
     const { request, startMs } = one;
-    if (request.kind !== "vote" || startMs <= endedMs) return one;
+    if (request.kind !== "vote" || startMs <= leaseEndedMs) return one;
     return { ...one, request: { ...request, comesTooLate: true as const } };
   });
 }
