@@ -13,6 +13,7 @@ import {
 import type { Keys } from "../scripts/keys.js";
 import { listMembers, putMember } from "../scripts/member-calls.js";
 import {
+  digestRegisters,
   dropRegisters,
   raiseRegisterFloor,
   readRegister,
@@ -146,21 +147,39 @@ const registers: Section = {
   },
   async copy(source, target, keys) {
     await runOn(target, raiseRegisterFloor(await runOn(source, raiseRegisterFloor(NO_BALLOT))));
-    const batches = inBatches(await registersOn(source, keys), REGISTERS_AT_ONCE);
+    const parts = inBatches(await registersOn(source, keys), COMPARED_AT_ONCE);
     const inTurn = async () => {
-      for (const names of batches) {
-        const copies = await runOn(source, all(names.map((name) => readRegister(keys, name, true))));
-        const restored = names.flatMap((name, place) => {
-          const copy = copies[place];
-          return copy ? [restoreRegister(keys, name, copy)] : [];
-        });
-        if (restored.length > 0) await runOn(target, all(restored));
-      }
+      for (const part of parts)
+        for (const names of inBatches(await lacking(source, target, keys, part), REGISTERS_AT_ONCE)) {
+          const copies = await runOn(source, all(names.map((name) => readRegister(keys, name, true))));
+          const restored = names.flatMap((name, place) => {
+            const copy = copies[place];
+            return copy ? [restoreRegister(keys, name, copy)] : [];
+          });
+          if (restored.length > 0) await runOn(target, all(restored));
+        }
     };
     // One batch is written while another is read. None waits in between: the times that are left run on.
     await Promise.all([inTurn(), inTurn()]);
   },
 };
+
+/**
+ * Those of these registers of which the target may lack something: all of them, or none but those that end, of which it may
+ * have the shorter time. After a restart of all primaries most have the same, and so has a second source what the first had.
+ */
+async function lacking(
+  source: CopyEnd,
+  target: CopyEnd,
+  keys: Keys,
+  names: readonly string[],
+): Promise<readonly string[]> {
+  const [theirs, own] = await Promise.all(
+    [source, target].map((end) => runOn(end, digestRegisters(keys, names))),
+  );
+  if (!theirs || theirs.digest !== own?.digest) return names;
+  return names.filter((_, place) => theirs.ending.includes(place));
+}
 
 /** The names of all registers of which a primary has anything. */
 async function registersOn(end: CopyEnd, keys: Keys): Promise<readonly string[]> {
@@ -174,6 +193,9 @@ function* inBatches<T>(all: readonly T[], size: number): Generator<readonly T[]>
 
 /** In the order in which they are copied. */
 export const SECTIONS: readonly Section[] = [holds, counters, members, bound, tombstones, registers];
+
+/** Some tenths of a millisecond of a primary's time. */
+const COMPARED_AT_ONCE = 100;
 
 /** Each may have 64 KB. */
 const REGISTERS_AT_ONCE = RUNS_MAX.get("restore-register") ?? 1;

@@ -146,6 +146,21 @@ export function removeRegister(
   return scriptCall("remove-register", used, [name, accepted ?? NO_BALLOT, untilMs], isOne);
 }
 
+/** What shows whether two primaries have the same of some registers. */
+export interface RegistersDigest {
+  /** The same where they have, but for the times that their versions have left. */
+  readonly digest: string;
+  /** Places of those whose version ends. */
+  readonly ending: readonly number[];
+}
+
+export function digestRegisters(keys: Keys, names: readonly string[]): Call<RegistersDigest> {
+  return scriptCall("digest-registers", names.map(keys.register), [], (reply) => {
+    const [digest, ...ending] = reply as [string, ...number[]];
+    return { digest, ending: ending.map((number) => number - 1) };
+  });
+}
+
 /** `copy`: what another primary has promised and accepted. */
 export function restoreRegister(
   keys: Keys,

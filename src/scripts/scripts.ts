@@ -48,6 +48,7 @@ const NAMES = {
     "register-names",
     "raise-register-floor",
     "remove-register",
+    "digest-registers",
     "restore-register",
     "drop-registers",
   ],

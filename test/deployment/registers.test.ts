@@ -114,6 +114,34 @@ describe("a primary that is readmitted", () => {
   });
 });
 
+test("after a restart of all primaries each has what it had missed, and the longest time that any had left", async () => {
+  const many = Array.from({ length: 150 }, (_, i) => `restarted-${i}`);
+  const missed = ["restarted-0", "restarted-99", "restarted-149"];
+  const write = (key: string, stored: string) => command(third(), "SET", keys.register(nameOf(key)), stored);
+  await Promise.all(many.map((key) => put(key, '"before"')));
+  await put("restarted-ending", "1", 600_000);
+  await Promise.all(
+    missed.map(async (key) => {
+      const before = (await text(key)) ?? "";
+      await put(key, '"after"');
+      await write(key, before);
+    }),
+  );
+  const ending = (await text("restarted-ending")) ?? "";
+  const sooner = String(Date.now() + 60_000).padStart(15, "0");
+  await write("restarted-ending", ending.slice(0, 111) + sooner + ending.slice(126));
+
+  const { configurationVersion } = await shown(instance);
+  await Promise.all(primaries.all.map((primary) => primary.kill()));
+  await Promise.all(primaries.all.map((primary) => primary.start()));
+  await noticed(instance);
+  await allTakePart(instance, configurationVersion ?? 0);
+  const stored = await Promise.all(many.map(text));
+  const expected = many.map((key) => (missed.includes(key) ? '"after"' : '"before"'));
+  expect(stored.map((one) => one?.split("\n").at(-1))).toEqual(expected);
+  expect(Number((await text("restarted-ending"))?.slice(111, 126)) - Date.now()).toBeGreaterThan(500_000);
+});
+
 test("a primary that was away without forgetting catches up when a register is read", async () => {
   await put("behind", "1");
   await third().pause();

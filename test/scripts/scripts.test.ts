@@ -47,6 +47,7 @@ import {
 import { keepWaiting, leaveQueue, takeTicket } from "../../src/scripts/queue-calls.js";
 import {
   acceptRegister,
+  digestRegisters,
   dropRegisters,
   dueRegisters,
   prepareRegister,
@@ -141,6 +142,10 @@ const CALLS: Record<keyof typeof SCRIPTS, Call<unknown>> = {
   "register-names": registerNames(keys, HOOKS, 100),
   "raise-register-floor": raiseRegisterFloor(ballot),
   "remove-register": removeRegister(keys, "value/default/a", ballot, 0),
+  "digest-registers": digestRegisters(
+    keys,
+    many((i) => `value/default/${i}`),
+  ),
   "restore-register": restoreRegister(keys, "value/default/a", {
     ...proposal,
     promised: ballot,

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { type Ballot, floorOf, NO_BALLOT } from "../../../src/algorithms/ballot.js";
 import {
   acceptRegister,
+  digestRegisters,
   dropRegisters,
   type Proposal,
   prepareRegister,
@@ -180,5 +181,52 @@ describe("a primary that is readmitted", () => {
     expect(await server.run(dropRegisters([keys.register(name)]))).toBe(false);
     expect((await read())?.text).toBe("3");
     await server.redis.hdel(keys.configuration, "registers_of");
+  });
+});
+
+describe("two primaries of which one was copied from the other", () => {
+  // Both are here: only the names differ, which a digest does not have.
+  const pair = () => ({ one: fresh(), other: fresh() });
+  const digestOf = async (...names: string[]) => server.run(digestRegisters(keys, names));
+  const copyOf = async ({ read }: ReturnType<typeof fresh>) => {
+    const copy = await read();
+    if (!copy) throw new Error("it is there");
+    return copy;
+  };
+
+  test("show that they have the same, whoever has accepted it and whenever it ends", async () => {
+    const { one, other } = pair();
+    expect(await digestOf(one.name)).toEqual(await digestOf(other.name));
+    await one.accept(ballot(3), one.version("3", { leftMs: 60_000 }));
+    await server.run(restoreRegister(keys, other.name, { ...(await copyOf(one)), leftMs: 20_000 }));
+    expect((await copyOf(other)).isCopied).toBe(true);
+    const missing = fresh().name;
+    const [first, second] = await Promise.all([
+      digestOf(missing, one.name, missing),
+      digestOf(missing, other.name, missing),
+    ]);
+    expect(first).toEqual(second);
+    expect(first.ending, "to be copied all the same: the longest time counts").toEqual([1]);
+  });
+
+  test.each<[string, (one: ReturnType<typeof fresh>) => Promise<unknown>]>([
+    ["a promise", ({ prepare }) => prepare(ballot(9))],
+    ["a version", ({ accept, version }) => accept(ballot(9), version("3"))],
+    ["a tombstone", ({ accept, version }) => accept(ballot(9), version("", { isLive: false }))],
+  ])("show that one lacks %s", async (_, more) => {
+    const { one, other } = pair();
+    await one.accept(ballot(3), one.version("3"));
+    await server.run(restoreRegister(keys, other.name, await copyOf(one)));
+    expect(await digestOf(one.name)).toEqual(await digestOf(other.name));
+    await more(one);
+    expect((await digestOf(one.name)).digest).not.toBe((await digestOf(other.name)).digest);
+  });
+
+  test("show it of no two registers in another's place", async () => {
+    const { one, other } = pair();
+    await one.accept(ballot(3), one.version("3"));
+    expect((await digestOf(one.name, other.name)).digest).not.toBe(
+      (await digestOf(other.name, one.name)).digest,
+    );
   });
 });
