@@ -1,6 +1,7 @@
 /**
- * Duration of the readmission of an empty primary, and its cost for other requests.
- *   TEST_REDIS=process npx tsx bench/studies/readmission.ts [--counters 100000] [--registers 0] [--clients 16] [--seconds 5]
+ * Duration of the readmission of an empty primary, and its cost for other requests; or of the cold start after all have restarted
+ * with their data, during which nothing is granted.
+ *   npx tsx bench/studies/readmission.ts [--lost one|all] [--counters 100000] [--registers 0] [--clients 16] [--seconds 5]
  */
 import { parseArgs } from "node:util";
 import { Namespace } from "../../src/namespace.js";
@@ -11,6 +12,7 @@ import { startInstance } from "./instance.js";
 
 const { values } = parseArgs({
   options: {
+    lost: { type: "string", default: "one" },
     counters: { type: "string", default: "100000" },
     registers: { type: "string", default: "0" },
     clients: { type: "string", default: "16" },
@@ -20,7 +22,8 @@ const { values } = parseArgs({
 process.env.TEST_REDIS ??= "process";
 const VALUE = JSON.stringify("a value of some thirty characters");
 
-await using servers = await startPrimaries(3, { args: ["--appendonly", "no"] });
+const allAreLost = values.lost === "all";
+await using servers = await startPrimaries(3, { args: ["--appendonly", allAreLost ? "yes" : "no"] });
 const instance = await startInstance(servers.urls);
 const { registers } = inNamespace(Namespace.default, instance);
 await many(values.counters, (at) => useOnce(`counter-${at}`));
@@ -47,11 +50,13 @@ await pass(seconds * 1000);
 const before = p99(0, performance.now());
 
 const last = servers.all[2] as TestPrimary;
-const lostMs = performance.now();
-await last.startEmpty();
-const backMs = performance.now();
 const watched = instance.primaries.all[2];
-while (!watched?.up) await pass(5);
+const incarnation = watched?.incarnation;
+const lostMs = performance.now();
+if (allAreLost) await Promise.all(servers.all.map((server) => server.kill()));
+await (allAreLost ? Promise.all(servers.all.map((server) => server.start())) : last.startEmpty());
+const backMs = performance.now();
+while (!watched?.up || watched.incarnation === incarnation) await pass(5);
 const readmittedMs = performance.now();
 const during = p99(lostMs, readmittedMs);
 await pass(1000);
