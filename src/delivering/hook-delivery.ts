@@ -117,7 +117,9 @@ export class HookDelivery {
         const why = this.#whyReset ?? BEGINNING;
         await this.#deliver("reset", { id, service: this.#name, why, members: members.length, ringId });
         this.#whyReset = null;
-        return this.#moved(told.position);
+        this.#moved(told.position);
+        // Noted before anything else is told: who goes on from the place before could tell that again, which is behind this.
+        return this.#save();
       }
       case "missed":
         for (const event of [...told.missed, ...told.suspected]) await this.#tellEvent(event);

@@ -232,6 +232,22 @@ describe("a hook", () => {
     one.stop();
   });
 
+  test("that was told to begin anew goes on from there, also where this instance dies at once", async () => {
+    const { one, clock, queue, answering, stored } = delivery();
+    const snapshot = { members: [event("m1")], ringId: "ring" };
+    queue.push({ kind: "reset", why: "too old" }, { kind: "snapshot", snapshot, position: "at-9" });
+    queue.push(messages(message("m1", "at-10")));
+    const places: (string | null | undefined)[] = [];
+    answering(() => {
+      places.push(stored()?.position);
+      return { kind: "answered", status: 200, text: "" };
+    });
+    void one.run();
+    await clock.advance(10);
+    expect(places).toEqual(["at-0", "at-9"]);
+    one.stop();
+  });
+
   test("gets what it missed, and who is suspect now", async () => {
     const { one, clock, queue, what, stored } = delivery();
     const suspected = [event("m2", "suspect")];
