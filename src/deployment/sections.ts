@@ -150,14 +150,8 @@ const registers: Section = {
     const parts = inBatches(await registersOn(source, keys), COMPARED_AT_ONCE);
     const inTurn = async () => {
       for (const part of parts)
-        for (const names of inBatches(await lacking(source, target, keys, part), REGISTERS_AT_ONCE)) {
-          const copies = await runOn(source, all(names.map((name) => readRegister(keys, name, true))));
-          const restored = names.flatMap((name, place) => {
-            const copy = copies[place];
-            return copy ? [restoreRegister(keys, name, copy)] : [];
-          });
-          if (restored.length > 0) await runOn(target, all(restored));
-        }
+        for (const names of inBatches(await lacking(source, target, keys, part), REGISTERS_AT_ONCE))
+          await copyRegisters(source, target, keys, names);
     };
     // One batch is written while another is read. None waits in between: the times that are left run on.
     await Promise.all([inTurn(), inTurn()]);
@@ -179,6 +173,20 @@ async function lacking(
   );
   if (!theirs || theirs.digest !== own?.digest) return names;
   return names.filter((_, place) => theirs.ending.includes(place));
+}
+
+async function copyRegisters(
+  source: CopyEnd,
+  target: CopyEnd,
+  keys: Keys,
+  names: readonly string[],
+): Promise<void> {
+  const copies = await runOn(source, all(names.map((name) => readRegister(keys, name, true))));
+  const restored = names.flatMap((name, place) => {
+    const copy = copies[place];
+    return copy ? [restoreRegister(keys, name, copy)] : [];
+  });
+  if (restored.length > 0) await runOn(target, all(restored));
 }
 
 /** The names of all registers of which a primary has anything. */
