@@ -5,7 +5,6 @@ import { toGone } from "../../../src/primitives/members/gone-member.js";
 import { type Listed, Listings } from "../../../src/primitives/members/listings.js";
 import { toMember } from "../../../src/primitives/members/member.js";
 import { goneOf, liveOf, MemberReads } from "../../../src/primitives/members/member-reads.js";
-import { Primaries } from "../../../src/quorum/primaries.js";
 import { type Answer, failed } from "../../../src/redis/answer.js";
 import { PrimaryFailure } from "../../../src/redis/failures.js";
 import type { Primary } from "../../../src/redis/primary.js";
@@ -18,6 +17,7 @@ import { memberRecord } from "../../helpers/member-record.js";
 import { freshName, ownPrefix } from "../../helpers/names.js";
 import { STAMP } from "../../helpers/one-server.js";
 import { sharedPrimaries } from "../../helpers/shared-primaries.js";
+import { steadyPrimaries } from "../../helpers/steady-primaries.js";
 
 // What lists show, which is mostly told by one primary of a majority, against the whole records of the same majority.
 
@@ -66,18 +66,7 @@ function primaryAt(at: number, isUp: boolean, source = at): Primary {
 /** Lists, and whole reads, by these of the primaries. */
 function readers(up: readonly number[], sources: readonly number[] = [0, 1, 2]) {
   const of = (from: readonly number[]) =>
-    new Primaries(
-      Array.from({ length: PRIMARIES }, (_, at) => primaryAt(at, up.includes(at), from[at])),
-      {
-        version: 1,
-        deployment: "",
-        floor: 0,
-        outdated: null,
-        catchUp: async () => true,
-        fencedOut: () => 0,
-        fenceOutAbsent: async () => {},
-      },
-    );
+    steadyPrimaries(Array.from({ length: PRIMARIES }, (_, at) => primaryAt(at, up.includes(at), from[at])));
   const reads = new MemberReads(of([0, 1, 2]), keys, systemClock, 50);
   return { reads, listings: new Listings(of(sources), keys, systemClock, reads) };
 }

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { NO_BALLOT } from "../../../src/algorithms/ballot.js";
 import { Changes } from "../../../src/primitives/registers/changes.js";
-import { Primaries } from "../../../src/quorum/primaries.js";
 import { type Answer, failed } from "../../../src/redis/answer.js";
 import { PrimaryFailure } from "../../../src/redis/failures.js";
 import type { Primary } from "../../../src/redis/primary.js";
 import { Keys } from "../../../src/scripts/keys.js";
 import { type Call, SCRIPTS } from "../../../src/scripts/scripts.js";
 import { FakeClock } from "../../helpers/fake-clock.js";
+import { steadyPrimaries } from "../../helpers/steady-primaries.js";
 
 // However the primaries answer, or not, a change comes to an end, and says what it may have done.
 
@@ -41,15 +41,7 @@ function changesOn(behaviour: Behaviour) {
       );
     },
   } as unknown as Primary;
-  const primaries = new Primaries([primary, primary, primary], {
-    version: 1,
-    deployment: "one",
-    floor: 0,
-    outdated: null,
-    catchUp: async () => true,
-    fencedOut: () => 0,
-    fenceOutAbsent: async () => {},
-  });
+  const primaries = steadyPrimaries([primary, primary, primary], "one");
   let nonces = 0;
   const ids = { hexNonce: () => String(++nonces).padStart(24, "0") };
   const changes = new Changes(primaries, new Keys("q:"), clock, () => 0.5, ids);

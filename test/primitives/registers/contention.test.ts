@@ -1,13 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { NO_BALLOT } from "../../../src/algorithms/ballot.js";
 import { Changes } from "../../../src/primitives/registers/changes.js";
-import { Primaries } from "../../../src/quorum/primaries.js";
+import type { Primaries } from "../../../src/quorum/primaries.js";
 import type { Answer } from "../../../src/redis/answer.js";
 import type { Primary } from "../../../src/redis/primary.js";
 import { Keys } from "../../../src/scripts/keys.js";
 import { type Call, SCRIPTS } from "../../../src/scripts/scripts.js";
 import { randomOf } from "../../helpers/chance.js";
 import { FakeClock } from "../../helpers/fake-clock.js";
+import { steadyPrimaries } from "../../helpers/steady-primaries.js";
 
 // Two instances change one register all the time, each for many clients: how often each comes, and what becomes of it.
 
@@ -34,15 +35,7 @@ function primariesOf(stored: readonly Stored[], time: FakeClock, random: () => n
       });
     },
   })) as unknown as Primary[];
-  return new Primaries(all, {
-    version: 1,
-    deployment: "one",
-    floor: 0,
-    outdated: null,
-    catchUp: async () => true,
-    fencedOut: () => 0,
-    fenceOutAbsent: async () => {},
-  });
+  return steadyPrimaries(all, "one");
 }
 
 function replyOf(own: Stored, { script, args }: Call<unknown>): unknown {

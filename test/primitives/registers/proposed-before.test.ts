@@ -5,7 +5,6 @@ import { systemIds } from "../../../src/ids.js";
 import { Changes } from "../../../src/primitives/registers/changes.js";
 import { keyedOf } from "../../../src/primitives/registers/keyed.js";
 import { Registers } from "../../../src/primitives/registers/registers.js";
-import { Primaries } from "../../../src/quorum/primaries.js";
 import { type Answer, failed } from "../../../src/redis/answer.js";
 import { PrimaryFailure } from "../../../src/redis/failures.js";
 import type { Primary } from "../../../src/redis/primary.js";
@@ -14,6 +13,7 @@ import { registerName } from "../../../src/scripts/register-kinds.js";
 import { type Call, SCRIPTS } from "../../../src/scripts/scripts.js";
 import { Pair } from "../../helpers/pair.js";
 import { freshName } from "../../helpers/service.js";
+import { steadyPrimaries } from "../../helpers/steady-primaries.js";
 
 /**
  * Of one change a single primary has accepted a proposal, and of an older one another primary. Either may still be decided,
@@ -48,16 +48,7 @@ function reaching(reaches: (step: "prepare" | "accept" | "read", place: number, 
           property === "ask" ? ask.bind(null, primary, place) : Reflect.get(primary, property, primary),
       }),
   );
-  const configuration = {
-    version: 1,
-    deployment: "",
-    floor: 0,
-    outdated: null,
-    catchUp: async () => true,
-    fencedOut: () => 0,
-    fenceOutAbsent: async () => {},
-  };
-  const primaries = new Primaries(all, configuration);
+  const primaries = steadyPrimaries(all);
   const changes = new Changes(primaries, keys, systemClock, Math.random, systemIds);
   return new Registers(changes, primaries, keys, systemClock, Math.random);
 }
